@@ -1,0 +1,64 @@
+"""Every setting of pulse and the workers, read once from the environment.
+
+The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`stack/config.py`).
+"""
+
+from functools import cache
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case. Durations are seconds."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    database_url: SecretStr = Field(description="Postgres, the only truth.")
+    redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is taken too.")
+    database_pool_size: int = Field(8, ge=1, le=200, description="Connections for each process.")
+    database_statement_timeout: Seconds = Field(5.0, description="Longest a statement may run.")
+    database_lock_timeout: Seconds = Field(2.0, description="Longest a statement may wait for a lock.")
+    queue_prefix: str = Field("", max_length=40, description="Key prefix when a Redis database is shared.")
+
+    pulse_service_token_key: SecretStr = Field(min_length=32, description="Signs calls between gapi and pulse.")
+    pulse_exchanges: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
+    )
+
+    broker: Literal["paper", "zerodha"] = Field("paper", description="Where slices are placed.")
+    paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for BROKER=paper.")
+    kite_root_url: str = Field("https://api.kite.trade", description="Zerodha's API, for BROKER=zerodha.")
+    kite_api_key: SecretStr = Field(SecretStr("paper"), description="Zerodha's API key.")
+    kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")
+    kite_api_secret: SecretStr = Field(SecretStr("paper"), description="Checks the signature of postbacks.")
+    kite_product: Literal["CNC", "MIS", "NRML"] = Field("CNC", description="Product of every order.")
+    kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
+    broker_timeout: Seconds = Field(7.0, description="Longest wait for an answer of the broker.")
+    broker_orders_per_second: int = Field(10, ge=0, le=1000, description="Own rate limit; 0 sets it off.")
+
+    dispatch_horizon: Seconds = Field(10.0, description="How long before its time a slice is handed to Celery.")
+    lease: Seconds = Field(30.0, description="How long a claim may take; above broker_timeout.")
+    slice_timeout: Seconds = Field(60.0, description="How long a placed slice may work before it is cancelled.")
+    late_grace: Seconds = Field(300.0, description="How long after the window's end a late slice still goes out.")
+    placement_attempts: int = Field(10, ge=1, le=100, description="Attempts before a slice is FAILED.")
+    retry_backoff_max: Seconds = Field(30.0, description="Longest pause between two attempts.")
+    settle_delay: Seconds = Field(10.0, description="How long the book must show no trace of a slice.")
+    overdue_after: Seconds = Field(5.0, description="When a due slice counts as lost and is taken from the table.")
+
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
+
+    @field_validator("pulse_exchanges", mode="before")
+    @classmethod
+    def _split_by_commas(cls, value: object) -> object:
+        return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Raises pydantic's ValidationError, which names each bad variable."""
+    return Settings()

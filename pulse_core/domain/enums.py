@@ -1,0 +1,59 @@
+"""The words of an order's life, as they stand in the database and in every answer."""
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderStatus(StrEnum):
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+    CANCELLED = "CANCELLED"
+    DONE = "DONE"
+    SKIPPED = "SKIPPED"
+
+
+class OrderResult(StrEnum):
+    FILLED = "FILLED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    UNFILLED = "UNFILLED"
+
+
+class SliceStatus(StrEnum):
+    SCHEDULED = "SCHEDULED"
+    SENDING = "SENDING"
+    UNKNOWN = "UNKNOWN"
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+
+
+class CancelReason(StrEnum):
+    """Why Pulse asked the broker to cancel a working slice."""
+
+    DEADLINE = "DEADLINE"
+    ORDER_CANCELLED = "ORDER_CANCELLED"
+
+
+class EventKind(StrEnum):
+    MOVE = "MOVE"
+    BROKER_CALL = "BROKER_CALL"
+    FILL = "FILL"
+    ALARM = "ALARM"
+    REQUEST = "REQUEST"
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    TRADER = "trader"
+    OPERATOR = "operator"
+    ADMIN = "admin"

@@ -1,0 +1,73 @@
+"""Everything Pulse refuses, as one tree.
+
+PulseError
+    InvalidRequest
+        InvalidInstrument
+        InvalidQuantity
+        InvalidSplitConfig
+    Unauthorized
+    Forbidden
+    NotFound
+    DuplicateOrderUniqueKey
+    InvalidState
+    IllegalMove             a defect of ours: a move that the state table does not have
+    DatabaseUnavailable
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class PulseError(Exception):
+    """A refusal with a stable code, a sentence for a person and details for a program."""
+
+    code = "INTERNAL_ERROR"
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+
+
+class InvalidRequest(PulseError):
+    code = "INVALID_REQUEST"
+
+
+class InvalidInstrument(InvalidRequest):
+    code = "INVALID_INSTRUMENT"
+
+
+class InvalidQuantity(InvalidRequest):
+    code = "INVALID_QUANTITY"
+
+
+class InvalidSplitConfig(InvalidRequest):
+    code = "INVALID_SPLIT_CONFIG"
+
+
+class Unauthorized(PulseError):
+    code = "UNAUTHORIZED"
+
+
+class Forbidden(PulseError):
+    code = "FORBIDDEN"
+
+
+class NotFound(PulseError):
+    code = "NOT_FOUND"
+
+
+class DuplicateOrderUniqueKey(PulseError):
+    code = "DUPLICATE_ORDER_UNIQUE_KEY"
+
+
+class InvalidState(PulseError):
+    code = "INVALID_STATE"
+
+
+class IllegalMove(PulseError):
+    code = "INTERNAL_ERROR"
+
+
+class DatabaseUnavailable(PulseError):
+    code = "SERVICE_UNAVAILABLE"

@@ -1,0 +1,68 @@
+"""JSON lines for machines, coloured lines on a terminal, and the ids that tie the lines of one request together."""
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+
+TRACE_FIELDS = ("request_id", "trace_id", "traceparent")
+
+_SHARED = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+)
+
+
+def setup_logging(service: str, log_format: str = "auto", level: str = "INFO") -> None:
+    """Send every log record of this process to stderr, one line each, marked with `service`."""
+    is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    tail = (
+        [structlog.dev.ConsoleRenderer()]
+        if is_console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for chatty in ("urllib3", "werkzeug", "kombu", "amqp"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a module; its lines carry the trace that is bound at the time."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger
+
+
+def current_trace() -> dict[str, str]:
+    """The bound ids of this request or task, to be handed on in a header or a message."""
+    bound = structlog.contextvars.get_contextvars()
+    return {name: bound[name] for name in TRACE_FIELDS if bound.get(name)}
+
+
+@contextmanager
+def bound_trace(fields: Mapping[str, str]) -> Iterator[None]:
+    """Put these ids on every log line written inside."""
+    with structlog.contextvars.bound_contextvars(**fields):
+        yield
