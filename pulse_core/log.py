@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 TRACE_FIELDS = ("request_id", "trace_id", "traceparent")
 
-_SHARED = (
+_SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -21,15 +22,21 @@ _SHARED = (
 def setup_logging(service: str, log_format: str = "auto", level: str = "INFO") -> None:
     """Send every log record of this process to stderr, one line each, marked with `service`."""
     is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
-    tail = (
+    tail: list[Processor] = (
         [structlog.dev.ConsoleRenderer()]
         if is_console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
+
+    def add_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    shared = (add_service, *_SHARED)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
         )
     )
@@ -39,14 +46,13 @@ def setup_logging(service: str, log_format: str = "auto", level: str = "INFO") -
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_SHARED,
+            *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
