@@ -57,3 +57,13 @@ class Role(StrEnum):
     TRADER = "trader"
     OPERATOR = "operator"
     ADMIN = "admin"
+
+
+class PlacementOutcome(StrEnum):
+    """How an attempt to place a slice ended; none while it may still be under way."""
+
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    REFUSED = "REFUSED"
+    NOT_SENT = "NOT_SENT"
+    UNKNOWN = "UNKNOWN"
+    ABSENT = "ABSENT"

@@ -1,0 +1,7 @@
+"""The one place that reads the wall clock."""
+
+from datetime import UTC, datetime
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,127 @@
+"""Connections, transactions and the fence that keeps two workers off one slice.
+
+Sessions are short: one transaction each, opened by a service, never open across a call to a broker.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from pulse_core.config import Settings, settings
+from pulse_core.domain.errors import DatabaseUnavailable
+
+AWAY = "the database is not available"
+
+
+@cache
+def engine() -> Engine:
+    """The engine of this process."""
+    return build_engine(settings())
+
+
+def build_engine(config: Settings) -> Engine:
+    url = psycopg2_url(config.database_url.get_secret_value())
+    options = {
+        "statement_timeout": int(config.database_statement_timeout * 1000),
+        "lock_timeout": int(config.database_lock_timeout * 1000),
+        "idle_in_transaction_session_timeout": int(config.lease * 1000),
+        "timezone": "UTC",
+    }
+    return create_engine(
+        url,
+        pool_size=config.database_pool_size,
+        max_overflow=2,
+        pool_timeout=2,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": 2,
+            "application_name": "pulse",
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+        },
+    )
+
+
+def psycopg2_url(database_url: str) -> str:
+    """The same URL with the driver Pulse uses: SQLAlchemy would take `postgresql://` for psycopg 3."""
+    url = make_url(database_url)
+    return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+@contextmanager
+def transaction(bind: Connection | None = None) -> Iterator[Session]:
+    """One transaction, committed at the end of the block.
+
+    Raises DatabaseUnavailable when Postgres is away, too busy or took too long; nothing is half-written then.
+    """
+    with _availability(), Session(bind or engine(), expire_on_commit=False, autoflush=False) as session:
+        with session.begin():
+            yield session
+
+
+class Fence:
+    """A Postgres session that holds the advisory lock on one slice. It lives and dies with its connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A transaction on the fenced connection itself: if it can commit, the fence still stands."""
+        with transaction(self._connection) as session:
+            yield session
+
+
+@contextmanager
+def fence(slice_id: str) -> Iterator[Fence | None]:
+    """Hold the slice for this worker alone, or yield None when another one holds it.
+
+    A stopped worker keeps its fence, a killed one loses it together with its connection, and a worker whose
+    connection was cut finds out at its next transaction, before it can send.
+    """
+    with _availability(), engine().connect() as connection:
+        key = func.hashtextextended(slice_id, 0)
+        is_held = connection.scalar(select(func.pg_try_advisory_lock(key)))
+        connection.commit()
+        if not is_held:
+            yield None
+            return
+        try:
+            yield Fence(connection)
+        finally:
+            _unlock(connection, slice_id)
+
+
+def _unlock(connection: Connection, slice_id: str) -> None:
+    try:
+        connection.rollback()
+        connection.execute(select(func.pg_advisory_unlock(func.hashtextextended(slice_id, 0))))
+        connection.commit()
+    except DBAPIError:
+        # A connection that cannot say it let go must not return to the pool with the lock.
+        connection.invalidate()
+
+
+def ping() -> None:
+    """Raise DatabaseUnavailable unless Postgres answers."""
+    with transaction() as session:
+        session.execute(text("SELECT 1"))
+
+
+@contextmanager
+def _availability() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable(AWAY) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable(AWAY) from error
+        raise

@@ -1,0 +1,228 @@
+"""The tables. Statuses are written by `repositories/` only."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from pulse_core.domain.enums import (
+    CancelReason,
+    EventKind,
+    OrderResult,
+    OrderStatus,
+    PlacementOutcome,
+    Role,
+    Side,
+    SliceStatus,
+)
+
+Price = Numeric(18, 4)
+
+
+def _words(enum: type[StrEnum], name: str) -> Enum:
+    return Enum(
+        enum,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda words: [word.value for word in words],
+    )
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: DateTime(timezone=True), Decimal: Price, str: Text}  # noqa: RUF012
+
+
+class Account(Base):
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str]
+    role: Mapped[Role] = mapped_column(_words(Role, "role"))
+    is_active: Mapped[bool]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Order(Base):
+    """A parent order. Its totals are recomputed from its slices, never incremented."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    order_unique_key: Mapped[str] = mapped_column(String(64))
+    instrument: Mapped[str] = mapped_column(String(49))
+    side: Mapped[Side] = mapped_column(_words(Side, "side"))
+    total_quantity: Mapped[int] = mapped_column(BigInteger)
+    lot_size: Mapped[int] = mapped_column(BigInteger, default=1)
+    num_splits: Mapped[int] = mapped_column(SmallInteger)
+    duration_minutes: Mapped[int] = mapped_column(SmallInteger)
+    randomize: Mapped[bool]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[OrderStatus] = mapped_column(_words(OrderStatus, "status"))
+    result: Mapped[OrderResult | None] = mapped_column(_words(OrderResult, "result"))
+    skip_reason: Mapped[str | None]
+    filled_quantity: Mapped[int] = mapped_column(BigInteger)
+    average_price: Mapped[Decimal | None]
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    trace: Mapped[dict[str, str]] = mapped_column(JSONB)
+
+    __table_args__ = (
+        UniqueConstraint("account_id", "order_unique_key"),
+        CheckConstraint("total_quantity >= 1", name="total_quantity"),
+        CheckConstraint("lot_size >= 1", name="lot_size"),
+        CheckConstraint("num_splits BETWEEN 2 AND 100", name="num_splits"),
+        CheckConstraint("duration_minutes BETWEEN 1 AND 1440", name="duration_minutes"),
+        CheckConstraint("filled_quantity >= 0", name="filled_quantity"),
+        CheckConstraint("end_at > start_at", name="window"),
+        CheckConstraint("(status IN ('DONE', 'CANCELLED', 'SKIPPED')) = (finished_at IS NOT NULL)", name="finished"),
+        Index("ix_orders_account_id_id", "account_id", "id"),
+        Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
+        Index("ix_orders_live", "id", postgresql_where="status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')"),
+    )
+
+
+class OrderSlice(Base):
+    """A slice. `due_at` starts as `scheduled_at` and moves on when an attempt has to be repeated."""
+
+    __tablename__ = "order_slices"
+
+    id: Mapped[str] = mapped_column(String(29), primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"))
+    sequence_number: Mapped[int] = mapped_column(SmallInteger)
+    quantity: Mapped[int] = mapped_column(BigInteger)
+    scheduled_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    hinted_until: Mapped[datetime | None]
+    status: Mapped[SliceStatus] = mapped_column(_words(SliceStatus, "status"))
+    attempts: Mapped[int] = mapped_column(Integer)
+    client_order_id: Mapped[str | None] = mapped_column(String(20), unique=True)
+    broker_order_id: Mapped[str | None] = mapped_column(String(64))
+    lease_expires_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    deadline_at: Mapped[datetime | None]
+    resolve_at: Mapped[datetime | None]
+    absent_since: Mapped[datetime | None]
+    cancel_reason: Mapped[CancelReason | None] = mapped_column(_words(CancelReason, "cancel_reason"))
+    cancel_asked_at: Mapped[datetime | None]
+    filled_quantity: Mapped[int] = mapped_column(BigInteger)
+    average_price: Mapped[Decimal | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("order_id", "sequence_number"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+        CheckConstraint("filled_quantity >= 0", name="filled_quantity"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("status <> 'SENDING' OR lease_expires_at IS NOT NULL", name="sending_has_lease"),
+        CheckConstraint("status <> 'UNKNOWN' OR resolve_at IS NOT NULL", name="unknown_is_resolved"),
+        CheckConstraint(
+            "status <> 'WORKING' OR (broker_order_id IS NOT NULL AND deadline_at IS NOT NULL)",
+            name="working_is_tracked",
+        ),
+        Index("ix_order_slices_scheduled", "due_at", postgresql_where="status = 'SCHEDULED'"),
+        Index("ix_order_slices_sending", "lease_expires_at", postgresql_where="status = 'SENDING'"),
+        Index("ix_order_slices_unknown", "resolve_at", postgresql_where="status = 'UNKNOWN'"),
+        Index("ix_order_slices_working", "deadline_at", postgresql_where="status = 'WORKING'"),
+    )
+
+
+class Placement(Base):
+    """One attempt to place a slice, written before anything is sent. The broker's book is matched against these."""
+
+    __tablename__ = "placements"
+
+    client_order_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    slice_id: Mapped[str] = mapped_column(ForeignKey("order_slices.id"))
+    attempt: Mapped[int] = mapped_column(Integer)
+    quantity: Mapped[int] = mapped_column(BigInteger)
+    broker: Mapped[str] = mapped_column(String(20))
+    broker_order_id: Mapped[str | None] = mapped_column(String(64))
+    outcome: Mapped[PlacementOutcome | None] = mapped_column(_words(PlacementOutcome, "outcome"))
+    claimed_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("slice_id", "attempt"),
+        UniqueConstraint("broker", "broker_order_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+        Index("ix_placements_claimed_at", "claimed_at"),
+    )
+
+
+class Fill(Base):
+    """One row for each trade of the broker. Brokers number trades anew each day, orders never."""
+
+    __tablename__ = "fills"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    slice_id: Mapped[str] = mapped_column(ForeignKey("order_slices.id"), index=True)
+    broker: Mapped[str] = mapped_column(String(20))
+    broker_order_id: Mapped[str] = mapped_column(String(64))
+    broker_trade_id: Mapped[str] = mapped_column(String(64))
+    quantity: Mapped[int] = mapped_column(BigInteger)
+    price: Mapped[Decimal]
+    traded_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("broker", "broker_order_id", "broker_trade_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+        CheckConstraint("price > 0", name="price"),
+    )
+
+
+class SliceEvent(Base):
+    """Append-only: every move of a slice or its order (`slice_id` empty), every broker call, fill and alarm."""
+
+    __tablename__ = "slice_events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"))
+    slice_id: Mapped[str | None] = mapped_column(ForeignKey("order_slices.id"))
+    at: Mapped[datetime]
+    kind: Mapped[EventKind] = mapped_column(_words(EventKind, "kind"))
+    from_status: Mapped[str | None] = mapped_column(String(20))
+    to_status: Mapped[str | None] = mapped_column(String(20))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+    __table_args__ = (
+        Index("ix_slice_events_order_id_id", "order_id", "id"),
+        Index("ix_slice_events_slice_id_id", "slice_id", "id"),
+    )
