@@ -1,0 +1,46 @@
+"""Every setting of the stack on one machine, from the environment; `pulse up` has an option for each."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class StackSettings(BaseSettings):
+    """Names are the environment variables' names in lower case, after `PULSE_`."""
+
+    model_config = SettingsConfigDict(env_prefix="PULSE_", extra="ignore", frozen=True, populate_by_name=True)
+
+    bind_host: str = Field("127.0.0.1", description="Address that every service listens on.")
+    gapi_port: Port = Field(8000, description="Port of the public gateway.")
+    pulse_port: Port = Field(8001, description="Port of the internal order API.")
+    exchange_port: Port = Field(8002, description="Port of the paper exchange.")
+    flower_port: Port = Field(5555, description="Port of the task dashboard.")
+    data_dir: Path = Field(Path(".pulse"), description="Folder of the embedded servers, secrets and logs.")
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="Own Postgres; unset: embedded.",
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Own Redis; unset: embedded."
+    )
+    broker: Literal["paper", "zerodha"] = Field(
+        "paper", validation_alias=AliasChoices("BROKER", "broker"), description="Where slices are placed."
+    )
+
+    @property
+    def client_host(self) -> str:
+        """Where programs on this machine reach the services."""
+        return "127.0.0.1" if self.bind_host in ("0.0.0.0", "::") else self.bind_host
+
+    @property
+    def is_loopback_only(self) -> bool:
+        return self.bind_host in ("127.0.0.1", "::1", "localhost")
+
+    def url(self, port: int) -> str:
+        host = f"[{self.client_host}]" if ":" in self.client_host else self.client_host
+        return f"http://{host}:{port}"

@@ -1,0 +1,64 @@
+"""An embedded Redis or Valkey: loopback only, with a password, and with its data on disk."""
+
+import os
+import signal
+from pathlib import Path
+
+import redis
+
+from pulse_core.stack import binaries, leftovers
+from pulse_core.stack.child import Program
+from pulse_core.stack.files import kept_secret, write_private
+from pulse_core.stack.ports import free_port
+
+_CONFIG = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir {data}
+appendonly yes
+maxmemory-policy noeviction
+daemonize no
+set-proc-title no
+stop-writes-on-bgsave-error no
+"""
+
+
+class EmbeddedRedis:
+    """One server with everything it owns in `folder`; `port` is chosen when it is 0."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        self._folder = folder.resolve()
+        self._data = self._folder / "data"
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._password = kept_secret(self._folder / "password")
+        self.port = port or free_port()
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    def program(self) -> Program:
+        config = self._folder / "redis.conf"
+        return Program(
+            name="redis",
+            command=(str(binaries.redis_server()), str(config)),
+            environment=os.environ,
+            is_ready=self._is_ready,
+            folder=self._data,
+            prepare=lambda: self._prepare(config),
+        )
+
+    def _prepare(self, config: Path) -> None:
+        leftovers.end_processes_in(self._data, signal.SIGTERM)
+        # The password stands in a private file, not in a command line that every user can read.
+        write_private(config, _CONFIG.format(port=self.port, password=self._password, data=f'"{self._data}"'))
+
+    def _is_ready(self, _pid: int) -> bool:
+        client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()

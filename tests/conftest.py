@@ -1,0 +1,80 @@
+"""What tests share: one Postgres and one Redis for each pytest process, emptied for each test that asks."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pulse_core import config, db, migrations
+from pulse_core.stack.ports import free_port
+from tests import servers
+from tests.processes import Processes
+from tests.servers import RunningPostgres, RunningRedis
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
+    with servers.running_postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRedis]:
+    with servers.running_redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: RunningPostgres) -> str:
+    """A migrated database; its rows stay until `clean_database`."""
+    migrations.upgrade(postgres.url())
+    return postgres.url()
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: RunningRedis) -> str:
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
+    """The variables every process needs, also set in this one, so that `config.settings()` finds them."""
+    variables = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PULSE_SERVICE_TOKEN_KEY": secrets.token_urlsafe(32),
+        "PULSE_JWT_KEY": secrets.token_urlsafe(32),
+        "PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
+        "LOG_FORMAT": "json",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        _forget_settings()
+        yield {**os.environ, **variables}
+    _forget_settings()
+
+
+@pytest.fixture
+def clean_database(environment: dict[str, str]) -> str:
+    """The URL of the migrated database without a row, with Redis emptied too."""
+    servers.empty_database(environment["DATABASE_URL"])
+    servers.empty_redis(environment["REDIS_URL"])
+    return environment["DATABASE_URL"]
+
+
+@pytest.fixture
+def processes(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
+    """Starts real processes, all of which are ended after the test."""
+    started = Processes(tmp_path, environment)
+    yield started
+    started.close()
+
+
+def _forget_settings() -> None:
+    config.settings.cache_clear()
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
+    db.engine.cache_clear()

@@ -1,0 +1,107 @@
+"""Real Postgres and Redis servers for tests, each in a folder of its own on a free port."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import redis
+
+from pulse_core.stack.child import Child, wait_until_ready
+from pulse_core.stack.postgres import EmbeddedPostgres
+from pulse_core.stack.redis import EmbeddedRedis
+
+# A crash of the machine is not tested, a crash of the server is: it keeps what it wrote without fsync too.
+FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
+
+
+@dataclass
+class RunningPostgres:
+    server: EmbeddedPostgres
+    child: Child
+
+    def url(self, database: str = "pulse") -> str:
+        return self.server.url(database)
+
+    def start(self) -> None:
+        start(self.child)
+
+    def stop(self) -> None:
+        self.child.stop(10)
+
+
+@dataclass
+class RunningRedis:
+    server: EmbeddedRedis
+    child: Child
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def start(self) -> None:
+        start(self.child)
+
+    def stop(self) -> None:
+        self.child.stop(10)
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[RunningPostgres]:
+    server = EmbeddedPostgres(folder / "postgres", settings=FAST)
+    running = RunningPostgres(server, Child(server.program(), folder / "postgres.log"))
+    try:
+        running.start()
+        server.create_database()
+        yield running
+    finally:
+        running.stop()
+
+
+@contextmanager
+def running_redis(folder: Path) -> Iterator[RunningRedis]:
+    server = EmbeddedRedis(folder / "redis")
+    running = RunningRedis(server, Child(server.program(), folder / "redis.log"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def start(child: Child, seconds: float = 60) -> None:
+    child.start()
+    if not wait_until_ready(child, seconds):
+        tail = child.log_tail(40)
+        child.kill()
+        raise AssertionError(f"{child.program.name} did not become ready:\n{tail}")
+
+
+def empty_database(url: str) -> None:
+    """Remove every row of every table, whatever refers to it."""
+    connection = psycopg2.connect(url, connect_timeout=10)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables"
+                " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            )
+            (tables,) = cursor.fetchone() or (None,)
+            if tables:
+                # A test that left a transaction open must not hold up the ones after it.
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+                )
+                cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    finally:
+        connection.close()
+
+
+def empty_redis(url: str) -> None:
+    client = redis.Redis.from_url(url)
+    try:
+        client.flushall()
+    finally:
+        client.close()
