@@ -1,0 +1,21 @@
+"""The brokers Pulse can trade with, behind the one port of `base.py`."""
+
+from pulse_core.brokers.base import Broker
+from pulse_core.config import Settings
+
+
+def connect(settings: Settings) -> Broker:
+    """The broker that `BROKER` names. The paper exchange speaks Zerodha's protocol, so both are one adapter."""
+    # Imported here: the client brings Twisted along, which the HTTP services and the paper exchange do without.
+    from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+
+    return ZerodhaBroker(
+        name=settings.broker,
+        root=settings.kite_root_url if settings.broker == "zerodha" else settings.paper_exchange_url,
+        api_key=settings.kite_api_key.get_secret_value(),
+        access_token=settings.kite_access_token.get_secret_value(),
+        product=settings.kite_product,
+        market_protection=settings.kite_market_protection,
+        timeout=settings.broker_timeout,
+        orders_per_second=settings.broker_orders_per_second,
+    )

@@ -1,0 +1,28 @@
+"""Instants of the exchange: microseconds since 1970 in its ledger, India time without a zone on the wire."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from pulse_core.brokers.zerodha.books import INDIA
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now_us() -> int:
+    """Microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+def utc(us: int) -> datetime:
+    """The aware instant of a number of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def india_date(us: int) -> str:
+    """The trading day, as YYYY-MM-DD."""
+    return f"{utc(us).astimezone(INDIA):%Y-%m-%d}"
+
+
+def india_text(us: int) -> str:
+    """The instant as Kite writes it."""
+    return f"{utc(us).astimezone(INDIA):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,182 @@
+"""What happens to orders: accepted, filled, rejected, cancelled, as the market and the scenario have it."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from pulse_core.brokers.paper.books import FINAL, Books
+from pulse_core.brokers.paper.checks import OrderRequest
+from pulse_core.brokers.paper.clock import now_us
+from pulse_core.brokers.paper.errors import WireError, unknown_order
+from pulse_core.brokers.paper.faults import Faults, Rule, Scenario, Stage
+from pulse_core.brokers.paper.market import Market, crosses
+from pulse_core.brokers.paper.postbacks import Postbacks
+
+TICK_SECONDS = 0.05
+
+Hits = Mapping[Stage, Rule]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A placement request: its number, the instant it came in, and its form as sent."""
+
+    number: int
+    at: int
+    form: Mapping[str, str]
+
+
+class Exchange:
+    """The order system and the matching engine behind it. Safe to call from many threads."""
+
+    def __init__(self, books: Books, market: Market, faults: Faults, postbacks: Postbacks) -> None:
+        self.books = books
+        self.market = market
+        self.faults = faults
+        self._postbacks = postbacks
+        self._closing = Event()
+
+    def start(self) -> None:
+        """Begin to move prices and to fill what waits."""
+        Thread(target=self._keep_ticking, name="market", daemon=True).start()
+
+    def close(self) -> None:
+        """End the market and close the books."""
+        self._closing.set()
+        self.books.close()
+
+    def set_scenario(self, scenario: Scenario) -> None:
+        """Put a scenario in force; it survives a restart."""
+        self.faults.replace(scenario)
+        self._save_scenario()
+
+    def arrive(self, at: int, form: Mapping[str, str]) -> Arrived:
+        """Number a placement request."""
+        return Arrived(self.books.next_arrival(), at, form)
+
+    def faults_for(self, arrived: Arrived, request: OrderRequest) -> Hits:
+        """What the scenario has in store for this order."""
+        hits = self.faults.for_order(arrived.number, request)
+        if any(rule.count is not None for rule in hits.values()):
+            self._save_scenario()
+        return hits
+
+    def fault_for_read(self) -> Rule | None:
+        """What the scenario has in store for this look at the book."""
+        rule = self.faults.for_read()
+        if rule is not None and rule.count is not None:
+            self._save_scenario()
+        return rule
+
+    def turn_away(self, arrived: Arrived, outcome: str, hits: Hits) -> None:
+        """Book a request that was not accepted."""
+        with self.books.transaction():
+            self.books.add_arrival(arrived.number, arrived.at, arrived.form, outcome, _names(hits), None)
+
+    def accept(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
+        """Book an order and let it meet the market. It is on disk when its id is returned."""
+        life, book, postback = hits.get(Stage.LIFE), hits.get(Stage.BOOK), hits.get(Stage.POSTBACK)
+        now = now_us()
+        with self.books.transaction():
+            order_id = self.books.add_order(
+                request,
+                "OPEN PENDING" if life is not None and life.fault == "open_pending" else "OPEN",
+                at=now,
+                visible_at=now + _us(book.seconds) if book else now,
+                postback=(postback.fault, postback.seconds) if postback else (None, 0.0),
+            )
+            self.books.add_arrival(arrived.number, arrived.at, arrived.form, "ACCEPTED", _names(hits), order_id)
+            if life is not None:
+                self._live_through(life, order_id, request, now)
+            else:
+                self._trade(order_id, request, now)
+        self._report(order_id)
+        return order_id
+
+    def cancel(self, order_id: str) -> None:
+        """Cancel what is left of an order. Raises WireError."""
+        now = now_us()
+        with self.books.transaction():
+            order = self.books.order(order_id)
+            if order is None:
+                raise unknown_order()
+            if order["status"] in FINAL:
+                raise WireError(400, "OrderException", f"Order cannot be cancelled: it is {order['status']}.")
+            self.books.end_order(order_id, "CANCELLED", None, now)
+            self.books.replan_fills_after_cancel(order_id, now)
+        self._report(order_id)
+
+    def tick(self) -> None:
+        """Fill what is due, move the prices of what waits, and fill what they cross."""
+        now = now_us()
+        with self.books.transaction():
+            touched = [self._fill_planned(plan, now) for plan in self.books.take_due_fills(now)]
+            touched += [order["order_id"] for order in self.books.resting_orders() if self._fill_crossed(order, now)]
+        for order_id in touched:
+            self._report(order_id)
+
+    def _keep_ticking(self) -> None:
+        while not self._closing.wait(TICK_SECONDS):
+            try:
+                self.tick()
+            except sqlite3.ProgrammingError:
+                # Closed between the wait and the tick.
+                return
+
+    def _live_through(self, life: Rule, order_id: str, request: OrderRequest, now: int) -> None:
+        part = int(request.quantity * life.fraction)
+        if life.fault == "reject":
+            self.books.end_order(order_id, "REJECTED", life.message, now)
+        elif life.fault == "open_pending":
+            self.books.plan_fill(order_id, request.quantity, due_at=now + _us(life.seconds))
+        elif life.fault == "late_fill":
+            self.books.plan_fill(order_id, max(part, 1), due_at=None, after_cancel=_us(life.seconds))
+        elif part:
+            self.books.add_fill(order_id, part, self.market.step(request.instrument), now)
+
+    def _trade(self, order_id: str, request: OrderRequest, now: int) -> None:
+        price = self.market.step(request.instrument)
+        can_trade = request.price is None or crosses(request.transaction_type, request.price, price)
+        delay = _us(self.faults.scenario.fill_delay)
+        if can_trade and delay:
+            self.books.plan_fill(order_id, request.quantity, due_at=now + delay)
+        elif can_trade:
+            self.books.add_fill(order_id, request.quantity, price, now)
+        elif request.validity == "IOC":
+            self.books.end_order(order_id, "CANCELLED", None, now)
+
+    def _fill_planned(self, plan: sqlite3.Row, now: int) -> str:
+        order_id: str = plan["order_id"]
+        order = self.books.order(order_id)
+        if order is not None:
+            quantity = min(plan["quantity"], order["quantity"] - order["filled_quantity"])
+            self.books.add_fill(order_id, quantity, self.market.step(_instrument(order)), now)
+        return order_id
+
+    def _fill_crossed(self, order: sqlite3.Row, now: int) -> bool:
+        price = self.market.step(_instrument(order))
+        if order["order_type"] != "LIMIT" or not crosses(order["transaction_type"], order["price"], price):
+            return False
+        self.books.add_fill(order["order_id"], order["quantity"] - order["filled_quantity"], price, now)
+        return True
+
+    def _report(self, order_id: str) -> None:
+        order = self.books.order(order_id)
+        if order is not None:
+            self._postbacks.send(order)
+
+    def _save_scenario(self) -> None:
+        self.books.set_note("scenario", self.faults.scenario.model_dump_json())
+
+
+def _names(hits: Hits) -> list[str]:
+    return [rule.fault for rule in hits.values()]
+
+
+def _instrument(order: sqlite3.Row) -> str:
+    return f"{order['exchange']}:{order['tradingsymbol']}"
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -1,0 +1,123 @@
+"""Places, cancels and reads orders at Zerodha through the official client."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from kiteconnect import KiteConnect
+
+from pulse_core.brokers.base import (
+    BookUnavailable,
+    BrokerError,
+    BrokerOrder,
+    BrokerTrade,
+    NotSent,
+    OutcomeUnknown,
+    Placement,
+)
+from pulse_core.brokers.limiter import PerSecondLimiter
+from pulse_core.brokers.zerodha import answers, books
+from pulse_core.brokers.zerodha.transport import Call, Session
+
+T = TypeVar("T")
+
+
+class _Client(KiteConnect):  # type: ignore[misc]
+    def _format_response(self, data: object) -> object:
+        # The client would guess at timestamps and make them naive; `books` reads the text itself.
+        return data
+
+
+class ZerodhaBroker:
+    """A Kite Connect account, or the paper exchange that speaks the same protocol. See `base.Broker`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: str,
+        api_key: str,
+        access_token: str,
+        product: str = "CNC",
+        market_protection: float = -1,
+        timeout: float = 7.0,
+        orders_per_second: int = 10,
+    ) -> None:
+        self.name = name
+        self._client = _Client(api_key=api_key, access_token=access_token, root=root, timeout=timeout)
+        self._client.reqsession = Session()
+        self._product = product
+        self._market_protection = f"{market_protection:g}"
+        self._limiter = PerSecondLimiter(orders_per_second)
+        self._secrets = tuple(key for key in (access_token, api_key) if len(key) >= 8)
+
+    def wait_for_turn(self, seconds: float) -> None:
+        """Wait, `seconds` at most, until the rate limit leaves room for one order."""
+        self._limiter.wait_for_turn(seconds)
+
+    def place(self, placement: Placement, not_after: float) -> str:
+        """Send one protected market order, valid for the day, and return its broker order id."""
+        exchange, _, symbol = placement.instrument.partition(":")
+
+        def send() -> object:
+            return self._client.place_order(
+                variety="regular",
+                exchange=exchange,
+                tradingsymbol=symbol,
+                transaction_type=placement.side.value,
+                quantity=placement.quantity,
+                product=self._product,
+                order_type="MARKET",
+                validity="DAY",
+                tag=placement.client_order_id,
+                market_protection=self._market_protection,
+            )
+
+        return self._acknowledged(send, Call(not_after=not_after))
+
+    def cancel(self, broker_order_id: str) -> None:
+        """Ask for the cancellation of what is left of an order."""
+        self._acknowledged(lambda: self._client.cancel_order("regular", broker_order_id), Call())
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        """Every order of today. Raises BookUnavailable."""
+        return self._book(self._client.orders, books.broker_order)
+
+    def trade_book(self) -> Sequence[BrokerTrade]:
+        """Every fill of today. Raises BookUnavailable."""
+        return self._book(self._client.trades, books.broker_trade)
+
+    def _acknowledged(self, send: Callable[[], object], call: Call) -> str:
+        order_id, error = _watch(send, call)
+        if error is None and call.status == 200 and isinstance(order_id, str) and order_id.isalnum():
+            return order_id
+        if error is None and call.status == 200:
+            raise OutcomeUnknown("NO_ORDER_ID", "the broker's answer names no order")
+        raise self._failure(call, error) from None
+
+    def _book(self, read: Callable[[], object], parse: Callable[[Mapping[str, Any]], T]) -> Sequence[T]:
+        call = Call()
+        rows, error = _watch(read, call)
+        if error is not None or call.status != 200:
+            failure = self._failure(call, error)
+            raise BookUnavailable(failure.code, failure.message)
+        if not isinstance(rows, list):
+            raise BookUnavailable("MALFORMED", "the broker's book is not a list")
+        try:
+            return [parse(row) for row in rows]
+        except (KeyError, TypeError, ValueError) as malformed:
+            raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None
+
+    def _failure(self, call: Call, error: Exception | None) -> BrokerError:
+        return answers.failure(call, error, self._secrets)
+
+
+def _watch(send: Callable[[], object], call: Call) -> tuple[object, Exception | None]:
+    try:
+        with call.watched():
+            return send(), None
+    except NotSent:
+        raise
+    # The client raises KeyError, TypeError and more on odd answers. None of them may pass for "not placed":
+    # what the call recorded decides.
+    except Exception as error:
+        return None, error
