@@ -61,9 +61,12 @@ def transaction(bind: Connection | None = None) -> Iterator[Session]:
 
     Raises DatabaseUnavailable when Postgres is away, too busy or took too long; nothing is half-written then.
     """
-    with _availability(), Session(bind or engine(), expire_on_commit=False, autoflush=False) as session:
-        with session.begin():
-            yield session
+    with (
+        _availability(),
+        Session(bind or engine(), expire_on_commit=False, autoflush=False) as session,
+        session.begin(),
+    ):
+        yield session
 
 
 class Fence:
@@ -74,7 +77,10 @@ class Fence:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A transaction on the fenced connection itself: if it can commit, the fence still stands."""
+        """A transaction on the fenced connection itself: while it answers, the fence stands."""
+        # SQLAlchemy would quietly reconnect here, to a session that holds no lock.
+        if self._connection.invalidated:
+            raise DatabaseUnavailable(AWAY)
         with transaction(self._connection) as session:
             yield session
 
@@ -100,6 +106,8 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
 
 
 def _unlock(connection: Connection, slice_id: str) -> None:
+    if connection.invalidated:
+        return
     try:
         connection.rollback()
         connection.execute(select(func.pg_advisory_unlock(func.hashtextextended(slice_id, 0))))

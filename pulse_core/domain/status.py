@@ -6,7 +6,9 @@ from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
 from pulse_core.domain.errors import IllegalMove
 
 SLICE_MOVES: Mapping[SliceStatus, frozenset[SliceStatus]] = {
-    SliceStatus.SCHEDULED: frozenset({SliceStatus.SENDING, SliceStatus.SKIPPED, SliceStatus.CANCELLED}),
+    SliceStatus.SCHEDULED: frozenset(
+        {SliceStatus.SENDING, SliceStatus.UNKNOWN, SliceStatus.SKIPPED, SliceStatus.CANCELLED}
+    ),
     SliceStatus.SENDING: frozenset(
         {SliceStatus.WORKING, SliceStatus.REJECTED, SliceStatus.FAILED, SliceStatus.SCHEDULED, SliceStatus.UNKNOWN}
     ),

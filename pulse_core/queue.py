@@ -1,0 +1,97 @@
+"""Wake-ups for the workers. A task is sent by its name, and may be lost: the tables are what is true."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from queue import Empty, SimpleQueue
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from pulse_core.log import current_trace, get_logger
+
+log = get_logger(__name__)
+
+SPLIT_ORDER = "pulse.split_order"
+EXECUTE_SLICE = "pulse.execute_slice"
+CANCEL_SLICES = "pulse.cancel_slices"
+TRACK_SLICES = "pulse.track_slices"
+RESOLVE_SLICES = "pulse.resolve_slices"
+
+UNREACHABLE = (OperationalError, RedisError, OSError)
+MOST_WAITING = 10_000
+
+
+@dataclass(frozen=True)
+class Wakeup:
+    """One message: the task's name, its arguments, when it should run, and the trace it belongs to."""
+
+    task: str
+    args: tuple[str, ...] = ()
+    eta: datetime | None = None
+    trace: tuple[tuple[str, str], ...] = ()
+
+
+@cache
+def app() -> Celery:
+    """The Celery application of this process, for sending only."""
+    return Celery("pulse", config_source="celeryconfig", set_as_current=False)
+
+
+def wake(task: str, *args: str, eta: datetime | None = None) -> None:
+    """Send one wake-up in the background: never waits for the queue and never fails."""
+    _outbox().put(Wakeup(task, args, eta, tuple(current_trace().items())))
+
+
+def send(wakeups: Iterable[Wakeup]) -> None:
+    """Send wake-ups now, in one batch. Raises one of UNREACHABLE when the queue is away."""
+    with app().producer_pool.acquire(block=True, timeout=2) as producer, producer.batch():
+        for one in wakeups:
+            app().send_task(one.task, args=one.args, eta=one.eta, headers=dict(one.trace), producer=producer)
+
+
+def is_reachable() -> bool:
+    """Whether the queue answers within about a second."""
+    try:
+        with app().connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
+    except UNREACHABLE:
+        return False
+    return True
+
+
+class _Outbox:
+    """A thread that sends what was put into it; a queue that is away costs the messages, not the callers."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Wakeup] = SimpleQueue()
+        threading.Thread(target=self._run, name="outbox", daemon=True).start()
+
+    def put(self, wakeup: Wakeup) -> None:
+        if self._waiting.qsize() < MOST_WAITING:
+            self._waiting.put(wakeup)
+
+    def _run(self) -> None:
+        while True:
+            batch = self._take()
+            try:
+                send(batch)
+            except UNREACHABLE as error:
+                log.warning("wake-ups lost", count=len(batch), reason=type(error).__name__)
+
+    def _take(self) -> Sequence[Wakeup]:
+        batch = [self._waiting.get()]
+        try:
+            while len(batch) < 100:
+                batch.append(self._waiting.get_nowait())
+        except Empty:
+            pass
+        return batch
+
+
+@cache
+def _outbox() -> _Outbox:
+    return _Outbox()

@@ -1,0 +1,45 @@
+"""The append-only record of everything that happened to an order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from pulse_core.domain.enums import EventKind
+from pulse_core.log import get_logger
+from pulse_core.models import SliceEvent
+
+log = get_logger(__name__)
+
+
+def add(
+    session: Session,
+    kind: EventKind,
+    order_id: str,
+    slice_id: str | None,
+    now: datetime,
+    moved: tuple[str | None, str] | None = None,
+    **detail: Any,
+) -> None:
+    """Record one event; `moved` is the status before and after."""
+    seen, to = moved or (None, None)
+    row = {"order_id": order_id, "slice_id": slice_id, "at": now, "kind": kind, "from_status": seen, "to_status": to}
+    session.execute(insert(SliceEvent), [{**row, "detail": _plain(detail)}])
+
+
+def alarm(session: Session, what: str, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:
+    """Record and log something that an operator must see."""
+    add(session, EventKind.ALARM, order_id, slice_id, now, alarm=what, **detail)
+    log.error("alarm raised", alarm=what, order_id=order_id, slice_id=slice_id, **detail)
+
+
+def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
+    """Every event of one slice, oldest first."""
+    return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()
+
+
+def _plain(detail: dict[str, Any]) -> dict[str, Any]:
+    plain = (int, str, bool, type(None))
+    return {name: value if isinstance(value, plain) else str(value) for name, value in detail.items()}

@@ -1,0 +1,128 @@
+"""The only writer of an order's status and totals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from pulse_core.domain.enums import EventKind, OrderStatus, Side
+from pulse_core.domain.status import FINAL_SLICES, check_order_move
+from pulse_core.log import get_logger
+from pulse_core.models import Fill, Order, OrderSlice
+from pulse_core.repositories import events
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class OrderFilters:
+    """What a listing is narrowed to; instants are aware, `created_from` included, `created_to` not."""
+
+    status: OrderStatus | None = None
+    instrument: str | None = None
+    side: Side | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+
+def add(session: Session, order: dict[str, Any]) -> bool:
+    """Insert a PENDING order; False when the account has used its unique key before."""
+    statement = insert(Order).values(**order, status=OrderStatus.PENDING, filled_quantity=0)
+    key = ["account_id", "order_unique_key"]
+    added = session.scalar(statement.on_conflict_do_nothing(index_elements=key).returning(Order.id)) is not None
+    if added:
+        events.add(session, EventKind.MOVE, order["id"], None, order["created_at"], (None, OrderStatus.PENDING))
+    return added
+
+
+def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order:
+    """The account's order with this key; it must exist."""
+    rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
+    return session.scalars(rows).one()
+
+
+def of_account(session: Session, account_id: str, order_id: str, *, locked: bool = False) -> Order | None:
+    """An order that belongs to this account, None for anybody else's."""
+    rows = select(Order).where(Order.id == order_id, Order.account_id == account_id)
+    if locked:
+        rows = rows.with_for_update(key_share=True)
+    return session.scalar(rows.execution_options(populate_existing=True))
+
+
+def page(session: Session, account_id: str, filters: OrderFilters, limit: int, before: str | None) -> Sequence[Order]:
+    """Up to `limit` orders of the account, newest first, older than the order id `before`."""
+    rows = select(Order).where(Order.account_id == account_id)
+    for column, value in ((Order.status, filters.status), (Order.instrument, filters.instrument)):
+        if value is not None:
+            rows = rows.where(column == value)
+    if filters.side is not None:
+        rows = rows.where(Order.side == filters.side)
+    if filters.created_from is not None:
+        rows = rows.where(Order.created_at >= filters.created_from)
+    if filters.created_to is not None:
+        rows = rows.where(Order.created_at < filters.created_to)
+    if before is not None:
+        rows = rows.where(Order.id < before)
+    return session.scalars(rows.order_by(Order.id.desc()).limit(limit)).all()
+
+
+def lock(session: Session, order_id: str) -> Order | None:
+    """The order, locked until the transaction ends. Always before its slices."""
+    rows = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
+    return session.scalar(rows.execution_options(populate_existing=True))
+
+
+def move(session: Session, order: Order, to: OrderStatus, now: datetime, **changes: Any) -> bool:
+    """Move an order on from the status it was seen in; False when somebody else moved it first."""
+    seen = order.status
+    check_order_move(seen, to)
+    moved = session.scalar(
+        update(Order)
+        .where(Order.id == order.id, Order.status == seen)
+        .values(status=to, updated_at=now, **changes)
+        .returning(Order)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    if moved is None:
+        return False
+    events.add(session, EventKind.MOVE, order.id, None, now, (seen, to))
+    log.info("order moved", order_id=order.id, seen=seen, to=to)
+    return True
+
+
+def change(session: Session, order_id: str, now: datetime, **changes: Any) -> None:
+    """Set columns other than the status."""
+    session.execute(
+        update(Order)
+        .where(Order.id == order_id)
+        .values(updated_at=now, **changes)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def fill_totals(session: Session, order_id: str) -> tuple[int, Any]:
+    """(filled quantity, average price or None) of an order, recomputed from its fills."""
+    total = func.sum(Fill.quantity)
+    row = session.execute(
+        select(func.coalesce(total, 0), func.round(func.sum(Fill.price * Fill.quantity) / total, 4))
+        .join(OrderSlice, OrderSlice.id == Fill.slice_id)
+        .where(OrderSlice.order_id == order_id)
+    ).one()
+    return int(row[0]), row[1]
+
+
+def unsplit(session: Session, created_before: datetime, limit: int) -> Sequence[str]:
+    """PENDING orders old enough that their split message may be lost, the oldest first."""
+    rows = select(Order.id).where(Order.status == OrderStatus.PENDING, Order.created_at <= created_before)
+    return session.scalars(rows.order_by(Order.created_at).limit(limit)).all()
+
+
+def to_finish(session: Session, limit: int) -> Sequence[str]:
+    """Live orders whose slices are all final, or that are being cancelled with slices still unsent."""
+    live = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
+    open_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status.not_in(FINAL_SLICES))
+    return session.scalars(select(Order.id).where(Order.status.in_(live), ~open_slice).limit(limit)).all()

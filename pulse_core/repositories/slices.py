@@ -1,0 +1,182 @@
+"""The only writer of a slice's status: compare-and-set, with its event in the same transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from pulse_core.domain.slicing import PlannedSlice
+from pulse_core.domain.status import check_slice_move
+from pulse_core.log import get_logger
+from pulse_core.models import Order, OrderSlice
+from pulse_core.repositories import events
+
+log = get_logger(__name__)
+
+
+HINT_LIFETIME = timedelta(seconds=10)
+
+
+def add_planned(
+    session: Session, order_id: str, planned: Sequence[tuple[str, PlannedSlice]], horizon: datetime, now: datetime
+) -> None:
+    """Insert an order's whole schedule; slices due before `horizon` count as handed to Celery."""
+    session.execute(
+        insert(OrderSlice),
+        [
+            {
+                "id": slice_id,
+                "order_id": order_id,
+                "sequence_number": one.sequence_number,
+                "quantity": one.quantity,
+                "scheduled_at": one.scheduled_at,
+                "due_at": one.scheduled_at,
+                "hinted_until": one.scheduled_at + HINT_LIFETIME if one.scheduled_at <= horizon else None,
+                "status": SliceStatus.SCHEDULED,
+                "attempts": 0,
+                "filled_quantity": 0,
+                "updated_at": now,
+            }
+            for slice_id, one in planned
+        ],
+    )
+
+
+def get(session: Session, slice_id: str) -> OrderSlice | None:
+    return session.get(OrderSlice, slice_id, populate_existing=True)
+
+
+def lock(session: Session, slice_id: str) -> tuple[Order, OrderSlice]:
+    """A slice and its order, both locked until the transaction ends; the order first, as everywhere."""
+    order_id = session.scalars(select(OrderSlice.order_id).where(OrderSlice.id == slice_id)).one()
+    order = session.get_one(Order, order_id, with_for_update={"key_share": True}, populate_existing=True)
+    one = session.get_one(OrderSlice, slice_id, with_for_update={"key_share": True}, populate_existing=True)
+    return order, one
+
+
+def of_order(session: Session, order_id: str) -> Sequence[OrderSlice]:
+    """All slices of an order in their sequence."""
+    rows = select(OrderSlice).where(OrderSlice.order_id == order_id).order_by(OrderSlice.sequence_number)
+    return session.scalars(rows.execution_options(populate_existing=True)).all()
+
+
+def of_orders(session: Session, order_ids: Sequence[str]) -> dict[str, list[OrderSlice]]:
+    """The slices of several orders by order id, in one query."""
+    found: dict[str, list[OrderSlice]] = {}
+    for one in session.scalars(select(OrderSlice).where(OrderSlice.order_id.in_(order_ids))):
+        found.setdefault(one.order_id, []).append(one)
+    return found
+
+
+def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **changes: Any) -> bool:
+    """Move a slice on from the status it was seen in; False when somebody else moved it first.
+
+    `changes` are further columns to set. Raises IllegalMove for a move the table of moves does not have.
+    """
+    seen = one.status
+    check_slice_move(seen, to)
+    moved = session.scalar(
+        update(OrderSlice)
+        .where(OrderSlice.id == one.id, OrderSlice.status == seen)
+        .values(status=to, updated_at=now, **changes)
+        .returning(OrderSlice)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    if moved is None:
+        return False
+    why = {name: changes[name] for name in ("error_code", "error_message", "client_order_id") if changes.get(name)}
+    events.add(session, EventKind.MOVE, one.order_id, one.id, now, (seen, to), attempt=moved.attempts, **why)
+    log.info("slice moved", order_id=one.order_id, slice_id=one.id, seen=seen, to=to, attempt=moved.attempts, **why)
+    return True
+
+
+def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> None:
+    """Set columns other than the status."""
+    session.execute(
+        update(OrderSlice)
+        .where(OrderSlice.id == slice_id)
+        .values(updated_at=now, **changes)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def take_due(
+    session: Session, horizon: datetime, now: datetime, limit: int
+) -> Sequence[Row[str, datetime, dict[str, str]]]:
+    """Mark up to `limit` slices due before `horizon` as handed to Celery, and return (id, due_at, trace) of each.
+
+    A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice is taken again.
+    """
+    due = (
+        select(OrderSlice.id)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(
+            OrderSlice.status == SliceStatus.SCHEDULED,
+            OrderSlice.due_at <= horizon,
+            or_(OrderSlice.hinted_until.is_(None), OrderSlice.hinted_until <= now),
+            Order.status == OrderStatus.IN_PROGRESS,
+        )
+        .order_by(OrderSlice.due_at)
+        .limit(limit)
+        .with_for_update(of=OrderSlice, skip_locked=True, key_share=True)
+    )
+    return session.execute(
+        update(OrderSlice)
+        .where(OrderSlice.id.in_(due), Order.id == OrderSlice.order_id)
+        .values(hinted_until=func.greatest(OrderSlice.due_at, now) + HINT_LIFETIME)
+        .returning(OrderSlice.id, OrderSlice.due_at, Order.trace)
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
+def overdue(session: Session, before: datetime, limit: int) -> Sequence[str]:
+    """Slices that should have gone out before this instant and that nobody claimed."""
+    rows = (
+        select(OrderSlice.id)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(
+            OrderSlice.status == SliceStatus.SCHEDULED,
+            OrderSlice.due_at <= before,
+            Order.status == OrderStatus.IN_PROGRESS,
+        )
+        .order_by(OrderSlice.due_at)
+        .limit(limit)
+    )
+    return session.scalars(rows).all()
+
+
+def expired_claims(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """Slices whose claim has outlived its lease."""
+    rows = select(OrderSlice.id).where(OrderSlice.status == SliceStatus.SENDING, OrderSlice.lease_expires_at <= now)
+    return session.scalars(rows.order_by(OrderSlice.lease_expires_at).limit(limit)).all()
+
+
+def to_resolve(session: Session, now: datetime, limit: int) -> Sequence[OrderSlice]:
+    """UNKNOWN slices whose next look into the broker's book is due."""
+    rows = select(OrderSlice).where(OrderSlice.status == SliceStatus.UNKNOWN, OrderSlice.resolve_at <= now)
+    return session.scalars(rows.order_by(OrderSlice.resolve_at).limit(limit)).all()
+
+
+def working(session: Session) -> Sequence[OrderSlice]:
+    """Every slice that is live at the broker, the nearest deadline first."""
+    rows = select(OrderSlice).where(OrderSlice.status == SliceStatus.WORKING)
+    return session.scalars(rows.order_by(OrderSlice.deadline_at)).all()
+
+
+def to_cancel(session: Session, now: datetime, asked_before: datetime, limit: int) -> Sequence[OrderSlice]:
+    """Working slices past their deadline or of a cancelled order, not asked to be cancelled lately."""
+    rows = (
+        select(OrderSlice)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(
+            OrderSlice.status == SliceStatus.WORKING,
+            or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING),
+            or_(OrderSlice.cancel_asked_at.is_(None), OrderSlice.cancel_asked_at <= asked_before),
+        )
+        .order_by(OrderSlice.deadline_at)
+        .limit(limit)
+    )
+    return session.scalars(rows).all()

@@ -1,0 +1,32 @@
+"""Cancel an order: nothing new goes out, what works is called back, fills are kept."""
+
+from datetime import datetime
+
+from pulse_core import db, queue
+from pulse_core.domain.enums import OrderStatus
+from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.domain.status import order_result
+from pulse_core.repositories import orders
+from pulse_core.services.report import OrderReport, order_report
+from pulse_core.services.settle import settle_order
+
+
+def cancel_order(account_id: str, order_id: str, now: datetime) -> OrderReport:
+    """Cancel what is not filled yet; repeating it is harmless.
+
+    Raises NotFound, or InvalidState when the order has ended otherwise.
+    """
+    with db.transaction() as session:
+        order = orders.of_account(session, account_id, order_id, locked=True)
+        if order is None:
+            raise NotFound("there is no such order")
+        if order.status in (OrderStatus.DONE, OrderStatus.SKIPPED):
+            raise InvalidState(f"the order is {order.status} and cannot be cancelled", {"status": order.status})
+        if order.status is OrderStatus.PENDING:
+            result = order_result(order.total_quantity, 0)
+            orders.move(session, order, OrderStatus.CANCELLED, now, result=result, finished_at=now)
+        if order.status in (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED):
+            orders.move(session, order, OrderStatus.CANCELLING, now)
+            settle_order(session, order, now)
+    queue.wake(queue.CANCEL_SLICES)
+    return order_report(account_id, order_id)

@@ -1,0 +1,206 @@
+"""Place one slice with its broker, once: claim, fence, last check, send, record."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from pulse_core import brokers, db
+from pulse_core.brokers.base import Broker, NotSent, OutcomeUnknown, Placement, Refused
+from pulse_core.clock import utcnow
+from pulse_core.config import settings
+from pulse_core.db import Fence
+from pulse_core.domain import ids
+from pulse_core.domain.backoff import backoff
+from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
+from pulse_core.domain.exposure import exposure
+from pulse_core.failpoints import failpoint
+from pulse_core.log import bound_trace, get_logger
+from pulse_core.models import Order, OrderSlice
+from pulse_core.repositories import events, placements, slices
+from pulse_core.services.settle import settle_order
+
+log = get_logger(__name__)
+
+# An eta message may come a little early; a slice never goes out early.
+EARLY = timedelta(seconds=1)
+TURN_WAIT = 2.0
+OUR_OWN_REASONS = frozenset({"CLAIM_LOST", "ORDER_NOT_RUNNING", "OVER_QUANTITY"})
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What this worker, and nobody else, may now send. `not_after` is an instant of time.monotonic()."""
+
+    slice_id: str
+    placement: Placement
+    not_after: float
+    trace: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the attempt ended, in the words of the placements table."""
+
+    kind: PlacementOutcome
+    broker_order_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    sent_at: datetime | None = None
+
+
+def execute_slice(slice_id: str, clock: Callable[[], datetime] = utcnow) -> None:
+    """Place a due slice, whatever woke us and however often.
+
+    Raises DatabaseUnavailable; if that happens after the claim, the sweeps find out what became of the slice.
+    """
+    broker = brokers.connect(settings())
+    with db.fence(slice_id) as fence:
+        if fence is None:
+            return
+        claim = _claim(fence, slice_id, broker.name, clock)
+        if claim is None:
+            return
+        with bound_trace(claim.trace):
+            outcome = _place(fence, claim, broker, clock)
+            failpoint("execute.after_send")
+            _record(fence, claim, outcome, clock())
+            failpoint("execute.after_record")
+
+
+def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetime]) -> Claim | None:
+    config = settings()
+    started = time.monotonic()
+    _wait_until_due(fence, slice_id, clock)
+    failpoint("execute.before_claim")
+    with fence.transaction() as session:
+        now = clock()
+        one = slices.get(session, slice_id)
+        if one is None or one.status is not SliceStatus.SCHEDULED or one.due_at > now:
+            return None
+        order = session.get_one(Order, one.order_id)
+        if order.status is not OrderStatus.IN_PROGRESS:
+            return None
+        if now > order.end_at + timedelta(seconds=config.late_grace):
+            _skip(session, slice_id, now, "WINDOW_CLOSED", "its order's window closed before the slice could go out")
+            return None
+        if one.filled_quantity >= one.quantity:
+            _skip(session, slice_id, now, "ALREADY_FILLED", "late fills of an earlier attempt left nothing to send")
+            return None
+        placement = Placement(
+            ids.client_order_id(secrets.randbits(100)), order.instrument, order.side, one.quantity - one.filled_quantity
+        )
+        is_mine = slices.move(
+            session,
+            one,
+            SliceStatus.SENDING,
+            now,
+            attempts=one.attempts + 1,
+            client_order_id=placement.client_order_id,
+            broker_order_id=None,
+            lease_expires_at=now + timedelta(seconds=config.lease),
+            sent_at=now,
+            absent_since=None,
+            cancel_reason=None,
+            cancel_asked_at=None,
+        )
+        if not is_mine:
+            return None
+        placements.add(session, one, placement.client_order_id, placement.quantity, broker, now)
+        failpoint("execute.before_claim_commit")
+    failpoint("execute.after_claim")
+    return Claim(slice_id, placement, started + config.lease - config.broker_timeout, order.trace)
+
+
+def _wait_until_due(fence: Fence, slice_id: str, clock: Callable[[], datetime]) -> None:
+    with fence.transaction() as session:
+        one = slices.get(session, slice_id)
+    early = one.due_at - clock() if one is not None else timedelta(0)
+    if timedelta(0) < early <= EARLY:
+        time.sleep(early.total_seconds())
+
+
+def _skip(session: Session, slice_id: str, now: datetime, code: str, message: str) -> None:
+    order, one = slices.lock(session, slice_id)
+    if slices.move(session, one, SliceStatus.SKIPPED, now, error_code=code, error_message=message):
+        settle_order(session, order, now)
+
+
+def _place(fence: Fence, claim: Claim, broker: Broker, clock: Callable[[], datetime]) -> Outcome:
+    sent_at = None
+    try:
+        broker.wait_for_turn(TURN_WAIT)
+        _check_may_send(fence, claim)
+        failpoint("execute.before_send")
+        sent_at = clock()
+        broker_order_id = broker.place(claim.placement, claim.not_after)
+    except Refused as error:
+        return Outcome(PlacementOutcome.REFUSED, None, error.code, error.message, sent_at)
+    except NotSent as error:
+        return Outcome(PlacementOutcome.NOT_SENT, None, error.code, error.message)
+    except OutcomeUnknown as error:
+        return Outcome(PlacementOutcome.UNKNOWN, None, error.code, error.message, sent_at)
+    return Outcome(PlacementOutcome.ACKNOWLEDGED, broker_order_id, sent_at=sent_at)
+
+
+def _check_may_send(fence: Fence, claim: Claim) -> None:
+    """The last look before the wire: a lost fence, a cancelled order or a full one stops it."""
+    with fence.transaction() as session:
+        one = slices.get(session, claim.slice_id)
+        if one is None or not _is_claimed(one, claim):
+            raise NotSent("CLAIM_LOST", "the claim on the slice was lost")
+        order = session.get_one(Order, one.order_id)
+        if order.status is not OrderStatus.IN_PROGRESS:
+            raise NotSent("ORDER_NOT_RUNNING", f"the order is {order.status}")
+        if exposure(slices.of_order(session, order.id)).total > order.total_quantity:
+            raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
+
+
+def _is_claimed(one: OrderSlice, claim: Claim) -> bool:
+    return one.status is SliceStatus.SENDING and one.client_order_id == claim.placement.client_order_id
+
+
+def _record(fence: Fence, claim: Claim, outcome: Outcome, now: datetime) -> None:
+    with fence.transaction() as session:
+        order, one = slices.lock(session, claim.slice_id)
+        if not _is_claimed(one, claim):
+            return
+        placements.complete(session, claim.placement.client_order_id, outcome.kind, outcome.broker_order_id)
+        answer = outcome.broker_order_id or outcome.message
+        events.add(
+            session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", outcome=outcome.kind, answer=answer
+        )
+        _move_on(session, one, outcome, now)
+        settle_order(session, order, now)
+        failpoint("execute.before_record_commit")
+
+
+def _move_on(session: Session, one: OrderSlice, outcome: Outcome, now: datetime) -> None:
+    error = {"error_code": outcome.code, "error_message": outcome.message}
+    match outcome.kind:
+        case PlacementOutcome.ACKNOWLEDGED:
+            deadline_at = now + timedelta(seconds=settings().slice_timeout)
+            found = {"broker_order_id": outcome.broker_order_id, "deadline_at": deadline_at}
+            slices.move(session, one, SliceStatus.WORKING, now, sent_at=outcome.sent_at, **found, **error)
+        case PlacementOutcome.REFUSED:
+            slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)
+        case PlacementOutcome.UNKNOWN:
+            slices.move(session, one, SliceStatus.UNKNOWN, now, sent_at=outcome.sent_at, resolve_at=now, **error)
+        case _:
+            put_back(session, one, now, outcome.code, outcome.message)
+
+
+def put_back(
+    session: Session, one: OrderSlice, now: datetime, error_code: str | None, error_message: str | None
+) -> None:
+    """A slice that is certainly not at the broker goes back into the schedule, or is FAILED after its attempts."""
+    error = {"error_code": error_code, "error_message": error_message}
+    is_brokers_fault = error_code not in OUR_OWN_REASONS
+    if is_brokers_fault and one.attempts >= settings().placement_attempts:
+        slices.move(session, one, SliceStatus.FAILED, now, **error)
+        return
+    pause = backoff(one.attempts, settings().retry_backoff_max, secrets.randbelow(1000) / 1000)
+    slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now + pause, hinted_until=None, **error)

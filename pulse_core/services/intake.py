@@ -1,0 +1,72 @@
+"""Accept an order: one row, one commit, and the order can no longer be forgotten."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ulid import ULID
+
+from pulse_core import db, queue
+from pulse_core.config import settings
+from pulse_core.domain import ids
+from pulse_core.domain.errors import DuplicateOrderUniqueKey
+from pulse_core.domain.orders import NewOrder, check_new_order
+from pulse_core.log import current_trace, get_logger
+from pulse_core.models import Order
+from pulse_core.repositories import orders
+
+log = get_logger(__name__)
+
+STATED = ("instrument", "side", "total_quantity", "num_splits", "duration_minutes", "randomize")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The order, and whether this call made it."""
+
+    order: Order
+    is_new: bool
+
+
+def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
+    """Accept an order, or find the one that was accepted under the same unique key.
+
+    Raises InvalidRequest or a narrower kind, DuplicateOrderUniqueKey, DatabaseUnavailable.
+    """
+    check_new_order(new_order, settings().pulse_exchanges)
+    with db.transaction() as session:
+        is_new = orders.add(session, _row(account_id, new_order, now))
+        order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+    if not is_new:
+        _check_same(order, new_order)
+        return Submission(order, is_new=False)
+    # After the commit: a worker must find the row, and a lost message is found by the sweep.
+    queue.wake(queue.SPLIT_ORDER, order.id)
+    log.info("order accepted", order_id=order.id, account_id=account_id)
+    return Submission(order, is_new=True)
+
+
+def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
+    return {
+        "id": ids.order_id(ULID.from_datetime(now)),
+        "account_id": account_id,
+        "order_unique_key": new_order.order_unique_key,
+        **{name: getattr(new_order, name) for name in STATED},
+        "lot_size": 1,
+        "seed": secrets.randbits(63),
+        "start_at": now,
+        "end_at": now + timedelta(minutes=new_order.duration_minutes),
+        "created_at": now,
+        "updated_at": now,
+        "trace": current_trace(),
+    }
+
+
+def _check_same(order: Order, new_order: NewOrder) -> None:
+    differs = [name for name in STATED if getattr(order, name) != getattr(new_order, name)]
+    if differs:
+        raise DuplicateOrderUniqueKey(
+            f"order_unique_key was used before for an order that differs in {', '.join(differs)}",
+            {"field": "order_unique_key", "existing_order_id": order.id, "differs": differs},
+        )

@@ -1,0 +1,43 @@
+"""Call back what still works at the broker: past its deadline, or of a cancelled order."""
+
+from datetime import datetime, timedelta
+
+from pulse_core import brokers, db
+from pulse_core.brokers.base import BrokerError
+from pulse_core.config import settings
+from pulse_core.domain.enums import CancelReason, EventKind, OrderStatus
+from pulse_core.models import OrderSlice
+from pulse_core.repositories import events, orders, slices
+
+ASK_AGAIN_AFTER = timedelta(seconds=10)
+
+
+def cancel_slices(now: datetime, limit: int = 10) -> int:
+    """Call back working slices past their deadline or of a cancelled order; returns how many.
+
+    Only the broker's book says whether it worked, so each is asked for again until the book shows its end.
+    """
+    with db.transaction() as session:
+        due = slices.to_cancel(session, now, now - ASK_AGAIN_AFTER, limit)
+    for one in due:
+        _cancel(one, now)
+    return len(due)
+
+
+def _cancel(one: OrderSlice, now: datetime) -> None:
+    with db.transaction() as session:
+        order = orders.lock(session, one.order_id)
+        is_cancelled = order is not None and order.status is OrderStatus.CANCELLING
+        reason = CancelReason.ORDER_CANCELLED if is_cancelled else CancelReason.DEADLINE
+        slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now)
+    answer = _ask(one.broker_order_id or "")
+    with db.transaction() as session:
+        events.add(session, EventKind.BROKER_CALL, one.order_id, one.id, now, call="cancel", answer=answer)
+
+
+def _ask(broker_order_id: str) -> str:
+    try:
+        brokers.connect(settings()).cancel(broker_order_id)
+    except BrokerError as error:
+        return str(error)
+    return "taken"

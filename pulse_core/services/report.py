@@ -1,0 +1,161 @@
+"""What a client may know of its orders, read in one transaction each."""
+
+import base64
+import binascii
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from pulse_core import db
+from pulse_core.domain.enums import OrderResult, OrderStatus, Side, SliceStatus
+from pulse_core.domain.errors import InvalidRequest, NotFound
+from pulse_core.domain.exposure import Exposure, exposure, leaves_quantity
+from pulse_core.domain.status import FINAL_ORDERS
+from pulse_core.models import Order, OrderSlice
+from pulse_core.repositories import orders, slices
+from pulse_core.repositories.orders import OrderFilters
+
+__all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceReport", "order_page", "order_report", "slice_reports"]
+
+ORDER_ID = re.compile(r"ord_[0-9A-HJKMNP-TV-Z]{26}")
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    num_splits: int
+    duration_minutes: int
+    randomize: bool
+
+
+@dataclass(frozen=True)
+class OrderReport:
+    """An order as clients see it; `slices` counts its slices by status."""
+
+    order_id: str
+    order_unique_key: str
+    instrument: str
+    side: Side
+    total_quantity: int
+    split_config: SplitConfig
+    status: OrderStatus
+    result: OrderResult | None
+    skip_reason: str | None
+    filled_quantity: int
+    leaves_quantity: int
+    average_price: Decimal | None
+    exposure: Exposure
+    slices: Mapping[SliceStatus, int]
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """A slice as clients see it."""
+
+    slice_id: str
+    sequence_number: int
+    quantity: int
+    scheduled_at: datetime
+    status: SliceStatus
+    sent_at: datetime | None
+    attempts: int
+    broker_order_id: str | None
+    filled_quantity: int
+    average_price: Decimal | None
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """Orders, newest first, and the cursor of the next page, None on the last."""
+
+    orders: Sequence[OrderReport]
+    next_cursor: str | None
+
+
+def order_report(account_id: str, order_id: str) -> OrderReport:
+    """One order of the account. Raises NotFound."""
+    with db.transaction() as session:
+        order = orders.of_account(session, account_id, order_id)
+        if order is None:
+            raise NotFound("there is no such order")
+        return _report(order, slices.of_order(session, order_id))
+
+
+def slice_reports(account_id: str, order_id: str) -> list[SliceReport]:
+    """The slices of one order of the account, in sequence; none before it is split. Raises NotFound."""
+    with db.transaction() as session:
+        if orders.of_account(session, account_id, order_id) is None:
+            raise NotFound("there is no such order")
+        return [_slice_report(one) for one in slices.of_order(session, order_id)]
+
+
+def order_page(account_id: str, filters: OrderFilters, limit: int, cursor: str | None) -> OrderPage:
+    """Up to `limit` orders, newest first. Raises InvalidRequest for a cursor that Pulse did not give out."""
+    before = _decode(cursor) if cursor is not None else None
+    with db.transaction() as session:
+        found = orders.page(session, account_id, filters, limit + 1, before)
+        shown = found[:limit]
+        parts = slices.of_orders(session, [order.id for order in shown])
+    reports = [_report(order, parts.get(order.id, [])) for order in shown]
+    return OrderPage(reports, _encode(shown[-1].id) if len(found) > limit else None)
+
+
+def _report(order: Order, parts: Sequence[OrderSlice]) -> OrderReport:
+    is_pending = order.status is OrderStatus.PENDING
+    return OrderReport(
+        order_id=order.id,
+        order_unique_key=order.order_unique_key,
+        instrument=order.instrument,
+        side=order.side,
+        total_quantity=order.total_quantity,
+        split_config=SplitConfig(order.num_splits, order.duration_minutes, order.randomize),
+        status=order.status,
+        result=order.result,
+        skip_reason=order.skip_reason,
+        filled_quantity=order.filled_quantity,
+        leaves_quantity=leaves_quantity(order.total_quantity, order.filled_quantity, order.status in FINAL_ORDERS),
+        average_price=order.average_price,
+        exposure=Exposure(unsent=order.total_quantity) if is_pending else exposure(parts),
+        slices=Counter(one.status for one in parts),
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+        finished_at=order.finished_at,
+    )
+
+
+def _slice_report(one: OrderSlice) -> SliceReport:
+    return SliceReport(
+        slice_id=one.id,
+        sequence_number=one.sequence_number,
+        quantity=one.quantity,
+        scheduled_at=one.scheduled_at,
+        status=one.status,
+        sent_at=one.sent_at,
+        attempts=one.attempts,
+        broker_order_id=one.broker_order_id,
+        filled_quantity=one.filled_quantity,
+        average_price=one.average_price,
+        error_code=one.error_code,
+        error_message=one.error_message,
+    )
+
+
+def _encode(order_id: str) -> str:
+    return base64.urlsafe_b64encode(order_id.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str:
+    try:
+        order_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        order_id = ""
+    if not ORDER_ID.fullmatch(order_id):
+        raise InvalidRequest("cursor is not one that this service gave out", {"field": "cursor"})
+    return order_id

@@ -1,0 +1,104 @@
+"""Find out from the broker's book what became of a slice, and never from anything else."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from pulse_core import brokers, db
+from pulse_core.brokers.base import BookUnavailable, BrokerOrder
+from pulse_core.config import settings
+from pulse_core.db import Fence
+from pulse_core.domain.enums import PlacementOutcome, SliceStatus
+from pulse_core.failpoints import failpoint
+from pulse_core.log import get_logger
+from pulse_core.models import OrderSlice
+from pulse_core.repositories import placements, slices
+from pulse_core.services.execute import put_back
+from pulse_core.services.settle import settle_order
+from pulse_core.services.track import Book, settle_slice
+
+log = get_logger(__name__)
+
+LOOK_AGAIN_AFTER = timedelta(seconds=5)
+
+
+def expire_claims(now: datetime, limit: int = 200) -> int:
+    """Slices whose worker died between claim and record become UNKNOWN; returns how many.
+
+    A stopped worker still holds the fence, and its slice is left alone until it wakes up or dies.
+    """
+    with db.transaction() as session:
+        expired = slices.expired_claims(session, now, limit)
+    return sum(_expire(slice_id, now) for slice_id in expired)
+
+
+def resolve_slices(now: datetime, limit: int = 200) -> int:
+    """Look up UNKNOWN slices in the broker's book; returns how many were looked at.
+
+    Raises BookUnavailable, after postponing the next look.
+    """
+    with db.transaction() as session:
+        unknown = slices.to_resolve(session, now, limit)
+    if not unknown:
+        return 0
+    try:
+        book = Book.read(brokers.connect(settings()))
+    except BookUnavailable:
+        with db.transaction() as session:
+            for one in unknown:
+                slices.change(session, one.id, now, resolve_at=now + LOOK_AGAIN_AFTER)
+        raise
+    for one in unknown:
+        with db.fence(one.id) as fence:
+            if fence is not None:
+                _resolve(fence, one, book, now)
+    return len(unknown)
+
+
+def _expire(slice_id: str, now: datetime) -> bool:
+    with db.fence(slice_id) as fence:
+        if fence is None:
+            return False
+        with fence.transaction() as session:
+            order, one = slices.lock(session, slice_id)
+            if one.status is not SliceStatus.SENDING or one.lease_expires_at is None or one.lease_expires_at > now:
+                return False
+            error = {"error_code": "WORKER_LOST", "error_message": "the worker was lost between claim and answer"}
+            placements.complete(session, one.client_order_id or "", PlacementOutcome.UNKNOWN)
+            slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now, **error)
+            settle_order(session, order, now)
+    return True
+
+
+def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
+    with fence.transaction() as session:
+        order, one = slices.lock(session, seen.id)
+        # The book was read for the attempt that was seen; of a later one it proves nothing.
+        if one.status is not SliceStatus.UNKNOWN or one.client_order_id != seen.client_order_id:
+            return
+        row = book.by_client_order_id.get(one.client_order_id or "")
+        if row is None:
+            _book_absence(session, one, now)
+        else:
+            _take_over(session, one, row, now)
+            settle_slice(session, order, one, book, row.broker_order_id, now)
+        settle_order(session, order, now)
+        failpoint("resolve.before_commit")
+
+
+def _take_over(session: Session, one: OrderSlice, row: BrokerOrder, now: datetime) -> None:
+    placements.complete(session, one.client_order_id or "", PlacementOutcome.ACKNOWLEDGED, row.broker_order_id)
+    deadline_at = (one.sent_at or now) + timedelta(seconds=settings().slice_timeout)
+    found = {"broker_order_id": row.broker_order_id, "deadline_at": deadline_at}
+    slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
+
+
+def _book_absence(session: Session, one: OrderSlice, now: datetime) -> None:
+    """Absent twice with the settle delay between is absent; absent once proves nothing."""
+    settle_delay = timedelta(seconds=settings().settle_delay)
+    if one.absent_since is None or now < one.absent_since + settle_delay:
+        first_seen = one.absent_since or now
+        slices.change(session, one.id, now, absent_since=first_seen, resolve_at=first_seen + settle_delay)
+        return
+    placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
+    put_back(session, one, now, "ABSENT", "the broker's book shows no trace of it")

@@ -1,0 +1,55 @@
+"""Bring an order's totals and status in line with its slices."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from pulse_core import db
+from pulse_core.domain.enums import OrderStatus, SliceStatus
+from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, order_result
+from pulse_core.models import Order
+from pulse_core.repositories import events, orders, slices
+
+
+def settle_order(session: Session, order: Order, now: datetime) -> None:
+    """Recompute a locked order from its slices, and finish it when all of them are final.
+
+    What is still unsent of an order being cancelled is cancelled here.
+    """
+    parts = slices.of_order(session, order.id)
+    if order.status is OrderStatus.CANCELLING:
+        for one in parts:
+            if one.status is SliceStatus.SCHEDULED:
+                slices.move(session, one, SliceStatus.CANCELLED, now)
+    _refresh_totals(session, order, now)
+    is_split = order.status not in (OrderStatus.PENDING, *FINAL_ORDERS)
+    if is_split and all(one.status in FINAL_SLICES for one in slices.of_order(session, order.id)):
+        _finish(session, order, now)
+
+
+def finish_orders(now: datetime, limit: int = 200) -> int:
+    """Finish orders that were left open with nothing left to do; returns how many there were."""
+    with db.transaction() as session:
+        left_open = orders.to_finish(session, limit)
+    for order_id in left_open:
+        with db.transaction() as session:
+            order = orders.lock(session, order_id)
+            if order is not None:
+                settle_order(session, order, now)
+    return len(left_open)
+
+
+def _refresh_totals(session: Session, order: Order, now: datetime) -> None:
+    filled, average = orders.fill_totals(session, order.id)
+    if filled == order.filled_quantity and average == order.average_price:
+        return
+    if filled > order.total_quantity:
+        events.alarm(session, "order overfilled", order.id, None, now, filled=filled, total=order.total_quantity)
+    result = order_result(order.total_quantity, filled) if order.status in FINAL_ORDERS else None
+    orders.change(session, order.id, now, filled_quantity=filled, average_price=average, result=result)
+
+
+def _finish(session: Session, order: Order, now: datetime) -> None:
+    to = OrderStatus.CANCELLED if order.status is OrderStatus.CANCELLING else OrderStatus.DONE
+    filled, _average = orders.fill_totals(session, order.id)
+    orders.move(session, order, to, now, result=order_result(order.total_quantity, filled), finished_at=now)

@@ -1,0 +1,59 @@
+"""Turn an accepted order into its schedule of slices, once."""
+
+from datetime import datetime, timedelta
+
+from ulid import ULID
+
+from pulse_core import db, queue
+from pulse_core.config import settings
+from pulse_core.domain import ids, slicing
+from pulse_core.domain.enums import OrderStatus
+from pulse_core.domain.slicing import PlannedSlice
+from pulse_core.log import bound_trace, get_logger
+from pulse_core.models import Order
+from pulse_core.repositories import orders, slices
+
+log = get_logger(__name__)
+
+FORGOTTEN_AFTER = timedelta(seconds=2)
+
+
+def split_order(order_id: str, now: datetime) -> None:
+    """Plan all slices of a PENDING order in one transaction; an order that was split before is left alone."""
+    horizon = now + timedelta(seconds=settings().dispatch_horizon)
+    with db.transaction() as session:
+        order = orders.lock(session, order_id)
+        if order is None or order.status is not OrderStatus.PENDING:
+            return
+        if now > order.end_at + timedelta(seconds=settings().late_grace):
+            reason = "the order's window had closed before it could be split"
+            orders.move(session, order, OrderStatus.SKIPPED, now, skip_reason=reason, finished_at=now)
+            return
+        planned = [(ids.slice_id(ULID()), one) for one in _plan(order)]
+        slices.add_planned(session, order.id, planned, horizon, now)
+        orders.move(session, order, OrderStatus.IN_PROGRESS, now)
+    with bound_trace(order.trace):
+        for slice_id, one in planned:
+            if one.scheduled_at <= horizon:
+                queue.wake(queue.EXECUTE_SLICE, slice_id, eta=one.scheduled_at)
+        log.info("order split", order_id=order.id, slices=len(planned))
+
+
+def split_forgotten(now: datetime, limit: int = 50) -> int:
+    """Split orders whose message was lost; returns how many there were."""
+    with db.transaction() as session:
+        forgotten = orders.unsplit(session, now - FORGOTTEN_AFTER, limit)
+    for order_id in forgotten:
+        split_order(order_id, now)
+    return len(forgotten)
+
+
+def _plan(order: Order) -> list[PlannedSlice]:
+    return slicing.plan(
+        order.total_quantity,
+        order.num_splits,
+        order.start_at,
+        order.end_at - order.start_at,
+        order.seed if order.randomize else None,
+        order.lot_size,
+    )

@@ -1,0 +1,30 @@
+"""What is looked for again and again, because every message may be lost.
+
+Each sweep is bounded, safe to run any number of times at once, and needs nothing but Postgres and the broker.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pulse_core.services import dispatch, recall, resolve, settle, split, track
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A service call that returns how much it found, and how many seconds lie between two runs."""
+
+    run: Callable[[datetime], int]
+    every: float
+
+
+SWEEPS: Mapping[str, Sweep] = {
+    "pulse.dispatch_due_slices": Sweep(dispatch.dispatch_due_slices, every=1),
+    "pulse.track_slices": Sweep(track.track_slices, every=1),
+    "pulse.split_forgotten_orders": Sweep(split.split_forgotten, every=3),
+    "pulse.expire_claims": Sweep(resolve.expire_claims, every=3),
+    "pulse.resolve_slices": Sweep(resolve.resolve_slices, every=2),
+    "pulse.cancel_slices": Sweep(recall.cancel_slices, every=2),
+    "pulse.finish_orders": Sweep(settle.finish_orders, every=5),
+    "pulse.reconcile": Sweep(track.reconcile, every=30),
+}

@@ -1,0 +1,23 @@
+"""The Celery application: `celery -A pulse_tasks worker`, `... beat`, `... flower`."""
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from pulse_core import log
+from pulse_core.config import settings
+from pulse_core.services.sweeps import SWEEPS
+from pulse_tasks import worker
+
+app = Celery("pulse", include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.sweeps"])
+app.config_from_object("celeryconfig")
+app.conf.beat_schedule = {
+    # A tick that nobody took in time is of no use to anybody: the next one is on its way.
+    name: {"task": name, "schedule": sweep.every, "options": {"expires": 3 * sweep.every}}
+    for name, sweep in SWEEPS.items()
+}
+worker.install(app)
+
+
+@setup_logging.connect(weak=False)
+def _setup_logging(**_signal: object) -> None:
+    log.setup_logging("worker", settings().log_format, settings().log_level)

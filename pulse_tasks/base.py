@@ -1,0 +1,33 @@
+"""What every task does around its one service call: bind the trace, and say on one line what went wrong."""
+
+from typing import Any
+
+from celery import Task
+
+from pulse_core.brokers.base import BookUnavailable
+from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.log import TRACE_FIELDS, bound_trace, get_logger
+from pulse_core.queue import UNREACHABLE
+
+log = get_logger(__name__)
+
+# Something of the outside is away: a sweep repeats the work, so there is nothing to retry here.
+AWAY = (DatabaseUnavailable, BookUnavailable, *UNREACHABLE)
+
+
+class PulseTask(Task):  # type: ignore[misc]
+    """A task that may run twice, late or never without harm."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        headers = self.request.headers or {}
+        with bound_trace({name: headers[name] for name in TRACE_FIELDS if headers.get(name)}):
+            try:
+                return self.run(*args, **kwargs)
+            except AWAY as error:
+                log.warning("task put off", task=self.name, args=args, reason=str(error))
+            except Exception:
+                log.exception("task failed", task=self.name, args=args)
+                raise
+        return None

@@ -1,0 +1,45 @@
+"""What Celery's worker needs to keep time and to come back by itself; `celery.md` in the docs says why."""
+
+import time
+from concurrent.futures import wait
+from functools import partial
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.worker.consumer import Consumer
+
+from pulse_tasks.watch import Watch
+
+
+class PunctualTimers(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Let the hub fire every timer that is due: it stops after ten and may then sleep for a second."""
+
+    requires = ("celery.worker.components:Hub",)
+
+    def create(self, worker: Any) -> None:
+        worker.hub.fire_timers = partial(worker.hub.fire_timers, max_timers=1000)
+
+
+class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Start the pool's threads before the first burst needs them."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, worker: Any) -> None:
+        executor = getattr(worker.pool, "executor", None)
+        if executor is not None:
+            wait([executor.submit(time.sleep, 0.05) for _ in range(worker.pool.limit)], timeout=5)
+
+
+class EagerConsumer(Consumer):  # type: ignore[misc]
+    """Look for a lost Redis every second; Celery's pause grows to half a minute."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.2, interval_step=0.2, interval_max=1)
+        return super().ensure_connected(conn)
+
+
+def install(app: Celery) -> None:
+    """Give the workers of this application our consumer, our timers and the watch."""
+    app.conf.worker_consumer = "pulse_tasks.worker:EagerConsumer"
+    app.steps["worker"].update({PunctualTimers, WarmThreads, Watch})
