@@ -47,11 +47,15 @@ class Child:
         self.program = program
         self.log_path = log_path
         self.process: subprocess.Popen[bytes] | None = None
-        self.started_at = 0.0
+        self.started_at = 0.0  # seconds since the epoch
 
     @property
     def pid(self) -> int | None:
         return self.process.pid if self.process else None
+
+    @property
+    def pid_if_alive(self) -> int | None:
+        return self.pid if self.is_alive() else None
 
     @property
     def exit_code(self) -> int | None:
@@ -78,7 +82,7 @@ class Child:
                 pass_fds=self.program.keep_open,
                 process_group=0,  # Ctrl-C in the terminal reaches the supervisor alone
             )
-        self.started_at = time.monotonic()
+        self.started_at = time.time()
 
     def ask_to_stop(self) -> None:
         """Send the stop signal, if it runs."""

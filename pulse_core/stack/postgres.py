@@ -86,7 +86,7 @@ class EmbeddedPostgres:
         if not (self._data / "PG_VERSION").exists():
             self._make_cluster()
             return
-        leftovers.end_processes_in(self._data, signal.SIGINT)
+        leftovers.end_servers_in(self._data, "postgres", signal.SIGINT)
         # Nothing runs here any more. Postgres would refuse to start if another process had got the old id.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 

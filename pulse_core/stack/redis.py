@@ -50,7 +50,7 @@ class EmbeddedRedis:
         )
 
     def _prepare(self, config: Path) -> None:
-        leftovers.end_processes_in(self._data, signal.SIGTERM)
+        leftovers.end_servers_in(self._data, binaries.redis_server().name, signal.SIGTERM)
         # The password stands in a private file, not in a command line that every user can read.
         write_private(config, _CONFIG.format(port=self.port, password=self._password, data=f'"{self._data}"'))
 

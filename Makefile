@@ -1,0 +1,54 @@
+# Pulse with two commands: `make run` starts everything, `make demo` trades with it.
+# ARGS passes options on: make run ARGS="--gapi-port 9000 --data-dir /tmp/second"
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that runs and is new enough.
+PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
+INSTALLED := $(VENV)/.installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint format clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(INSTALLED) ## Make .venv and install the tested versions
+
+run: $(INSTALLED) ## Start everything, until Ctrl-C
+	@exec $(BIN)/pulse up $(ARGS)
+
+demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against the exchange
+	@exec $(BIN)/pulse demo $(ARGS)
+
+test: $(INSTALLED) ## Run the whole suite against real servers
+	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(INSTALLED) ## Check style, types and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Bring the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove .venv and caches; data in .pulse stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): setup.cfg constraints.txt
+	@set -e; \
+	for python in $(BIN)/python $(PYTHON); do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break || python=; \
+	done; \
+	test -n "$$python" || { echo "No Python 3.11 or newer among: $(PYTHON). Install one, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }; \
+	test "$$python" = $(BIN)/python || { \
+	  echo "Making $(VENV) with $$python"; \
+	  $$python -m venv --clear $(VENV) || { echo "$$python cannot make a virtual environment: install its venv module (Debian: python3-venv)" >&2; exit 1; }; \
+	}
+	@echo "Installing into $(VENV); this takes a minute or two the first time"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[embedded,test,lint]'
+	@touch $@

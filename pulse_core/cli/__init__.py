@@ -1,0 +1,53 @@
+"""`pulse`: run, look after and use Pulse from a terminal."""
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from pulse_core.stack.errors import NotRunning, StackError
+
+# Imported when used, so that a command and its completion start quickly.
+COMMANDS: Mapping[str, str] = {
+    "up": "pulse_core.cli.up:up",
+    "status": "pulse_core.cli.status:status",
+    "doctor": "pulse_core.cli.doctor:doctor",
+    "migrate": "pulse_core.cli.migrate:migrate",
+    "completion": "pulse_core.cli.completion:completion",
+}
+
+EXIT_FAILURE = 1
+EXIT_NOT_RUNNING = 3
+
+EPILOG = """\b
+Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 no stack is running.
+Results go to stdout, messages to stderr."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported by name, and whose refusals are one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _colon, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except StackError as error:
+            click.echo(f"pulse: {error}", err=True)
+            ctx.exit(EXIT_NOT_RUNNING if isinstance(error, NotRunning) else EXIT_FAILURE)
+
+
+@click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("pulse-execution"), prog_name="pulse")
+def main() -> None:
+    """Work one large order as many small slices, each placed once."""

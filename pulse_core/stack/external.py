@@ -1,0 +1,38 @@
+"""Servers that the stack uses and did not start."""
+
+import psycopg2
+import redis
+
+from pulse_core.stack.errors import StackError
+
+
+def check_external(database_url: str | None, redis_url: str | None) -> None:
+    """Raises StackError when a server that was named does not answer."""
+    if database_url:
+        _check_postgres(database_url)
+    if redis_url and redis_url.startswith(("redis://", "rediss://")):
+        _check_redis(redis_url)
+
+
+def libpq_url(database_url: str) -> str:
+    """The same URL without SQLAlchemy's driver name."""
+    scheme, separator, rest = database_url.partition("://")
+    return f"{scheme.partition('+')[0]}{separator}{rest}"
+
+
+def _check_postgres(database_url: str) -> None:
+    try:
+        psycopg2.connect(libpq_url(database_url), connect_timeout=5).close()
+    except psycopg2.Error as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise StackError(f"The Postgres of DATABASE_URL is not there ({reason}): start it, or unset it.") from error
+
+
+def _check_redis(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url, socket_connect_timeout=5, socket_timeout=5)
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        raise StackError(f"The Redis of REDIS_URL is not there ({error}): start it, or unset it.") from error
+    finally:
+        client.close()
