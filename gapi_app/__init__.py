@@ -1,0 +1,65 @@
+"""The public gateway: checks who calls and what they ask, and hands orders to pulse over HTTP."""
+
+from typing import Any
+
+from flask import Flask, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from gapi_app import auth, health, orders
+from gapi_app.api import Api
+from gapi_app.body import MAX_BODY_BYTES
+from gapi_app.config import load_settings
+from gapi_app.docs import pages
+from gapi_app.errors import answer_errors
+from gapi_app.log import setup_logging
+from gapi_app.pulse_client import PulseClient
+from gapi_app.tracing import trace_requests
+
+_SPEC = {
+    "info": {"description": "Large orders, worked as many small ones over time."},
+    "security": [{"accessToken": []}],
+    "components": {"securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+}
+
+
+def create_app() -> Flask:
+    """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
+    settings = load_settings()
+    setup_logging(settings.log_format, settings.log_level)
+    app, api = _described_app()
+    app.config["EXCHANGES"] = settings.pulse_exchanges
+    app.extensions["pulse"] = PulseClient(settings)
+    auth.issue_and_check_tokens(app, settings)
+    app.register_blueprint(pages(api.specification()))
+    app.before_request(_refuse_large_body)
+    trace_requests(app)
+    return app
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of the gateway; needs no settings."""
+    return _described_app()[1].specification()
+
+
+def _described_app() -> tuple[Flask, Api]:
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        API_TITLE="Pulse",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        API_SPEC_OPTIONS=_SPEC,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    api = Api(app)
+    for views in (auth, orders, health):
+        api.register_blueprint(views.blueprint)
+    answer_errors(app)
+    return app, api
+
+
+def _refuse_large_body() -> None:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge

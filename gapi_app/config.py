@@ -1,0 +1,65 @@
+"""Every setting of the gateway, read once from the environment when it starts."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
+_KEY_BYTES = 32
+_KEY_VARIETY = 8
+
+
+def _strong(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if len(text.encode()) < _KEY_BYTES:
+        msg = f"must have at least {_KEY_BYTES} bytes"
+        raise ValueError(msg)
+    if len(set(text)) < _KEY_VARIETY or any(word in text.lower() for word in _PLACEHOLDERS):
+        msg = "must be random, not a placeholder"
+        raise ValueError(msg)
+    return key
+
+
+Key = Annotated[SecretStr, AfterValidator(_strong)]
+Seconds = Annotated[float, Field(gt=0, le=60)]
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case. Durations are seconds."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    pulse_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://[^/]+$", description="Where pulse listens.")
+    pulse_service_token_key: Key = Field(description="Signs calls from gapi to pulse; the same in both.")
+    pulse_jwt_key: Key = Field(description="Signs the access tokens of users.")
+    pulse_exchanges: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
+    )
+    pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse.")
+    pulse_answer_timeout: Seconds = Field(4.0, description="Longest wait for the whole answer of pulse.")
+    access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long a login lasts.")
+
+    log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level.")
+
+    @field_validator("pulse_exchanges", mode="before")
+    @classmethod
+    def _split_by_commas(cls, value: object) -> object:
+        return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value
+
+
+def load_settings() -> Settings:
+    """The settings, or the end of the process with a sentence that names what is wrong and no value."""
+    try:
+        return Settings()
+    except ValidationError as refused:
+        faults = (
+            f"{fault['loc'][0]!s}".upper() + f" {_reason(fault['type'], fault['msg'])}" for fault in refused.errors()
+        )
+        sentence = f"gapi cannot start: {'; '.join(faults)}."
+    raise SystemExit(sentence)
+
+
+def _reason(kind: str, message: str) -> str:
+    return "is not set" if kind == "missing" else message.removeprefix("Value error, ")

@@ -1,0 +1,38 @@
+"""Is the process alive, can it serve, and how is it doing."""
+
+from flask import Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from gapi_app.api import Blueprint
+from gapi_app.pulse_client import pulse
+from gapi_app.schemas import HealthSchema, ReadySchema
+
+blueprint = Blueprint("health", __name__, description="For load balancers and monitoring")
+
+
+@blueprint.route("/health", methods=["GET"])
+@blueprint.doc(security=[])
+@blueprint.response(200, HealthSchema)
+@blueprint.refuses()
+def health() -> dict[str, str]:
+    """Says that the process lives, without looking at anything else."""
+    return {"status": "ok"}
+
+
+@blueprint.route("/ready", methods=["GET"])
+@blueprint.doc(security=[])
+@blueprint.response(200, ReadySchema)
+@blueprint.refuses("UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT")
+def ready() -> dict[str, str]:
+    """Says whether orders can be taken; the error's details name what is missing."""
+    pulse().check_ready()
+    return {"status": "ready"}
+
+
+@blueprint.route("/metrics", methods=["GET"])
+@blueprint.doc(security=[])
+@blueprint.response(200, {"type": "string"}, content_type="text/plain")
+@blueprint.refuses()
+def metrics() -> Response:
+    """Counters and timings in the Prometheus text format."""
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)

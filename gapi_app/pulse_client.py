@@ -1,0 +1,180 @@
+"""Calls to pulse: bounded in time, never repeated, and an answer only when pulse gave one."""
+
+import json
+import time
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import jwt
+import urllib3
+from flask import current_app
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import TimeoutError as TimedOut
+
+from gapi_app.config import Settings
+from gapi_app.errors import (
+    NotFound,
+    Refused,
+    ServiceUnavailable,
+    Unauthorized,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from gapi_app.rules import ORDER_ID
+from gapi_app.tracing import trace_headers
+
+TOKEN_LIFETIME_SECONDS = 30
+_PASSED_ON = frozenset({400, 403, 404, 409, 422})
+_MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: dict[str, Any]
+
+
+class PulseClient:
+    """pulse's `/internal` API, called for one account at a time. Every method raises ApiError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.pulse_url
+        self._key = settings.pulse_service_token_key.get_secret_value()
+        self._connect_timeout = settings.pulse_connect_timeout
+        self._answer_timeout = settings.pulse_answer_timeout
+        self._pool = urllib3.PoolManager(maxsize=64, retries=False)
+
+    def login(self, username: str, password: str) -> dict[str, str]:
+        """The account with this username and password: `account_id`, `username`, `role`."""
+        credentials = {"username": username, "password": password}
+        answer = self._ask("POST", "/internal/sessions", "gapi", "gapi", {200, 401}, credentials)
+        if answer.status == 200 and all(isinstance(answer.body.get(name), str) for name in ("account_id", "role")):
+            return answer.body
+        if _refusal(answer.body).get("details", {}).get("reason") == "credentials":
+            raise Unauthorized("username or password is wrong")
+        raise UpstreamError("pulse did not accept the gateway's call")
+
+    def place_order(self, account_id: str, role: str, new_order: Mapping[str, Any]) -> Answer:
+        """201 with the ids of a new order, 200 with those of an equal one that was made before."""
+        answer = self._ask("POST", "/internal/orders", account_id, role, {200, 201}, new_order)
+        _check_order(answer.body, key=new_order["order_unique_key"])
+        return answer
+
+    def list_orders(self, account_id: str, role: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("GET", f"/internal/orders?{urlencode(query)}", account_id, role, {200}).body
+
+    def order(self, account_id: str, role: str, order_id: str) -> dict[str, Any]:
+        path = f"/internal/orders/{_known(order_id)}"
+        return _check_order(self._ask("GET", path, account_id, role, {200}).body, order_id=order_id)
+
+    def slices(self, account_id: str, role: str, order_id: str) -> dict[str, Any]:
+        return self._ask("GET", f"/internal/orders/{_known(order_id)}/slices", account_id, role, {200}).body
+
+    def cancel_order(self, account_id: str, role: str, order_id: str) -> dict[str, Any]:
+        path = f"/internal/orders/{_known(order_id)}"
+        return _check_order(self._ask("DELETE", path, account_id, role, {202}).body, order_id=order_id)
+
+    def check_ready(self) -> None:
+        """Raise ServiceUnavailable or another ApiError unless pulse says that it can serve."""
+        self._ask("GET", "/ready", "gapi", "gapi", {200})
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        subject: str,
+        role: str,
+        expected: Collection[int],
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        answer = self._send(method, path, subject, role, body)
+        if answer.status in expected:
+            return answer
+        if answer.status == 503:
+            raise ServiceUnavailable("orders cannot be served at the moment", _refusal(answer.body).get("details"))
+        if answer.status in _PASSED_ON and (refusal := _refusal(answer.body)):
+            raise Refused(answer.status, **refusal)
+        raise UpstreamError("pulse gave an answer that makes no sense here")
+
+    def _send(self, method: str, path: str, subject: str, role: str, body: Mapping[str, Any] | None) -> Answer:
+        headers = trace_headers() | {"Authorization": f"Bearer {self._token(subject, role)}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        deadline = time.monotonic() + self._connect_timeout + self._answer_timeout
+        try:
+            response = self._pool.request(
+                method,
+                self._url + path,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=self._connect_timeout, read=self._answer_timeout),
+                redirect=False,
+                preload_content=False,
+            )
+            with response:
+                return Answer(response.status, _object(_read(cast("urllib3.HTTPResponse", response), deadline)))
+        except (NewConnectionError, NameResolutionError):
+            raise ServiceUnavailable("orders cannot be served at the moment", {"missing": ["pulse"]}) from None
+        except TimedOut:
+            raise UpstreamTimeout("pulse did not answer in time; an order may have been made") from None
+        except HTTPError:
+            raise UpstreamError("pulse broke off its answer") from None
+
+    def _token(self, subject: str, role: str) -> str:
+        now = int(time.time())
+        claims = {"iss": "gapi", "aud": "pulse", "sub": subject, "role": role, "iat": now}
+        claims |= {"exp": now + TOKEN_LIFETIME_SECONDS, "jti": uuid.uuid4().hex}
+        return jwt.encode(claims, self._key, algorithm="HS256")
+
+
+def pulse() -> PulseClient:
+    """The client of the running app."""
+    return cast("PulseClient", current_app.extensions["pulse"])
+
+
+def _known(order_id: str) -> str:
+    if not ORDER_ID.fullmatch(order_id):
+        raise NotFound("there is no such order")
+    return order_id
+
+
+def _read(response: urllib3.HTTPResponse, deadline: float) -> bytes:
+    # The read timeout bounds each packet; a trickle of them must not hold the client longer.
+    body = b""
+    while chunk := response.read1(65_536):
+        body += chunk
+        if time.monotonic() > deadline:
+            raise TimedOut
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise UpstreamError("pulse gave too long an answer")
+    return body
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise UpstreamError("pulse gave an answer that cannot be read") from None
+    if not isinstance(value, dict):
+        raise UpstreamError("pulse gave an answer that cannot be read")
+    return value
+
+
+def _check_order(body: dict[str, Any], key: str | None = None, order_id: str | None = None) -> dict[str, Any]:
+    given, given_key = body.get("order_id"), body.get("order_unique_key")
+    if not isinstance(given, str) or not isinstance(given_key, str) or not ORDER_ID.fullmatch(given):
+        raise UpstreamError("pulse gave an answer without an order")
+    if (key or given_key) != given_key or (order_id or given) != given:
+        raise UpstreamError("pulse answered about another order")
+    return body
+
+
+def _refusal(body: Mapping[str, Any]) -> dict[str, Any]:
+    error = body.get("error")
+    shape = {"code": str, "message": str, "details": dict}
+    if not isinstance(error, dict) or not all(isinstance(error.get(name), kind) for name, kind in shape.items()):
+        return {}
+    return {name: error[name] for name in shape}

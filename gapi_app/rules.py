@@ -1,0 +1,58 @@
+"""What values an order may have. pulse checks the same again: neither trusts the other."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from gapi_app.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
+
+UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
+INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):[A-Z0-9&-]{1,32}")
+ORDER_ID = re.compile(r"ord_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+MAX_QUANTITY = 10**9
+SPLITS = (2, 100)
+MINUTES = (1, 1440)
+
+
+def check_new_order(order: Mapping[str, Any], exchanges: Collection[str]) -> None:
+    """Raise the first rule that is broken, as InvalidRequest or one of its three narrower kinds."""
+    split = order["split_config"]
+    _check_unique_key(order["order_unique_key"])
+    _check_instrument(order["instrument"], exchanges)
+    _check_range("split_config.num_splits", split["num_splits"], SPLITS)
+    _check_range("split_config.duration_minutes", split["duration_minutes"], MINUTES)
+    _check_quantity(order["total_quantity"], split["num_splits"])
+
+
+def _check_unique_key(key: str) -> None:
+    if not UNIQUE_KEY.fullmatch(key):
+        rule = "1 to 64 printable ASCII characters"
+        raise InvalidRequest(f"order_unique_key must be {rule}", {"field": "order_unique_key", "rule": rule})
+
+
+def _check_instrument(instrument: str, exchanges: Collection[str]) -> None:
+    match = INSTRUMENT.fullmatch(instrument)
+    if match is None or match["exchange"] not in exchanges:
+        known = sorted(exchanges)
+        raise InvalidInstrument(
+            f"instrument must be EXCHANGE:SYMBOL with an exchange of {', '.join(known)}"
+            " and a symbol of 1 to 32 of A-Z, 0-9, & and -",
+            {"field": "instrument", "expected_format": "EXCHANGE:SYMBOL", "exchanges": known},
+        )
+
+
+def _check_range(field: str, value: int, limits: tuple[int, int]) -> None:
+    least, most = limits
+    if not least <= value <= most:
+        details = {"field": field, "min": least, "max": most}
+        raise InvalidSplitConfig(f"{field} must be from {least} to {most}", details)
+
+
+def _check_quantity(total_quantity: int, num_splits: int) -> None:
+    field = "total_quantity"
+    if not 1 <= total_quantity <= MAX_QUANTITY:
+        details = {"field": field, "min": 1, "max": MAX_QUANTITY}
+        raise InvalidQuantity(f"{field} must be from 1 to {MAX_QUANTITY}", details)
+    if total_quantity < num_splits:
+        details = {"field": field, "min": num_splits, "num_splits": num_splits}
+        raise InvalidQuantity(f"{field} must be at least split_config.num_splits ({num_splits})", details)

@@ -1,0 +1,161 @@
+"""The shapes of the public API. Requests are read with these; answers are pulse's, described by these."""
+
+from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
+
+from gapi_app.errors import HTTP_STATUS
+from gapi_app.fields import Instant, Limit, Truth, WholeNumber
+from gapi_app.rules import MAX_QUANTITY, MINUTES, SPLITS
+
+_SIDES = ("BUY", "SELL")
+_ORDER_STATUSES = ("PENDING", "IN_PROGRESS", "PAUSED", "CANCELLING", "CANCELLED", "DONE", "SKIPPED")
+_RESULTS = ("FILLED", "PARTIALLY_FILLED", "UNFILLED")
+_SLICE_STATUSES = (
+    "SCHEDULED", "SENDING", "UNKNOWN", "WORKING", "FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED", "SKIPPED",
+)  # fmt: skip
+_PRICE = {"pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "1402.35"}
+_INSTRUMENT = {"pattern": "^[A-Z]{1,16}:[A-Z0-9&-]{1,32}$", "example": "NSE:RELIANCE"}
+_UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
+_ORDER_ID = {"pattern": "^ord_[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+
+
+class AnswerSchema(Schema):
+    """Further fields may follow in answers."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class ErrorDetailSchema(AnswerSchema):
+    code = fields.String(required=True, validate=validate.OneOf(sorted(HTTP_STATUS)))
+    message = fields.String(required=True, metadata={"description": "For a person."})
+    details = fields.Dict(required=True, metadata={"description": "Names the field and the rule broken."})
+
+
+class ErrorSchema(AnswerSchema):
+    error = fields.Nested(ErrorDetailSchema, required=True)
+
+
+class RequestSchema(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class LoginSchema(RequestSchema):
+    username = fields.String(required=True, validate=validate.Length(1, 64))
+    password = fields.String(required=True, validate=validate.Length(1, 256), metadata={"format": "password"})
+
+
+class AccessTokenSchema(AnswerSchema):
+    access_token = fields.String(required=True)
+    token_type = fields.String(required=True, validate=validate.Equal("Bearer"))
+    expires_in = WholeNumber(required=True, metadata={"description": "Seconds."})
+
+
+class SplitConfigSchema(RequestSchema):
+    num_splits = WholeNumber(required=True, metadata={"minimum": SPLITS[0], "maximum": SPLITS[1], "example": 5})
+    duration_minutes = WholeNumber(
+        required=True, metadata={"minimum": MINUTES[0], "maximum": MINUTES[1], "example": 60}
+    )
+    randomize = Truth(load_default=True)
+
+
+class NewOrderSchema(RequestSchema):
+    order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
+    instrument = fields.String(required=True, metadata=_INSTRUMENT)
+    side = fields.String(required=True, validate=validate.OneOf(_SIDES, error="Must be BUY or SELL."))
+    total_quantity = WholeNumber(required=True, metadata={"minimum": 1, "maximum": MAX_QUANTITY, "example": 100})
+    split_config = fields.Nested(SplitConfigSchema, required=True)
+
+
+class AcceptedSchema(AnswerSchema):
+    order_id = fields.String(required=True, metadata=_ORDER_ID)
+    order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
+
+
+class OrderQuerySchema(RequestSchema):
+    status = fields.String(validate=validate.OneOf(_ORDER_STATUSES))
+    instrument = fields.String(
+        validate=validate.Regexp(r"[A-Z]{1,16}:[A-Z0-9&-]{1,32}\Z", error="Must be EXCHANGE:SYMBOL."),
+        metadata=_INSTRUMENT,
+    )
+    side = fields.String(validate=validate.OneOf(_SIDES, error="Must be BUY or SELL."))
+    created_from = Instant(metadata={"format": "date-time", "description": "Inclusive."})
+    created_to = Instant(metadata={"format": "date-time", "description": "Exclusive."})
+    limit = Limit(1, 200, load_default=50)
+    cursor = fields.String(
+        validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,200}\Z", error="Must be a next_cursor of an earlier answer."),
+        metadata={"description": "`next_cursor` of the page before."},
+    )
+
+
+class ExposureSchema(AnswerSchema):
+    filled = WholeNumber(required=True)
+    working = WholeNumber(required=True, metadata={"description": "Live at the broker and not filled."})
+    unknown = WholeNumber(  # type: ignore[assignment]  # also an option of every schema
+        required=True, metadata={"description": "May be live; the broker's book will tell."}
+    )
+    unsent = WholeNumber(required=True)
+
+
+class OrderSchema(AcceptedSchema):
+    instrument = fields.String(required=True, metadata=_INSTRUMENT)
+    side = fields.String(required=True, validate=validate.OneOf(_SIDES))
+    total_quantity = WholeNumber(required=True)
+    split_config = fields.Nested(SplitConfigSchema, required=True)
+    status = fields.String(required=True, validate=validate.OneOf(_ORDER_STATUSES))
+    result = fields.String(required=True, allow_none=True, validate=validate.OneOf(_RESULTS))
+    skip_reason = fields.String(required=True, allow_none=True)
+    filled_quantity = WholeNumber(required=True)
+    leaves_quantity = WholeNumber(required=True, metadata={"description": "Still to be filled."})
+    average_price = fields.String(required=True, allow_none=True, metadata=_PRICE)
+    exposure = fields.Nested(ExposureSchema, required=True)
+    slices = fields.Dict(
+        required=True,
+        keys=fields.String(validate=validate.OneOf(_SLICE_STATUSES)),
+        values=WholeNumber(),
+        metadata={"description": "How many slices have each status."},
+    )
+    created_at = Instant(required=True, metadata={"format": "date-time"})
+    updated_at = Instant(required=True, metadata={"format": "date-time"})
+    finished_at = Instant(required=True, allow_none=True, metadata={"format": "date-time"})
+
+
+class OrderPageSchema(AnswerSchema):
+    orders = fields.List(fields.Nested(OrderSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "null on the last page."})
+
+
+class SliceErrorSchema(AnswerSchema):
+    code = fields.String(required=True)
+    message = fields.String(required=True, allow_none=True)
+
+
+class SliceSchema(AnswerSchema):
+    slice_id = fields.String(required=True)
+    sequence_number = WholeNumber(required=True)
+    quantity = WholeNumber(required=True)
+    scheduled_at = Instant(required=True, metadata={"format": "date-time"})
+    status = fields.String(required=True, validate=validate.OneOf(_SLICE_STATUSES))
+    sent_at = Instant(required=True, allow_none=True, metadata={"format": "date-time"})
+    attempts = WholeNumber(required=True)
+    broker_order_id = fields.String(required=True, allow_none=True)
+    filled_quantity = WholeNumber(required=True)
+    average_price = fields.String(required=True, allow_none=True, metadata=_PRICE)
+    error = fields.Nested(SliceErrorSchema, required=True, allow_none=True)
+
+
+class SliceListSchema(AnswerSchema):
+    slices = fields.List(fields.Nested(SliceSchema), required=True)
+
+
+class HealthSchema(AnswerSchema):
+    status = fields.String(required=True, validate=validate.Equal("ok"))
+
+
+class ReadySchema(AnswerSchema):
+    status = fields.String(required=True, validate=validate.Equal("ready"))
+
+
+NEW_ORDER = NewOrderSchema()
+ORDER_QUERY = OrderQuerySchema()
+LOGIN = LoginSchema()

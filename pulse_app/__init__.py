@@ -1,0 +1,70 @@
+"""pulse: the internal order API, called by the gateway, with Postgres as its only truth."""
+
+from typing import Any
+
+from flask import Flask, request
+from pydantic import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from pulse_app import health, orders, sessions
+from pulse_app.api import Api
+from pulse_app.body import MAX_BODY_BYTES
+from pulse_app.errors import answer_errors
+from pulse_app.tracing import trace_requests
+from pulse_core.config import Settings, settings
+from pulse_core.log import setup_logging
+
+_SPEC = {
+    "info": {"description": "Orders of all accounts, for the gateway only."},
+    "security": [{"serviceToken": []}],
+    "components": {"securitySchemes": {"serviceToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+}
+
+
+def create_app() -> Flask:
+    """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
+    config = _settings()
+    setup_logging("pulse", config.log_format, config.log_level)
+    app, _ = _described_app()
+    app.before_request(_refuse_large_body)
+    trace_requests(app)
+    return app
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of pulse; needs no settings."""
+    return _described_app()[1].specification()
+
+
+def _described_app() -> tuple[Flask, Api]:
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        API_TITLE="Pulse, internal",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        API_SPEC_OPTIONS=_SPEC,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    api = Api(app)
+    for views in (sessions, orders, health):
+        api.register_blueprint(views.blueprint)
+    answer_errors(app)
+    return app, api
+
+
+def _settings() -> Settings:
+    try:
+        return settings()
+    except ValidationError as refused:
+        # Without the values: some of them are secrets.
+        faults = (f"{fault['loc'][0]!s}".upper() + f": {fault['msg']}" for fault in refused.errors())
+        sentence = f"pulse cannot start: {'; '.join(faults)}."
+    raise SystemExit(sentence)
+
+
+def _refuse_large_body() -> None:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge

@@ -1,0 +1,72 @@
+"""Fields that take exactly what the contract says, and nothing that could be turned into it."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import fields, validate
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
+
+
+class WholeNumber(fields.Integer):
+    """A JSON integer; no bool, no 5.0, no digits in a string."""
+
+    default_error_messages = {"invalid": "Must be an integer."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
+class Truth(fields.Boolean):
+    """true or false, no other word for them."""
+
+    default_error_messages = {"invalid": "Must be true or false."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class Instant(fields.Field[datetime]):
+    """RFC 3339 in UTC with Z; an aware datetime inside."""
+
+    default_error_messages = {"invalid": "Must be an instant like 2026-01-31T09:15:00Z."}  # noqa: RUF012
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+            raise self.make_error("invalid")
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise self.make_error("invalid") from None
+
+
+class Price(fields.Field[Decimal]):
+    """A decimal as a string, without zeros that say nothing."""
+
+    def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else format(value.normalize(), "f")
+
+
+class Limit(fields.Integer):
+    """A query's whole number within limits, in ASCII digits."""
+
+    default_error_messages = {"invalid": "Must be an integer."}  # noqa: RUF012
+
+    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(least, most, error="Must be from {min} to {max}."), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not re.fullmatch("-?[0-9]{1,9}", value):
+            raise self.make_error("invalid")
+        return int(value)

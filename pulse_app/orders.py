@@ -1,0 +1,95 @@
+"""The internal order API: one service call for each view."""
+
+from typing import Any
+
+from pulse_app.api import Blueprint
+from pulse_app.auth import account_id, require_service_token, trading_account_id
+from pulse_app.schemas import (
+    NEW_ORDER,
+    ORDER_QUERY,
+    AcceptedSchema,
+    OrderPageSchema,
+    OrderSchema,
+    SliceListSchema,
+)
+from pulse_core.clock import utcnow
+from pulse_core.domain.errors import NotFound
+from pulse_core.domain.orders import NewOrder
+from pulse_core.services import cancel, intake, report
+from pulse_core.services.report import ORDER_ID, OrderFilters, OrderPage, OrderReport
+
+_DATABASE = ("DATABASE_ERROR", "SERVICE_UNAVAILABLE")
+_LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
+
+blueprint = Blueprint("orders", __name__, url_prefix="/internal/orders", description="Parent orders and their slices")
+blueprint.before_request(require_service_token)
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(NEW_ORDER)
+@blueprint.response(201, AcceptedSchema, headers=_LOCATION)
+@blueprint.alt_response(200, schema=AcceptedSchema, headers=_LOCATION, description="Made by an earlier call")
+@blueprint.refuses(
+    "INVALID_REQUEST", "INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "UNAUTHORIZED", "FORBIDDEN",
+    "DUPLICATE_ORDER_UNIQUE_KEY", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", *_DATABASE,
+)  # fmt: skip
+def place_order(body: dict[str, Any]) -> tuple[dict[str, str], int, dict[str, str]]:
+    """Accept an order once; repeating it with its key finds the one that was made."""
+    submission = intake.submit_order(trading_account_id(), _new_order(body), utcnow())
+    order = submission.order
+    accepted = {"order_id": order.id, "order_unique_key": order.order_unique_key}
+    return accepted, 201 if submission.is_new else 200, {"Location": f"/internal/orders/{order.id}"}
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.arguments(ORDER_QUERY, location="query")
+@blueprint.response(200, OrderPageSchema)
+@blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", "FORBIDDEN", *_DATABASE)
+def list_orders(query: dict[str, Any]) -> OrderPage:
+    """The account's orders, newest first, a page at a time."""
+    limit, cursor = query.pop("limit"), query.pop("cursor", None)
+    return report.order_page(account_id(), OrderFilters(**query), limit, cursor)
+
+
+@blueprint.route("/<order_id>", methods=["GET"])
+@blueprint.response(200, OrderSchema)
+@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_DATABASE)
+def show_order(order_id: str) -> OrderReport:
+    """One order: what was asked, what is done, and what is still exposed."""
+    return report.order_report(account_id(), _known(order_id))
+
+
+@blueprint.route("/<order_id>/slices", methods=["GET"])
+@blueprint.response(200, SliceListSchema)
+@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_DATABASE)
+def list_slices(order_id: str) -> dict[str, Any]:
+    """The slices of an order in the order of their times."""
+    return {"slices": report.slice_reports(account_id(), _known(order_id))}
+
+
+@blueprint.route("/<order_id>", methods=["DELETE"])
+@blueprint.response(202, OrderSchema)
+@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "INVALID_STATE", *_DATABASE)
+def cancel_order(order_id: str) -> OrderReport:
+    """Cancel what is not filled: unsent slices at once, working ones at the broker; repeating it is harmless."""
+    return cancel.cancel_order(trading_account_id(), _known(order_id), utcnow())
+
+
+def _new_order(body: dict[str, Any]) -> NewOrder:
+    split = body["split_config"]
+    return NewOrder(
+        order_unique_key=body["order_unique_key"],
+        instrument=body["instrument"],
+        side=body["side"],
+        total_quantity=body["total_quantity"],
+        num_splits=split["num_splits"],
+        duration_minutes=split["duration_minutes"],
+        randomize=split["randomize"],
+    )
+
+
+def _known(order_id: str) -> str:
+    # Not every text can be asked of Postgres: a NUL would fail there.
+    if not ORDER_ID.fullmatch(order_id):
+        raise NotFound("there is no such order")
+    return order_id
