@@ -60,11 +60,17 @@ class Api(flask_smorest.Api):
         """The OpenAPI document, with the headers that every answer carries."""
         document: dict[str, Any] = json.loads(json.dumps(self.spec.to_dict()))
         document["components"]["schemas"].pop("PaginationMetadata", None)
+        document["components"]["headers"] = _ID_HEADERS
         for path in document["paths"].values():
             for operation in (value for value in path.values() if isinstance(value, dict)):
+                operation["responses"] = dict(sorted(operation["responses"].items()))
                 for response in operation["responses"].values():
-                    response["headers"] = response.get("headers", {}) | _ID_HEADERS
+                    response["headers"] = response.get("headers", {}) | _id_headers()
         return document
+
+
+def _id_headers() -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in _ID_HEADERS}
 
 
 def _refusal(codes: list[str]) -> dict[str, Any]:

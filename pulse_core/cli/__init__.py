@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "pulse_core.cli.status:status",
     "doctor": "pulse_core.cli.doctor:doctor",
     "migrate": "pulse_core.cli.migrate:migrate",
+    "openapi": "pulse_core.cli.openapi:openapi",
     "completion": "pulse_core.cli.completion:completion",
 }
 

@@ -21,7 +21,7 @@ DOCS = Path("docs/services")
 def openapi(service: str | None, write: bool, check: bool, docs: Path) -> None:
     """Print the OpenAPI documents as YAML, or write or check the committed files."""
     names = [service] if service else sorted(SERVICES)
-    if check and any([_differs(name, docs) for name in names]):
+    if check and [name for name in names if _differs(name, docs)]:
         raise click.exceptions.Exit(1)
     if write:
         for name in names:

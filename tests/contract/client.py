@@ -1,0 +1,114 @@
+"""A client of either service that checks, on every answer, what the contract says of every answer."""
+
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import requests
+from jsonschema import Draft202012Validator
+
+import gapi_app
+import pulse_app
+
+SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+DOCUMENTS = {"gapi": gapi_app.openapi(), "pulse": pulse_app.openapi()}
+# Decided before any operation is chosen, so not part of one.
+OF_NO_OPERATION = {405, 413}
+
+
+@dataclass(frozen=True)
+class Account:
+    account_id: str
+    username: str
+    password: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the two services, with what it takes to call it as an account."""
+
+    name: str
+    url: str
+    key: str
+    http: requests.Session = field(default_factory=requests.Session, compare=False)
+
+    @property
+    def orders(self) -> str:
+        return "/api/orders" if self.name == "gapi" else "/internal/orders"
+
+    def claims(self, account: Account) -> dict[str, Any]:
+        now = int(time.time())
+        common = {"iss": "gapi", "sub": account.account_id, "role": account.role, "iat": now, "jti": "j"}
+        own = {"aud": "gapi-api", "type": "access"} if self.name == "gapi" else {"aud": "pulse"}
+        return common | own | {"exp": now + 30}
+
+    def token(self, account: Account, **overrides: Any) -> str:
+        claims = {name: value for name, value in (self.claims(account) | overrides).items() if value is not None}
+        return jwt.encode(claims, self.key, algorithm="HS256")
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        account: Account | None = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> requests.Response:
+        """Send a request and check its answer against the rules for all answers and the specification."""
+        token = {"Authorization": f"Bearer {self.token(account)}"} if account else {}
+        answer = self.http.request(
+            method, self.url + path, headers=token | dict(headers or {}), timeout=15, allow_redirects=False, **options
+        )
+        check_answer(answer)
+        self._check_documented(method, path.partition("?")[0], answer)
+        return answer
+
+    def place(self, account: Account, **fields: Any) -> requests.Response:
+        return self.send("POST", self.orders, account, json=new_order(**fields))
+
+    def _check_documented(self, method: str, path: str, answer: requests.Response) -> None:
+        document = DOCUMENTS[self.name]
+        template = next((one for one in document["paths"] if re.fullmatch(re.sub("{[^}]+}", "[^/]+", one), path)), None)
+        operation = document["paths"].get(template, {}).get(method.lower())
+        if operation is None or answer.status_code in OF_NO_OPERATION:
+            return
+        assert str(answer.status_code) in operation["responses"], f"{method} {template}: {answer.status_code}"
+        media = operation["responses"][str(answer.status_code)]["content"].get("application/json")
+        if media:
+            Draft202012Validator({**document, **media["schema"]}).validate(answer.json())
+
+
+def check_answer(answer: requests.Response) -> None:
+    for name in ("X-Request-Id", "X-Trace-Id"):
+        assert SANE_ID.fullmatch(answer.headers.get(name, "")), f"{name}: {answer.headers}"
+    if answer.status_code >= 400 and answer.request.method != "HEAD":
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.json().keys() == {"error"}
+        assert answer.json()["error"].keys() == {"code", "message", "details"}
+        for secret in ("Traceback", "SELECT", "psycopg2", "127.0.0.1"):
+            assert secret not in answer.text
+
+
+def new_order(**changes: Any) -> dict[str, Any]:
+    """An order that is right, but for the changes; names of `split_config` go there, None leaves a field out."""
+    split = {"num_splits": 5, "duration_minutes": 60, "randomize": True}
+    order = {
+        "order_unique_key": f"key-{secrets.token_hex(8)}",
+        "instrument": "NSE:RELIANCE",
+        "side": "BUY",
+        "total_quantity": 100,
+        "split_config": split,
+    }
+    for name, value in changes.items():
+        (split if name in split else order)[name] = value
+    return {name: value for name, value in order.items() if value is not None}
+
+
+def error_of(answer: requests.Response) -> tuple[int, str, dict[str, Any]]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["details"]

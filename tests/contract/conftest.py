@@ -1,0 +1,58 @@
+"""gapi and pulse as processes, shared by the tests of the contract, and an account for each test."""
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Role
+from pulse_core.services import accounts
+from tests.contract.client import Account, Service
+from tests.processes import Processes
+
+
+@pytest.fixture(scope="session")
+def services(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
+    processes = Processes(tmp_path_factory.mktemp("services"), environment)
+    try:
+        _, pulse_url = processes.pulse()
+        _, gapi_url = processes.gapi(PULSE_URL=pulse_url)
+        yield {
+            "gapi": Service("gapi", gapi_url, environment["PULSE_JWT_KEY"]),
+            "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_TOKEN_KEY"]),
+        }
+    finally:
+        processes.close()
+
+
+@pytest.fixture
+def gapi(services: dict[str, Service]) -> Service:
+    return services["gapi"]
+
+
+@pytest.fixture
+def pulse(services: dict[str, Service]) -> Service:
+    return services["pulse"]
+
+
+@pytest.fixture(params=["gapi", "pulse"])
+def service(request: pytest.FixtureRequest, services: dict[str, Service]) -> Service:
+    """Each test that asks for it runs through the gateway, and again directly on pulse."""
+    return services[request.param]
+
+
+@pytest.fixture
+def new_account(environment: dict[str, str]) -> Callable[..., Account]:
+    return make_account
+
+
+@pytest.fixture
+def trader(new_account: Callable[..., Account]) -> Account:
+    return new_account()
+
+
+def make_account(role: Role = Role.TRADER) -> Account:
+    username, password = f"trader-{secrets.token_hex(8)}", secrets.token_urlsafe(16)
+    account = accounts.add_account(username, password, role, utcnow())
+    return Account(account.id, username, password, role)
