@@ -1,0 +1,73 @@
+"""Accounts and orders with defaults, made through the services."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pulse_core import db
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Role, Side
+from pulse_core.domain.orders import NewOrder
+from pulse_core.models import Order, OrderSlice
+from pulse_core.repositories import accounts, orders, slices
+from pulse_core.services.intake import submit_order
+from pulse_core.services.split import split_order
+
+
+def an_account(account_id: str | None = None) -> str:
+    """The id of a new account that nobody can log in to."""
+    account_id = account_id or f"acc_{secrets.token_hex(13)}"
+    with db.transaction() as session:
+        accounts.add(session, account_id, account_id, "no hash", Role.TRADER, utcnow())
+    return account_id
+
+
+def a_new_order(**changes: Any) -> NewOrder:
+    stated: dict[str, Any] = {
+        "order_unique_key": f"key-{secrets.token_hex(8)}",
+        "instrument": "NSE:RELIANCE",
+        "side": Side.BUY,
+        "total_quantity": 100,
+        "num_splits": 5,
+        "duration_minutes": 60,
+        "randomize": False,
+    }
+    return NewOrder(**{**stated, **changes})
+
+
+def an_order(now: datetime | None = None, account_id: str | None = None, **changes: Any) -> str:
+    """The id of an accepted order, not split yet."""
+    account = account_id or an_account()
+    return submit_order(account, a_new_order(**changes), now or utcnow()).order.id
+
+
+def a_split_order(now: datetime | None = None, account_id: str | None = None, **changes: Any) -> str:
+    """The id of an order in progress; its first slice is due at `now`."""
+    now = now or utcnow()
+    order_id = an_order(now, account_id, **changes)
+    split_order(order_id, now)
+    return order_id
+
+
+def order(order_id: str) -> Order:
+    with db.transaction() as session:
+        found = orders.lock(session, order_id)
+    assert found is not None
+    return found
+
+
+def slices_of(order_id: str) -> Sequence[OrderSlice]:
+    with db.transaction() as session:
+        return slices.of_order(session, order_id)
+
+
+def a_slice(slice_id: str) -> OrderSlice:
+    with db.transaction() as session:
+        found = slices.get(session, slice_id)
+    assert found is not None
+    return found
+
+
+def later(seconds: float) -> datetime:
+    return utcnow() + timedelta(seconds=seconds)

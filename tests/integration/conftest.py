@@ -1,0 +1,13 @@
+"""Services against a real Postgres and Redis, with the exchange simulated in this process."""
+
+import pytest
+
+from pulse_core import brokers
+from tests.broker import SimulatedBroker
+
+
+@pytest.fixture
+def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
+    simulated = SimulatedBroker()
+    monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
+    return simulated
