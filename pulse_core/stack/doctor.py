@@ -21,6 +21,7 @@ from pulse_core.stack.config import StackSettings
 from pulse_core.stack.errors import NotRunning, StackError
 from pulse_core.stack.external import libpq_url
 from pulse_core.stack.ports import is_free
+from pulse_core.stack.redis import client_for_one_question
 from pulse_core.stack.status import database_revision
 
 _TOLERATED_CLOCK_SECONDS = 2.0
@@ -131,7 +132,7 @@ def _database(database_url: str) -> Iterator[Finding]:
 
 
 def _redis(redis_url: str) -> Finding:
-    with closing(redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)) as client:
+    with closing(client_for_one_question(redis_url)) as client:
         try:
             policy = str(client.info("memory").get("maxmemory_policy"))
             is_kept = bool(client.info("persistence").get("aof_enabled"))

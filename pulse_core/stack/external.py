@@ -1,9 +1,12 @@
 """Servers that the stack uses and did not start."""
 
+from contextlib import closing
+
 import psycopg2
 import redis
 
 from pulse_core.stack.errors import StackError
+from pulse_core.stack.redis import client_for_one_question
 
 
 def check_external(database_url: str | None, redis_url: str | None) -> None:
@@ -29,10 +32,8 @@ def _check_postgres(database_url: str) -> None:
 
 
 def _check_redis(redis_url: str) -> None:
-    client = redis.Redis.from_url(redis_url, socket_connect_timeout=5, socket_timeout=5)
-    try:
-        client.ping()
-    except redis.RedisError as error:
-        raise StackError(f"The Redis of REDIS_URL is not there ({error}): start it, or unset it.") from error
-    finally:
-        client.close()
+    with closing(client_for_one_question(redis_url)) as client:
+        try:
+            client.ping()
+        except redis.RedisError as error:
+            raise StackError(f"The Redis of REDIS_URL is not there ({error}): start it, or unset it.") from error

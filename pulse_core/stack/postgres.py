@@ -120,7 +120,7 @@ class EmbeddedPostgres:
     def _bin(self) -> Path:
         if self._user.uid < 0:
             return binaries.postgres_bin()
-        return binaries.postgres_bin_open_to_all(self._folder / "binaries")
+        return binaries.postgres_bin_open_to_all()
 
     def _reachable_folder(self) -> str:
         """A path to our folder that the server's user can walk.

@@ -1,10 +1,13 @@
 """How to tell from outside that a process is ready for work."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import psutil
 import redis
 import requests
+
+from pulse_core.stack.redis import client_for_one_question
 
 Probe = Callable[[int], bool]
 
@@ -17,20 +20,6 @@ def http_ok(url: str) -> Probe:
     def probe(_pid: int) -> bool:
         try:
             return session.get(url, timeout=2).ok
-        except requests.RequestException:
-            return False
-
-    return probe
-
-
-def http_answers(url: str) -> Probe:
-    """Ready when `url` answers at all, be it that a password is needed."""
-    session = requests.Session()
-    session.trust_env = False
-
-    def probe(_pid: int) -> bool:
-        try:
-            return session.get(url, timeout=2).status_code < 500
         except requests.RequestException:
             return False
 
@@ -61,9 +50,6 @@ def always(_pid: int) -> bool:
 
 
 def _waiting_ports(redis_url: str) -> set[int]:
-    client = redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=1)
-    try:
+    with closing(client_for_one_question(redis_url)) as client:
         waiting = [row for row in client.client_list() if row["cmd"] == "brpop"]
-    finally:
-        client.close()
     return {int(row["addr"].rpartition(":")[2]) for row in waiting}

@@ -2,9 +2,12 @@
 
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pulse_core.stack import binaries, leftovers
 from pulse_core.stack.child import Program
@@ -55,10 +58,13 @@ class EmbeddedRedis:
         write_private(config, _CONFIG.format(port=self.port, password=self._password, data=f'"{self._data}"'))
 
     def _is_ready(self, _pid: int) -> bool:
-        client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1)
-        try:
-            return bool(client.ping())
-        except redis.RedisError:
-            return False
-        finally:
-            client.close()
+        with closing(client_for_one_question(self.url)) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+
+def client_for_one_question(url: str) -> redis.Redis:
+    """A client that fails at once where another would try again for seconds. Close it after use."""
+    return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pulse_core import migrations
 from pulse_core.stack.external import libpq_url
 from pulse_core.stack.processes import QUEUES
+from pulse_core.stack.redis import client_for_one_question
 from pulse_core.stack.running import RunningProcess, RunningStack
 
 _OLDEST_OVERDUE = """
@@ -65,7 +66,7 @@ def queue_depths(redis_url: str, prefix: str = "") -> dict[str, int | None]:
     """Messages that wait in each queue; None when the queue cannot be asked."""
     if not redis_url.startswith(("redis://", "rediss://")):
         return dict.fromkeys(QUEUES)
-    with closing(redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2)) as client:
+    with closing(client_for_one_question(redis_url)) as client:
         try:
             return {queue: int(client.llen(prefix + queue)) for queue in QUEUES}
         except redis.RedisError:

@@ -171,7 +171,7 @@ def _how_it_ended(exit_code: int | None) -> str:
 
 
 def _why_not_started(child: Child) -> str:
-    tail = child.log_tail()
+    tail = child.log_tail(40)
     where = f"see {child.log_path}"
     if "No space left on device" in tail:
         return f"{child.program.name} did not start, the disk is full: free some space, or use another with --data-dir."
@@ -179,5 +179,10 @@ def _why_not_started(child: Child) -> str:
         return (
             f"{child.program.name} did not start, its port was taken a moment ago: start again, or choose another port."
         )
-    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "it wrote nothing")
-    return f"{child.program.name} did not start ({_how_it_ended(child.exit_code)}): {last[:300]} - {where}."
+    return f"{child.program.name} did not start ({_how_it_ended(child.exit_code)}): {_gist(tail)[:300]} - {where}."
+
+
+def _gist(tail: str) -> str:
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line or "FATAL" in line or "cannot" in line]
+    return next(reversed(telling or lines), "it wrote nothing")
