@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 LARGEST_BYTES = 20 * 1024 * 1024
+LONGEST_LINE = 240
 _LOUD = ("warning", "error", "critical")
 _NOT_SHOWN = ("event", "level", "logger", "service", "timestamp")
 
@@ -55,4 +57,4 @@ def readable(line: str, is_verbose: bool) -> str | None:
     if not is_verbose and level not in _LOUD:
         return None
     rest = " ".join(f"{name}={value}" for name, value in fields.items() if name not in _NOT_SHOWN and value)
-    return f"{level} {fields.get('event', '')} {rest.splitlines()[0] if rest else ''}".rstrip()
+    return textwrap.shorten(f"{level} {fields.get('event', '')} {rest}", LONGEST_LINE, placeholder=" ...")

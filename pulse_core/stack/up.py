@@ -130,7 +130,8 @@ class Stack:
         running.save(self._data_dir, self._state())
 
     def _end(self) -> None:
-        self._say("stopping")
-        self._supervisor.stop(self._servers)
+        if self._supervisor.supervised:
+            self._say("stopping")
+            self._supervisor.stop(self._servers)
+            self._say("stopped")
         running.forget(self._data_dir)
-        self._say("stopped")
