@@ -1,0 +1,152 @@
+"""The paper exchange's checks, limits, prices and chances, without its process."""
+
+from collections.abc import Mapping
+
+import pytest
+from pydantic import ValidationError
+
+from pulse_core.brokers.paper.checks import OrderRequest, check
+from pulse_core.brokers.paper.errors import WireError
+from pulse_core.brokers.paper.faults import Faults, Rule, Scenario, Stage
+from pulse_core.brokers.paper.limits import Limits
+from pulse_core.brokers.paper.market import Market, crosses
+
+FORM: Mapping[str, str] = {
+    "exchange": "NSE",
+    "tradingsymbol": "M&M",
+    "transaction_type": "BUY",
+    "quantity": "10",
+    "product": "CNC",
+    "order_type": "MARKET",
+    "validity": "DAY",
+    "market_protection": "-1",
+    "tag": "ABCDEFGHIJ0123456789",
+}
+
+
+def order(**changes: str) -> OrderRequest:
+    return check("regular", {**FORM, **changes})
+
+
+def struck(rule: Rule, seed: int = 1, arrivals: int = 200) -> list[int]:
+    faults = Faults(Scenario(seed=seed, rules=(rule,)))
+    return [number for number in range(arrivals) if faults.for_order(number, order())]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exchange": "NYSE"},
+        {"exchange": ""},
+        {"tradingsymbol": "not a symbol"},
+        {"transaction_type": "HOLD"},
+        {"quantity": "0"},
+        {"quantity": "-1"},
+        {"quantity": "1.5"},
+        {"quantity": "ten"},
+        {"quantity": "٣"},
+        {"product": "CASH"},
+        {"order_type": "STOP"},
+        {"validity": "GTC"},
+        {"market_protection": ""},
+        {"market_protection": "0"},
+        {"market_protection": "101"},
+        {"market_protection": "NaN"},
+        {"tag": "A" * 21},
+        {"tag": "with-dash"},
+        {"order_type": "LIMIT"},
+        {"order_type": "LIMIT", "price": "10.01"},
+        {"order_type": "LIMIT", "price": "-5"},
+    ],
+)
+def test_an_order_that_kite_would_not_take_is_bad_input(change: dict[str, str]) -> None:
+    with pytest.raises(WireError) as raised:
+        order(**change)
+    assert (raised.value.status, raised.value.error_type) == (400, "InputException")
+
+
+def test_an_unknown_variety_is_bad_input() -> None:
+    with pytest.raises(WireError):
+        check("special", FORM)
+
+
+def test_a_limit_order_keeps_its_price_in_paise() -> None:
+    assert order(order_type="LIMIT", price="2850.05").price == 285_005
+
+
+def test_the_eleventh_order_of_a_calendar_second_is_too_many_and_the_next_second_is_free() -> None:
+    limits = Limits(orders_today=0, now=1000.0)
+    for _ in range(10):
+        limits.take("orders", 1000.9)
+    with pytest.raises(WireError) as raised:
+        limits.take("orders", 1000.99)
+    assert raised.value.status == 429
+    limits.take("orders", 1001.0)
+
+
+def test_the_401st_order_of_a_minute_is_too_many() -> None:
+    limits = Limits(orders_today=0, now=0.0)
+    for number in range(400):
+        limits.take("orders", number / 10)
+    with pytest.raises(WireError):
+        limits.take("orders", 59.0)
+    limits.take("orders", 60.0)
+
+
+def test_the_days_limit_counts_what_was_placed_before_a_restart() -> None:
+    limits = Limits(orders_today=4999, now=1000.0)
+    limits.take("orders", 1000.0)
+    with pytest.raises(WireError):
+        limits.take("orders", 1001.0)
+
+
+def test_the_same_seed_gives_the_same_prices_on_the_tick_and_near_their_start() -> None:
+    walks = [[market.step("NSE:RELIANCE") for _ in range(500)] for market in (Market(7), Market(7), Market(8))]
+    assert walks[0] == walks[1] != walks[2]
+    assert all(price % 5 == 0 and abs(price - 285_000) <= 14_250 for price in walks[0])
+
+
+def test_a_walk_goes_on_from_the_last_price() -> None:
+    assert Market(7, {"NSE:INFY": 150_000}).price("NSE:INFY") == 150_000
+
+
+def test_a_buyer_waits_for_a_lower_price_and_a_seller_for_a_higher_one() -> None:
+    assert crosses("BUY", 100, 95)
+    assert not crosses("BUY", 100, 105)
+    assert crosses("SELL", 100, 105)
+    assert not crosses("SELL", 100, 95)
+
+
+def test_the_same_seed_strikes_the_same_arrivals() -> None:
+    rule = Rule(fault="ack_lost", probability=0.2)
+    assert struck(rule) == struck(rule) != struck(rule, seed=2)
+    assert 20 <= len(struck(rule)) <= 60
+
+
+def test_a_counted_fault_strikes_so_many_orders_and_no_more() -> None:
+    assert struck(Rule(fault="ack_lost", count=3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "other", [{"tag": "OTHER"}, {"instrument": "NSE:TCS"}, {"side": "SELL"}, {"quantity": 11}, {"count": 0}]
+)
+def test_a_fault_for_other_orders_does_not_strike_this_one(other: dict[str, str | int]) -> None:
+    assert struck(Rule.model_validate({"fault": "ack_lost", **other})) == []
+
+
+def test_an_order_suffers_one_fault_of_each_stage() -> None:
+    rules = tuple(Rule(fault=name) for name in ("ack_lost", "error_after", "partial_fill", "reject", "book_delay"))
+    hits = Faults(Scenario(rules=rules)).for_order(1, order())
+    assert {stage: rule.fault for stage, rule in hits.items()} == {
+        Stage.ANSWER: "ack_lost",
+        Stage.LIFE: "partial_fill",
+        Stage.BOOK: "book_delay",
+    }
+
+
+@pytest.mark.parametrize(
+    "rule", [{"fault": "sabotage"}, {"fault": "slow", "second": 1}, {"fault": "slow", "count": -1}]
+)
+def test_a_scenario_with_a_mistake_is_refused(rule: dict[str, str | int]) -> None:
+    with pytest.raises(ValidationError):
+        Scenario.model_validate({"rules": [rule]})

@@ -1,0 +1,144 @@
+"""The broker's books, read from the wire."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus, BrokerTrade
+from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+from pulse_core.brokers.zerodha.postback import postback_checksum
+from tests.unit.wire import Act, answer, reset, wire
+
+ORDER = {
+    "order_id": "151220000000000",
+    "tag": "ABCDEFGHIJ0123456789",
+    "status": "COMPLETE",
+    "status_message": None,
+    "quantity": 12,
+    "filled_quantity": 12,
+    "average_price": 1567.35,
+    "order_timestamp": "2026-11-23 09:15:01",
+}
+TRADE = {
+    "trade_id": "10000000",
+    "order_id": "151220000000000",
+    "quantity": 12,
+    "average_price": 1567.35,
+    "fill_timestamp": "2026-11-23 09:15:01",
+}
+
+
+def book(*rows: Any) -> Act:
+    return answer(200, json.dumps({"status": "success", "data": rows}).encode())
+
+
+def order_book(act: Act) -> list[BrokerOrder]:
+    with wire(act) as end:
+        return list(ZerodhaBroker(name="zerodha", root=end.url, api_key="k", access_token="t").order_book())
+
+
+def trade_book(act: Act) -> list[BrokerTrade]:
+    with wire(act) as end:
+        return list(ZerodhaBroker(name="zerodha", root=end.url, api_key="k", access_token="t").trade_book())
+
+
+def test_an_order_is_read_with_its_exact_price() -> None:
+    assert order_book(book(ORDER)) == [
+        BrokerOrder(
+            broker_order_id="151220000000000",
+            client_order_id="ABCDEFGHIJ0123456789",
+            status=BrokerOrderStatus.COMPLETE,
+            quantity=12,
+            filled_quantity=12,
+            average_price=Decimal("1567.35"),
+            message=None,
+        )
+    ]
+
+
+def test_an_order_of_someone_else_has_no_client_order_id_and_an_unfilled_one_no_price() -> None:
+    (order,) = order_book(book(ORDER | {"tag": None, "filled_quantity": 0, "average_price": 0}))
+    assert order.client_order_id is None
+    assert order.average_price is None
+
+
+@pytest.mark.parametrize(
+    "status", ["OPEN", "OPEN PENDING", "CANCEL PENDING", "PUT ORDER REQ RECEIVED", "NEWLY INVENTED"]
+)
+def test_every_interim_status_is_open(status: str) -> None:
+    assert order_book(book(ORDER | {"status": status}))[0].status is BrokerOrderStatus.OPEN
+
+
+@pytest.mark.parametrize("status", ["COMPLETE", "CANCELLED", "REJECTED"])
+def test_a_final_status_is_itself(status: str) -> None:
+    assert order_book(book(ORDER | {"status": status}))[0].status.value == status
+
+
+def test_a_fill_is_read_with_its_instant_in_utc() -> None:
+    assert trade_book(book(TRADE)) == [
+        BrokerTrade("10000000", "151220000000000", 12, Decimal("1567.35"), datetime(2026, 11, 23, 3, 45, 1, tzinfo=UTC))
+    ]
+
+
+def test_an_empty_book_is_a_book() -> None:
+    assert order_book(book()) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order_id": None},
+        {"order_id": 15},
+        {"status": None},
+        {"tag": 7},
+        {"quantity": "12"},
+        {"quantity": 12.5},
+        {"quantity": True},
+        {"filled_quantity": -1},
+        {"average_price": "1567.35"},
+        {"average_price": float("nan")},
+    ],
+)
+def test_one_order_in_doubt_makes_the_whole_book_unavailable(change: dict[str, Any]) -> None:
+    with pytest.raises(BookUnavailable):
+        order_book(book(ORDER, ORDER | change))
+
+
+@pytest.mark.parametrize("missing", ["order_id", "tag", "status", "quantity", "filled_quantity", "average_price"])
+def test_an_order_without_a_field_makes_the_whole_book_unavailable(missing: str) -> None:
+    with pytest.raises(BookUnavailable):
+        order_book(book({name: value for name, value in ORDER.items() if name != missing}))
+
+
+@pytest.mark.parametrize("instant", [None, "", "09:15:01", "2026-11-23T09:15:01Z", 1])
+def test_a_fill_without_a_sound_instant_makes_the_whole_book_unavailable(instant: object) -> None:
+    with pytest.raises(BookUnavailable):
+        trade_book(book(TRADE | {"fill_timestamp": instant}))
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(reset, id="reset"),
+        pytest.param(answer(200, b"<html>", "text/html"), id="HTML"),
+        pytest.param(answer(200, b'{"status": "success", "data": null}'), id="no data"),
+        pytest.param(answer(200, b'{"status": "success", "data": {}}'), id="not a list"),
+        pytest.param(answer(200, b'{"status": "success", "data": [1]}'), id="not rows"),
+        pytest.param(answer(200, b'{"status": "success", "data": []}', length=100), id="cut short"),
+        pytest.param(answer(500, b'{"status": "success", "data": []}'), id="a book under 500"),
+        pytest.param(answer(403, b'{"status": "error", "error_type": "TokenException", "message": "no"}'), id="403"),
+        pytest.param(answer(429, b'{"status": "error", "error_type": "NetworkException", "message": "no"}'), id="429"),
+    ],
+)
+def test_a_book_that_cannot_be_read_proves_nothing(act: Act) -> None:
+    with pytest.raises(BookUnavailable):
+        order_book(act)
+
+
+def test_a_postback_is_signed_over_id_timestamp_and_secret() -> None:
+    # printf '%s' '1512200000000002026-11-23 09:15:01secret' | sha256sum
+    checksum = postback_checksum("151220000000000", "2026-11-23 09:15:01", "secret")
+    assert checksum == "25094a57fabc11dbdac2132859d95dd8757c26d7f9387b4f56aa5936535855ae"
