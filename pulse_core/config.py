@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(description="Postgres, the only truth.")
     redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is taken too.")
-    database_pool_size: int = Field(8, ge=1, le=200, description="Connections for each process.")
+    database_pool_size: int = Field(40, ge=1, le=200, description="Most connections of a process; one for each thread.")
     database_statement_timeout: Seconds = Field(5.0, description="Longest a statement may run.")
     database_lock_timeout: Seconds = Field(2.0, description="Longest a statement may wait for a lock.")
     queue_prefix: str = Field("", max_length=40, description="Key prefix when a Redis database is shared.")

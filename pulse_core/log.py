@@ -41,7 +41,7 @@ def setup_logging(service: str, log_format: str = "auto", level: str = "INFO") -
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for chatty in ("urllib3", "werkzeug", "kombu", "amqp"):
+    for chatty in ("urllib3", "werkzeug", "kombu", "celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

@@ -1,5 +1,7 @@
 """The Celery application: `celery -A pulse_tasks worker`, `... beat`, `... flower`."""
 
+import sys
+
 from celery import Celery
 from celery.signals import setup_logging
 
@@ -8,7 +10,7 @@ from pulse_core.config import settings
 from pulse_core.services.sweeps import SWEEPS
 from pulse_tasks import worker
 
-app = Celery("pulse", include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.sweeps"])
+app = Celery("pulse", include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps"])
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = {
     # A tick that nobody took in time is of no use to anybody: the next one is on its way.
@@ -20,4 +22,4 @@ worker.install(app)
 
 @setup_logging.connect(weak=False)
 def _setup_logging(**_signal: object) -> None:
-    log.setup_logging("worker", settings().log_format, settings().log_level)
+    log.setup_logging("beat" if "beat" in sys.argv else "worker", settings().log_format, settings().log_level)

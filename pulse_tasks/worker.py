@@ -2,12 +2,16 @@
 
 import time
 from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from celery import Celery, bootsteps
 from celery.worker.consumer import Consumer
 
+from pulse_core import brokers, db
+from pulse_core.config import settings
+from pulse_core.domain.errors import DatabaseUnavailable
 from pulse_tasks.watch import Watch
 
 
@@ -21,14 +25,22 @@ class PunctualTimers(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Start the pool's threads before the first burst needs them."""
+    """Start the pool's threads, their connections and the broker's client before the first slice needs them."""
 
     requires = ("celery.worker.components:Pool",)
 
     def start(self, worker: Any) -> None:
         executor = getattr(worker.pool, "executor", None)
         if executor is not None:
-            wait([executor.submit(time.sleep, 0.05) for _ in range(worker.pool.limit)], timeout=5)
+            brokers.connect(settings())
+            wait([executor.submit(_warm_up) for _ in range(worker.pool.limit)], timeout=5)
+
+
+def _warm_up() -> None:
+    with suppress(DatabaseUnavailable):
+        db.ping()
+    # Long enough for every thread of the pool to take one of these.
+    time.sleep(0.05)
 
 
 class EagerConsumer(Consumer):  # type: ignore[misc]

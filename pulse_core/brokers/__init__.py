@@ -1,9 +1,12 @@
 """The brokers Pulse can trade with, behind the one port of `base.py`."""
 
+from functools import cache
+
 from pulse_core.brokers.base import Broker
 from pulse_core.config import Settings
 
 
+@cache
 def connect(settings: Settings) -> Broker:
     """The broker that `BROKER` names. The paper exchange speaks Zerodha's protocol, so both are one adapter."""
     # Imported here: the client brings Twisted along, which the HTTP services and the paper exchange do without.

@@ -58,3 +58,8 @@ def written_off(session: Session, broker: str, client_order_ids: Collection[str]
 def any_since(session: Session, since: datetime) -> bool:
     """Whether anything was placed, or may have been, since this instant."""
     return bool(session.scalar(select(exists().where(Placement.claimed_at >= since))))
+
+
+def of_slice(session: Session, slice_id: str) -> Sequence[Placement]:
+    """Every attempt to place one slice, in their order."""
+    return session.scalars(select(Placement).where(Placement.slice_id == slice_id).order_by(Placement.attempt)).all()

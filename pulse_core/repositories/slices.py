@@ -1,6 +1,7 @@
 """The only writer of a slice's status: compare-and-set, with its event in the same transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,15 @@ from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SliceFilters:
+    """What a listing is narrowed to; `since` is an aware instant of the slice's last change."""
+
+    statuses: Collection[SliceStatus] = ()
+    order_id: str | None = None
+    since: datetime | None = None
 
 
 HINT_LIFETIME = timedelta(seconds=10)
@@ -180,3 +190,15 @@ def to_cancel(session: Session, now: datetime, asked_before: datetime, limit: in
         .limit(limit)
     )
     return session.scalars(rows).all()
+
+
+def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[OrderSlice]:
+    """Up to `limit` slices of any account, the latest changed first."""
+    rows = select(OrderSlice)
+    if filters.statuses:
+        rows = rows.where(OrderSlice.status.in_(filters.statuses))
+    if filters.order_id is not None:
+        rows = rows.where(OrderSlice.order_id == filters.order_id)
+    if filters.since is not None:
+        rows = rows.where(OrderSlice.updated_at >= filters.since)
+    return session.scalars(rows.order_by(OrderSlice.updated_at.desc(), OrderSlice.id).limit(limit)).all()

@@ -199,7 +199,8 @@ def put_back(
     """A slice that is certainly not at the broker goes back into the schedule, or is FAILED after its attempts."""
     error = {"error_code": error_code, "error_message": error_message}
     is_brokers_fault = error_code not in OUR_OWN_REASONS
-    if is_brokers_fault and one.attempts >= settings().placement_attempts:
+    # Each retry by an operator gives the slice the full number of attempts again.
+    if is_brokers_fault and one.attempts % settings().placement_attempts == 0:
         slices.move(session, one, SliceStatus.FAILED, now, **error)
         return
     pause = backoff(one.attempts, settings().retry_backoff_max, secrets.randbelow(1000) / 1000)

@@ -49,10 +49,19 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
                 slices.change(session, one.id, now, resolve_at=now + LOOK_AGAIN_AFTER)
         raise
     for one in unknown:
-        with db.fence(one.id) as fence:
-            if fence is not None:
-                _resolve(fence, one, book, now)
+        _look_up(one, book, now)
     return len(unknown)
+
+
+def resolve_now(one: OrderSlice, now: datetime) -> None:
+    """Look up one UNKNOWN slice, whenever its next look would be due. Raises BookUnavailable."""
+    _look_up(one, Book.read(brokers.connect(settings())), now)
+
+
+def _look_up(one: OrderSlice, book: Book, now: datetime) -> None:
+    with db.fence(one.id) as fence:
+        if fence is not None:
+            _resolve(fence, one, book, now)
 
 
 def _expire(slice_id: str, now: datetime) -> bool:

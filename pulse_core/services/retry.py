@@ -1,0 +1,104 @@
+"""What an operator may do about slices that did not make it: list, look, try again, ask the broker again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from pulse_core import db, queue
+from pulse_core.config import settings
+from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.domain.status import SLICE_MOVES
+from pulse_core.failpoints import failpoint
+from pulse_core.log import get_logger
+from pulse_core.models import Order, OrderSlice, Placement, SliceEvent
+from pulse_core.repositories import events, orders, placements, slices
+from pulse_core.repositories.slices import SliceFilters
+from pulse_core.services.resolve import resolve_now
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SliceHistory:
+    """A slice with every attempt to place it and everything that happened to it, oldest first."""
+
+    order: Order
+    slice: OrderSlice
+    attempts: Sequence[Placement]
+    events: Sequence[SliceEvent]
+
+
+def list_slices(filters: SliceFilters, limit: int) -> Sequence[OrderSlice]:
+    """Up to `limit` slices of any account, the latest changed first."""
+    with db.transaction() as session:
+        return slices.listed(session, filters, limit)
+
+
+def slice_history(slice_id: str) -> SliceHistory:
+    """Every attempt and broker answer of one slice. Raises NotFound."""
+    with db.transaction() as session:
+        one = _existing(session, slice_id)
+        order = session.get_one(Order, one.order_id)
+        return SliceHistory(order, one, placements.of_slice(session, slice_id), events.of_slice(session, slice_id))
+
+
+def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
+    """Put a FAILED or REJECTED slice back into the schedule, for what is left of it, due at once.
+
+    Raises NotFound, or InvalidState with the reason why the slice cannot be sent again.
+    """
+    with db.transaction() as session:
+        _existing(session, slice_id)
+        order, one = slices.lock(session, slice_id)
+        reason = refusal(order, one, now)
+        if reason is not None:
+            raise InvalidState(f"slice {slice_id} cannot be retried: {reason}", {"status": one.status})
+        if order.status is OrderStatus.DONE:
+            orders.move(session, order, OrderStatus.IN_PROGRESS, now, result=None, finished_at=None)
+        seen = one.status
+        slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now, hinted_until=None, sent_at=None)
+        events.add(session, EventKind.REQUEST, order.id, one.id, now, request="retry", actor=actor, seen=seen)
+        failpoint("retry.before_commit")
+    failpoint("retry.after_commit")
+    log.info("retry requested", slice_id=slice_id, actor=actor)
+    queue.wake(queue.EXECUTE_SLICE, slice_id)
+
+
+def refusal(order: Order, one: OrderSlice, now: datetime) -> str | None:
+    """Why this slice must not be sent again, None when it may be."""
+    if one.status is SliceStatus.UNKNOWN:
+        return "it is UNKNOWN and may be live at the broker; resolve it first"
+    if SliceStatus.SCHEDULED not in SLICE_MOVES[one.status] or one.status is SliceStatus.SENDING:
+        return f"it is {one.status}"
+    if one.filled_quantity >= one.quantity:
+        return "it is filled"
+    if order.status not in (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.DONE):
+        return f"its order is {order.status}"
+    if now > order.end_at + timedelta(seconds=settings().late_grace):
+        return f"its order's window closed at {order.end_at:%Y-%m-%d %H:%M:%S} UTC"
+    return None
+
+
+def resolve_slice(slice_id: str, actor: str, now: datetime) -> SliceStatus:
+    """Ask the broker's book about an UNKNOWN slice now, and return its status after that.
+
+    Raises NotFound, InvalidState for a slice whose state is known, BookUnavailable.
+    """
+    with db.transaction() as session:
+        one = _existing(session, slice_id)
+        if one.status is not SliceStatus.UNKNOWN:
+            raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
+        events.add(session, EventKind.REQUEST, one.order_id, one.id, now, request="resolve", actor=actor)
+    resolve_now(one, now)
+    with db.transaction() as session:
+        return _existing(session, slice_id).status
+
+
+def _existing(session: Session, slice_id: str) -> OrderSlice:
+    one = slices.get(session, slice_id)
+    if one is None:
+        raise NotFound(f"there is no slice {slice_id}")
+    return one

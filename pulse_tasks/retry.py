@@ -1,0 +1,19 @@
+"""What an operator asks for by message: `celery -A pulse_tasks call pulse.retry_slice --args '["sl_..."]'`."""
+
+from pulse_core.clock import utcnow
+from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.log import get_logger
+from pulse_core.services import retry
+from pulse_tasks import app
+from pulse_tasks.base import PulseTask
+
+log = get_logger(__name__)
+
+
+@app.task(base=PulseTask, name="pulse.retry_slice")
+def retry_slice(slice_id: str, actor: str = "celery call") -> None:
+    """Put a failed or rejected slice back into the schedule."""
+    try:
+        retry.retry_slice(slice_id, actor, now=utcnow())
+    except (NotFound, InvalidState) as error:
+        log.warning("retry refused", slice_id=slice_id, actor=actor, reason=error.message)
