@@ -17,7 +17,7 @@ from gapi_app.schemas import LOGIN, AccessTokenSchema
 ROLES = frozenset({"viewer", "trader", "operator", "admin"})
 TRADING_ROLES = ROLES - {"viewer"}
 _ISSUER, _AUDIENCE = "gapi", "gapi-api"
-_CLAIMS = frozenset({"sub", "role", "iat", "exp", "jti", "type"})
+_TEXTS, _INSTANTS = ("sub", "role", "jti", "type"), ("iat", "exp")
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Logging in")
 
@@ -95,7 +95,11 @@ def issue_and_check_tokens(app: Flask, settings: Settings) -> None:
 
 
 def _is_ours(_header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
-    return claims.keys() >= _CLAIMS and claims["type"] == "access" and claims["role"] in ROLES
+    if not all(isinstance(claims.get(name), str) for name in _TEXTS):
+        return False
+    if not all(type(claims.get(name)) is int for name in _INSTANTS):
+        return False
+    return claims["type"] == "access" and claims["role"] in ROLES
 
 
 def _refuse_missing(*_reason: object) -> Response:

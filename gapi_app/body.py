@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import marshmallow as ma
 from flask import Request
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from gapi_app.errors import InvalidRequest, UnsupportedMediaType
 
@@ -27,7 +28,10 @@ class StrictParser(FlaskParser):
             raise UnsupportedMediaType("Content-Type must be application/json")
         if "Content-Encoding" in req.headers:
             raise UnsupportedMediaType("compressed bodies are not read")
-        return read_object(req.get_data())
+        body = req.get_data()
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestEntityTooLarge
+        return read_object(body)
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> dict[str, str]:
         for name, values in req.args.lists():

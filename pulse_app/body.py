@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import marshmallow as ma
 from flask import Request
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from pulse_core.domain.errors import InvalidRequest
 
@@ -29,7 +29,10 @@ class StrictParser(FlaskParser):
         # A compressed body would be measured before and not after it grows.
         if "Content-Encoding" in req.headers:
             raise UnsupportedMediaType
-        return read_object(req.get_data())
+        body = req.get_data()
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestEntityTooLarge
+        return read_object(body)
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> dict[str, str]:
         for name, values in req.args.lists():

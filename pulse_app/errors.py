@@ -37,6 +37,8 @@ _CODE_OF_STATUS = {
     415: "UNSUPPORTED_MEDIA_TYPE",
 }
 
+_ACCOUNT_OF_ORDER = "fk_orders_account_id"
+
 log = get_logger(__name__)
 
 
@@ -66,7 +68,9 @@ def _answer_refusal(error: PulseError) -> Response:
     return _answer(HTTP_STATUS[error.code], error.code, error.message, error.details)
 
 
-def _answer_database_error(_error: SQLAlchemyError) -> Response:
+def _answer_database_error(error: SQLAlchemyError) -> Response:
+    if _ACCOUNT_OF_ORDER in str(getattr(error, "orig", "")):
+        return _answer(401, "UNAUTHORIZED", "the account of this token does not exist")
     log.exception("request failed in the database")
     return _answer(500, "DATABASE_ERROR", "the database refused this")
 

@@ -2,12 +2,17 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
+from argon2 import PasswordHasher
+from ulid import ULID
 
+from pulse_core import db
 from pulse_core.clock import utcnow
+from pulse_core.domain import ids
 from pulse_core.domain.enums import Role
-from pulse_core.services import accounts
+from pulse_core.repositories import accounts
 from tests.contract.client import Account, Service
 from tests.processes import Processes
 
@@ -53,6 +58,16 @@ def trader(new_account: Callable[..., Account]) -> Account:
 
 
 def make_account(role: Role = Role.TRADER) -> Account:
-    username, password = f"trader-{secrets.token_hex(8)}", secrets.token_urlsafe(16)
-    account = accounts.add_account(username, password, role, utcnow())
-    return Account(account.id, username, password, role)
+    now = utcnow()
+    account_id, username = ids.account_id(ULID.from_datetime(now)), f"trader-{secrets.token_hex(8)}"
+    password, password_hash = _password()
+    with db.transaction() as session:
+        accounts.add(session, account_id, username, password_hash, role, now)
+    return Account(account_id, username, password, role)
+
+
+@cache
+def _password() -> tuple[str, str]:
+    # Hashing is slow by design: once is enough for all accounts of a run.
+    password = secrets.token_urlsafe(16)
+    return password, PasswordHasher().hash(password)
