@@ -1,6 +1,7 @@
 """A rate limit of our own, so that the broker's is not run into."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
@@ -8,23 +9,23 @@ from pulse_core.brokers.base import NotSent
 
 
 class PerSecondLimiter:
-    """At most so many turns in each calendar second, handed out in the order of asking; 0 sets it off.
+    """At most so many turns in any second, handed out in the order of asking; 0 sets it off.
 
-    It counts for this process only: processes that share an account divide its limit among themselves.
+    The broker counts by calendar second of a clock that we don't share. Any second of ours that holds the limit
+    holds it by every clock. It counts for this process only: processes of one account divide its limit.
     """
 
     def __init__(
         self,
         turns_per_second: int,
-        clock: Callable[[], float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._turns_per_second = turns_per_second
-        self._clock = clock or _steady_wall_clock()
+        self._clock = clock
         self._sleep = sleep
         self._lock = Lock()
-        self._second = 0
-        self._taken = 0
+        self._turns: deque[float] = deque(maxlen=turns_per_second)
 
     def wait_for_turn(self, seconds: float) -> None:
         """Reserve the next free turn and sleep until it comes. Raises NotSent when it is over `seconds` away."""
@@ -37,22 +38,9 @@ class PerSecondLimiter:
     def _reserve(self, seconds: float) -> float:
         with self._lock:
             now = self._clock()
-            second, taken = self._next_turn(int(now))
-            pause = second - now
-            if pause > seconds:
+            is_free = len(self._turns) < self._turns_per_second
+            turn = now if is_free else max(now, self._turns[0] + 1)
+            if turn - now > seconds:
                 raise NotSent("OWN_RATE_LIMIT", f"no room under {self._turns_per_second} orders a second")
-            self._second, self._taken = second, taken
-            return pause
-
-    def _next_turn(self, this_second: int) -> tuple[int, int]:
-        if this_second > self._second:
-            return this_second, 1
-        if self._taken < self._turns_per_second:
-            return self._second, self._taken + 1
-        return self._second + 1, 1
-
-
-def _steady_wall_clock() -> Callable[[], float]:
-    # The seconds of the wall clock, without its jumps: a clock set back would stall every order.
-    offset = time.time() - time.monotonic()
-    return lambda: offset + time.monotonic()
+            self._turns.append(turn)
+            return turn - now

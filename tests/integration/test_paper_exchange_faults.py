@@ -209,6 +209,18 @@ def test_a_book_that_is_down_is_unavailable_as_often_as_the_scenario_says(exchan
     exchange.broker().order_book()
 
 
+@pytest.mark.parametrize(("fault", "status"), [("cancel_lost", "CANCELLED"), ("cancel_down", "OPEN")])
+def test_a_cancellation_without_an_answer_is_unknown_and_may_have_happened(
+    exchange: RunningExchange, fault: str, status: str
+) -> None:
+    exchange.set_faults({"fault": "partial_fill"}, {"fault": fault})
+    order, broker = placement(), exchange.broker()
+    order_id = broker.place(order, soon())
+    with pytest.raises(OutcomeUnknown):
+        broker.cancel(order_id)
+    assert in_ledger(exchange, order)[0].status == status
+
+
 def test_news_of_a_fill_is_posted_with_a_sound_signature(exchange: RunningExchange, inbox: Inbox) -> None:
     order = placement()
     order_id = exchange.broker().place(order, soon())

@@ -1,6 +1,8 @@
 """What the exchange has acknowledged, it knows for ever."""
 
 import secrets
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -66,6 +68,15 @@ def test_ids_are_never_given_again_after_a_restart(exchange: RunningExchange) ->
         trades = [trade.trade_id for trade in ledger.trades()]
     assert len({*before, *after}) == 6
     assert len(set(trades)) == 6
+
+
+def test_a_ledger_that_is_none_ends_the_exchange_with_one_sentence(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.sqlite"
+    broken.write_text("this is no database, however long the file may be")
+    command = [sys.executable, "-m", "pulse_core.brokers.paper", "--port", "0", "--ledger", str(broken)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("Error: cannot open the ledger")
 
 
 def test_planned_fills_and_what_is_left_of_a_scenario_survive_a_restart(exchange: RunningExchange) -> None:

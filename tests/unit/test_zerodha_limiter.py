@@ -31,17 +31,27 @@ def instants(time: Time, limit: PerSecondLimiter, count: int) -> list[float]:
     return taken
 
 
-def test_turns_beyond_the_limit_wait_for_the_next_calendar_second() -> None:
+def test_turns_beyond_the_limit_wait_until_a_second_after_the_first() -> None:
     time = Time(100.75)
-    assert instants(time, limiter(time), 7) == [100.75] * 3 + [101.0] * 3 + [102.0]
+    assert instants(time, limiter(time), 7) == [100.75] * 3 + [101.75] * 3 + [102.75]
 
 
-def test_a_new_second_gives_new_turns_without_waiting() -> None:
+def test_no_second_of_any_clock_holds_more_than_the_limit() -> None:
+    time = Time(100.0)
+    limit = limiter(time)
+    taken = []
+    for _ in range(50):
+        time.now += 0.22
+        taken += instants(time, limit, 1)
+    assert all(sum(start <= turn < start + 1 for turn in taken) <= 3 for start in taken)
+
+
+def test_after_a_quiet_second_nobody_waits() -> None:
     time = Time(100.9)
     limit = limiter(time)
     instants(time, limit, 3)
-    time.now = 101.1
-    assert instants(time, limit, 3) == [101.1] * 3
+    time.now = 102.0
+    assert instants(time, limit, 3) == [102.0] * 3
 
 
 def test_a_turn_that_is_too_far_away_is_not_sent_and_takes_nobodys_place() -> None:
@@ -51,7 +61,7 @@ def test_a_turn_that_is_too_far_away_is_not_sent_and_takes_nobodys_place() -> No
     for _ in range(5):
         with pytest.raises(NotSent):
             limit.wait_for_turn(0.5)
-    assert instants(time, limit, 3) == [101.0] * 3
+    assert instants(time, limit, 3) == [101.25] * 3
 
 
 def test_a_limit_of_zero_lets_everyone_through() -> None:
@@ -62,9 +72,11 @@ def test_a_limit_of_zero_lets_everyone_through() -> None:
 def test_threads_that_ask_at_once_share_the_turns_out() -> None:
     pauses: list[float] = []
     limit = PerSecondLimiter(10, lambda: 100.5, pauses.append)
-    threads = [threading.Thread(target=limit.wait_for_turn, args=(60,)) for _ in range(35)]
+    for _ in range(10):
+        limit.wait_for_turn(0)
+    threads = [threading.Thread(target=limit.wait_for_turn, args=(60,)) for _ in range(25)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(pauses) == [0.5] * 10 + [1.5] * 10 + [2.5] * 5
+    assert sorted(pauses) == [1.0] * 10 + [2.0] * 10 + [3.0] * 5

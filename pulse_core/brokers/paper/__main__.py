@@ -1,6 +1,7 @@
 """Run the paper exchange: `python -m pulse_core.brokers.paper --ledger exchange.sqlite`."""
 
 import signal
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -52,7 +53,7 @@ def main(
 ) -> None:
     """The paper exchange: a simulated Zerodha with a ledger of its own. Prints its URL when it is open."""
     setup_logging("paper-exchange", log_format)
-    books = Books(ledger)
+    books = _books(ledger)
     market = Market(seed, books.last_prices())
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
     desk = Desk(
@@ -77,6 +78,13 @@ def _serve(exchange: Exchange, host: str, port: int, desk: Desk) -> None:
         server.serve_forever()
     finally:
         exchange.close()
+
+
+def _books(ledger: Path) -> Books:
+    try:
+        return Books(ledger)
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise click.ClickException(f"cannot open the ledger {ledger}: {error}") from None
 
 
 def _scenario(books: Books, path: Path | None) -> Scenario:

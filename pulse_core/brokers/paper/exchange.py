@@ -12,8 +12,11 @@ from pulse_core.brokers.paper.errors import WireError, unknown_order
 from pulse_core.brokers.paper.faults import Faults, Rule, Scenario, Stage
 from pulse_core.brokers.paper.market import Market, crosses
 from pulse_core.brokers.paper.postbacks import Postbacks
+from pulse_core.log import get_logger
 
 TICK_SECONDS = 0.05
+
+log = get_logger(__name__)
 
 Hits = Mapping[Stage, Rule]
 
@@ -62,9 +65,9 @@ class Exchange:
             self._save_scenario()
         return hits
 
-    def fault_for_read(self) -> Rule | None:
-        """What the scenario has in store for this look at the book."""
-        rule = self.faults.for_read()
+    def fault_for(self, stage: Stage) -> Rule | None:
+        """What the scenario has in store for this look at the book, or this cancellation."""
+        rule = self.faults.for_request(stage)
         if rule is not None and rule.count is not None:
             self._save_scenario()
         return rule
@@ -120,6 +123,8 @@ class Exchange:
         while not self._closing.wait(TICK_SECONDS):
             try:
                 self.tick()
+            except sqlite3.OperationalError:
+                log.exception("tick failed")
             except sqlite3.ProgrammingError:
                 # Closed between the wait and the tick.
                 return

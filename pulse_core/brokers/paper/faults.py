@@ -1,6 +1,7 @@
 """The scenario: which orders go wrong, and how."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from threading import Lock
@@ -13,7 +14,7 @@ from pulse_core.brokers.paper.checks import OrderRequest
 
 
 class Stage(StrEnum):
-    """Where a fault strikes. An order suffers at most one fault of each stage: the first rule that hits."""
+    """Where a fault strikes. An order or request suffers one fault of each stage: the first rule that hits."""
 
     ENTRY = "ENTRY"
     ANSWER = "ANSWER"
@@ -22,6 +23,7 @@ class Stage(StrEnum):
     BOOK = "BOOK"
     POSTBACK = "POSTBACK"
     READ = "READ"
+    CANCEL = "CANCEL"
 
 
 STAGES: Mapping[str, Stage] = MappingProxyType(
@@ -44,8 +46,12 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
         "postback_reordered": Stage.POSTBACK,
         "postback_lost": Stage.POSTBACK,
         "book_down": Stage.READ,
+        "cancel_down": Stage.CANCEL,
+        "cancel_lost": Stage.CANCEL,
     }
 )
+
+_WITHOUT_ORDER = frozenset({Stage.READ, Stage.CANCEL})
 
 
 def _known_fault(name: str) -> str:
@@ -55,7 +61,11 @@ def _known_fault(name: str) -> str:
 
 
 class Rule(BaseModel):
-    """One fault and the orders it strikes: all that match, by chance, and no more than `count`."""
+    """One fault and the orders it strikes: all that match, by chance, and no more than `count`.
+
+    Faults of READ and CANCEL strike requests, whatever order they are about. `seconds`, `fraction`, `status`,
+    `error_type` and `message` say how the fault looks, where it has such a thing.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -99,7 +109,7 @@ class Faults:
     def __init__(self, scenario: Scenario) -> None:
         self._lock = Lock()
         self._scenario = scenario
-        self._reads = 0
+        self._requests: Counter[Stage] = Counter()
 
     @property
     def scenario(self) -> Scenario:
@@ -116,17 +126,17 @@ class Faults:
         with self._lock:
             hits: dict[Stage, Rule] = {}
             for index, rule in enumerate(self._scenario.rules):
-                is_open = rule.stage is not Stage.READ and rule.stage not in hits
+                is_open = rule.stage not in _WITHOUT_ORDER and rule.stage not in hits
                 if is_open and rule.matches(order) and self._strikes(index, number):
                     hits[rule.stage] = rule
             return hits
 
-    def for_read(self) -> Rule | None:
-        """What strikes the next request for a book."""
+    def for_request(self, stage: Stage) -> Rule | None:
+        """What strikes the next request for a book (READ) or for a cancellation (CANCEL)."""
         with self._lock:
-            self._reads += 1
+            self._requests[stage] += 1
             for index, rule in enumerate(self._scenario.rules):
-                if rule.stage is Stage.READ and self._strikes(index, self._reads):
+                if rule.stage is stage and self._strikes(index, self._requests[stage]):
                     return rule
             return None
 

@@ -53,7 +53,13 @@ def cancel(variety: str, order_id: str) -> Response:
     """Cancel what is left of an order."""
     if variety != "regular":
         raise bad_input("Invalid `variety`.")
-    desk().exchange.cancel(order_id)
+    exchange = desk().exchange
+    rule = exchange.fault_for(Stage.CANCEL)
+    if rule is not None and rule.fault == "cancel_down":
+        raise WireError(rule.status, "NetworkException", rule.message)
+    exchange.cancel(order_id)
+    if rule is not None:
+        raise ConnectionDropped
     return success({"order_id": order_id})
 
 
@@ -122,7 +128,7 @@ def _suffer_after(hits: Hits) -> Response | None:
 
 def _book(query: str) -> list[sqlite3.Row]:
     exchange = desk().exchange
-    rule = exchange.fault_for_read()
+    rule = exchange.fault_for(Stage.READ)
     if rule is not None:
         raise WireError(rule.status, "NetworkException", rule.message)
     now = now_us()

@@ -1,6 +1,7 @@
 """Rows of the ledger as Kite Connect writes them."""
 
 import sqlite3
+import zlib
 from typing import Any
 
 from pulse_core.brokers.paper.clock import india_text
@@ -78,7 +79,7 @@ def trade_row(trade: sqlite3.Row) -> dict[str, Any]:
 
 def instrument_token(instrument: str) -> int:
     """A number for an instrument, the same in every process."""
-    return int.from_bytes(instrument.encode()[-4:], "big")
+    return zlib.crc32(instrument.encode())
 
 
 def average_price(order: sqlite3.Row) -> float:
