@@ -50,6 +50,8 @@ class RunningExchange:
         """SIGKILL, and wait until it is gone."""
         self._process.kill()
         self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def restart(self) -> None:
         """Kill it unless it is gone, and start it again on the same port with the same ledger."""

@@ -8,8 +8,11 @@ from pulse_core.config import Settings
 
 @cache
 def connect(settings: Settings) -> Broker:
-    """The broker that `BROKER` names. The paper exchange speaks Zerodha's protocol, so both are one adapter."""
-    # Imported here: the client brings Twisted along, which the HTTP services and the paper exchange do without.
+    """The broker that `BROKER` names, one for each process: its threads share the connections and the rate limit.
+
+    The paper exchange speaks Zerodha's protocol, so both are one adapter.
+    """
+    # Imported here: the client brings a websocket stack along, which only the workers need.
     from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 
     return ZerodhaBroker(

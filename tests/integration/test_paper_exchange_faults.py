@@ -164,7 +164,7 @@ def test_a_partial_fill_stays_open_until_the_rest_is_cancelled(exchange: Running
 
 
 def test_a_pending_order_fills_after_its_time(exchange: RunningExchange) -> None:
-    exchange.set_faults({"fault": "open_pending", "seconds": 0.5})
+    exchange.set_faults({"fault": "open_pending", "seconds": 1.5})
     order = placement()
     exchange.broker().place(order, soon())
     found = in_book(exchange, order)
@@ -174,7 +174,7 @@ def test_a_pending_order_fills_after_its_time(exchange: RunningExchange) -> None
 
 
 def test_a_fill_delay_holds_every_order_up(exchange: RunningExchange) -> None:
-    exchange.set_faults(fill_delay=0.5)
+    exchange.set_faults(fill_delay=1.5)
     order = placement()
     exchange.broker().place(order, soon())
     assert in_ledger(exchange, order)[0].status == "OPEN"
@@ -182,7 +182,7 @@ def test_a_fill_delay_holds_every_order_up(exchange: RunningExchange) -> None:
 
 
 def test_a_late_fill_comes_after_the_cancellation_and_the_order_stays_cancelled(exchange: RunningExchange) -> None:
-    exchange.set_faults({"fault": "late_fill", "seconds": 0.3, "fraction": 0.5})
+    exchange.set_faults({"fault": "late_fill", "seconds": 1, "fraction": 0.5})
     order, broker = placement(), exchange.broker()
     broker.cancel(broker.place(order, soon()))
     assert in_ledger(exchange, order)[0].filled_quantity == 0
@@ -193,7 +193,7 @@ def test_a_late_fill_comes_after_the_cancellation_and_the_order_stays_cancelled(
 
 
 def test_a_delayed_book_shows_an_accepted_order_only_later(exchange: RunningExchange) -> None:
-    exchange.set_faults({"fault": "book_delay", "seconds": 0.8})
+    exchange.set_faults({"fault": "book_delay", "seconds": 2})
     order, broker = placement(), exchange.broker()
     order_id = broker.place(order, soon())
     assert in_book(exchange, order) is None
@@ -234,7 +234,7 @@ def test_news_may_come_twice_late_or_never(exchange: RunningExchange, inbox: Inb
     twice, late, never, last = (placement() for _ in range(4))
     exchange.set_faults(
         {"fault": "postback_duplicated", "tag": twice.client_order_id},
-        {"fault": "postback_reordered", "tag": late.client_order_id, "seconds": 0.5},
+        {"fault": "postback_reordered", "tag": late.client_order_id, "seconds": 1.5},
         {"fault": "postback_lost", "tag": never.client_order_id},
     )
     for order in (twice, late, never, last):

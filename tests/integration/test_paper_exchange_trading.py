@@ -3,7 +3,9 @@
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -103,21 +105,21 @@ def test_cancelling_what_is_unknown_or_over_is_refused(exchange: RunningExchange
         broker.cancel(filled)
 
 
-def test_the_settings_connect_to_the_paper_exchange_under_its_name(exchange: RunningExchange) -> None:
-    broker = connect(
-        Settings.model_validate(
-            {
-                "database_url": "postgresql://unused",
-                "redis_url": "redis://unused",
-                "pulse_service_token_key": "x" * 32,
-                "paper_exchange_url": exchange.url,
-                "kite_api_key": API_KEY,
-                "kite_access_token": ACCESS_TOKEN,
-            }
-        )
+def test_the_settings_connect_to_the_paper_exchange_under_its_name_and_once(exchange: RunningExchange) -> None:
+    settings = Settings.model_validate(
+        {
+            "database_url": "postgresql://unused",
+            "redis_url": "redis://unused",
+            "pulse_service_token_key": "x" * 32,
+            "paper_exchange_url": exchange.url,
+            "kite_api_key": API_KEY,
+            "kite_access_token": ACCESS_TOKEN,
+        }
     )
+    broker = connect(settings)
     broker.wait_for_turn(2)
     assert broker.name == "paper"
+    assert connect(settings.model_copy()) is broker
     assert broker.place(placement(), soon()).isdigit()
 
 
@@ -163,9 +165,11 @@ def test_more_than_ten_orders_in_a_second_are_not_sent(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with start_exchange(tmp_path_factory.mktemp("limits"), limits=True) as exchange:
-        answers = [answer(exchange.broker()) for _ in range(30)]
+        broker = exchange.broker()
+        with ThreadPoolExecutor(16) as threads:
+            answers = Counter(threads.map(lambda _: answer(broker), range(60)))
         with exchange.ledger() as ledger:
-            outcomes = [arrival.outcome for arrival in ledger.arrivals()]
+            outcomes = Counter(arrival.outcome for arrival in ledger.arrivals())
     assert "RATE_LIMITED" in answers
     assert answers == outcomes
 
