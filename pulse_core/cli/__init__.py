@@ -15,6 +15,8 @@ COMMANDS: Mapping[str, str] = {
     "status": "pulse_core.cli.status:status",
     "doctor": "pulse_core.cli.doctor:doctor",
     "migrate": "pulse_core.cli.migrate:migrate",
+    "slices": "pulse_core.cli.slices:slices",
+    "env": "pulse_core.cli.env:env",
     "openapi": "pulse_core.cli.openapi:openapi",
     "completion": "pulse_core.cli.completion:completion",
 }

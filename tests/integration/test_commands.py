@@ -1,0 +1,91 @@
+"""The operators' commands, run as operators run them, with Redis out of reach."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from pulse_core.brokers.base import Refused
+from pulse_core.domain.enums import SliceStatus
+from pulse_core.services.execute import execute_slice
+from pulse_core.stack.processes import executable
+from tests.broker import SimulatedBroker, answer_with
+from tests.factories import a_slice, a_split_order, slices_of
+
+CELERY = ("celery", "-A", "pulse_tasks", "slices")
+PULSE = ("pulse", "slices")
+
+
+@pytest.fixture
+def rejected(broker: SimulatedBroker) -> str:
+    broker.answers = [answer_with(Refused("MarginException", "not enough funds"))]
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    return first.id
+
+
+def run(environment: Mapping[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    redis_is_down = {**environment, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    return subprocess.run(executable(command), env=redis_is_down, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", [CELERY, PULSE])
+def test_failed_slices_are_listed_as_json(environment: dict[str, str], rejected: str, command: Sequence[str]) -> None:
+    listed = run(environment, *command, "list", "--status", "rejected", "--since", "1h", "--json")
+
+    assert [(one["slice_id"], one["error_code"]) for one in json.loads(listed.stdout)] == [
+        (rejected, "MarginException")
+    ]
+
+
+def test_a_retry_through_celery_reschedules_the_slice_and_a_second_one_is_refused(
+    environment: dict[str, str], rejected: str
+) -> None:
+    first = run(environment, *CELERY, "retry", rejected)
+    second = run(environment, *CELERY, "retry", rejected)
+
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert "refused" in second.stdout
+    assert "SCHEDULED" in second.stdout
+    assert a_slice(rejected).status is SliceStatus.SCHEDULED
+
+
+def test_a_dry_run_says_what_it_would_do_and_changes_nothing(environment: dict[str, str], rejected: str) -> None:
+    done = run(environment, *PULSE, "retry", "--all-failed", "--since", "1h", "--dry-run", "--json")
+
+    assert json.loads(done.stdout) == [{"slice_id": rejected, "result": "would retry", "reason": None}]
+    assert a_slice(rejected).status is SliceStatus.REJECTED
+
+
+def test_a_slice_is_shown_with_every_attempt_and_answer(environment: dict[str, str], rejected: str) -> None:
+    shown = json.loads(run(environment, *PULSE, "show", rejected, "--json").stdout)
+
+    assert [one["outcome"] for one in shown["attempts_made"]] == ["REFUSED"]
+    assert any(event["detail"].get("answer") == "not enough funds" for event in shown["events"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("retry",), "one of the three"),
+        (("retry", "--all-failed"), "needs --since"),
+        (("list", "--since", "yesterday"), "not a length of time"),
+        (("list", "--status", "lost"), "not one of"),
+    ],
+)
+def test_wrong_usage_is_said_in_one_sentence(
+    environment: dict[str, str], clean_database: str, arguments: Sequence[str], said: str
+) -> None:
+    refused = run(environment, *PULSE, *arguments)
+
+    assert refused.returncode == 2
+    assert said in refused.stderr
+
+
+def test_a_slice_that_does_not_exist_is_a_sentence_and_exit_code_1(
+    environment: dict[str, str], clean_database: str
+) -> None:
+    shown = run(environment, *PULSE, "show", "sl_nothing")
+
+    assert (shown.returncode, "there is no slice" in shown.stderr) == (1, True)
