@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
     pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse.")
-    pulse_answer_timeout: Seconds = Field(4.0, description="Longest wait for the whole answer of pulse.")
+    pulse_answer_timeout: Seconds = Field(3.5, description="Longest wait for the whole answer of pulse.")
     access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long a login lasts.")
 
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")

@@ -103,7 +103,7 @@ class PulseClient:
         headers = trace_headers() | {"Authorization": f"Bearer {self._token(subject, role)}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        deadline = time.monotonic() + self._connect_timeout + self._answer_timeout
+        deadline = time.monotonic() + self._answer_timeout
         try:
             response = self._pool.request(
                 method,

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -35,6 +36,7 @@ class Service:
     name: str
     url: str
     key: str
+    log: Path
     http: requests.Session = field(default_factory=requests.Session, compare=False)
 
     @property
@@ -57,13 +59,13 @@ class Service:
         path: str,
         account: Account | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float = 15,
         **options: Any,
     ) -> requests.Response:
         """Send a request and check its answer against the rules for all answers and the specification."""
         token = {"Authorization": f"Bearer {self.token(account)}"} if account else {}
-        answer = self.http.request(
-            method, self.url + path, headers=token | dict(headers or {}), timeout=15, allow_redirects=False, **options
-        )
+        options |= {"headers": token | dict(headers or {}), "timeout": timeout, "allow_redirects": False}
+        answer = self.http.request(method, self.url + path, **options)
         check_answer(answer)
         self._check_documented(method, path.partition("?")[0], answer)
         return answer

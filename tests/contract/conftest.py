@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import Connection
 from ulid import ULID
 
 from pulse_core import db
@@ -21,11 +22,11 @@ from tests.processes import Processes
 def services(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
     processes = Processes(tmp_path_factory.mktemp("services"), environment)
     try:
-        _, pulse_url = processes.pulse()
-        _, gapi_url = processes.gapi(PULSE_URL=pulse_url)
+        pulse, pulse_url = processes.pulse()
+        gapi, gapi_url = processes.gapi(PULSE_URL=pulse_url)
         yield {
-            "gapi": Service("gapi", gapi_url, environment["PULSE_JWT_KEY"]),
-            "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_TOKEN_KEY"]),
+            "gapi": Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path),
+            "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_TOKEN_KEY"], pulse.log_path),
         }
     finally:
         processes.close()
@@ -57,11 +58,11 @@ def trader(new_account: Callable[..., Account]) -> Account:
     return new_account()
 
 
-def make_account(role: Role = Role.TRADER) -> Account:
+def make_account(role: Role = Role.TRADER, bind: Connection | None = None) -> Account:
     now = utcnow()
     account_id, username = ids.account_id(ULID.from_datetime(now)), f"trader-{secrets.token_hex(8)}"
     password, password_hash = _password()
-    with db.transaction() as session:
+    with db.transaction(bind) as session:
         accounts.add(session, account_id, username, password_hash, role, now)
     return Account(account_id, username, password, role)
 

@@ -1,0 +1,227 @@
+"""What docker-compose.yml and the Dockerfile say is held against the stack, the settings and the specification."""
+
+import importlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from pydantic_settings import BaseSettings
+
+import gapi_app.config
+import pulse_core.config
+from pulse_core.stack import processes
+from pulse_core.stack.config import StackSettings
+from pulse_core.stack.processes import Listen
+from tests.contract import compose
+from tests.contract.compose import ROOT
+
+SECRETS = {
+    "POSTGRES_PASSWORD": "a1",
+    "REDIS_PASSWORD": "b2",
+    "PULSE_SERVICE_TOKEN_KEY": "c3" * 16,
+    "PULSE_JWT_KEY": "d4" * 16,
+    "FLOWER_BASIC_AUTH": "e:f",
+}
+SERVERS = {"postgres", "redis"}
+STACK = StackSettings.model_construct()
+COMMANDS = {
+    "migrate": ("pulse", "migrate"),
+    "exchange": processes.exchange(Listen("0.0.0.0", 8002), "/var/lib/pulse/ledger.sqlite"),
+    "worker": processes.worker_slices(),
+    "worker-control": processes.worker_control(),
+    "beat": processes.beat(),
+    "flower": processes.flower(Listen("0.0.0.0", 5555)),
+    "pulse": processes.pulse(Listen("0.0.0.0", 8001)),
+    "gapi": processes.gapi(Listen("0.0.0.0", 8000)),
+}
+PORTS = {
+    "gapi": STACK.gapi_port,
+    "pulse": STACK.pulse_port,
+    "exchange": STACK.exchange_port,
+    "flower": STACK.flower_port,
+}
+# What each service reads: its settings, and names that a program of others reads.
+CORE = pulse_core.config.Settings
+READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
+    "migrate": (None, {"DATABASE_URL"}),
+    "exchange": (None, {"LOG_FORMAT", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET"}),
+    "worker": (CORE, set()),
+    "worker-control": (CORE, set()),
+    "beat": (CORE, set()),
+    "flower": (CORE, {"FLOWER_BASIC_AUTH"}),
+    "pulse": (CORE, set()),
+    "gapi": (gapi_app.config.Settings, set()),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return compose.load(SECRETS)
+
+
+@pytest.fixture(scope="module")
+def services(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = document["services"]
+    return found
+
+
+def names(settings: type[BaseSettings]) -> Iterator[tuple[str, bool]]:
+    """Each variable of a settings class, and whether it has to be set."""
+    return ((name.upper(), field.is_required()) for name, field in settings.model_fields.items())
+
+
+def test_file_follows_the_compose_specification() -> None:
+    schema = json.loads(files("check_jsonschema.builtin_schemas").joinpath("vendor/compose-spec.json").read_text())
+    faults = Draft202012Validator(schema).iter_errors(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
+    assert [fault.message for fault in faults] == []
+
+
+def test_services_are_the_processes_of_the_stack(services: dict[str, Any]) -> None:
+    assert set(services) == SERVERS | COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_service_runs_the_command_of_the_stack(services: dict[str, Any], name: str) -> None:
+    assert tuple(services[name]["command"]) == COMMANDS[name]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_understood_by_its_program(
+    services: dict[str, Any], name: str, environment: dict[str, str]
+) -> None:
+    command = processes.executable(tuple(services[name]["command"]))
+    done = subprocess.run([*command, "--help"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_nothing_starts_without_a_secret(missing: str) -> None:
+    with pytest.raises(compose.MissingVariable, match=missing):
+        compose.load({name: value for name, value in SECRETS.items() if name != missing})
+
+
+def test_no_secret_has_a_default() -> None:
+    with_default = {one.name for one in compose.variables() if one.operator != "?"}
+    assert with_default == {"PULSE_BIND_HOST", *(f"PULSE_{name.upper()}_PORT" for name in PORTS)}
+
+
+@pytest.mark.parametrize("name", READ_BY)
+def test_every_variable_of_a_service_is_one_it_reads(services: dict[str, Any], name: str) -> None:
+    settings, others = READ_BY[name]
+    read = others | ({variable for variable, _ in names(settings)} if settings else set())
+    assert set(services[name]["environment"]) == read
+
+
+@pytest.mark.parametrize("name", READ_BY)
+def test_every_setting_without_a_default_has_a_value(services: dict[str, Any], name: str) -> None:
+    settings, _ = READ_BY[name]
+    needed = {variable for variable, is_required in names(settings) if is_required} if settings else set()
+    assert all(services[name]["environment"][variable] for variable in needed)
+
+
+def test_only_services_with_a_port_of_the_stack_are_published_and_on_loopback_alone(services: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert published == {name: [f"127.0.0.1:{port}:{port}"] for name, port in PORTS.items()}
+
+
+def test_services_reach_each_other_by_their_names_and_ports(services: dict[str, Any]) -> None:
+    assert services["gapi"]["environment"]["PULSE_URL"] == f"http://pulse:{PORTS['pulse']}"
+    assert services["worker"]["environment"]["PAPER_EXCHANGE_URL"] == f"http://exchange:{PORTS['exchange']}"
+    assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse:a1@postgres:5432/pulse"
+    assert services["worker"]["environment"]["REDIS_URL"] == "redis://:b2@redis:6379/0"
+
+
+def test_the_gateway_shares_a_network_with_pulse_only(services: dict[str, Any]) -> None:
+    (network,) = services["gapi"]["networks"]
+    assert {name for name, service in services.items() if network in service["networks"]} == {"gapi", "pulse"}
+
+
+@pytest.mark.parametrize("name", COMMANDS.keys() - {"migrate", "exchange", "gapi"})
+def test_a_process_starts_on_a_migrated_database(services: dict[str, Any], name: str) -> None:
+    assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_whatever_is_waited_for_can_say_that_it_is_ready(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for name, how in service.get("depends_on", {}).items():
+            is_one_shot = services[name]["restart"] == "no"
+            assert how["condition"] == ("service_completed_successfully" if is_one_shot else "service_healthy")
+            assert is_one_shot or "healthcheck" in services[name]
+
+
+def test_everything_but_the_migration_is_restarted_and_has_a_health_check(services: dict[str, Any]) -> None:
+    lasting = {name: service for name, service in services.items() if name != "migrate"}
+    assert {service["restart"] for service in lasting.values()} == {"unless-stopped"}
+    assert all("healthcheck" in service for service in lasting.values())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_container_can_change_nothing_but_its_data(services: dict[str, Any], name: str) -> None:
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert ("volumes" in service) == (name == "exchange")
+
+
+@pytest.mark.parametrize("name", ["worker", "worker-control"])
+def test_a_worker_has_time_to_finish_what_it_is_placing(
+    services: dict[str, Any], name: str, environment: dict[str, str]
+) -> None:
+    # Imported here: it reads the environment.
+    celeryconfig = importlib.import_module("celeryconfig")
+    grace = float(services[name]["stop_grace_period"].removesuffix("s"))
+    fields = CORE.model_fields
+    assert grace > celeryconfig.worker_soft_shutdown_timeout + fields["broker_timeout"].default
+    assert grace <= fields["lease"].default
+
+
+@pytest.mark.parametrize("name", SERVERS | COMMANDS.keys())
+def test_no_service_can_eat_the_machine(services: dict[str, Any], name: str) -> None:
+    assert services[name]["mem_limit"]
+    assert services[name]["logging"]["options"]["max-size"]
+
+
+def instructions(word: str) -> list[str]:
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    return [line.removeprefix(f"{word} ") for line in text.splitlines() if line.startswith(f"{word} ")]
+
+
+def test_image_is_built_on_a_pinned_base_with_the_tested_versions() -> None:
+    bases = {line.split()[0] for line in instructions("FROM")}
+    assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", base) for base in bases)
+    assert any("pip install" in line and "-c constraints.txt" in line for line in instructions("RUN"))
+
+
+def test_image_runs_as_a_user_without_rights() -> None:
+    assert instructions("USER") == ["10001:10001"]
+
+
+def test_image_holds_the_code_and_nothing_private() -> None:
+    copied = {source for line in instructions("COPY") if "--from" not in line for source in line.split()[:-1]}
+    packages = {path.parent.name for path in ROOT.glob("*_*/__init__.py")}
+    assert copied == packages | {"pyproject.toml", "setup.cfg", "constraints.txt", "README.md", "celeryconfig.py"}
+    assert all((ROOT / source).exists() for source in copied)
+    assert not any(re.search("KEY|TOKEN|PASSWORD|SECRET", line) for line in instructions("ENV") + instructions("ARG"))
+    assert {".git", ".venv", ".pulse", ".env"} <= set((ROOT / ".dockerignore").read_text().split())
+
+
+def test_installed_package_holds_every_module() -> None:
+    scripts = sorted((ROOT / "pulse_core" / "migrations" / "versions").glob("*.py"))
+    folders = {path.parent for package in ROOT.glob("*_*/__init__.py") for path in package.parent.rglob("*.py")}
+    without_init = {folder for folder in folders if not (folder / "__init__.py").exists()}
+    assert scripts
+    assert without_init == {scripts[0].parent}
+    assert "pulse_core.migrations = *.mako, versions/*.py" in (ROOT / "setup.cfg").read_text()
+
+
+def test_a_port_can_be_published_elsewhere() -> None:
+    moved = compose.load({**SECRETS, "PULSE_BIND_HOST": "192.0.2.1", "PULSE_GAPI_PORT": "9000"})
+    assert moved["services"]["gapi"]["ports"] == ["192.0.2.1:9000:8000"]
