@@ -4,9 +4,9 @@ The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`
 """
 
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -56,6 +56,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split_by_commas(cls, value: object) -> object:
         return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_lease(self) -> Self:
+        # The last moment to send is the lease's end less the timeout: it would lie before the claim.
+        if self.lease <= self.broker_timeout:
+            raise ValueError("LEASE must be longer than BROKER_TIMEOUT, or nothing could ever be sent")
+        return self
 
 
 @cache

@@ -1,0 +1,130 @@
+"""Rules of the code that no type checker sees: who writes a status, who is pure, who talks to the broker when."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "pulse_core"
+PACKAGES = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks")
+
+PURE_IMPORTS = {"collections", "dataclasses", "datetime", "enum", "pulse_core", "random", "re", "typing", "ulid"}
+CLOCKS_AND_DICE = {"now", "utcnow", "today", "time", "monotonic", "uuid4", "token_hex", "randbits", "choice", "open"}
+BROKER_METHODS = {"wait_for_turn", "place", "cancel", "order_book", "trade_book"}
+
+
+def modules(*folders: Path) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*.py") if "migrations" not in path.parts)
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def calls(node: ast.AST) -> Iterator[ast.Call]:
+    return (one for one in ast.walk(node) if isinstance(one, ast.Call))
+
+
+def name_of(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+OUTSIDE_REPOSITORIES = [
+    path
+    for path in modules(*(ROOT / package for package in PACKAGES))
+    if CORE / "repositories" not in path.parents and CORE / "brokers" not in path.parents
+]
+
+
+@pytest.mark.parametrize("path", OUTSIDE_REPOSITORIES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_status_is_written_in_the_repositories_only(path: Path) -> None:
+    module = tree(path)
+    assigned = [
+        target
+        for node in ast.walk(module)
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute) and target.attr == "status" and name_of(target.value) != "self"
+    ]
+    set_by_name = [
+        call
+        for call in calls(module)
+        if name_of(call.func) in {"values", "change"} and any(word.arg == "status" for word in call.keywords)
+    ]
+    statements = [
+        alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy")
+        for alias in node.names
+        if alias.name in {"insert", "update", "delete"}
+    ]
+
+    assert (assigned, set_by_name, statements) == ([], [], [])
+
+
+def test_a_repository_sets_a_status_only_where_a_row_is_made_or_moved() -> None:
+    writers = {
+        (path.stem, function.name)
+        for path in modules(CORE / "repositories")
+        for function in ast.walk(tree(path))
+        if isinstance(function, ast.FunctionDef)
+        for call in calls(function)
+        if name_of(call.func) == "values" and any(word.arg == "status" for word in call.keywords)
+    }
+
+    assert writers == {("orders", "add"), ("orders", "move"), ("slices", "move")}
+
+
+@pytest.mark.parametrize("path", modules(CORE / "domain"), ids=lambda path: path.stem)
+def test_the_domain_has_no_clock_no_dice_and_no_outside(path: Path) -> None:
+    module = tree(path)
+    imported = {
+        alias.name.partition(".")[0]
+        for node in ast.walk(module)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {(node.module or "").partition(".")[0] for node in ast.walk(module) if isinstance(node, ast.ImportFrom)}
+    unseeded = [call for call in calls(module) if name_of(call.func) == "Random" and not call.args]
+    impure = [name_of(call.func) for call in calls(module) if name_of(call.func) in CLOCKS_AND_DICE]
+
+    assert imported <= PURE_IMPORTS
+    assert (unseeded, impure) == ([], [])
+
+
+def test_no_transaction_is_open_while_the_broker_is_asked() -> None:
+    services = [tree(path) for path in modules(CORE / "services", ROOT / "pulse_tasks")]
+    asking = functions_that_ask_the_broker(services)
+    asked_inside = [
+        name_of(call.func)
+        for service in services
+        for block in ast.walk(service)
+        if isinstance(block, ast.With) and opens_a_transaction(block)
+        for statement in block.body
+        for call in calls(statement)
+        if is_broker_call(call) or name_of(call.func) in asking
+    ]
+
+    assert {"_place", "_ask", "read"} <= asking
+    assert asked_inside == []
+
+
+def opens_a_transaction(block: ast.With) -> bool:
+    return any(name_of(call.func) == "transaction" for item in block.items for call in calls(item.context_expr))
+
+
+def is_broker_call(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in BROKER_METHODS:
+        return False
+    owner = call.func.value
+    return name_of(owner.func if isinstance(owner, ast.Call) else owner) in {"broker", "connect"}
+
+
+def functions_that_ask_the_broker(services: list[ast.Module]) -> set[str]:
+    """Names of functions that call the broker themselves or through each other; a name counts wherever it stands."""
+    functions = [node for service in services for node in ast.walk(service) if isinstance(node, ast.FunctionDef)]
+    asking = {one.name for one in functions if any(map(is_broker_call, calls(one)))}
+    while found := {one.name for one in functions if any(name_of(call.func) in asking for call in calls(one))} - asking:
+        asking |= found
+    return asking
