@@ -93,25 +93,29 @@ def in_ledger(exchange: RunningExchange, order: Placement) -> list[LedgerOrder]:
         return ledger.orders(order.client_order_id)
 
 
-@pytest.mark.parametrize("fault", ["ack_lost", "error_after", "unreadable"])
+@pytest.mark.parametrize(
+    ("fault", "code"), [("ack_lost", "NO_ANSWER"), ("error_after", "NetworkException"), ("unreadable", "HTTP_200")]
+)
 def test_an_acknowledgement_that_is_lost_is_unknown_while_the_order_stands(
-    exchange: RunningExchange, fault: str
+    exchange: RunningExchange, fault: str, code: str
 ) -> None:
     exchange.set_faults({"fault": fault})
     order = placement()
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown) as unknown:
         exchange.broker().place(order, soon())
+    assert unknown.value.code == code
     assert len(in_ledger(exchange, order)) == 1
 
 
-@pytest.mark.parametrize("fault", ["error_before", "lost_before"])
+@pytest.mark.parametrize(("fault", "code"), [("error_before", "NetworkException"), ("lost_before", "NO_ANSWER")])
 def test_a_failure_before_acceptance_is_unknown_too_though_nothing_was_placed(
-    exchange: RunningExchange, fault: str
+    exchange: RunningExchange, fault: str, code: str
 ) -> None:
     exchange.set_faults({"fault": fault})
     order = placement()
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown) as unknown:
         exchange.broker().place(order, soon())
+    assert unknown.value.code == code
     assert in_ledger(exchange, order) == []
 
 
