@@ -11,6 +11,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from pulse_core.failpoints import failpoint
 from pulse_core.log import current_trace, get_logger
 
 log = get_logger(__name__)
@@ -77,8 +78,10 @@ class _Outbox:
     def _run(self) -> None:
         while True:
             batch = self._take()
+            failpoint("queue.before_publish")
             try:
                 send(batch)
+                failpoint("queue.after_publish")
             except UNREACHABLE as error:
                 log.warning("wake-ups lost", count=len(batch), reason=type(error).__name__)
 

@@ -6,6 +6,7 @@ from pulse_core import db, queue
 from pulse_core.domain.enums import OrderStatus
 from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.domain.status import order_result
+from pulse_core.failpoints import failpoint
 from pulse_core.repositories import orders
 from pulse_core.services.report import OrderReport, order_report
 from pulse_core.services.settle import settle_order
@@ -28,5 +29,7 @@ def cancel_order(account_id: str, order_id: str, now: datetime) -> OrderReport:
         if order.status in (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED):
             orders.move(session, order, OrderStatus.CANCELLING, now)
             settle_order(session, order, now)
+        failpoint("cancel.before_commit")
+    failpoint("cancel.after_commit")
     queue.wake(queue.CANCEL_SLICES)
     return order_report(account_id, order_id)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from pulse_core import db, queue
 from pulse_core.config import settings
+from pulse_core.failpoints import failpoint
 from pulse_core.queue import Wakeup
 from pulse_core.repositories import slices
 
@@ -29,5 +30,9 @@ def _dispatch_batch(now: datetime) -> int:
     horizon = now + timedelta(seconds=settings().dispatch_horizon)
     with db.transaction() as session:
         due = slices.take_due(session, horizon, now, BATCH)
+    if not due:
+        return 0
+    failpoint("dispatch.after_commit")
     queue.send(Wakeup(queue.EXECUTE_SLICE, (row.id,), row.due_at, tuple(row.trace.items())) for row in due)
+    failpoint("dispatch.after_publish")
     return len(due)

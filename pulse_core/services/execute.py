@@ -69,6 +69,7 @@ def execute_slice(slice_id: str, clock: Callable[[], datetime] = utcnow) -> None
             failpoint("execute.after_send")
             _record(fence, claim, outcome, clock())
             failpoint("execute.after_record")
+    failpoint("execute.after_unlock")
 
 
 def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetime]) -> Claim | None:
@@ -133,6 +134,7 @@ def _place(fence: Fence, claim: Claim, broker: Broker, clock: Callable[[], datet
     sent_at = None
     try:
         broker.wait_for_turn(TURN_WAIT)
+        failpoint("execute.after_turn")
         _check_may_send(fence, claim)
         failpoint("execute.before_send")
         sent_at = clock()

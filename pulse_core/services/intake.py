@@ -12,6 +12,7 @@ from pulse_core.config import settings
 from pulse_core.domain import ids
 from pulse_core.domain.errors import DuplicateOrderUniqueKey
 from pulse_core.domain.orders import NewOrder, check_new_order
+from pulse_core.failpoints import failpoint
 from pulse_core.log import current_trace, get_logger
 from pulse_core.models import Order
 from pulse_core.repositories import orders
@@ -38,11 +39,14 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     with db.transaction() as session:
         is_new = orders.add(session, _row(account_id, new_order, now))
         order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+        failpoint("intake.before_commit")
+    failpoint("intake.after_commit")
     if not is_new:
         _check_same(order, new_order)
         return Submission(order, is_new=False)
     # After the commit: a worker must find the row, and a lost message is found by the sweep.
     queue.wake(queue.SPLIT_ORDER, order.id)
+    failpoint("intake.after_wakeup")
     log.info("order accepted", order_id=order.id, account_id=account_id)
     return Submission(order, is_new=True)
 

@@ -6,6 +6,7 @@ from pulse_core import brokers, db
 from pulse_core.brokers.base import BrokerError
 from pulse_core.config import settings
 from pulse_core.domain.enums import CancelReason, EventKind, OrderStatus
+from pulse_core.failpoints import failpoint
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, orders, slices
 
@@ -30,7 +31,9 @@ def _cancel(one: OrderSlice, now: datetime) -> None:
         is_cancelled = order is not None and order.status is OrderStatus.CANCELLING
         reason = CancelReason.ORDER_CANCELLED if is_cancelled else CancelReason.DEADLINE
         slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now)
+    failpoint("recall.before_ask")
     answer = _ask(one.broker_order_id or "")
+    failpoint("recall.after_ask")
     with db.transaction() as session:
         events.add(session, EventKind.BROKER_CALL, one.order_id, one.id, now, call="cancel", answer=answer)
 

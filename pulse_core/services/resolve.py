@@ -76,6 +76,8 @@ def _expire(slice_id: str, now: datetime) -> bool:
             placements.complete(session, one.client_order_id or "", PlacementOutcome.UNKNOWN)
             slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now, **error)
             settle_order(session, order, now)
+            failpoint("expire.before_commit")
+        failpoint("expire.after_commit")
     return True
 
 
@@ -93,6 +95,7 @@ def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
             settle_slice(session, order, one, book, row.broker_order_id, now)
         settle_order(session, order, now)
         failpoint("resolve.before_commit")
+    failpoint("resolve.after_commit")
 
 
 def _take_over(session: Session, one: OrderSlice, row: BrokerOrder, now: datetime) -> None:

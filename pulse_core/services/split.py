@@ -9,6 +9,7 @@ from pulse_core.config import settings
 from pulse_core.domain import ids, slicing
 from pulse_core.domain.enums import OrderStatus
 from pulse_core.domain.slicing import PlannedSlice
+from pulse_core.failpoints import failpoint
 from pulse_core.log import bound_trace, get_logger
 from pulse_core.models import Order
 from pulse_core.repositories import orders, slices
@@ -32,10 +33,13 @@ def split_order(order_id: str, now: datetime) -> None:
         planned = [(ids.slice_id(ULID()), one) for one in _plan(order)]
         slices.add_planned(session, order.id, planned, horizon, now)
         orders.move(session, order, OrderStatus.IN_PROGRESS, now)
+        failpoint("split.before_commit")
+    failpoint("split.after_commit")
     with bound_trace(order.trace):
         for slice_id, one in planned:
             if one.scheduled_at <= horizon:
                 queue.wake(queue.EXECUTE_SLICE, slice_id, eta=one.scheduled_at)
+                failpoint("split.between_wakeups")
         log.info("order split", order_id=order.id, slices=len(planned))
 
 

@@ -11,6 +11,7 @@ from pulse_core.brokers.base import Broker, BrokerOrder, BrokerOrderStatus, Brok
 from pulse_core.config import settings
 from pulse_core.domain.enums import CancelReason, EventKind, PlacementOutcome, SliceStatus
 from pulse_core.domain.status import FINAL_SLICES
+from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, fills, placements, slices
@@ -96,6 +97,8 @@ def _settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
             order, one = slices.lock(session, slice_id)
             settle_slice(session, order, one, book, broker_order_id, now)
             settle_order(session, order, now)
+            failpoint("track.before_commit")
+        failpoint("track.after_commit")
     return len(changed)
 
 
