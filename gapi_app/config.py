@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
@@ -54,12 +55,14 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as refused:
-        faults = (
-            f"{fault['loc'][0]!s}".upper() + f" {_reason(fault['type'], fault['msg'])}" for fault in refused.errors()
-        )
+        faults = (f"{_variable(fault)} {_reason(fault['type'], fault['msg'])}" for fault in refused.errors())
         sentence = f"gapi cannot start: {'; '.join(faults)}."
     raise SystemExit(sentence)
 
 
+def _variable(fault: ErrorDetails) -> str:
+    return str(fault["loc"][0]).upper()
+
+
 def _reason(kind: str, message: str) -> str:
-    return "is not set" if kind == "missing" else message.removeprefix("Value error, ")
+    return "is not set" if kind == "missing" else f"is refused: {message.removeprefix('Value error, ')}"

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Flask, request
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from pulse_app import health, orders, sessions
@@ -61,9 +62,17 @@ def _settings() -> Settings:
         return settings()
     except ValidationError as refused:
         # Without the values: some of them are secrets.
-        faults = (f"{fault['loc'][0]!s}".upper() + f": {fault['msg']}" for fault in refused.errors())
+        faults = (f"{_variable(fault)} {_reason(fault['type'], fault['msg'])}" for fault in refused.errors())
         sentence = f"pulse cannot start: {'; '.join(faults)}."
     raise SystemExit(sentence)
+
+
+def _variable(fault: ErrorDetails) -> str:
+    return str(fault["loc"][0]).upper()
+
+
+def _reason(kind: str, message: str) -> str:
+    return "is not set" if kind == "missing" else f"is refused: {message}"
 
 
 def _refuse_large_body() -> None:

@@ -1,0 +1,54 @@
+import json
+import math
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gapi_app.body
+import gapi_app.errors
+import pulse_app.body
+import pulse_core.domain.errors
+
+READERS = [
+    (gapi_app.body.read_object, gapi_app.errors.InvalidRequest),
+    (pulse_app.body.read_object, pulse_core.domain.errors.InvalidRequest),
+]
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**38), 10**38) | _TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
+)
+
+pytestmark = pytest.mark.parametrize(("read", "refusal"), READERS, ids=["gapi", "pulse"])
+
+
+@given(body=st.binary())
+def test_bytes_are_an_object_or_an_invalid_request(read: Any, refusal: type[Exception], body: bytes) -> None:
+    with suppress(refusal):
+        assert isinstance(read(body), dict)
+
+
+@given(value=st.dictionaries(_TEXT, _VALUES))
+def test_every_sound_object_is_read_as_it_is(read: Any, refusal: type[Exception], value: dict[str, Any]) -> None:
+    assert read(json.dumps(value).encode()) == value
+    assert read(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@given(value=st.sampled_from([math.nan, math.inf, -math.inf, 10**41, "\x00", "\ud800", "a\udfffb"]), name=_TEXT)
+def test_what_json_should_not_hold_is_refused_at_any_depth(
+    read: Any, refusal: type[Exception], value: object, name: str
+) -> None:
+    with pytest.raises(refusal):
+        read(json.dumps({"outer": {name: value}}).encode())
+
+
+@given(name=st.text(min_size=1))
+def test_a_name_that_stands_twice_is_refused(read: Any, refusal: type[Exception], name: str) -> None:
+    key = json.dumps(name)
+    with pytest.raises(refusal) as refused:
+        read(f"{{{key}: 1, {key}: 1}}".encode())
+    assert len(refused.value.details["field"]) <= 64  # type: ignore[attr-defined]
+    refused.value.details["field"].encode()  # type: ignore[attr-defined]
