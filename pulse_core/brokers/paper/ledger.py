@@ -21,7 +21,10 @@ from pulse_core.brokers.paper.schema import open_for_reading
 
 @dataclass(frozen=True)
 class LedgerOrder:
-    """An order that the exchange accepted. `average_price` is exact only in `filled_value` / `filled_quantity`."""
+    """An order that the exchange accepted. `average_price` is exact only in `filled_value` / `filled_quantity`.
+
+    `ended_at` is the first instant in a final status, which a late fill does not move.
+    """
 
     order_id: str
     tag: str | None
@@ -36,6 +39,7 @@ class LedgerOrder:
     cancelled_quantity: int
     placed_at: datetime
     updated_at: datetime
+    ended_at: datetime | None
 
     @property
     def average_price(self) -> Decimal | None:
@@ -86,7 +90,12 @@ class Ledger:
 
     def orders(self, tag: str | None = None) -> list[LedgerOrder]:
         """Every accepted order, oldest first."""
-        return [_order(row) for row in self._rows("SELECT * FROM orders {} ORDER BY number", "tag", tag)]
+        query = (
+            "SELECT orders.*, (SELECT min(at) FROM changes WHERE changes.order_id = orders.order_id"
+            " AND changes.status IN ('COMPLETE', 'CANCELLED', 'REJECTED')) AS ended_at"
+            " FROM orders {} ORDER BY number"
+        )
+        return [_order(row) for row in self._rows(query, "tag", tag)]
 
     def trades(self, tag: str | None = None) -> list[LedgerTrade]:
         """Every fill, oldest first."""
@@ -118,6 +127,7 @@ def _order(row: sqlite3.Row) -> LedgerOrder:
         cancelled_quantity=row["cancelled_quantity"],
         placed_at=utc(row["placed_at"]),
         updated_at=utc(row["updated_at"]),
+        ended_at=None if row["ended_at"] is None else utc(row["ended_at"]),
     )
 
 

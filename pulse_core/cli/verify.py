@@ -1,0 +1,102 @@
+"""`pulse verify`: does the database say what the broker says, and was every promise kept."""
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg2
+import requests
+
+from pulse_core import verify as judge
+from pulse_core.brokers.base import BookUnavailable
+from pulse_core.cli import EXIT_FAILURE, options
+from pulse_core.stack import running
+from pulse_core.stack.errors import NotRunning, StackError
+from pulse_core.verify import books, database
+from pulse_core.verify.facts import BrokerBooks, Facts
+from pulse_core.verify.violation import Violation
+
+
+@click.command()
+@options.data_dir
+@options.as_json
+@click.option("--final", "is_final", is_flag=True, help="Everything must have ended: nothing may be on its way.")
+@click.option("--grace", default=60.0, show_default=True, help="Seconds that news may take into the database.")
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="SQLite ledger of a paper exchange that is not running.",
+)
+def verify(data_dir: Path | None, is_json: bool, is_final: bool, grace: float, ledger: Path | None) -> None:
+    """Compare the database with the broker's books; exit 1 when a promise was broken.
+
+    The paper exchange is judged by its whole ledger, Zerodha by today's order and trade book. Promises, and what
+    each of them means, stand in docs/reliability.md.
+    """
+    facts = _facts(data_dir, ledger, is_final, timedelta(seconds=grace))
+    broken = judge.broken_promises(facts)
+    if is_json:
+        click.echo(json.dumps(_summary(facts, broken)))
+    else:
+        _show(facts, broken)
+    if broken:
+        raise SystemExit(EXIT_FAILURE)
+
+
+def _facts(data_dir: Path | None, ledger: Path | None, is_final: bool, grace: timedelta) -> Facts:
+    _connect_to_stack(data_dir)
+    url, broker = os.environ.get("DATABASE_URL"), os.environ.get("BROKER", "paper")
+    if not url:
+        raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
+    try:
+        # The database first: what it knows, the books must know.
+        return Facts(database.read(url, broker), _books(broker, ledger), is_final, grace)
+    except psycopg2.Error as error:
+        raise StackError(f"The database cannot be read ({str(error).strip()}): see `pulse doctor`.") from error
+    except (requests.RequestException, BookUnavailable) as error:
+        raise StackError(f"The broker's books cannot be read ({error}): see `pulse doctor`.") from error
+
+
+def _connect_to_stack(data_dir: Path | None) -> None:
+    try:
+        stack = running.find(options.stack_settings(data_dir=data_dir).data_dir)
+    except NotRunning:
+        return
+    os.environ.update(stack.environment)
+
+
+def _books(broker: str, ledger: Path | None) -> BrokerBooks:
+    if ledger is not None:
+        return books.from_ledger(ledger)
+    if broker == "paper":
+        return books.from_exchange(os.environ.get("PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
+    from pulse_core import brokers
+    from pulse_core.config import settings
+
+    return books.from_broker(brokers.connect(settings()))
+
+
+def _summary(facts: Facts, broken: list[Violation]) -> dict[str, Any]:
+    return {
+        "orders": len(facts.database.orders),
+        "slices": len(facts.database.slices),
+        "fills": len(facts.database.fills),
+        "broker_orders": len(facts.books.orders),
+        "violations_by_promise": dict.fromkeys(judge.names(), 0) | Counter(one.promise for one in broken),
+        "violations": [asdict(one) for one in broken],
+    }
+
+
+def _show(facts: Facts, broken: list[Violation]) -> None:
+    for one in broken:
+        about = " ".join(filter(None, (one.order_id, one.slice_id)))
+        click.echo(f"{one.promise}: {about}\n    expected {one.expected}\n    found    {one.found}")
+    orders, slices, fills = len(facts.database.orders), len(facts.database.slices), len(facts.database.fills)
+    click.echo(
+        f"{orders} orders, {slices} slices, {fills} fills: {len(broken)} violations of {len(judge.names())} promises"
+    )

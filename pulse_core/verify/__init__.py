@@ -1,0 +1,36 @@
+"""Judge Pulse from outside: the database against the broker's own account of what happened.
+
+Shares no rule, query or table with the code that trades: what it knows of the promises stands in here.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from pulse_core.verify import amounts, histories, placing
+from pulse_core.verify.facts import Facts
+from pulse_core.verify.violation import Violation
+
+PROMISES: Sequence[Callable[[Facts], Iterable[Violation]]] = (
+    placing.one_live_order,
+    placing.never_over_quantity,
+    placing.sent_once,
+    placing.every_broker_order_known,
+    placing.written_off_rightly,
+    placing.never_early,
+    placing.nothing_after_the_end,
+    amounts.quantities_add_up,
+    amounts.fills_agree,
+    amounts.prices_agree,
+    histories.legal_history,
+    histories.statuses_agree,
+    histories.nothing_forgotten,
+)
+
+
+def broken_promises(facts: Facts) -> list[Violation]:
+    """Every violation of every promise."""
+    return [violation for promise in PROMISES for violation in promise(facts)]
+
+
+def names() -> list[str]:
+    """The promises, as violations name them."""
+    return [promise.__name__.replace("_", "-") for promise in PROMISES]

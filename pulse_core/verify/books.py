@@ -1,0 +1,79 @@
+"""Read what the broker says: the paper exchange's ledger, or Zerodha's books of the day."""
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from pulse_core.brokers.base import Broker
+from pulse_core.brokers.paper.ledger import Ledger
+from pulse_core.verify.facts import ArrivalRow, BrokerBooks, BrokerOrderRow, BrokerTradeRow
+
+
+def from_ledger(path: Path) -> BrokerBooks:
+    """The whole ledger of a paper exchange, running or not. Raises sqlite3.Error."""
+    with Ledger(path) as ledger:
+        return BrokerBooks(
+            [
+                BrokerOrderRow(
+                    row.order_id, row.tag, row.status, row.quantity, row.filled_quantity, row.placed_at, row.ended_at
+                )
+                for row in ledger.orders()
+            ],
+            [
+                BrokerTradeRow(row.trade_id, row.order_id, row.quantity, row.price, row.traded_at)
+                for row in ledger.trades()
+            ],
+            [ArrivalRow(row.tag, row.arrived_at, row.outcome) for row in ledger.arrivals()],
+        )
+
+
+def from_exchange(url: str) -> BrokerBooks:
+    """The whole ledger of a running paper exchange. Raises requests.RequestException."""
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"{url}/_paper/ledger", timeout=30)
+    answer.raise_for_status()
+    ledger: dict[str, list[dict[str, Any]]] = answer.json()
+    return BrokerBooks(
+        [_order(row) for row in ledger["orders"]],
+        [_trade(row) for row in ledger["trades"]],
+        [ArrivalRow(row["tag"], _instant(row["arrived_at"]), row["outcome"]) for row in ledger["arrivals"]],
+    )
+
+
+def from_broker(broker: Broker) -> BrokerBooks:
+    """The books of today of any broker, which tell no exact instants. Raises BookUnavailable."""
+    orders = [
+        BrokerOrderRow(row.broker_order_id, row.client_order_id, row.status.value, row.quantity, row.filled_quantity)
+        for row in broker.order_book()
+    ]
+    trades = [
+        BrokerTradeRow(row.broker_trade_id, row.broker_order_id, row.quantity, row.price, row.traded_at)
+        for row in broker.trade_book()
+    ]
+    return BrokerBooks(orders, trades)
+
+
+def _order(row: dict[str, Any]) -> BrokerOrderRow:
+    return BrokerOrderRow(
+        row["order_id"],
+        row["tag"],
+        row["status"],
+        row["quantity"],
+        row["filled_quantity"],
+        _instant(row["placed_at"]),
+        _instant(row["ended_at"]) if row["ended_at"] else None,
+    )
+
+
+def _trade(row: dict[str, Any]) -> BrokerTradeRow:
+    return BrokerTradeRow(
+        row["trade_id"], row["order_id"], row["quantity"], Decimal(row["price"]), _instant(row["traded_at"])
+    )
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
