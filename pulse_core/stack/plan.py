@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from pulse_core.stack import probes, processes
 from pulse_core.stack.child import Program
@@ -46,8 +47,8 @@ def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> 
         _program(processes.BEAT, processes.beat(), probes.always),
         _flower(settings, keys),
     ]
-    if settings.broker == "paper":
-        everything.insert(0, _exchange(settings))
+    if ledger := ledger_path(settings):
+        everything.insert(0, _exchange(settings, ledger))
     return [replace(one, environment={**variables, **one.environment}, folder=settings.data_dir) for one in everything]
 
 
@@ -63,6 +64,11 @@ def urls(settings: StackSettings) -> dict[str, str]:
     return found | ({"exchange": settings.url(settings.exchange_port)} if settings.broker == "paper" else {})
 
 
+def ledger_path(settings: StackSettings) -> Path | None:
+    """The paper exchange's own account of what happened; None where orders go to a real broker."""
+    return settings.data_dir.resolve() / "exchange" / "ledger.sqlite" if settings.broker == "paper" else None
+
+
 def _program(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Program:
     return Program(name=name, command=processes.executable(command), is_ready=is_ready)
 
@@ -72,8 +78,7 @@ def _server(name: str, settings: StackSettings, port: int, path: str) -> Program
     return _program(name, command(Listen(settings.bind_host, port)), probes.http_ok(settings.url(port) + path))
 
 
-def _exchange(settings: StackSettings) -> Program:
-    ledger = settings.data_dir.resolve() / "exchange" / "ledger.sqlite"
+def _exchange(settings: StackSettings, ledger: Path) -> Program:
     ledger.parent.mkdir(exist_ok=True)
     command = processes.exchange(Listen(settings.bind_host, settings.exchange_port), str(ledger))
     return _program(

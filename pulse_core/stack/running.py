@@ -19,7 +19,10 @@ class RunningProcess(BaseModel):
 
 
 class RunningStack(BaseModel):
-    """`environment` is what connects a program to the stack: database, queue, keys, and the URLs of the services."""
+    """`environment` is what connects a program to the stack: database, queue, keys, and the URLs of the services.
+
+    `ledger` is the file of the paper exchange.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,6 +34,7 @@ class RunningStack(BaseModel):
     demo_password: str | None
     environment: dict[str, str]
     processes: list[RunningProcess]
+    ledger: Path | None = None
 
 
 def save(data_dir: Path, stack: RunningStack) -> None:

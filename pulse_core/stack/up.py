@@ -124,6 +124,7 @@ class Stack:
                 )
                 for one in self._supervisor.supervised
             ],
+            ledger=plan.ledger_path(self._settings),
         )
 
     def _save(self) -> None:
