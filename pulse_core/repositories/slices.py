@@ -44,7 +44,7 @@ def add_planned(
                 "quantity": one.quantity,
                 "scheduled_at": one.scheduled_at,
                 "due_at": one.scheduled_at,
-                "hinted_until": one.scheduled_at + HINT_LIFETIME if one.scheduled_at <= horizon else None,
+                "hinted_until": max(one.scheduled_at, now) + HINT_LIFETIME if one.scheduled_at <= horizon else None,
                 "status": SliceStatus.SCHEDULED,
                 "attempts": 0,
                 "filled_quantity": 0,

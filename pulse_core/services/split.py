@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
 from ulid import ULID
 
 from pulse_core import db, queue
@@ -9,6 +10,7 @@ from pulse_core.config import settings
 from pulse_core.domain import ids, slicing
 from pulse_core.domain.enums import OrderStatus
 from pulse_core.domain.slicing import PlannedSlice
+from pulse_core.domain.status import order_result
 from pulse_core.failpoints import failpoint
 from pulse_core.log import bound_trace, get_logger
 from pulse_core.models import Order
@@ -27,10 +29,14 @@ def split_order(order_id: str, now: datetime) -> None:
         if order is None or order.status is not OrderStatus.PENDING:
             return
         if now > order.end_at + timedelta(seconds=settings().late_grace):
-            reason = "the order's window had closed before it could be split"
-            orders.move(session, order, OrderStatus.SKIPPED, now, skip_reason=reason, finished_at=now)
+            _skip(session, order, "the order's window had closed before it could be split", now)
             return
-        planned = [(ids.slice_id(ULID()), one) for one in _plan(order)]
+        try:
+            plan = _plan(order)
+        except ValueError as error:
+            _skip(session, order, str(error), now)
+            return
+        planned = [(ids.slice_id(ULID()), one) for one in plan]
         slices.add_planned(session, order.id, planned, horizon, now)
         orders.move(session, order, OrderStatus.IN_PROGRESS, now)
         failpoint("split.before_commit")
@@ -50,6 +56,11 @@ def split_forgotten(now: datetime, limit: int = 50) -> int:
     for order_id in forgotten:
         split_order(order_id, now)
     return len(forgotten)
+
+
+def _skip(session: Session, order: Order, reason: str, now: datetime) -> None:
+    result = order_result(order.total_quantity, 0)
+    orders.move(session, order, OrderStatus.SKIPPED, now, result=result, skip_reason=reason, finished_at=now)
 
 
 def _plan(order: Order) -> list[PlannedSlice]:

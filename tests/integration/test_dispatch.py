@@ -1,0 +1,128 @@
+"""Slices reach Celery shortly before their time: each once while its message lives, again when it was lost."""
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from pulse_core import db, queue
+from pulse_core.clock import utcnow
+from pulse_core.config import settings
+from pulse_core.domain.enums import OrderStatus
+from pulse_core.models import Order
+from pulse_core.queue import Wakeup
+from pulse_core.repositories.slices import HINT_LIFETIME
+from pulse_core.services import dispatch
+from pulse_core.services.cancel import cancel_order
+from pulse_core.services.dispatch import dispatch_due_slices
+from tests.factories import a_split_order, an_account, order, slices_of
+
+pytestmark = pytest.mark.usefixtures("clean_database")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Wakeup]:
+    """What is sent to the queue."""
+    wakeups: list[Wakeup] = []
+    monkeypatch.setattr(queue, "send", wakeups.extend)
+    monkeypatch.setattr(queue, "wake", lambda *_args, **_options: None)
+    return wakeups
+
+
+def horizon() -> timedelta:
+    return timedelta(seconds=settings().dispatch_horizon)
+
+
+def test_a_slice_is_sent_when_it_comes_into_the_horizon_with_its_time_and_trace(sent: list[Wakeup]) -> None:
+    order_id = a_split_order()
+    second = slices_of(order_id)[1]
+
+    dispatch_due_slices(second.scheduled_at - horizon() - timedelta(seconds=1))
+    assert second.id not in [one.args[0] for one in sent]
+
+    dispatch_due_slices(second.scheduled_at - horizon())
+    (message,) = [one for one in sent if one.args == (second.id,)]
+    assert (message.task, message.eta) == (queue.EXECUTE_SLICE, second.scheduled_at)
+    assert dict(message.trace) == order(order_id).trace
+
+
+def test_two_dispatchers_at_once_never_take_a_slice_twice(sent: list[Wakeup], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "BATCH", 3)
+    order_ids = [a_split_order(num_splits=10) for _ in range(6)]
+    now, start = utcnow() + timedelta(hours=1), threading.Barrier(6)
+
+    def run(_beat: int) -> int:
+        start.wait()
+        return dispatch_due_slices(now)
+
+    with ThreadPoolExecutor(6) as dispatchers:
+        list(dispatchers.map(run, range(6)))
+    dispatch_due_slices(now)
+
+    expected = sorted(one.id for order_id in order_ids for one in slices_of(order_id))
+    assert sorted(one.args[0] for one in sent) == expected
+
+
+def test_a_hint_that_led_to_nothing_is_given_again_after_its_lifetime(sent: list[Wakeup]) -> None:
+    due = slices_of(a_split_order())[1]
+    dispatch_due_slices(due.scheduled_at)
+    sent.clear()
+
+    dispatch_due_slices(due.scheduled_at + HINT_LIFETIME - timedelta(seconds=1))
+    assert due.id not in [one.args[0] for one in sent]
+
+    dispatch_due_slices(due.scheduled_at + HINT_LIFETIME)
+    assert [one.args[0] for one in sent].count(due.id) == 1
+
+
+def test_a_batch_lost_with_the_queue_is_sent_again_later(sent: list[Wakeup], monkeypatch: pytest.MonkeyPatch) -> None:
+    due = slices_of(a_split_order())[1]
+    monkeypatch.setattr(queue, "send", fail_to_send)
+    with pytest.raises(ConnectionError):
+        dispatch_due_slices(due.scheduled_at)
+    monkeypatch.setattr(queue, "send", sent.extend)
+
+    dispatch_due_slices(due.scheduled_at + HINT_LIFETIME)
+
+    assert due.id in [one.args[0] for one in sent]
+
+
+def test_the_slices_of_a_paused_or_cancelled_order_are_not_sent(sent: list[Wakeup]) -> None:
+    account = an_account()
+    paused, cancelled = a_split_order(), a_split_order(account_id=account)
+    with db.transaction() as session:
+        session.execute(update(Order).where(Order.id == paused).values(status=OrderStatus.PAUSED))
+    cancel_order(account, cancelled, utcnow())
+
+    dispatch_due_slices(utcnow() + timedelta(hours=1))
+
+    assert sent == []
+
+
+def test_batches_are_bounded_and_the_earliest_come_first(sent: list[Wakeup], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "BATCH", 2)
+    monkeypatch.setattr(dispatch, "MOST_BATCHES", 2)
+    slices = slices_of(a_split_order(num_splits=10))
+    end: datetime = slices[-1].scheduled_at
+
+    assert dispatch_due_slices(end) == 4
+    assert {one.args[0] for one in sent} == {one.id for one in slices[:4]}
+    assert dispatch_due_slices(end) == 4
+
+
+def test_a_slice_that_waits_for_its_next_attempt_is_sent_for_that_time(sent: list[Wakeup]) -> None:
+    first = slices_of(a_split_order())[0]
+    again_at = first.scheduled_at + timedelta(seconds=45)
+    with db.transaction() as session:
+        dispatch.slices.change(session, first.id, utcnow(), due_at=again_at, hinted_until=None)
+
+    dispatch_due_slices(again_at - horizon())
+
+    assert [(one.args[0], one.eta) for one in sent] == [(first.id, again_at)]
+
+
+def fail_to_send(_wakeups: Iterable[Wakeup]) -> None:
+    raise ConnectionError

@@ -1,0 +1,138 @@
+"""An order becomes its schedule once, or is skipped with the reason."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from pulse_core import db, queue
+from pulse_core.clock import utcnow
+from pulse_core.config import settings
+from pulse_core.domain import slicing
+from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
+from pulse_core.domain.errors import InvalidState
+from pulse_core.models import Order
+from pulse_core.services.cancel import cancel_order
+from pulse_core.services.split import FORGOTTEN_AFTER, split_forgotten, split_order
+from tests.factories import a_split_order, an_account, an_order, order, slices_of
+
+pytestmark = pytest.mark.usefixtures("clean_database")
+
+
+def test_the_slices_are_those_of_the_stored_seed() -> None:
+    order_id = a_split_order(total_quantity=1000, num_splits=10, randomize=True)
+    parent = order(order_id)
+    planned = slicing.plan(1000, 10, parent.start_at, timedelta(minutes=60), parent.seed)
+
+    slices = slices_of(order_id)
+    assert parent.status is OrderStatus.IN_PROGRESS
+    assert [(one.sequence_number, one.quantity, one.scheduled_at) for one in slices] == [
+        (one.sequence_number, one.quantity, one.scheduled_at) for one in planned
+    ]
+    assert {one.status for one in slices} == {SliceStatus.SCHEDULED}
+    assert all(one.due_at == one.scheduled_at for one in slices)
+
+
+def test_splitting_again_changes_nothing() -> None:
+    order_id = a_split_order()
+    before = [one.id for one in slices_of(order_id)]
+
+    split_order(order_id, utcnow())
+
+    assert [one.id for one in slices_of(order_id)] == before
+
+
+def test_eight_workers_splitting_at_once_split_once() -> None:
+    order_id, start = an_order(), threading.Barrier(8)
+
+    def split(_worker: int) -> None:
+        start.wait()
+        split_order(order_id, utcnow())
+
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(split, range(8)))
+
+    assert [one.sequence_number for one in slices_of(order_id)] == [1, 2, 3, 4, 5]
+
+
+def test_an_order_that_does_not_exist_is_nothing_to_split() -> None:
+    split_order("ord_01ARZ3NDEKTSV4RRFFQ69G5FAV", utcnow())
+
+
+def test_a_cancelled_order_is_not_split() -> None:
+    account = an_account()
+    order_id = an_order(account_id=account)
+    cancel_order(account, order_id, utcnow())
+
+    split_order(order_id, utcnow())
+
+    assert (order(order_id).status, slices_of(order_id)) == (OrderStatus.CANCELLED, [])
+
+
+def test_an_order_whose_window_closed_long_ago_is_skipped_and_says_why() -> None:
+    order_id = an_order()
+    long_after = order(order_id).end_at + timedelta(seconds=settings().late_grace + 1)
+
+    split_order(order_id, long_after)
+
+    skipped = order(order_id)
+    assert (skipped.status, skipped.result, skipped.finished_at) == (
+        OrderStatus.SKIPPED,
+        OrderResult.UNFILLED,
+        long_after,
+    )
+    assert "window had closed" in (skipped.skip_reason or "")
+    assert slices_of(order_id) == []
+
+
+def test_a_skipped_order_cannot_be_cancelled() -> None:
+    account = an_account()
+    order_id = an_order(account_id=account)
+    split_order(order_id, order(order_id).end_at + timedelta(seconds=settings().late_grace + 1))
+
+    with pytest.raises(InvalidState):
+        cancel_order(account, order_id, utcnow())
+
+
+def test_an_order_that_whole_lots_cannot_make_up_is_skipped_and_does_not_hold_up_the_others() -> None:
+    hopeless, other = an_order(total_quantity=100), an_order()
+    with db.transaction() as session:
+        session.execute(update(Order).where(Order.id == hopeless).values(lot_size=30))
+
+    split_forgotten(utcnow() + FORGOTTEN_AFTER)
+
+    assert (order(hopeless).status, order(hopeless).result) == (OrderStatus.SKIPPED, OrderResult.UNFILLED)
+    assert "lot size 30" in (order(hopeless).skip_reason or "")
+    assert order(other).status is OrderStatus.IN_PROGRESS
+
+
+def test_an_order_whose_message_was_lost_is_split_by_the_sweep() -> None:
+    order_id = an_order()
+
+    assert split_forgotten(utcnow()) == 0
+    assert split_forgotten(utcnow() + FORGOTTEN_AFTER) == 1
+    assert order(order_id).status is OrderStatus.IN_PROGRESS
+    assert split_forgotten(utcnow() + FORGOTTEN_AFTER) == 0
+
+
+def test_only_slices_within_the_horizon_are_handed_to_celery_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[tuple[str, datetime]] = []
+    order_id = an_order(duration_minutes=1, num_splits=13)
+    monkeypatch.setattr(queue, "wake", lambda _task, slice_id, *, eta: woken.append((slice_id, eta)))
+
+    split_order(order_id, order(order_id).start_at)
+
+    # Every 5 s one, and a horizon of 10 s.
+    assert woken == [(one.id, one.scheduled_at) for one in slices_of(order_id)[:3]]
+    assert [one.hinted_until is not None for one in slices_of(order_id)] == [True] * 3 + [False] * 10
+
+
+def test_slices_of_an_order_split_late_are_handed_over_once_too() -> None:
+    order_id = an_order(duration_minutes=1)
+    late = order(order_id).end_at
+
+    split_order(order_id, late)
+
+    assert all(one.hinted_until is not None and one.hinted_until > late for one in slices_of(order_id))
