@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from pulse_core.client.errors import GatewayError, NotReachable, Refused
+from pulse_core.domain.errors import DatabaseUnavailable, PulseError
 from pulse_core.stack.errors import NotRunning, StackError
 
 # Imported when used, so that a command and its completion start quickly.
@@ -15,17 +17,32 @@ COMMANDS: Mapping[str, str] = {
     "status": "pulse_core.cli.status:status",
     "doctor": "pulse_core.cli.doctor:doctor",
     "migrate": "pulse_core.cli.migrate:migrate",
+    "demo": "pulse_core.cli.demo:demo",
+    "orders": "pulse_core.cli.orders:orders",
+    "token": "pulse_core.cli.token:token",
+    "users": "pulse_core.cli.users:users",
     "slices": "pulse_core.cli.slices:slices",
     "env": "pulse_core.cli.env:env",
     "openapi": "pulse_core.cli.openapi:openapi",
+    "verify": "pulse_core.cli.verify:verify",
     "completion": "pulse_core.cli.completion:completion",
 }
 
 EXIT_FAILURE = 1
 EXIT_NOT_RUNNING = 3
+EXIT_REFUSED = 4
+EXIT_NOT_FILLED = 5
+EXIT_INTERRUPTED = 130
 
-EPILOG = """\b
-Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 no stack is running.
+EXIT_CODES = """\b
+Exit codes:
+  0    success
+  1    failure
+  2    wrong usage or settings
+  3    no stack is running, or the gateway or database gives no answer
+  4    the service refused it, and said why
+  5    the order ended without being filled in full
+  130  `watch` or `demo` was interrupted
 Results go to stdout, messages to stderr."""
 
 
@@ -45,12 +62,18 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except StackError as error:
+        except (StackError, GatewayError, PulseError) as error:
             click.echo(f"pulse: {error}", err=True)
-            ctx.exit(EXIT_NOT_RUNNING if isinstance(error, NotRunning) else EXIT_FAILURE)
+            ctx.exit(_exit_code(error))
 
 
-@click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("pulse-execution"), prog_name="pulse")
 def main() -> None:
     """Work one large order as many small slices, each placed once."""
+
+
+def _exit_code(error: StackError | GatewayError | PulseError) -> int:
+    if isinstance(error, NotRunning | NotReachable | DatabaseUnavailable):
+        return EXIT_NOT_RUNNING
+    return EXIT_REFUSED if isinstance(error, Refused | PulseError) else EXIT_FAILURE

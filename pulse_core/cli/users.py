@@ -1,0 +1,96 @@
+"""`pulse users`: who may log in."""
+
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from pulse_core.cli import EXIT_CODES, options
+from pulse_core.cli.database import use_database
+from pulse_core.cli.output import instant, print_json, print_table, say
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Role
+from pulse_core.models import Account
+from pulse_core.services import accounts
+
+_role_choice = click.Choice([role.value for role in Role], case_sensitive=False)
+
+
+@click.group(epilog=EXIT_CODES)
+def users() -> None:
+    """Add, list and disable the accounts that may log in.
+
+    Works on the database of DATABASE_URL, else on that of the running stack.
+    """
+
+
+@users.command()
+@click.argument("username")
+@click.option("--role", type=_role_choice, default=Role.TRADER.value, show_default=True)
+@click.option("--generate", is_flag=True, help="Make up a password and print it, this once.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
+@options.as_json
+@options.data_dir
+def add(username: str, role: str, generate: bool, password_stdin: bool, is_json: bool, data_dir: Path | None) -> None:
+    """Add an account; the password is asked for unless an option says otherwise."""
+    if generate and password_stdin:
+        raise click.UsageError("--generate and --password-stdin exclude each other.")
+    use_database(data_dir)
+    password = secrets.token_urlsafe(18) if generate else _given_password(password_stdin)
+    account = accounts.add_account(username, password, Role(role), utcnow())
+    say(f"{account.username} may log in, as {account.role.value}.")
+    if generate:
+        say("The password is shown this once:")
+    if is_json:
+        print_json(_fields(account) | ({"password": password} if generate else {}))
+    elif generate:
+        click.echo(password)
+
+
+@users.command("list")
+@options.as_json
+@options.data_dir
+def list_(is_json: bool, data_dir: Path | None) -> None:
+    """List every account."""
+    use_database(data_dir)
+    found = accounts.list_accounts()
+    if is_json:
+        print_json([_fields(account) for account in found])
+        return
+    print_table(("Username", "Role", "State", "Created"), (_row(account) for account in found))
+
+
+@users.command()
+@click.argument("username")
+@options.data_dir
+def disable(username: str, data_dir: Path | None) -> None:
+    """Bar an account from logging in; tokens it has end within their lifetime. Its orders go on."""
+    use_database(data_dir)
+    accounts.disable_account(username, utcnow())
+    say(f"{username} can no longer log in.")
+
+
+def _given_password(is_on_stdin: bool) -> str:
+    if is_on_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for the password: --password-stdin, or --generate.")
+    password = click.prompt("Password, 12 characters or more", hide_input=True, confirmation_prompt=True, err=True)
+    assert isinstance(password, str)  # noqa: S101
+    return password
+
+
+def _row(account: Account) -> tuple[object, ...]:
+    state = "active" if account.is_active else "disabled"
+    return account.username, account.role.value, state, instant(account.created_at)
+
+
+def _fields(account: Account) -> dict[str, object]:
+    return {
+        "account_id": account.id,
+        "username": account.username,
+        "role": account.role.value,
+        "is_active": account.is_active,
+        "created_at": account.created_at,
+    }

@@ -1,0 +1,1 @@
+"""A client of the public API: what the command line uses, over HTTP like anybody else's."""

@@ -1,0 +1,109 @@
+"""The public API as methods. Orders may be repeated as well as questions: their unique key makes one of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from pulse_core.client.answers import AccessToken, Answer, Order, OrderPage, Placed, Slice, SliceList
+from pulse_core.client.errors import NotReachable, Refused
+from pulse_core.client.transport import Request, Response, Transport
+from pulse_core.domain.orders import NewOrder
+
+_A = TypeVar("_A", bound=Answer)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    username: str
+    password: str = field(repr=False)
+
+
+class Gateway:
+    """Acts for one account, by its credentials or by an access token. Every method raises GatewayError.
+
+    With credentials it logs in when it has to, so that a long watch outlives its tokens.
+    """
+
+    def __init__(self, url: str, identity: Credentials | str, say: Callable[[str], None] = lambda _line: None) -> None:
+        self._transport = Transport(url, say)
+        self._credentials = identity if isinstance(identity, Credentials) else None
+        self._token = identity if isinstance(identity, str) else None
+
+    @property
+    def url(self) -> str:
+        return self._transport.url
+
+    def log_in(self) -> AccessToken:
+        """A fresh access token. With a token in place of credentials there is nothing to log in with."""
+        assert self._credentials is not None, "needs credentials"  # noqa: S101
+        body = {"username": self._credentials.username, "password": self._credentials.password}
+        answer = self._transport.send(Request("POST", "/api/auth/login", body=body), token=None)
+        token = self._read(AccessToken, answer)
+        self._token = token.access_token
+        return token
+
+    def place(self, order: NewOrder) -> Placed:
+        """Place the order, or find the one placed before under the same unique key."""
+        body = {
+            "order_unique_key": order.order_unique_key,
+            "instrument": order.instrument,
+            "side": order.side,
+            "total_quantity": order.total_quantity,
+            "split_config": {
+                "num_splits": order.num_splits,
+                "duration_minutes": order.duration_minutes,
+                "randomize": order.randomize,
+            },
+        }
+        answer = self._ask(Request("POST", "/api/orders", body=body))
+        is_replay = answer.headers.get("Idempotent-Replayed") == "true"
+        return self._read(Placed, answer).model_copy(update={"replayed": is_replay})
+
+    def order(self, order_id: str) -> Order:
+        return self._read(Order, self._ask(Request("GET", _path(order_id))))
+
+    def slices(self, order_id: str) -> list[Slice]:
+        """The slices in the order of their times; none before the order is split."""
+        return self._read(SliceList, self._ask(Request("GET", f"{_path(order_id)}/slices"))).slices
+
+    def page(self, filters: Mapping[str, Any], limit: int, cursor: str | None = None) -> OrderPage:
+        """Up to `limit` orders, newest first. The filters are those of the API; None leaves one out."""
+        query = {**filters, "limit": limit, "cursor": cursor}
+        return self._read(OrderPage, self._ask(Request("GET", "/api/orders", query=query)))
+
+    def pages(self, filters: Mapping[str, Any], limit: int, cursor: str | None = None) -> Iterator[OrderPage]:
+        """Every page from the cursor on."""
+        while True:
+            page = self.page(filters, limit, cursor)
+            yield page
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+
+    def cancel(self, order_id: str) -> Order:
+        """Cancel what is not filled; repeating it is harmless."""
+        return self._read(Order, self._ask(Request("DELETE", _path(order_id))))
+
+    def _ask(self, request: Request) -> Response:
+        if self._token is None:
+            self.log_in()
+        try:
+            return self._transport.send(request, self._token)
+        except Refused as refused:
+            if refused.status != 401 or self._credentials is None:
+                raise
+        self.log_in()
+        return self._transport.send(request, self._token)
+
+    def _read(self, kind: type[_A], answer: Response) -> _A:
+        try:
+            return kind.model_validate_json(answer.data)
+        except ValidationError as error:
+            raise NotReachable(f"{self.url} does not answer like a gateway of this version.") from error
+
+
+def _path(order_id: str) -> str:
+    return f"/api/orders/{quote(order_id, safe='')}"
