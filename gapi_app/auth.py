@@ -76,7 +76,7 @@ def issue_and_check_tokens(app: Flask, settings: Settings) -> None:
         JWT_DECODE_ISSUER=_ISSUER,
         JWT_ENCODE_AUDIENCE=_AUDIENCE,
         JWT_DECODE_AUDIENCE=_AUDIENCE,
-        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=settings.access_token_lifetime),
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=settings.pulse_access_token_lifetime),
         JWT_TOKEN_LOCATION=["headers"],
     )
     manager = JWTManager(app)

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
     pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse.")
     pulse_answer_timeout: Seconds = Field(3.5, description="Longest wait for the whole answer of pulse.")
-    access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long a login lasts.")
+    pulse_access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long a login lasts.")
 
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level.")

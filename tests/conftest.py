@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pulse_core import config, db, migrations
 from pulse_core.stack.ports import free_port
 from tests import servers
 from tests.processes import Processes
 from tests.servers import RunningPostgres, RunningRedis
+
+# How fast a test runs says something about the machine, not about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ EVERYWHERE = ["/health", "/ready", "/metrics", "/nowhere", "ORDERS", "ORDERS/x"]
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-@pytest.mark.parametrize("sent", [str(uuid.uuid4()), "a", "A-z_0.9" * 9 + "x"])
+@pytest.mark.parametrize("sent", ["0f8fad5b-d9cb-469f-a165-70867728950e", "a", "A-z_0.9" * 9 + "x"])
 def test_sane_ids_come_back(service: Service, path: str, sent: str) -> None:
     headers = {"X-Request-Id": sent, "X-Trace-Id": sent[::-1]}
     answer = service.send("GET", path.replace("ORDERS", service.orders), headers=headers)
