@@ -28,7 +28,7 @@ log = get_logger(__name__)
 # An eta message may come a little early; a slice never goes out early.
 EARLY = timedelta(seconds=1)
 TURN_WAIT = 2.0
-OUR_OWN_REASONS = frozenset({"CLAIM_LOST", "ORDER_NOT_RUNNING", "OVER_QUANTITY"})
+OUR_OWN_REASONS = frozenset({"CLAIM_LOST", "ORDER_NOT_RUNNING", "OVER_QUANTITY", "OWN_RATE_LIMIT"})
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,9 @@ def _wait_until_due(fence: Fence, slice_id: str, clock: Callable[[], datetime]) 
 
 def _skip(session: Session, slice_id: str, now: datetime, code: str, message: str) -> None:
     order, one = slices.lock(session, slice_id)
-    if slices.move(session, one, SliceStatus.SKIPPED, now, error_code=code, error_message=message):
+    # It was seen without a lock: a cancellation may have come first.
+    if one.status is SliceStatus.SCHEDULED:
+        slices.move(session, one, SliceStatus.SKIPPED, now, error_code=code, error_message=message)
         settle_order(session, order, now)
 
 
