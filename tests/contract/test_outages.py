@@ -93,3 +93,29 @@ def orders_and_events(url: str) -> tuple[int, int]:
         events = connection.scalar(text("SELECT count(*) FROM slice_events"))
     engine.dispose()
     return orders, events
+
+
+def test_a_restarted_pulse_costs_no_order(processes: Processes, trader: Account) -> None:
+    port = free_port()
+    child, url = processes.pulse(port)
+    pulse = Service("pulse", url, processes.environment["PULSE_SERVICE_TOKEN_KEY"], child.log_path)
+    gapi = start_gapi(processes, pulse)
+    for _ in range(3):
+        assert gapi.place(trader).status_code == 202
+        child.stop(10)
+        servers.start(child)
+
+
+def test_the_same_order_survives_a_pulse_that_died_before_answering(processes: Processes, trader: Account) -> None:
+    child, url = processes.pulse(free_port())
+    pulse = Service("pulse", url, processes.environment["PULSE_SERVICE_TOKEN_KEY"], child.log_path)
+    gapi = start_gapi(processes, pulse)
+    body = new_order()
+    child.kill()
+    assert error_of(gapi.send("POST", gapi.orders, trader, json=body))[0] in (502, 503)
+    servers.start(child)
+    first = gapi.send("POST", gapi.orders, trader, json=body)
+    again = gapi.send("POST", gapi.orders, trader, json=body)
+    assert first.json() == again.json()
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
