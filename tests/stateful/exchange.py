@@ -1,0 +1,134 @@
+"""The simulated exchange of the state machine: it loses, delays and repeats, and it judges each order that arrives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from pulse_core.brokers.base import (
+    BookUnavailable,
+    BrokerOrder,
+    BrokerOrderStatus,
+    BrokerTrade,
+    NotSent,
+    OutcomeUnknown,
+    Placement,
+    Refused,
+)
+from tests.broker import (
+    SimulatedBroker,
+    accept,
+    accept_and_fill,
+    accept_but_lose_the_answer,
+    answer_with,
+    lose_the_request,
+)
+
+Answer = Callable[[SimulatedBroker, Placement], str]
+START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+# A request that was given up may still reach the exchange; the settle delay must be longer than this.
+LONGEST_FLIGHT = timedelta(seconds=6)
+
+
+@dataclass
+class Clock:
+    """Time as the machine has it: it moves when a rule says so."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now.timestamp()
+
+
+@dataclass
+class FaultyExchange(SimulatedBroker):
+    """`judge` is called with each order that reaches the exchange, before it is answered."""
+
+    clock: Clock = field(default_factory=lambda: Clock(START))
+    judge: Callable[[Placement], None] = lambda _placement: None
+    in_flight: list[tuple[Placement, datetime]] = field(default_factory=list)
+    reading: str = ""
+    cancel_answer: str = ""
+    _seen_orders: list[BrokerOrder] = field(default_factory=list)
+    _seen_trades: list[BrokerTrade] = field(default_factory=list)
+
+    def place(self, placement: Placement, not_after: float) -> str:
+        if self.clock.monotonic() > not_after:
+            raise NotSent("LATE", "the time for sending had passed")
+        self.judge(placement)
+        return super().place(placement, not_after)
+
+    def cancel(self, broker_order_id: str) -> None:
+        answer, self.cancel_answer = self.cancel_answer, ""
+        if answer == "not_sent":
+            raise NotSent("UNREACHABLE", "no connection")
+        if answer == "lost_before":
+            raise OutcomeUnknown("TIMEOUT", "no answer within 7 s")
+        if self.book[broker_order_id].status is not BrokerOrderStatus.OPEN:
+            raise Refused("OrderException", "it cannot be cancelled any more")
+        super().cancel(broker_order_id)
+        if answer == "lost_after":
+            raise OutcomeUnknown("TIMEOUT", "no answer within 7 s")
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        if self.reading == "orders_down":
+            raise self._unreadable()
+        if self.reading == "stale":
+            return self._seen_orders
+        self._seen_orders = list(super().order_book())
+        return self._seen_orders if self.reading != "reordered" else self._seen_orders[::-1]
+
+    def trade_book(self) -> Sequence[BrokerTrade]:
+        reading, self.reading = self.reading, ""
+        if reading == "trades_down":
+            raise self._unreadable()
+        if reading in ("stale", "trades_lag"):
+            return self._seen_trades
+        self._seen_trades = list(super().trade_book())
+        return self._seen_trades if reading != "reordered" else [*reversed(self._seen_trades), *self._seen_trades]
+
+    def live_client_order_ids(self) -> list[str]:
+        """Orders that may still trade, those that are on their way included."""
+        working = [row.client_order_id or "" for row in self.book.values() if row.status is BrokerOrderStatus.OPEN]
+        return working + [placement.client_order_id for placement, _ in self.in_flight]
+
+    def deliver(self, before: datetime | None = None) -> None:
+        """Let requests arrive whose answer nobody waits for any more: all, or those due `before`."""
+        arriving = [one for one in self.in_flight if before is None or one[1] <= before]
+        self.in_flight = [one for one in self.in_flight if one not in arriving]
+        for placement, _ in arriving:
+            self.enter(placement)
+
+    def end(self, broker_order_id: str) -> None:
+        """Cancel an order without having been asked."""
+        self.book[broker_order_id] = replace(self.book[broker_order_id], status=BrokerOrderStatus.CANCELLED)
+
+    def _unreadable(self) -> BookUnavailable:
+        self.reading = ""
+        return BookUnavailable("NETWORK", "the book cannot be read")
+
+
+def give_up_on_a_request_in_flight(broker: SimulatedBroker, placement: Placement) -> str:
+    assert isinstance(broker, FaultyExchange)
+    broker.in_flight.append((placement, broker.clock() + LONGEST_FLIGHT))
+    raise OutcomeUnknown("TIMEOUT", "no answer within 7 s")
+
+
+def accept_and_fill_one(broker: SimulatedBroker, placement: Placement) -> str:
+    broker_order_id = broker.enter(placement)
+    broker.fill(broker_order_id, 1)
+    return broker_order_id
+
+
+ANSWERS: dict[str, Answer] = {
+    "accept": accept,
+    "fill": accept_and_fill,
+    "fill_one": accept_and_fill_one,
+    "lost_after": accept_but_lose_the_answer,
+    "lost_before": lose_the_request,
+    "in_flight": give_up_on_a_request_in_flight,
+    "refuse": answer_with(Refused("MarginException", "not enough funds")),
+    "not_sent": answer_with(NotSent("UNREACHABLE", "nobody listens")),
+}

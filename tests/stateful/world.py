@@ -1,0 +1,135 @@
+"""The services as the state machine sees them: a clock of its own, an exchange that fails, and processes that die."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from pulse_core import brokers, failpoints, queue
+from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus
+from pulse_core.domain.errors import DatabaseUnavailable, DuplicateOrderUniqueKey, InvalidState
+from pulse_core.services import execute
+from pulse_core.services.execute import execute_slice
+from pulse_core.services.sweeps import SWEEPS
+from tests import servers
+from tests.factories import an_account
+from tests.stateful.exchange import ANSWERS, START, Clock, FaultyExchange
+from tests.stateful.judge import Judge, Row
+
+MOST_ROUNDS = 80
+
+
+class ProcessDied(BaseException):
+    """Raised at a failpoint: nothing of this call goes on, and nothing of it may catch it."""
+
+
+class World:
+    """One database, one exchange, one clock, and the faults that are about to happen."""
+
+    def __init__(self, database_url: str) -> None:
+        servers.empty_database(database_url)
+        self._patch = pytest.MonkeyPatch()
+        self.clock = Clock(START)
+        self.exchange = FaultyExchange(clock=self.clock)
+        self.judge = Judge(database_url, self.exchange)
+        self.exchange.judge = self.judge.check_placement
+        self._patch.setattr(brokers, "connect", lambda _settings: self.exchange)
+        # Every message is lost; whatever is done is done by the rules.
+        self._patch.setattr(queue, "wake", lambda *_args, **_kwargs: None)
+        self._patch.setattr(queue, "send", lambda _wakeups: None)
+        clock = SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.advance)
+        self._patch.setattr(execute, "time", clock)
+        self.account = an_account()
+
+    def close(self) -> None:
+        failpoints.armed().clear()
+        self._patch.undo()
+        self.judge.close()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; what was under way arrives in it."""
+        self.clock.now += timedelta(seconds=seconds)
+        self.exchange.deliver(self.clock.now)
+
+    def attempt(self, run: Callable[[], object], fault: str = "") -> None:
+        """Call a service while `fault` ("what@point") strikes; what it refuses or puts off is none of our concern."""
+        unheard = (ProcessDied, DatabaseUnavailable, BookUnavailable, InvalidState, DuplicateOrderUniqueKey)
+        with self._armed(fault), suppress(*unheard):
+            run()
+        self.exchange.reading = self.exchange.cancel_answer = ""
+        self.exchange.answers.clear()
+
+    def sweep(self, name: str, fault: str = "") -> None:
+        self.attempt(lambda: SWEEPS[name].run(self.clock.now), fault)
+
+    def execute(self, slice_id: str, answer: str = "accept", fault: str = "") -> None:
+        self.exchange.answers = [ANSWERS[answer]]
+        self.attempt(lambda: execute_slice(slice_id, self.clock), fault)
+
+    def slices(self) -> Sequence[Row]:
+        return self.judge.rows("SELECT * FROM order_slices ORDER BY id")
+
+    def orders(self) -> Sequence[Row]:
+        return self.judge.rows("SELECT * FROM orders ORDER BY id")
+
+    def working(self) -> list[BrokerOrder]:
+        return [row for row in self.exchange.book.values() if row.status is BrokerOrderStatus.OPEN]
+
+    def cancelled_with_a_rest(self) -> list[BrokerOrder]:
+        rows = self.exchange.book.values()
+        return [row for row in rows if row.status is BrokerOrderStatus.CANCELLED and row.filled_quantity < row.quantity]
+
+    def everybody_else_works(self) -> None:
+        """What the other workers do meanwhile: every sweep, and every slice that is due."""
+        for name in SWEEPS:
+            self.sweep(name)
+        for one in self.slices():
+            if one["status"] == "SCHEDULED" and one["due_at"] <= self.clock.now:
+                self.execute(one["id"])
+
+    def come_to_rest(self) -> None:
+        """The faults stop; time goes on until nothing is left to do."""
+        self.exchange.deliver()
+        for _ in range(MOST_ROUNDS):
+            if all(one["finished_at"] for one in self.orders()):
+                break
+            self.advance(20)
+            self.everybody_else_works()
+            self.judge.check()
+        self.sweep("pulse.reconcile")
+
+    @contextmanager
+    def _armed(self, fault: str) -> Iterator[None]:
+        what, _, point = fault.partition("@")
+        if not what:
+            yield
+            return
+        armed = failpoints.armed()
+
+        def strike_once() -> None:
+            del armed[point]
+            self._strike(what)
+
+        armed[point] = strike_once
+        try:
+            yield
+        finally:
+            armed.pop(point, None)
+
+    def _strike(self, what: str) -> None:
+        if what == "die":
+            raise ProcessDied
+        if what.startswith("cut"):
+            self.judge.cut_all_connections()
+        if what.endswith("sleep"):
+            self._sleep_through()
+
+    def _sleep_through(self) -> None:
+        """This worker is stopped for longer than its lease, and the others go on."""
+        waiting, self.exchange.answers = self.exchange.answers, []
+        for seconds in (31, 1, 12):
+            self.advance(seconds)
+            self.everybody_else_works()
+        self.exchange.answers = waiting
