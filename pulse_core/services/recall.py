@@ -8,7 +8,7 @@ from pulse_core.config import settings
 from pulse_core.domain.enums import CancelReason, EventKind, OrderStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.models import OrderSlice
-from pulse_core.repositories import events, orders, slices
+from pulse_core.repositories import events, slices
 
 ASK_AGAIN_AFTER = timedelta(seconds=10)
 
@@ -25,17 +25,27 @@ def cancel_slices(now: datetime, limit: int = 10) -> int:
     return len(due)
 
 
-def _cancel(one: OrderSlice, now: datetime) -> None:
+def _cancel(seen: OrderSlice, now: datetime) -> None:
     with db.transaction() as session:
-        order = orders.lock(session, one.order_id)
-        is_cancelled = order is not None and order.status is OrderStatus.CANCELLING
-        reason = CancelReason.ORDER_CANCELLED if is_cancelled else CancelReason.DEADLINE
+        order, one = slices.lock(session, seen.id)
+        # It was listed without a lock: it may have ended, or another sweep may have asked.
+        if _is_changed(one, seen):
+            return
+        reason = CancelReason.ORDER_CANCELLED if order.status is OrderStatus.CANCELLING else CancelReason.DEADLINE
         slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now)
     failpoint("recall.before_ask")
     answer = _ask(one.broker_order_id or "")
     failpoint("recall.after_ask")
     with db.transaction() as session:
         events.add(session, EventKind.BROKER_CALL, one.order_id, one.id, now, call="cancel", answer=answer)
+
+
+def _is_changed(one: OrderSlice, seen: OrderSlice) -> bool:
+    return (one.status, one.broker_order_id, one.cancel_asked_at) != (
+        seen.status,
+        seen.broker_order_id,
+        seen.cancel_asked_at,
+    )
 
 
 def _ask(broker_order_id: str) -> str:
