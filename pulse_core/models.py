@@ -29,7 +29,9 @@ from pulse_core.domain.enums import (
     EventKind,
     OrderResult,
     OrderStatus,
+    OrderType,
     PlacementOutcome,
+    Product,
     Role,
     Side,
     SliceStatus,
@@ -89,6 +91,11 @@ class Order(Base):
     num_splits: Mapped[int] = mapped_column(SmallInteger)
     duration_minutes: Mapped[int] = mapped_column(SmallInteger)
     randomize: Mapped[bool]
+    order_type: Mapped[OrderType] = mapped_column(_words(OrderType, "order_type"))
+    limit_price: Mapped[Decimal | None]
+    product: Mapped[Product | None] = mapped_column(_words(Product, "product"))
+    slice_timeout_seconds: Mapped[int | None] = mapped_column(Integer)
+    client_note: Mapped[str | None] = mapped_column(String(200))
     seed: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[OrderStatus] = mapped_column(_words(OrderStatus, "status"))
     result: Mapped[OrderResult | None] = mapped_column(_words(OrderResult, "result"))
@@ -108,6 +115,9 @@ class Order(Base):
         CheckConstraint("lot_size >= 1", name="lot_size"),
         CheckConstraint("num_splits BETWEEN 2 AND 100", name="num_splits"),
         CheckConstraint("duration_minutes BETWEEN 1 AND 1440", name="duration_minutes"),
+        CheckConstraint("(order_type = 'LIMIT') = (limit_price IS NOT NULL)", name="limit_has_price"),
+        CheckConstraint("limit_price > 0", name="limit_price"),
+        CheckConstraint("slice_timeout_seconds BETWEEN 1 AND 3600", name="slice_timeout_seconds"),
         CheckConstraint("filled_quantity >= 0", name="filled_quantity"),
         CheckConstraint("end_at > start_at", name="window"),
         CheckConstraint("(status IN ('DONE', 'CANCELLED', 'SKIPPED')) = (finished_at IS NOT NULL)", name="finished"),

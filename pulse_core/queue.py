@@ -18,6 +18,7 @@ log = get_logger(__name__)
 
 SPLIT_ORDER = "pulse.split_order"
 EXECUTE_SLICE = "pulse.execute_slice"
+DISPATCH_DUE_SLICES = "pulse.dispatch_due_slices"
 CANCEL_SLICES = "pulse.cancel_slices"
 TRACK_SLICES = "pulse.track_slices"
 RESOLVE_SLICES = "pulse.resolve_slices"

@@ -10,17 +10,23 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from pulse_core.domain.enums import Side
+from pulse_core.domain.enums import Product, Side
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One market order for one slice. `client_order_id` is 20 characters of A-Z and 0-9."""
+    """One order for one slice. `client_order_id` is 20 characters of A-Z and 0-9.
+
+    With a `limit_price` (per share) it is a limit order, otherwise a market order; without a `product` the
+    broker's configured one is taken.
+    """
 
     client_order_id: str
     instrument: str
     side: Side
     quantity: int
+    limit_price: Decimal | None = None
+    product: Product | None = None
 
 
 class BrokerOrderStatus(StrEnum):

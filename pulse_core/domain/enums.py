@@ -8,6 +8,19 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
+class OrderType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+
+
+class Product(StrEnum):
+    """How a position is carried: delivery, intraday, or overnight in derivatives."""
+
+    CNC = "CNC"
+    MIS = "MIS"
+    NRML = "NRML"
+
+
 class OrderStatus(StrEnum):
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"

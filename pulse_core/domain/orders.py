@@ -3,8 +3,10 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 
-from pulse_core.domain.enums import Side
+from pulse_core.domain.enums import OrderType, Product, Side
 from pulse_core.domain.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
 
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
@@ -12,11 +14,21 @@ INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&-]{1,32})
 MAX_QUANTITY = 10**9
 MIN_SPLITS, MAX_SPLITS = 2, 100
 MIN_MINUTES, MAX_MINUTES = 1, 1440
+MIN_TIMEOUT, MAX_TIMEOUT = 1, 3600
+MIN_PRICE, MAX_PRICE = Decimal("0.01"), Decimal("10000000")
+LONGEST_NOTE = 200
+FARTHEST_START = timedelta(days=30)
+# A client's clock may run a little behind ours.
+START_TOLERANCE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
 class NewOrder:
-    """An order as the client stated it. `duration_minutes` is the length of its window."""
+    """An order as the client stated it. `duration_minutes` is the length of its window.
+
+    Without `start_at` the window opens at once; `limit_price` is per share and belongs to a LIMIT order; without
+    `product` or `slice_timeout_seconds` the installation's own are taken.
+    """
 
     order_unique_key: str
     instrument: str
@@ -25,6 +37,12 @@ class NewOrder:
     num_splits: int
     duration_minutes: int
     randomize: bool = True
+    order_type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    start_at: datetime | None = None
+    product: Product | None = None
+    slice_timeout_seconds: int | None = None
+    client_note: str | None = None
 
 
 def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
@@ -34,6 +52,20 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     _check_range("split_config.num_splits", new_order.num_splits, MIN_SPLITS, MAX_SPLITS)
     _check_range("split_config.duration_minutes", new_order.duration_minutes, MIN_MINUTES, MAX_MINUTES)
     _check_quantity(new_order.total_quantity, new_order.num_splits)
+    _check_limit_price(new_order.order_type, new_order.limit_price)
+    _check_timeout(new_order.slice_timeout_seconds)
+    _check_note(new_order.client_note)
+
+
+def check_start(start_at: datetime | None, now: datetime) -> None:
+    """Raise InvalidRequest for a start that is over or too far away. Only a new order is held to it, not a repeat."""
+    if start_at is None:
+        return
+    if start_at < now - START_TOLERANCE:
+        raise InvalidRequest("start_at must not lie in the past", {"field": "start_at", "rule": "not in the past"})
+    if start_at > now + FARTHEST_START:
+        days = FARTHEST_START.days
+        raise InvalidRequest(f"start_at must be within {days} days", {"field": "start_at", "max_days": days})
 
 
 def _check_unique_key(key: str) -> None:
@@ -67,3 +99,28 @@ def _check_quantity(total_quantity: int, num_splits: int) -> None:
     if total_quantity < num_splits:
         details = {"field": field, "min": num_splits, "num_splits": num_splits}
         raise InvalidQuantity(f"{field} must be at least split_config.num_splits ({num_splits})", details)
+
+
+def _check_limit_price(order_type: OrderType, limit_price: Decimal | None) -> None:
+    field = "limit_price"
+    if order_type is OrderType.MARKET:
+        if limit_price is not None:
+            raise InvalidRequest("limit_price belongs to order_type LIMIT only", {"field": field, "rule": "LIMIT only"})
+        return
+    if limit_price is None:
+        raise InvalidRequest("limit_price is needed for order_type LIMIT", {"field": field, "rule": "required"})
+    if not MIN_PRICE <= limit_price <= MAX_PRICE or limit_price != round(limit_price, 2):
+        details = {"field": field, "min": str(MIN_PRICE), "max": str(MAX_PRICE), "decimals": 2}
+        raise InvalidRequest(f"limit_price must be from {MIN_PRICE} to {MAX_PRICE} with at most 2 decimals", details)
+
+
+def _check_timeout(seconds: int | None) -> None:
+    if seconds is not None and not MIN_TIMEOUT <= seconds <= MAX_TIMEOUT:
+        details = {"field": "slice_timeout_seconds", "min": MIN_TIMEOUT, "max": MAX_TIMEOUT}
+        raise InvalidRequest(f"slice_timeout_seconds must be from {MIN_TIMEOUT} to {MAX_TIMEOUT}", details)
+
+
+def _check_note(note: str | None) -> None:
+    if note is not None and (len(note) > LONGEST_NOTE or not note.isprintable()):
+        rule = f"at most {LONGEST_NOTE} printable characters"
+        raise InvalidRequest(f"client_note must have {rule}", {"field": "client_note", "rule": rule})

@@ -126,3 +126,9 @@ def to_finish(session: Session, limit: int) -> Sequence[str]:
     live = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
     open_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status.not_in(FINAL_SLICES))
     return session.scalars(select(Order.id).where(Order.status.in_(live), ~open_slice).limit(limit)).all()
+
+
+def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequence[str]:
+    """Paused orders whose window had closed before this instant."""
+    rows = select(Order.id).where(Order.status == OrderStatus.PAUSED, Order.end_at < ended_before)
+    return session.scalars(rows.limit(limit)).all()

@@ -92,7 +92,12 @@ def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetim
             _skip(session, slice_id, now, "ALREADY_FILLED", "late fills of an earlier attempt left nothing to send")
             return None
         placement = Placement(
-            ids.client_order_id(secrets.randbits(100)), order.instrument, order.side, one.quantity - one.filled_quantity
+            client_order_id=ids.client_order_id(secrets.randbits(100)),
+            instrument=order.instrument,
+            side=order.side,
+            quantity=one.quantity - one.filled_quantity,
+            limit_price=order.limit_price,
+            product=order.product,
         )
         is_mine = slices.move(
             session,
@@ -177,17 +182,16 @@ def _record(fence: Fence, claim: Claim, outcome: Outcome, now: datetime) -> None
         events.add(
             session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", outcome=outcome.kind, answer=answer
         )
-        _move_on(session, one, outcome, now)
+        _move_on(session, order, one, outcome, now)
         settle_order(session, order, now)
         failpoint("execute.before_record_commit")
 
 
-def _move_on(session: Session, one: OrderSlice, outcome: Outcome, now: datetime) -> None:
+def _move_on(session: Session, order: Order, one: OrderSlice, outcome: Outcome, now: datetime) -> None:
     error = {"error_code": outcome.code, "error_message": outcome.message}
     match outcome.kind:
         case PlacementOutcome.ACKNOWLEDGED:
-            deadline_at = now + timedelta(seconds=settings().slice_timeout)
-            found = {"broker_order_id": outcome.broker_order_id, "deadline_at": deadline_at}
+            found = {"broker_order_id": outcome.broker_order_id, "deadline_at": deadline(order, now)}
             slices.move(session, one, SliceStatus.WORKING, now, sent_at=outcome.sent_at, **found, **error)
         case PlacementOutcome.REFUSED:
             slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)
@@ -195,6 +199,11 @@ def _move_on(session: Session, one: OrderSlice, outcome: Outcome, now: datetime)
             slices.move(session, one, SliceStatus.UNKNOWN, now, sent_at=outcome.sent_at, resolve_at=now, **error)
         case _:
             put_back(session, one, now, outcome.code, outcome.message)
+
+
+def deadline(order: Order, sent_at: datetime) -> datetime:
+    """When what is left of a slice sent at this instant is called back."""
+    return sent_at + timedelta(seconds=order.slice_timeout_seconds or settings().slice_timeout)
 
 
 def put_back(

@@ -11,7 +11,7 @@ from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.domain import ids
 from pulse_core.domain.errors import DuplicateOrderUniqueKey
-from pulse_core.domain.orders import NewOrder, check_new_order
+from pulse_core.domain.orders import NewOrder, check_new_order, check_start
 from pulse_core.failpoints import failpoint
 from pulse_core.log import current_trace, get_logger
 from pulse_core.models import Order
@@ -19,7 +19,20 @@ from pulse_core.repositories import orders
 
 log = get_logger(__name__)
 
-STATED = ("instrument", "side", "total_quantity", "num_splits", "duration_minutes", "randomize")
+# The columns that hold what the client stated, by the name the client knows them under.
+STATED = {
+    "instrument": "instrument",
+    "side": "side",
+    "total_quantity": "total_quantity",
+    "num_splits": "split_config.num_splits",
+    "duration_minutes": "split_config.duration_minutes",
+    "randomize": "split_config.randomize",
+    "order_type": "order_type",
+    "limit_price": "limit_price",
+    "product": "product",
+    "slice_timeout_seconds": "slice_timeout_seconds",
+    "client_note": "client_note",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,8 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     check_new_order(new_order, settings().pulse_exchanges)
     with db.transaction() as session:
         is_new = orders.add(session, _row(account_id, new_order, now))
+        if is_new:
+            check_start(new_order.start_at, now)
         order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
         failpoint("intake.before_commit")
     failpoint("intake.after_commit")
@@ -52,6 +67,7 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
 
 
 def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
+    start_at = max(new_order.start_at or now, now)
     return {
         "id": ids.order_id(ULID.from_datetime(now)),
         "account_id": account_id,
@@ -59,8 +75,8 @@ def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
         **{name: getattr(new_order, name) for name in STATED},
         "lot_size": 1,
         "seed": secrets.randbits(63),
-        "start_at": now,
-        "end_at": now + timedelta(minutes=new_order.duration_minutes),
+        "start_at": start_at,
+        "end_at": start_at + timedelta(minutes=new_order.duration_minutes),
         "created_at": now,
         "updated_at": now,
         "trace": current_trace(),
@@ -68,7 +84,9 @@ def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
 
 
 def _check_same(order: Order, new_order: NewOrder) -> None:
-    differs = [name for name in STATED if getattr(order, name) != getattr(new_order, name)]
+    differs = [shown for name, shown in STATED.items() if getattr(order, name) != getattr(new_order, name)]
+    if order.start_at != max(new_order.start_at or order.created_at, order.created_at):
+        differs.append("start_at")
     if differs:
         raise DuplicateOrderUniqueKey(
             f"order_unique_key was used before for an order that differs in {', '.join(differs)}",

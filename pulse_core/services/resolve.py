@@ -11,9 +11,9 @@ from pulse_core.db import Fence
 from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
-from pulse_core.models import OrderSlice
+from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import placements, slices
-from pulse_core.services.execute import put_back
+from pulse_core.services.execute import deadline, put_back
 from pulse_core.services.settle import settle_order
 from pulse_core.services.track import Book, settle_slice
 
@@ -91,17 +91,16 @@ def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
         if row is None:
             _book_absence(session, one, now)
         else:
-            _take_over(session, one, row, now)
+            _take_over(session, order, one, row, now)
             settle_slice(session, order, one, book, row.broker_order_id, now)
         settle_order(session, order, now)
         failpoint("resolve.before_commit")
     failpoint("resolve.after_commit")
 
 
-def _take_over(session: Session, one: OrderSlice, row: BrokerOrder, now: datetime) -> None:
+def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder, now: datetime) -> None:
     placements.complete(session, one.client_order_id or "", PlacementOutcome.ACKNOWLEDGED, row.broker_order_id)
-    deadline_at = (one.sent_at or now) + timedelta(seconds=settings().slice_timeout)
-    found = {"broker_order_id": row.broker_order_id, "deadline_at": deadline_at}
+    found = {"broker_order_id": row.broker_order_id, "deadline_at": deadline(order, one.sent_at or now)}
     slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
 
 

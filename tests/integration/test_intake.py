@@ -4,19 +4,21 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
 
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import OrderStatus, Side
-from pulse_core.domain.errors import DuplicateOrderUniqueKey, InvalidQuantity
+from pulse_core.domain.enums import OrderStatus, OrderType, Product, Side
+from pulse_core.domain.errors import DuplicateOrderUniqueKey, InvalidQuantity, InvalidRequest
 from pulse_core.log import bound_trace
 from pulse_core.models import Order, SliceEvent
 from pulse_core.queue import Wakeup
 from pulse_core.services.intake import Submission, submit_order
-from tests.factories import a_new_order, an_account, order
+from tests.factories import a_new_order, an_account, later, order
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -68,6 +70,11 @@ def test_the_same_order_again_finds_the_first(monkeypatch: pytest.MonkeyPatch) -
         {"duration_minutes": 61},
         {"randomize": True},
         {"side": Side.SELL, "total_quantity": 101},
+        {"order_type": OrderType.LIMIT, "limit_price": Decimal("2500.05")},
+        {"product": Product.MIS},
+        {"slice_timeout_seconds": 30},
+        {"client_note": "hedge"},
+        {"start_at": later(600)},
     ],
 )
 def test_another_order_under_the_same_key_is_refused_and_the_differences_are_named(changes: dict[str, object]) -> None:
@@ -78,7 +85,8 @@ def test_another_order_under_the_same_key_is_refused_and_the_differences_are_nam
         submit_order(account, replace(new_order, **changes), utcnow())
 
     assert refusal.value.details["existing_order_id"] == first.order.id
-    assert set(refusal.value.details["differs"]) == set(changes)
+    named = {name.removeprefix("split_config.") for name in refusal.value.details["differs"]}
+    assert named == set(changes)
     assert orders_in_the_table() == 1
 
 
@@ -138,3 +146,28 @@ def test_a_queue_that_does_not_answer_holds_up_no_client(monkeypatch: pytest.Mon
     assert not may_answer.is_set()
     assert all(order(one.order.id).status is OrderStatus.PENDING for one in submitted)
     may_answer.set()
+
+
+def test_a_start_in_the_past_or_too_far_away_is_refused_and_nothing_is_kept() -> None:
+    for start_at in (later(-60), later(31 * 86_400)):
+        with pytest.raises(InvalidRequest, match="start_at"):
+            submit_order(an_account(), a_new_order(start_at=start_at), utcnow())
+
+    assert orders_in_the_table() == 0
+
+
+def test_an_order_for_later_is_found_again_when_its_start_has_passed() -> None:
+    account, new_order = an_account(), a_new_order(start_at=later(60))
+    first = submit_order(account, new_order, utcnow())
+
+    again = submit_order(account, new_order, utcnow() + timedelta(hours=2))
+
+    assert (again.order.id, again.is_new) == (first.order.id, False)
+
+
+def test_the_window_of_an_order_opens_at_its_start() -> None:
+    start_at = later(3600)
+
+    accepted = submit_order(an_account(), a_new_order(start_at=start_at, duration_minutes=30), utcnow()).order
+
+    assert (accepted.start_at, accepted.end_at) == (start_at, start_at + timedelta(minutes=30))

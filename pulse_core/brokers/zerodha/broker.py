@@ -55,7 +55,7 @@ class ZerodhaBroker:
         self._limiter.wait_for_turn(seconds)
 
     def place(self, placement: Placement, not_after: float) -> str:
-        """Send one protected market order, valid for the day, and return its broker order id."""
+        """Send one limit or protected market order, valid for the day, and return its broker order id."""
         exchange, _, symbol = placement.instrument.partition(":")
 
         def send() -> object:
@@ -65,11 +65,10 @@ class ZerodhaBroker:
                 tradingsymbol=symbol,
                 transaction_type=placement.side.value,
                 quantity=placement.quantity,
-                product=self._product,
-                order_type="MARKET",
+                product=placement.product or self._product,
                 validity="DAY",
                 tag=placement.client_order_id,
-                market_protection=self._market_protection,
+                **self._pricing(placement),
             )
 
         return self._acknowledged(send, Call(not_after=not_after))
@@ -85,6 +84,11 @@ class ZerodhaBroker:
     def trade_book(self) -> Sequence[BrokerTrade]:
         """Every fill of today. Raises BookUnavailable."""
         return self._book(self._client.trades, books.broker_trade)
+
+    def _pricing(self, placement: Placement) -> dict[str, str]:
+        if placement.limit_price is None:
+            return {"order_type": "MARKET", "market_protection": self._market_protection}
+        return {"order_type": "LIMIT", "price": f"{placement.limit_price:.2f}"}
 
     def _acknowledged(self, send: Callable[[], object], call: Call) -> str:
         order_id, error = _watch(send, call)
