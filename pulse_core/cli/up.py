@@ -1,5 +1,6 @@
 """`pulse up`: the whole stack in this terminal."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -40,8 +41,14 @@ def up(
         bind_host=bind_host,
         data_dir=data_dir,
     )
-    run_stack(settings, _say, lambda stack: click.echo(ready_screen(settings, stack)), is_verbose=verbose)
+    run_stack(settings, _say, lambda stack: _print(ready_screen(settings, stack)), is_verbose=verbose)
 
 
 def _say(line: str) -> None:
-    click.echo(f"{datetime.now().astimezone():%H:%M:%S} {line}", err=True)
+    _print(f"{datetime.now().astimezone():%H:%M:%S} {line}", is_message=True)
+
+
+def _print(text: str, is_message: bool = False) -> None:
+    # A terminal that was closed must not keep the stack from ending in order.
+    with suppress(OSError):
+        click.echo(text, err=is_message)

@@ -20,6 +20,12 @@ class StackSettings(BaseSettings):
     exchange_port: Port = Field(8002, description="Port of the paper exchange.")
     flower_port: Port = Field(5555, description="Port of the task dashboard.")
     data_dir: Path = Field(Path(".pulse"), description="Folder of the embedded servers, secrets and logs.")
+    restart_pause: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Longest pause, in seconds, before a process that keeps ending is started again.",
+    )
     database_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),

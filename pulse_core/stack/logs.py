@@ -29,7 +29,8 @@ class LogFile:
 
     def bound(self) -> None:
         """Move the log aside when it is large. Its process appends, so it goes on at the start."""
-        with suppress(FileNotFoundError):
+        # No room for the copy is no reason to stop watching.
+        with suppress(OSError):
             if self._path.stat().st_size > LARGEST_BYTES:
                 shutil.copyfile(self._path, self._path.with_suffix(".log.1"))
                 with self._path.open("r+b") as log:

@@ -14,7 +14,6 @@ from pulse_core.stack.child import Child, Program
 from pulse_core.stack.errors import StackError
 from pulse_core.stack.logs import LogFile
 
-LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
 CHILDREN_SECONDS = 9.0
 SERVERS_SECONDS = 4.0
@@ -42,19 +41,24 @@ class Supervised:
 
 
 class Supervisor:
-    """`say` shows one line to the person at the terminal."""
+    """`say` shows one line to the person at the terminal; `longest_pause` (seconds) bounds the wait for a restart."""
 
-    def __init__(self, logs: Path, say: Say, is_verbose: bool = False) -> None:
+    def __init__(self, logs: Path, say: Say, is_verbose: bool = False, longest_pause: float = 30.0) -> None:
         self._logs = logs
         self._say = say
         self._is_verbose = is_verbose
+        self._longest_pause = longest_pause
         self._is_stopping = False
         self.supervised: list[Supervised] = []
 
     def stop_on_signals(self) -> None:
         """From now on Ctrl-C and SIGTERM end the stack."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda _number, _frame: self._ask_to_stop())
+            signal.signal(number, lambda _number, _frame: self.ask_to_stop())
+
+    def ask_to_stop(self) -> None:
+        """End `start` with Stopped, and `run`, at their next turn."""
+        self._is_stopping = True
 
     def start(self, programs: list[Program], patience: float) -> None:
         """Start these and wait until all are ready; an infinite `patience` waits while they live.
@@ -92,9 +96,6 @@ class Supervisor:
                 if not one.child.wait(ends_at - time.monotonic()):
                     self._say(f"{one.name} did not end in time and was killed")
                 one.child.kill()
-
-    def _ask_to_stop(self) -> None:
-        self._is_stopping = True
 
     def _add(self, program: Program) -> Supervised:
         path = self._logs / f"{program.name}.log"
@@ -137,7 +138,7 @@ class Supervisor:
     def _plan_restart(self, one: Supervised) -> None:
         how = _how_it_ended(one.child.exit_code)
         one.child.kill()
-        pause = pause_before(one.failures)
+        pause = pause_before(one.failures, self._longest_pause)
         one.failures += 1
         one.start_at = time.monotonic() + pause
         when = f"in {pause:.0f} s" if pause else "now"
@@ -147,7 +148,7 @@ class Supervisor:
         try:
             one.child.start()
         except (StackError, OSError) as error:
-            pause = pause_before(one.failures)
+            pause = pause_before(one.failures, self._longest_pause)
             one.failures += 1
             one.start_at = time.monotonic() + pause
             self._say(f"{one.name} could not be started, again in {pause:.0f} s: {error}")
@@ -159,9 +160,9 @@ class Supervisor:
             one.log.bound()
 
 
-def pause_before(failures: int) -> float:
+def pause_before(failures: int, longest: float) -> float:
     """Seconds before the next start after `failures` earlier ones: at once, 1, 2, 4 ... up to the longest."""
-    return backoff(failures, LONGEST_PAUSE).total_seconds() if failures else 0.0
+    return backoff(failures, longest).total_seconds() if failures else 0.0
 
 
 def _how_it_ended(exit_code: int | None) -> str:

@@ -46,7 +46,7 @@ class Stack:
         self._settings = settings
         self._data_dir: Path = settings.data_dir.resolve()
         self._say = say
-        self._supervisor = Supervisor(self._data_dir / "logs", say, is_verbose)
+        self._supervisor = Supervisor(self._data_dir / "logs", say, is_verbose, settings.restart_pause)
         self._servers = 0
         self._environment: dict[str, str] = {}
         self._demo: DemoUser | None = None
@@ -60,7 +60,7 @@ class Stack:
             self._is_ready = True
             self._save()
             ready(self._state())
-            self._supervisor.run(changed=self._save)
+            self._supervisor.run(changed=self._try_to_save)
         except Stopped:
             pass
         finally:
@@ -129,6 +129,12 @@ class Stack:
 
     def _save(self) -> None:
         running.save(self._data_dir, self._state())
+
+    def _try_to_save(self) -> None:
+        try:
+            self._save()
+        except OSError as error:
+            self._say(f"run.json could not be written ({error.strerror}); `pulse status` may be out of date")
 
     def _end(self) -> None:
         if self._supervisor.supervised:
