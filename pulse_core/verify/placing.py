@@ -6,13 +6,13 @@ from datetime import datetime
 from functools import partial
 from itertools import pairwise
 
-from pulse_core.verify.facts import BrokerOrderRow, Facts, PlacementRow, SliceRow, grouped
+from pulse_core.verify.facts import BrokerOrderRow, EventRow, Facts, PlacementRow, SliceRow, grouped
 from pulse_core.verify.violation import Violation
 
 # Twenty characters of A-Z and 0-9: nobody else's tags look like that.
 _OUR_TAG = re.compile(r"[A-Z0-9]{20}")
 _WRITTEN_OFF = ("NOT_SENT", "REFUSED", "ABSENT")
-_NOTHING_MORE_IS_SENT = ("CANCELLED", "SKIPPED", "EXPIRED", "FILLED")
+_ENDED_ORDERS = ("CANCELLED", "SKIPPED", "DONE")
 
 
 def one_live_order(facts: Facts) -> Iterator[Violation]:
@@ -95,17 +95,16 @@ def never_early(facts: Facts) -> Iterator[Violation]:
 
 
 def nothing_after_the_end(facts: Facts) -> Iterator[Violation]:
-    """Nothing of a cancelled order, and nothing of an ended slice, reaches the broker any more."""
-    broken = partial(Violation, "nothing-after-the-end")
-    ends = {
-        (event.slice_id or event.order_id): event
-        for event in facts.database.events
-        if event.kind == "MOVE" and event.to_status in _NOTHING_MORE_IS_SENT
-    }
-    for slice_, at in _sendings(facts):
-        for end in filter(None, (ends.get(slice_.id), ends.get(slice_.order_id))):
-            if at > end.at:
-                yield broken(slice_.order_id, slice_.id, f"nothing sent after {end.to_status} at {end.at}", f"at {at}")
+    """No slice is claimed once its order has ended: events are numbered in the order in which they were decided."""
+    ended: dict[str, EventRow] = {}
+    for event in facts.database.events:
+        if event.kind == "MOVE" and event.slice_id is None:
+            ended.pop(event.order_id, None)
+            if event.to_status in _ENDED_ORDERS:
+                ended[event.order_id] = event
+        elif event.to_status == "SENDING" and event.order_id in ended:
+            what = f"nothing sent after the order was {ended[event.order_id].to_status}"
+            yield Violation("nothing-after-the-end", event.order_id, event.slice_id, what, f"claimed at {event.at}")
 
 
 def _sendings(facts: Facts) -> Iterator[tuple[SliceRow, datetime]]:

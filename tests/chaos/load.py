@@ -1,0 +1,164 @@
+"""Clients of the gateway: they place orders, repeat what was not answered, cancel some, and look."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import requests
+
+INSTRUMENTS = ("NSE:RELIANCE", "NSE:INFY", "NSE:TCS", "BSE:INFY", "NSE:M&M", "NSE:BAJAJ-AUTO")
+CLIENTS = 3
+SECONDS_PER_ORDER = 2.4
+FEWEST_ORDERS = 16
+PROBE_EVERY = 0.2
+_TIMEOUT = 6.0
+
+
+@dataclass(frozen=True)
+class Intent:
+    """An order to be placed `at` seconds into the run, by two clients at once if `is_twofold`."""
+
+    at: float
+    body: dict[str, Any]
+    cancel_after: float | None
+    is_twofold: bool
+
+
+def intents(seed: int, seconds: float) -> list[Intent]:
+    """The orders of a run; a pure function of its arguments. All windows are one minute long."""
+    random = Random(f"load {seed}")
+    until = max(seconds - 55, 10)
+    count = max(round(until / SECONDS_PER_ORDER), FEWEST_ORDERS)
+    return [_intent(random, f"chaos-{seed}-{number}", until) for number in range(count)]
+
+
+def _intent(random: Random, key: str, until: float) -> Intent:
+    num_splits = random.randint(5, 30)
+    body = {
+        "order_unique_key": key,
+        "instrument": random.choice(INSTRUMENTS),
+        "side": random.choice(("BUY", "SELL")),
+        "total_quantity": random.randint(num_splits, 100 * num_splits),
+        "split_config": {"num_splits": num_splits, "duration_minutes": 1, "randomize": random.random() < 0.7},
+    }
+    cancel_after = random.uniform(2, 50) if random.random() < 0.08 else None
+    return Intent(random.uniform(0, until), body, cancel_after, random.random() < 0.2)
+
+
+@dataclass
+class Load:
+    """Runs the clients in threads. What they saw stands in the fields, to be read when they have ended."""
+
+    gapi: str
+    username: str
+    password: str
+    say: Callable[[str], None]
+    order_ids: dict[str, set[str]] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+    repeats: int = 0
+    cancels: int = 0
+    answered_at: list[float] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self, wanted: list[Intent]) -> None:
+        started = time.monotonic()
+        for intent in wanted:
+            for _ in range(2 if intent.is_twofold else 1):
+                self._spawn(self._place, intent, started)
+        self._spawn(self._probe)
+
+    def wait(self, seconds: float) -> None:
+        """Until every order was placed and every cancellation taken, or `seconds` have passed."""
+        ends_at = time.monotonic() + seconds
+        for thread in self._threads[:-1]:
+            thread.join(max(ends_at - time.monotonic(), 0))
+
+    def end(self) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def _spawn(self, target: Callable[..., None], *args: Any) -> None:
+        self._threads.append(threading.Thread(target=target, args=args, daemon=True))
+        self._threads[-1].start()
+
+    def _place(self, intent: Intent, started: float) -> None:
+        self._ended.wait(intent.at - (time.monotonic() - started))
+        client = _Client(self.gapi, self.username, self.password)
+        answer = self._until_answered(lambda: client.send("POST", "/api/orders", intent.body))
+        if answer is None:
+            return
+        with self._lock:
+            key = intent.body["order_unique_key"]
+            if answer.status_code != 202:
+                self.refusals.append(f"POST {key}: {answer.status_code} {answer.text[:200]}")
+                return
+            order_id = answer.json()["order_id"]
+            self.order_ids.setdefault(key, set()).add(order_id)
+        if intent.cancel_after is not None:
+            self._ended.wait(intent.cancel_after)
+            self._cancel(client, order_id)
+
+    def _cancel(self, client: "_Client", order_id: str) -> None:
+        answer = self._until_answered(lambda: client.send("DELETE", f"/api/orders/{order_id}"))
+        if answer is None:
+            return
+        with self._lock:
+            self.cancels += answer.status_code == 202
+            if answer.status_code not in (202, 409):
+                self.refusals.append(f"DELETE {order_id}: {answer.status_code} {answer.text[:200]}")
+
+    def _until_answered(self, send: Callable[[], requests.Response | None]) -> requests.Response | None:
+        """Repeat until something other than silence, a 5xx or a 429 comes back."""
+        while not self._ended.is_set():
+            answer = send()
+            if answer is not None and answer.status_code < 500 and answer.status_code != 429:
+                return answer
+            with self._lock:
+                self.repeats += 1
+            self._ended.wait(0.3)
+        return None
+
+    def _probe(self) -> None:
+        client = _Client(self.gapi, self.username, self.password)
+        while not self._ended.wait(PROBE_EVERY):
+            asked_at = time.time()
+            answer = client.send("GET", "/api/orders?limit=1", timeout=2.0)
+            if answer is not None and answer.status_code == 200:
+                self.answered_at.append(asked_at)
+
+
+class _Client:
+    def __init__(self, gapi: str, username: str, password: str) -> None:
+        self._gapi = gapi
+        self._credentials = {"username": username, "password": password}
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._token = ""
+
+    def send(self, method: str, path: str, body: Any = None, timeout: float = _TIMEOUT) -> requests.Response | None:
+        """The answer, or None where there was none. Logs in when the token is missing or spent."""
+        try:
+            if not self._token:
+                login = self._http.post(f"{self._gapi}/api/auth/login", json=self._credentials, timeout=_TIMEOUT)
+                if login.status_code != 200:
+                    return login if login.status_code >= 500 else None
+                self._token = login.json()["access_token"]
+            answer = self._http.request(
+                method,
+                self._gapi + path,
+                json=body,
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=timeout,
+            )
+        except (requests.RequestException, ValueError):
+            return None
+        if answer.status_code == 401:
+            self._token = ""
+            return None
+        return answer

@@ -1,0 +1,187 @@
+"""One chaos run from start to judgement."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import measure
+from tests.chaos.injector import Injector
+from tests.chaos.load import Load, intents
+from tests.chaos.measure import Tables
+from tests.chaos.plan import PROCESS_FAULTS, kinds, make_plan
+from tests.stacks import PULSE, Stack, environment_for, running_stack
+
+# Short, so that everything a fault can lead to happens within the run. The order is that of the real settings:
+# BROKER_TIMEOUT < LEASE, and SETTLE_DELAY above anything by which the exchange delays an order.
+SETTINGS = {
+    "SLICE_TIMEOUT": "8",
+    "LEASE": "6",
+    "BROKER_TIMEOUT": "2",
+    "SETTLE_DELAY": "6",
+    "OVERDUE_AFTER": "3",
+    "RETRY_BACKOFF_MAX": "5",
+    "BROKER_ORDERS_PER_SECOND": "0",
+    "PAPER_LIMITS": "false",
+    "PULSE_RESTART_PAUSE": "1",
+    "ACCESS_TOKEN_LIFETIME": "3600",
+}
+FINAL_WITHIN = 60.0
+_GIVE_UP_AFTER = 150.0
+_RECONCILED_WITHIN = 60.0
+
+
+@dataclass
+class Run:
+    """`say` tells a person what happens, line by line."""
+
+    seed: int
+    seconds: float
+    faults: str
+    keep_in: Path
+    say: Callable[[str], None]
+    violations: list[dict[str, Any]] = field(default_factory=list)
+
+    def carry_out(self) -> dict[str, Any]:
+        """The summary; its `violations` are empty when every promise was kept. Removes what it has written then."""
+        folder = Path(tempfile.mkdtemp(prefix="pulse-chaos-"))
+        data_dir = folder / "stack"
+        environment = environment_for(data_dir) | SETTINGS
+        environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_PULSE_PORT']}/postbacks/zerodha"
+        with running_stack(data_dir, environment) as stack:
+            summary = self._under_fire(stack, environment)
+            if summary["violations"]:
+                Tables(stack.state.environment["DATABASE_URL"]).dump(folder)
+        if summary["violations"]:
+            summary["kept_in"] = str(self._keep(folder, summary))
+        shutil.rmtree(folder, ignore_errors=True)
+        return summary
+
+    def _under_fire(self, stack: Stack, environment: dict[str, str]) -> dict[str, Any]:
+        state = stack.state
+        tables = Tables(state.environment["DATABASE_URL"])
+        load = Load(state.urls["gapi"], state.demo_user or "", state.demo_password or "", self.say)
+        injector = Injector(stack, environment, self.say)
+        wanted = intents(self.seed, self.seconds)
+        started = time.monotonic()
+        last_window_ends = started + max(intent.at for intent in wanted) + 60
+        load.start(wanted)
+        injector.carry_out(make_plan(self.seed, self.seconds, kinds(self.faults)))
+        injector.calm()
+        faults_ended = time.monotonic()
+        self.say(f"faults ended after {faults_ended - started:.0f} s")
+        load.wait(FINAL_WITHIN)
+        final_after = self._wait_until_final(tables, faults_ended, max(faults_ended, last_window_ends))
+        self._wait_until_reconciled(tables, stack)
+        load.end()
+        verdict = self._judge(stack)
+        self._check_clients(tables, load, len(wanted))
+        return self._summary(injector, load, tables, stack, verdict, final_after)
+
+    def _wait_until_final(self, tables: Tables, faults_ended: float, due: float) -> float | None:
+        """Seconds from the last fault until every order had ended; `due` is when no fault or window is left."""
+        while (now := time.monotonic()) < due + _GIVE_UP_AFTER:
+            if tables.open_orders() == []:
+                self.say(f"all orders final {now - faults_ended:.0f} s after the last fault")
+                if now - due > FINAL_WITHIN:
+                    self._violation("final-in-time", f"all orders final within {FINAL_WITHIN} s", f"{now - due:.1f} s")
+                return round(now - faults_ended, 1)
+            time.sleep(0.5)
+        self._violation("final-in-time", "all orders final", f"open: {tables.open_orders()}")
+        return None
+
+    def _wait_until_reconciled(self, tables: Tables, stack: Stack) -> None:
+        """Late fills are booked by a sweep that runs twice a minute."""
+        ends_at = time.monotonic() + _RECONCILED_WITHIN
+        while time.monotonic() < ends_at:
+            booked = tables.column("SELECT count(*) FROM fills")[0]
+            if booked == measure.trades_in_ledger(_ledger(stack)):
+                return
+            time.sleep(1)
+
+    def _judge(self, stack: Stack) -> dict[str, Any]:
+        command = [PULSE, "verify", "--final", "--json", "--data-dir", str(stack.data_dir)]
+        judged = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        if judged.returncode not in (0, 1) or not judged.stdout:
+            self._violation("verify", "an answer", judged.stderr[-500:])
+            return {}
+        verdict: dict[str, Any] = json.loads(judged.stdout)
+        self.violations += verdict["violations"]
+        return verdict
+
+    def _check_clients(self, tables: Tables, load: Load, expected: int) -> None:
+        """What the gateway told its clients is so: one order for each key, and none forgotten."""
+        stored = set(tables.column("SELECT id FROM orders"))
+        for key, order_ids in load.order_ids.items():
+            if len(order_ids) != 1:
+                self._violation("one-order-for-each-key", f"one order for {key}", ", ".join(order_ids))
+            if lost := order_ids - stored:
+                self._violation("accepted-is-stored", "every accepted order in the database", ", ".join(lost))
+        if len(stored) > len(load.order_ids):
+            self._violation("one-order-for-each-key", f"{len(load.order_ids)} orders", f"{len(stored)} orders")
+        if len(load.order_ids) < expected:
+            self._violation("accepted", f"{expected} orders accepted in the end", f"{len(load.order_ids)}")
+        for refusal in load.refusals:
+            self._violation("accepted", "every right request taken in the end", refusal)
+
+    def _summary(
+        self,
+        injector: Injector,
+        load: Load,
+        tables: Tables,
+        stack: Stack,
+        verdict: dict[str, Any],
+        final_after: float | None,
+    ) -> dict[str, Any]:
+        kinds_struck = Counter(fault.kind for fault in injector.struck)
+        struck_orders = measure.exchange_faults(_ledger(stack))
+        return {
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "process_faults": sum(count for kind, count in kinds_struck.items() if kind in PROCESS_FAULTS),
+            "exchange_faults": sum(struck_orders.values()),
+            "faults_by_kind": dict(sorted(kinds_struck.items())) | struck_orders,
+            "faults_missed": dict(Counter(injector.missed)),
+            "orders": verdict.get("orders"),
+            "slices": verdict.get("slices"),
+            "slices_by_status": _counts(tables, "SELECT status FROM order_slices"),
+            "fills": verdict.get("fills"),
+            "broker_orders": verdict.get("broker_orders"),
+            "orders_by_result": _counts(tables, "SELECT coalesce(result, status) FROM orders"),
+            "alarms": _counts(tables, "SELECT detail->>'alarm' FROM slice_events WHERE kind = 'ALARM'"),
+            "requests_repeated": load.repeats,
+            "cancels": load.cancels,
+            "restarts": {one.name: one.restarts for one in stack.state.processes},
+            "final_seconds_after_last_fault": final_after,
+            "recovery_seconds": measure.recovery_times(tables, injector.struck, load.answered_at),
+            "lateness_seconds": measure.lateness(tables),
+            "violations_by_promise": verdict.get("violations_by_promise", {})
+            | Counter(one["promise"] for one in self.violations),
+            "violations": self.violations,
+        }
+
+    def _violation(self, promise: str, expected: str, found: str) -> None:
+        self.violations.append({"promise": promise, "expected": expected, "found": found})
+
+    def _keep(self, folder: Path, summary: dict[str, Any]) -> Path:
+        kept = self.keep_in / f"chaos-seed-{self.seed}-{time.strftime('%H%M%S')}"
+        kept.mkdir(parents=True)
+        shutil.move(folder / "stack" / "logs", kept / "logs")
+        for path in (*folder.glob("*.csv"), *(folder / "stack" / "exchange").iterdir(), folder / "stack/terminal.log"):
+            shutil.move(path, kept / path.name)
+        (kept / "summary.json").write_text(json.dumps(summary, indent=2))
+        return kept
+
+
+def _counts(tables: Tables, query: str) -> dict[str, int]:
+    return dict(Counter(tables.column(query)).most_common())
+
+
+def _ledger(stack: Stack) -> Path:
+    return stack.data_dir / "exchange" / "ledger.sqlite"
