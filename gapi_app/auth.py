@@ -1,7 +1,6 @@
 """Logins: a password checked by pulse becomes an access token of ours, and every bad token is a 401."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ from flask_jwt_extended import JWTManager, create_access_token, get_jwt, verify_
 from gapi_app.api import Blueprint
 from gapi_app.config import Settings
 from gapi_app.errors import Forbidden, Unauthorized, error_answer
-from gapi_app.pulse_client import pulse
+from gapi_app.pulse_client import Caller, pulse
 from gapi_app.schemas import LOGIN, AccessTokenSchema
 
 ROLES = frozenset({"viewer", "trader", "operator", "admin"})
@@ -20,14 +19,6 @@ _ISSUER, _AUDIENCE = "gapi", "gapi-api"
 _TEXTS, _INSTANTS = ("sub", "role", "jti", "type"), ("iat", "exp")
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Logging in")
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who a valid access token speaks for."""
-
-    account_id: str
-    role: str
 
 
 @blueprint.route("/login", methods=["POST"])

@@ -34,9 +34,9 @@ blueprint.before_request(require_token)
 )  # fmt: skip
 def place_order(new_order: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""
-    check_new_order(new_order, current_app.config["EXCHANGES"])
     who = trader()
-    answer = pulse().place_order(who.account_id, who.role, new_order)
+    check_new_order(new_order, current_app.config["EXCHANGES"])
+    answer = pulse().place_order(who, new_order)
     headers = {"Location": f"/api/orders/{answer.body['order_id']}"}
     if answer.status == 200:
         headers["Idempotent-Replayed"] = "true"
@@ -49,8 +49,7 @@ def place_order(new_order: dict[str, Any]) -> tuple[Response, int, dict[str, str
 @blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", *_UPSTREAM)
 def list_orders(query: dict[str, Any]) -> Response:
     """The account's orders, newest first, a page at a time."""
-    who = caller()
-    return jsonify(pulse().list_orders(who.account_id, who.role, query))
+    return jsonify(pulse().list_orders(caller(), query))
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
@@ -58,8 +57,7 @@ def list_orders(query: dict[str, Any]) -> Response:
 @blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
 def show_order(order_id: str) -> Response:
     """One order: what was asked, what is done, and what is still exposed."""
-    who = caller()
-    return jsonify(pulse().order(who.account_id, who.role, order_id))
+    return jsonify(pulse().order(caller(), order_id))
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
@@ -67,8 +65,7 @@ def show_order(order_id: str) -> Response:
 @blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
 def list_slices(order_id: str) -> Response:
     """The slices of an order in the order of their times."""
-    who = caller()
-    return jsonify(pulse().slices(who.account_id, who.role, order_id))
+    return jsonify(pulse().slices(caller(), order_id))
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])
@@ -76,5 +73,4 @@ def list_slices(order_id: str) -> Response:
 @blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "INVALID_STATE", *_UPSTREAM)
 def cancel_order(order_id: str) -> tuple[Response, int]:
     """Cancel what is not filled: unsent slices at once, working ones at the broker; repeating it is harmless."""
-    who = trader()
-    return jsonify(pulse().cancel_order(who.account_id, who.role, order_id)), 202
+    return jsonify(pulse().cancel_order(trader(), order_id)), 202

@@ -32,9 +32,21 @@ _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Caller:
+    """The account that a call to pulse is made for."""
+
+    account_id: str
+    role: str
+
+
+@dataclass(frozen=True)
 class Answer:
     status: int
     body: dict[str, Any]
+
+
+# For the calls that are made for no account.
+_GATEWAY = Caller("gapi", "gapi")
 
 
 class PulseClient:
@@ -50,47 +62,47 @@ class PulseClient:
     def login(self, username: str, password: str) -> dict[str, str]:
         """The account with this username and password: `account_id`, `username`, `role`."""
         credentials = {"username": username, "password": password}
-        answer = self._ask("POST", "/internal/sessions", "gapi", "gapi", {200, 401}, credentials)
+        answer = self._ask("POST", "/internal/sessions", _GATEWAY, {200, 401}, credentials)
         if answer.status == 200 and all(isinstance(answer.body.get(name), str) for name in ("account_id", "role")):
             return answer.body
         if _refusal(answer.body).get("details", {}).get("reason") == "credentials":
             raise Unauthorized("username or password is wrong")
         raise UpstreamError("pulse did not accept the gateway's call")
 
-    def place_order(self, account_id: str, role: str, new_order: Mapping[str, Any]) -> Answer:
+    def place_order(self, who: Caller, new_order: Mapping[str, Any]) -> Answer:
         """201 with the ids of a new order, 200 with those of an equal one that was made before."""
-        answer = self._ask("POST", "/internal/orders", account_id, role, {200, 201}, new_order)
+        answer = self._ask("POST", "/internal/orders", who, {200, 201}, new_order)
         _check_order(answer.body, key=new_order["order_unique_key"])
         return answer
 
-    def list_orders(self, account_id: str, role: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        return self._ask("GET", f"/internal/orders?{urlencode(query)}", account_id, role, {200}).body
+    def list_orders(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
+        return _check_list(self._ask("GET", f"/internal/orders?{urlencode(query)}", who, {200}).body, "orders")
 
-    def order(self, account_id: str, role: str, order_id: str) -> dict[str, Any]:
+    def order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"
-        return _check_order(self._ask("GET", path, account_id, role, {200}).body, order_id=order_id)
+        return _check_order(self._ask("GET", path, who, {200}).body, order_id=order_id)
 
-    def slices(self, account_id: str, role: str, order_id: str) -> dict[str, Any]:
-        return self._ask("GET", f"/internal/orders/{_known(order_id)}/slices", account_id, role, {200}).body
+    def slices(self, who: Caller, order_id: str) -> dict[str, Any]:
+        path = f"/internal/orders/{_known(order_id)}/slices"
+        return _check_list(self._ask("GET", path, who, {200}).body, "slices")
 
-    def cancel_order(self, account_id: str, role: str, order_id: str) -> dict[str, Any]:
+    def cancel_order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"
-        return _check_order(self._ask("DELETE", path, account_id, role, {202}).body, order_id=order_id)
+        return _check_order(self._ask("DELETE", path, who, {202}).body, order_id=order_id)
 
     def check_ready(self) -> None:
         """Raise ServiceUnavailable or another ApiError unless pulse says that it can serve."""
-        self._ask("GET", "/ready", "gapi", "gapi", {200})
+        self._ask("GET", "/ready", _GATEWAY, {200})
 
     def _ask(
         self,
         method: str,
         path: str,
-        subject: str,
-        role: str,
+        who: Caller,
         expected: Collection[int],
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        answer = self._send(method, path, subject, role, body)
+        answer = self._send(method, path, who, body)
         if answer.status in expected:
             return answer
         if answer.status == 503:
@@ -99,8 +111,8 @@ class PulseClient:
             raise Refused(answer.status, **refusal)
         raise UpstreamError("pulse gave an answer that makes no sense here")
 
-    def _send(self, method: str, path: str, subject: str, role: str, body: Mapping[str, Any] | None) -> Answer:
-        headers = trace_headers() | {"Authorization": f"Bearer {self._token(subject, role)}"}
+    def _send(self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None) -> Answer:
+        headers = trace_headers() | {"Authorization": f"Bearer {self._token(who)}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         deadline = time.monotonic() + self._answer_timeout
@@ -123,9 +135,9 @@ class PulseClient:
         except HTTPError:
             raise UpstreamError("pulse broke off its answer") from None
 
-    def _token(self, subject: str, role: str) -> str:
+    def _token(self, who: Caller) -> str:
         now = int(time.time())
-        claims = {"iss": "gapi", "aud": "pulse", "sub": subject, "role": role, "iat": now}
+        claims = {"iss": "gapi", "aud": "pulse", "sub": who.account_id, "role": who.role, "iat": now}
         claims |= {"exp": now + TOKEN_LIFETIME_SECONDS, "jti": uuid.uuid4().hex}
         return jwt.encode(claims, self._key, algorithm="HS256")
 
@@ -169,6 +181,12 @@ def _check_order(body: dict[str, Any], key: str | None = None, order_id: str | N
         raise UpstreamError("pulse gave an answer without an order")
     if (key or given_key) != given_key or (order_id or given) != given:
         raise UpstreamError("pulse answered about another order")
+    return body
+
+
+def _check_list(body: dict[str, Any], name: str) -> dict[str, Any]:
+    if not isinstance(body.get(name), list):
+        raise UpstreamError(f"pulse gave an answer without {name}")
     return body
 
 

@@ -160,6 +160,7 @@ def test_a_viewer_looks_and_does_not_trade(
     viewer = new_account(Role.VIEWER)
     assert service.send("GET", service.orders, viewer).status_code == 200
     assert error_of(service.place(viewer))[:2] == (403, "FORBIDDEN")
+    assert error_of(service.place(viewer, total_quantity=0))[:2] == (403, "FORBIDDEN")
     location = service.place(trader).headers["Location"]
     assert error_of(service.send("DELETE", location, viewer))[:2] == (403, "FORBIDDEN")
 

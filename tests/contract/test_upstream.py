@@ -153,6 +153,14 @@ def test_a_faulty_order_is_refused_without_asking_pulse(
     assert len(upstream.requests) == sent
 
 
+@pytest.mark.parametrize("path", ["", f"/{ORDER_ID}", f"/{ORDER_ID}/slices"])
+def test_an_empty_answer_is_not_shown_as_one(
+    lonely_gapi: Service, upstream: Upstream, trader: Account, path: str
+) -> None:
+    upstream.behave = answering(200, b"{}")
+    assert error_of(lonely_gapi.send("GET", f"/api/orders{path}", trader))[:2] == (502, "UPSTREAM_ERROR")
+
+
 def test_the_trace_goes_to_pulse_and_the_users_token_does_not(
     lonely_gapi: Service, upstream: Upstream, trader: Account
 ) -> None:
