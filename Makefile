@@ -7,9 +7,12 @@ BIN := $(VENV)/bin
 PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 INSTALLED := $(VENV)/.installed
 ARGS ?=
+SECONDS ?= 60
+SEED ?= 1
+FAULTS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format clean
+.PHONY: help setup run demo test chaos lint format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -24,6 +27,9 @@ demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against 
 
 test: $(INSTALLED) ## Run the whole suite against real servers
 	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
+
+chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: SECONDS=600 SEED=1 FAULTS='kill-*'
+	@exec $(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and import contracts
 	$(BIN)/ruff check
