@@ -12,8 +12,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from pulse_core.log import get_logger
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+log = get_logger(__name__)
 
 DROP = "pulse.drop"
 
@@ -44,6 +48,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     # The names that http.server looks for.
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        # Only what is not HTTP comes here, in plain text that would break the JSON lines.
+        log.warning("request not understood", client=self.client_address[0])
 
     def _environ(self) -> "WSGIEnvironment":
         path, _, query = self.path.partition("?")
