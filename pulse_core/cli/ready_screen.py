@@ -53,8 +53,18 @@ def _login(settings: StackSettings, stack: RunningStack) -> str:
     if stack.demo_user is None:
         return _NO_DEMO_USER.format(program=_program())
     return _LOGIN.format(
-        user=stack.demo_user, password=stack.demo_password, gapi=settings.url(settings.gapi_port), program=_program()
+        user=stack.demo_user,
+        password=stack.demo_password,
+        gapi=settings.url(settings.gapi_port),
+        program=_program_for(settings),
     )
+
+
+def _program_for(settings: StackSettings) -> str:
+    """The command with which this stack is found, also when it is not the usual one."""
+    if settings.data_dir == StackSettings.model_fields["data_dir"].default:
+        return _program()
+    return f"PULSE_DATA_DIR={shlex.quote(str(settings.data_dir.resolve()))} {_program()}"
 
 
 def _program() -> str:
