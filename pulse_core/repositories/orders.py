@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from pulse_core.domain.enums import EventKind, OrderStatus, Side
+from pulse_core.domain.enums import EventKind, OrderStatus, Side, SliceStatus
 from pulse_core.domain.status import FINAL_SLICES, check_order_move
 from pulse_core.log import get_logger
 from pulse_core.models import Fill, Order, OrderSlice
@@ -125,7 +125,10 @@ def to_finish(session: Session, limit: int) -> Sequence[str]:
     """Live orders whose slices are all final, or that are being cancelled with slices still unsent."""
     live = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
     open_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status.not_in(FINAL_SLICES))
-    return session.scalars(select(Order.id).where(Order.status.in_(live), ~open_slice).limit(limit)).all()
+    unsent_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status == SliceStatus.SCHEDULED)
+    is_half_cancelled = and_(Order.status == OrderStatus.CANCELLING, unsent_slice)
+    rows = select(Order.id).where(Order.status.in_(live), or_(~open_slice, is_half_cancelled))
+    return session.scalars(rows.limit(limit)).all()
 
 
 def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequence[str]:
