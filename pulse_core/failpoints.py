@@ -1,8 +1,9 @@
 """Named points at which a test makes this process die or stop, to prove that nothing is lost or sent twice there.
 
-`PULSE_FAILPOINT="execute.after_claim=kill:/tmp/marker"` sends SIGKILL (or `stop`: SIGSTOP) to this process the first
-time it passes the point; the marker file keeps its successor from doing the same. Several are separated by commas.
-Unset, a point costs one look into an empty dict, and with a broker other than the paper exchange it is ignored.
+With PULSE_FAILPOINT=/some/folder, a process that passes the point `execute.after_claim` looks for a file of that name
+in there. It removes the file, and does to itself what the file says: `kill` (SIGKILL) or `stop` (SIGSTOP). So each file
+strikes once, whichever process comes first. Unset, a point costs one look into an empty dict, and with a broker other
+than the paper exchange the variable is ignored.
 """
 
 import os
@@ -10,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from pulse_core.config import settings
@@ -19,31 +20,35 @@ from pulse_core.log import get_logger
 VARIABLE = "PULSE_FAILPOINT"
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
+# What a test wants to happen at a point within its own process.
+actions: dict[str, Callable[[], None]] = {}
+
 log = get_logger(__name__)
 
 
 def failpoint(name: str) -> None:
     """Do what a test wants to happen here."""
-    action = armed().get(name)
-    if action is not None:
-        action()
+    if name in actions:
+        actions[name]()
+    folder = _folder()
+    if folder is not None:
+        _strike(folder / name)
 
 
 @cache
-def armed() -> dict[str, Callable[[], None]]:
-    """The points that are switched on in this process."""
+def _folder() -> Path | None:
     stated = os.environ.get(VARIABLE)
     if not stated:
-        return {}
+        return None
     if settings().broker != "paper":
         log.warning("failpoints ignored: the broker is not the paper exchange", broker=settings().broker)
-        return {}
-    points = (one.partition("=") for one in stated.split(","))
-    return {name: partial(_fire, *what.split(":", 1)) for name, _, what in points}
+        return None
+    return Path(stated)
 
 
-def _fire(action: str, marker: str) -> None:
-    with suppress(FileExistsError):
-        Path(marker).touch(exist_ok=False)
+def _strike(order: Path) -> None:
+    with suppress(FileNotFoundError):
+        action = _SIGNALS[order.read_text()]
+        order.unlink()
         # To this very thread: a signal to the process could reach another one, and this one would run on for a while.
-        signal.pthread_kill(threading.get_ident(), _SIGNALS[action])
+        signal.pthread_kill(threading.get_ident(), action)

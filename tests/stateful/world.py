@@ -44,7 +44,7 @@ class World:
         self.account = an_account()
 
     def close(self) -> None:
-        failpoints.armed().clear()
+        failpoints.actions.clear()
         self._patch.undo()
         self.judge.close()
 
@@ -106,17 +106,16 @@ class World:
         if not what:
             yield
             return
-        armed = failpoints.armed()
 
         def strike_once() -> None:
-            del armed[point]
+            del failpoints.actions[point]
             self._strike(what)
 
-        armed[point] = strike_once
+        failpoints.actions[point] = strike_once
         try:
             yield
         finally:
-            armed.pop(point, None)
+            failpoints.actions.pop(point, None)
 
     def _strike(self, what: str) -> None:
         if what == "die":
