@@ -85,6 +85,9 @@ class _Outbox:
                 failpoint("queue.after_publish")
             except UNREACHABLE as error:
                 log.warning("wake-ups lost", count=len(batch), reason=type(error).__name__)
+            except Exception:
+                # Every wake-up of this process goes through this thread: it must outlive any defect in the client.
+                log.exception("wake-ups lost", count=len(batch))
 
     def _take(self) -> Sequence[Wakeup]:
         batch = [self._waiting.get()]
