@@ -143,7 +143,7 @@ def test_the_gateway_shares_a_network_with_pulse_only(services: dict[str, Any]) 
     assert {name for name, service in services.items() if network in service["networks"]} == {"gapi", "pulse"}
 
 
-@pytest.mark.parametrize("name", COMMANDS.keys() - {"migrate", "exchange", "gapi"})
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"migrate", "exchange", "gapi"}))
 def test_a_process_starts_on_a_migrated_database(services: dict[str, Any], name: str) -> None:
     assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
@@ -183,7 +183,7 @@ def test_a_worker_has_time_to_finish_what_it_is_placing(
     assert grace <= fields["lease"].default
 
 
-@pytest.mark.parametrize("name", SERVERS | COMMANDS.keys())
+@pytest.mark.parametrize("name", sorted(SERVERS | COMMANDS.keys()))
 def test_no_service_can_eat_the_machine(services: dict[str, Any], name: str) -> None:
     assert services[name]["mem_limit"]
     assert services[name]["logging"]["options"]["max-size"]
