@@ -1,6 +1,7 @@
 """Which gateway a command talks to, and as whom: by options, by variables, or by what the running stack says."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,7 @@ def connect(gateway: str | None, username: str | None, token: str | None, data_d
     stack = None if gateway and (username or token) else _running_stack(data_dir)
     url = _checked(gateway) if gateway else _url_of(stack)
     if token:
-        return Gateway(url, token, say)
+        return Gateway(url, _checked_token(token), say)
     if username:
         return Gateway(url, Credentials(username, _password(username)), say)
     return Gateway(url, _demo_user(stack, url), say)
@@ -80,6 +81,12 @@ def _checked(url: str) -> str:
     if scheme not in ("http", "https") or not separator or not rest or "/" in rest or " " in rest:
         raise click.UsageError(f"--gateway must be like http://127.0.0.1:8000, not {url}.")
     return url.rstrip("/")
+
+
+def _checked_token(token: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
+        raise click.UsageError("The token holds characters that no token has: was it cut or quoted?")
+    return token
 
 
 def _url_of(stack: RunningStack | None) -> str:

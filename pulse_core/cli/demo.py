@@ -40,7 +40,7 @@ def demo(quantity: int, splits: int, minutes: int, is_json: bool, data_dir: Path
         with stack_for_demo(options.stack_settings(data_dir=data_dir)) as stack:
             exit_code = _trade(stack, new_order, is_json)
     except KeyboardInterrupt:
-        say("Interrupted.")
+        say("Interrupted. On a stack that goes on running, the order goes on: pulse orders list")
         exit_code = EXIT_INTERRUPTED
     raise SystemExit(exit_code)
 

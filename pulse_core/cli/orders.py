@@ -75,7 +75,8 @@ def place(
 
     The key is shown before the order is sent. Should the command fail or be interrupted, repeat it with that key.
     """
-    order = NewOrder(key or f"cli-{ULID()}", instrument, Side(side), quantity, splits, minutes, randomize)
+    key = f"cli-{ULID()}" if key is None else key
+    order = NewOrder(key, instrument, Side(side), quantity, splits, minutes, randomize)
     gateway = connect(**where)
     say(f"Placing the order with --key {order.order_unique_key}")
     placed = _place(gateway, order)

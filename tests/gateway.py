@@ -1,0 +1,203 @@
+"""A tiny gateway that speaks the contract over real HTTP, for tests of its clients."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from click.testing import Result
+
+AT = "2026-03-02T04:00:00.000000Z"
+Pulse = Callable[..., Result]
+
+USERNAME, PASSWORD = "meera", "a password of hers"
+
+
+@dataclass(frozen=True)
+class Canned:
+    """Given once in place of the right answer; status 0 cuts the connection. `is_late`: after the work is done."""
+
+    status: int
+    code: str = "SERVICE_UNAVAILABLE"
+    message: str = "orders cannot be served at the moment"
+    details: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    is_late: bool = False
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    body: dict[str, Any] | None
+    token: str
+
+
+class FakeGateway:
+    """`orders` and `slices` are what it answers with; `canned` is used up first, `seen` is what came in."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.slices: dict[str, list[dict[str, Any]]] = {}
+        self.changes: dict[str, deque[dict[str, Any]]] = {}
+        self.canned: deque[Canned] = deque()
+        self.seen: list[Seen] = []
+        self.token = "token-1"
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), type("Bound", (_Handler,), {"gateway": self}))
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add(self, *later: dict[str, Any], **changes: Any) -> str:
+        """An order with these changes; each later look at it brings the next of `later`. Its id."""
+        order = order_answer(len(self.orders) + 1, **changes)
+        self.orders[order["order_id"]] = order
+        self.changes[order["order_id"]] = deque(later)
+        return order["order_id"]
+
+    def calls(self, method: str, path: str) -> list[Seen]:
+        return [one for one in self.seen if (one.method, one.path) == (method, path)]
+
+    def answer(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
+        if seen.path == "/api/auth/login":
+            return self._log_in(seen)
+        if seen.token != self.token:
+            return _error(401, "UNAUTHORIZED", "the access token has expired")
+        if seen.path == "/api/orders":
+            return self._place(seen.body) if seen.method == "POST" and seen.body else self._list(seen.query)
+        return self._one(seen)
+
+    def _log_in(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
+        if seen.body != {"username": USERNAME, "password": PASSWORD}:
+            return _error(401, "UNAUTHORIZED", "username or password is wrong")
+        return 200, {"access_token": self.token, "token_type": "Bearer", "expires_in": 900}, {}
+
+    def _place(self, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+        for order in self.orders.values():
+            if order["order_unique_key"] == body["order_unique_key"]:
+                return 202, _ids(order), {"Idempotent-Replayed": "true"}
+        return 202, _ids(self.orders[self.add(**body)]), {}
+
+    def _list(self, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
+        start, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
+        newest_first = list(self.orders.values())[::-1]
+        end = start + limit
+        page = {"orders": newest_first[start:end], "next_cursor": str(end) if end < len(newest_first) else None}
+        return 200, page, {}
+
+    def _one(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
+        order_id, _slash, rest = seen.path.removeprefix("/api/orders/").partition("/")
+        order = self.orders.get(order_id)
+        if order is None:
+            return _error(404, "NOT_FOUND", "there is no such order")
+        if rest == "slices":
+            return 200, {"slices": self.slices.get(order_id, [])}, {}
+        if seen.method == "DELETE":
+            order |= {"status": "CANCELLED", "result": "UNFILLED", "finished_at": AT}
+            return 202, order, {}
+        shown = dict(order)
+        if self.changes[order_id]:
+            order |= self.changes[order_id].popleft()
+        return 200, shown, {}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    gateway: FakeGateway
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length", 0))
+        body = json.loads(self.rfile.read(length)) if length else None
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        seen = Seen(self.command, url.path, parse_qs(url.query), body, token)
+        self.gateway.seen.append(seen)
+        canned = self.gateway.canned.popleft() if self.gateway.canned and url.path != "/api/auth/login" else None
+        if canned is None or canned.is_late:
+            status, answer, headers = self.gateway.answer(seen)
+        if canned is not None:
+            status, headers = canned.status, canned.headers
+            answer = canned.raw or _error(status, canned.code, canned.message, canned.details)[1]
+        self._send(status, answer, headers)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815  names that http.server looks for
+
+    def _send(self, status: int, answer: Any, headers: dict[str, str]) -> None:
+        if status == 0:
+            self.close_connection = True
+            return
+        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def fake_gateway() -> Iterator[FakeGateway]:
+    gateway = FakeGateway()
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+def order_answer(number: int, **changes: Any) -> dict[str, Any]:
+    """An order as gapi shows it, just accepted but for the changes."""
+    split = {"num_splits": 5, "duration_minutes": 60, "randomize": True}
+    total = changes.get("total_quantity", 100)
+    order = {
+        "order_id": f"ord_{number:026d}", "order_unique_key": f"key-{number}", "instrument": "NSE:RELIANCE",
+        "side": "BUY", "total_quantity": total, "split_config": split, "status": "PENDING", "result": None,
+        "skip_reason": None, "filled_quantity": 0, "leaves_quantity": total, "average_price": None,
+        "exposure": {"filled": 0, "working": 0, "unknown": 0, "unsent": total}, "slices": {},
+        "created_at": AT, "updated_at": AT, "finished_at": None,
+    }  # fmt: skip
+    return order | changes
+
+
+def slice_answer(number: int, **changes: Any) -> dict[str, Any]:
+    """A slice as gapi shows it, filled but for the changes."""
+    one = {
+        "slice_id": f"sl_{number:026d}", "sequence_number": number, "quantity": 20, "scheduled_at": AT,
+        "status": "FILLED", "sent_at": AT, "attempts": 1, "broker_order_id": f"26030200000000{number}",
+        "filled_quantity": 20, "average_price": "1402.35", "error": None,
+    }  # fmt: skip
+    return one | changes
+
+
+FILLED = {"status": "DONE", "result": "FILLED", "filled_quantity": 100, "leaves_quantity": 0,
+          "average_price": "1402.35", "slices": {"FILLED": 5}, "finished_at": AT}  # fmt: skip
+
+
+def _ids(order: dict[str, Any]) -> dict[str, str]:
+    return {name: order[name] for name in ("order_id", "order_unique_key")}
+
+
+def _error(
+    status: int, code: str, message: str, details: dict[str, Any] | None = None
+) -> tuple[int, Any, dict[str, str]]:
+    return status, {"error": {"code": code, "message": message, "details": details or {}}}, {}

@@ -1,0 +1,69 @@
+"""`pulse orders` through the real gateway and order API, without workers: nothing is split here."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pulse_core.cli import main
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Role
+from pulse_core.services import accounts
+from tests.processes import Processes
+
+PLACE = ("place", "--instrument", "NSE:M&M", "--side", "SELL", "--quantity", "7", "--splits", "2", "--minutes", "1")
+Orders = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def gateway_url(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    services = Processes(tmp_path_factory.mktemp("services"), environment)
+    try:
+        _, pulse_url = services.pulse()
+        yield services.gapi(PULSE_URL=pulse_url)[1]
+    finally:
+        services.close()
+
+
+@pytest.fixture
+def orders(gateway_url: str) -> Orders:
+    """Runs `pulse orders ... --json` as a new trader; the answer, after checking the exit code."""
+    username, password = f"trader-{secrets.token_hex(8)}", secrets.token_urlsafe(16)
+    accounts.add_account(username, password, Role.TRADER, utcnow())
+    login = {"PULSE_GATEWAY_URL": gateway_url, "PULSE_USERNAME": username, "PULSE_PASSWORD": password}
+
+    def run(*arguments: str, exit_code: int = 0) -> Any:
+        result = CliRunner().invoke(main, ["orders", *arguments, "--json"], env=login)
+        assert result.exit_code == exit_code, result.stderr
+        return json.loads(result.stdout.splitlines()[-1]) if result.stdout else result.stderr
+
+    return run
+
+
+def test_an_order_is_placed_found_again_and_cancelled(orders: Orders) -> None:
+    placed = orders(*PLACE, "--key", "monday 1")
+    assert not placed["replayed"]
+    assert orders(*PLACE, "--key", "monday 1") == placed | {"replayed": True}
+    assert placed["order_id"] in orders(*PLACE, "--key", "monday 1", "--even", exit_code=4)
+
+    order_id = placed["order_id"]
+    shown = orders("show", order_id)
+    assert (shown["order"]["instrument"], shown["slices"]) == ("NSE:M&M", [])
+    assert orders("cancel", order_id)["status"] == "CANCELLED"
+    assert orders("watch", order_id, exit_code=5)["result"] == "UNFILLED"
+
+
+def test_filters_and_pages_reach_the_service(orders: Orders) -> None:
+    placed = [orders(*PLACE)["order_id"] for _ in range(3)]
+    everything = orders("list", "--all", "--limit", "2", "--instrument", "NSE:M&M", "--created-from", "2026-01-01")
+    assert [one["order_id"] for one in everything["orders"]] == placed[::-1]
+    assert orders("list", "--side", "buy")["orders"] == []
+
+
+def test_the_services_own_refusals_reach_the_terminal(orders: Orders) -> None:
+    assert "INVALID_QUANTITY" in orders(*PLACE, "--splits", "8", exit_code=4)
+    assert "INVALID_INSTRUMENT" in orders(*PLACE, "--instrument", "reliance", exit_code=4)
+    assert "limit" in orders("list", "--limit", "0", exit_code=4)

@@ -1,0 +1,207 @@
+"""`pulse orders` and `pulse token` against a gateway that speaks the contract, in fair weather and foul."""
+
+import json
+
+import pytest
+
+from pulse_core.stack.ports import free_port
+from tests.gateway import FILLED, Canned, FakeGateway, Pulse, slice_answer
+
+PLACE = [
+    "orders", "place", "--instrument", "NSE:RELIANCE", "--side", "buy",
+    "--quantity", "100", "--splits", "5", "--minutes", "60",
+]  # fmt: skip
+
+
+def test_an_order_is_placed_and_its_id_and_key_are_shown(gateway: FakeGateway, pulse: Pulse) -> None:
+    result = pulse(*PLACE, "--key", "monday-1", "--even")
+    assert result.exit_code == 0
+    [order] = gateway.orders.values()
+    assert order["order_id"] in result.stdout
+    assert "monday-1" in result.stdout
+    [sent] = gateway.calls("POST", "/api/orders")
+    assert sent.body == {
+        "order_unique_key": "monday-1",
+        "instrument": "NSE:RELIANCE",
+        "side": "BUY",
+        "total_quantity": 100,
+        "split_config": {"num_splits": 5, "duration_minutes": 60, "randomize": False},
+    }
+
+
+def test_with_json_only_data_is_on_stdout(pulse: Pulse) -> None:
+    result = pulse(*PLACE, "--json")
+    placed = json.loads(result.stdout)
+    assert placed.keys() == {"order_id", "order_unique_key", "replayed"}
+    assert placed["order_unique_key"] in result.stderr
+
+
+def test_placing_the_same_key_again_says_that_nothing_new_was_made(gateway: FakeGateway, pulse: Pulse) -> None:
+    first, second = (pulse(*PLACE, "--key", "monday-1") for _ in range(2))
+    assert first.stdout == second.stdout
+    assert "nothing new was made" in second.stderr
+    assert len(gateway.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Canned(504, "UPSTREAM_TIMEOUT", "pulse did not answer in time", is_late=True),
+        Canned(503),
+        Canned(0, is_late=True),
+        Canned(0),
+        Canned(429, "RATE_LIMITED", "too many requests", headers={"Retry-After": "1"}),
+        Canned(502, raw=b"<html>bad gateway</html>"),
+    ],
+    ids=["times out after the work", "unavailable", "cut after the work", "cut", "rate limited", "proxy page"],
+)
+def test_an_order_whose_answer_is_lost_is_repeated_with_its_key(
+    gateway: FakeGateway, pulse: Pulse, trouble: Canned
+) -> None:
+    gateway.canned.append(trouble)
+    result = pulse(*PLACE)
+    assert result.exit_code == 0
+    first, second = gateway.calls("POST", "/api/orders")
+    assert first.body == second.body
+    assert len(gateway.orders) == 1
+    assert "Asking again" in result.stderr
+
+
+def test_an_order_that_cannot_be_sent_shows_its_key_all_the_same(pulse: Pulse) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    result = pulse(*PLACE, PULSE_GATEWAY_URL=nowhere)
+    assert result.exit_code == 3
+    assert "--key cli-" in result.stderr
+    assert f"No gateway can be reached at {nowhere}." in result.stderr
+
+
+def test_a_refusal_is_one_sentence_and_exit_code_4(gateway: FakeGateway, pulse: Pulse) -> None:
+    rules = {"side": "Must be BUY or SELL.", "total_quantity": "Must be an integer."}
+    gateway.canned.append(Canned(400, "INVALID_REQUEST", "several fields are not valid", {"fields": rules}))
+    result = pulse(*PLACE)
+    assert result.exit_code == 4
+    assert result.stderr.splitlines()[-1] == (
+        "pulse: several fields are not valid: side: Must be BUY or SELL.; total_quantity: Must be an integer"
+        " (INVALID_REQUEST)."
+    )
+
+
+def test_a_key_used_for_another_order_names_that_order(gateway: FakeGateway, pulse: Pulse) -> None:
+    details = {"existing_order_id": "ord_1", "differs": ["side"]}
+    gateway.canned.append(Canned(409, "DUPLICATE_ORDER_UNIQUE_KEY", "this key was used before", details))
+    result = pulse(*PLACE)
+    assert result.exit_code == 4
+    assert "ord_1" in result.stderr
+
+
+def test_a_failure_of_the_gateway_is_exit_code_1(gateway: FakeGateway, pulse: Pulse) -> None:
+    gateway.canned.append(Canned(500, "INTERNAL_ERROR", "something went wrong on our side"))
+    assert pulse("orders", "list").exit_code == 1
+
+
+def test_what_is_no_gateway_is_said_to_be_none(gateway: FakeGateway, pulse: Pulse) -> None:
+    for raw in (b"<html>hello</html>", b"{}", b"[1]"):
+        gateway.canned.append(Canned(200, raw=raw))
+        result = pulse("orders", "list")
+        assert result.exit_code == 3
+        assert "does not answer like a gateway" in result.stderr
+
+
+def test_an_expired_token_is_renewed_by_logging_in_again(gateway: FakeGateway, pulse: Pulse) -> None:
+    gateway.canned.append(Canned(401, "UNAUTHORIZED", "the access token has expired"))
+    assert pulse("orders", "list").exit_code == 0
+    assert len(gateway.calls("POST", "/api/auth/login")) == 2
+
+
+def test_a_token_is_used_as_it_is(gateway: FakeGateway, pulse: Pulse) -> None:
+    assert pulse("orders", "list", PULSE_TOKEN=gateway.token).exit_code == 0
+    assert pulse("orders", "list", PULSE_TOKEN="expired").exit_code == 4
+    assert gateway.calls("POST", "/api/auth/login") == []
+
+
+def test_a_wrong_password_is_refused(pulse: Pulse) -> None:
+    result = pulse("orders", "list", PULSE_PASSWORD="wrong")
+    assert (result.exit_code, result.stderr) == (4, "pulse: username or password is wrong (UNAUTHORIZED).\n")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"PULSE_GATEWAY_URL": "127.0.0.1:8000"},
+        {"PULSE_GATEWAY_URL": "http://127.0.0.1:8000/api"},
+        {"PULSE_TOKEN": "two\nlines"},
+        {"PULSE_USERNAME": None},
+        {"PULSE_PASSWORD": None},
+    ],
+)
+def test_what_cannot_be_a_gateway_or_a_login_is_wrong_usage(pulse: Pulse, changes: dict[str, str | None]) -> None:
+    result = pulse("orders", "list", **changes)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+
+
+def test_without_a_stack_and_without_a_gateway_the_way_out_is_named(pulse: Pulse) -> None:
+    result = pulse("orders", "list", PULSE_GATEWAY_URL=None)
+    assert result.exit_code == 3
+    assert "--gateway" in result.stderr
+
+
+def test_orders_are_listed_with_every_filter_the_api_has(gateway: FakeGateway, pulse: Pulse) -> None:
+    gateway.add()
+    options = ["--status", "done", "--instrument", "NSE:M&M", "--side", "sell", "--limit", "7"]
+    options += ["--created-from", "2026-03-01", "--created-to", "2026-03-02T09:15:00+05:30"]
+    assert pulse("orders", "list", *options).exit_code == 0
+    [asked] = gateway.calls("GET", "/api/orders")
+    assert {name: values[0] for name, values in asked.query.items()} == {
+        "status": "DONE",
+        "instrument": "NSE:M&M",
+        "side": "SELL",
+        "created_from": "2026-03-01T00:00:00Z",
+        "created_to": "2026-03-02T03:45:00Z",
+        "limit": "7",
+    }
+
+
+def test_a_page_says_how_to_go_on_and_all_goes_on_by_itself(gateway: FakeGateway, pulse: Pulse) -> None:
+    placed = [gateway.add() for _ in range(5)]
+    page = pulse("orders", "list", "--limit", "2")
+    assert "--cursor 2" in page.stderr
+    everything = pulse("orders", "list", "--limit", "2", "--all", "--json")
+    listed = json.loads(everything.stdout)
+    assert [order["order_id"] for order in listed["orders"]] == placed[::-1]
+    assert listed["next_cursor"] is None
+
+
+def test_an_order_is_shown_with_its_slices_and_nothing_is_taken_for_markup(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add(order_unique_key="[red]key[/red] :smile:", **FILLED)
+    error = {"code": "MarginException", "message": "Insufficient funds [bold]"}
+    gateway.slices[order_id] = [slice_answer(1), slice_answer(2, status="REJECTED", average_price=None, error=error)]
+    result = pulse("orders", "show", order_id)
+    assert result.exit_code == 0
+    for text in ("[red]key[/red] :smile:", "100 of 100 at 1402.35", "MarginException: Insufficient funds [bold]"):
+        assert text in result.stdout
+
+
+def test_json_keeps_every_field_of_the_answer(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add(new_field={"of": "a later version"}, **FILLED)
+    gateway.slices[order_id] = [slice_answer(1)]
+    shown = json.loads(pulse("orders", "show", order_id, "--json").stdout)
+    assert shown["order"]["new_field"] == {"of": "a later version"}
+    assert shown["order"]["average_price"] == "1402.35"
+    assert shown["slices"][0]["sent_at"] == "2026-03-02T04:00:00Z"
+
+
+def test_an_unknown_order_is_refused(pulse: Pulse) -> None:
+    for command in ("show", "watch", "cancel"):
+        result = pulse("orders", command, "../orders?x")
+        assert (result.exit_code, result.stderr) == (4, "pulse: there is no such order (NOT_FOUND).\n")
+
+
+def test_cancelling_shows_what_is_left(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add()
+    assert pulse("orders", "cancel", order_id).stdout == f"{order_id} CANCELLED, UNFILLED: 0 of 100 filled\n"
+
+
+def test_a_token_for_curl_is_all_that_is_printed(gateway: FakeGateway, pulse: Pulse) -> None:
+    assert pulse("token").stdout == f"{gateway.token}\n"
+    assert json.loads(pulse("token", "--json").stdout)["expires_in"] == 900
