@@ -1,0 +1,126 @@
+"""The real processes: workers and beat against the paper exchange, with messages lost and Redis away."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from pulse_core import queue
+from pulse_core.brokers.paper.ledger import Ledger
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import OrderResult, OrderStatus
+from pulse_core.log import bound_trace
+from pulse_core.stack.child import Child
+from tests import servers
+from tests.factories import a_split_order, an_order, order, slices_of
+from tests.processes import Processes, wait_until
+from tests.servers import RunningRedis
+
+QUICK = {"OVERDUE_AFTER": "1", "BROKER_TIMEOUT": "3", "LEASE": "8", "SETTLE_DELAY": "1"}
+PATIENCE = 40
+
+
+@dataclass
+class Floor:
+    """A trading floor for one test: the exchange is open, the workers come as they are called."""
+
+    processes: Processes
+    redis: RunningRedis
+    ledger_path: Path
+
+    def placed(self) -> dict[str, int]:
+        """How often each client order id was accepted by the exchange."""
+        with Ledger(self.ledger_path) as ledger:
+            return Counter(one.tag or "" for one in ledger.orders())
+
+
+@pytest.fixture
+def floor(
+    clean_database: str, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Floor]:
+    """With a Redis of its own, which a test may stop; this process sends its wake-ups there too."""
+    with servers.running_redis(tmp_path) as redis:
+        app = Celery("pulse", set_as_current=False)
+        app.config_from_object("celeryconfig")
+        app.conf.broker_url = redis.url
+        monkeypatch.setattr(queue, "app", lambda: app)
+        processes = Processes(tmp_path, {**environment, **QUICK, "REDIS_URL": redis.url})
+        try:
+            ledger_path = tmp_path / "ledger.sqlite"
+            _exchange, url = processes.exchange(ledger_path)
+            processes.environment = {**processes.environment, "PAPER_EXCHANGE_URL": url}
+            yield Floor(processes, redis, ledger_path)
+        finally:
+            processes.close()
+            app.close()
+
+
+def log_lines(worker: Child, event: str) -> list[dict[str, str]]:
+    lines = [json.loads(line) for line in worker.log_path.read_text().splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == event]
+
+
+def client_order_ids(order_id: str) -> set[str]:
+    return {one.client_order_id or "" for one in slices_of(order_id)}
+
+
+def test_an_accepted_order_is_split_by_a_worker_and_its_first_slice_reaches_the_exchange(floor: Floor) -> None:
+    control, slices = floor.processes.worker_control(), floor.processes.worker_slices()
+
+    with bound_trace({"request_id": "r-42", "trace_id": "t-42"}):
+        order_id = an_order(duration_minutes=1, num_splits=3, randomize=True)
+    wait_until(floor.placed, PATIENCE, "the first slice at the exchange")
+
+    first, *others = slices_of(order_id)
+    assert floor.placed() == {first.client_order_id: 1}
+    assert [one.attempts for one in others] == [0, 0]
+    (split,) = log_lines(control, "order split")
+    assert (split["order_id"], split["request_id"], split["trace_id"]) == (order_id, "r-42", "t-42")
+    wait_until(lambda: "WORKING" in [line["to"] for line in log_lines(slices, "slice moved")], PATIENCE)
+    (working,) = [line for line in log_lines(slices, "slice moved") if line["to"] == "WORKING"]
+    assert (working["slice_id"], working["request_id"]) == (first.id, "r-42")
+
+
+def test_two_beats_work_an_order_to_its_end_and_place_each_slice_once(floor: Floor) -> None:
+    floor.processes.worker_control()
+    floor.processes.worker_slices()
+    floor.processes.beat()
+    floor.processes.beat()
+
+    order_id = an_order(utcnow() - timedelta(seconds=55), duration_minutes=1, num_splits=4)
+    wait_until(lambda: order(order_id).status is OrderStatus.DONE, PATIENCE, "the order's end")
+
+    assert (order(order_id).result, order(order_id).filled_quantity) == (OrderResult.FILLED, 100)
+    assert floor.placed() == dict.fromkeys(client_order_ids(order_id), 1)
+    assert [one.attempts for one in slices_of(order_id)] == [1] * 4
+
+
+def test_slices_whose_messages_were_flushed_are_taken_by_the_watch(floor: Floor) -> None:
+    order_id = a_split_order(utcnow() - timedelta(minutes=2), duration_minutes=1)
+    servers.empty_redis(floor.redis.url)
+
+    floor.processes.worker_slices()
+    wait_until(lambda: len(floor.placed()) == 5, PATIENCE, "all slices at the exchange")
+
+    assert floor.placed() == dict.fromkeys(client_order_ids(order_id), 1)
+
+
+def test_without_redis_due_slices_go_out_and_orders_end_and_afterwards_messages_are_taken_again(floor: Floor) -> None:
+    slices, control = floor.processes.worker_slices(), floor.processes.worker_control()
+    floor.redis.stop()
+
+    order_id = a_split_order(utcnow() - timedelta(minutes=2), duration_minutes=1)
+    wait_until(lambda: order(order_id).status is OrderStatus.DONE, PATIENCE, "the end of an order without Redis")
+    assert floor.placed() == dict.fromkeys(client_order_ids(order_id), 1)
+
+    floor.redis.start()
+    wait_until(lambda: slices.is_ready() and control.is_ready(), PATIENCE, "workers waiting for messages again")
+    accepted = an_order(duration_minutes=1, num_splits=2)
+    wait_until(lambda: len(floor.placed()) == 6, PATIENCE, "a slice at the exchange after Redis came back")
+    assert order(accepted).status is OrderStatus.IN_PROGRESS
+    assert len(log_lines(slices, "overdue slices taken from the table")) >= 1
