@@ -1,0 +1,203 @@
+"""The pages say what the code says: links, settings, moves, sweeps, commands."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+import gapi_app.config
+import pulse_core.config
+from pulse_core import cli
+from pulse_core.cli.ready_screen import ready_screen
+from pulse_core.domain.status import ORDER_MOVES, SLICE_MOVES
+from pulse_core.models import Base
+from pulse_core.services.sweeps import SWEEPS
+from pulse_core.stack import plan, processes
+from pulse_core.stack.config import StackSettings
+from pulse_core.stack.running import RunningStack
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+BACKGROUND = DOCS / "services" / "pulse-background"
+PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#\s]+)?(?:#([^)\s]+))?\)")
+CODE = re.compile(r"`([^`]+)`")
+# Read by programs of others, or written in the compose file only.
+NOT_OURS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH"}
+
+
+def tables(page: Path) -> Iterator[tuple[str, list[list[str]]]]:
+    """Each table of a page: the heading above it, and its rows without the header."""
+    heading = ""
+    rows: list[list[str]] = []
+    for line in [*page.read_text().splitlines(), ""]:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+            continue
+        if rows:
+            yield heading, rows[2:]
+        rows = []
+        heading = line.lstrip("# ") if line.startswith("#") else heading
+
+
+def table(page: Path, heading: str) -> list[list[str]]:
+    """The first table under a heading."""
+    return next(rows for found, rows in tables(page) if found == heading)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text()):
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    headings = (line.lstrip("# ") for line in page.read_text().splitlines() if line.startswith("#"))
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [
+        ("pulse, the workers, beat and Flower", pulse_core.config.Settings),
+        ("gapi", gapi_app.config.Settings),
+        ("`pulse up`", StackSettings),
+    ],
+)
+def test_settings_stand_in_the_deployment_page_as_in_the_code(heading: str, settings: type[BaseSettings]) -> None:
+    assert table(DOCS / "deployment.md", heading) == [list(row) for row in described(settings)]
+
+
+def described(settings: type[BaseSettings]) -> Iterator[tuple[str, str, str]]:
+    prefix = settings.model_config.get("env_prefix") or ""
+    for name, field in settings.model_fields.items():
+        alias: Any = field.validation_alias
+        variable = alias.choices[0] if alias else f"{prefix}{name}".upper()
+        default = "required" if field.is_required() else shown(field.default)
+        assert field.description, f"{name} has no description"
+        yield f"`{variable}`", default, field.description
+
+
+def shown(default: object) -> str:
+    match default:
+        case None:
+            return "unset"
+        case "":
+            return "empty"
+        case SecretStr():
+            return f"`{default.get_secret_value()}`"
+        case frozenset():
+            return f"`{','.join(sorted(default))}`"
+        case _:
+            return f"`{default}`"
+
+
+def test_variables_of_the_compose_file_stand_in_the_deployment_page() -> None:
+    named = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    documented = {name for row in table(DOCS / "deployment.md", "In containers") for name in CODE.findall(row[0])}
+    assert named == documented
+    ours = {row[0].strip("`") for _, rows in tables(DOCS / "deployment.md") for row in rows if len(row) == 3}
+    assert documented - ours == NOT_OURS
+
+
+@pytest.mark.parametrize(("heading", "moves"), [("A slice", SLICE_MOVES), ("An order", ORDER_MOVES)])
+def test_moves_stand_in_the_design_page_as_in_the_code(heading: str, moves: Any) -> None:
+    documented = {
+        status: set() if goes_to == "-" else set(goes_to.split(", "))
+        for status, _, goes_to in table(DOCS / "design.md", heading)
+    }
+    assert documented == {str(status): {str(to) for to in targets} for status, targets in moves.items()}
+
+
+def test_every_table_of_the_database_stands_in_the_design_page() -> None:
+    documented = {row[0].strip("`") for row in table(DOCS / "design.md", "Tables")}
+    assert documented == set(Base.metadata.tables)
+
+
+def test_sweeps_stand_in_the_page_of_the_workers_as_in_the_code() -> None:
+    rows = [rows for heading, rows in tables(BACKGROUND / "overview.md") if heading == "Tasks"][1]
+    assert {row[0].strip("`"): float(row[1]) for row in rows} == {name: sweep.every for name, sweep in SWEEPS.items()}
+
+
+def test_other_tasks_stand_in_the_page_of_the_workers() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "pulse_tasks").glob("*.py"))
+    documented = {row[0].strip("`") for row in table(BACKGROUND / "overview.md", "Tasks")}
+    assert documented == set(re.findall(r'name="(pulse\.\w+)"', source))
+
+
+def test_commands_of_the_workers_stand_in_their_page() -> None:
+    documented = {row[0]: row[1].strip("`") for row in table(BACKGROUND / "overview.md", "Processes")}
+    assert documented["worker"] == " ".join(processes.worker_slices())
+    assert documented["worker-control"] == " ".join(processes.worker_control())
+    assert documented["beat"] == " ".join(processes.beat())
+
+
+def test_every_celery_setting_stands_with_its_reason_in_the_celery_page() -> None:
+    assigned = dict(celery_settings())
+    settings, options = (rows for heading, rows in tables(BACKGROUND / "celery.md") if heading == "Settings")
+    assert {row[0].strip("`") for row in settings} == assigned.keys()
+    assert [row[0].strip("`") for row in options] == assigned["broker_transport_options"]
+    simple = {name: value for name, value in assigned.items() if isinstance(value, str | int | bool)}
+    documented = {row[0].strip("`"): row[1].strip("`") for row in settings}
+    assert {name: documented[name] for name in simple} == {name: str(value) for name, value in simple.items()}
+
+
+def celery_settings() -> Iterator[tuple[str, object]]:
+    """Names and values of the settings; of the transport options, their names; None for what is computed."""
+    for node in ast.walk(ast.parse((ROOT / "celeryconfig.py").read_text())):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id[0] != "_":
+            yield node.targets[0].id, value_of(node.value)
+
+
+def value_of(node: ast.expr) -> object:
+    if isinstance(node, ast.Dict) and len(node.keys) > 4:
+        return [key.value for key in node.keys if isinstance(key, ast.Constant)]
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_pulse_command_of_a_page_exists(page: Path) -> None:
+    prose = CODE.findall(re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
+    blocks = [
+        line for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL) for line in block.splitlines()
+    ]
+    for text in (*prose, *blocks):
+        if found := re.match(r"pulse ((?:[a-z]+ ?)+)", text):
+            assert is_command(found[1].split()), text
+
+
+def is_command(words: list[str]) -> bool:
+    command: click.Command | None = cli.main
+    for word in words:
+        if not isinstance(command, click.Group):
+            return True
+        command = command.get_command(click.Context(command), word)
+        if command is None:
+            return False
+    return True
+
+
+def test_readme_shows_the_screen_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (ROOT / "README.md").read_text()
+    password = re.search(r"Password  (\S+)", readme)
+    assert password is not None
+    settings = StackSettings.model_construct()
+    stack = RunningStack.model_construct(
+        urls=plan.urls(settings), demo_user=plan.DEMO_USER, demo_password=password[1], processes=[]
+    )
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", [str(ROOT / ".venv/bin/pulse")])
+    assert ready_screen(settings, stack).strip() in readme
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text())) <= set(targets)
