@@ -55,6 +55,15 @@ class Tables:
         except psycopg2.Error:
             return None
 
+    def seconds_of_windows_left(self) -> float | None:
+        """Until the last window of an open order is over; None when there is none, or no answer."""
+        try:
+            query = "SELECT extract(epoch FROM max(end_at) - now()) FROM orders WHERE finished_at IS NULL"
+            (left,) = self.column(query)
+        except psycopg2.Error:
+            return None
+        return None if left is None else max(float(left), 0)
+
     def dump(self, folder: Path) -> None:
         """Every table as a CSV file."""
         with closing(psycopg2.connect(self._url, connect_timeout=2)) as connection, connection.cursor() as cursor:

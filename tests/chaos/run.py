@@ -32,20 +32,21 @@ SETTINGS = {
     "PULSE_RESTART_PAUSE": "1",
     "ACCESS_TOKEN_LIFETIME": "3600",
 }
-FINAL_WITHIN = 60.0
-_GIVE_UP_AFTER = 150.0
+_GIVE_UP_AFTER = 240.0
+_ACCEPTED_WITHIN = 60.0
 _RECONCILED_WITHIN = 60.0
 
 
 @dataclass
 class Run:
-    """`say` tells a person what happens, line by line."""
+    """`say` tells a person what happens, line by line. Lengths are seconds."""
 
     seed: int
     seconds: float
     faults: str
     keep_in: Path
     say: Callable[[str], None]
+    final_within: float = 60.0
     violations: list[dict[str, Any]] = field(default_factory=list)
 
     def carry_out(self) -> dict[str, Any]:
@@ -70,27 +71,29 @@ class Run:
         injector = Injector(stack, environment, self.say)
         wanted = intents(self.seed, self.seconds)
         started = time.monotonic()
-        last_window_ends = started + max(intent.at for intent in wanted) + 60
         load.start(wanted)
         injector.carry_out(make_plan(self.seed, self.seconds, kinds(self.faults)))
         injector.calm()
         faults_ended = time.monotonic()
         self.say(f"faults ended after {faults_ended - started:.0f} s")
-        load.wait(FINAL_WITHIN)
-        final_after = self._wait_until_final(tables, faults_ended, max(faults_ended, last_window_ends))
+        load.wait(_ACCEPTED_WITHIN)
+        final_after = self._wait_until_final(tables, faults_ended)
         self._wait_until_reconciled(tables, stack)
         load.end()
         verdict = self._judge(stack)
         self._check_clients(tables, load, len(wanted))
         return self._summary(injector, load, tables, stack, verdict, final_after)
 
-    def _wait_until_final(self, tables: Tables, faults_ended: float, due: float) -> float | None:
-        """Seconds from the last fault until every order had ended; `due` is when no fault or window is left."""
+    def _wait_until_final(self, tables: Tables, faults_ended: float) -> float | None:
+        """Seconds from the last fault until every order had ended. They may take until their windows are over."""
+        due = faults_ended
         while (now := time.monotonic()) < due + _GIVE_UP_AFTER:
+            due = max(due, now + (tables.seconds_of_windows_left() or 0))
             if tables.open_orders() == []:
                 self.say(f"all orders final {now - faults_ended:.0f} s after the last fault")
-                if now - due > FINAL_WITHIN:
-                    self._violation("final-in-time", f"all orders final within {FINAL_WITHIN} s", f"{now - due:.1f} s")
+                if now - due > self.final_within:
+                    what = f"all orders final {self.final_within} s after the last fault and window"
+                    self._violation("final-in-time", what, f"{now - due:.1f} s")
                 return round(now - faults_ended, 1)
             time.sleep(0.5)
         self._violation("final-in-time", "all orders final", f"open: {tables.open_orders()}")

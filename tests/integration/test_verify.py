@@ -1,0 +1,144 @@
+"""`pulse verify` on a real trade at the paper exchange, before and after somebody tampers with either side."""
+
+import json
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from pulse_core import brokers, verify
+from pulse_core.clock import utcnow
+from pulse_core.config import settings
+from pulse_core.services.execute import execute_slice
+from pulse_core.services.track import track_slices
+from pulse_core.stack.child import Child
+from pulse_core.verify import books, database
+from pulse_core.verify.facts import Facts
+from tests.factories import a_split_order, slices_of
+from tests.processes import Processes
+from tests.stacks import PULSE
+
+
+@dataclass
+class Trade:
+    """A finished order of 100 shares in 5 slices, and the exchange that filled it."""
+
+    order_id: str
+    environment: dict[str, str]
+    exchange: Child
+    ledger: Path
+    folder: Path
+
+    def verify(self, *options: str) -> tuple[int, dict[str, Any]]:
+        """The exit code and the answer of `pulse verify --json`."""
+        command = [PULSE, "verify", "--json", "--data-dir", str(self.folder), *options]
+        judged = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        assert judged.stdout, judged.stderr
+        return judged.returncode, json.loads(judged.stdout)
+
+    def change_database(self, statement: str) -> None:
+        with closing(psycopg2.connect(self.environment["DATABASE_URL"])) as connection, connection:
+            connection.cursor().execute(statement)
+
+    def change_ledger(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.ledger)) as connection, connection:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def trade(clean_database: str, environment: dict[str, str], processes: Processes, tmp_path: Path) -> Trade:
+    ledger = tmp_path / "ledger.sqlite"
+    port = int(environment["PAPER_EXCHANGE_URL"].rpartition(":")[2])
+    exchange, _url = processes.exchange(ledger, port, PAPER_LIMITS="false")
+    order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1)
+    for one in slices_of(order_id):
+        execute_slice(one.id)
+    track_slices(utcnow())
+    return Trade(order_id, environment, exchange, ledger, tmp_path / "no-stack-here")
+
+
+def test_a_good_trade_breaks_no_promise(trade: Trade) -> None:
+    code, answer = trade.verify("--final")
+
+    assert (code, answer["violations"]) == (0, [])
+    assert (answer["orders"], answer["slices"], answer["fills"], answer["broker_orders"]) == (1, 5, 5, 5)
+
+
+def test_the_ledger_is_enough_when_the_exchange_is_gone(trade: Trade) -> None:
+    trade.exchange.kill()
+
+    code, answer = trade.verify("--final", "--ledger", str(trade.ledger))
+
+    assert (code, answer["broker_orders"]) == (0, 5)
+
+
+def test_the_books_of_the_day_are_enough_where_there_is_no_ledger(trade: Trade) -> None:
+    facts = Facts(
+        database.read(trade.environment["DATABASE_URL"], "paper"),
+        books.from_broker(brokers.connect(settings())),
+        is_final=True,
+        grace=timedelta(0),
+    )
+
+    assert verify.broken_promises(facts) == []
+
+
+TAMPERED: dict[str, tuple[str, Callable[[Trade], None]]] = {
+    "a fill one paisa dearer": (
+        "fills-agree",
+        lambda trade: trade.change_database("UPDATE fills SET price = price + 0.01 WHERE id = 1"),
+    ),
+    "a trade the database has not heard of": (
+        "fills-agree",
+        lambda trade: trade.change_ledger(
+            "INSERT INTO trades SELECT 99, 'T99', order_id, 1, 5, 5 FROM orders WHERE number = 1"
+        ),
+    ),
+    "an order that nobody recorded": (
+        "every-broker-order-known",
+        lambda trade: trade.change_ledger("UPDATE orders SET tag = 'ABCDEFGHJKMNPQRSTVWX' WHERE number = 1"),
+    ),
+    "an order that came back to life": (
+        "statuses-agree",
+        lambda trade: trade.change_ledger("UPDATE orders SET status = 'OPEN' WHERE number = 1"),
+    ),
+    "a status written past the table of moves": (
+        "legal-history",
+        lambda trade: trade.change_database("UPDATE order_slices SET status = 'EXPIRED' WHERE sequence_number = 2"),
+    ),
+    "a request that was sent again": (
+        "sent-once",
+        lambda trade: trade.change_ledger(
+            "INSERT INTO arrivals SELECT 99, arrived_at, tag, instrument, side, quantity, 'ERROR', '', NULL"
+            " FROM arrivals WHERE number = 1"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("promise", "tamper"), TAMPERED.values(), ids=TAMPERED.keys())
+def test_tampering_with_either_side_is_named(trade: Trade, promise: str, tamper: Callable[[Trade], None]) -> None:
+    tamper(trade)
+
+    code, answer = trade.verify("--final")
+
+    assert code == 1
+    assert answer["violations_by_promise"][promise] >= 1
+    assert {"promise", "order_id", "slice_id", "expected", "found"} == answer["violations"][0].keys()
+
+
+def test_without_stack_and_database_the_judge_says_so(tmp_path: Path, environment: dict[str, str]) -> None:
+    bare = {name: value for name, value in environment.items() if name != "DATABASE_URL"}
+    command = [PULSE, "verify", "--data-dir", str(tmp_path)]
+
+    judged = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
+
+    assert judged.returncode == 3
+    assert "DATABASE_URL" in judged.stderr
