@@ -1,29 +1,25 @@
-"""The tables. Statuses are written by `repositories/` only."""
+"""The tables of orders, with those of accounts beside them. Statuses are written by `repositories/` only."""
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    DateTime,
-    Enum,
     ForeignKey,
     Identity,
     Index,
     Integer,
-    MetaData,
-    Numeric,
     SmallInteger,
     String,
-    Text,
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from pulse_core.base_model import Base as Base
+from pulse_core.base_model import words
 from pulse_core.domain.enums import (
     CancelReason,
     EventKind,
@@ -32,48 +28,10 @@ from pulse_core.domain.enums import (
     OrderType,
     PlacementOutcome,
     Product,
-    Role,
     Side,
     SliceStatus,
 )
-
-Price = Numeric(18, 4)
-
-
-def _words(enum: type[StrEnum], name: str) -> Enum:
-    return Enum(
-        enum,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        length=20,
-        values_callable=lambda words: [word.value for word in words],
-    )
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: DateTime(timezone=True), Decimal: Price, str: Text}  # noqa: RUF012
-
-
-class Account(Base):
-    __tablename__ = "accounts"
-
-    id: Mapped[str] = mapped_column(String(30), primary_key=True)
-    username: Mapped[str] = mapped_column(String(64), unique=True)
-    password_hash: Mapped[str]
-    role: Mapped[Role] = mapped_column(_words(Role, "role"))
-    is_active: Mapped[bool]
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
+from pulse_core.identity_models import Account as Account
 
 
 class Order(Base):
@@ -85,20 +43,20 @@ class Order(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     order_unique_key: Mapped[str] = mapped_column(String(64))
     instrument: Mapped[str] = mapped_column(String(49))
-    side: Mapped[Side] = mapped_column(_words(Side, "side"))
+    side: Mapped[Side] = mapped_column(words(Side, "side"))
     total_quantity: Mapped[int] = mapped_column(BigInteger)
     lot_size: Mapped[int] = mapped_column(BigInteger, default=1)
     num_splits: Mapped[int] = mapped_column(SmallInteger)
     duration_minutes: Mapped[int] = mapped_column(SmallInteger)
     randomize: Mapped[bool]
-    order_type: Mapped[OrderType] = mapped_column(_words(OrderType, "order_type"))
+    order_type: Mapped[OrderType] = mapped_column(words(OrderType, "order_type"))
     limit_price: Mapped[Decimal | None]
-    product: Mapped[Product | None] = mapped_column(_words(Product, "product"))
+    product: Mapped[Product | None] = mapped_column(words(Product, "product"))
     slice_timeout_seconds: Mapped[int | None] = mapped_column(Integer)
     client_note: Mapped[str | None] = mapped_column(String(200))
     seed: Mapped[int] = mapped_column(BigInteger)
-    status: Mapped[OrderStatus] = mapped_column(_words(OrderStatus, "status"))
-    result: Mapped[OrderResult | None] = mapped_column(_words(OrderResult, "result"))
+    status: Mapped[OrderStatus] = mapped_column(words(OrderStatus, "status"))
+    result: Mapped[OrderResult | None] = mapped_column(words(OrderResult, "result"))
     skip_reason: Mapped[str | None]
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
@@ -139,7 +97,7 @@ class OrderSlice(Base):
     scheduled_at: Mapped[datetime]
     due_at: Mapped[datetime]
     hinted_until: Mapped[datetime | None]
-    status: Mapped[SliceStatus] = mapped_column(_words(SliceStatus, "status"))
+    status: Mapped[SliceStatus] = mapped_column(words(SliceStatus, "status"))
     attempts: Mapped[int] = mapped_column(Integer)
     client_order_id: Mapped[str | None] = mapped_column(String(20), unique=True)
     broker_order_id: Mapped[str | None] = mapped_column(String(64))
@@ -148,7 +106,7 @@ class OrderSlice(Base):
     deadline_at: Mapped[datetime | None]
     resolve_at: Mapped[datetime | None]
     absent_since: Mapped[datetime | None]
-    cancel_reason: Mapped[CancelReason | None] = mapped_column(_words(CancelReason, "cancel_reason"))
+    cancel_reason: Mapped[CancelReason | None] = mapped_column(words(CancelReason, "cancel_reason"))
     cancel_asked_at: Mapped[datetime | None]
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
@@ -185,7 +143,7 @@ class Placement(Base):
     quantity: Mapped[int] = mapped_column(BigInteger)
     broker: Mapped[str] = mapped_column(String(20))
     broker_order_id: Mapped[str | None] = mapped_column(String(64))
-    outcome: Mapped[PlacementOutcome | None] = mapped_column(_words(PlacementOutcome, "outcome"))
+    outcome: Mapped[PlacementOutcome | None] = mapped_column(words(PlacementOutcome, "outcome"))
     claimed_at: Mapped[datetime]
 
     __table_args__ = (
@@ -227,7 +185,7 @@ class SliceEvent(Base):
     order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"))
     slice_id: Mapped[str | None] = mapped_column(ForeignKey("order_slices.id"))
     at: Mapped[datetime]
-    kind: Mapped[EventKind] = mapped_column(_words(EventKind, "kind"))
+    kind: Mapped[EventKind] = mapped_column(words(EventKind, "kind"))
     from_status: Mapped[str | None] = mapped_column(String(20))
     to_status: Mapped[str | None] = mapped_column(String(20))
     detail: Mapped[dict[str, Any]] = mapped_column(JSONB)

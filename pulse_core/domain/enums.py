@@ -72,6 +72,32 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Scope(StrEnum):
+    """What a role, or an API key of it, may do; `roles.py` says which role has which."""
+
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    SLICES_OPERATE = "slices:operate"
+    EVENTS_READ = "events:read"
+
+
+class SessionEnd(StrEnum):
+    """Why a login ended before its time."""
+
+    LOGOUT = "LOGOUT"
+    REUSE = "REUSE"
+    ACCOUNT = "ACCOUNT"
+
+
+class RevocationKind(StrEnum):
+    """What a revocation names: one access token, all of one login, one API key, or all of an account."""
+
+    TOKEN = "TOKEN"  # noqa: S105
+    SESSION = "SESSION"
+    KEY = "KEY"
+    ACCOUNT = "ACCOUNT"
+
+
 class PlacementOutcome(StrEnum):
     """How an attempt to place a slice ended; none while it may still be under way."""
 

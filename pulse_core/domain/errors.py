@@ -10,6 +10,7 @@ PulseError
     NotFound
     DuplicateOrderUniqueKey
     InvalidState
+    RateLimited
     IllegalMove             a defect of ours: a move that the state table does not have
     DatabaseUnavailable
 """
@@ -63,6 +64,15 @@ class DuplicateOrderUniqueKey(PulseError):
 
 class InvalidState(PulseError):
     code = "INVALID_STATE"
+
+
+class RateLimited(PulseError):
+    """Too many attempts; `retry_after` is in whole seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, {"retry_after_seconds": retry_after})
 
 
 class IllegalMove(PulseError):

@@ -18,6 +18,14 @@ def account_id(ulid: ULID) -> str:
     return f"acc_{ulid}"
 
 
+def session_id(ulid: ULID) -> str:
+    return f"ses_{ulid}"
+
+
+def api_key_id(ulid: ULID) -> str:
+    return f"key_{ulid}"
+
+
 def client_order_id(random_bits: int) -> str:
     """Twenty characters of A-Z and 0-9 from 100 random bits.
 

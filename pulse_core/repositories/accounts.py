@@ -19,6 +19,7 @@ def add(session: Session, account_id: str, username: str, password_hash: str, ro
         password_hash=password_hash,
         role=role,
         is_active=True,
+        generation=1,
         created_at=now,
         updated_at=now,
     )
