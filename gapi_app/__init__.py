@@ -5,9 +5,10 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gapi_app import auth, health, orders
+from gapi_app import auth, control, health, orders, postbacks
 from gapi_app.api import Api
 from gapi_app.body import MAX_BODY_BYTES
+from gapi_app.conditional import answer_conditionally
 from gapi_app.config import load_settings
 from gapi_app.docs import pages
 from gapi_app.errors import answer_errors
@@ -32,6 +33,7 @@ def create_app() -> Flask:
     auth.issue_and_check_tokens(app, settings)
     app.register_blueprint(pages(api.specification()))
     app.before_request(_refuse_large_body)
+    answer_conditionally(app)
     trace_requests(app)
     return app
 
@@ -55,7 +57,7 @@ def _described_app() -> tuple[Flask, Api]:
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     api = Api(app)
-    for views in (auth, orders, health):
+    for views in (auth, orders, control, postbacks, health):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api

@@ -15,6 +15,7 @@ from gapi_app.schemas import LOGIN, AccessTokenSchema
 
 ROLES = frozenset({"viewer", "trader", "operator", "admin"})
 TRADING_ROLES = ROLES - {"viewer"}
+OPERATING_ROLES = frozenset({"operator"})
 _ISSUER, _AUDIENCE = "gapi", "gapi-api"
 _TEXTS, _INSTANTS = ("sub", "role", "jti", "type"), ("iat", "exp")
 
@@ -49,6 +50,14 @@ def trader() -> Caller:
     who = caller()
     if who.role not in TRADING_ROLES:
         raise Forbidden("this account may look, not trade", {"role": who.role})
+    return who
+
+
+def operator() -> Caller:
+    """The caller, who must be allowed to act on the slices of every account."""
+    who = caller()
+    if who.role not in OPERATING_ROLES:
+        raise Forbidden("this needs an operator", {"role": who.role})
     return who
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
+_PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 class WholeNumber(fields.Integer):
@@ -43,6 +44,17 @@ class Instant(fields.String):
             datetime.fromisoformat(value)
         except ValueError:
             raise self.make_error("invalid") from None
+        return value
+
+
+class Price(fields.String):
+    """A decimal as a string, never a float, in ASCII digits. Stays the text that it was."""
+
+    default_error_messages = {"invalid": 'Must be a string like "1402.35".'}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not _PRICE.fullmatch(value):
+            raise self.make_error("invalid")
         return value
 
 

@@ -6,6 +6,7 @@ from flask import Response, current_app, jsonify
 
 from gapi_app.api import Blueprint
 from gapi_app.auth import caller, require_token, trader
+from gapi_app.conditional import ETAG, NOT_MODIFIED
 from gapi_app.pulse_client import pulse
 from gapi_app.rules import check_new_order
 from gapi_app.schemas import (
@@ -45,15 +46,17 @@ def place_order(new_order: dict[str, Any]) -> tuple[Response, int, dict[str, str
 
 @blueprint.route("", methods=["GET"])
 @blueprint.arguments(ORDER_QUERY, location="query")
-@blueprint.response(200, OrderPageSchema)
+@blueprint.response(200, OrderPageSchema, headers=ETAG)
+@blueprint.alt_response(304, description=NOT_MODIFIED)
 @blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", *_UPSTREAM)
 def list_orders(query: dict[str, Any]) -> Response:
-    """The account's orders, newest first, a page at a time."""
+    """The account's orders, newest first unless sorted otherwise, a page at a time."""
     return jsonify(pulse().list_orders(caller(), query))
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
-@blueprint.response(200, OrderSchema)
+@blueprint.response(200, OrderSchema, headers=ETAG)
+@blueprint.alt_response(304, description=NOT_MODIFIED)
 @blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
 def show_order(order_id: str) -> Response:
     """One order: what was asked, what is done, and what is still exposed."""
@@ -61,7 +64,8 @@ def show_order(order_id: str) -> Response:
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
-@blueprint.response(200, SliceListSchema)
+@blueprint.response(200, SliceListSchema, headers=ETAG)
+@blueprint.alt_response(304, description=NOT_MODIFIED)
 @blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
 def list_slices(order_id: str) -> Response:
     """The slices of an order in the order of their times."""

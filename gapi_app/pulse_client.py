@@ -1,5 +1,6 @@
 """Calls to pulse: bounded in time, never repeated, and an answer only when pulse gave one."""
 
+import base64
 import json
 import time
 import uuid
@@ -23,7 +24,7 @@ from gapi_app.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gapi_app.rules import ORDER_ID
+from gapi_app.rules import ORDER_ID, SLICE_ID
 from gapi_app.tracing import trace_headers
 
 TOKEN_LIFETIME_SECONDS = 30
@@ -89,6 +90,22 @@ class PulseClient:
     def cancel_order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"
         return _check_order(self._ask("DELETE", path, who, {202}).body, order_id=order_id)
+
+    def act_on_order(self, who: Caller, order_id: str, action: str) -> dict[str, Any]:
+        """Pause or resume an order."""
+        path = f"/internal/orders/{_known(order_id)}/{action}"
+        return _check_order(self._ask("POST", path, who, {202}).body, order_id=order_id)
+
+    def act_on_slice(self, who: Caller, order_id: str, slice_id: str, action: str) -> dict[str, Any]:
+        """Retry or resolve a slice."""
+        if not SLICE_ID.fullmatch(slice_id):
+            raise NotFound("there is no such slice")
+        path = f"/internal/orders/{_known(order_id)}/slices/{slice_id}/{action}"
+        return self._ask("POST", path, who, {202}).body
+
+    def postback(self, body: bytes) -> None:
+        """Hand on a broker's news as it came; pulse checks its signature."""
+        self._ask("POST", "/internal/postbacks/zerodha", _GATEWAY, {202}, {"body": base64.b64encode(body).decode()})
 
     def check_ready(self) -> None:
         """Raise ServiceUnavailable or another ApiError unless pulse says that it can serve."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from gapi_app.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
@@ -9,9 +10,13 @@ from gapi_app.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, 
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
 INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):[A-Z0-9&-]{1,32}")
 ORDER_ID = re.compile(r"ord_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+SLICE_ID = re.compile(r"sl_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 MAX_QUANTITY = 10**9
 SPLITS = (2, 100)
 MINUTES = (1, 1440)
+TIMEOUT = (1, 3600)
+PRICES = (Decimal("0.01"), Decimal("10000000"))
+LONGEST_NOTE = 200
 
 
 def check_new_order(order: Mapping[str, Any], exchanges: Collection[str]) -> None:
@@ -22,6 +27,9 @@ def check_new_order(order: Mapping[str, Any], exchanges: Collection[str]) -> Non
     _check_range("split_config.num_splits", split["num_splits"], SPLITS)
     _check_range("split_config.duration_minutes", split["duration_minutes"], MINUTES)
     _check_quantity(order["total_quantity"], split["num_splits"])
+    _check_limit_price(order.get("order_type", "MARKET"), order.get("limit_price"))
+    _check_timeout(order.get("slice_timeout_seconds"))
+    _check_note(order.get("client_note"))
 
 
 def _check_unique_key(key: str) -> None:
@@ -56,3 +64,31 @@ def _check_quantity(total_quantity: int, num_splits: int) -> None:
     if total_quantity < num_splits:
         details = {"field": field, "min": num_splits, "num_splits": num_splits}
         raise InvalidQuantity(f"{field} must be at least split_config.num_splits ({num_splits})", details)
+
+
+def _check_limit_price(order_type: str, limit_price: str | None) -> None:
+    field = "limit_price"
+    if order_type == "MARKET":
+        if limit_price is not None:
+            raise InvalidRequest("limit_price belongs to order_type LIMIT only", {"field": field, "rule": "LIMIT only"})
+        return
+    if limit_price is None:
+        raise InvalidRequest("limit_price is needed for order_type LIMIT", {"field": field, "rule": "required"})
+    least, most = PRICES
+    price = Decimal(limit_price)
+    if not least <= price <= most or price != round(price, 2):
+        details = {"field": field, "min": str(least), "max": str(most), "decimals": 2}
+        raise InvalidRequest(f"limit_price must be from {least} to {most} with at most 2 decimals", details)
+
+
+def _check_timeout(seconds: int | None) -> None:
+    least, most = TIMEOUT
+    if seconds is not None and not least <= seconds <= most:
+        details = {"field": "slice_timeout_seconds", "min": least, "max": most}
+        raise InvalidRequest(f"slice_timeout_seconds must be from {least} to {most}", details)
+
+
+def _check_note(note: str | None) -> None:
+    if note is not None and (len(note) > LONGEST_NOTE or not note.isprintable()):
+        rule = f"at most {LONGEST_NOTE} printable characters"
+        raise InvalidRequest(f"client_note must have {rule}", {"field": "client_note", "rule": rule})

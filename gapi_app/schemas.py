@@ -3,10 +3,12 @@
 from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
 
 from gapi_app.errors import HTTP_STATUS
-from gapi_app.fields import Instant, Limit, Truth, WholeNumber
-from gapi_app.rules import MAX_QUANTITY, MINUTES, SPLITS
+from gapi_app.fields import Instant, Limit, Price, Truth, WholeNumber
+from gapi_app.rules import LONGEST_NOTE, MAX_QUANTITY, MINUTES, SPLITS, TIMEOUT
 
 _SIDES = ("BUY", "SELL")
+_ORDER_TYPES = ("MARKET", "LIMIT")
+_PRODUCTS = ("CNC", "MIS", "NRML")
 _ORDER_STATUSES = ("PENDING", "IN_PROGRESS", "PAUSED", "CANCELLING", "CANCELLED", "DONE", "SKIPPED")
 _RESULTS = ("FILLED", "PARTIALLY_FILLED", "UNFILLED")
 _SLICE_STATUSES = (
@@ -59,7 +61,39 @@ class SplitConfigSchema(RequestSchema):
     randomize = Truth(load_default=True)
 
 
-class NewOrderSchema(RequestSchema):
+class TermsSchema(Schema):
+    """What an order may state beyond its quantity and its split."""
+
+    order_type = fields.String(
+        load_default="MARKET",
+        validate=validate.OneOf(_ORDER_TYPES, error="Must be MARKET or LIMIT."),
+        metadata={"description": "MARKET or LIMIT."},
+    )
+    limit_price = Price(
+        load_default=None, allow_none=True, metadata=_PRICE | {"description": "Per share; for LIMIT, and only for it."}
+    )
+    start_at = Instant(
+        load_default=None,
+        allow_none=True,
+        metadata={"format": "date-time", "description": "Opens the window; up to 30 days ahead, else now."},
+    )
+    product = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(_PRODUCTS, error="Must be CNC, MIS or NRML."),
+        metadata={"description": "Else the default."},
+    )
+    slice_timeout_seconds = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        metadata={"minimum": TIMEOUT[0], "maximum": TIMEOUT[1], "description": "How long a placed slice may work."},
+    )
+    client_note = fields.String(
+        load_default=None, allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "Kept and shown."}
+    )
+
+
+class NewOrderSchema(RequestSchema, TermsSchema):
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = fields.String(required=True, validate=validate.OneOf(_SIDES, error="Must be BUY or SELL."))
@@ -81,6 +115,11 @@ class OrderQuerySchema(RequestSchema):
     side = fields.String(validate=validate.OneOf(_SIDES, error="Must be BUY or SELL."))
     created_from = Instant(metadata={"format": "date-time", "description": "Inclusive."})
     created_to = Instant(metadata={"format": "date-time", "description": "Exclusive."})
+    sort = fields.String(
+        load_default="-created_at",
+        validate=validate.OneOf(("-created_at", "created_at"), error="Must be -created_at or created_at."),
+        metadata={"description": "Newest or oldest first."},
+    )
     limit = Limit(1, 200, load_default=50)
     cursor = fields.String(
         validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,200}\Z", error="Must be a next_cursor of an earlier answer."),
@@ -97,7 +136,7 @@ class ExposureSchema(AnswerSchema):
     unsent = WholeNumber(required=True)
 
 
-class OrderSchema(AcceptedSchema):
+class OrderSchema(AcceptedSchema, TermsSchema):
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = fields.String(required=True, validate=validate.OneOf(_SIDES))
     total_quantity = WholeNumber(required=True)
@@ -115,6 +154,7 @@ class OrderSchema(AcceptedSchema):
         values=WholeNumber(),
         metadata={"description": "How many slices have each status."},
     )
+    end_at = Instant(required=True, metadata={"format": "date-time", "description": "When the window closes."})
     created_at = Instant(required=True, metadata={"format": "date-time"})
     updated_at = Instant(required=True, metadata={"format": "date-time"})
     finished_at = Instant(required=True, allow_none=True, metadata={"format": "date-time"})

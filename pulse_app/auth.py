@@ -63,6 +63,12 @@ def trading_account_id() -> str:
     return account_id()
 
 
+def require_operator() -> None:
+    """Raise Forbidden unless the call is made for an operator."""
+    if g.caller.role != Role.OPERATOR:
+        raise Forbidden("this needs an operator", {"role": g.caller.role})
+
+
 def require_gateway() -> None:
     """Raise Forbidden unless the gateway calls on its own behalf."""
     if g.caller.subject != GATEWAY:

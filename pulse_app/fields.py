@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
+_PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 class WholeNumber(fields.Integer):
@@ -52,10 +53,17 @@ class Instant(fields.Field[datetime]):
 
 
 class Price(fields.Field[Decimal]):
-    """A decimal as a string, without zeros that say nothing."""
+    """A decimal as a string, never a float, in ASCII digits; without zeros that say nothing."""
+
+    default_error_messages = {"invalid": 'Must be a string like "1402.35".'}  # noqa: RUF012
 
     def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else format(value.normalize(), "f")
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        if not isinstance(value, str) or not _PRICE.fullmatch(value):
+            raise self.make_error("invalid")
+        return Decimal(value)
 
 
 class Limit(fields.Integer):

@@ -46,9 +46,9 @@ def place_order(body: dict[str, Any]) -> tuple[dict[str, str], int, dict[str, st
 @blueprint.response(200, OrderPageSchema)
 @blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", "FORBIDDEN", *_DATABASE)
 def list_orders(query: dict[str, Any]) -> OrderPage:
-    """The account's orders, newest first, a page at a time."""
-    limit, cursor = query.pop("limit"), query.pop("cursor", None)
-    return report.order_page(account_id(), OrderFilters(**query), limit, cursor)
+    """The account's orders, newest first unless sorted otherwise, a page at a time."""
+    limit, cursor, sort = query.pop("limit"), query.pop("cursor", None), query.pop("sort")
+    return report.order_page(account_id(), OrderFilters(**query), limit, cursor, oldest_first=sort == "created_at")
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
@@ -56,7 +56,7 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
 @blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_DATABASE)
 def show_order(order_id: str) -> OrderReport:
     """One order: what was asked, what is done, and what is still exposed."""
-    return report.order_report(account_id(), _known(order_id))
+    return report.order_report(account_id(), known_order(order_id))
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
@@ -64,7 +64,7 @@ def show_order(order_id: str) -> OrderReport:
 @blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_DATABASE)
 def list_slices(order_id: str) -> dict[str, Any]:
     """The slices of an order in the order of their times."""
-    return {"slices": report.slice_reports(account_id(), _known(order_id))}
+    return {"slices": report.slice_reports(account_id(), known_order(order_id))}
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])
@@ -72,7 +72,7 @@ def list_slices(order_id: str) -> dict[str, Any]:
 @blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "INVALID_STATE", *_DATABASE)
 def cancel_order(order_id: str) -> OrderReport:
     """Cancel what is not filled: unsent slices at once, working ones at the broker; repeating it is harmless."""
-    return cancel.cancel_order(trading_account_id(), _known(order_id), utcnow())
+    return cancel.cancel_order(trading_account_id(), known_order(order_id), utcnow())
 
 
 def _new_order(body: dict[str, Any]) -> NewOrder:
@@ -85,10 +85,17 @@ def _new_order(body: dict[str, Any]) -> NewOrder:
         num_splits=split["num_splits"],
         duration_minutes=split["duration_minutes"],
         randomize=split["randomize"],
+        order_type=body["order_type"],
+        limit_price=body["limit_price"],
+        start_at=body["start_at"],
+        product=body["product"],
+        slice_timeout_seconds=body["slice_timeout_seconds"],
+        client_note=body["client_note"],
     )
 
 
-def _known(order_id: str) -> str:
+def known_order(order_id: str) -> str:
+    """The id itself. Raises NotFound for a text that is no order's id."""
     # Not every text can be asked of Postgres: a NUL would fail there.
     if not ORDER_ID.fullmatch(order_id):
         raise NotFound("there is no such order")

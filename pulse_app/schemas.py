@@ -6,8 +6,17 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
 
 from pulse_app.errors import HTTP_STATUS
 from pulse_app.fields import Instant, Limit, Price, Truth, WholeNumber
-from pulse_core.domain.enums import OrderResult, OrderStatus, Role, Side, SliceStatus
-from pulse_core.domain.orders import MAX_MINUTES, MAX_QUANTITY, MAX_SPLITS, MIN_MINUTES, MIN_SPLITS
+from pulse_core.domain.enums import OrderResult, OrderStatus, OrderType, Product, Role, Side, SliceStatus
+from pulse_core.domain.orders import (
+    LONGEST_NOTE,
+    MAX_MINUTES,
+    MAX_QUANTITY,
+    MAX_SPLITS,
+    MAX_TIMEOUT,
+    MIN_MINUTES,
+    MIN_SPLITS,
+    MIN_TIMEOUT,
+)
 from pulse_core.services.report import SliceReport
 
 _PRICE = {"pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "1402.35"}
@@ -43,6 +52,10 @@ class SessionSchema(RequestSchema):
     password = fields.String(required=True, validate=validate.Length(1, 256), metadata={"format": "password"})
 
 
+class PostbackSchema(RequestSchema):
+    body = fields.String(required=True, metadata={"description": "What the broker posted, in base64."})
+
+
 class AccountSchema(AnswerSchema):
     account_id = fields.String(required=True, attribute="id")
     username = fields.String(required=True)
@@ -57,7 +70,36 @@ class SplitConfigSchema(RequestSchema):
     randomize = Truth(load_default=True)
 
 
-class NewOrderSchema(RequestSchema):
+class TermsSchema(Schema):
+    """What an order may state beyond its quantity and its split."""
+
+    order_type = fields.Enum(
+        OrderType, by_value=fields.String, load_default=OrderType.MARKET, metadata={"description": "MARKET or LIMIT."}
+    )
+    limit_price = Price(
+        load_default=None, allow_none=True, metadata=_PRICE | {"description": "Per share; for LIMIT, and only for it."}
+    )
+    start_at = Instant(
+        load_default=None, allow_none=True, metadata={"description": "Opens the window; up to 30 days ahead, else now."}
+    )
+    product = fields.Enum(
+        Product,
+        by_value=fields.String,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Else the default."},
+    )
+    slice_timeout_seconds = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        metadata={"minimum": MIN_TIMEOUT, "maximum": MAX_TIMEOUT, "description": "How long a placed slice may work."},
+    )
+    client_note = fields.String(
+        load_default=None, allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "Kept and shown."}
+    )
+
+
+class NewOrderSchema(RequestSchema, TermsSchema):
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = fields.Enum(Side, by_value=fields.String, required=True)
@@ -79,6 +121,11 @@ class OrderQuerySchema(RequestSchema):
     side = fields.Enum(Side, by_value=fields.String)
     created_from = Instant(metadata={"description": "Inclusive."})
     created_to = Instant(metadata={"description": "Exclusive."})
+    sort = fields.String(
+        load_default="-created_at",
+        validate=validate.OneOf(("-created_at", "created_at"), error="Must be -created_at or created_at."),
+        metadata={"description": "Newest or oldest first."},
+    )
     limit = Limit(1, 200, load_default=50)
     cursor = fields.String(
         validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,200}\Z", error="Must be a next_cursor of an earlier answer."),
@@ -95,7 +142,7 @@ class ExposureSchema(AnswerSchema):
     unsent = WholeNumber(required=True)
 
 
-class OrderSchema(AcceptedSchema):
+class OrderSchema(AcceptedSchema, TermsSchema):
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = fields.Enum(Side, by_value=fields.String, required=True)
     total_quantity = WholeNumber(required=True)
@@ -113,6 +160,7 @@ class OrderSchema(AcceptedSchema):
         values=WholeNumber(),
         metadata={"description": "How many slices have each status."},
     )
+    end_at = Instant(required=True, metadata={"description": "When the window closes."})
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     finished_at = Instant(required=True, allow_none=True)
@@ -165,3 +213,4 @@ class ReadySchema(AnswerSchema):
 NEW_ORDER = NewOrderSchema()
 ORDER_QUERY = OrderQuerySchema()
 SESSION = SessionSchema()
+POSTBACK = PostbackSchema()

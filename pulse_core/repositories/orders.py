@@ -53,8 +53,10 @@ def of_account(session: Session, account_id: str, order_id: str, *, locked: bool
     return session.scalar(rows.execution_options(populate_existing=True))
 
 
-def page(session: Session, account_id: str, filters: OrderFilters, limit: int, before: str | None) -> Sequence[Order]:
-    """Up to `limit` orders of the account, newest first, older than the order id `before`."""
+def page(
+    session: Session, account_id: str, filters: OrderFilters, limit: int, beyond: str | None, *, oldest_first: bool
+) -> Sequence[Order]:
+    """Up to `limit` orders of the account in the order of their making, those that come after the id `beyond`."""
     rows = select(Order).where(Order.account_id == account_id)
     for column, value in ((Order.status, filters.status), (Order.instrument, filters.instrument)):
         if value is not None:
@@ -65,9 +67,9 @@ def page(session: Session, account_id: str, filters: OrderFilters, limit: int, b
         rows = rows.where(Order.created_at >= filters.created_from)
     if filters.created_to is not None:
         rows = rows.where(Order.created_at < filters.created_to)
-    if before is not None:
-        rows = rows.where(Order.id < before)
-    return session.scalars(rows.order_by(Order.id.desc()).limit(limit)).all()
+    if beyond is not None:
+        rows = rows.where(Order.id > beyond if oldest_first else Order.id < beyond)
+    return session.scalars(rows.order_by(Order.id if oldest_first else Order.id.desc()).limit(limit)).all()
 
 
 def lock(session: Session, order_id: str) -> Order | None:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from pulse_core import db
-from pulse_core.domain.enums import OrderResult, OrderStatus, Side, SliceStatus
+from pulse_core.config import settings
+from pulse_core.domain.enums import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core.domain.errors import InvalidRequest, NotFound
 from pulse_core.domain.exposure import Exposure, exposure, leaves_quantity
 from pulse_core.domain.status import FINAL_ORDERS
@@ -20,7 +22,10 @@ from pulse_core.repositories.orders import OrderFilters
 
 __all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceReport", "order_page", "order_report", "slice_reports"]
 
+SLICE_ID = re.compile(r"sl_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 ORDER_ID = re.compile(r"ord_[0-9A-HJKMNP-TV-Z]{26}")
+
+SIGNATURE_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,13 @@ class OrderReport:
     side: Side
     total_quantity: int
     split_config: SplitConfig
+    order_type: OrderType
+    limit_price: Decimal | None
+    start_at: datetime
+    end_at: datetime
+    product: Product | None
+    slice_timeout_seconds: int | None
+    client_note: str | None
     status: OrderStatus
     result: OrderResult | None
     skip_reason: str | None
@@ -96,15 +108,30 @@ def slice_reports(account_id: str, order_id: str) -> list[SliceReport]:
         return [_slice_report(one) for one in slices.of_order(session, order_id)]
 
 
-def order_page(account_id: str, filters: OrderFilters, limit: int, cursor: str | None) -> OrderPage:
-    """Up to `limit` orders, newest first. Raises InvalidRequest for a cursor that Pulse did not give out."""
-    before = _decode(cursor) if cursor is not None else None
+def slice_report(order_id: str, slice_id: str) -> SliceReport:
+    """One slice of an order, whoever owns it. Raises NotFound."""
     with db.transaction() as session:
-        found = orders.page(session, account_id, filters, limit + 1, before)
+        one = slices.get(session, slice_id)
+    if one is None or one.order_id != order_id:
+        raise NotFound("there is no such slice")
+    return _slice_report(one)
+
+
+def order_page(
+    account_id: str, filters: OrderFilters, limit: int, cursor: str | None, *, oldest_first: bool = False
+) -> OrderPage:
+    """Up to `limit` orders, newest first unless asked otherwise.
+
+    Raises InvalidRequest for a cursor that Pulse did not give out for this account and this way of sorting.
+    """
+    scope = f"{account_id} {oldest_first}"
+    beyond = _decode(cursor, scope) if cursor is not None else None
+    with db.transaction() as session:
+        found = orders.page(session, account_id, filters, limit + 1, beyond, oldest_first=oldest_first)
         shown = found[:limit]
         parts = slices.of_orders(session, [order.id for order in shown])
     reports = [_report(order, parts.get(order.id, [])) for order in shown]
-    return OrderPage(reports, _encode(shown[-1].id) if len(found) > limit else None)
+    return OrderPage(reports, _encode(shown[-1].id, scope) if len(found) > limit else None)
 
 
 def _report(order: Order, parts: Sequence[OrderSlice]) -> OrderReport:
@@ -116,6 +143,13 @@ def _report(order: Order, parts: Sequence[OrderSlice]) -> OrderReport:
         side=order.side,
         total_quantity=order.total_quantity,
         split_config=SplitConfig(order.num_splits, order.duration_minutes, order.randomize),
+        order_type=order.order_type,
+        limit_price=order.limit_price,
+        start_at=order.start_at,
+        end_at=order.end_at,
+        product=order.product,
+        slice_timeout_seconds=order.slice_timeout_seconds,
+        client_note=order.client_note,
         status=order.status,
         result=order.result,
         skip_reason=order.skip_reason,
@@ -147,15 +181,21 @@ def _slice_report(one: OrderSlice) -> SliceReport:
     )
 
 
-def _encode(order_id: str) -> str:
-    return base64.urlsafe_b64encode(order_id.encode()).decode().rstrip("=")
+def _encode(order_id: str, scope: str) -> str:
+    return base64.urlsafe_b64encode(order_id.encode() + _signature(order_id, scope)).decode()
 
 
-def _decode(cursor: str) -> str:
+def _decode(cursor: str, scope: str) -> str:
     try:
-        order_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        signed = base64.urlsafe_b64decode(cursor)
+        order_id, signature = signed[:-SIGNATURE_BYTES].decode("ascii"), signed[-SIGNATURE_BYTES:]
     except (binascii.Error, ValueError):
-        order_id = ""
-    if not ORDER_ID.fullmatch(order_id):
-        raise InvalidRequest("cursor is not one that this service gave out", {"field": "cursor"})
+        order_id, signature = "", b""
+    if not ORDER_ID.fullmatch(order_id) or not hmac.compare_digest(signature, _signature(order_id, scope)):
+        raise InvalidRequest("cursor is not one that this service gave out for this listing", {"field": "cursor"})
     return order_id
+
+
+def _signature(order_id: str, scope: str) -> bytes:
+    key = settings().pulse_service_token_key.get_secret_value().encode()
+    return hmac.digest(key, f"cursor {scope} {order_id}".encode(), "sha256")[:SIGNATURE_BYTES]

@@ -87,14 +87,28 @@ def resolve_slice(slice_id: str, actor: str, now: datetime) -> SliceStatus:
 
     Raises NotFound, InvalidState for a slice whose state is known, BookUnavailable.
     """
-    with db.transaction() as session:
-        one = _existing(session, slice_id)
-        if one.status is not SliceStatus.UNKNOWN:
-            raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
-        events.add(session, EventKind.REQUEST, one.order_id, one.id, now, request="resolve", actor=actor)
-    resolve_now(one, now)
+    resolve_now(_requested(slice_id, actor, now), now)
     with db.transaction() as session:
         return _existing(session, slice_id).status
+
+
+def request_resolve(slice_id: str, actor: str, now: datetime) -> None:
+    """Have a worker ask the broker's book about an UNKNOWN slice at once. Raises NotFound, InvalidState."""
+    _requested(slice_id, actor, now)
+    queue.wake(queue.RESOLVE_SLICES)
+
+
+def _requested(slice_id: str, actor: str, now: datetime) -> OrderSlice:
+    with db.transaction() as session:
+        _existing(session, slice_id)
+        order, one = slices.lock(session, slice_id)
+        if one.status is not SliceStatus.UNKNOWN:
+            raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
+        # A first look that found nothing keeps its settle delay: asking more often makes an absence no surer.
+        if one.absent_since is None:
+            slices.change(session, slice_id, now, resolve_at=now)
+        events.add(session, EventKind.REQUEST, order.id, one.id, now, request="resolve", actor=actor)
+    return one
 
 
 def _existing(session: Session, slice_id: str) -> OrderSlice:

@@ -80,7 +80,7 @@ class Service:
         if operation is None or answer.status_code in OF_NO_OPERATION:
             return
         assert str(answer.status_code) in operation["responses"], f"{method} {template}: {answer.status_code}"
-        media = operation["responses"][str(answer.status_code)]["content"].get("application/json")
+        media = operation["responses"][str(answer.status_code)].get("content", {}).get("application/json")
         if media:
             Draft202012Validator({**document, **media["schema"]}).validate(answer.json())
 

@@ -169,7 +169,7 @@ def test_the_trace_goes_to_pulse_and_the_users_token_does_not(
     ids = {"X-Request-Id": "r-1", "X-Trace-Id": "t-1", "traceparent": traceparent}
     lonely_gapi.send("GET", "/api/orders?limit=7", trader, headers=ids)
     head = upstream.requests[-1].decode()
-    assert head.startswith("GET /internal/orders?limit=7 ")
+    assert head.startswith("GET /internal/orders?sort=-created_at&limit=7 ")
     for name, value in ids.items():
         assert f"{name}: {value}\r\n" in head
     assert lonely_gapi.token(trader).split(".")[1] not in head

@@ -1,0 +1,48 @@
+"""Small control of a running order: hold it, let it go on, try a slice again, ask the broker about one."""
+
+from flask import Response, jsonify
+
+from gapi_app.api import Blueprint
+from gapi_app.auth import operator, require_token, trader
+from gapi_app.pulse_client import pulse
+from gapi_app.schemas import OrderSchema, SliceSchema
+
+_REFUSALS = (
+    "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "INVALID_STATE", "UPSTREAM_ERROR", "SERVICE_UNAVAILABLE",
+    "UPSTREAM_TIMEOUT",
+)  # fmt: skip
+
+blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description="Control of running orders")
+blueprint.before_request(require_token)
+
+
+@blueprint.route("/<order_id>/pause", methods=["POST"])
+@blueprint.response(202, OrderSchema)
+@blueprint.refuses(*_REFUSALS)
+def pause_order(order_id: str) -> tuple[Response, int]:
+    """Send nothing new of an order until it is resumed; what works at the broker goes on. Repeating it is harmless."""
+    return jsonify(pulse().act_on_order(trader(), order_id, "pause")), 202
+
+
+@blueprint.route("/<order_id>/resume", methods=["POST"])
+@blueprint.response(202, OrderSchema)
+@blueprint.refuses(*_REFUSALS)
+def resume_order(order_id: str) -> tuple[Response, int]:
+    """Let a paused order go on: what it missed goes out one interval apart, what no longer fits is SKIPPED."""
+    return jsonify(pulse().act_on_order(trader(), order_id, "resume")), 202
+
+
+@blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
+@blueprint.response(202, SliceSchema)
+@blueprint.refuses(*_REFUSALS)
+def retry_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
+    """Put a failed or rejected slice back into the schedule; for operators. Never a slice that may be live."""
+    return jsonify(pulse().act_on_slice(operator(), order_id, slice_id, "retry")), 202
+
+
+@blueprint.route("/<order_id>/slices/<slice_id>/resolve", methods=["POST"])
+@blueprint.response(202, SliceSchema)
+@blueprint.refuses(*_REFUSALS)
+def resolve_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
+    """Have the broker asked at once about a slice that is UNKNOWN; for operators."""
+    return jsonify(pulse().act_on_slice(operator(), order_id, slice_id, "resolve")), 202

@@ -1,0 +1,28 @@
+"""News from the broker, as the gateway took it."""
+
+import base64
+import binascii
+
+from pulse_app.api import Blueprint
+from pulse_app.auth import require_gateway, require_service_token
+from pulse_app.schemas import POSTBACK, HealthSchema
+from pulse_core.domain.errors import InvalidRequest
+from pulse_core.services.postback import take_postback
+
+blueprint = Blueprint("postbacks", __name__, url_prefix="/internal/postbacks", description="News from the broker")
+blueprint.before_request(require_service_token)
+
+
+@blueprint.route("/zerodha", methods=["POST"])
+@blueprint.arguments(POSTBACK)
+@blueprint.response(202, HealthSchema)
+@blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+def take_zerodha_postback(news: dict[str, str]) -> dict[str, str]:
+    """Verify a postback's checksum and have the broker's book read; its content is not believed."""
+    require_gateway()
+    try:
+        body = base64.b64decode(news["body"], validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest("body is not base64", {"field": "body"}) from None
+    take_postback(body)
+    return {"status": "ok"}

@@ -1,0 +1,142 @@
+"""Holding an order, letting it go on, and trying slices again, over HTTP on both services."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from pulse_core import brokers
+from pulse_core.brokers.base import Refused
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Role
+from pulse_core.services.execute import execute_slice
+from pulse_core.services.split import split_order
+from tests.broker import SimulatedBroker, answer_with, lose_the_request
+from tests.contract.client import Account, Service, error_of
+from tests.factories import slices_of
+
+pytestmark = pytest.mark.usefixtures("clean_database")
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
+    simulated = SimulatedBroker()
+    monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
+    return simulated
+
+
+def a_running_order(service: Service, trader: Account) -> str:
+    order_id = str(service.place(trader).json()["order_id"])
+    split_order(order_id, utcnow())
+    return order_id
+
+
+def act(service: Service, account: Account, order_id: str, action: str) -> tuple[int, str]:
+    answer = service.send("POST", f"{service.orders}/{order_id}/{action}", account)
+    return answer.status_code, answer.json().get("status") or error_of(answer)[1]
+
+
+def test_an_order_is_paused_and_resumed_and_repeating_either_is_harmless(service: Service, trader: Account) -> None:
+    order_id = a_running_order(service, trader)
+
+    done = [act(service, trader, order_id, action) for action in ("pause", "pause", "resume", "resume")]
+
+    assert done == [(202, "PAUSED"), (202, "PAUSED"), (202, "IN_PROGRESS"), (202, "IN_PROGRESS")]
+
+
+def test_an_order_that_is_not_split_cannot_be_paused(service: Service, trader: Account) -> None:
+    order_id = service.place(trader).json()["order_id"]
+
+    assert act(service, trader, order_id, "pause") == (409, "INVALID_STATE")
+
+
+def test_anothers_order_cannot_be_paused(
+    service: Service, trader: Account, new_account: Callable[..., Account]
+) -> None:
+    order_id = a_running_order(service, trader)
+
+    assert act(service, new_account(), order_id, "pause") == (404, "NOT_FOUND")
+    assert act(service, new_account(Role.VIEWER), order_id, "pause") == (403, "FORBIDDEN")
+
+
+def test_an_operator_retries_a_rejected_slice_of_any_account(
+    service: Service, trader: Account, new_account: Callable[..., Account], broker: SimulatedBroker
+) -> None:
+    broker.answers = [answer_with(Refused("MarginException", "not enough funds"))]
+    order_id = a_running_order(service, trader)
+    first = slices_of(order_id)[0]
+    execute_slice(first.id)
+    operator, retry = new_account(Role.OPERATOR), f"slices/{first.id}/retry"
+
+    assert act(service, trader, order_id, retry) == (403, "FORBIDDEN")
+    assert act(service, operator, order_id, retry) == (202, "SCHEDULED")
+    assert act(service, operator, order_id, retry) == (409, "INVALID_STATE")
+
+
+def test_an_operator_has_an_unknown_slice_looked_up(
+    service: Service, trader: Account, new_account: Callable[..., Account], broker: SimulatedBroker
+) -> None:
+    broker.answers = [lose_the_request]
+    order_id = a_running_order(service, trader)
+    first, second = slices_of(order_id)[:2]
+    execute_slice(first.id)
+    operator = new_account(Role.OPERATOR)
+
+    assert act(service, operator, order_id, f"slices/{first.id}/resolve") == (202, "UNKNOWN")
+    assert act(service, operator, order_id, f"slices/{second.id}/resolve") == (409, "INVALID_STATE")
+
+
+@pytest.mark.parametrize("slice_id", ["sl_00000000000000000000000000", "nothing", "%00"])
+def test_a_slice_that_is_not_of_the_order_is_not_found(
+    service: Service, trader: Account, new_account: Callable[..., Account], slice_id: str
+) -> None:
+    order_id = a_running_order(service, trader)
+
+    assert act(service, new_account(Role.OPERATOR), order_id, f"slices/{slice_id}/retry") == (404, "NOT_FOUND")
+
+
+def test_the_terms_of_an_order_are_kept_and_shown(service: Service, trader: Account) -> None:
+    start_at = (utcnow() + timedelta(days=2)).isoformat().replace("+00:00", "Z")
+    terms = {
+        "order_type": "LIMIT",
+        "limit_price": "2500.5",
+        "start_at": start_at,
+        "product": "MIS",
+        "slice_timeout_seconds": 30,
+        "client_note": "hedge of the book",
+    }
+
+    order_id = service.place(trader, **terms).json()["order_id"]
+
+    shown = service.send("GET", f"{service.orders}/{order_id}", trader).json()
+    assert {name: shown[name] for name in terms} == terms
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"order_type": "LIMIT"}, "limit_price"),
+        ({"limit_price": "2500.05"}, "limit_price"),
+        ({"order_type": "LIMIT", "limit_price": "0"}, "limit_price"),
+        ({"order_type": "LIMIT", "limit_price": "2500.055"}, "limit_price"),
+        ({"order_type": "LIMIT", "limit_price": 2500.05}, "limit_price"),
+        ({"order_type": "LIMIT", "limit_price": "1e3"}, "limit_price"),
+        ({"order_type": "LIMIT", "limit_price": "٢٥٠٠"}, "limit_price"),
+        ({"order_type": "STOP"}, "order_type"),
+        ({"start_at": "2020-01-01T00:00:00Z"}, "start_at"),
+        ({"start_at": "2126-01-01T00:00:00Z"}, "start_at"),
+        ({"start_at": "2026-01-01T00:00:00+05:30"}, "start_at"),
+        ({"product": "BO"}, "product"),
+        ({"slice_timeout_seconds": 0}, "slice_timeout_seconds"),
+        ({"slice_timeout_seconds": 3601}, "slice_timeout_seconds"),
+        ({"slice_timeout_seconds": "30"}, "slice_timeout_seconds"),
+        ({"client_note": "x" * 201}, "client_note"),
+        ({"client_note": "two\nlines"}, "client_note"),
+    ],
+)
+def test_terms_out_of_range_are_refused_by_name(
+    service: Service, trader: Account, terms: dict[str, object], field: str
+) -> None:
+    status, code, details = error_of(service.place(trader, **terms))
+
+    assert (status, code, details["field"]) == (400, "INVALID_REQUEST", field)
