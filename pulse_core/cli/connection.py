@@ -99,6 +99,8 @@ def _demo_user(stack: RunningStack | None, url: str) -> Credentials:
     # The demo password belongs to the stack's own gateway: no other one gets to see it.
     if stack is None or url != stack.urls["gapi"]:
         raise click.UsageError("Say who you are: --username, or PULSE_TOKEN.")
+    if not stack.is_ready:
+        raise NotRunning("The stack is still starting: ask again when it says that it is ready.")
     if stack.demo_user is None or stack.demo_password is None:
         raise click.UsageError("This stack has no demo user: give --username, or PULSE_TOKEN.")
     return Credentials(stack.demo_user, stack.demo_password)

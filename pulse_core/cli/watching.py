@@ -41,7 +41,7 @@ def progress(console: Console | None = None) -> Iterator[Show]:
     if not console.is_terminal:
         yield _line_for_each_news()
         return
-    columns = (BarColumn(bar_width=30), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=None)
         yield lambda order: bar.update(
@@ -51,7 +51,7 @@ def progress(console: Console | None = None) -> Iterator[Show]:
 
 def summary(order: Order) -> str:
     """Where the order stands, in one line."""
-    slices = f", slices finished {order.finished_slices} of {sum(order.slices.values())}" if order.slices else ""
+    slices = f", {order.finished_slices} of {sum(order.slices.values())} slices" if order.slices else ""
     price = f" at {order.average_price}" if order.average_price is not None else ""
     unknown = f", {order.exposure.unknown} being cleared up with the broker" if order.exposure.unknown else ""
     return f"{state(order)}: {order.filled_quantity} of {order.total_quantity} filled{price}{slices}{unknown}"

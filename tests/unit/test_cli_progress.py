@@ -15,7 +15,7 @@ def test_a_terminal_gets_a_bar_that_fills() -> None:
         show(Order.model_validate(order_answer(1, **FILLED)))
     before, summary, _after = terminal.getvalue().rpartition("DONE, FILLED: 100 of 100 filled at 1402.35")
     assert summary
-    assert "━" * 30 in before.splitlines()[-1]
+    assert "━" * 20 in before.splitlines()[-1]
 
 
 def test_a_share_whose_fate_is_open_is_named() -> None:

@@ -20,7 +20,7 @@ def test_watching_shows_each_change_once_and_ends_with_the_order(gateway: FakeGa
     assert [line.partition(" ")[2] for line in result.stderr.splitlines()] == [
         "PENDING: 0 of 100 filled",
         "IN_PROGRESS: 20 of 100 filled at 1402",
-        "DONE, FILLED: 100 of 100 filled at 1402.35, slices finished 5 of 5",
+        "DONE, FILLED: 100 of 100 filled at 1402.35, 5 of 5 slices",
     ]
     assert result.stdout.startswith(f"{order_id} DONE, FILLED")
 
