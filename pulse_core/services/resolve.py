@@ -20,6 +20,7 @@ from pulse_core.services.track import Book, settle_slice
 log = get_logger(__name__)
 
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
+WATCH_EVERY = timedelta(seconds=2)
 
 
 def expire_claims(now: datetime, limit: int = 200) -> int:
@@ -46,7 +47,8 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
     except BookUnavailable:
         with db.transaction() as session:
             for one in unknown:
-                slices.change(session, one.id, now, resolve_at=now + LOOK_AGAIN_AFTER)
+                # A broker that was away may still enter what it had taken before: the settle delay begins anew.
+                slices.change(session, one.id, now, resolve_at=now + LOOK_AGAIN_AFTER, absent_since=None)
         raise
     for one in unknown:
         _look_up(one, book, now)
@@ -105,11 +107,11 @@ def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder
 
 
 def _book_absence(session: Session, one: OrderSlice, now: datetime) -> None:
-    """Absent twice with the settle delay between is absent; absent once proves nothing."""
-    settle_delay = timedelta(seconds=settings().settle_delay)
-    if one.absent_since is None or now < one.absent_since + settle_delay:
-        first_seen = one.absent_since or now
-        slices.change(session, one.id, now, absent_since=first_seen, resolve_at=first_seen + settle_delay)
+    """Absent all through the settle delay, in a book that could be read throughout, is absent; once proves nothing."""
+    first_seen = one.absent_since or now
+    settled_at = first_seen + timedelta(seconds=settings().settle_delay)
+    if one.absent_since is None or now < settled_at:
+        slices.change(session, one.id, now, absent_since=first_seen, resolve_at=min(settled_at, now + WATCH_EVERY))
         return
     placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
     put_back(session, one, now, "ABSENT", "the broker's book shows no trace of it")

@@ -17,7 +17,7 @@ from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
 from pulse_core.services.report import order_report
-from pulse_core.services.resolve import LOOK_AGAIN_AFTER, expire_claims, resolve_slices
+from pulse_core.services.resolve import LOOK_AGAIN_AFTER, WATCH_EVERY, expire_claims, resolve_slices
 from pulse_core.services.track import reconcile, track_slices
 from tests.broker import SimulatedBroker, accept_but_lose_the_answer, lose_the_request
 from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
@@ -128,6 +128,23 @@ def test_a_book_that_cannot_be_read_proves_no_absence_and_is_asked_again_after_a
         SliceStatus.UNKNOWN,
         first_look + LOOK_AGAIN_AFTER,
     )
+
+
+def test_an_outage_of_the_broker_starts_the_settle_delay_anew(broker: SimulatedBroker) -> None:
+    one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
+    resolve_slices(first_look)
+    broker.is_book_readable = False
+    with pytest.raises(BookUnavailable):
+        resolve_slices(first_look + WATCH_EVERY)
+    broker.is_book_readable = True
+    back_again = first_look + timedelta(minutes=5)
+
+    resolve_slices(back_again)
+    assert (a_slice(one.id).status, a_slice(one.id).absent_since) == (SliceStatus.UNKNOWN, back_again)
+
+    broker.enter(broker.placements[0])
+    resolve_slices(back_again + settle_delay())
+    assert a_slice(one.id).status is SliceStatus.WORKING
 
 
 def test_its_quantity_counts_as_unknown_meanwhile(broker: SimulatedBroker) -> None:
