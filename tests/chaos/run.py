@@ -54,7 +54,7 @@ class Run:
         folder = Path(tempfile.mkdtemp(prefix="pulse-chaos-"))
         data_dir = folder / "stack"
         environment = environment_for(data_dir) | SETTINGS
-        environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_PULSE_PORT']}/postbacks/zerodha"
+        environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_GAPI_PORT']}/api/postbacks/zerodha"
         with running_stack(data_dir, environment) as stack:
             summary = self._under_fire(stack, environment)
             if summary["violations"]:
