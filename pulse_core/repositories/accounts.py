@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -36,7 +37,22 @@ def all_of_them(session: Session) -> Sequence[Account]:
     return session.scalars(select(Account).order_by(Account.username)).all()
 
 
-def disable(session: Session, username: str, now: datetime) -> bool:
-    """Bar an account from logging in; False when there is none of that name."""
-    statement = update(Account).where(Account.username == username).values(is_active=False, updated_at=now)
-    return session.scalar(statement.returning(Account.id)) is not None
+def get(session: Session, account_id: str) -> Account | None:
+    return session.get(Account, account_id)
+
+
+def lock(session: Session, account_id: str) -> Account | None:
+    """The account, locked until the transaction ends."""
+    return session.get(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def page(session: Session, limit: int, after: str | None) -> Sequence[Account]:
+    """Up to `limit` accounts by name, those after the username `after`."""
+    rows = select(Account).order_by(Account.username).limit(limit)
+    return session.scalars(rows if after is None else rows.where(Account.username > after)).all()
+
+
+def change(session: Session, account: Account, now: datetime, **changes: Any) -> None:
+    """Change an account that is locked."""
+    statement = update(Account).where(Account.id == account.id).values(**changes, updated_at=now)
+    session.execute(statement.execution_options(synchronize_session="fetch"))

@@ -1,51 +1,71 @@
-"""Who may log in, and with what."""
+"""The accounts: who may log in, with what, and as what."""
 
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from ulid import ULID
 
 from pulse_core import db
 from pulse_core.domain import ids
 from pulse_core.domain.enums import Role
-from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
+from pulse_core.domain.errors import Forbidden, InvalidRequest, InvalidState, NotFound, Unauthorized
 from pulse_core.models import Account
-from pulse_core.repositories import accounts
+from pulse_core.repositories import accounts, audit
+from pulse_core.services import guessing, passwords
+from pulse_core.services.guessing import Attempt
+from pulse_core.services.revocations import end_everything
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9_.@-]{1,63}")
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
-
-_hasher = PasswordHasher()
+TERMINAL = "terminal"
 
 
-def add_account(username: str, password: str, role: Role, now: datetime) -> Account:
+def add_account(username: str, password: str, role: Role, now: datetime, actor: str = TERMINAL) -> Account:
     """Make an account. Raises InvalidRequest, or InvalidState when the name is taken."""
     if not USERNAME.fullmatch(username):
         rule = "2 to 64 of a-z, 0-9, _ . @ and -, the first a letter or digit"
         raise InvalidRequest(f"username must be {rule}", {"field": "username", "rule": rule})
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        details = {"field": "password", "min_length": SHORTEST_PASSWORD, "max_length": LONGEST_PASSWORD}
-        raise InvalidRequest("password must have 12 to 128 characters", details)
-    password_hash = _hasher.hash(password)
+    password_hash = passwords.hashed(password)
     with db.transaction() as session:
         if not accounts.add(session, ids.account_id(ULID.from_datetime(now)), username, password_hash, role, now):
             raise InvalidState(f"the username {username} is taken", {"field": "username"})
         account = accounts.by_username(session, username)
-    assert account is not None  # noqa: S101
+        assert account is not None  # noqa: S101
+        audit.add(session, "account.added", actor, account.id, now, username=username, role=role.value)
     return account
 
 
-def authenticate(username: str, password: str) -> Account:
-    """The account of these credentials. Raises Unauthorized, the same way and as slowly for every reason."""
+def authenticate(username: str, password: str, attempt: Attempt | None = None, now: datetime | None = None) -> Account:
+    """The account of these credentials. Raises Unauthorized, the same way and as slowly for every reason.
+
+    A failed `attempt` is counted at `now`.
+    """
     with db.transaction() as session:
         account = accounts.by_username(session, username) if "\x00" not in username else None
-    is_right = _verify(account.password_hash if account else _decoy_hash(), password)
-    if account is None or not is_right or not account.is_active:
-        raise Unauthorized("username or password is wrong")
+    is_right = passwords.is_right(account.password_hash if account else None, password)
+    if account is not None and is_right and account.is_active:
+        return account
+    if attempt is not None and now is not None:
+        guessing.count_failure(attempt, account.id if account else None, now)
+    raise Unauthorized("username or password is wrong")
+
+
+def account_of(account_id: str) -> Account:
+    """Raises NotFound."""
+    with db.transaction() as session:
+        account = accounts.get(session, account_id)
+    if account is None:
+        raise NotFound("there is no such account")
+    return account
+
+
+def account_named(username: str) -> Account:
+    """Raises NotFound."""
+    with db.transaction() as session:
+        account = accounts.by_username(session, username) if USERNAME.fullmatch(username) else None
+    if account is None:
+        raise NotFound(f"there is no account {username}")
     return account
 
 
@@ -55,20 +75,62 @@ def list_accounts() -> Sequence[Account]:
         return accounts.all_of_them(session)
 
 
-def disable_account(username: str, now: datetime) -> None:
-    """Bar an account from logging in. Raises NotFound."""
+def account_page(limit: int, after: str | None) -> Sequence[Account]:
+    """Up to `limit` accounts by name, those after the username `after`."""
     with db.transaction() as session:
-        if not accounts.disable(session, username, now):
-            raise NotFound(f"there is no account {username}")
+        return accounts.page(session, limit, after)
 
 
-@cache
-def _decoy_hash() -> str:
-    return _hasher.hash("no account has this password")
+def change_account(
+    account_id: str,
+    now: datetime,
+    actor: str = TERMINAL,
+    *,
+    role: Role | None = None,
+    is_active: bool | None = None,
+    password: str | None = None,
+) -> Account:
+    """Change what is given; whatever is changed ends all logins and tokens of the account. Its orders go on.
+
+    Raises NotFound, InvalidRequest, or InvalidState for admins who would lock themselves out.
+    """
+    if account_id == actor and (is_active is False or role not in (None, Role.ADMIN)):
+        raise InvalidState("nobody may disable or demote their own account", {"account_id": account_id})
+    password_hash = None if password is None else passwords.hashed(password)
+    given = {"role": role, "is_active": is_active, "password_hash": password_hash}
+    with db.transaction() as session:
+        account = accounts.lock(session, account_id)
+        if account is None:
+            raise NotFound("there is no such account")
+        changes = {name: new for name, new in given.items() if new is not None and new != getattr(account, name)}
+        if changes:
+            audit.add(session, "account.changed", actor, account_id, now, **_told(account, changes))
+            accounts.change(session, account, now, **changes)
+            end_everything(session, account, now)
+    return account
 
 
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
+def disable_account(username: str, now: datetime) -> None:
+    """Bar an account from logging in, and end what it has. Raises NotFound."""
+    change_account(account_named(username).id, now, is_active=False)
+
+
+def change_password(account_id: str, current: str, new: str, address: str | None, now: datetime) -> None:
+    """Set a new password for those who know the current one, and end all logins of the account.
+
+    Raises Forbidden, InvalidRequest, RateLimited after too many wrong ones, NotFound.
+    """
+    account = account_of(account_id)
+    attempt = Attempt(account.username, address)
+    with passwords.turn():
+        guessing.refuse_blocked(attempt, now)
+        try:
+            authenticate(account.username, current, attempt, now)
+        except Unauthorized:
+            raise Forbidden("the current password is wrong", {"field": "current_password"}) from None
+    change_account(account_id, now, account_id, password=new)
+
+
+def _told(account: Account, changes: dict[str, Any]) -> dict[str, Any]:
+    told = {name: f"{getattr(account, name)} -> {new}" for name, new in changes.items() if name != "password_hash"}
+    return told | ({"password": "changed"} if "password_hash" in changes else {})

@@ -1,0 +1,62 @@
+"""Tokens and keys that end before their time. Postgres knows them, gateways ask for what is new."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from pulse_core import db
+from pulse_core.domain.enums import RevocationKind
+from pulse_core.identity_models import Account, Revocation
+from pulse_core.repositories import accounts, audit, revocations, sessions
+
+# No gateway gives out access tokens that live longer.
+LONGEST_TOKEN_LIFE = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class News:
+    """Revocations in their order, and the id of the very last one: more than these when a page was too short."""
+
+    revocations: Sequence[Revocation]
+    latest: int
+
+
+def news(after: int, limit: int) -> News:
+    """Up to `limit` revocations that came after the id."""
+    with db.transaction() as session:
+        latest = revocations.latest(session)
+        return News(revocations.after(session, after, limit), latest)
+
+
+def revoke_token(jti: str, actor: str, now: datetime) -> None:
+    """Revoke one access token."""
+    with db.transaction() as session:
+        audit.add(session, "token.revoked", actor, jti, now)
+        record(session, RevocationKind.TOKEN, jti, now)
+
+
+def revoke_all_of(account_id: str, actor: str, now: datetime) -> bool:
+    """Revoke every access token and every login of an account; False when there is no such account."""
+    with db.transaction() as session:
+        account = accounts.lock(session, account_id)
+        if account is None:
+            return False
+        audit.add(session, "account.logged_out", actor, account_id, now)
+        end_everything(session, account, now)
+    return True
+
+
+def end_everything(session: Session, account: Account, now: datetime) -> None:
+    """End all logins of a locked account and every token made so far; the last step of its transaction."""
+    generation = account.generation + 1
+    accounts.change(session, account, now, generation=generation)
+    sessions.end_all(session, account.id, now)
+    record(session, RevocationKind.ACCOUNT, account.id, now, generation)
+
+
+def record(session: Session, kind: RevocationKind, subject: str, now: datetime, generation: int | None = None) -> None:
+    """Tell the gateways; the last step of its transaction."""
+    revocations.forget(session, now - LONGEST_TOKEN_LIFE)
+    revocations.add(session, kind, subject, now, generation)

@@ -1,0 +1,248 @@
+"""Logins that refresh themselves, end, and tell a stolen token; guessing that is held up."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import event, text
+
+from pulse_core import db
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Role
+from pulse_core.domain.errors import Forbidden, InvalidState, RateLimited, Unauthorized
+from pulse_core.services import guessing, passwords, revocations
+from pulse_core.services.accounts import add_account, change_account, change_password
+from pulse_core.services.sessions import log_in, log_out, refresh
+
+pytestmark = pytest.mark.usefixtures("clean_database")
+
+PASSWORD, ADDRESS = "correct horse battery", "192.0.2.7"
+
+
+@pytest.fixture
+def asha(clean_database: str) -> str:
+    return add_account("asha", PASSWORD, Role.TRADER, utcnow()).id
+
+
+def guess(username: str = "asha", address: str = ADDRESS, now: datetime | None = None) -> str:
+    """What a wrong password is answered with."""
+    try:
+        log_in(username, "wrong horse battery", address, now or utcnow())
+    except (Unauthorized, RateLimited) as refused:
+        return refused.code
+    raise AssertionError
+
+
+def rows(query: str) -> list[tuple[object, ...]]:
+    with db.transaction() as session:
+        return [tuple(row) for row in session.execute(text(query))]
+
+
+@pytest.mark.usefixtures("asha")
+def test_each_refresh_token_is_good_once_and_the_login_ends_after_twelve_hours() -> None:
+    now = utcnow()
+    first = log_in("asha", PASSWORD, ADDRESS, now)
+    second = refresh(first.refresh_token, ADDRESS, now + timedelta(hours=6))
+
+    assert second.session_id == first.session_id
+    assert second.refresh_token != first.refresh_token
+    assert second.expires_at == now + timedelta(hours=12)
+    with pytest.raises(Unauthorized):
+        refresh(second.refresh_token, ADDRESS, now + timedelta(hours=12))
+
+
+@pytest.mark.usefixtures("asha")
+def test_a_refresh_token_that_comes_again_ends_the_whole_login() -> None:
+    first = log_in("asha", PASSWORD, ADDRESS, utcnow())
+    newest = refresh(first.refresh_token, ADDRESS, utcnow())
+
+    for token in (first.refresh_token, newest.refresh_token):
+        with pytest.raises(Unauthorized):
+            refresh(token, ADDRESS, utcnow())
+
+    assert [(one.kind, one.subject) for one in revocations.news(0, 10).revocations] == [("SESSION", first.session_id)]
+
+
+@pytest.mark.usefixtures("asha")
+def test_two_that_race_with_one_refresh_token_do_not_both_win() -> None:
+    token = log_in("asha", PASSWORD, ADDRESS, utcnow()).refresh_token
+
+    def attempt(_number: int) -> bool:
+        try:
+            refresh(token, ADDRESS, utcnow())
+        except Unauthorized:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        won = sum(threads.map(attempt, range(8)))
+
+    assert won == 1
+    assert rows('SELECT "end" FROM sessions') == [("REUSE",)]
+
+
+def test_tokens_and_passwords_are_kept_as_hashes_only(asha: str) -> None:
+    token = log_in("asha", PASSWORD, ADDRESS, utcnow()).refresh_token
+    kept = str(
+        [rows(f"SELECT * FROM {table}") for table in ("accounts", "sessions", "refresh_tokens", "audit_entries")]
+    )
+
+    assert token not in kept
+    assert PASSWORD not in kept
+    assert asha in kept
+
+
+def test_logging_out_ends_one_login_and_no_other(asha: str) -> None:
+    here, there = (log_in("asha", PASSWORD, ADDRESS, utcnow()) for _ in range(2))
+    log_out(asha, here.session_id, utcnow())
+    log_out(asha, here.session_id, utcnow())
+    log_out("acc_somebody_else", there.session_id, utcnow())
+
+    refresh(there.refresh_token, ADDRESS, utcnow())
+    with pytest.raises(Unauthorized):
+        refresh(here.refresh_token, ADDRESS, utcnow())
+    assert len(revocations.news(0, 10).revocations) == 1
+
+
+def test_a_new_password_ends_every_login_and_the_old_one_is_refused(asha: str) -> None:
+    login = log_in("asha", PASSWORD, ADDRESS, utcnow())
+    with pytest.raises(Forbidden):
+        change_password(asha, "wrong horse battery", "a password of hers", ADDRESS, utcnow())
+    change_password(asha, PASSWORD, "a password of hers", ADDRESS, utcnow())
+
+    with pytest.raises(Unauthorized):
+        refresh(login.refresh_token, ADDRESS, utcnow())
+    assert guess() == "UNAUTHORIZED"
+    assert log_in("asha", "a password of hers", ADDRESS, utcnow()).account.generation == 2
+
+
+@pytest.mark.parametrize("change", [{"role": Role.VIEWER}, {"is_active": False}, {"password": "a password of hers"}])
+def test_whatever_changes_in_an_account_ends_its_logins(asha: str, change: dict[str, object]) -> None:
+    login = log_in("asha", PASSWORD, ADDRESS, utcnow())
+    change_account(asha, utcnow(), "acc_admin", **change)  # type: ignore[arg-type]
+
+    with pytest.raises(Unauthorized):
+        refresh(login.refresh_token, ADDRESS, utcnow())
+    [revoked] = revocations.news(0, 10).revocations
+    assert (revoked.kind, revoked.subject, revoked.generation) == ("ACCOUNT", asha, 2)
+
+
+def test_admins_cannot_lock_themselves_out() -> None:
+    admin = add_account("root", PASSWORD, Role.ADMIN, utcnow()).id
+    for change in ({"role": Role.TRADER}, {"is_active": False}):
+        with pytest.raises(InvalidState):
+            change_account(admin, utcnow(), admin, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("asha")
+@pytest.mark.parametrize("username", ["asha", "nobody"])
+def test_guessing_is_held_up_twice_as_long_each_time(username: str) -> None:
+    now = utcnow()
+    assert [guess(username, now=now) for _ in range(6)] == ["UNAUTHORIZED"] * 5 + ["RATE_LIMITED"]
+    for seconds in (1, 2, 4, 8):
+        with pytest.raises(RateLimited) as held_up:
+            log_in(username, PASSWORD, "198.51.100.9", now)
+        assert held_up.value.details == {"retry_after_seconds": seconds}
+        now += timedelta(seconds=seconds)
+        assert guess(username, now=now) == "UNAUTHORIZED"
+
+
+@pytest.mark.usefixtures("asha")
+def test_a_success_or_an_hour_of_rest_forgets_the_failures_of_a_name() -> None:
+    now = utcnow()
+    assert [guess(now=now) for _ in range(4)] == ["UNAUTHORIZED"] * 4
+    log_in("asha", PASSWORD, ADDRESS, now)
+    assert [guess(now=now) for _ in range(6)] == ["UNAUTHORIZED"] * 5 + ["RATE_LIMITED"]
+    later = now + timedelta(hours=1, seconds=1)
+    assert [guess(now=later) for _ in range(2)] == ["UNAUTHORIZED"] * 2
+
+
+def test_an_address_that_tries_many_names_is_held_up_with_its_network() -> None:
+    now = utcnow()
+    answers = [guess(f"name-{number}", f"2001:db8::{number:x}", now) for number in range(31)]
+    assert answers == ["UNAUTHORIZED"] * 30 + ["RATE_LIMITED"]
+    assert guess("name-99", "2001:db8:0:1::1", now) == "UNAUTHORIZED"
+
+
+@pytest.mark.usefixtures("asha")
+def test_many_guesses_at_once_get_few_looks_at_the_password() -> None:
+    now = utcnow()
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda _number: guess(now=now), range(24)))
+    assert answers.count("UNAUTHORIZED") <= guessing.FREE_FOR_USERNAME + 3
+
+
+@contextmanager
+def counted_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every statement, and every hash that is verified."""
+    work: list[str] = []
+    verify = passwords._hasher.verify
+
+    def counted(*arguments: str) -> bool:
+        work.append("verify")
+        return verify(*arguments)
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        work.append(statement)
+
+    class Counting:
+        verify = staticmethod(counted)
+        hash = passwords._hasher.hash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "_hasher", Counting)
+        event.listen(db.engine(), "before_cursor_execute", note)
+        try:
+            yield work
+        finally:
+            event.remove(db.engine(), "before_cursor_execute", note)
+
+
+def test_the_same_work_is_done_for_every_reason_of_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for username in ("asha", "ravi"):
+        add_account(username, PASSWORD, Role.TRADER, utcnow())
+    change_account(add_account("gone", PASSWORD, Role.TRADER, utcnow()).id, utcnow(), is_active=False)
+    guess("somebody-before")
+    done = {}
+    for username, password in (("asha", "wrong horse battery"), ("nobody", PASSWORD), ("gone", PASSWORD)):
+        with counted_work(monkeypatch) as work, pytest.raises(Unauthorized, match=r"^username or password is wrong$"):
+            log_in(username, password, ADDRESS, utcnow())
+        done[username] = work
+
+    assert done["asha"] == done["nobody"] == done["gone"]
+    assert done["asha"].count("verify") == 1
+
+
+def test_logins_and_changes_are_recorded_and_guesses_are_counted_not_recorded_one_by_one(asha: str) -> None:
+    now = utcnow()
+    log_in("asha", PASSWORD, ADDRESS, now)
+    for _ in range(20):
+        guess(now=now)
+    change_account(asha, now, "acc_admin", role=Role.VIEWER)
+
+    assert rows("SELECT action, actor, subject, address FROM audit_entries ORDER BY id") == [
+        ("account.added", "terminal", asha, None),
+        ("login", asha, asha, ADDRESS),
+        ("login.blocked", "pulse", asha, ADDRESS),
+        ("account.changed", "acc_admin", asha, None),
+    ]
+    [(failures,)] = rows("SELECT failures FROM login_failures WHERE subject LIKE 'user:%'")
+    assert failures == 5
+
+
+def test_readers_of_revocations_miss_none_whatever_order_they_commit_in(asha: str) -> None:
+    def revoke(number: int) -> None:
+        revocations.revoke_token(f"jti-{number}", asha, utcnow())
+
+    seen: list[str] = []
+    last = 0
+    with ThreadPoolExecutor(6) as threads:
+        running = [threads.submit(revoke, number) for number in range(40)]
+        while not all(one.done() for one in running) or last < revocations.news(last, 1).latest:
+            for one in revocations.news(last, 7).revocations:
+                seen.append(one.subject)
+                last = one.id
+
+    assert sorted(seen) == sorted(f"jti-{number}" for number in range(40))
