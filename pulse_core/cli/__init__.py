@@ -46,8 +46,19 @@ Exit codes:
 Results go to stdout, messages to stderr."""
 
 
-class Commands(click.Group):
-    """A group whose commands are imported by name, and whose refusals are one sentence."""
+class Sentences(click.Group):
+    """A group whose commands end a refusal with one sentence and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (StackError, GatewayError, PulseError) as error:
+            click.echo(f"pulse: {error}", err=True)
+            ctx.exit(_exit_code(error))
+
+
+class Commands(Sentences):
+    """A group whose commands are imported by name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -58,13 +69,6 @@ class Commands(click.Group):
         module, _colon, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (StackError, GatewayError, PulseError) as error:
-            click.echo(f"pulse: {error}", err=True)
-            ctx.exit(_exit_code(error))
 
 
 @click.command(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})

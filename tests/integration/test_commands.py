@@ -45,7 +45,7 @@ def test_a_retry_through_celery_reschedules_the_slice_and_a_second_one_is_refuse
     first = run(environment, *CELERY, "retry", rejected)
     second = run(environment, *CELERY, "retry", rejected)
 
-    assert (first.returncode, second.returncode) == (0, 1)
+    assert (first.returncode, second.returncode) == (0, 4)
     assert "refused" in second.stdout
     assert "SCHEDULED" in second.stdout
     assert a_slice(rejected).status is SliceStatus.SCHEDULED
@@ -83,9 +83,9 @@ def test_wrong_usage_is_said_in_one_sentence(
     assert said in refused.stderr
 
 
-def test_a_slice_that_does_not_exist_is_a_sentence_and_exit_code_1(
+def test_a_slice_that_does_not_exist_is_a_sentence_and_exit_code_4(
     environment: dict[str, str], clean_database: str
 ) -> None:
     shown = run(environment, *PULSE, "show", "sl_nothing")
 
-    assert (shown.returncode, "there is no slice" in shown.stderr) == (1, True)
+    assert (shown.returncode, "there is no slice" in shown.stderr) == (4, True)

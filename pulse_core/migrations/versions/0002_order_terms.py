@@ -17,8 +17,8 @@ _RULES = {
 
 
 def upgrade() -> None:
+    # The default stays: while services are replaced, the old ones still insert orders that name no type.
     op.add_column("orders", sa.Column("order_type", sa.String(20), nullable=False, server_default="MARKET"))
-    op.alter_column("orders", "order_type", server_default=None)
     op.add_column("orders", sa.Column("limit_price", sa.Numeric(18, 4)))
     op.add_column("orders", sa.Column("product", sa.String(20)))
     op.add_column("orders", sa.Column("slice_timeout_seconds", sa.Integer()))
