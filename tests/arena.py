@@ -39,13 +39,12 @@ FINAL = ("DONE", "CANCELLED", "SKIPPED")
 
 @dataclass
 class Arena:
-    """`environment` belongs to every process; `rules` are the faults of the exchange so far."""
+    """`environment` belongs to every process; orders are of one `account`."""
 
     processes: Processes
     environment: Mapping[str, str]
     exchange_url: str = ""
     pulse_url: str = ""
-    rules: list[dict[str, Any]] = field(default_factory=list)
     account: str = field(default_factory=lambda: an_account(f"acc_{ULID()}"))
     http: requests.Session = field(default_factory=requests.Session)
 
@@ -67,9 +66,11 @@ class Arena:
 
     def add_fault(self, fault: str, instrument: str, **details: Any) -> None:
         """Let the exchange suffer from this, for one instrument, beside what it suffers from already."""
-        self.rules.append({"fault": fault, "instrument": instrument, **details})
-        answer = self.http.put(f"{self.exchange_url}/_paper/scenario", json={"rules": self.rules}, timeout=5)
-        answer.raise_for_status()
+        url = f"{self.exchange_url}/_paper/scenario"
+        # With what is left of their counts.
+        rules = self.http.get(url, timeout=5).json()["rules"]
+        rules.append({"fault": fault, "instrument": instrument, **details})
+        self.http.put(url, json={"rules": rules}, timeout=5).raise_for_status()
 
     def strike_at(self, point: str, action: str = "kill") -> Callable[[], bool]:
         """Let the victim that next passes the point suffer; returns the question whether it has."""

@@ -5,12 +5,12 @@ STATEFUL_SEED elsewhere.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -18,6 +18,7 @@ from pulse_core import config
 from pulse_core.brokers.base import BrokerOrder
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.intake import submit_order
+from pulse_core.services.pause import pause_order, resume_order
 from pulse_core.services.retry import resolve_slice, retry_slice
 from pulse_core.services.split import split_order
 from tests.factories import a_new_order
@@ -148,6 +149,12 @@ class Trading(RuleBasedStateMachine):
         order_id = self._order(pick)
         self.world.attempt(lambda: cancel_order(self.world.account, order_id, self.now), fault)
 
+    @precondition(lambda self: self.world.orders())
+    @rule(pick=PICK, change=st.sampled_from([pause_order, resume_order]))
+    def pause_or_resume(self, pick: int, change: Callable[[str, str, str, datetime], object]) -> None:
+        order_id = self._order(pick)
+        self.world.attempt(lambda: change(self.world.account, order_id, "a trader", self.now))
+
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK, fault=faults("retry.before_commit", "retry.after_commit"))
     def retry(self, pick: int, fault: str) -> None:
@@ -207,5 +214,6 @@ def test_any_sequence_of_events_keeps_the_promises(clean_database: str) -> None:
             database=None,
             suppress_health_check=list(HealthCheck),
             print_blob=False,
+            phases=[Phase.generate] if os.environ.get("STATEFUL_SHRINK") == "no" else list(Phase),
         ),
     )

@@ -1,0 +1,149 @@
+"""Two connections on one slice or one order: whoever comes second sees it, and leaves everything as it is."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from pulse_core import db, failpoints
+from pulse_core.brokers.base import Refused
+from pulse_core.clock import utcnow
+from pulse_core.config import settings
+from pulse_core.domain.enums import OrderStatus, SliceStatus
+from pulse_core.domain.errors import InvalidState
+from pulse_core.models import Order
+from pulse_core.repositories import fills, orders, slices
+from pulse_core.services.cancel import cancel_order
+from pulse_core.services.execute import execute_slice
+from pulse_core.services.recall import cancel_slices
+from pulse_core.services.resolve import expire_claims, resolve_slices
+from pulse_core.services.retry import retry_slice
+from pulse_core.services.track import reconcile, track_slices
+from tests.broker import SimulatedBroker, answer_with, lose_the_request
+from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
+
+
+class WorkerDied(BaseException):
+    """Ends a call where a worker would die."""
+
+
+def at_once(*calls: Callable[[], object]) -> None:
+    """Run the calls in threads that start together."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> None:
+        start.wait()
+        call()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+
+def test_a_slice_cancelled_while_it_was_being_claimed_stays_cancelled(broker: SimulatedBroker) -> None:
+    first = slices_of(a_split_order())[0]
+
+    with db.transaction() as session:
+        seen = slices.get(session, first.id)
+        assert seen is not None
+        with db.transaction() as other:
+            slices.move(other, a_slice(first.id), SliceStatus.CANCELLED, utcnow())
+        is_mine = slices.move(session, seen, SliceStatus.SENDING, utcnow(), lease_expires_at=later(30))
+
+    assert not is_mine
+    assert a_slice(first.id).status is SliceStatus.CANCELLED
+
+
+def test_an_order_cancelled_while_it_was_being_finished_stays_cancelled(broker: SimulatedBroker) -> None:
+    order_id = a_split_order()
+
+    with db.transaction() as session:
+        seen = session.get_one(Order, order_id)
+        with db.transaction() as other:
+            orders.move(other, order(order_id), OrderStatus.CANCELLING, utcnow())
+        is_mine = orders.move(session, seen, OrderStatus.DONE, utcnow(), finished_at=utcnow())
+
+    assert not is_mine
+    assert order(order_id).status is OrderStatus.CANCELLING
+
+
+def test_a_claim_stands_until_its_lease_is_over(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die() -> None:
+        raise WorkerDied
+
+    monkeypatch.setitem(failpoints.actions, "execute.after_claim", die)
+    first = slices_of(a_split_order())[0]
+    with pytest.raises(WorkerDied):
+        execute_slice(first.id)
+
+    assert expire_claims(later(settings().lease - 5)) == 0
+    assert a_slice(first.id).status is SliceStatus.SENDING
+    assert expire_claims(later(settings().lease + 5)) == 1
+    assert a_slice(first.id).status is SliceStatus.UNKNOWN
+
+
+def test_placing_and_cancelling_at_once_leaves_nothing_live_that_nobody_follows(broker: SimulatedBroker) -> None:
+    account = an_account()
+    order_ids = [a_split_order(account_id=account, num_splits=2) for _ in range(12)]
+
+    for order_id in order_ids:
+        first = slices_of(order_id)[0].id
+        at_once(lambda one=first: execute_slice(one), lambda one=order_id: cancel_order(account, one, utcnow()))
+    cancel_slices(utcnow(), limit=100)
+    track_slices(utcnow())
+
+    assert {order(order_id).status for order_id in order_ids} == {OrderStatus.CANCELLED}
+    assert [row for row in broker.book.values() if row.status == "OPEN"] == []
+
+
+def test_eight_readers_of_the_book_book_each_fill_once(broker: SimulatedBroker) -> None:
+    order_id = a_split_order(num_splits=2)
+    first = slices_of(order_id)[0]
+    execute_slice(first.id)
+    (broker_order_id,) = broker.book
+    for quantity in (10, 25, 15):
+        broker.fill(broker_order_id, quantity)
+
+    at_once(*[lambda: track_slices(utcnow()), lambda: reconcile(utcnow())] * 4)
+
+    with db.transaction() as session:
+        assert fills.totals(session, first.id)[0] == 50
+    assert (a_slice(first.id).filled_quantity, order(order_id).filled_quantity) == (50, 50)
+
+
+def test_eight_resolvers_of_an_absent_slice_put_it_back_once(broker: SimulatedBroker) -> None:
+    broker.answers = [lose_the_request]
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    resolve_slices(utcnow())
+    settled = utcnow() + timedelta(seconds=settings().settle_delay + 1)
+
+    at_once(*[lambda: resolve_slices(settled)] * 8)
+    execute_slice(first.id, clock=lambda: settled + timedelta(seconds=5))
+
+    assert (a_slice(first.id).status, a_slice(first.id).attempts) == (SliceStatus.WORKING, 2)
+    assert len(broker.book) == 1
+
+
+def test_retrying_and_cancelling_at_once_never_leaves_a_slice_scheduled(broker: SimulatedBroker) -> None:
+    account = an_account()
+    for _ in range(8):
+        broker.answers = [answer_with(Refused("MarginException", "not enough funds"))]
+        order_id = a_split_order(account_id=account, num_splits=2)
+        first = slices_of(order_id)[0].id
+        execute_slice(first)
+
+        at_once(lambda one=first: try_again(one), lambda one=order_id: cancel_order(account, one, utcnow()))
+
+        assert order(order_id).status is OrderStatus.CANCELLED
+        assert {one.status for one in slices_of(order_id)} <= {SliceStatus.CANCELLED, SliceStatus.REJECTED}
+
+
+def try_again(slice_id: str) -> None:
+    try:
+        retry_slice(slice_id, "ops", utcnow())
+    except InvalidState:
+        return

@@ -1,0 +1,123 @@
+"""Apply each deliberate defect to a copy of the source and see that its tests fail: `python -m tests.mutants`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import click
+
+from tests.mutants.apply import applied
+from tests.mutants.defects import DEFECTS, Defect
+from tests.mutants.page import table
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks", "tests", "celeryconfig.py", "setup.cfg")
+TESTS_FAILED = 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether one test noticed one defect, and what it said."""
+
+    defect: Defect
+    test: str
+    is_caught: bool
+    seconds: float
+    output: str
+
+
+@click.command(help=__doc__)
+@click.option("--page", is_flag=True, help="Only print the table for docs/reliability-checks.md.")
+@click.option("--only", default="", help="Only defects whose description contains this.")
+@click.option("--jobs", default=2, help="How many defects are judged at once.")
+def main(page: bool, only: str, jobs: int) -> None:
+    if page:
+        click.echo(table())
+        return
+    with tempfile.TemporaryDirectory(prefix="pulse-mutants-") as folder:
+        verdicts = judge([one for one in DEFECTS if only in one.what], Path(folder), jobs)
+    sys.exit(report(verdicts))
+
+
+def judge(defects: list[Defect], folder: Path, jobs: int) -> list[Verdict]:
+    """Each defect in a copy of its own, `jobs` at once."""
+    copies: SimpleQueue[Path] = SimpleQueue()
+    for number in range(jobs):
+        copies.put(copy_of_the_source(folder / str(number)))
+    healthy = copies.get()
+    check_healthy(healthy, sorted({test for defect in defects for test in defect.caught_by}))
+    copies.put(healthy)
+
+    def run(defect: Defect) -> list[Verdict]:
+        copy = copies.get()
+        try:
+            with applied(defect, copy):
+                return [verdict(defect, test, copy) for test in defect.caught_by]
+        finally:
+            copies.put(copy)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return [one for found in pool.map(run, defects) for one in found]
+
+
+def copy_of_the_source(folder: Path) -> Path:
+    folder.mkdir()
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / name)
+    return folder
+
+
+def check_healthy(copy: Path, tests: list[str]) -> None:
+    """Without a defect every one of the tests passes, in the copy and of its code."""
+    ended = python(copy, "-c", "import pulse_core; print(pulse_core.__file__)")
+    assert ended.stdout.startswith(str(copy)), f"the copy is not what is imported: {ended.stdout}{ended.stderr}"
+    ended = pytest(copy, *tests)
+    assert ended.returncode == 0, f"the tests fail without any defect:\n{ended.stdout}"
+
+
+def verdict(defect: Defect, test: str, copy: Path) -> Verdict:
+    started = time.monotonic()
+    ended = pytest(copy, test)
+    return Verdict(defect, test, ended.returncode == TESTS_FAILED, time.monotonic() - started, ended.stdout)
+
+
+def pytest(copy: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
+    return python(copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
+
+
+def python(copy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    # Compiled files could outlive the defect they were made of: two changes within a second look alike.
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "STATEFUL_SHRINK": "no"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def report(verdicts: list[Verdict]) -> int:
+    """Print what became of each defect; 1 when one was not noticed by a test that should have."""
+    for one in verdicts:
+        word = "caught" if one.is_caught else "SURVIVED"
+        click.echo(f"{word:9}{one.seconds:5.0f} s  {one.defect.what}: {one.test.rpartition('::')[2]}")
+    survivors = [one for one in verdicts if not one.is_caught]
+    for one in survivors:
+        click.echo(f"\n{one.defect.what}: {one.test}\n{one.output[-3000:]}", err=True)
+    click.echo(
+        f"{len({one.defect.what for one in verdicts})} defects, {len(verdicts)} checks, {len(survivors)} survived"
+    )
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    main()

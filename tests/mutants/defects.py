@@ -1,0 +1,233 @@
+"""Deliberate defects, each a change to the source, and the tests that must notice it."""
+
+from dataclasses import dataclass
+
+SERVICES = "pulse_core/services"
+REPOSITORIES = "pulse_core/repositories"
+TESTS = "tests/integration"
+STATE_MACHINE = "tests/stateful/test_any_sequence.py::test_any_sequence_of_events_keeps_the_promises"
+
+
+@dataclass(frozen=True)
+class Change:
+    """In one file, a text that must stand there exactly once, and what takes its place."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is wrong, how the source becomes so, and every test that is known to catch it."""
+
+    what: str
+    changes: tuple[Change, ...]
+    caught_by: tuple[str, ...]
+
+
+DEFECTS = (
+    Defect(
+        "The fence is not there: every worker gets it",
+        (
+            Change(
+                "pulse_core/db.py", "connection.scalar(select(func.pg_try_advisory_lock(key)))", "bool(key is not None)"
+            ),
+        ),
+        (f"{TESTS}/test_fence.py::test_a_fence_is_held_by_one_and_free_after_its_block", STATE_MACHINE),
+    ),
+    Defect(
+        "A cut fence works on over a new connection",
+        (Change("pulse_core/db.py", "        if self._connection.invalidated:\n", "        if False:\n"),),
+        (f"{TESTS}/test_fence.py::test_a_cut_fence_never_works_over_a_new_connection_and_is_free_for_others",),
+    ),
+    Defect(
+        "A request without an answer counts as not sent, and is sent again",
+        (
+            Change(
+                f"{SERVICES}/execute.py",
+                "return Outcome(PlacementOutcome.UNKNOWN, None,",
+                "return Outcome(PlacementOutcome.NOT_SENT, None,",
+            ),
+        ),
+        (
+            f"{TESTS}/test_execute.py::test_a_lost_answer_makes_the_slice_unknown_and_it_is_not_sent_again",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "The outcome is recorded before the broker is called",
+        (
+            Change(
+                f"{SERVICES}/execute.py",
+                "        broker_order_id = broker.place(claim.placement, claim.not_after)\n",
+                "        guessed_id = claim.placement.client_order_id\n"
+                "        _record(fence, claim, Outcome(PlacementOutcome.ACKNOWLEDGED, guessed_id), sent_at)\n"
+                "        broker_order_id = broker.place(claim.placement, claim.not_after)\n",
+            ),
+        ),
+        (
+            f"{TESTS}/test_execute.py::test_a_due_slice_is_placed_with_its_quantity_and_becomes_working",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "The last check before the wire is left out",
+        (Change(f"{SERVICES}/execute.py", "        _check_may_send(fence, claim)\n", ""),),
+        (f"{TESTS}/test_fence.py::test_an_order_cancelled_after_the_claim_is_not_sent", STATE_MACHINE),
+    ),
+    Defect(
+        "A worker sends however late it is",
+        (Change(f"{SERVICES}/execute.py", "started + config.lease - config.broker_timeout", "started + 86_400"),),
+        (STATE_MACHINE,),
+    ),
+    Defect(
+        "The client order id of an earlier attempt is used again",
+        (
+            Change(
+                f"{SERVICES}/execute.py",
+                "client_order_id=ids.client_order_id(secrets.randbits(100)),",
+                "client_order_id=one.client_order_id or ids.client_order_id(secrets.randbits(100)),",
+            ),
+        ),
+        (
+            f"{TESTS}/test_retry.py::test_a_retried_slice_is_placed_again_under_a_new_client_order_id",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "A status is written without regard to the one that was seen",
+        (
+            Change(
+                f"{REPOSITORIES}/slices.py",
+                ".where(OrderSlice.id == one.id, OrderSlice.status == seen)",
+                ".where(OrderSlice.id == one.id)",
+            ),
+        ),
+        (f"{TESTS}/test_lost_races.py::test_a_slice_cancelled_while_it_was_being_claimed_stays_cancelled",),
+    ),
+    Defect(
+        "Two splits of one order do not wait for each other",
+        (
+            Change(
+                f"{REPOSITORIES}/orders.py",
+                "select(Order).where(Order.id == order_id).with_for_update(key_share=True)",
+                "select(Order).where(Order.id == order_id)",
+            ),
+        ),
+        (f"{TESTS}/test_split.py::test_eight_workers_splitting_at_once_split_once",),
+    ),
+    Defect(
+        "Two dispatchers take the same slices",
+        (Change(f"{REPOSITORIES}/slices.py", ".with_for_update(of=OrderSlice, skip_locked=True, key_share=True)", ""),),
+        (f"{TESTS}/test_dispatch.py::test_two_dispatchers_at_once_never_take_a_slice_twice",),
+    ),
+    Defect(
+        "The filled quantity is incremented by what the book reports",
+        (
+            Change(
+                f"{REPOSITORIES}/fills.py",
+                "    return sum(session.scalars(statement))\n",
+                "    session.execute(statement)\n    return sum(trade.quantity for trade in trades)\n",
+            ),
+            Change(
+                f"{SERVICES}/track.py",
+                "filled, average = fills.totals(session, one.id)",
+                "filled, average = one.filled_quantity + added, fills.totals(session, one.id)[1]",
+            ),
+        ),
+        (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),
+    ),
+    Defect(
+        "A trade that is reported again is booked again",
+        (
+            Change(
+                f"{REPOSITORIES}/fills.py",
+                "insert(Fill).values(rows).on_conflict_do_nothing()",
+                "insert(Fill).values(rows)",
+            ),
+        ),
+        (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),
+    ),
+    Defect(
+        "An order that is absent once counts as absent",
+        (
+            Change(
+                f"{SERVICES}/resolve.py",
+                "    if one.absent_since is None or now < one.absent_since + settle_delay:\n",
+                "    if False:\n",
+            ),
+        ),
+        (STATE_MACHINE,),
+    ),
+    Defect(
+        "A book that cannot be read counts as empty",
+        (
+            Change(
+                f"{SERVICES}/track.py",
+                "        orders = broker.order_book()\n",
+                "        try:\n            orders = broker.order_book()\n"
+                "        except Exception:\n            orders = []\n",
+            ),
+        ),
+        (STATE_MACHINE,),
+    ),
+    Defect(
+        "A claim expires although its worker holds the fence",
+        (
+            Change(
+                f"{SERVICES}/resolve.py",
+                "        if fence is None:\n            return False\n        with fence.transaction() as session:\n",
+                "        with (fence or db).transaction() as session:\n",
+            ),
+        ),
+        (f"{TESTS}/test_fence.py::test_a_stopped_worker_keeps_its_slice_however_long_its_lease_is_over", STATE_MACHINE),
+    ),
+    Defect(
+        "A claim expires before its lease is over",
+        (
+            Change(
+                f"{REPOSITORIES}/slices.py",
+                "OrderSlice.status == SliceStatus.SENDING, OrderSlice.lease_expires_at <= now",
+                "OrderSlice.status == SliceStatus.SENDING",
+            ),
+            Change(f"{SERVICES}/resolve.py", " or one.lease_expires_at is None or one.lease_expires_at > now:", ":"),
+        ),
+        (f"{TESTS}/test_lost_races.py::test_a_claim_stands_until_its_lease_is_over",),
+    ),
+    Defect(
+        "A cancelled order leaves its unsent slices scheduled",
+        (
+            Change(
+                f"{SERVICES}/settle.py",
+                "            if one.status is SliceStatus.SCHEDULED:\n",
+                "            if False:\n",
+            ),
+        ),
+        (STATE_MACHINE,),
+    ),
+    Defect(
+        "An end is taken over before its trades are booked",
+        (Change(f"{SERVICES}/track.py", " or not _is_all_booked(session, book.broker, row):", ":"),),
+        (f"{TESTS}/test_track.py::test_an_end_waits_for_the_trades_that_belong_to_it", STATE_MACHINE),
+    ),
+    Defect(
+        "A fill after the end raises no alarm",
+        (Change(f"{SERVICES}/track.py", "    if one.status in FINAL_SLICES:\n", "    if False:\n"),),
+        (
+            f"{TESTS}/test_track.py::test_a_fill_after_the_deadline_adds_quantity_keeps_the_status_and_raises_the_alarm",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "A lost hint is never given again",
+        (
+            Change(
+                f"{REPOSITORIES}/slices.py",
+                "or_(OrderSlice.hinted_until.is_(None), OrderSlice.hinted_until <= now)",
+                "OrderSlice.hinted_until.is_(None)",
+            ),
+        ),
+        (f"{TESTS}/test_dispatch.py::test_a_hint_that_led_to_nothing_is_given_again_after_its_lifetime",),
+    ),
+)
