@@ -10,7 +10,18 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
 PACKAGES = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks")
 
-PURE_IMPORTS = {"collections", "dataclasses", "datetime", "decimal", "enum", "pulse_core", "random", "re", "typing", "ulid"}
+PURE_IMPORTS = {
+    "collections",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "pulse_core",
+    "random",
+    "re",
+    "typing",
+    "ulid",
+}
 CLOCKS_AND_DICE = {"now", "utcnow", "today", "time", "monotonic", "uuid4", "token_hex", "randbits", "choice", "open"}
 BROKER_METHODS = {"wait_for_turn", "place", "cancel", "order_book", "trade_book"}
 
