@@ -30,7 +30,7 @@ class Intent:
 def intents(seed: int, seconds: float) -> list[Intent]:
     """The orders of a run; a pure function of its arguments. All windows are one minute long."""
     random = Random(f"load {seed}")
-    until = max(seconds - 55, 10)
+    until = max(seconds - 70, 10)
     count = max(round(until / SECONDS_PER_ORDER), FEWEST_ORDERS)
     return [_intent(random, f"chaos-{seed}-{number}", until) for number in range(count)]
 

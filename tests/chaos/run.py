@@ -4,9 +4,11 @@ import json
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ SETTINGS = {
 _GIVE_UP_AFTER = 240.0
 _ACCEPTED_WITHIN = 60.0
 _RECONCILED_WITHIN = 60.0
+_JUDGE_EVERY = 20.0
+_GRACE_UNDER_FIRE = "120"
 
 
 @dataclass
@@ -47,6 +51,7 @@ class Run:
     keep_in: Path
     say: Callable[[str], None]
     final_within: float = 60.0
+    verdicts: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
 
     def carry_out(self) -> dict[str, Any]:
@@ -72,7 +77,8 @@ class Run:
         wanted = intents(self.seed, self.seconds)
         started = time.monotonic()
         load.start(wanted)
-        injector.carry_out(make_plan(self.seed, self.seconds, kinds(self.faults)))
+        with self._judged_meanwhile(stack):
+            injector.carry_out(make_plan(self.seed, self.seconds, kinds(self.faults)))
         injector.calm()
         faults_ended = time.monotonic()
         self.say(f"faults ended after {faults_ended - started:.0f} s")
@@ -108,13 +114,31 @@ class Run:
                 return
             time.sleep(1)
 
+    @contextmanager
+    def _judged_meanwhile(self, stack: Stack) -> Iterator[None]:
+        """Under fire too the promises of every moment are kept; what is under way gets its time."""
+        ended = threading.Event()
+
+        def judge() -> None:
+            while not ended.wait(_JUDGE_EVERY):
+                verdict = _verdict(stack, "--grace", _GRACE_UNDER_FIRE)
+                self.verdicts += verdict is not None
+                self.violations += verdict["violations"] if verdict else []
+
+        thread = threading.Thread(target=judge)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def _judge(self, stack: Stack) -> dict[str, Any]:
-        command = [PULSE, "verify", "--final", "--json", "--data-dir", str(stack.data_dir)]
-        judged = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-        if judged.returncode not in (0, 1) or not judged.stdout:
-            self._violation("verify", "an answer", judged.stderr[-500:])
+        verdict = _verdict(stack, "--final")
+        if verdict is None:
+            self._violation("verify", "an answer", "none")
             return {}
-        verdict: dict[str, Any] = json.loads(judged.stdout)
+        self.verdicts += 1
         self.violations += verdict["violations"]
         return verdict
 
@@ -164,7 +188,8 @@ class Run:
             "final_seconds_after_last_fault": final_after,
             "recovery_seconds": measure.recovery_times(tables, injector.struck, load.answered_at),
             "lateness_seconds": measure.lateness(tables),
-            "violations_by_promise": verdict.get("violations_by_promise", {})
+            "verdicts": self.verdicts,
+            "violations_by_promise": dict.fromkeys(verdict.get("violations_by_promise", {}), 0)
             | Counter(one["promise"] for one in self.violations),
             "violations": self.violations,
         }
@@ -180,6 +205,13 @@ class Run:
             shutil.move(path, kept / path.name)
         (kept / "summary.json").write_text(json.dumps(summary, indent=2))
         return kept
+
+
+def _verdict(stack: Stack, *options: str) -> dict[str, Any] | None:
+    """What `pulse verify` says; None when it could not read one of the sides."""
+    command = [PULSE, "verify", "--json", "--data-dir", str(stack.data_dir), *options]
+    judged = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return json.loads(judged.stdout) if judged.stdout else None
 
 
 def _counts(tables: Tables, query: str) -> dict[str, int]:
