@@ -81,9 +81,11 @@ def _server(name: str, settings: StackSettings, port: int, path: str) -> Program
 def _exchange(settings: StackSettings, ledger: Path) -> Program:
     ledger.parent.mkdir(exist_ok=True)
     command = processes.exchange(Listen(settings.bind_host, settings.exchange_port), str(ledger))
-    return _program(
+    program = _program(
         processes.EXCHANGE, command, probes.http_ok(settings.url(settings.exchange_port) + "/_paper/health")
     )
+    postback_url = settings.url(settings.gapi_port) + "/api/postbacks/zerodha"
+    return replace(program, environment={"PAPER_POSTBACK_URL": postback_url})
 
 
 def _flower(settings: StackSettings, keys: Keys) -> Program:
