@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Role, Side
@@ -67,6 +69,11 @@ def a_slice(slice_id: str) -> OrderSlice:
         found = slices.get(session, slice_id)
     assert found is not None
     return found
+
+
+def sessions_waiting_for_a_lock() -> int:
+    with db.transaction() as session:
+        return session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")) or 0
 
 
 def later(seconds: float) -> datetime:

@@ -21,7 +21,15 @@ from pulse_core.services.execute import execute_slice
 from pulse_core.services.resolve import expire_claims, resolve_slices
 from pulse_core.services.settle import settle_order
 from tests.broker import SimulatedBroker
-from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
+from tests.factories import (
+    a_slice,
+    a_split_order,
+    an_account,
+    later,
+    order,
+    sessions_waiting_for_a_lock,
+    slices_of,
+)
 from tests.processes import wait_until
 
 FENCE_HOLDERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -208,6 +216,24 @@ def test_a_slice_cancelled_while_its_closed_window_was_noticed_stays_cancelled(b
     assert a_slice(first.id).status is SliceStatus.CANCELLED
 
 
+def test_a_claim_that_loses_the_race_against_a_cancellation_sends_nothing(broker: SimulatedBroker) -> None:
+    account = an_account()
+    order_id = a_split_order(account_id=account)
+    first = slices_of(order_id)[0]
+
+    with ThreadPoolExecutor(1) as worker:
+        with db.transaction() as session:
+            cancelled = orders.of_account(session, account, order_id, locked=True)
+            assert cancelled is not None
+            orders.move(session, cancelled, OrderStatus.CANCELLING, utcnow())
+            settle_order(session, cancelled, utcnow())
+            execution = worker.submit(execute_slice, first.id)
+            wait_until(is_a_session_waiting_for_a_lock)
+        execution.result(timeout=10)
+
+    assert (broker.placements, a_slice(first.id).status) == ([], SliceStatus.CANCELLED)
+
+
 def no_room() -> None:
     raise NotSent("OWN_RATE_LIMIT", "no room under 10 orders a second")
 
@@ -218,5 +244,4 @@ def pause(order_id: str) -> None:
 
 
 def is_a_session_waiting_for_a_lock() -> bool:
-    with db.transaction() as session:
-        return bool(session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")))
+    return sessions_waiting_for_a_lock() == 1

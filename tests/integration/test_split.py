@@ -1,6 +1,5 @@
 """An order becomes its schedule once, or is skipped with the reason."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -14,9 +13,11 @@ from pulse_core.domain import slicing
 from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
 from pulse_core.domain.errors import InvalidState
 from pulse_core.models import Order
+from pulse_core.repositories import orders
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.split import FORGOTTEN_AFTER, split_forgotten, split_order
-from tests.factories import a_split_order, an_account, an_order, order, slices_of
+from tests.factories import a_split_order, an_account, an_order, order, sessions_waiting_for_a_lock, slices_of
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -44,15 +45,16 @@ def test_splitting_again_changes_nothing() -> None:
     assert [one.id for one in slices_of(order_id)] == before
 
 
-def test_eight_workers_splitting_at_once_split_once() -> None:
-    order_id, start = an_order(), threading.Barrier(8)
+def test_workers_splitting_at_once_split_once() -> None:
+    order_id = an_order()
 
-    def split(_worker: int) -> None:
-        start.wait()
-        split_order(order_id, utcnow())
-
-    with ThreadPoolExecutor(8) as workers:
-        list(workers.map(split, range(8)))
+    with ThreadPoolExecutor(4) as workers:
+        with db.transaction() as session:
+            orders.lock(session, order_id)
+            splits = [workers.submit(split_order, order_id, utcnow()) for _ in range(4)]
+            wait_until(lambda: sessions_waiting_for_a_lock() == 4)
+        for split in splits:
+            split.result(timeout=10)
 
     assert [one.sequence_number for one in slices_of(order_id)] == [1, 2, 3, 4, 5]
 
