@@ -46,7 +46,7 @@ class Injector:
     missed: list[str] = field(default_factory=list)
     _stopped: set[psutil.Process] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _known: tuple[list[str], list[str]] = ((), ())  # type: ignore[assignment]
+    _known: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
 
     def carry_out(self, plan: Sequence[Fault]) -> None:
         """Every fault at its time; returns when the last one has ended."""
@@ -147,9 +147,9 @@ class Injector:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
             for slice_id in random.choices(slices, k=REPLAYED_SLICES if slices else 0):
-                _send(app, connection, "pulse.execute_slice", slice_id, "slices")
+                app.send_task("pulse.execute_slice", (slice_id,), queue="slices", connection=connection, retry=False)
             for order_id in random.choices(orders, k=REPLAYED_ORDERS if orders else 0):
-                _send(app, connection, "pulse.split_order", order_id, "control")
+                app.send_task("pulse.split_order", (order_id,), queue="control", connection=connection, retry=False)
         return bool(slices)
 
     def _known_ids(self) -> tuple[list[str], list[str]]:
@@ -174,10 +174,6 @@ class Injector:
             except (requests.RequestException, NotRunning):
                 return False
         return answer.ok
-
-
-def _send(app: Celery, connection: object, task: str, argument: str, queue: str) -> None:
-    app.send_task(task, args=(argument,), queue=queue, connection=connection, retry=False)
 
 
 def _signal(found: Sequence[psutil.Process], number: signal.Signals) -> bool:
