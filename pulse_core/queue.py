@@ -8,7 +8,7 @@ from functools import cache
 from queue import Empty, SimpleQueue
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
 from pulse_core.failpoints import failpoint
@@ -23,7 +23,7 @@ CANCEL_SLICES = "pulse.cancel_slices"
 TRACK_SLICES = "pulse.track_slices"
 RESOLVE_SLICES = "pulse.resolve_slices"
 
-UNREACHABLE = (OperationalError, RedisError, OSError)
+UNREACHABLE = (OperationalError, BatchPublishError, RedisError, OSError)
 MOST_WAITING = 10_000
 
 
