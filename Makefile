@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos lint format clean
+.PHONY: help setup run demo test chaos mutants lint format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,6 +30,9 @@ test: $(INSTALLED) ## Run the whole suite against real servers
 
 chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: SECONDS=600 SEED=1 FAULTS='kill-*'
 	@exec $(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)
+
+mutants: $(INSTALLED) ## Put deliberate defects into copies of the source, and see each one caught by its tests
+	@exec $(BIN)/python -m tests.mutants $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and import contracts
 	$(BIN)/ruff check

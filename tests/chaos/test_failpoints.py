@@ -1,6 +1,6 @@
 """At every step between the request and the acknowledged message a process is killed, and no order suffers from it.
 
-POINTS is the table of all of them. At each, a real process dies by SIGKILL while it works on an order made for that
+TABLE names all of them. At each, a real process dies by SIGKILL while it works on an order made for that
 point, and a successor takes over. In the end the paper exchange's ledger judges all orders at once.
 """
 
@@ -31,61 +31,70 @@ Story = Callable[[Arena, str], Iterator[None]]
 
 @dataclass(frozen=True)
 class Point:
-    """Where a process of this kind dies, and how an order gets there."""
+    """Where a process of this kind dies, how an order gets there, and that story in words for the page."""
 
     kind: str
     name: str
     story: Story
+    words: str
 
 
-lost_after = partial(suffering, fault="ack_lost")
-lost_before = partial(suffering, fault="lost_before", count=2)
-rate_limited = partial(suffering, fault="rate_limited", count=2)
-refused = partial(suffering, fault="refuse")
-resting = partial(suffering, fault="open_pending", seconds=3600)
-claimed = partial(left_behind, point="execute.after_claim")
-sent = partial(left_behind, point="execute.after_send")
+@dataclass(frozen=True)
+class Told:
+    """A story with its words."""
 
-POINTS = (
-    Point("pulse", "intake.before_commit", placed_over_http),
-    Point("pulse", "intake.after_commit", placed_over_http),
-    Point("pulse", "intake.after_wakeup", placed_over_http),
-    Point("pulse", "queue.before_publish", placed_over_http),
-    Point("pulse", "queue.after_publish", placed_over_http),
-    Point("pulse", "cancel.before_commit", cancelled_over_http),
-    Point("pulse", "cancel.after_commit", cancelled_over_http),
-    Point("control", "split.before_commit", accepted),
-    Point("control", "split.after_commit", accepted),
-    Point("control", "split.between_wakeups", accepted),
-    Point("control", "dispatch.after_commit", coming_up),
-    Point("control", "dispatch.after_publish", coming_up),
-    Point("control", "expire.before_commit", claimed),
-    Point("control", "expire.after_commit", sent),
-    Point("control", "resolve.before_commit", lost_after),
-    Point("control", "resolve.before_commit", lost_before),
-    Point("control", "resolve.after_commit", lost_after),
-    Point("control", "resolve.after_commit", lost_before),
-    Point("control", "track.before_commit", split),
-    Point("control", "track.after_commit", split),
-    Point("control", "recall.before_ask", resting),
-    Point("control", "recall.after_ask", resting),
-    Point("control", "retry.before_commit", retried),
-    Point("control", "retry.after_commit", retried),
-    Point("slices", "execute.before_claim", split),
-    Point("slices", "execute.before_claim_commit", split),
-    Point("slices", "execute.after_claim", split),
-    Point("slices", "execute.after_turn", split),
-    Point("slices", "execute.before_send", split),
-    Point("slices", "execute.after_send", split),
-    Point("slices", "execute.after_send", lost_after),
-    Point("slices", "execute.after_send", lost_before),
-    Point("slices", "execute.before_record_commit", split),
-    Point("slices", "execute.before_record_commit", lost_after),
-    Point("slices", "execute.before_record_commit", rate_limited),
-    Point("slices", "execute.before_record_commit", refused),
-    Point("slices", "execute.after_record", split),
-    Point("slices", "execute.after_unlock", split),
+    story: Story
+    words: str
+
+
+over_http = Told(placed_over_http, "placed over HTTP, repeated by the client until answered")
+cancelled = Told(cancelled_over_http, "one slice at the exchange, one not due, cancelled over HTTP")
+to_split = Told(accepted, "accepted")
+both_due = Told(split, "both slices due")
+to_dispatch = Told(coming_up, "a slice that comes into the horizon")
+claimed = Told(partial(left_behind, point="execute.after_claim"), "a dead worker's claim, nothing sent")
+sent = Told(partial(left_behind, point="execute.after_send"), "a dead worker's claim, the order live")
+lost_after = Told(partial(suffering, fault="ack_lost"), "answers lost after acceptance")
+lost_before = Told(partial(suffering, fault="lost_before", count=2), "requests lost before acceptance")
+rate_limited = Told(partial(suffering, fault="rate_limited", count=2), "429")
+refused = Told(partial(suffering, fault="refuse"), "refused")
+resting = Told(partial(suffering, fault="open_pending", seconds=3600), "slices that rest until their deadline")
+to_retry = Told(retried, "a refused slice that an operator retries twice")
+
+TABLE: tuple[tuple[str, str, tuple[Told, ...]], ...] = (
+    ("pulse", "intake.before_commit", (over_http,)),
+    ("pulse", "intake.after_commit", (over_http,)),
+    ("pulse", "intake.after_wakeup", (over_http,)),
+    ("pulse", "queue.before_publish", (over_http,)),
+    ("pulse", "queue.after_publish", (over_http,)),
+    ("pulse", "cancel.before_commit", (cancelled,)),
+    ("pulse", "cancel.after_commit", (cancelled,)),
+    ("control", "split.before_commit", (to_split,)),
+    ("control", "split.after_commit", (to_split,)),
+    ("control", "split.between_wakeups", (to_split,)),
+    ("control", "dispatch.after_commit", (to_dispatch,)),
+    ("control", "dispatch.after_publish", (to_dispatch,)),
+    ("control", "expire.before_commit", (claimed,)),
+    ("control", "expire.after_commit", (sent,)),
+    ("control", "resolve.before_commit", (lost_after, lost_before)),
+    ("control", "resolve.after_commit", (lost_after, lost_before)),
+    ("control", "track.before_commit", (both_due,)),
+    ("control", "track.after_commit", (both_due,)),
+    ("control", "recall.before_ask", (resting,)),
+    ("control", "recall.after_ask", (resting,)),
+    ("control", "retry.before_commit", (to_retry,)),
+    ("control", "retry.after_commit", (to_retry,)),
+    ("slices", "execute.before_claim", (both_due,)),
+    ("slices", "execute.before_claim_commit", (both_due,)),
+    ("slices", "execute.after_claim", (both_due,)),
+    ("slices", "execute.after_turn", (both_due,)),
+    ("slices", "execute.before_send", (both_due,)),
+    ("slices", "execute.after_send", (both_due, lost_after, lost_before)),
+    ("slices", "execute.before_record_commit", (both_due, lost_after, rate_limited, refused)),
+    ("slices", "execute.after_record", (both_due,)),
+    ("slices", "execute.after_unlock", (both_due,)),
 )
+POINTS = tuple(Point(kind, name, told.story, told.words) for kind, name, stories in TABLE for told in stories)
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
-
-from pulse_core import db, failpoints
+from pulse_core import db
 from pulse_core.brokers.base import Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
@@ -17,15 +15,12 @@ from pulse_core.repositories import fills, orders, slices
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
-from pulse_core.services.resolve import expire_claims, resolve_slices
+from pulse_core.services.reconcile import reconcile
+from pulse_core.services.resolve import resolve_slices
 from pulse_core.services.retry import retry_slice
-from pulse_core.services.track import reconcile, track_slices
+from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, answer_with, lose_the_request
 from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
-
-
-class WorkerDied(BaseException):
-    """Ends a call where a worker would die."""
 
 
 def at_once(*calls: Callable[[], object]) -> None:
@@ -68,21 +63,6 @@ def test_an_order_cancelled_while_it_was_being_finished_stays_cancelled(broker: 
 
     assert not is_mine
     assert order(order_id).status is OrderStatus.CANCELLING
-
-
-def test_a_claim_stands_until_its_lease_is_over(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die() -> None:
-        raise WorkerDied
-
-    monkeypatch.setitem(failpoints.actions, "execute.after_claim", die)
-    first = slices_of(a_split_order())[0]
-    with pytest.raises(WorkerDied):
-        execute_slice(first.id)
-
-    assert expire_claims(later(settings().lease - 5)) == 0
-    assert a_slice(first.id).status is SliceStatus.SENDING
-    assert expire_claims(later(settings().lease + 5)) == 1
-    assert a_slice(first.id).status is SliceStatus.UNKNOWN
 
 
 def test_placing_and_cancelling_at_once_leaves_nothing_live_that_nobody_follows(broker: SimulatedBroker) -> None:

@@ -1,6 +1,7 @@
 """Apply each deliberate defect to a copy of the source and see that its tests fail: `python -m tests.mutants`."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,13 @@ from queue import SimpleQueue
 
 import click
 
+from tests.chaos.test_failpoints import POINTS
 from tests.mutants.apply import applied
 from tests.mutants.defects import DEFECTS, Defect
-from tests.mutants.page import table
+from tests.mutants.page import failpoint_table, table
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks", "tests", "celeryconfig.py", "setup.cfg")
-TESTS_FAILED = 1
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,12 @@ class Verdict:
 
 
 @click.command(help=__doc__)
-@click.option("--page", is_flag=True, help="Only print the table for docs/reliability-checks.md.")
+@click.option("--page", is_flag=True, help="Only print the tables for docs/reliability-checks.md.")
 @click.option("--only", default="", help="Only defects whose description contains this.")
 @click.option("--jobs", default=2, help="How many defects are judged at once.")
 def main(page: bool, only: str, jobs: int) -> None:
     if page:
-        click.echo(table())
+        click.echo(f"{table()}\n\n{failpoint_table(POINTS)}")
         return
     with tempfile.TemporaryDirectory(prefix="pulse-mutants-") as folder:
         verdicts = judge([one for one in DEFECTS if only in one.what], Path(folder), jobs)
@@ -59,12 +60,12 @@ def judge(defects: list[Defect], folder: Path, jobs: int) -> list[Verdict]:
         copy = copies.get()
         try:
             with applied(defect, copy):
-                return [verdict(defect, test, copy) for test in defect.caught_by]
+                return verdicts_on(defect, copy)
         finally:
             copies.put(copy)
 
     with ThreadPoolExecutor(jobs) as pool:
-        return [one for found in pool.map(run, defects) for one in found]
+        return [say(one) for found in pool.map(run, defects) for one in found]
 
 
 def copy_of_the_source(folder: Path) -> Path:
@@ -86,14 +87,17 @@ def check_healthy(copy: Path, tests: list[str]) -> None:
     assert ended.returncode == 0, f"the tests fail without any defect:\n{ended.stdout}"
 
 
-def verdict(defect: Defect, test: str, copy: Path) -> Verdict:
+def verdicts_on(defect: Defect, copy: Path) -> list[Verdict]:
+    """All of its tests in one run; each must fail by itself."""
     started = time.monotonic()
-    ended = pytest(copy, test)
-    return Verdict(defect, test, ended.returncode == TESTS_FAILED, time.monotonic() - started, ended.stdout)
+    output = pytest(copy, *defect.caught_by).stdout
+    seconds = time.monotonic() - started
+    failed = re.findall(r"^FAILED (\S+?)(?:\[| |$)", output, re.MULTILINE)
+    return [Verdict(defect, test, test in failed, seconds, output) for test in defect.caught_by]
 
 
 def pytest(copy: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
-    return python(copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
+    return python(copy, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *tests)
 
 
 def python(copy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -105,11 +109,14 @@ def python(copy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def say(one: Verdict) -> Verdict:
+    word = "caught" if one.is_caught else "SURVIVED"
+    click.echo(f"{word:9}{one.seconds:5.0f} s  {one.defect.what}: {one.test.rpartition('::')[2]}")
+    return one
+
+
 def report(verdicts: list[Verdict]) -> int:
-    """Print what became of each defect; 1 when one was not noticed by a test that should have."""
-    for one in verdicts:
-        word = "caught" if one.is_caught else "SURVIVED"
-        click.echo(f"{word:9}{one.seconds:5.0f} s  {one.defect.what}: {one.test.rpartition('::')[2]}")
+    """Sum up; 1 when a defect was not noticed by a test that should have."""
     survivors = [one for one in verdicts if not one.is_caught]
     for one in survivors:
         click.echo(f"\n{one.defect.what}: {one.test}\n{one.output[-3000:]}", err=True)

@@ -115,7 +115,7 @@ DEFECTS = (
                 "select(Order).where(Order.id == order_id)",
             ),
         ),
-        (f"{TESTS}/test_split.py::test_eight_workers_splitting_at_once_split_once",),
+        (f"{TESTS}/test_split.py::test_workers_splitting_at_once_split_once",),
     ),
     Defect(
         "Two dispatchers take the same slices",
@@ -154,11 +154,11 @@ DEFECTS = (
         (
             Change(
                 f"{SERVICES}/resolve.py",
-                "    if one.absent_since is None or now < one.absent_since + settle_delay:\n",
+                "    if one.absent_since is None or now < settled_at:\n",
                 "    if False:\n",
             ),
         ),
-        (STATE_MACHINE,),
+        (f"{TESTS}/test_resolve.py::test_absent_once_proves_nothing", STATE_MACHINE),
     ),
     Defect(
         "A book that cannot be read counts as empty",
@@ -170,14 +170,17 @@ DEFECTS = (
                 "        except Exception:\n            orders = []\n",
             ),
         ),
-        (STATE_MACHINE,),
+        (
+            f"{TESTS}/test_resolve.py::test_a_book_that_cannot_be_read_proves_no_absence_and_is_asked_again_after_a_pause",
+            STATE_MACHINE,
+        ),
     ),
     Defect(
         "A claim expires although its worker holds the fence",
         (
             Change(
                 f"{SERVICES}/resolve.py",
-                "        if fence is None:\n            return False\n        with fence.transaction() as session:\n",
+                "        if fence is None:\n            return\n        with fence.transaction() as session:\n",
                 "        with (fence or db).transaction() as session:\n",
             ),
         ),
@@ -193,7 +196,7 @@ DEFECTS = (
             ),
             Change(f"{SERVICES}/resolve.py", " or one.lease_expires_at is None or one.lease_expires_at > now:", ":"),
         ),
-        (f"{TESTS}/test_lost_races.py::test_a_claim_stands_until_its_lease_is_over",),
+        (f"{TESTS}/test_resolve.py::test_claims_whose_lease_runs_are_left_alone",),
     ),
     Defect(
         "A cancelled order leaves its unsent slices scheduled",
@@ -204,7 +207,10 @@ DEFECTS = (
                 "            if False:\n",
             ),
         ),
-        (STATE_MACHINE,),
+        (
+            f"{TESTS}/test_cancel.py::test_an_order_with_nothing_sent_is_cancelled_at_once_with_all_its_slices",
+            STATE_MACHINE,
+        ),
     ),
     Defect(
         "An end is taken over before its trades are booked",

@@ -1,5 +1,8 @@
-"""The table of defects and checks, as it stands in docs/reliability-checks.md."""
+"""The tables of defects and of failpoints, as they stand in docs/reliability-checks.md."""
 
+from collections.abc import Sequence
+
+from tests.chaos.test_failpoints import Point
 from tests.mutants.defects import DEFECTS, STATE_MACHINE
 
 
@@ -17,3 +20,12 @@ def _words(test: str) -> str:
         return "**state machine**"
     path, _, name = test.partition("::")
     return f"`{path.rpartition('/')[2]}`: {name.removeprefix('test_').replace('_', ' ')}"
+
+
+def failpoint_table(points: Sequence[Point]) -> str:
+    """Markdown, one row for each failpoint, with the orders that were in play when a process died there."""
+    stories: dict[tuple[str, str], list[str]] = {}
+    for point in points:
+        stories.setdefault((point.name, point.kind), []).append(point.words)
+    rows = [f"| `{name}` | {kind} | {'; '.join(words)} |" for (name, kind), words in stories.items()]
+    return "\n".join(["| Failpoint | Process killed | Orders in play |", "|---|---|---|", *rows])

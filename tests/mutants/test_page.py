@@ -1,0 +1,40 @@
+"""The deliberate defects still fit the source, name tests that exist, and stand in the page as they are."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.test_failpoints import POINTS
+from tests.mutants.apply import changed
+from tests.mutants.defects import DEFECTS, Defect
+from tests.mutants.page import failpoint_table, table
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reliability-checks.md"
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.what)
+def test_a_defect_can_be_put_into_the_source_as_it_is(defect: Defect) -> None:
+    for change in defect.changes:
+        assert ast.parse(changed((ROOT / change.path).read_text(), change))
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.what)
+def test_the_tests_that_catch_a_defect_exist(defect: Defect) -> None:
+    for test in defect.caught_by:
+        path, _, name = test.partition("::")
+        functions = [node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if hasattr(node, "name")]
+        assert name in functions
+
+
+def test_there_are_at_least_ten_defects_and_each_has_its_check() -> None:
+    assert len(DEFECTS) >= 10
+    assert all(defect.caught_by for defect in DEFECTS)
+
+
+def test_the_page_shows_the_defects_and_the_failpoints_as_they_are() -> None:
+    page = PAGE.read_text()
+
+    assert table() in page
+    assert failpoint_table(POINTS) in page
