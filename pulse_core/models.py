@@ -49,7 +49,7 @@ class Order(Base):
     num_splits: Mapped[int] = mapped_column(SmallInteger)
     duration_minutes: Mapped[int] = mapped_column(SmallInteger)
     randomize: Mapped[bool]
-    order_type: Mapped[OrderType] = mapped_column(words(OrderType, "order_type"))
+    order_type: Mapped[OrderType] = mapped_column(words(OrderType, "order_type"), server_default="MARKET")
     limit_price: Mapped[Decimal | None]
     product: Mapped[Product | None] = mapped_column(words(Product, "product"))
     slice_timeout_seconds: Mapped[int | None] = mapped_column(Integer)
@@ -177,11 +177,16 @@ class Fill(Base):
 
 
 class SliceEvent(Base):
-    """Append-only: every move of a slice or its order (`slice_id` empty), every broker call, fill and alarm."""
+    """Append-only: every move of a slice or its order (`slice_id` empty), every broker call, fill and alarm.
+
+    `sequence` numbers the events of an account; it is given when the account's feed is read.
+    """
 
     __tablename__ = "slice_events"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    account_id: Mapped[str | None] = mapped_column(String(30))
+    sequence: Mapped[int | None] = mapped_column(BigInteger)
     order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"))
     slice_id: Mapped[str | None] = mapped_column(ForeignKey("order_slices.id"))
     at: Mapped[datetime]
@@ -193,4 +198,19 @@ class SliceEvent(Base):
     __table_args__ = (
         Index("ix_slice_events_order_id_id", "order_id", "id"),
         Index("ix_slice_events_slice_id_id", "slice_id", "id"),
+        Index(
+            "ix_slice_events_sequence", "account_id", "sequence", unique=True, postgresql_where="sequence IS NOT NULL"
+        ),
+        Index("ix_slice_events_unnumbered", "account_id", "id", postgresql_where="sequence IS NULL"),
     )
+
+
+class EventFeed(Base):
+    """How far the events of an account are numbered. Its lock makes the numbers gap-free."""
+
+    __tablename__ = "event_feeds"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    last_sequence: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (CheckConstraint("last_sequence >= 0", name="last_sequence"),)

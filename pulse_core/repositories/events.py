@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind
 from pulse_core.log import get_logger
-from pulse_core.models import SliceEvent
+from pulse_core.models import Order, SliceEvent
 
 log = get_logger(__name__)
 
@@ -25,8 +25,9 @@ def add(
 ) -> None:
     """Record one event; `moved` is the status before and after."""
     seen, to = moved or (None, None)
+    owner = select(Order.account_id).where(Order.id == order_id).scalar_subquery()
     row = {"order_id": order_id, "slice_id": slice_id, "at": now, "kind": kind, "from_status": seen, "to_status": to}
-    session.execute(insert(SliceEvent), [{**row, "detail": _plain(detail)}])
+    session.execute(insert(SliceEvent).values(**row, account_id=owner, detail=_plain(detail)))
 
 
 def alarm(session: Session, what: str, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:

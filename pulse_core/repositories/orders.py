@@ -72,6 +72,10 @@ def page(
     return session.scalars(rows.order_by(Order.id if oldest_first else Order.id.desc()).limit(limit)).all()
 
 
+def get(session: Session, order_id: str) -> Order | None:
+    return session.get(Order, order_id, populate_existing=True)
+
+
 def lock(session: Session, order_id: str) -> Order | None:
     """The order, locked until the transaction ends. Always before its slices."""
     rows = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
@@ -91,7 +95,8 @@ def move(session: Session, order: Order, to: OrderStatus, now: datetime, **chang
     )
     if moved is None:
         return False
-    events.add(session, EventKind.MOVE, order.id, None, now, (seen, to))
+    why = {name: changes[name] for name in ("result", "skip_reason") if changes.get(name)}
+    events.add(session, EventKind.MOVE, order.id, None, now, (seen, to), **why)
     log.info("order moved", order_id=order.id, seen=seen, to=to)
     return True
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from pulse_core import db, queue
-from pulse_core.domain.enums import OrderStatus
+from pulse_core.domain.enums import EventKind, OrderStatus
 from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.domain.status import order_result
 from pulse_core.failpoints import failpoint
-from pulse_core.repositories import orders
+from pulse_core.repositories import events, orders
 from pulse_core.services.report import OrderReport, order_report
 from pulse_core.services.settle import settle_order
 
@@ -23,6 +23,8 @@ def cancel_order(account_id: str, order_id: str, now: datetime) -> OrderReport:
             raise NotFound("there is no such order")
         if order.status in (OrderStatus.DONE, OrderStatus.SKIPPED):
             raise InvalidState(f"the order is {order.status} and cannot be cancelled", {"status": order.status})
+        if order.status in (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED):
+            events.add(session, EventKind.REQUEST, order.id, None, now, request="cancel", actor=account_id)
         if order.status is OrderStatus.PENDING:
             result = order_result(order.total_quantity, 0)
             orders.move(session, order, OrderStatus.CANCELLED, now, result=result, finished_at=now)

@@ -1,0 +1,117 @@
+"""Everything that happens to an account's orders, to be read once each, in order, and again from any point."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pulse_core import db
+from pulse_core.domain.errors import NotFound
+from pulse_core.domain.happenings import event_actor, event_reason, event_type
+from pulse_core.models import SliceEvent
+from pulse_core.repositories import feeds, orders
+
+NUMBERED_AT_ONCE = 2000
+# Longest time, in seconds, that one call spends on numbering what nobody had read before.
+PATIENCE = 1.5
+
+
+@dataclass(frozen=True)
+class EventReport:
+    """An event as clients see it; `event_id` rises by one from event to event of an account."""
+
+    event_id: int
+    type: str
+    order_id: str
+    slice_id: str | None
+    at: datetime
+    from_status: str | None
+    to_status: str | None
+    actor: str
+    reason: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FeedPage:
+    """Events in order. `last_event_id`: all events up to it can be read; `is_complete`: there were no others yet."""
+
+    account_id: str
+    events: Sequence[EventReport]
+    last_event_id: int
+    is_complete: bool
+
+
+def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
+    """For each account up to `limit` events after the one named, none where None is.
+
+    Accounts without events and without news are left out, but for those asked with None.
+    """
+    complete = _number(after)
+    with db.transaction() as session:
+        last = feeds.last_sequences(session, after.keys())
+        wanted = {one: seen for one, seen in after.items() if seen is None or seen < last[one]}
+        found = {
+            one: feeds.numbered(session, one, seen, last[one], limit)
+            for one, seen in wanted.items()
+            if seen is not None
+        }
+    return [FeedPage(one, _reports(found.get(one, ())), last[one], one in complete) for one in wanted]
+
+
+def order_events(owner: str | None, order_id: str, after: int, limit: int) -> FeedPage:
+    """Up to `limit` events of one order after the one named; `owner` None reads anybody's. Raises NotFound."""
+    with db.transaction() as session:
+        order = orders.get(session, order_id)
+    if order is None or owner not in (None, order.account_id):
+        raise NotFound("there is no such order")
+    account_id = order.account_id
+    complete = _number([account_id])
+    with db.transaction() as session:
+        last = feeds.last_sequences(session, [account_id])[account_id]
+        found = feeds.numbered(session, account_id, after, last, limit, order_id)
+    return FeedPage(account_id, _reports(found), last, account_id in complete)
+
+
+def _number(account_ids: Mapping[str, int | None] | Sequence[str]) -> set[str]:
+    """Number what is new of these accounts, as far as patience goes; returns those where all of it is numbered."""
+    ends_at = time.monotonic() + PATIENCE
+    with db.transaction() as session:
+        feeds.adopt(session)
+        waiting = set(feeds.with_news(session, list(account_ids)))
+    complete = set(account_ids) - waiting
+    for account_id in sorted(waiting):
+        if time.monotonic() < ends_at and _number_all(account_id, ends_at):
+            complete.add(account_id)
+    return complete
+
+
+def _number_all(account_id: str, ends_at: float) -> bool:
+    while True:
+        with db.transaction() as session:
+            numbered = feeds.number(session, account_id, NUMBERED_AT_ONCE)
+        if numbered < NUMBERED_AT_ONCE:
+            return True
+        if time.monotonic() > ends_at:
+            return False
+
+
+def _reports(found: Sequence[SliceEvent]) -> list[EventReport]:
+    return [_report(one) for one in found]
+
+
+def _report(one: SliceEvent) -> EventReport:
+    account_id, sequence = one.account_id or "", one.sequence or 0
+    return EventReport(
+        event_id=sequence,
+        type=event_type(one.kind, one.slice_id, one.to_status),
+        order_id=one.order_id,
+        slice_id=one.slice_id,
+        at=one.at,
+        from_status=one.from_status,
+        to_status=one.to_status,
+        actor=event_actor(one.kind, one.from_status, one.to_status, one.detail, account_id),
+        reason=event_reason(one.kind, one.slice_id, one.to_status, one.detail),
+        details=one.detail,
+    )
