@@ -86,7 +86,10 @@ class Order(Base):
 
 
 class OrderSlice(Base):
-    """A slice. `due_at` starts as `scheduled_at` and moves on when an attempt has to be repeated."""
+    """A slice. `due_at` starts as `scheduled_at` and moves on when an attempt has to be repeated.
+
+    `failures` counts the attempts that came to nothing by the broker's fault since the slice was last retried.
+    """
 
     __tablename__ = "order_slices"
 
@@ -99,6 +102,7 @@ class OrderSlice(Base):
     hinted_until: Mapped[datetime | None]
     status: Mapped[SliceStatus] = mapped_column(words(SliceStatus, "status"))
     attempts: Mapped[int] = mapped_column(Integer)
+    failures: Mapped[int] = mapped_column(Integer)
     client_order_id: Mapped[str | None] = mapped_column(String(20), unique=True)
     broker_order_id: Mapped[str | None] = mapped_column(String(64))
     lease_expires_at: Mapped[datetime | None]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind
@@ -34,6 +34,13 @@ def alarm(session: Session, what: str, order_id: str, slice_id: str | None, now:
     """Record and log something that an operator must see."""
     add(session, EventKind.ALARM, order_id, slice_id, now, alarm=what, **detail)
     log.error("alarm raised", alarm=what, order_id=order_id, slice_id=slice_id, **detail)
+
+
+def was_raised(session: Session, slice_id: str, what: str, broker_order_id: str) -> bool:
+    """Whether this alarm was raised before about this broker order of the slice."""
+    said = SliceEvent.detail.contains({"alarm": what, "broker_order_id": broker_order_id})
+    rows = exists().where(SliceEvent.slice_id == slice_id, SliceEvent.kind == EventKind.ALARM, said)
+    return bool(session.scalar(select(rows)))
 
 
 def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:

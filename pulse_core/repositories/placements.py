@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from pulse_core.domain.enums import PlacementOutcome
+from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.models import OrderSlice, Placement
 
 
@@ -63,3 +63,24 @@ def any_since(session: Session, since: datetime) -> bool:
 def of_slice(session: Session, slice_id: str) -> Sequence[Placement]:
     """Every attempt to place one slice, in their order."""
     return session.scalars(select(Placement).where(Placement.slice_id == slice_id).order_by(Placement.attempt)).all()
+
+
+def by_client_order_id(session: Session, client_order_id: str) -> Placement | None:
+    return session.get(Placement, client_order_id)
+
+
+def strays(session: Session, broker: str, live_broker_order_ids: Collection[str]) -> Sequence[Placement]:
+    """Attempts whose broker order is live although their slice works another order, or none."""
+    is_worked = (OrderSlice.broker_order_id == Placement.broker_order_id) & (OrderSlice.status == SliceStatus.WORKING)
+    rows = (
+        select(Placement)
+        .join(OrderSlice, OrderSlice.id == Placement.slice_id)
+        .where(
+            Placement.broker == broker,
+            Placement.broker_order_id.in_(live_broker_order_ids),
+            ~func.coalesce(is_worked, False),
+            OrderSlice.status.not_in((SliceStatus.SENDING, SliceStatus.UNKNOWN))
+            | (OrderSlice.client_order_id != Placement.client_order_id),
+        )
+    )
+    return session.scalars(rows).all()

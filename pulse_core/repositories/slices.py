@@ -47,6 +47,7 @@ def add_planned(
                 "hinted_until": max(one.scheduled_at, now) + HINT_LIFETIME if one.scheduled_at <= horizon else None,
                 "status": SliceStatus.SCHEDULED,
                 "attempts": 0,
+                "failures": 0,
                 "filled_quantity": 0,
                 "updated_at": now,
             }

@@ -210,11 +210,10 @@ def put_back(
     session: Session, one: OrderSlice, now: datetime, error_code: str | None, error_message: str | None
 ) -> None:
     """A slice that is certainly not at the broker goes back into the schedule, or is FAILED after its attempts."""
-    error = {"error_code": error_code, "error_message": error_message}
-    is_brokers_fault = error_code not in OUR_OWN_REASONS
-    # Each retry by an operator gives the slice the full number of attempts again.
-    if is_brokers_fault and one.attempts % settings().placement_attempts == 0:
-        slices.move(session, one, SliceStatus.FAILED, now, **error)
+    failures = one.failures + (error_code not in OUR_OWN_REASONS)
+    changes = {"failures": failures, "error_code": error_code, "error_message": error_message, "sent_at": None}
+    if failures >= settings().placement_attempts:
+        slices.move(session, one, SliceStatus.FAILED, now, **changes)
         return
-    pause = backoff(one.attempts, settings().retry_backoff_max, secrets.randbelow(1000) / 1000)
-    slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now + pause, hinted_until=None, **error)
+    pause = backoff(max(failures, 1), settings().retry_backoff_max, secrets.randbelow(1000) / 1000)
+    slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now + pause, hinted_until=None, **changes)

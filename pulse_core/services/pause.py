@@ -11,6 +11,7 @@ from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.domain.pacing import repace
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, orders, slices
+from pulse_core.services.each import for_each
 from pulse_core.services.report import OrderReport, order_report
 from pulse_core.services.settle import settle_order
 
@@ -49,13 +50,16 @@ def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
     """Skip what is unsent of orders whose window closed while they were paused; returns how many there were."""
     with db.transaction() as session:
         forgotten = orders.paused_past(session, now - timedelta(seconds=settings().late_grace), limit)
-    for order_id in forgotten:
+
+    def end(order_id: str) -> None:
         with db.transaction() as session:
             order = orders.lock(session, order_id)
             if order is not None and order.status is OrderStatus.PAUSED:
                 for one in _unsent(session, order):
                     slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
                 settle_order(session, order, now)
+
+    for_each(forgotten, end)
     return len(forgotten)
 
 

@@ -13,6 +13,7 @@ from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import placements, slices
+from pulse_core.services.each import for_each
 from pulse_core.services.execute import deadline, put_back
 from pulse_core.services.settle import settle_order
 from pulse_core.services.track import Book, settle_slice
@@ -24,13 +25,14 @@ WATCH_EVERY = timedelta(seconds=2)
 
 
 def expire_claims(now: datetime, limit: int = 200) -> int:
-    """Slices whose worker died between claim and record become UNKNOWN; returns how many.
+    """Slices whose worker died between claim and record become UNKNOWN; returns how many there were.
 
     A stopped worker still holds the fence, and its slice is left alone until it wakes up or dies.
     """
     with db.transaction() as session:
         expired = slices.expired_claims(session, now, limit)
-    return sum(_expire(slice_id, now) for slice_id in expired)
+    for_each(expired, lambda slice_id: _expire(slice_id, now))
+    return len(expired)
 
 
 def resolve_slices(now: datetime, limit: int = 200) -> int:
@@ -50,8 +52,7 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
                 # A broker that was away may still enter what it had taken before: the settle delay begins anew.
                 slices.change(session, one.id, now, resolve_at=now + LOOK_AGAIN_AFTER, absent_since=None)
         raise
-    for one in unknown:
-        _look_up(one, book, now)
+    for_each(unknown, lambda one: _look_up(one, book, now))
     return len(unknown)
 
 
@@ -66,21 +67,20 @@ def _look_up(one: OrderSlice, book: Book, now: datetime) -> None:
             _resolve(fence, one, book, now)
 
 
-def _expire(slice_id: str, now: datetime) -> bool:
+def _expire(slice_id: str, now: datetime) -> None:
     with db.fence(slice_id) as fence:
         if fence is None:
-            return False
+            return
         with fence.transaction() as session:
             order, one = slices.lock(session, slice_id)
             if one.status is not SliceStatus.SENDING or one.lease_expires_at is None or one.lease_expires_at > now:
-                return False
+                return
             error = {"error_code": "WORKER_LOST", "error_message": "the worker was lost between claim and answer"}
             placements.complete(session, one.client_order_id or "", PlacementOutcome.UNKNOWN)
             slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now, **error)
             settle_order(session, order, now)
             failpoint("expire.before_commit")
         failpoint("expire.after_commit")
-    return True
 
 
 def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:

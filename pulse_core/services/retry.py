@@ -59,7 +59,7 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
         if order.status is OrderStatus.DONE:
             orders.move(session, order, OrderStatus.IN_PROGRESS, now, result=None, finished_at=None)
         seen = one.status
-        slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now, hinted_until=None, sent_at=None)
+        slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now, hinted_until=None, sent_at=None, failures=0)
         events.add(session, EventKind.REQUEST, order.id, one.id, now, request="retry", actor=actor, seen=seen)
         failpoint("retry.before_commit")
     failpoint("retry.after_commit")

@@ -9,6 +9,7 @@ from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, order_result
 from pulse_core.models import Order
 from pulse_core.repositories import events, orders, slices
+from pulse_core.services.each import for_each
 
 
 def settle_order(session: Session, order: Order, now: datetime) -> None:
@@ -31,11 +32,14 @@ def finish_orders(now: datetime, limit: int = 200) -> int:
     """Finish orders that were left open with nothing left to do; returns how many there were."""
     with db.transaction() as session:
         left_open = orders.to_finish(session, limit)
-    for order_id in left_open:
+
+    def finish(order_id: str) -> None:
         with db.transaction() as session:
             order = orders.lock(session, order_id)
             if order is not None:
                 settle_order(session, order, now)
+
+    for_each(left_open, finish)
     return len(left_open)
 
 

@@ -15,6 +15,7 @@ from pulse_core.failpoints import failpoint
 from pulse_core.log import bound_trace, get_logger
 from pulse_core.models import Order
 from pulse_core.repositories import orders, slices
+from pulse_core.services.each import for_each
 
 log = get_logger(__name__)
 
@@ -53,8 +54,7 @@ def split_forgotten(now: datetime, limit: int = 50) -> int:
     """Split orders whose message was lost; returns how many there were."""
     with db.transaction() as session:
         forgotten = orders.unsplit(session, now - FORGOTTEN_AFTER, limit)
-    for order_id in forgotten:
-        split_order(order_id, now)
+    for_each(forgotten, lambda order_id: split_order(order_id, now))
     return len(forgotten)
 
 

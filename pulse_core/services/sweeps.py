@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pulse_core.services import dispatch, pause, recall, resolve, settle, split, track
+from pulse_core.services import dispatch, pause, recall, reconcile, resolve, settle, split, track
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ SWEEPS: Mapping[str, Sweep] = {
     "pulse.split_forgotten_orders": Sweep(split.split_forgotten, every=3),
     "pulse.expire_claims": Sweep(resolve.expire_claims, every=3),
     "pulse.resolve_slices": Sweep(resolve.resolve_slices, every=2),
-    "pulse.cancel_slices": Sweep(recall.cancel_slices, every=2),
+    "pulse.cancel_slices": Sweep(recall.cancel_slices, every=1),
     "pulse.finish_orders": Sweep(settle.finish_orders, every=5),
     "pulse.end_forgotten_pauses": Sweep(pause.end_forgotten_pauses, every=30),
-    "pulse.reconcile": Sweep(track.reconcile, every=30),
+    "pulse.reconcile": Sweep(reconcile.reconcile, every=30),
 }

@@ -2,33 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from pulse_core import brokers, db
 from pulse_core.brokers.base import Broker, BrokerOrder, BrokerOrderStatus, BrokerTrade
 from pulse_core.config import settings
-from pulse_core.domain.enums import CancelReason, EventKind, PlacementOutcome, SliceStatus
+from pulse_core.domain.enums import CancelReason, EventKind, SliceStatus
 from pulse_core.domain.status import FINAL_SLICES
 from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import events, fills, placements, slices
+from pulse_core.repositories import events, fills, slices
+from pulse_core.services.each import for_each
 from pulse_core.services.settle import settle_order
 
 log = get_logger(__name__)
 
-BOOK_KEPT = timedelta(days=1)
-
 
 @dataclass(frozen=True)
 class Book:
-    """One reading of the broker's book of today, its rows found by id."""
+    """One reading of the broker's book of today, its rows found by id; `doubles` share another's client order id."""
 
     broker: str
     by_broker_order_id: Mapping[str, BrokerOrder]
     by_client_order_id: Mapping[str, BrokerOrder]
+    doubles: Sequence[BrokerOrder]
     trades: Mapping[str, Sequence[BrokerTrade]]
 
     @classmethod
@@ -38,8 +38,14 @@ class Book:
         trades: dict[str, list[BrokerTrade]] = {}
         for trade in broker.trade_book():
             trades.setdefault(trade.broker_order_id, []).append(trade)
-        by_client_order_id = {row.client_order_id: row for row in orders if row.client_order_id}
-        return cls(broker.name, {row.broker_order_id: row for row in orders}, by_client_order_id, trades)
+        by_client_order_id: dict[str, BrokerOrder] = {}
+        doubles = [
+            row
+            for row in orders
+            if row.client_order_id and by_client_order_id.setdefault(row.client_order_id, row) is not row
+        ]
+        by_broker_order_id = {row.broker_order_id: row for row in orders}
+        return cls(broker.name, by_broker_order_id, by_client_order_id, doubles, trades)
 
 
 def track_slices(now: datetime) -> int:
@@ -53,22 +59,7 @@ def track_slices(now: datetime) -> int:
         return 0
     book = Book.read(brokers.connect(settings()))
     ours = {one.broker_order_id: one.id for one in working if one.broker_order_id}
-    return _settle_news(book, ours, now)
-
-
-def reconcile(now: datetime) -> int:
-    """Compare the whole book of the day with ours: late fills, and orders that were taken for absent.
-
-    Raises BookUnavailable.
-    """
-    with db.transaction() as session:
-        if not placements.any_since(session, now - BOOK_KEPT):
-            return 0
-    book = Book.read(brokers.connect(settings()))
-    _adopt_written_off(book, now)
-    with db.transaction() as session:
-        ours = placements.by_broker_order(session, book.broker, list(book.by_broker_order_id))
-    return _settle_news(book, ours, now)
+    return settle_news(book, ours, now)
 
 
 def settle_slice(
@@ -90,15 +81,20 @@ def settle_slice(
         slices.move(session, one, ending, now, **error)
 
 
-def _settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
+def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
+    """Settle what the book says anew of these broker orders (slice ids by broker order id); returns how many."""
     changed = _changed(book, ours)
-    for broker_order_id, slice_id in changed.items():
+
+    def settle(news: tuple[str, str]) -> None:
+        broker_order_id, slice_id = news
         with db.transaction() as session:
             order, one = slices.lock(session, slice_id)
             settle_slice(session, order, one, book, broker_order_id, now)
             settle_order(session, order, now)
             failpoint("track.before_commit")
         failpoint("track.after_commit")
+
+    for_each(changed.items(), settle)
     return len(changed)
 
 
@@ -145,18 +141,3 @@ def _ending(one: OrderSlice, row: BrokerOrder) -> SliceStatus | None:
         case BrokerOrderStatus.CANCELLED:
             is_deadline = one.cancel_reason is CancelReason.DEADLINE
             return SliceStatus.EXPIRED if is_deadline else SliceStatus.CANCELLED
-
-
-def _adopt_written_off(book: Book, now: datetime) -> None:
-    """An attempt that Pulse took for not placed stands in the book: take it over, and raise the alarm."""
-    with db.transaction() as session:
-        found = placements.written_off(session, book.broker, list(book.by_client_order_id))
-    for attempt in found:
-        broker_order_id = book.by_client_order_id[attempt.client_order_id].broker_order_id
-        with db.transaction() as session:
-            order, one = slices.lock(session, attempt.slice_id)
-            placements.complete(session, attempt.client_order_id, PlacementOutcome.ACKNOWLEDGED, broker_order_id)
-            what = "order taken for not placed is in the book"
-            events.alarm(session, what, order.id, one.id, now, broker_order_id=broker_order_id)
-            if one.status is SliceStatus.SCHEDULED and one.client_order_id == attempt.client_order_id:
-                slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now)

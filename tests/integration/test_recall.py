@@ -1,6 +1,8 @@
 """What still works past its deadline, or for a cancelled order, is called back until the book shows its end."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +13,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain.enums import CancelReason, EventKind, OrderResult, OrderStatus, SliceStatus
 from pulse_core.models import OrderSlice, SliceEvent
+from pulse_core.repositories import slices
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import ASK_AGAIN_AFTER, cancel_slices
@@ -117,17 +120,18 @@ def test_a_slice_that_ended_meanwhile_is_not_called_back(
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = a_working_slice(), a_working_slice()
-    asked: list[str] = []
+    listed = slices.to_cancel
 
-    def fill_the_other_one(broker_order_id: str) -> None:
-        asked.append(broker_order_id)
+    def list_and_fill_the_second(*args: Any, **options: Any) -> Sequence[OrderSlice]:
+        found = listed(*args, **options)
         broker.fill(second.broker_order_id or "")
         track_slices(deadline(second))
+        return found
 
-    monkeypatch.setattr(broker, "cancel", fill_the_other_one)
+    monkeypatch.setattr(slices, "to_cancel", list_and_fill_the_second)
     cancel_slices(deadline(second))
 
-    assert asked == [first.broker_order_id]
+    assert broker.cancels == [first.broker_order_id]
     assert (a_slice(second.id).status, a_slice(second.id).cancel_reason) == (SliceStatus.FILLED, None)
 
 

@@ -15,9 +15,10 @@ from pulse_core.domain.status import FINAL_ORDERS
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
+from pulse_core.services.reconcile import reconcile
 from pulse_core.services.report import OrderFilters, order_page, order_report, slice_reports
 from pulse_core.services.resolve import resolve_slices
-from pulse_core.services.track import reconcile, track_slices
+from pulse_core.services.track import track_slices
 from tests.broker import (
     SimulatedBroker,
     accept,

@@ -16,9 +16,10 @@ from pulse_core.models import Placement as Attempt
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
+from pulse_core.services.reconcile import reconcile
 from pulse_core.services.report import order_report
 from pulse_core.services.resolve import LOOK_AGAIN_AFTER, WATCH_EVERY, expire_claims, resolve_slices
-from pulse_core.services.track import reconcile, track_slices
+from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, accept_but_lose_the_answer, lose_the_request
 from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
 

@@ -16,7 +16,8 @@ from pulse_core.domain.enums import EventKind, OrderResult, OrderStatus, SliceSt
 from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
-from pulse_core.services.track import reconcile, track_slices
+from pulse_core.services.reconcile import reconcile
+from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker
 from tests.factories import a_slice, a_split_order, later, order, slices_of
 

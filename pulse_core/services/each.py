@@ -1,0 +1,30 @@
+"""Do the same for many rows, so that one bad row holds up none of the others."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from pulse_core.brokers.base import BookUnavailable
+from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.log import get_logger
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+
+def for_each(items: Iterable[T], deed: Callable[[T], object]) -> None:
+    """Call `deed` for every item, then raise the first error there was.
+
+    Raises DatabaseUnavailable and BookUnavailable at once: the others would fare no better.
+    """
+    failed: Exception | None = None
+    for item in items:
+        try:
+            deed(item)
+        except (DatabaseUnavailable, BookUnavailable):
+            raise
+        except Exception as error:
+            log.exception("row left out", deed=getattr(deed, "__name__", "deed"), item=str(item)[:100])
+            failed = failed or error
+    if failed is not None:
+        raise failed

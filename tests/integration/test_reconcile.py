@@ -1,0 +1,101 @@
+"""What stands in the broker's book and should not: found, told once, and called back."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement
+from pulse_core.clock import utcnow
+from pulse_core.config import settings
+from pulse_core.domain.enums import EventKind, SliceStatus
+from pulse_core.services import retry
+from pulse_core.services.execute import execute_slice
+from pulse_core.services.reconcile import reconcile
+from pulse_core.services.track import track_slices
+from tests.broker import SimulatedBroker, answer_with
+from tests.factories import a_slice, a_split_order, slices_of
+
+NOT_SENT = answer_with(NotSent("CONNECTION_REFUSED", "nobody listens"))
+
+
+def alarms(slice_id: str) -> list[str]:
+    return [one.detail["alarm"] for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+
+
+def a_replaced_attempt(broker: SimulatedBroker) -> tuple[str, Placement]:
+    """A slice that works its second attempt, and the first, which counts as not placed."""
+    broker.answers = [NOT_SENT]
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    execute_slice(first.id, clock=lambda: a_slice(first.id).due_at)
+    return first.id, broker.placements[0]
+
+
+def test_an_attempt_that_turns_up_after_its_slice_was_sent_again_is_told_and_called_back(
+    broker: SimulatedBroker,
+) -> None:
+    slice_id, old = a_replaced_attempt(broker)
+    stray = broker.enter(old)
+
+    reconcile(utcnow())
+
+    assert broker.cancels == [stray]
+    assert alarms(slice_id) == ["order taken for not placed is in the book"]
+    assert a_slice(slice_id).status is SliceStatus.WORKING
+
+
+def test_a_stray_is_called_back_until_the_book_shows_its_end(broker: SimulatedBroker) -> None:
+    _slice_id, old = a_replaced_attempt(broker)
+    stray = broker.enter(old)
+
+    reconcile(utcnow())
+    broker.book[stray] = replace(broker.book[stray], status=BrokerOrderStatus.OPEN)
+    reconcile(utcnow())
+    reconcile(utcnow())
+
+    assert broker.cancels == [stray, stray]
+
+
+def test_what_a_slice_works_is_not_called_back(broker: SimulatedBroker) -> None:
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+
+    reconcile(utcnow())
+
+    assert broker.cancels == []
+
+
+def test_two_broker_orders_with_one_client_order_id_are_told_once(broker: SimulatedBroker) -> None:
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    broker.enter(broker.placements[0])
+
+    reconcile(utcnow())
+    reconcile(utcnow())
+
+    assert alarms(first.id) == ["two broker orders have one client order id"]
+
+
+def test_a_trade_that_cannot_be_booked_holds_up_no_other_slice(broker: SimulatedBroker) -> None:
+    bad, good = slices_of(a_split_order())[0], slices_of(a_split_order())[0]
+    for one in (bad, good):
+        execute_slice(one.id)
+        broker.fill(a_slice(one.id).broker_order_id or "")
+    broker.trades[0] = replace(broker.trades[0], quantity=0)
+
+    with pytest.raises(Exception, match="ck_fills_quantity"):
+        track_slices(utcnow())
+
+    assert a_slice(good.id).status is SliceStatus.FILLED
+
+
+def test_waits_for_our_own_rate_limit_do_not_use_up_the_attempts(broker: SimulatedBroker) -> None:
+    own = answer_with(NotSent("OWN_RATE_LIMIT", "no room"))
+    broker.answers = [own] * (settings().placement_attempts + 1) + [NOT_SENT]
+    first = slices_of(a_split_order())[0]
+
+    for _ in range(settings().placement_attempts + 2):
+        execute_slice(first.id, clock=lambda: a_slice(first.id).due_at + timedelta(milliseconds=1))
+
+    assert (a_slice(first.id).status, a_slice(first.id).failures) == (SliceStatus.SCHEDULED, 1)
