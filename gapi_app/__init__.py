@@ -4,22 +4,39 @@ from typing import Any
 
 from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gapi_app import auth, control, health, orders, postbacks
+from gapi_app import admin, control, health, internal, jwks, keys, login, orders, postbacks
 from gapi_app.api import Api
+from gapi_app.auth import set_up_access
 from gapi_app.body import MAX_BODY_BYTES
 from gapi_app.conditional import answer_conditionally
-from gapi_app.config import load_settings
+from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.docs import pages
 from gapi_app.errors import answer_errors
+from gapi_app.identity_client import IdentityClient
 from gapi_app.log import setup_logging
-from gapi_app.pulse_client import PulseClient
 from gapi_app.tracing import trace_requests
 
 _SPEC = {
     "info": {"description": "Large orders, worked as many small ones over time."},
     "security": [{"accessToken": []}],
-    "components": {"securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+    "components": {
+        "securitySchemes": {
+            "accessToken": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An access token of a login, or an API key (`pk_...`).",
+            },
+            "serviceToken": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "Made by a sibling service for the one request.",
+            },
+        }
+    },
 }
 
 
@@ -29,12 +46,16 @@ def create_app() -> Flask:
     setup_logging(settings.log_format, settings.log_level)
     app, api = _described_app()
     app.config["EXCHANGES"] = settings.pulse_exchanges
-    app.extensions["pulse"] = PulseClient(settings)
-    auth.issue_and_check_tokens(app, settings)
+    app.config["SERVICE_TOKEN_KEY"] = settings.pulse_service_token_key.get_secret_value()
+    client = IdentityClient(settings)
+    app.extensions["pulse"] = client
+    set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     app.register_blueprint(pages(api.specification()))
     app.before_request(_refuse_large_body)
     answer_conditionally(app)
     trace_requests(app)
+    if settings.pulse_trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.pulse_trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     return app
 
 
@@ -57,7 +78,7 @@ def _described_app() -> tuple[Flask, Api]:
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     api = Api(app)
-    for views in (auth, orders, control, postbacks, health):
+    for views in (login, keys, orders, control, postbacks, admin, internal, jwks, health):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api

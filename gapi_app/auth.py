@@ -1,114 +1,105 @@
-"""Logins: a password checked by pulse becomes an access token of ours, and every bad token is a 401."""
+"""Who calls, by access token or API key, and what they may do. pulse asks the same again."""
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
+from typing import cast
 
-from flask import Flask, Response, current_app
-from flask_jwt_extended import JWTManager, create_access_token, get_jwt, verify_jwt_in_request
+from flask import Flask, current_app, g, request
 
-from gapi_app.api import Blueprint
-from gapi_app.config import Settings
-from gapi_app.errors import Forbidden, Unauthorized, error_answer
-from gapi_app.pulse_client import Caller, pulse
-from gapi_app.schemas import LOGIN, AccessTokenSchema
-
-ROLES = frozenset({"viewer", "trader", "operator", "admin"})
-TRADING_ROLES = ROLES - {"viewer"}
-OPERATING_ROLES = frozenset({"operator"})
-_ISSUER, _AUDIENCE = "gapi", "gapi-api"
-_TEXTS, _INSTANTS = ("sub", "role", "jti", "type"), ("iat", "exp")
-
-blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Logging in")
+from gapi_app.errors import Forbidden, Unauthorized
+from gapi_app.identity_client import IdentityClient
+from gapi_app.key_holders import PREFIX, KeyHolders
+from gapi_app.replays import UsedTokens
+from gapi_app.revocations import Revocations
+from gapi_app.roles import ADMINISTERS, SCOPES, Caller, Scope
+from gapi_app.signing import KeySet
+from gapi_app.tokens import AccessTokens, Identity
 
 
-@blueprint.route("/login", methods=["POST"])
-@blueprint.doc(security=[])
-@blueprint.arguments(LOGIN)
-@blueprint.response(200, AccessTokenSchema)
-@blueprint.refuses(
-    "INVALID_REQUEST", "UNAUTHORIZED", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE",
-    "UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT",
-)  # fmt: skip
-def login(credentials: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Exchange a username and password for an access token."""
-    account = pulse().login(credentials["username"], credentials["password"])
-    token = create_access_token(account["account_id"], additional_claims={"role": account["role"]})
-    lifetime = int(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"].total_seconds())
-    answer = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
-    return answer, 200, {"Cache-Control": "no-store"}
+@dataclass(frozen=True)
+class Access:
+    """What it takes to know a caller."""
+
+    tokens: AccessTokens
+    holders: KeyHolders
+    revocations: Revocations
+    used_service_tokens: UsedTokens
+
+    def read(self, text: str) -> Identity:
+        """Whom an access token or an API key speaks for. Raises Unauthorized, or when pulse does not say another."""
+        identity = self.holders.read(text) if text.startswith(PREFIX) else self.tokens.read(text)
+        self.revocations.check(identity)
+        return identity
+
+
+def set_up_access(app: Flask, keys: KeySet, client: IdentityClient, token_lifetime_seconds: int) -> None:
+    """Give the app its keys, caches and the thread that learns of revocations."""
+    revocations = Revocations(client, token_lifetime_seconds)
+    tokens = AccessTokens(app, keys, token_lifetime_seconds)
+    app.extensions["access"] = Access(tokens, KeyHolders(client), revocations, UsedTokens())
+    revocations.follow()
+
+
+def access() -> Access:
+    """That of the running app."""
+    return cast("Access", current_app.extensions["access"])
+
+
+def require_token() -> None:
+    """For `before_request`: no view below runs without a valid access token or API key."""
+    if request.method == "OPTIONS":
+        return
+    g.identity = access().read(bearer("an access token or API key"))
+
+
+def bearer(what: str) -> str:
+    """The text after `Authorization: Bearer`. Raises Unauthorized, saying what is needed there."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer" or not text:
+        raise Unauthorized(f"{what} is needed in Authorization: Bearer")
+    return text
 
 
 def caller() -> Caller:
-    """The account of this request's access token."""
-    claims = get_jwt()
-    return Caller(claims["sub"], claims["role"])
+    """The account that this request is made for."""
+    return cast("Identity", g.identity).caller
+
+
+def allowed(scope: Scope) -> Caller:
+    """The caller, whose role, and API key if any, must have the scope. Raises Forbidden."""
+    who = caller()
+    if scope not in SCOPES[who.role]:
+        raise Forbidden(f"the role {who.role} does not have {scope}", {"role": who.role, "needed": scope})
+    if scope not in who.scopes:
+        raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
+    return who
+
+
+def reader() -> Caller:
+    """The caller, who must be allowed to read orders."""
+    return allowed(Scope.ORDERS_READ)
 
 
 def trader() -> Caller:
     """The caller, who must be allowed to trade."""
-    who = caller()
-    if who.role not in TRADING_ROLES:
-        raise Forbidden("this account may look, not trade", {"role": who.role})
-    return who
+    return allowed(Scope.ORDERS_WRITE)
 
 
 def operator() -> Caller:
     """The caller, who must be allowed to act on the slices of every account."""
+    return allowed(Scope.SLICES_OPERATE)
+
+
+def person() -> Caller:
+    """The caller, who must have logged in: keys do not manage keys or people."""
     who = caller()
-    if who.role not in OPERATING_ROLES:
-        raise Forbidden("this needs an operator", {"role": who.role})
+    if who.key_id is not None:
+        raise Forbidden("an API key may not do this: log in", {"needed": "login"})
     return who
 
 
-def require_token() -> None:
-    """For `before_request`: no view below runs without a valid access token."""
-    verify_jwt_in_request()
-
-
-def issue_and_check_tokens(app: Flask, settings: Settings) -> None:
-    """Pin what a token of ours looks like, and answer 401 for any other."""
-    app.config.update(
-        JWT_SECRET_KEY=settings.pulse_jwt_key.get_secret_value(),
-        JWT_ALGORITHM="HS256",
-        JWT_DECODE_ALGORITHMS=["HS256"],
-        JWT_ENCODE_ISSUER=_ISSUER,
-        JWT_DECODE_ISSUER=_ISSUER,
-        JWT_ENCODE_AUDIENCE=_AUDIENCE,
-        JWT_DECODE_AUDIENCE=_AUDIENCE,
-        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=settings.pulse_access_token_lifetime),
-        JWT_TOKEN_LOCATION=["headers"],
-    )
-    manager = JWTManager(app)
-    manager.token_verification_loader(_is_ours)
-    manager.unauthorized_loader(_refuse_missing)
-    manager.expired_token_loader(_refuse_expired)
-    # The library would answer some of these with 400 or 422.
-    for set_answer in (
-        manager.invalid_token_loader,
-        manager.needs_fresh_token_loader,
-        manager.revoked_token_loader,
-        manager.token_verification_failed_loader,
-        manager.user_lookup_error_loader,
-    ):
-        set_answer(_refuse_invalid)
-
-
-def _is_ours(_header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
-    if not all(isinstance(claims.get(name), str) for name in _TEXTS):
-        return False
-    if not all(type(claims.get(name)) is int for name in _INSTANTS):
-        return False
-    return claims["type"] == "access" and claims["role"] in ROLES
-
-
-def _refuse_missing(*_reason: object) -> Response:
-    return error_answer(Unauthorized("an access token is needed in Authorization: Bearer"))
-
-
-def _refuse_expired(*_reason: object) -> Response:
-    return error_answer(Unauthorized("the access token has expired"))
-
-
-def _refuse_invalid(*_reason: object) -> Response:
-    return error_answer(Unauthorized("the access token is not valid"))
+def admin() -> Caller:
+    """The caller, who must be an admin that has logged in."""
+    who = person()
+    if who.role not in ADMINISTERS:
+        raise Forbidden("this needs an admin", {"role": who.role})
+    return who

@@ -1,10 +1,13 @@
 """Every setting of the gateway, read once from the environment when it starts."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gapi_app.signing import KeySet, WeakKeys, load_keys
 
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
 _KEY_BYTES = 32
@@ -33,13 +36,21 @@ class Settings(BaseSettings):
 
     pulse_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://[^/]+$", description="Where pulse listens.")
     pulse_service_token_key: Key = Field(description="Signs calls from gapi to pulse; the same in both.")
-    pulse_jwt_key: Key = Field(description="Signs the access tokens of users.")
+    pulse_jwt_key: Key | None = Field(
+        None, description="Signs the access tokens of users, with HS256; required without PULSE_JWT_KEYS."
+    )
+    pulse_jwt_keys: Path | None = Field(
+        None, description="File with the JWK Set that signs access tokens instead; its first key signs."
+    )
+    pulse_trusted_proxies: int = Field(
+        0, ge=0, le=5, description="Proxies in front, whose X-Forwarded-For names the client."
+    )
     pulse_exchanges: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
     pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse.")
     pulse_answer_timeout: Seconds = Field(3.5, description="Longest wait for the whole answer of pulse.")
-    pulse_access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long a login lasts.")
+    pulse_access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long an access token lasts.")
 
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level.")
@@ -53,10 +64,23 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """The settings, or the end of the process with a sentence that names what is wrong and no value."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as refused:
         faults = (f"{_variable(fault)} {_reason(fault['type'], fault['msg'])}" for fault in refused.errors())
         sentence = f"gapi cannot start: {'; '.join(faults)}."
+    else:
+        if settings.pulse_jwt_key is not None or settings.pulse_jwt_keys is not None:
+            return settings
+        sentence = "gapi cannot start: PULSE_JWT_KEY is not set."
+    raise SystemExit(sentence)
+
+
+def load_signing_keys(settings: Settings) -> KeySet:
+    """The keys of access tokens, or the end of the process with a sentence."""
+    try:
+        return load_keys(settings.pulse_jwt_key, settings.pulse_jwt_keys)
+    except WeakKeys as refused:
+        sentence = f"gapi cannot start: PULSE_JWT_KEYS {refused}."
     raise SystemExit(sentence)
 
 

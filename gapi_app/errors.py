@@ -35,6 +35,7 @@ HTTP_STATUS = {
     "INVALID_STATE": 409,
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "UPSTREAM_ERROR": 502,
     "SERVICE_UNAVAILABLE": 503,
@@ -147,4 +148,6 @@ def _answer(status: int, code: str, message: str, details: Mapping[str, Any]) ->
     answer.status_code = status
     if status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
+    if status == 429:
+        answer.headers["Retry-After"] = str(details.get("retry_after_seconds", 1))
     return answer

@@ -4,6 +4,7 @@ from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gapi_app.api import Blueprint
+from gapi_app.auth import access
 from gapi_app.pulse_client import pulse
 from gapi_app.schemas import HealthSchema, ReadySchema
 
@@ -26,6 +27,7 @@ def health() -> dict[str, str]:
 def ready() -> dict[str, str]:
     """Says whether orders can be taken; the error's details name what is missing."""
     pulse().check_ready()
+    access().revocations.check_loaded()
     return {"status": "ready"}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, current_app, jsonify
 
 from gapi_app.api import Blueprint
-from gapi_app.auth import caller, require_token, trader
+from gapi_app.auth import reader, require_token, trader
 from gapi_app.conditional import ETAG, NOT_MODIFIED
 from gapi_app.pulse_client import pulse
 from gapi_app.rules import check_new_order
@@ -51,7 +51,7 @@ def place_order(new_order: dict[str, Any]) -> tuple[Response, int, dict[str, str
 @blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", *_UPSTREAM)
 def list_orders(query: dict[str, Any]) -> Response:
     """The account's orders, newest first unless sorted otherwise, a page at a time."""
-    return jsonify(pulse().list_orders(caller(), query))
+    return jsonify(pulse().list_orders(reader(), query))
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
@@ -60,7 +60,7 @@ def list_orders(query: dict[str, Any]) -> Response:
 @blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
 def show_order(order_id: str) -> Response:
     """One order: what was asked, what is done, and what is still exposed."""
-    return jsonify(pulse().order(caller(), order_id))
+    return jsonify(pulse().order(reader(), order_id))
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
@@ -69,7 +69,7 @@ def show_order(order_id: str) -> Response:
 @blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
 def list_slices(order_id: str) -> Response:
     """The slices of an order in the order of their times."""
-    return jsonify(pulse().slices(caller(), order_id))
+    return jsonify(pulse().slices(reader(), order_id))
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])

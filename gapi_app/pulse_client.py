@@ -3,13 +3,11 @@
 import base64
 import json
 import time
-import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode
 
-import jwt
 import urllib3
 from flask import current_app
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
@@ -20,34 +18,22 @@ from gapi_app.errors import (
     NotFound,
     Refused,
     ServiceUnavailable,
-    Unauthorized,
     UpstreamError,
     UpstreamTimeout,
 )
+from gapi_app.roles import GATEWAY, Caller
 from gapi_app.rules import ORDER_ID, SLICE_ID
+from gapi_app.service_tokens import service_token
 from gapi_app.tracing import trace_headers
 
-TOKEN_LIFETIME_SECONDS = 30
-_PASSED_ON = frozenset({400, 403, 404, 409, 422})
+_PASSED_ON = frozenset({400, 403, 404, 409, 422, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The account that a call to pulse is made for."""
-
-    account_id: str
-    role: str
 
 
 @dataclass(frozen=True)
 class Answer:
     status: int
     body: dict[str, Any]
-
-
-# For the calls that are made for no account.
-_GATEWAY = Caller("gapi", "gapi")
 
 
 class PulseClient:
@@ -59,16 +45,6 @@ class PulseClient:
         self._connect_timeout = settings.pulse_connect_timeout
         self._answer_timeout = settings.pulse_answer_timeout
         self._pool = urllib3.PoolManager(maxsize=64, retries=False)
-
-    def login(self, username: str, password: str) -> dict[str, str]:
-        """The account with this username and password: `account_id`, `username`, `role`."""
-        credentials = {"username": username, "password": password}
-        answer = self._ask("POST", "/internal/sessions", _GATEWAY, {200, 401}, credentials)
-        if answer.status == 200 and all(isinstance(answer.body.get(name), str) for name in ("account_id", "role")):
-            return answer.body
-        if _refusal(answer.body).get("details", {}).get("reason") == "credentials":
-            raise Unauthorized("username or password is wrong")
-        raise UpstreamError("pulse did not accept the gateway's call")
 
     def place_order(self, who: Caller, new_order: Mapping[str, Any]) -> Answer:
         """201 with the ids of a new order, 200 with those of an equal one that was made before."""
@@ -105,11 +81,11 @@ class PulseClient:
 
     def postback(self, body: bytes) -> None:
         """Hand on a broker's news as it came; pulse checks its signature."""
-        self._ask("POST", "/internal/postbacks/zerodha", _GATEWAY, {202}, {"body": base64.b64encode(body).decode()})
+        self._ask("POST", "/internal/postbacks/zerodha", GATEWAY, {202}, {"body": base64.b64encode(body).decode()})
 
     def check_ready(self) -> None:
         """Raise ServiceUnavailable or another ApiError unless pulse says that it can serve."""
-        self._ask("GET", "/ready", _GATEWAY, {200})
+        self._ask("GET", "/ready", GATEWAY, {200})
 
     def _ask(
         self,
@@ -123,13 +99,15 @@ class PulseClient:
         if answer.status in expected:
             return answer
         if answer.status == 503:
-            raise ServiceUnavailable("orders cannot be served at the moment", _refusal(answer.body).get("details"))
-        if answer.status in _PASSED_ON and (refusal := _refusal(answer.body)):
+            raise ServiceUnavailable("orders cannot be served at the moment", refusal_of(answer.body).get("details"))
+        if answer.status in _PASSED_ON and (refusal := refusal_of(answer.body)):
             raise Refused(answer.status, **refusal)
         raise UpstreamError("pulse gave an answer that makes no sense here")
 
     def _send(self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None) -> Answer:
-        headers = trace_headers() | {"Authorization": f"Bearer {self._token(who)}"}
+        data = b"" if body is None else json.dumps(body).encode()
+        token = service_token(self._key, who, method, path, data)
+        headers = trace_headers() | {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         deadline = time.monotonic() + self._answer_timeout
@@ -137,13 +115,15 @@ class PulseClient:
             response = self._pool.request(
                 method,
                 self._url + path,
-                body=None if body is None else json.dumps(body).encode(),
+                body=None if body is None else data,
                 headers=headers,
                 timeout=urllib3.Timeout(connect=self._connect_timeout, read=self._answer_timeout),
                 redirect=False,
                 preload_content=False,
             )
             with response:
+                if response.status == 204:
+                    return Answer(204, {})
                 return Answer(response.status, _object(_read(cast("urllib3.HTTPResponse", response), deadline)))
         except (NewConnectionError, NameResolutionError):
             raise ServiceUnavailable("orders cannot be served at the moment", {"missing": ["pulse"]}) from None
@@ -151,12 +131,6 @@ class PulseClient:
             raise UpstreamTimeout("pulse did not answer in time; an order may have been made") from None
         except HTTPError:
             raise UpstreamError("pulse broke off its answer") from None
-
-    def _token(self, who: Caller) -> str:
-        now = int(time.time())
-        claims = {"iss": "gapi", "aud": "pulse", "sub": who.account_id, "role": who.role, "iat": now}
-        claims |= {"exp": now + TOKEN_LIFETIME_SECONDS, "jti": uuid.uuid4().hex}
-        return jwt.encode(claims, self._key, algorithm="HS256")
 
 
 def pulse() -> PulseClient:
@@ -207,7 +181,8 @@ def _check_list(body: dict[str, Any], name: str) -> dict[str, Any]:
     return body
 
 
-def _refusal(body: Mapping[str, Any]) -> dict[str, Any]:
+def refusal_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The code, message and details of an answer that is an error; empty for any other."""
     error = body.get("error")
     shape = {"code": str, "message": str, "details": dict}
     if not isinstance(error, dict) or not all(isinstance(error.get(name), kind) for name, kind in shape.items()):

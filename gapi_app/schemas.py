@@ -42,17 +42,6 @@ class RequestSchema(Schema):
         unknown = RAISE
 
 
-class LoginSchema(RequestSchema):
-    username = fields.String(required=True, validate=validate.Length(1, 64))
-    password = fields.String(required=True, validate=validate.Length(1, 256), metadata={"format": "password"})
-
-
-class AccessTokenSchema(AnswerSchema):
-    access_token = fields.String(required=True)
-    token_type = fields.String(required=True, validate=validate.Equal("Bearer"))
-    expires_in = WholeNumber(required=True, metadata={"description": "Seconds."})
-
-
 class SplitConfigSchema(RequestSchema):
     num_splits = WholeNumber(required=True, metadata={"minimum": SPLITS[0], "maximum": SPLITS[1], "example": 5})
     duration_minutes = WholeNumber(
@@ -198,4 +187,3 @@ class ReadySchema(AnswerSchema):
 
 NEW_ORDER = NewOrderSchema()
 ORDER_QUERY = OrderQuerySchema()
-LOGIN = LoginSchema()

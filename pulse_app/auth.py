@@ -1,72 +1,87 @@
-"""Service tokens: signed by the gateway for one call, and good for a minute at most."""
+"""Who calls, and what they may do: the gateway has asked the same, and is not believed."""
 
-import re
-from dataclasses import dataclass
-from typing import Any
-
-import jwt
 from flask import g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from pulse_app.body import MAX_BODY_BYTES
+from pulse_app.replays import UsedTokens
+from pulse_app.service_tokens import ACCOUNT_ID, GATEWAY, ServiceToken, read_service_token
 from pulse_core.config import settings
-from pulse_core.domain.enums import Role
+from pulse_core.domain.enums import Role, Scope
 from pulse_core.domain.errors import Forbidden, Unauthorized
+from pulse_core.domain.roles import ADMINISTERS, CHANGES_EVERY_ACCOUNT, READS_EVERY_ACCOUNT, SCOPES
 
-ISSUER, AUDIENCE = "gapi", "pulse"
-LONGEST_LIFETIME_SECONDS = 60
-GATEWAY = "gapi"
-_ACCOUNT_ID = re.compile(r"acc_[0-9A-Z]{26}")
-_CLAIMS = ("iss", "aud", "sub", "role", "iat", "exp", "jti")
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whom a service token speaks for: an account, or the gateway itself."""
-
-    subject: str
-    role: str
+_HARMLESS_TO_REPEAT = ("GET", "HEAD")
+_used = UsedTokens()
 
 
 def require_service_token() -> None:
-    """For `before_request`: no view below runs without a valid service token."""
+    """For `before_request`: no view below runs without a service token that was made for this very request."""
     if request.method == "OPTIONS":
         return
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not token:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer" or not text:
         raise Unauthorized("a service token is needed in Authorization: Bearer")
-    g.caller = read_service_token(token, settings().pulse_service_token_key.get_secret_value())
-
-
-def read_service_token(token: str, key: str) -> Caller:
-    """The caller that a token names. Raises Unauthorized for any token but one that the gateway makes."""
-    try:
-        claims = jwt.decode(
-            token, key, algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER, options={"require": list(_CLAIMS)}
-        )
-    except jwt.PyJWTError:
-        raise Unauthorized("the service token is not valid") from None
-    if not _is_well_formed(claims):
-        raise Unauthorized("the service token has claims that no token of the gateway has")
-    return Caller(claims["sub"], claims["role"])
+    token = read_service_token(text, settings().pulse_service_token_key.get_secret_value())
+    _check_bound(token)
+    if request.method not in _HARMLESS_TO_REPEAT and not _used.use(token.jti, token.expires_at):
+        raise Unauthorized("the service token was used before")
+    g.caller = token.caller
 
 
 def account_id() -> str:
     """The account that this call is for. Raises Forbidden when it is for none."""
-    if not _ACCOUNT_ID.fullmatch(g.caller.subject):
+    if not ACCOUNT_ID.fullmatch(g.caller.subject):
         raise Forbidden("this call must be made for an account")
     return str(g.caller.subject)
 
 
+def require(scope: Scope) -> str:
+    """The account that this call is for. Raises Forbidden unless its role, and its API key if any, have the scope."""
+    who = account_id()
+    if scope not in SCOPES[Role(g.caller.role)]:
+        raise Forbidden(f"the role {g.caller.role} does not have {scope}", {"role": g.caller.role, "needed": scope})
+    if scope not in g.caller.scopes:
+        raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
+    return who
+
+
 def trading_account_id() -> str:
     """The account that this call is for, which must be allowed to trade."""
-    if g.caller.role == Role.VIEWER:
-        raise Forbidden("this account may look, not trade", {"role": g.caller.role})
-    return account_id()
+    return require(Scope.ORDERS_WRITE)
+
+
+def owner_to_read() -> str | None:
+    """Whose orders may be read: one account's, None for everybody's."""
+    who = require(Scope.ORDERS_READ)
+    return None if g.caller.role in READS_EVERY_ACCOUNT else who
+
+
+def owner_to_change() -> str | None:
+    """Whose orders may be cancelled, paused and resumed: one account's, None for everybody's."""
+    who = require(Scope.ORDERS_WRITE)
+    return None if g.caller.role in CHANGES_EVERY_ACCOUNT else who
 
 
 def require_operator() -> None:
     """Raise Forbidden unless the call is made for an operator."""
-    if g.caller.role != Role.OPERATOR:
-        raise Forbidden("this needs an operator", {"role": g.caller.role})
+    require(Scope.SLICES_OPERATE)
+
+
+def person() -> str:
+    """The account that this call is for, which must have logged in: keys do not manage keys or people."""
+    who = account_id()
+    if g.caller.key_id is not None:
+        raise Forbidden("an API key may not do this: log in")
+    return who
+
+
+def admin() -> str:
+    """The account that this call is for, which must be an admin who has logged in."""
+    who = person()
+    if g.caller.role not in ADMINISTERS:
+        raise Forbidden("this needs an admin", {"role": g.caller.role})
+    return who
 
 
 def require_gateway() -> None:
@@ -75,11 +90,11 @@ def require_gateway() -> None:
         raise Forbidden("only the gateway itself may call this")
 
 
-def _is_well_formed(claims: dict[str, Any]) -> bool:
-    issued, expires = claims["iat"], claims["exp"]
-    if type(issued) is not int or type(expires) is not int or not isinstance(claims["jti"], str):
-        return False
-    if not 0 < expires - issued <= LONGEST_LIFETIME_SECONDS:
-        return False
-    is_gateway = claims["sub"] == GATEWAY
-    return is_gateway or (bool(_ACCOUNT_ID.fullmatch(claims["sub"])) and claims["role"] in tuple(Role))
+def _check_bound(token: ServiceToken) -> None:
+    if not token.is_for(request.method, request.path, request.query_string):
+        raise Unauthorized("the service token was made for another request")
+    body = request.get_data()
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    if not token.is_for_body(body):
+        raise Unauthorized("the service token was made for another body")

@@ -6,7 +6,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
 
 from pulse_app.errors import HTTP_STATUS
 from pulse_app.fields import Instant, Limit, Price, Truth, WholeNumber
-from pulse_core.domain.enums import OrderResult, OrderStatus, OrderType, Product, Role, Side, SliceStatus
+from pulse_core.domain.enums import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core.domain.orders import (
     LONGEST_NOTE,
     MAX_MINUTES,
@@ -47,19 +47,8 @@ class RequestSchema(Schema):
         unknown = RAISE
 
 
-class SessionSchema(RequestSchema):
-    username = fields.String(required=True, validate=validate.Length(1, 64))
-    password = fields.String(required=True, validate=validate.Length(1, 256), metadata={"format": "password"})
-
-
 class PostbackSchema(RequestSchema):
     body = fields.String(required=True, metadata={"description": "What the broker posted, in base64."})
-
-
-class AccountSchema(AnswerSchema):
-    account_id = fields.String(required=True, attribute="id")
-    username = fields.String(required=True)
-    role = fields.Enum(Role, by_value=fields.String, required=True)
 
 
 class SplitConfigSchema(RequestSchema):
@@ -212,5 +201,4 @@ class ReadySchema(AnswerSchema):
 
 NEW_ORDER = NewOrderSchema()
 ORDER_QUERY = OrderQuerySchema()
-SESSION = SessionSchema()
 POSTBACK = PostbackSchema()

@@ -1,5 +1,6 @@
 """Real processes around one paper exchange, in which one of them is killed at a named point, again and again."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -8,20 +9,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import jwt
 import psycopg2
 import pytest
 import requests
 from ulid import ULID
 
 from pulse_core import config, failpoints, verify
-from pulse_core.clock import utcnow
 from pulse_core.stack.child import Child
 from pulse_core.verify import books, database
 from pulse_core.verify.facts import Facts
 from pulse_core.verify.violation import Violation
 from tests.factories import an_account
 from tests.processes import Processes
+from tests.service_token import service_token
 
 # Short, so that a killed worker's slice is taken up within seconds; the order of the lengths is the real one.
 SETTINGS = {
@@ -82,8 +82,11 @@ class Arena:
 
     def ask(self, method: str, path: str, body: object = None) -> requests.Response | None:
         """Ask pulse as the gateway would; None when it dies over it."""
+        data = b"" if body is None else json.dumps(body).encode()
+        token = service_token(self.environment["PULSE_SERVICE_TOKEN_KEY"], self.account, "trader", method, path, data)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         try:
-            return self.http.request(method, self.pulse_url + path, json=body, headers=self._token(), timeout=5)
+            return self.http.request(method, self.pulse_url + path, data=data, headers=headers, timeout=5)
         except requests.RequestException:
             return None
 
@@ -130,12 +133,6 @@ class Arena:
     def arrivals(self, client_order_id: str) -> int:
         """How many requests with this client order id the exchange has seen."""
         return sum(one.tag == client_order_id for one in books.from_exchange(self.exchange_url).arrivals)
-
-    def _token(self) -> dict[str, str]:
-        now = int(utcnow().timestamp())
-        claims = {"iss": "gapi", "aud": "pulse", "sub": self.account, "role": "trader", "jti": "j", "iat": now}
-        key = self.environment["PULSE_SERVICE_TOKEN_KEY"]
-        return {"Authorization": f"Bearer {jwt.encode({**claims, 'exp': now + 30}, key, algorithm='HS256')}"}
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 import gapi_app
 import pulse_app
+from tests.service_token import service_claims
 
 SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 DOCUMENTS = {"gapi": gapi_app.openapi(), "pulse": pulse_app.openapi()}
@@ -43,15 +44,20 @@ class Service:
     def orders(self) -> str:
         return "/api/orders" if self.name == "gapi" else "/internal/orders"
 
-    def claims(self, account: Account) -> dict[str, Any]:
+    def claims(self, account: Account, method: str = "GET", path: str = "", body: bytes = b"") -> dict[str, Any]:
+        """What a token says that is right; one for pulse is for this request alone, else for a listing."""
+        if self.name == "pulse":
+            return service_claims(account.account_id, account.role, method, path or self.orders, body)
         now = int(time.time())
-        common = {"iss": "gapi", "sub": account.account_id, "role": account.role, "iat": now, "jti": "j"}
-        own = {"aud": "gapi-api", "type": "access"} if self.name == "gapi" else {"aud": "pulse"}
-        return common | own | {"exp": now + 30}
+        common = {"iss": "gapi", "aud": "gapi-api", "sub": account.account_id, "role": account.role, "type": "access"}
+        return common | {"sid": "ses_1", "gen": 1, "iat": now, "exp": now + 30, "jti": secrets.token_hex(8)}
 
-    def token(self, account: Account, **overrides: Any) -> str:
-        claims = {name: value for name, value in (self.claims(account) | overrides).items() if value is not None}
-        return jwt.encode(claims, self.key, algorithm="HS256")
+    def token(self, account: Account, method: str = "GET", path: str = "", body: bytes = b"", **overrides: Any) -> str:
+        claims = self.claims(account, method, path, body) | overrides
+        return jwt.encode({name: one for name, one in claims.items() if one is not None}, self.key, algorithm="HS256")
+
+    def bearer(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token}"}
 
     def send(
         self,
@@ -63,9 +69,11 @@ class Service:
         **options: Any,
     ) -> requests.Response:
         """Send a request and check its answer against the rules for all answers and the specification."""
-        token = {"Authorization": f"Bearer {self.token(account)}"} if account else {}
-        options |= {"headers": token | dict(headers or {}), "timeout": timeout, "allow_redirects": False}
-        answer = self.http.request(method, self.url + path, **options)
+        prepared = self.http.prepare_request(requests.Request(method, self.url + path, headers=headers, **options))
+        if account and "Authorization" not in prepared.headers:
+            token = self.token(account, method, prepared.path_url, body_of(prepared))
+            prepared.headers["Authorization"] = f"Bearer {token}"
+        answer = self.http.send(prepared, timeout=timeout, allow_redirects=False)
         check_answer(answer)
         self._check_documented(method, path.partition("?")[0], answer)
         return answer
@@ -85,9 +93,23 @@ class Service:
             Draft202012Validator({**document, **media["schema"]}).validate(answer.json())
 
 
+def body_of(prepared: requests.PreparedRequest) -> bytes:
+    """What a token is made for; what is sent in chunks is collected first, and sent in chunks still."""
+    body = prepared.body or b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes):
+        return body
+    chunks = list(body)
+    prepared.body = iter(chunks)  # type: ignore[assignment]
+    return b"".join(chunks)
+
+
 def check_answer(answer: requests.Response) -> None:
     for name in ("X-Request-Id", "X-Trace-Id"):
         assert SANE_ID.fullmatch(answer.headers.get(name, "")), f"{name}: {answer.headers}"
+    if answer.status_code == 429:
+        assert int(answer.headers["Retry-After"]) >= 1
     if answer.status_code >= 400 and answer.request.method != "HEAD":
         assert answer.headers["Content-Type"] == "application/json"
         assert answer.json().keys() == {"error"}

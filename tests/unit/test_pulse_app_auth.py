@@ -1,5 +1,4 @@
 import json
-import time
 from typing import Any
 
 import jwt
@@ -7,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_app.auth import Caller, read_service_token
+from pulse_app.replays import UsedTokens
+from pulse_app.service_tokens import Caller, read_service_token
+from pulse_core.domain.enums import Scope
 from pulse_core.domain.errors import Unauthorized
+from tests.service_token import service_claims
 
 KEY = "a key for tests, of more than 32 bytes"
 ACCOUNT = "acc_01J00000000000000000000000"
@@ -18,15 +20,45 @@ _JSON = st.recursive(
 
 
 def token(**changes: Any) -> str:
-    now = int(time.time())
-    claims = {"iss": "gapi", "aud": "pulse", "sub": ACCOUNT, "role": "trader", "iat": now, "exp": now + 30, "jti": "1"}
+    claims = service_claims(ACCOUNT, "trader", "POST", "/internal/orders?x=%41", b"{}")
     # Not jwt.encode: it refuses to sign some of what an attacker would.
     return jwt.PyJWS().encode(json.dumps(claims | changes).encode(), KEY, algorithm="HS256")
 
 
 def test_a_token_of_the_gateway_names_its_caller() -> None:
-    assert read_service_token(token(), KEY) == Caller(ACCOUNT, "trader")
-    assert read_service_token(token(sub="gapi", role="gapi"), KEY) == Caller("gapi", "gapi")
+    scopes = frozenset({Scope.ORDERS_READ, Scope.ORDERS_WRITE, Scope.EVENTS_READ})
+    assert read_service_token(token(), KEY).caller == Caller(ACCOUNT, "trader", scopes)
+    assert read_service_token(token(sub="gapi", role="gapi", scope=""), KEY).caller.subject == "gapi"
+
+
+def test_a_token_is_for_one_method_path_query_and_body() -> None:
+    read = read_service_token(token(path="/internal/orders/%C3%A9?x=%41"), KEY)
+    assert read.is_for("POST", "/internal/orders/é", b"x=%41")
+    assert read.is_for_body(b"{}")
+    assert not read.is_for("DELETE", "/internal/orders/é", b"x=%41")
+    assert not read.is_for("POST", "/internal/orders/e", b"x=%41")
+    assert not read.is_for("POST", "/internal/orders/é", b"x=A")
+    assert not read.is_for_body(b"{} ")
+
+
+def test_a_token_is_used_once_while_it_lives_and_memory_is_bounded() -> None:
+    used = UsedTokens(limit=3)
+    assert [used.use(jti, expires_at=30, now=0) for jti in "aab"] == [True, False, True]
+    assert used.use("a", expires_at=60, now=31)
+    assert len(used) == 1
+    for jti in "bcdef":
+        assert used.use(jti, expires_at=60, now=32)
+    assert len(used) == 3
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"scope": "orders:all"}, {"scope": None}, {"key_id": 7}, {"key_id": "key_1"}, {"jti": ""}, {"jti": "x" * 65}],
+    ids=str,
+)
+def test_claims_that_no_gateway_makes_are_refused(claims: dict[str, Any]) -> None:
+    with pytest.raises(Unauthorized):
+        read_service_token(token(**claims), KEY)
 
 
 @pytest.mark.parametrize("subject", ["", "gap", "acc_", "acc_01j00000000000000000000000", ACCOUNT + "\n", "' OR 1=1"])
@@ -35,7 +67,7 @@ def test_no_other_subject_is_believed(subject: str) -> None:
         read_service_token(token(sub=subject), KEY)
 
 
-@given(name=st.sampled_from(["iss", "aud", "sub", "role", "iat", "exp"]), value=_JSON)
+@given(name=st.sampled_from(["iss", "aud", "sub", "role", "iat", "exp", "jti", "method"]), value=_JSON)
 def test_any_other_value_of_a_claim_is_refused(name: str, value: Any) -> None:
     with pytest.raises(Unauthorized):
         read_service_token(token(**{name: value}), KEY)

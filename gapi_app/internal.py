@@ -1,0 +1,73 @@
+"""For sibling services: what a user's token says, and the end of tokens. No user's token opens this."""
+
+from typing import Any
+
+from flask import current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from gapi_app.api import Blueprint
+from gapi_app.auth import access, bearer
+from gapi_app.body import MAX_BODY_BYTES
+from gapi_app.errors import InvalidRequest, Unauthorized
+from gapi_app.identity_client import identity
+from gapi_app.identity_schemas import INTROSPECT, REVOKE, IntrospectionSchema
+from gapi_app.revocations import learn_now
+from gapi_app.service_tokens import read_sibling_token
+from gapi_app.tokens import AUDIENCE, ISSUER
+
+_REFUSALS = (
+    "INVALID_REQUEST", "UNAUTHORIZED", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE",
+    "UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT",
+)  # fmt: skip
+_BY_SERVICES: list[dict[str, list[str]]] = [{"serviceToken": []}]
+
+blueprint = Blueprint("internal", __name__, url_prefix="/internal/tokens", description="For sibling services")
+
+
+@blueprint.before_request
+def _require_service_token() -> None:
+    if request.method == "OPTIONS":
+        return
+    text = bearer("a service token")
+    if len(request.get_data()) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    claims = read_sibling_token(text, current_app.config["SERVICE_TOKEN_KEY"], request)
+    if not access().used_service_tokens.use(claims["jti"], claims["exp"]):
+        raise Unauthorized("the service token was used before")
+    g.sibling = claims["iss"]
+
+
+@blueprint.route("/introspect", methods=["POST"])
+@blueprint.doc(security=_BY_SERVICES)
+@blueprint.arguments(INTROSPECT)
+@blueprint.response(200, IntrospectionSchema)
+@blueprint.refuses(*_REFUSALS)
+def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Say whether an access token or API key is good now, and whom it speaks for (RFC 7662)."""
+    return _introspection(given["token"]), 200, {"Cache-Control": "no-store"}
+
+
+@blueprint.route("/revoke", methods=["POST"])
+@blueprint.doc(security=_BY_SERVICES)
+@blueprint.arguments(REVOKE)
+@blueprint.response(204)
+@blueprint.refuses(*_REFUSALS)
+def revoke(given: dict[str, str]) -> None:
+    """Revoke the access token with a `jti`, or every login and access token of an `account_id`."""
+    if len(given) != 1:
+        raise InvalidRequest("give jti or account_id, one of them", {"fields": ["jti", "account_id"]})
+    identity().revoke(given, g.sibling)
+    learn_now(access().revocations)
+
+
+def _introspection(text: str) -> dict[str, Any]:
+    try:
+        found = access().read(text)
+    except Unauthorized:
+        return {"active": False}
+    who = found.caller
+    told: dict[str, Any] = {"active": True, "sub": who.account_id, "role": who.role, "jti": found.jti}
+    told |= {"scope": " ".join(sorted(who.scopes)), "exp": found.expires_at, "iss": ISSUER, "aud": AUDIENCE}
+    if who.key_id is not None:
+        return told | {"token_type": "api_key"}
+    return told | {"token_type": "access_token", "iat": found.issued_at}

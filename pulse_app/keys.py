@@ -1,0 +1,102 @@
+"""API keys: one's own, everybody's for admins, and what the gateway asks about each."""
+
+import re
+from typing import Any
+
+from pulse_app.api import Blueprint
+from pulse_app.auth import admin, person, require_gateway, require_service_token
+from pulse_app.identity_schemas import (
+    KEY_QUERY,
+    KEY_TEXT,
+    NEW_KEY,
+    PAGE_QUERY,
+    HolderSchema,
+    KeyListSchema,
+    KeySchema,
+    MadeKeySchema,
+)
+from pulse_app.sessions import of_the_user
+from pulse_core.clock import utcnow
+from pulse_core.domain.errors import InvalidRequest, NotFound, Unauthorized
+from pulse_core.identity_models import ApiKey
+from pulse_core.services import keys
+
+_SHOWN = ("id", "account_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+_KEY_ID = re.compile(r"key_[0-9A-Z]{26}")
+_ALWAYS = ("UNAUTHORIZED", "FORBIDDEN", "DATABASE_ERROR", "SERVICE_UNAVAILABLE")
+_BODY = ("INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+
+blueprint = Blueprint("keys", __name__, url_prefix="/internal/keys", description="API keys")
+blueprint.before_request(require_service_token)
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.arguments(PAGE_QUERY, location="query")
+@blueprint.response(200, KeyListSchema)
+@blueprint.refuses("INVALID_REQUEST", *_ALWAYS)
+def list_keys(query: dict[str, Any]) -> dict[str, Any]:
+    """The account's keys, newest first."""
+    return {"keys": keys.key_page(person(), query["limit"], _after(query))}
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(NEW_KEY)
+@blueprint.response(201, MadeKeySchema)
+@blueprint.refuses(*_BODY, "NOT_FOUND", "INVALID_STATE", *_ALWAYS)
+def add_key(new: dict[str, Any]) -> dict[str, Any]:
+    """Make a key for the account; its text is in this answer and nowhere else."""
+    made = keys.add_key(person(), new["name"], new["scopes"], new["expires_in_days"], utcnow())
+    return {name: getattr(made.key, name) for name in _SHOWN} | {"api_key": made.text}
+
+
+@blueprint.route("/<key_id>", methods=["DELETE"])
+@blueprint.response(200, KeySchema)
+@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+def revoke_key(key_id: str) -> ApiKey:
+    """Revoke a key of the account; repeating it is harmless."""
+    who = person()
+    return keys.revoke_key(who, _known(key_id), who, utcnow())
+
+
+@blueprint.route("/all", methods=["GET"])
+@blueprint.arguments(KEY_QUERY, location="query")
+@blueprint.response(200, KeyListSchema)
+@blueprint.refuses("INVALID_REQUEST", *_ALWAYS)
+def list_all_keys(query: dict[str, Any]) -> dict[str, Any]:
+    """Everybody's keys, or those of one account, newest first; for admins."""
+    admin()
+    return {"keys": keys.key_page(query["account_id"], query["limit"], _after(query))}
+
+
+@blueprint.route("/all/<key_id>", methods=["DELETE"])
+@blueprint.response(200, KeySchema)
+@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+def revoke_any_key(key_id: str) -> ApiKey:
+    """Revoke anybody's key; for admins."""
+    return keys.revoke_key(None, _known(key_id), admin(), utcnow())
+
+
+@blueprint.route("/holder", methods=["POST"])
+@blueprint.arguments(KEY_TEXT)
+@blueprint.response(200, HolderSchema)
+@blueprint.refuses(*_BODY, *_ALWAYS)
+def name_holder(given: dict[str, str]) -> keys.Holder:
+    """Say whom a key speaks for and what it may do; for the gateway itself."""
+    require_gateway()
+    try:
+        return keys.holder_of(given["api_key"], utcnow())
+    except Unauthorized as refused:
+        raise of_the_user(refused) from None
+
+
+def _known(key_id: str) -> str:
+    if not _KEY_ID.fullmatch(key_id):
+        raise NotFound("there is no such key")
+    return key_id
+
+
+def _after(query: dict[str, Any]) -> str | None:
+    after: str | None = query["after"]
+    if after is not None and not _KEY_ID.fullmatch(after):
+        raise InvalidRequest("after must be a key_id", {"field": "after"})
+    return after
