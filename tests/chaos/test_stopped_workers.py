@@ -55,7 +55,7 @@ def test_a_worker_stopped_for_longer_than_its_lease_sends_nothing_when_it_wakes(
         # Its fence stands, so no sweep may touch the slice.
         expire_claims(utcnow())
         assert a_slice(claims[-1].slice_id).status == "SENDING"
-        wake(victim)
+        wake(victim, claims[-1])
 
     check_that_others_sent_them(arena, claims)
 
@@ -68,11 +68,11 @@ def test_a_worker_whose_connection_was_cut_sends_nothing_when_it_wakes(arena: Ar
         assert arena.rows(CUT, claims[-1].slice_id) == [(True,)]
         # Without its fence the slice is taken over, found to be absent, and free to be sent again.
         wait_until(lambda: has_been_resolved(claims[-1]), 30, "the take-over")
-        wake(victim)
+        wake(victim, claims[-1])
 
     claims.append(stop(arena, "execute.after_claim"))
     assert arena.rows(CUT, claims[-1].slice_id) == [(True,)]
-    wake(victim)
+    wake(victim, claims[-1])
 
     check_that_others_sent_them(arena, claims)
 
@@ -88,9 +88,11 @@ def stop(arena: Arena, point: str) -> Claim:
     raise AssertionError(f"no slice came to {point}")
 
 
-def wake(victim: Child) -> None:
+def wake(victim: Child, claim: Claim) -> None:
+    """Let the victim go on, and wait until its slice was worked under another claim."""
     assert victim.process is not None
     victim.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: a_slice(claim.slice_id).filled_quantity, 40, "the slice's fill")
 
 
 def is_lease_over(arena: Arena, claim: Claim) -> bool:
