@@ -128,12 +128,17 @@ def test_a_worker_whose_connection_is_cut_after_the_claim_sends_nothing_and_the_
 def test_a_stopped_worker_keeps_its_slice_however_long_its_lease_is_over(broker: SimulatedBroker) -> None:
     first = slices_of(a_split_order())[0]
     much_later = later(settings().lease * 10)
-    expired: list[int] = []
-    before_sending(broker, lambda: expired.append(expire_claims(much_later)))
+    seen: list[SliceStatus] = []
+
+    def sweep() -> None:
+        expire_claims(much_later)
+        seen.append(a_slice(first.id).status)
+
+    before_sending(broker, sweep)
 
     execute_slice(first.id)
 
-    assert expired == [0]
+    assert seen == [SliceStatus.SENDING]
     assert a_slice(first.id).status is SliceStatus.WORKING
 
 
