@@ -47,7 +47,7 @@ def _adopt_written_off(book: Book, now: datetime) -> None:
             what = "order taken for not placed is in the book"
             events.alarm(session, what, order.id, one.id, now, broker_order_id=broker_order_id)
             if one.status is SliceStatus.SCHEDULED and one.client_order_id == attempt.client_order_id:
-                slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now)
+                slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now, absent_since=None)
 
     for_each(found, adopt)
 
