@@ -118,7 +118,7 @@ class Arena:
     def has_overdue_slices(self) -> bool:
         return bool(self.rows("SELECT 1 FROM order_slices WHERE status = 'SCHEDULED' AND due_at < now() LIMIT 1"))
 
-    def wait_until_final(self, seconds: float = 60) -> None:
+    def wait_until_final(self, seconds: float = 120) -> None:
         ends_at = time.monotonic() + seconds
         while unfinished := self.unfinished():
             assert time.monotonic() < ends_at, f"not final within {seconds} s: {unfinished}"

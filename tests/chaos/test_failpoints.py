@@ -103,7 +103,7 @@ def arena(environment: dict[str, str], clean_database: str, tmp_path: Path) -> I
         yield opened
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("companion", "victims"), [("control", ("slices", "pulse")), ("slices", ("control",))])
 def test_a_process_killed_at_any_point_costs_no_order_and_sends_nothing_twice(
     arena: Arena, companion: str, victims: Sequence[str]
@@ -125,11 +125,11 @@ def kill_at(arena: Arena, point: Point, number: int) -> Iterator[None]:
     """Begin the point's story beside a process that dies there; it succeeds the one that died before."""
     victim = arena.start(point.kind, is_victim=True)
     if point.kind == "slices":
-        wait_until(lambda: not arena.has_overdue_slices(), 40, "the end of what the last victim left")
+        wait_until(lambda: not arena.has_overdue_slices(), 60, "the end of what the last victim left")
     has_died = arena.strike_at(point.name)
     story = point.story(arena, f"NSE:P{number}")
     next(story)
-    wait_until(has_died, 40, f"death at {point.name}")
+    wait_until(has_died, 60, f"death at {point.name}")
     if point.kind == "pulse":
         # Only granian's worker has died; its parent would keep the port.
         victim.kill()

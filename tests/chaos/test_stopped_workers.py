@@ -19,7 +19,7 @@ CUT = """SELECT pg_terminate_backend(pid) FROM pg_locks, hashtextextended(%s, 0)
     AND granted AND classid::bigint = (key >> 32 & 4294967295) AND objid::bigint = (key & 4294967295)"""
 
 pytestmark = [
-    pytest.mark.timeout(200),
+    pytest.mark.timeout(400),
     pytest.mark.parametrize("has_companion", [False, True], ids=["alone", "beside a healthy worker"]),
 ]
 
