@@ -171,6 +171,19 @@ def to_resolve(session: Session, now: datetime, limit: int) -> Sequence[OrderSli
     return session.scalars(rows.order_by(OrderSlice.resolve_at).limit(limit)).all()
 
 
+def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, now: datetime) -> None:
+    """Put off the next look for these UNKNOWN slices, and begin their settle delay anew."""
+    unknown = select(OrderSlice.id).where(OrderSlice.id.in_(slice_ids), OrderSlice.status == SliceStatus.UNKNOWN)
+    # Locked in the order of their ids: two sweeps that met the same outage would deadlock otherwise.
+    locked = session.scalars(unknown.order_by(OrderSlice.id).with_for_update(key_share=True)).all()
+    session.execute(
+        update(OrderSlice)
+        .where(OrderSlice.id.in_(locked))
+        .values(resolve_at=until, absent_since=None, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def working(session: Session) -> Sequence[OrderSlice]:
     """Every slice that is live at the broker, the nearest deadline first."""
     rows = select(OrderSlice).where(OrderSlice.status == SliceStatus.WORKING)

@@ -48,9 +48,8 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
         book = Book.read(brokers.connect(settings()))
     except BookUnavailable:
         with db.transaction() as session:
-            for one in unknown:
-                # A broker that was away may still enter what it had taken before: the settle delay begins anew.
-                slices.change(session, one.id, now, resolve_at=now + LOOK_AGAIN_AFTER, absent_since=None)
+            # A broker that was away may still enter what it had taken before: the settle delay begins anew.
+            slices.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
         raise
     for_each(unknown, lambda one: _look_up(one, book, now))
     return len(unknown)
