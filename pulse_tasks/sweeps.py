@@ -1,6 +1,5 @@
 """One task for each sweep, sent by beat and, for haste, by whoever knows that there is something to find."""
 
-from pulse_core.clock import utcnow
 from pulse_core.services.sweeps import SWEEPS
 from pulse_tasks import app, watch
 from pulse_tasks.base import PulseTask
@@ -9,8 +8,7 @@ from pulse_tasks.base import PulseTask
 def _register(name: str) -> None:
     @app.task(base=PulseTask, name=name, ignore_result=True)
     def sweep() -> None:
-        watch.note_run(name)
-        SWEEPS[name].run(utcnow())
+        watch.run_sweep(name)
 
 
 for _name in SWEEPS:

@@ -31,11 +31,24 @@ BATCH = 64
 THREADS = 8
 
 _last_run = dict.fromkeys(SWEEPS, time.monotonic())
+_under_way: dict[str, threading.Lock] = {}
 
 
 def note_run(sweep: str) -> None:
     """Remember that a sweep was run in this process just now."""
     _last_run[sweep] = time.monotonic()
+
+
+def run_sweep(name: str) -> None:
+    """Run a sweep, unless this process is at it: a second run would take a thread to wait for the same rows."""
+    note_run(name)
+    under_way = _under_way.setdefault(name, threading.Lock())
+    if not under_way.acquire(blocking=False):
+        return
+    try:
+        SWEEPS[name].run(utcnow())
+    finally:
+        under_way.release()
 
 
 class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -80,8 +93,7 @@ def run_neglected_sweeps() -> None:
     """Run the sweeps that no message has asked for of late."""
     for name, sweep in SWEEPS.items():
         if time.monotonic() - _last_run[name] > max(3 * sweep.every, SHORTEST_PATIENCE):
-            note_run(name)
-            _attempt(name, partial(sweep.run, utcnow()))
+            _attempt(name, partial(run_sweep, name))
 
 
 def _attempt(what: str, run: Callable[[], object]) -> None:

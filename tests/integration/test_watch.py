@@ -111,6 +111,22 @@ def test_a_sweep_that_fails_does_not_hold_up_the_others(
     assert run == ["b"]
 
 
+def test_a_sweep_that_is_under_way_is_not_run_beside_itself(watch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[str] = []
+
+    def run_again(_now: datetime) -> int:
+        run.append("a")
+        watch.run_sweep("a")
+        return 0
+
+    monkeypatch.setattr(watch, "SWEEPS", {"a": Sweep(run_again, 1)})
+
+    watch.run_sweep("a")
+    watch.run_sweep("a")
+
+    assert run == ["a", "a"]
+
+
 def test_all_sweeps_together_finish_an_order_without_a_single_message(
     watch: ModuleType, broker: SimulatedBroker
 ) -> None:
