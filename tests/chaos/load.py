@@ -14,6 +14,7 @@ CLIENTS = 3
 SECONDS_PER_ORDER = 2.4
 FEWEST_ORDERS = 16
 PROBE_EVERY = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 _TIMEOUT = 6.0
 
 
@@ -115,13 +116,16 @@ class Load:
 
     def _until_answered(self, send: Callable[[], requests.Response | None]) -> requests.Response | None:
         """Repeat until something other than silence, a 5xx or a 429 comes back."""
+        pause = FIRST_PAUSE
         while not self._ended.is_set():
             answer = send()
             if answer is not None and answer.status_code < 500 and answer.status_code != 429:
                 return answer
             with self._lock:
                 self.repeats += 1
-            self._ended.wait(0.3)
+            self._ended.wait(pause)
+            # Many clients that wait for the gateway must not be what keeps it from coming back.
+            pause = min(pause * 2, LONGEST_PAUSE)
         return None
 
     def _probe(self) -> None:
