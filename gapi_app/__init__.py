@@ -6,7 +6,7 @@ from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gapi_app import admin, control, health, internal, jwks, keys, login, orders, postbacks
+from gapi_app import admin, control, events, health, internal, jwks, keys, login, orders, postbacks
 from gapi_app.api import Api
 from gapi_app.auth import set_up_access
 from gapi_app.body import MAX_BODY_BYTES
@@ -14,6 +14,8 @@ from gapi_app.conditional import answer_conditionally
 from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.docs import pages
 from gapi_app.errors import answer_errors
+from gapi_app.event_streams import serve_events
+from gapi_app.gate import Gate
 from gapi_app.identity_client import IdentityClient
 from gapi_app.log import setup_logging
 from gapi_app.tracing import trace_requests
@@ -50,10 +52,12 @@ def create_app() -> Flask:
     client = IdentityClient(settings)
     app.extensions["pulse"] = client
     set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
+    serve_events(app, settings)
     app.register_blueprint(pages(api.specification()))
     app.before_request(_refuse_large_body)
     answer_conditionally(app)
     trace_requests(app)
+    app.wsgi_app = Gate(app.wsgi_app)  # type: ignore[method-assign]
     if settings.pulse_trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.pulse_trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     return app
@@ -78,7 +82,7 @@ def _described_app() -> tuple[Flask, Api]:
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     api = Api(app)
-    for views in (login, keys, orders, control, postbacks, admin, internal, jwks, health):
+    for views in (login, keys, orders, control, events, postbacks, admin, internal, jwks, health):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse.")
     pulse_answer_timeout: Seconds = Field(3.5, description="Longest wait for the whole answer of pulse.")
     pulse_access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long an access token lasts.")
+    pulse_streams: int = Field(200, ge=1, le=2000, description="Most open event streams; each holds a thread.")
+    pulse_streams_per_account: int = Field(5, ge=1, le=200, description="Most open event streams of one account.")
+    pulse_stream_heartbeat: Seconds = Field(15.0, description="How long a stream is silent at most.")
 
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level.")

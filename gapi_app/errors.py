@@ -9,6 +9,7 @@ ApiError
     Forbidden
     NotFound
     UnsupportedMediaType
+    RateLimited
     UpstreamError           pulse answered, but not in words we understand
     ServiceUnavailable      pulse cannot be reached, or cannot serve
     UpstreamTimeout
@@ -96,6 +97,12 @@ class NotFound(ApiError):
 
 class UnsupportedMediaType(ApiError):
     code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class RateLimited(ApiError):
+    """`details` say in `retry_after_seconds` when to try again."""
+
+    code = "RATE_LIMITED"
 
 
 class UpstreamError(ApiError):

@@ -18,6 +18,8 @@ _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ROUTE = "pulse.route"
+# Asked four times a second by each gateway that has open streams.
+_POLLED = "/internal/events/poll"
 
 _REQUESTS = Counter("pulse_requests", "Requests answered.", ["method", "route", "status"])
 _SECONDS = Histogram("pulse_request_seconds", "Time to answer.", ["method", "route"])
@@ -76,4 +78,5 @@ def _observe(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
     route = environ.get(_ROUTE, "unmatched")
     _REQUESTS.labels(method, route, status).inc()
     _SECONDS.labels(method, route).observe(seconds)
-    log.info("request answered", method=method, path=route, status=int(status), duration_ms=round(seconds * 1000, 1))
+    write = log.debug if route == _POLLED and status == "200" else log.info
+    write("request answered", method=method, path=route, status=int(status), duration_ms=round(seconds * 1000, 1))

@@ -9,7 +9,7 @@ from typing import Any
 from pulse_core import db
 from pulse_core.domain.errors import NotFound
 from pulse_core.domain.happenings import event_actor, event_reason, event_type
-from pulse_core.models import SliceEvent
+from pulse_core.models import Order, SliceEvent
 from pulse_core.repositories import feeds, orders
 
 NUMBERED_AT_ONCE = 2000
@@ -43,6 +43,25 @@ class FeedPage:
     is_complete: bool
 
 
+@dataclass(frozen=True)
+class OrderEvents(FeedPage):
+    """Events of one order. `next_after`: where to go on, None when there were no others yet."""
+
+    next_after: int | None
+
+
+@dataclass(frozen=True)
+class OrderAudit:
+    """Everything that happened to an order. `trace` holds the ids of the request that placed it."""
+
+    order_id: str
+    order_unique_key: str
+    account_id: str
+    trace: Mapping[str, str]
+    entries: Sequence[EventReport]
+    next_after: int | None
+
+
 def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
     """For each account up to `limit` events after the one named, none where None is.
 
@@ -60,18 +79,37 @@ def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
     return [FeedPage(one, _reports(found.get(one, ())), last[one], one in complete) for one in wanted]
 
 
-def order_events(owner: str | None, order_id: str, after: int, limit: int) -> FeedPage:
+def order_events(owner: str | None, order_id: str, after: int, limit: int) -> OrderEvents:
     """Up to `limit` events of one order after the one named; `owner` None reads anybody's. Raises NotFound."""
+    return _events(_readable(owner, order_id), after, limit)
+
+
+def order_audit(owner: str | None, order_id: str, after: int, limit: int) -> OrderAudit:
+    """The same, with whose order it is and which request placed it. Raises NotFound."""
+    order = _readable(owner, order_id)
+    page = _events(order, after, limit)
+    return OrderAudit(order.id, order.order_unique_key, order.account_id, order.trace, page.events, page.next_after)
+
+
+def _readable(owner: str | None, order_id: str) -> Order:
     with db.transaction() as session:
         order = orders.get(session, order_id)
     if order is None or owner not in (None, order.account_id):
         raise NotFound("there is no such order")
+    return order
+
+
+def _events(order: Order, after: int, limit: int) -> OrderEvents:
     account_id = order.account_id
-    complete = _number([account_id])
+    is_complete = account_id in _number([account_id])
     with db.transaction() as session:
         last = feeds.last_sequences(session, [account_id])[account_id]
-        found = feeds.numbered(session, account_id, after, last, limit, order_id)
-    return FeedPage(account_id, _reports(found), last, account_id in complete)
+        found = _reports(feeds.numbered(session, account_id, after, last, limit + 1, order.id))
+    shown = found[:limit]
+    next_after = shown[-1].event_id if len(found) > limit else None
+    if next_after is None and not is_complete:
+        next_after = max(last, after)
+    return OrderEvents(account_id, shown, last, is_complete, next_after)
 
 
 def _number(account_ids: Mapping[str, int | None] | Sequence[str]) -> set[str]:

@@ -14,6 +14,8 @@ FLOWER = "flower"
 
 QUEUES = ("slices", "control")
 HTTP_THREADS = 16
+# One for each open event stream (gapi's PULSE_STREAMS), beside those for requests.
+STREAM_THREADS = 200
 
 _CELERY = ("celery", "-A", "pulse_tasks")
 
@@ -27,11 +29,11 @@ class Listen:
 
 
 def gapi(listen: Listen) -> tuple[str, ...]:
-    return _granian("gapi_app:create_app", listen)
+    return _granian("gapi_app:create_app", listen, HTTP_THREADS + STREAM_THREADS)
 
 
 def pulse(listen: Listen) -> tuple[str, ...]:
-    return _granian("pulse_app:create_app", listen)
+    return _granian("pulse_app:create_app", listen, HTTP_THREADS)
 
 
 def exchange(listen: Listen, ledger: str) -> tuple[str, ...]:
@@ -65,13 +67,13 @@ def executable(command: tuple[str, ...]) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name(program)), *arguments)
 
 
-def _granian(application: str, listen: Listen) -> tuple[str, ...]:
+def _granian(application: str, listen: Listen, threads: int) -> tuple[str, ...]:
     return (
         "granian",
         "--interface=wsgi",
         "--factory",
         "--workers=1",
-        f"--blocking-threads={HTTP_THREADS}",
+        f"--blocking-threads={threads}",
         "--no-ws",
         "--http=1",
         "--workers-kill-timeout=5",
