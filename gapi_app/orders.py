@@ -48,16 +48,16 @@ def place_order(new_order: dict[str, Any]) -> tuple[Response, int, dict[str, str
 @blueprint.arguments(ORDER_QUERY, location="query")
 @blueprint.response(200, OrderPageSchema, headers=ETAG)
 @blueprint.alt_response(304, description=NOT_MODIFIED)
-@blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", *_UPSTREAM)
+@blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", "FORBIDDEN", *_UPSTREAM)
 def list_orders(query: dict[str, Any]) -> Response:
-    """The account's orders, newest first unless sorted otherwise, a page at a time."""
+    """The account's orders, for operators and admins everybody's, newest first unless sorted otherwise."""
     return jsonify(pulse().list_orders(reader(), query))
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
 @blueprint.response(200, OrderSchema, headers=ETAG)
 @blueprint.alt_response(304, description=NOT_MODIFIED)
-@blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
+@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_UPSTREAM)
 def show_order(order_id: str) -> Response:
     """One order: what was asked, what is done, and what is still exposed."""
     return jsonify(pulse().order(reader(), order_id))
@@ -66,7 +66,7 @@ def show_order(order_id: str) -> Response:
 @blueprint.route("/<order_id>/slices", methods=["GET"])
 @blueprint.response(200, SliceListSchema, headers=ETAG)
 @blueprint.alt_response(304, description=NOT_MODIFIED)
-@blueprint.refuses("UNAUTHORIZED", "NOT_FOUND", *_UPSTREAM)
+@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_UPSTREAM)
 def list_slices(order_id: str) -> Response:
     """The slices of an order in the order of their times."""
     return jsonify(pulse().slices(reader(), order_id))

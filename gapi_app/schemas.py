@@ -17,6 +17,7 @@ _SLICE_STATUSES = (
 _PRICE = {"pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "1402.35"}
 _INSTRUMENT = {"pattern": "^[A-Z]{1,16}:[A-Z0-9&-]{1,32}$", "example": "NSE:RELIANCE"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
+_ACCOUNT_ID = {"pattern": "^acc_[0-9A-Za-z]{26}$"}
 _ORDER_ID = {"pattern": "^ord_[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
 
 
@@ -96,6 +97,10 @@ class AcceptedSchema(AnswerSchema):
 
 
 class OrderQuerySchema(RequestSchema):
+    account_id = fields.String(
+        validate=validate.Regexp(r"acc_[0-9A-Za-z]{26}\Z", error="Must be an account_id."),
+        metadata={**_ACCOUNT_ID, "description": "Of another account: for operators and admins."},
+    )
     status = fields.String(validate=validate.OneOf(_ORDER_STATUSES))
     instrument = fields.String(
         validate=validate.Regexp(r"[A-Z]{1,16}:[A-Z0-9&-]{1,32}\Z", error="Must be EXCHANGE:SYMBOL."),
@@ -126,6 +131,7 @@ class ExposureSchema(AnswerSchema):
 
 
 class OrderSchema(AcceptedSchema, TermsSchema):
+    account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = fields.String(required=True, validate=validate.OneOf(_SIDES))
     total_quantity = WholeNumber(required=True)

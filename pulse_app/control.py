@@ -1,7 +1,7 @@
 """Small control of a running order, for the gateway."""
 
 from pulse_app.api import Blueprint
-from pulse_app.auth import account_id, require_operator, require_service_token, trading_account_id
+from pulse_app.auth import account_id, owner_to_change, require_operator, require_service_token
 from pulse_app.orders import known_order
 from pulse_app.schemas import OrderSchema, SliceSchema
 from pulse_core.clock import utcnow
@@ -20,8 +20,7 @@ blueprint.before_request(require_service_token)
 @blueprint.refuses(*_REFUSALS)
 def pause_order(order_id: str) -> OrderReport:
     """Send nothing new of an order until it is resumed; repeating it is harmless."""
-    who = trading_account_id()
-    return pause.pause_order(who, known_order(order_id), who, utcnow())
+    return pause.pause_order(owner_to_change(), known_order(order_id), account_id(), utcnow())
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])
@@ -29,8 +28,7 @@ def pause_order(order_id: str) -> OrderReport:
 @blueprint.refuses(*_REFUSALS)
 def resume_order(order_id: str) -> OrderReport:
     """Let a paused order go on, with what it missed re-paced inside its window."""
-    who = trading_account_id()
-    return pause.resume_order(who, known_order(order_id), who, utcnow())
+    return pause.resume_order(owner_to_change(), known_order(order_id), account_id(), utcnow())
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])

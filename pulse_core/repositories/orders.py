@@ -45,19 +45,27 @@ def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> O
     return session.scalars(rows).one()
 
 
-def of_account(session: Session, account_id: str, order_id: str, *, locked: bool = False) -> Order | None:
-    """An order that belongs to this account, None for anybody else's."""
-    rows = select(Order).where(Order.id == order_id, Order.account_id == account_id)
+def of_account(session: Session, account_id: str | None, order_id: str, *, locked: bool = False) -> Order | None:
+    """An order that belongs to this account, or to any for an account of None; None for somebody else's."""
+    rows = select(Order).where(Order.id == order_id)
+    if account_id is not None:
+        rows = rows.where(Order.account_id == account_id)
     if locked:
         rows = rows.with_for_update(key_share=True)
     return session.scalar(rows.execution_options(populate_existing=True))
 
 
 def page(
-    session: Session, account_id: str, filters: OrderFilters, limit: int, beyond: str | None, *, oldest_first: bool
+    session: Session,
+    account_id: str | None,
+    filters: OrderFilters,
+    limit: int,
+    beyond: str | None,
+    *,
+    oldest_first: bool,
 ) -> Sequence[Order]:
-    """Up to `limit` orders of the account in the order of their making, those that come after the id `beyond`."""
-    rows = select(Order).where(Order.account_id == account_id)
+    """Up to `limit` orders of the account, None for all, in the order of their making, those after the id `beyond`."""
+    rows = select(Order) if account_id is None else select(Order).where(Order.account_id == account_id)
     for column, value in ((Order.status, filters.status), (Order.instrument, filters.instrument)):
         if value is not None:
             rows = rows.where(column == value)

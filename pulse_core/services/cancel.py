@@ -12,8 +12,8 @@ from pulse_core.services.report import OrderReport, order_report
 from pulse_core.services.settle import settle_order
 
 
-def cancel_order(account_id: str, order_id: str, now: datetime) -> OrderReport:
-    """Cancel what is not filled yet; repeating it is harmless.
+def cancel_order(account_id: str | None, order_id: str, now: datetime, actor: str | None = None) -> OrderReport:
+    """Cancel what is not filled yet of an order of the account, None for any; repeating it is harmless.
 
     Raises NotFound, or InvalidState when the order has ended otherwise.
     """
@@ -24,7 +24,7 @@ def cancel_order(account_id: str, order_id: str, now: datetime) -> OrderReport:
         if order.status in (OrderStatus.DONE, OrderStatus.SKIPPED):
             raise InvalidState(f"the order is {order.status} and cannot be cancelled", {"status": order.status})
         if order.status in (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED):
-            events.add(session, EventKind.REQUEST, order.id, None, now, request="cancel", actor=account_id)
+            events.add(session, EventKind.REQUEST, order.id, None, now, request="cancel", actor=actor or account_id)
         if order.status is OrderStatus.PENDING:
             result = order_result(order.total_quantity, 0)
             orders.move(session, order, OrderStatus.CANCELLED, now, result=result, finished_at=now)

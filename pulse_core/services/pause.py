@@ -18,7 +18,7 @@ from pulse_core.services.settle import settle_order
 MISSED = {"error_code": "PAUSED", "error_message": "its time passed while the order was paused, and no room was left"}
 
 
-def pause_order(account_id: str, order_id: str, actor: str, now: datetime) -> OrderReport:
+def pause_order(account_id: str | None, order_id: str, actor: str, now: datetime) -> OrderReport:
     """Send nothing new of an order in progress; repeating it is harmless. Raises NotFound, InvalidState."""
     with db.transaction() as session:
         order = _own(session, account_id, order_id)
@@ -29,7 +29,7 @@ def pause_order(account_id: str, order_id: str, actor: str, now: datetime) -> Or
     return order_report(account_id, order_id)
 
 
-def resume_order(account_id: str, order_id: str, actor: str, now: datetime) -> OrderReport:
+def resume_order(account_id: str | None, order_id: str, actor: str, now: datetime) -> OrderReport:
     """Let a paused order go on, with what it missed re-paced inside its window; repeating it is harmless.
 
     Raises NotFound, InvalidState.
@@ -63,7 +63,7 @@ def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
     return len(forgotten)
 
 
-def _own(session: Session, account_id: str, order_id: str) -> Order:
+def _own(session: Session, account_id: str | None, order_id: str) -> Order:
     order = orders.of_account(session, account_id, order_id, locked=True)
     if order is None:
         raise NotFound("there is no such order")

@@ -40,6 +40,7 @@ class OrderReport:
     """An order as clients see it; `slices` counts its slices by status."""
 
     order_id: str
+    account_id: str
     order_unique_key: str
     instrument: str
     side: Side
@@ -91,8 +92,8 @@ class OrderPage:
     next_cursor: str | None
 
 
-def order_report(account_id: str, order_id: str) -> OrderReport:
-    """One order of the account. Raises NotFound."""
+def order_report(account_id: str | None, order_id: str) -> OrderReport:
+    """One order of the account, None for any. Raises NotFound."""
     with db.transaction() as session:
         order = orders.of_account(session, account_id, order_id)
         if order is None:
@@ -100,8 +101,8 @@ def order_report(account_id: str, order_id: str) -> OrderReport:
         return _report(order, slices.of_order(session, order_id))
 
 
-def slice_reports(account_id: str, order_id: str) -> list[SliceReport]:
-    """The slices of one order of the account, in sequence; none before it is split. Raises NotFound."""
+def slice_reports(account_id: str | None, order_id: str) -> list[SliceReport]:
+    """The slices of one order of the account, None for any, in sequence; none before it is split. Raises NotFound."""
     with db.transaction() as session:
         if orders.of_account(session, account_id, order_id) is None:
             raise NotFound("there is no such order")
@@ -118,7 +119,7 @@ def slice_report(order_id: str, slice_id: str) -> SliceReport:
 
 
 def order_page(
-    account_id: str, filters: OrderFilters, limit: int, cursor: str | None, *, oldest_first: bool = False
+    account_id: str | None, filters: OrderFilters, limit: int, cursor: str | None, *, oldest_first: bool = False
 ) -> OrderPage:
     """Up to `limit` orders, newest first unless asked otherwise.
 
@@ -138,6 +139,7 @@ def _report(order: Order, parts: Sequence[OrderSlice]) -> OrderReport:
     is_pending = order.status is OrderStatus.PENDING
     return OrderReport(
         order_id=order.id,
+        account_id=order.account_id,
         order_unique_key=order.order_unique_key,
         instrument=order.instrument,
         side=order.side,

@@ -52,7 +52,9 @@ class Service:
         common = {"iss": "gapi", "aud": "gapi-api", "sub": account.account_id, "role": account.role, "type": "access"}
         return common | {"sid": "ses_1", "gen": 1, "iat": now, "exp": now + 30, "jti": secrets.token_hex(8)}
 
-    def token(self, account: Account, method: str = "GET", path: str = "", body: bytes = b"", **overrides: Any) -> str:
+    def token(
+        self, account: Account, method: str = "GET", path: str = "", body: bytes = b"", /, **overrides: Any
+    ) -> str:
         claims = self.claims(account, method, path, body) | overrides
         return jwt.encode({name: one for name, one in claims.items() if one is not None}, self.key, algorithm="HS256")
 
