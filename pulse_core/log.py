@@ -55,6 +55,15 @@ def setup_logging(service: str, log_format: str = "auto", level: str = "INFO") -
     )
 
 
+def keep_logs_off_stdout() -> None:
+    """For a command whose stdout is data: what its services log goes to stderr, and only from a warning up."""
+    if not structlog.is_configured():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
+        )
+
+
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module; its lines carry the trace that is bound at the time."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)

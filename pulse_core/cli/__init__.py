@@ -9,6 +9,7 @@ import click
 
 from pulse_core.client.errors import GatewayError, NotReachable, Refused
 from pulse_core.domain.errors import DatabaseUnavailable, PulseError
+from pulse_core.log import keep_logs_off_stdout
 from pulse_core.stack.errors import NotRunning, StackError
 
 # Imported when used, so that a command and its completion start quickly.
@@ -21,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "orders": "pulse_core.cli.orders:orders",
     "token": "pulse_core.cli.token:token",
     "users": "pulse_core.cli.users:users",
+    "keys": "pulse_core.cli.keys:keys",
     "slices": "pulse_core.cli.slices:slices",
     "env": "pulse_core.cli.env:env",
     "openapi": "pulse_core.cli.openapi:openapi",
@@ -75,6 +77,7 @@ class Commands(Sentences):
 @click.version_option(version("pulse-execution"), prog_name="pulse")
 def main() -> None:
     """Work one large order as many small slices, each placed once."""
+    keep_logs_off_stdout()
 
 
 def _exit_code(error: StackError | GatewayError | PulseError) -> int:

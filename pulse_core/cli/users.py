@@ -19,7 +19,7 @@ _role_choice = click.Choice([role.value for role in Role], case_sensitive=False)
 
 @click.group(epilog=EXIT_CODES)
 def users() -> None:
-    """Add, list and disable the accounts that may log in.
+    """Add, list and change the accounts that may log in. Whatever is changed ends their logins; orders go on.
 
     Works on the database of DATABASE_URL, else on that of the running stack.
     """
@@ -65,10 +65,49 @@ def list_(is_json: bool, data_dir: Path | None) -> None:
 @click.argument("username")
 @options.data_dir
 def disable(username: str, data_dir: Path | None) -> None:
-    """Bar an account from logging in; tokens it has end within their lifetime. Its orders go on."""
+    """Bar an account: its logins, tokens and API keys end at once. Its orders go on."""
     use_database(data_dir)
     accounts.disable_account(username, utcnow())
     say(f"{username} can no longer log in.")
+
+
+@users.command()
+@click.argument("username")
+@options.data_dir
+def enable(username: str, data_dir: Path | None) -> None:
+    """Let a disabled account log in again; API keys that have not expired work again too."""
+    use_database(data_dir)
+    accounts.change_account(accounts.account_named(username).id, utcnow(), is_active=True)
+    say(f"{username} may log in.")
+
+
+@users.command()
+@click.argument("username")
+@click.argument("role", type=_role_choice)
+@options.data_dir
+def role(username: str, role: str, data_dir: Path | None) -> None:
+    """Give an account another role."""
+    use_database(data_dir)
+    accounts.change_account(accounts.account_named(username).id, utcnow(), role=Role(role))
+    say(f"{username} is {role}, from the next login on.")
+
+
+@users.command()
+@click.argument("username")
+@click.option("--generate", is_flag=True, help="Make up a password and print it, this once.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
+@options.data_dir
+def password(username: str, generate: bool, password_stdin: bool, data_dir: Path | None) -> None:
+    """Set a new password; it is asked for unless an option says otherwise."""
+    if generate and password_stdin:
+        raise click.UsageError("--generate and --password-stdin exclude each other.")
+    use_database(data_dir)
+    account = accounts.account_named(username)
+    new = secrets.token_urlsafe(18) if generate else _given_password(password_stdin)
+    accounts.change_account(account.id, utcnow(), password=new)
+    say(f"{username} has a new password." + (" It is shown this once:" if generate else ""))
+    if generate:
+        click.echo(new)
 
 
 def _given_password(is_on_stdin: bool) -> str:
