@@ -1,6 +1,7 @@
 """`python -m tests.chaos --seconds 600 --seed 1`: the summary on stdout, the rest on stderr."""
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,8 @@ def main(seconds: float, seed: int, faults: str, keep_in: Path) -> None:
         kinds(faults)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    # Ended from outside, it still ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
 
     def say(line: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import requests
 
 INSTRUMENTS = ("NSE:RELIANCE", "NSE:INFY", "NSE:TCS", "BSE:INFY", "NSE:M&M", "NSE:BAJAJ-AUTO")
-CLIENTS = 3
 SECONDS_PER_ORDER = 2.4
 FEWEST_ORDERS = 16
 PROBE_EVERY = 0.2
@@ -63,8 +62,12 @@ class Load:
     cancels: int = 0
     answered_at: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _login: "_Login" = field(init=False)
     _ended: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._login = _Login(self.gapi, self.username, self.password)
 
     def start(self, wanted: list[Intent]) -> None:
         started = time.monotonic()
@@ -90,7 +93,7 @@ class Load:
 
     def _place(self, intent: Intent, started: float) -> None:
         self._ended.wait(intent.at - (time.monotonic() - started))
-        client = _Client(self.gapi, self.username, self.password)
+        client = _Client(self._login)
         answer = self._until_answered(lambda: client.send("POST", "/api/orders", intent.body))
         if answer is None:
             return
@@ -129,7 +132,7 @@ class Load:
         return None
 
     def _probe(self) -> None:
-        client = _Client(self.gapi, self.username, self.password)
+        client = _Client(self._login)
         while not self._ended.wait(PROBE_EVERY):
             asked_at = time.time()
             answer = client.send("GET", "/api/orders?limit=1", timeout=2.0)
@@ -137,10 +140,28 @@ class Load:
                 self.answered_at.append(asked_at)
 
 
-class _Client:
+class _Login:
+    """One session for all clients: a login costs the server a tenth of a second of work, on purpose."""
+
     def __init__(self, gapi: str, username: str, password: str) -> None:
-        self._gapi = gapi
+        self.gapi = gapi
         self._credentials = {"username": username, "password": password}
+        self._lock = threading.Lock()
+        self._token = ""
+
+    def token(self, spent: str, http: requests.Session) -> str:
+        """A token other than `spent`. Raises RequestException, or ValueError where there was none."""
+        with self._lock:
+            if self._token == spent:
+                answer = http.post(f"{self.gapi}/api/auth/login", json=self._credentials, timeout=_TIMEOUT)
+                answer.raise_for_status()
+                self._token = answer.json()["access_token"]
+            return self._token
+
+
+class _Client:
+    def __init__(self, login: _Login) -> None:
+        self._login = login
         self._http = requests.Session()
         self._http.trust_env = False
         self._token = ""
@@ -148,21 +169,12 @@ class _Client:
     def send(self, method: str, path: str, body: Any = None, timeout: float = _TIMEOUT) -> requests.Response | None:
         """The answer, or None where there was none. Logs in when the token is missing or spent."""
         try:
-            if not self._token:
-                login = self._http.post(f"{self._gapi}/api/auth/login", json=self._credentials, timeout=_TIMEOUT)
-                if login.status_code != 200:
-                    return login if login.status_code >= 500 else None
-                self._token = login.json()["access_token"]
-            answer = self._http.request(
-                method,
-                self._gapi + path,
-                json=body,
-                headers={"Authorization": f"Bearer {self._token}"},
-                timeout=timeout,
-            )
+            self._token = self._token or self._login.token("", self._http)
+            bearer = {"Authorization": f"Bearer {self._token}"}
+            answer = self._http.request(method, self._login.gapi + path, json=body, headers=bearer, timeout=timeout)
+            if answer.status_code == 401:
+                self._token = self._login.token(self._token, self._http)
+                return None
         except (requests.RequestException, ValueError):
-            return None
-        if answer.status_code == 401:
-            self._token = ""
             return None
         return answer

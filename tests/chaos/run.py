@@ -57,6 +57,12 @@ class Run:
     def carry_out(self) -> dict[str, Any]:
         """The summary; its `violations` are empty when every promise was kept. Removes what it has written then."""
         folder = Path(tempfile.mkdtemp(prefix="pulse-chaos-"))
+        try:
+            return self._carry_out(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _carry_out(self, folder: Path) -> dict[str, Any]:
         data_dir = folder / "stack"
         environment = environment_for(data_dir) | SETTINGS
         environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_GAPI_PORT']}/api/postbacks/zerodha"
@@ -66,7 +72,6 @@ class Run:
                 Tables(stack.state.environment["DATABASE_URL"]).dump(folder)
         if summary["violations"]:
             summary["kept_in"] = str(self._keep(folder, summary))
-        shutil.rmtree(folder, ignore_errors=True)
         return summary
 
     def _under_fire(self, stack: Stack, environment: dict[str, str]) -> dict[str, Any]:
