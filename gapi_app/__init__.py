@@ -6,7 +6,7 @@ from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gapi_app import admin, control, events, health, internal, jwks, keys, login, orders, postbacks
+from gapi_app import admin, control, events, health, internal, jwks, keys, login, orders, postbacks, webhooks
 from gapi_app.api import Api
 from gapi_app.auth import set_up_access
 from gapi_app.body import MAX_BODY_BYTES
@@ -82,7 +82,7 @@ def _described_app() -> tuple[Flask, Api]:
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     api = Api(app)
-    for views in (login, keys, orders, control, events, postbacks, admin, internal, jwks, health):
+    for views in (login, keys, orders, control, events, webhooks, postbacks, admin, internal, jwks, health):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api

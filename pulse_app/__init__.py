@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from pulse_app import accounts, control, events, health, keys, orders, postbacks, revocations, sessions
+from pulse_app import accounts, control, events, health, keys, orders, postbacks, revocations, sessions, webhooks
 from pulse_app.api import Api
 from pulse_app.body import MAX_BODY_BYTES
 from pulse_app.errors import answer_errors
@@ -51,7 +51,7 @@ def _described_app() -> tuple[Flask, Api]:
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     api = Api(app)
-    for views in (sessions, accounts, keys, revocations, orders, control, events, postbacks, health):
+    for views in (sessions, accounts, keys, revocations, orders, control, events, webhooks, postbacks, health):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api

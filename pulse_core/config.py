@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     settle_delay: Seconds = Field(10.0, description="How long the book must show no trace of a slice.")
     overdue_after: Seconds = Field(5.0, description="When a due slice counts as lost and is taken from the table.")
 
+    pulse_webhook_allow_http: bool = Field(False, description="Let webhooks be plain http.")
+    pulse_webhook_allow_private: bool = Field(False, description="Let webhooks be hosts that are not public.")
+
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
 

@@ -32,6 +32,7 @@ from pulse_core.domain.enums import (
     SliceStatus,
 )
 from pulse_core.identity_models import Account as Account
+from pulse_core.webhook_model import Webhook as Webhook
 
 
 class Order(Base):

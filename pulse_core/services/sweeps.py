@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pulse_core.services import dispatch, pause, recall, reconcile, resolve, settle, split, track
+from pulse_core.services import dispatch, pause, recall, reconcile, resolve, settle, split, track, webhooks
 
 
 @dataclass(frozen=True)
@@ -28,4 +28,5 @@ SWEEPS: Mapping[str, Sweep] = {
     "pulse.finish_orders": Sweep(settle.finish_orders, every=5),
     "pulse.end_forgotten_pauses": Sweep(pause.end_forgotten_pauses, every=30),
     "pulse.reconcile": Sweep(reconcile.reconcile, every=30),
+    "pulse.deliver_webhooks": Sweep(webhooks.start_deliveries, every=2),
 }
