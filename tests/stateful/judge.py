@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2.extras import RealDictCursor
 
 from pulse_core.brokers.base import BrokerOrderStatus, Placement
-from pulse_core.domain.enums import SliceStatus
+from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, SLICE_MOVES
 from tests.stateful.exchange import FaultyExchange
 
@@ -40,7 +40,7 @@ class Judge:
     def cut_all_connections(self) -> None:
         """End every session of Pulse, as a crash of the network or the server does."""
         self.rows(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'pulse'"
         )
 
@@ -51,6 +51,7 @@ class Judge:
         self._sent.add(coid)
         (one,) = self.rows(f"{SLICES} WHERE s.client_order_id = %s", coid)
         assert one["status"] == SliceStatus.SENDING, f"a slice was sent while {one['status']}"
+        assert one["order_status"] == OrderStatus.IN_PROGRESS, f"sent while {one['order_status']}"
         assert one["id"] not in self._live_slices(), "a slice was sent while an order of it is live"
         assert self._at_exchange(one["order_id"]) + placement.quantity <= one["total_quantity"], "too much was sent"
 

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +14,7 @@ from pulse_core import brokers, failpoints, queue
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.domain.errors import DatabaseUnavailable, DuplicateOrderUniqueKey, InvalidState
 from pulse_core.services import execute
+from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.sweeps import SWEEPS
 from tests import servers
@@ -19,6 +23,8 @@ from tests.stateful.exchange import ANSWERS, START, Clock, FaultyExchange
 from tests.stateful.judge import Judge, Row
 
 MOST_ROUNDS = 80
+SLICES = "SELECT s.* FROM order_slices s JOIN orders o ON o.id = s.order_id"
+IN_ORDER = "ORDER BY o.order_unique_key, s.sequence_number"
 
 
 class ProcessDied(BaseException):
@@ -41,6 +47,10 @@ class World:
         self._patch.setattr(queue, "send", lambda _wakeups: None)
         clock = SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.advance)
         self._patch.setattr(execute, "time", clock)
+        # The same events lead to the same ids and pauses, or Hypothesis could not find its way back to a failure.
+        numbers = count(1)
+        dice = SimpleNamespace(randbits=lambda _bits: next(numbers), randbelow=lambda _limit: 0)
+        self._patch.setattr(execute, "secrets", dice)
         self.account = an_account()
 
     def close(self) -> None:
@@ -69,10 +79,13 @@ class World:
         self.attempt(lambda: execute_slice(slice_id, self.clock), fault)
 
     def slices(self) -> Sequence[Row]:
-        return self.judge.rows("SELECT * FROM order_slices ORDER BY id")
+        return self.judge.rows(f"{SLICES} {IN_ORDER}")
+
+    def due_slices(self) -> Sequence[Row]:
+        return self.judge.rows(f"{SLICES} WHERE s.status = 'SCHEDULED' AND s.due_at <= %s {IN_ORDER}", self.clock.now)
 
     def orders(self) -> Sequence[Row]:
-        return self.judge.rows("SELECT * FROM orders ORDER BY id")
+        return self.judge.rows("SELECT * FROM orders ORDER BY order_unique_key")
 
     def working(self) -> list[BrokerOrder]:
         return [row for row in self.exchange.book.values() if row.status is BrokerOrderStatus.OPEN]
@@ -81,13 +94,19 @@ class World:
         rows = self.exchange.book.values()
         return [row for row in rows if row.status is BrokerOrderStatus.CANCELLED and row.filled_quantity < row.quantity]
 
+    def fill(self, pick: int, quantity: int, price: Decimal) -> None:
+        """Trade some of an order that works, or, late, of one that was cancelled."""
+        rows = self.working() + self.cancelled_with_a_rest()
+        if rows:
+            row = rows[pick % len(rows)]
+            self.exchange.fill(row.broker_order_id, min(quantity, row.quantity - row.filled_quantity), price)
+
     def everybody_else_works(self) -> None:
         """What the other workers do meanwhile: every sweep, and every slice that is due."""
         for name in SWEEPS:
             self.sweep(name)
-        for one in self.slices():
-            if one["status"] == "SCHEDULED" and one["due_at"] <= self.clock.now:
-                self.execute(one["id"])
+        for one in self.due_slices():
+            self.execute(one["id"])
 
     def come_to_rest(self) -> None:
         """The faults stop; time goes on until nothing is left to do."""
@@ -120,15 +139,21 @@ class World:
     def _strike(self, what: str) -> None:
         if what == "die":
             raise ProcessDied
+        waiting, self.exchange.answers = self.exchange.answers, []
+        if what == "cancel":
+            self._cancel_everything()
         if what.startswith("cut"):
             self.judge.cut_all_connections()
         if what.endswith("sleep"):
             self._sleep_through()
+        self.exchange.answers = waiting
+
+    def _cancel_everything(self) -> None:
+        for order in self.orders():
+            self.attempt(partial(cancel_order, self.account, order["id"], self.clock.now))
 
     def _sleep_through(self) -> None:
         """This worker is stopped for longer than its lease, and the others go on."""
-        waiting, self.exchange.answers = self.exchange.answers, []
         for seconds in (31, 1, 12):
             self.advance(seconds)
             self.everybody_else_works()
-        self.exchange.answers = waiting
