@@ -57,9 +57,10 @@ class OpenStream:
 
 @contextmanager
 def stream(
-    gapi: Service, path: str, account: Account, headers: dict[str, str] | None = None, **claims: Any
+    gapi: Service, path: str, account: Account | None, headers: dict[str, str] | None = None, **claims: Any
 ) -> Iterator[OpenStream]:
-    token = {"Authorization": f"Bearer {gapi.token(account, **claims)}"}
+    """`claims` change the account's token; without an account `headers` bring one."""
+    token = gapi.bearer(gapi.token(account, **claims)) if account else {}
     with requests.get(gapi.url + path, headers={**token, **(headers or {})}, stream=True, timeout=30) as answer:
         check_answer(answer)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/event-stream"), answer.text

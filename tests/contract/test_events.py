@@ -10,6 +10,7 @@ from pulse_core.domain.enums import Role
 from pulse_core.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.event_stream import stream
+from tests.contract.logins import log_in
 from tests.processes import Processes, wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -124,6 +125,14 @@ def test_a_stream_ends_with_its_token(short_lived: Service, trader: Account) -> 
     with stream(short_lived, "/api/events", trader, exp=int(time.time()) + 2) as live:
         assert list(live.events()) == []
         assert live.heartbeats > 0
+
+
+def test_a_stream_ends_when_its_login_does(short_lived: Service, trader: Account) -> None:
+    login = log_in(short_lived, trader)
+    with stream(short_lived, "/api/events", None, short_lived.bearer(login.access_token)) as live:
+        assert login.send("POST", "/api/auth/logout").status_code == 204
+        placed(short_lived, trader)
+        assert list(live.events()) == []
 
 
 def test_one_stream_too_many_is_refused_and_a_closed_one_makes_room(gapi: Service, trader: Account) -> None:
