@@ -7,7 +7,9 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from sqlalchemy import text
 
+from pulse_core import db
 from pulse_core.domain.enums import Role
 from pulse_core.stack.ports import free_port
 from tests import servers
@@ -112,6 +114,20 @@ def test_an_address_that_guesses_for_many_users_is_held_up(gapi: Service, trader
 
     assert len(answers) > 30
     assert try_login(gapi, trader.username, trader.password).status_code == 200, "from elsewhere"
+
+
+def test_the_address_of_a_client_is_believed_from_trusted_proxies_only(
+    gapi: Service, pulse: Service, processes: Processes, trader: Account
+) -> None:
+    child, url = processes.gapi(PULSE_URL=pulse.url)
+    direct = Service("gapi", url, gapi.key, child.log_path)
+    address = an_address()
+    for one in (gapi, direct):
+        assert try_login(one, trader.username, trader.password, address).status_code == 200
+    with db.transaction() as session:
+        query = "SELECT address FROM audit_entries WHERE action = 'login' AND subject = :account ORDER BY id"
+        recorded = session.scalars(text(query), {"account": trader.account_id}).all()
+    assert recorded == [address, "127.0.0.1"]
 
 
 def test_a_revocation_outlives_redis_and_the_gateway(

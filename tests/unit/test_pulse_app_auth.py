@@ -67,7 +67,7 @@ def test_no_other_subject_is_believed(subject: str) -> None:
         read_service_token(token(sub=subject), KEY)
 
 
-@given(name=st.sampled_from(["iss", "aud", "sub", "role", "iat", "exp", "jti", "method"]), value=_JSON)
+@given(name=st.sampled_from(["iss", "aud", "sub", "role", "iat", "exp"]), value=_JSON)
 def test_any_other_value_of_a_claim_is_refused(name: str, value: Any) -> None:
     with pytest.raises(Unauthorized):
         read_service_token(token(**{name: value}), KEY)
