@@ -1,9 +1,9 @@
 """The API page: Swagger UI from its wheel, so that it works without internet."""
 
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Response, jsonify, send_file
+from flask import Blueprint, Response, jsonify, redirect, send_file
 
 from gapi_app.errors import NotFound
 
@@ -39,6 +39,10 @@ def pages(specification: dict[str, Any]) -> Blueprint:
     @blueprint.route("/docs")
     def page() -> Response:
         return Response(_PAGE, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
+
+    @blueprint.route("/docs/")
+    def page_with_slash() -> Response:
+        return cast("Response", redirect("/docs", 308))
 
     @blueprint.route("/docs/start.js")
     def start() -> Response:
