@@ -1,11 +1,12 @@
 """Two connections on one slice or one order: whoever comes second sees it, and leaves everything as it is."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 from pulse_core import db
-from pulse_core.brokers.base import Refused
+from pulse_core.brokers.base import Placement, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain.enums import OrderStatus, SliceStatus
@@ -63,6 +64,22 @@ def test_an_order_cancelled_while_it_was_being_finished_stays_cancelled(broker: 
 
     assert not is_mine
     assert order(order_id).status is OrderStatus.CANCELLING
+
+
+def test_a_request_must_leave_before_its_lease_can_be_over(broker: SimulatedBroker) -> None:
+    first = slices_of(a_split_order())[0]
+    started = time.monotonic()
+    latest: list[float] = []
+
+    def note(placement: Placement, not_after: float) -> str:
+        latest.append(not_after)
+        return broker.enter(placement)
+
+    broker.place = note  # type: ignore[method-assign]
+    execute_slice(first.id)
+
+    longest = settings().lease - settings().broker_timeout
+    assert started < latest[0] <= time.monotonic() + longest
 
 
 def test_placing_and_cancelling_at_once_leaves_nothing_live_that_nobody_follows(broker: SimulatedBroker) -> None:

@@ -90,19 +90,20 @@ def check_healthy(copy: Path, tests: list[str]) -> None:
 def verdicts_on(defect: Defect, copy: Path) -> list[Verdict]:
     """All of its tests in one run; each must fail by itself."""
     started = time.monotonic()
-    output = pytest(copy, *defect.caught_by).stdout
+    # The state machine may look long, for it ends at the first failure; a shorter way there is of no interest.
+    output = pytest(copy, *defect.caught_by, STATEFUL_EXAMPLES="300", STATEFUL_SHRINK="no").stdout
     seconds = time.monotonic() - started
     failed = re.findall(r"^FAILED (\S+?)(?:\[| |$)", output, re.MULTILINE)
     return [Verdict(defect, test, test in failed, seconds, output) for test in defect.caught_by]
 
 
-def pytest(copy: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
-    return python(copy, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *tests)
+def pytest(copy: Path, *tests: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return python(copy, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *tests, **variables)
 
 
-def python(copy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def python(copy: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     # Compiled files could outlive the defect they were made of: two changes within a second look alike.
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "STATEFUL_SHRINK": "no"}
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     command = [sys.executable, *arguments]
     return subprocess.run(
         command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -34,7 +34,7 @@ DEFECTS = (
                 "pulse_core/db.py", "connection.scalar(select(func.pg_try_advisory_lock(key)))", "bool(key is not None)"
             ),
         ),
-        (f"{TESTS}/test_fence.py::test_a_fence_is_held_by_one_and_free_after_its_block", STATE_MACHINE),
+        (f"{TESTS}/test_fence.py::test_a_fence_is_held_by_one_and_free_after_its_block",),
     ),
     Defect(
         "A cut fence works on over a new connection",
@@ -79,7 +79,7 @@ DEFECTS = (
     Defect(
         "A worker sends however late it is",
         (Change(f"{SERVICES}/execute.py", "started + config.lease - config.broker_timeout", "started + 86_400"),),
-        (STATE_MACHINE,),
+        (f"{TESTS}/test_lost_races.py::test_a_request_must_leave_before_its_lease_can_be_over",),
     ),
     Defect(
         "The client order id of an earlier attempt is used again",
@@ -90,10 +90,7 @@ DEFECTS = (
                 "client_order_id=one.client_order_id or ids.client_order_id(secrets.randbits(100)),",
             ),
         ),
-        (
-            f"{TESTS}/test_retry.py::test_a_retried_slice_is_placed_again_under_a_new_client_order_id",
-            STATE_MACHINE,
-        ),
+        (f"{TESTS}/test_retry.py::test_a_retried_slice_is_placed_again_under_a_new_client_order_id",),
     ),
     Defect(
         "A status is written without regard to the one that was seen",
@@ -158,7 +155,7 @@ DEFECTS = (
                 "    if False:\n",
             ),
         ),
-        (f"{TESTS}/test_resolve.py::test_absent_once_proves_nothing", STATE_MACHINE),
+        (f"{TESTS}/test_resolve.py::test_absent_once_proves_nothing",),
     ),
     Defect(
         "A book that cannot be read counts as empty",
@@ -172,7 +169,6 @@ DEFECTS = (
         ),
         (
             f"{TESTS}/test_resolve.py::test_a_book_that_cannot_be_read_proves_no_absence_and_is_asked_again_after_a_pause",
-            STATE_MACHINE,
         ),
     ),
     Defect(
@@ -184,7 +180,7 @@ DEFECTS = (
                 "        with (fence or db).transaction() as session:\n",
             ),
         ),
-        (f"{TESTS}/test_fence.py::test_a_stopped_worker_keeps_its_slice_however_long_its_lease_is_over", STATE_MACHINE),
+        (f"{TESTS}/test_fence.py::test_a_stopped_worker_keeps_its_slice_however_long_its_lease_is_over",),
     ),
     Defect(
         "A claim expires before its lease is over",
@@ -207,23 +203,17 @@ DEFECTS = (
                 "            if False:\n",
             ),
         ),
-        (
-            f"{TESTS}/test_cancel.py::test_an_order_with_nothing_sent_is_cancelled_at_once_with_all_its_slices",
-            STATE_MACHINE,
-        ),
+        (f"{TESTS}/test_cancel.py::test_an_order_with_nothing_sent_is_cancelled_at_once_with_all_its_slices",),
     ),
     Defect(
         "An end is taken over before its trades are booked",
         (Change(f"{SERVICES}/track.py", " or not _is_all_booked(session, book.broker, row):", ":"),),
-        (f"{TESTS}/test_track.py::test_an_end_waits_for_the_trades_that_belong_to_it", STATE_MACHINE),
+        (f"{TESTS}/test_track.py::test_an_end_waits_for_the_trades_that_belong_to_it",),
     ),
     Defect(
         "A fill after the end raises no alarm",
         (Change(f"{SERVICES}/track.py", "    if one.status in FINAL_SLICES:\n", "    if False:\n"),),
-        (
-            f"{TESTS}/test_track.py::test_a_fill_after_the_deadline_adds_quantity_keeps_the_status_and_raises_the_alarm",
-            STATE_MACHINE,
-        ),
+        (f"{TESTS}/test_track.py::test_a_fill_after_the_deadline_adds_quantity_keeps_the_status_and_raises_the_alarm",),
     ),
     Defect(
         "A lost hint is never given again",
