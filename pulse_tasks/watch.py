@@ -30,7 +30,8 @@ SHORTEST_PATIENCE = 6.0
 BATCH = 64
 THREADS = 8
 
-_last_run = dict.fromkeys(SWEEPS, time.monotonic())
+# A new process has run none: where processes end more often than a sweep comes round, it would never run.
+_last_run = dict.fromkeys(SWEEPS, float("-inf"))
 _under_way: dict[str, threading.Lock] = {}
 
 
