@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from pulse_core.brokers.base import (
@@ -28,6 +28,7 @@ class SimulatedBroker:
     cancels: list[str] = field(default_factory=list)
     answers: list[Callable[["SimulatedBroker", Placement], str]] = field(default_factory=list)
     is_book_readable: bool = True
+    is_book_daily: bool = False
 
     def wait_for_turn(self, seconds: float) -> None:
         """There is always room."""
@@ -42,6 +43,9 @@ class SimulatedBroker:
         row = self.book[broker_order_id]
         if row.status is BrokerOrderStatus.OPEN:
             self.book[broker_order_id] = replace(row, status=BrokerOrderStatus.CANCELLED)
+
+    def book_day(self, at: datetime) -> date:
+        return at.date() if self.is_book_daily else date.min
 
     def order_book(self) -> Sequence[BrokerOrder]:
         if not self.is_book_readable:

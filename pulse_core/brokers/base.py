@@ -5,7 +5,7 @@ A second broker is one more file that implements `Broker` and one more line in `
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -110,6 +110,9 @@ class Broker(Protocol):
 
         Raises Refused, NotSent or OutcomeUnknown; the book alone tells what became of it.
         """
+
+    def book_day(self, at: datetime) -> date:
+        """The day whose book holds an order placed at this instant; the books show one day only."""
 
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""

@@ -39,9 +39,9 @@ def alarm(session: Session, what: str, order_id: str, slice_id: str | None, now:
     log.error("alarm raised", alarm=what, order_id=order_id, slice_id=slice_id, **detail)
 
 
-def was_raised(session: Session, slice_id: str, what: str, broker_order_id: str) -> bool:
-    """Whether this alarm was raised before about this broker order of the slice."""
-    said = SliceEvent.detail.contains({"alarm": what, "broker_order_id": broker_order_id})
+def was_raised(session: Session, slice_id: str, what: str, **about: str) -> bool:
+    """Whether this alarm was raised before about the same thing, such as one broker order of the slice."""
+    said = SliceEvent.detail.contains({"alarm": what, **about})
     rows = exists().where(SliceEvent.slice_id == slice_id, SliceEvent.kind == EventKind.ALARM, said)
     return bool(session.scalar(select(rows)))
 

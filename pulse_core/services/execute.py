@@ -85,20 +85,10 @@ def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetim
         order = session.get_one(Order, one.order_id)
         if order.status is not OrderStatus.IN_PROGRESS:
             return None
-        if now > order.end_at + timedelta(seconds=config.late_grace):
-            _skip(session, slice_id, now, "WINDOW_CLOSED", "its order's window closed before the slice could go out")
+        if (reason := _why_never(order, one, now)) is not None:
+            _skip(session, slice_id, now, *reason)
             return None
-        if one.filled_quantity >= one.quantity:
-            _skip(session, slice_id, now, "ALREADY_FILLED", "late fills of an earlier attempt left nothing to send")
-            return None
-        placement = Placement(
-            client_order_id=ids.client_order_id(secrets.randbits(100)),
-            instrument=order.instrument,
-            side=order.side,
-            quantity=one.quantity - one.filled_quantity,
-            limit_price=order.limit_price,
-            product=order.product,
-        )
+        placement = _placement(order, one)
         is_mine = slices.move(
             session,
             one,
@@ -119,6 +109,25 @@ def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetim
         failpoint("execute.before_claim_commit")
     failpoint("execute.after_claim")
     return Claim(slice_id, placement, started + config.lease - config.broker_timeout, order.trace)
+
+
+def _why_never(order: Order, one: OrderSlice, now: datetime) -> tuple[str, str] | None:
+    if now > order.end_at + timedelta(seconds=settings().late_grace):
+        return "WINDOW_CLOSED", "its order's window closed before the slice could go out"
+    if one.filled_quantity >= one.quantity:
+        return "ALREADY_FILLED", "late fills of an earlier attempt left nothing to send"
+    return None
+
+
+def _placement(order: Order, one: OrderSlice) -> Placement:
+    return Placement(
+        client_order_id=ids.client_order_id(secrets.randbits(100)),
+        instrument=order.instrument,
+        side=order.side,
+        quantity=one.quantity - one.filled_quantity,
+        limit_price=order.limit_price,
+        product=order.product,
+    )
 
 
 def _wait_until_due(fence: Fence, slice_id: str, clock: Callable[[], datetime]) -> None:

@@ -58,7 +58,9 @@ def _report_doubles(book: Book, now: datetime) -> None:
     for row in book.doubles:
         with db.transaction() as session:
             attempt = placements.by_client_order_id(session, row.client_order_id or "")
-            if attempt is None or events.was_raised(session, attempt.slice_id, what, row.broker_order_id):
+            if attempt is None or events.was_raised(
+                session, attempt.slice_id, what, broker_order_id=row.broker_order_id
+            ):
                 continue
             order, one = slices.lock(session, attempt.slice_id)
             events.alarm(session, what, order.id, one.id, now, broker_order_id=row.broker_order_id)

@@ -12,7 +12,7 @@ from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import placements, slices
+from pulse_core.repositories import events, placements, slices
 from pulse_core.services.each import for_each
 from pulse_core.services.execute import deadline, put_back
 from pulse_core.services.settle import settle_order
@@ -22,6 +22,9 @@ log = get_logger(__name__)
 
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=2)
+ASK_SELDOM_EVERY = timedelta(minutes=5)
+# Longer than both books take: a reading that began before midnight may show the next day.
+READING_TIME = timedelta(minutes=1)
 
 
 def expire_claims(now: datetime, limit: int = 200) -> int:
@@ -107,6 +110,9 @@ def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder
 
 def _book_absence(session: Session, one: OrderSlice, now: datetime) -> None:
     """Absent all through the settle delay, in a book that could be read throughout, is absent; once proves nothing."""
+    if not _is_in_todays_book(one, now):
+        _give_to_operators(session, one, now)
+        return
     first_seen = one.absent_since or now
     settled_at = first_seen + timedelta(seconds=settings().settle_delay)
     if one.absent_since is None or now < settled_at:
@@ -114,3 +120,18 @@ def _book_absence(session: Session, one: OrderSlice, now: datetime) -> None:
         return
     placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
     put_back(session, one, now, "ABSENT", "the broker's book shows no trace of it")
+
+
+def _is_in_todays_book(one: OrderSlice, now: datetime) -> bool:
+    """Whether the book that was just read is the one in which this attempt would stand."""
+    broker = brokers.connect(settings())
+    days = {broker.book_day(at) for at in (one.sent_at or now, now, now + READING_TIME)}
+    return len(days) == 1
+
+
+def _give_to_operators(session: Session, one: OrderSlice, now: datetime) -> None:
+    """The book of its day is closed, and no later one proves an absence: only a person can find out."""
+    what, client_order_id = "the book of the day is closed on an unknown slice", one.client_order_id or ""
+    if not events.was_raised(session, one.id, what, client_order_id=client_order_id):
+        events.alarm(session, what, one.order_id, one.id, now, client_order_id=client_order_id)
+    slices.change(session, one.id, now, absent_since=None, resolve_at=now + ASK_SELDOM_EVERY)

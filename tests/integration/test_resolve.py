@@ -19,6 +19,7 @@ from pulse_core.services.recall import cancel_slices
 from pulse_core.services.reconcile import reconcile
 from pulse_core.services.report import order_report
 from pulse_core.services.resolve import LOOK_AGAIN_AFTER, WATCH_EVERY, expire_claims, resolve_slices
+from pulse_core.services.retry import slice_history
 from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, accept_but_lose_the_answer, lose_the_request
 from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
@@ -293,3 +294,16 @@ def a_slice_that_was_accepted_but_called_not_sent(broker: SimulatedBroker) -> Or
 def accept_but_call_it_not_sent(broker: SimulatedBroker, placement: Placement) -> str:
     broker.enter(placement)
     raise NotSent("CONNECTION_REFUSED", "nobody listens")
+
+
+def test_the_book_of_another_day_proves_no_absence_and_an_operator_is_told_once(broker: SimulatedBroker) -> None:
+    broker.answers, broker.is_book_daily = [lose_the_request], True
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+
+    for hours in (24, 24.2, 24.4):
+        resolve_slices(utcnow() + timedelta(hours=hours))
+
+    assert a_slice(first.id).status is SliceStatus.UNKNOWN
+    told = [one.detail["alarm"] for one in slice_history(first.id).events if one.kind is EventKind.ALARM]
+    assert told == ["the book of the day is closed on an unknown slice"]

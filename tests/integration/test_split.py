@@ -62,6 +62,8 @@ def test_workers_splitting_at_once_split_once() -> None:
 def test_an_order_that_does_not_exist_is_nothing_to_split() -> None:
     split_order("ord_01ARZ3NDEKTSV4RRFFQ69G5FAV", utcnow())
 
+    assert slices_of("ord_01ARZ3NDEKTSV4RRFFQ69G5FAV") == []
+
 
 def test_a_cancelled_order_is_not_split() -> None:
     account = an_account()

@@ -1,6 +1,7 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from kiteconnect import KiteConnect
@@ -76,6 +77,10 @@ class ZerodhaBroker:
     def cancel(self, broker_order_id: str) -> None:
         """Ask for the cancellation of what is left of an order."""
         self._acknowledged(lambda: self._client.cancel_order("regular", broker_order_id), Call())
+
+    def book_day(self, at: datetime) -> date:
+        """Kite's books are kept by the day in India."""
+        return at.astimezone(books.INDIA).date()
 
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""
