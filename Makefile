@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos mutants lint format clean
+.PHONY: help setup run demo test faults chaos mutants lint format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,8 +25,11 @@ run: $(INSTALLED) ## Start everything, until Ctrl-C
 demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against the exchange
 	@exec $(BIN)/pulse demo $(ARGS)
 
-test: $(INSTALLED) ## Run the whole suite against real servers
-	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
+test: $(INSTALLED) ## Run the suite against real servers
+	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/chaos $(ARGS)
+
+faults: $(INSTALLED) ## Kill and stop processes at every failpoint, and a minute of chaos
+	@exec $(BIN)/python -m pytest -n 2 tests/chaos $(ARGS)
 
 chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: SECONDS=600 SEED=1 FAULTS='kill-*'
 	@exec $(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)

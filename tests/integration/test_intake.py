@@ -74,7 +74,7 @@ def test_the_same_order_again_finds_the_first(monkeypatch: pytest.MonkeyPatch) -
         {"product": Product.MIS},
         {"slice_timeout_seconds": 30},
         {"client_note": "hedge"},
-        {"start_at": later(600)},
+        {"start_at": later(86_400)},
     ],
 )
 def test_another_order_under_the_same_key_is_refused_and_the_differences_are_named(changes: dict[str, object]) -> None:

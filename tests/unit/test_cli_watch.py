@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,15 @@ def test_watching_outlives_a_gateway_that_is_restarted(gateway: FakeGateway, var
 
 def _start_watching(gateway: FakeGateway, variables: dict[str, str], order_id: str) -> "subprocess.Popen[str]":
     command = [str(Path(sys.executable).with_name("pulse")), "orders", "watch", order_id]
-    watching = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that.
+    listen_to_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    watching = subprocess.Popen(
+        command,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_ctrl_c,
+    )
     wait_until(lambda: gateway.calls("GET", f"/api/orders/{order_id}"), what="a first look at the order")
     return watching
