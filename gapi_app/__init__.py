@@ -18,6 +18,7 @@ from gapi_app.event_streams import serve_events
 from gapi_app.gate import Gate
 from gapi_app.identity_client import IdentityClient
 from gapi_app.log import setup_logging
+from gapi_app.security import secure_answers
 from gapi_app.tracing import trace_requests
 
 _SPEC = {
@@ -55,6 +56,8 @@ def create_app() -> Flask:
     serve_events(app, settings)
     app.register_blueprint(pages(api.specification()))
     app.before_request(_refuse_large_body)
+    secure_answers(app)
+    # Runs before it: the last one registered is the first to see an answer.
     answer_conditionally(app)
     trace_requests(app)
     app.wsgi_app = Gate(app.wsgi_app)  # type: ignore[method-assign]
