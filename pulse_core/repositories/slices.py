@@ -98,7 +98,8 @@ def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **ch
     )
     if moved is None:
         return False
-    why = {name: changes[name] for name in ("error_code", "error_message", "client_order_id") if changes.get(name)}
+    told = ("error_code", "error_message", "client_order_id", "broker_order_id")
+    why = {name: changes[name] for name in told if changes.get(name)}
     events.add(session, EventKind.MOVE, one.order_id, one.id, now, (seen, to), attempt=moved.attempts, **why)
     log.info("slice moved", order_id=one.order_id, slice_id=one.id, seen=seen, to=to, attempt=moved.attempts, **why)
     return True
