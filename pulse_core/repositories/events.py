@@ -13,6 +13,8 @@ from pulse_core.models import Order, SliceEvent
 
 log = get_logger(__name__)
 
+TURNED_UP = "order taken for not placed is in the book"
+
 # Made once: a slice has several events, and building the statement costs as much as running it.
 _OWNER = select(Order.account_id).where(Order.id == bindparam("of_order")).scalar_subquery()
 _ADDED = insert(SliceEvent.__table__).values(account_id=_OWNER)  # type: ignore[arg-type]

@@ -44,8 +44,7 @@ def _adopt_written_off(book: Book, now: datetime) -> None:
         with db.transaction() as session:
             order, one = slices.lock(session, attempt.slice_id)
             placements.complete(session, attempt.client_order_id, PlacementOutcome.ACKNOWLEDGED, broker_order_id)
-            what = "order taken for not placed is in the book"
-            events.alarm(session, what, order.id, one.id, now, broker_order_id=broker_order_id)
+            events.alarm(session, events.TURNED_UP, order.id, one.id, now, broker_order_id=broker_order_id)
             if one.status is SliceStatus.SCHEDULED and one.client_order_id == attempt.client_order_id:
                 slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now, absent_since=None)
 

@@ -54,6 +54,9 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
         _existing(session, slice_id)
         order, one = slices.lock(session, slice_id)
         reason = refusal(order, one, now)
+        if reason is None and events.was_raised(session, slice_id, events.TURNED_UP):
+            # Its order may be live until the broker's book shows that it was called back.
+            reason = "an attempt that counted as not placed turned up at the broker"
         if reason is not None:
             raise InvalidState(f"slice {slice_id} cannot be retried: {reason}", {"status": one.status})
         if order.status is OrderStatus.DONE:

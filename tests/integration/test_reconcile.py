@@ -9,6 +9,7 @@ from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain.enums import EventKind, SliceStatus
+from pulse_core.domain.errors import InvalidState
 from pulse_core.services import retry
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile
@@ -99,3 +100,17 @@ def test_waits_for_our_own_rate_limit_do_not_use_up_the_attempts(broker: Simulat
         execute_slice(first.id, clock=lambda: a_slice(first.id).due_at + timedelta(milliseconds=1))
 
     assert (a_slice(first.id).status, a_slice(first.id).failures) == (SliceStatus.SCHEDULED, 1)
+
+
+def test_a_slice_whose_lost_attempt_turned_up_is_not_retried(broker: SimulatedBroker) -> None:
+    broker.answers = [NOT_SENT] * settings().placement_attempts
+    first = slices_of(a_split_order())[0]
+    for _ in range(settings().placement_attempts):
+        execute_slice(first.id, clock=lambda: a_slice(first.id).due_at)
+    broker.enter(broker.placements[-1])
+    reconcile(utcnow())
+
+    with pytest.raises(InvalidState, match="turned up at the broker"):
+        retry.retry_slice(first.id, "ops", utcnow())
+
+    assert a_slice(first.id).status is SliceStatus.FAILED
