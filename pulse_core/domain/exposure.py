@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from pulse_core.domain.enums import SliceStatus
 
 
-class SliceState(Protocol):
-    @property
-    def status(self) -> SliceStatus: ...
-    @property
-    def quantity(self) -> int: ...
-    @property
-    def filled_quantity(self) -> int: ...
+@dataclass(frozen=True)
+class Tally:
+    """The slices of one order that have one status, and their shares: filled, and still lacking."""
+
+    status: SliceStatus
+    slices: int
+    filled: int
+    leaves: int
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,17 @@ class Exposure:
         return self.filled + self.working + self.unknown + self.unsent
 
 
-def exposure(slices: Iterable[SliceState]) -> Exposure:
+def exposure(tallies: Iterable[Tally]) -> Exposure:
     """What the slices say, each share counted in one place only."""
     filled = working = unknown = unsent = 0
-    for one in slices:
-        leaves = max(one.quantity - one.filled_quantity, 0)
-        filled += one.filled_quantity
+    for one in tallies:
+        filled += one.filled
         if one.status is SliceStatus.WORKING:
-            working += leaves
+            working += one.leaves
         elif one.status in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
-            unknown += leaves
+            unknown += one.leaves
         elif one.status is SliceStatus.SCHEDULED:
-            unsent += leaves
+            unsent += one.leaves
     return Exposure(filled, working, unknown, unsent)
 
 

@@ -173,7 +173,7 @@ def _check_may_send(fence: Fence, claim: Claim) -> None:
         order = session.get_one(Order, one.order_id)
         if order.status is not OrderStatus.IN_PROGRESS:
             raise NotSent("ORDER_NOT_RUNNING", f"the order is {order.status}")
-        if exposure(slices.of_order(session, order.id)).total > order.total_quantity:
+        if exposure(slices.tally(session, order.id)).total > order.total_quantity:
             raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
 
 

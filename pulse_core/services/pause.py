@@ -9,7 +9,7 @@ from pulse_core.config import settings
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
 from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.domain.pacing import repace
-from pulse_core.models import Order, OrderSlice
+from pulse_core.models import Order
 from pulse_core.repositories import events, orders, slices
 from pulse_core.services.each import for_each
 from pulse_core.services.report import OrderReport, order_report
@@ -55,7 +55,7 @@ def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
         with db.transaction() as session:
             order = orders.lock(session, order_id)
             if order is not None and order.status is OrderStatus.PAUSED:
-                for one in _unsent(session, order):
+                for one in slices.unsent(session, order.id):
                     slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
                 settle_order(session, order, now)
 
@@ -76,14 +76,10 @@ def _check(order: Order, needed: OrderStatus, deed: str) -> None:
 
 
 def _repace(session: Session, order: Order, now: datetime) -> None:
-    unsent = _unsent(session, order)
+    unsent = slices.unsent(session, order.id)
     interval = (order.end_at - order.start_at) / (order.num_splits - 1)
     for one, due_at in zip(unsent, repace([one.due_at for one in unsent], now, interval, order.end_at), strict=True):
         if due_at is None:
             slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
         elif due_at != one.due_at:
             slices.change(session, one.id, now, due_at=due_at, hinted_until=None)
-
-
-def _unsent(session: Session, order: Order) -> list[OrderSlice]:
-    return [one for one in slices.of_order(session, order.id) if one.status is SliceStatus.SCHEDULED]

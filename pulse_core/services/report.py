@@ -4,7 +4,6 @@ import base64
 import binascii
 import hmac
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from pulse_core import db
 from pulse_core.config import settings
 from pulse_core.domain.enums import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core.domain.errors import InvalidRequest, NotFound
-from pulse_core.domain.exposure import Exposure, exposure, leaves_quantity
+from pulse_core.domain.exposure import Exposure, Tally, exposure, leaves_quantity
 from pulse_core.domain.status import FINAL_ORDERS
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import orders, slices
@@ -98,7 +97,7 @@ def order_report(account_id: str | None, order_id: str) -> OrderReport:
         order = orders.of_account(session, account_id, order_id)
         if order is None:
             raise NotFound("there is no such order")
-        return _report(order, slices.of_order(session, order_id))
+        return _report(order, slices.tally(session, order_id))
 
 
 def slice_reports(account_id: str | None, order_id: str) -> list[SliceReport]:
@@ -130,12 +129,12 @@ def order_page(
     with db.transaction() as session:
         found = orders.page(session, account_id, filters, limit + 1, beyond, oldest_first=oldest_first)
         shown = found[:limit]
-        parts = slices.of_orders(session, [order.id for order in shown])
+        parts = slices.tallies(session, [order.id for order in shown])
     reports = [_report(order, parts.get(order.id, [])) for order in shown]
     return OrderPage(reports, _encode(shown[-1].id, scope) if len(found) > limit else None)
 
 
-def _report(order: Order, parts: Sequence[OrderSlice]) -> OrderReport:
+def _report(order: Order, parts: Sequence[Tally]) -> OrderReport:
     is_pending = order.status is OrderStatus.PENDING
     return OrderReport(
         order_id=order.id,
@@ -159,7 +158,7 @@ def _report(order: Order, parts: Sequence[OrderSlice]) -> OrderReport:
         leaves_quantity=leaves_quantity(order.total_quantity, order.filled_quantity, order.status in FINAL_ORDERS),
         average_price=order.average_price,
         exposure=Exposure(unsent=order.total_quantity) if is_pending else exposure(parts),
-        slices=Counter(one.status for one in parts),
+        slices={one.status: one.slices for one in parts},
         created_at=order.created_at,
         updated_at=order.updated_at,
         finished_at=order.finished_at,

@@ -17,15 +17,16 @@ def settle_order(session: Session, order: Order, now: datetime) -> None:
 
     What is still unsent of an order being cancelled is cancelled here.
     """
-    parts = slices.of_order(session, order.id)
     if order.status is OrderStatus.CANCELLING:
-        for one in parts:
-            if one.status is SliceStatus.SCHEDULED:
-                slices.move(session, one, SliceStatus.CANCELLED, now)
-    _refresh_totals(session, order, now)
+        for one in slices.unsent(session, order.id):
+            slices.move(session, one, SliceStatus.CANCELLED, now)
+    parts = slices.tally(session, order.id)
+    filled = sum(one.filled for one in parts)
+    if filled != order.filled_quantity:
+        _refresh_totals(session, order, now)
     is_split = order.status not in (OrderStatus.PENDING, *FINAL_ORDERS)
-    if is_split and all(one.status in FINAL_SLICES for one in slices.of_order(session, order.id)):
-        _finish(session, order, now)
+    if is_split and all(one.status in FINAL_SLICES for one in parts):
+        _finish(session, order, filled, now)
 
 
 def finish_orders(now: datetime, limit: int = 200) -> int:
@@ -45,15 +46,12 @@ def finish_orders(now: datetime, limit: int = 200) -> int:
 
 def _refresh_totals(session: Session, order: Order, now: datetime) -> None:
     filled, average = orders.fill_totals(session, order.id)
-    if filled == order.filled_quantity and average == order.average_price:
-        return
     if filled > order.total_quantity:
         events.alarm(session, "order overfilled", order.id, None, now, filled=filled, total=order.total_quantity)
     result = order_result(order.total_quantity, filled) if order.status in FINAL_ORDERS else None
     orders.change(session, order.id, now, filled_quantity=filled, average_price=average, result=result)
 
 
-def _finish(session: Session, order: Order, now: datetime) -> None:
+def _finish(session: Session, order: Order, filled: int, now: datetime) -> None:
     to = OrderStatus.CANCELLED if order.status is OrderStatus.CANCELLING else OrderStatus.DONE
-    filled, _average = orders.fill_totals(session, order.id)
     orders.move(session, order, to, now, result=order_result(order.total_quantity, filled), finished_at=now)
