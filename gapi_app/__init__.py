@@ -12,35 +12,19 @@ from gapi_app.auth import set_up_access
 from gapi_app.body import MAX_BODY_BYTES
 from gapi_app.conditional import answer_conditionally
 from gapi_app.config import load_settings, load_signing_keys
+from gapi_app.cors import allow_origins
 from gapi_app.docs import pages
 from gapi_app.errors import answer_errors
 from gapi_app.event_streams import serve_events
 from gapi_app.gate import Gate
 from gapi_app.identity_client import IdentityClient
+from gapi_app.limits import limit_requests
 from gapi_app.log import setup_logging
+from gapi_app.request_bodies import read_bodies_first
 from gapi_app.security import secure_answers
+from gapi_app.slow_clients import SlowClients
+from gapi_app.specification import SPEC
 from gapi_app.tracing import trace_requests
-
-_SPEC = {
-    "info": {"description": "Large orders, worked as many small ones over time."},
-    "security": [{"accessToken": []}],
-    "components": {
-        "securitySchemes": {
-            "accessToken": {
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "JWT",
-                "description": "An access token of a login, or an API key (`pk_...`).",
-            },
-            "serviceToken": {
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "JWT",
-                "description": "Made by a sibling service for the one request.",
-            },
-        }
-    },
-}
 
 
 def create_app() -> Flask:
@@ -59,8 +43,14 @@ def create_app() -> Flask:
     secure_answers(app)
     # Runs before it: the last one registered is the first to see an answer.
     answer_conditionally(app)
+    allow_origins(app, settings.pulse_cors_origins)
     trace_requests(app)
-    app.wsgi_app = Gate(app.wsgi_app)  # type: ignore[method-assign]
+    limit_requests(app, settings)
+    app.wsgi_app = gate = Gate(app.wsgi_app)  # type: ignore[method-assign]
+    places = read_bodies_first(app, gate)
+    SlowClients(
+        gate, lambda: places.are_scarce, settings.pulse_request_timeout, settings.pulse_stream_heartbeat
+    ).follow()
     if settings.pulse_trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.pulse_trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     return app
@@ -77,7 +67,7 @@ def _described_app() -> tuple[Flask, Api]:
         API_TITLE="Pulse",
         API_VERSION="1",
         OPENAPI_VERSION="3.1.0",
-        API_SPEC_OPTIONS=_SPEC,
+        API_SPEC_OPTIONS=SPEC,
         # One more: a body without a length is cut at the limit, not refused, and the parser must notice.
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
     )

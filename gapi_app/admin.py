@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 
 from gapi_app.api import Blueprint
-from gapi_app.auth import access, admin, require_token
+from gapi_app.auth import Standing, access, caller, require_token
 from gapi_app.identity_client import identity
 from gapi_app.identity_schemas import (
     KEY_QUERY,
@@ -19,74 +19,76 @@ from gapi_app.identity_schemas import (
 )
 from gapi_app.revocations import learn_now
 
-_ALWAYS = ("UNAUTHORIZED", "FORBIDDEN", "UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT")
-_BODY = ("INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
-
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Users and keys, for admins")
 blueprint.before_request(require_token)
 
 
 @blueprint.route("/users", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(PAGE_QUERY, location="query")
 @blueprint.response(200, UserListSchema)
-@blueprint.refuses("INVALID_REQUEST", *_ALWAYS)
 def list_users(query: dict[str, Any]) -> Response:
     """Users by name, a page at a time."""
-    return jsonify(identity().users(admin(), query))
+    return jsonify(identity().users(caller(), query))
 
 
 @blueprint.route("/users", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(NEW_USER)
 @blueprint.response(201, UserSchema)
-@blueprint.refuses(*_BODY, "INVALID_STATE", *_ALWAYS)
+@blueprint.refuses("INVALID_STATE")
 def add_user(new_user: dict[str, Any]) -> tuple[Response, int]:
     """Make a user."""
-    return jsonify(identity().add_user(admin(), new_user)), 201
+    return jsonify(identity().add_user(caller(), new_user)), 201
 
 
 @blueprint.route("/users/<account_id>", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND")
 def show_user(account_id: str) -> Response:
     """One user."""
-    return jsonify(identity().user(admin(), account_id))
+    return jsonify(identity().user(caller(), account_id))
 
 
 @blueprint.route("/users/<account_id>", methods=["PATCH"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(USER_CHANGE)
 @blueprint.response(200, UserSchema)
-@blueprint.refuses(*_BODY, "NOT_FOUND", "INVALID_STATE", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def change_user(changes: dict[str, Any], account_id: str) -> Response:
     """Change role, password or whether a user is active. Ends the user's logins; orders go on."""
-    changed = identity().change_user(admin(), account_id, changes)
+    changed = identity().change_user(caller(), account_id, changes)
     access().holders.forget()
     learn_now(access().revocations)
     return jsonify(changed)
 
 
 @blueprint.route("/users/<account_id>/logout", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.response(204)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND")
 def log_user_out(account_id: str) -> None:
     """End every login of a user. API keys stay."""
-    identity().log_user_out(admin(), account_id)
+    identity().log_user_out(caller(), account_id)
     learn_now(access().revocations)
 
 
 @blueprint.route("/keys", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(KEY_QUERY, location="query")
 @blueprint.response(200, KeyListSchema)
-@blueprint.refuses("INVALID_REQUEST", *_ALWAYS)
-def list_keys(query: dict[str, Any]) -> Response:
+def list_all_keys(query: dict[str, Any]) -> Response:
     """Everybody's keys, or those of one account, newest first."""
-    return jsonify(identity().all_keys(admin(), query))
+    return jsonify(identity().all_keys(caller(), query))
 
 
 @blueprint.route("/keys/<key_id>", methods=["DELETE"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.response(200, KeySchema)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
-def revoke_key(key_id: str) -> Response:
+@blueprint.refuses("NOT_FOUND")
+def revoke_any_key(key_id: str) -> Response:
     """Revoke anybody's key; repeating it is harmless."""
-    revoked = identity().revoke_any_key(admin(), key_id)
+    revoked = identity().revoke_any_key(caller(), key_id)
     learn_now(access().revocations)
     return jsonify(revoked)

@@ -1,6 +1,7 @@
 """Who calls, by access token or API key, and what they may do. pulse asks the same again."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import cast
 
 from flask import Flask, current_app, g, request
@@ -13,6 +14,13 @@ from gapi_app.revocations import Revocations
 from gapi_app.roles import ADMINISTERS, SCOPES, Caller, Scope
 from gapi_app.signing import KeySet
 from gapi_app.tokens import AccessTokens, Identity
+
+
+class Standing(StrEnum):
+    """What a caller must be, where no scope says it."""
+
+    LOGIN = "login"
+    ADMIN = "admin"
 
 
 @dataclass(frozen=True)
@@ -64,42 +72,31 @@ def caller() -> Caller:
     return cast("Identity", g.identity).caller
 
 
-def allowed(scope: Scope) -> Caller:
-    """The caller, whose role, and API key if any, must have the scope. Raises Forbidden."""
-    who = caller()
+def check(needed: Scope | Standing) -> None:
+    """Raise Forbidden unless the caller has the scope, by role and by API key if any, or the standing."""
+    match needed:
+        case Scope():
+            _check_scope(caller(), needed)
+        case Standing.LOGIN:
+            _check_login(caller())
+        case Standing.ADMIN:
+            _check_login(caller())
+            _check_admin(caller())
+
+
+def _check_scope(who: Caller, scope: Scope) -> None:
     if scope not in SCOPES[who.role]:
         raise Forbidden(f"the role {who.role} does not have {scope}", {"role": who.role, "needed": scope})
     if scope not in who.scopes:
         raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
-    return who
 
 
-def reader() -> Caller:
-    """The caller, who must be allowed to read orders."""
-    return allowed(Scope.ORDERS_READ)
-
-
-def trader() -> Caller:
-    """The caller, who must be allowed to trade."""
-    return allowed(Scope.ORDERS_WRITE)
-
-
-def operator() -> Caller:
-    """The caller, who must be allowed to act on the slices of every account."""
-    return allowed(Scope.SLICES_OPERATE)
-
-
-def person() -> Caller:
-    """The caller, who must have logged in: keys do not manage keys or people."""
-    who = caller()
+def _check_login(who: Caller) -> None:
+    # Keys do not manage keys or people.
     if who.key_id is not None:
-        raise Forbidden("an API key may not do this: log in", {"needed": "login"})
-    return who
+        raise Forbidden("an API key may not do this: log in", {"needed": Standing.LOGIN})
 
 
-def admin() -> Caller:
-    """The caller, who must be an admin that has logged in."""
-    who = person()
+def _check_admin(who: Caller) -> None:
     if who.role not in ADMINISTERS:
-        raise Forbidden("this needs an admin", {"role": who.role})
-    return who
+        raise Forbidden("this needs an admin", {"role": who.role, "needed": Standing.ADMIN})

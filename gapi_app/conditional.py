@@ -1,13 +1,6 @@
 """ETags on what clients read again and again, so that an unchanged answer costs no body."""
 
-from typing import Any
-
 from flask import Flask, Response, request
-
-ETAG: dict[str, Any] = {
-    "ETag": {"description": "Changes with the answer; send it as If-None-Match.", "schema": {"type": "string"}}
-}
-NOT_MODIFIED = "Not changed since the answer with the ETag in If-None-Match"
 
 
 def answer_conditionally(app: Flask) -> None:

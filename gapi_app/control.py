@@ -3,46 +3,46 @@
 from flask import Response, jsonify
 
 from gapi_app.api import Blueprint
-from gapi_app.auth import operator, require_token, trader
+from gapi_app.auth import caller, require_token
 from gapi_app.pulse_client import pulse
+from gapi_app.roles import Scope
 from gapi_app.schemas import OrderSchema, SliceSchema
-
-_REFUSALS = (
-    "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "INVALID_STATE", "UPSTREAM_ERROR", "SERVICE_UNAVAILABLE",
-    "UPSTREAM_TIMEOUT",
-)  # fmt: skip
 
 blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description="Control of running orders")
 blueprint.before_request(require_token)
 
 
 @blueprint.route("/<order_id>/pause", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.response(202, OrderSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def pause_order(order_id: str) -> tuple[Response, int]:
     """Send nothing new of an order until it is resumed; what works at the broker goes on. Repeating it is harmless."""
-    return jsonify(pulse().act_on_order(trader(), order_id, "pause")), 202
+    return jsonify(pulse().act_on_order(caller(), order_id, "pause")), 202
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.response(202, OrderSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resume_order(order_id: str) -> tuple[Response, int]:
     """Let a paused order go on: what it missed goes out one interval apart, what no longer fits is SKIPPED."""
-    return jsonify(pulse().act_on_order(trader(), order_id, "resume")), 202
+    return jsonify(pulse().act_on_order(caller(), order_id, "resume")), 202
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
 @blueprint.response(202, SliceSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
     """Put a failed or rejected slice back into the schedule; for operators. Never a slice that may be live."""
-    return jsonify(pulse().act_on_slice(operator(), order_id, slice_id, "retry")), 202
+    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "retry")), 202
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/resolve", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
 @blueprint.response(202, SliceSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resolve_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
     """Have the broker asked at once about a slice that is UNKNOWN; for operators."""
-    return jsonify(pulse().act_on_slice(operator(), order_id, slice_id, "resolve")), 202
+    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "resolve")), 202

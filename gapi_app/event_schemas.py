@@ -57,7 +57,7 @@ class EventSchema(AnswerSchema):
     type = fields.String(required=True, metadata={"example": "slice.filled"})
     order_id = fields.String(required=True)
     slice_id = fields.String(required=True, allow_none=True)
-    at = Instant(required=True, metadata={"format": "date-time"})
+    at = Instant(required=True)
     from_status = fields.String(required=True, allow_none=True)
     to_status = fields.String(required=True, allow_none=True)
     actor = fields.String(required=True, metadata=_ACTOR)

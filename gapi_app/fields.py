@@ -1,6 +1,7 @@
 """Fields that take exactly what the contract says, and nothing that could be turned into it."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,12 @@ from marshmallow import fields, validate
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+_INSTANT_SHOWN = {
+    "format": "date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$",
+    "example": "2026-01-31T09:15:00Z",
+}
+_PRICE_SHOWN = {"pattern": r"^[0-9]{1,12}(\.[0-9]{1,6})?$", "example": "1402.35"}
 
 
 class WholeNumber(fields.Integer):
@@ -37,6 +44,9 @@ class Instant(fields.String):
 
     default_error_messages = {"invalid": "Must be an instant like 2026-01-31T09:15:00Z."}  # noqa: RUF012
 
+    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata=_INSTANT_SHOWN | dict(metadata or {}), **kwargs)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str) or not _INSTANT.fullmatch(value):
             raise self.make_error("invalid")
@@ -51,6 +61,9 @@ class Price(fields.String):
     """A decimal as a string, never a float, in ASCII digits. Stays the text that it was."""
 
     default_error_messages = {"invalid": 'Must be a string like "1402.35".'}  # noqa: RUF012
+
+    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata=_PRICE_SHOWN | dict(metadata or {}), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str) or not _PRICE.fullmatch(value):

@@ -7,14 +7,14 @@ from gapi_app.api import Blueprint
 from gapi_app.auth import access
 from gapi_app.pulse_client import pulse
 from gapi_app.schemas import HealthSchema, ReadySchema
+from gapi_app.specification import UPSTREAM
 
-blueprint = Blueprint("health", __name__, description="For load balancers and monitoring")
+blueprint = Blueprint("health", __name__, description="For load balancers and monitoring", is_limited=False)
 
 
 @blueprint.route("/health", methods=["GET"])
 @blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
-@blueprint.refuses()
 def health() -> dict[str, str]:
     """Says that the process lives, without looking at anything else."""
     return {"status": "ok"}
@@ -23,7 +23,7 @@ def health() -> dict[str, str]:
 @blueprint.route("/ready", methods=["GET"])
 @blueprint.doc(security=[])
 @blueprint.response(200, ReadySchema)
-@blueprint.refuses("UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT")
+@blueprint.refuses(*UPSTREAM)
 def ready() -> dict[str, str]:
     """Says whether orders can be taken; the error's details name what is missing."""
     pulse().check_ready()
@@ -34,7 +34,6 @@ def ready() -> dict[str, str]:
 @blueprint.route("/metrics", methods=["GET"])
 @blueprint.doc(security=[])
 @blueprint.response(200, {"type": "string"}, content_type="text/plain")
-@blueprint.refuses()
 def metrics() -> Response:
     """Counters and timings in the Prometheus text format."""
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -11,7 +11,6 @@ _ROLES = sorted(SCOPES)
 _ACCOUNT_ID = {"pattern": "^acc_[0-9A-Z]{26}$"}
 _KEY_ID = {"pattern": "^key_[0-9A-Z]{26}$"}
 _WORD = {"format": "password"}
-_AT = {"format": "date-time"}
 
 
 def _scopes() -> fields.List:  # type: ignore[type-arg]
@@ -40,7 +39,7 @@ class TokensSchema(AnswerSchema):
     token_type = fields.String(required=True, validate=validate.Equal("Bearer"))
     expires_in = WholeNumber(required=True, metadata={"description": "Seconds that the access token lasts."})
     refresh_token = fields.String(required=True, metadata={"description": "Good for one refresh."})
-    refresh_expires_at = Instant(required=True, metadata={**_AT, "description": "When the login ends."})
+    refresh_expires_at = Instant(required=True, metadata={"description": "When the login ends."})
 
 
 class PageQuerySchema(RequestSchema):
@@ -68,10 +67,10 @@ class KeySchema(AnswerSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     name = fields.String(required=True)
     scopes = _scopes()
-    created_at = Instant(required=True, metadata=_AT)
-    expires_at = Instant(required=True, metadata=_AT)
-    last_used_at = Instant(required=True, allow_none=True, metadata={**_AT, "description": "To the minute."})
-    revoked_at = Instant(required=True, allow_none=True, metadata=_AT)
+    created_at = Instant(required=True)
+    expires_at = Instant(required=True)
+    last_used_at = Instant(required=True, allow_none=True, metadata={"description": "To the minute."})
+    revoked_at = Instant(required=True, allow_none=True)
 
 
 class MadeKeySchema(KeySchema):
@@ -87,8 +86,8 @@ class UserSchema(AnswerSchema):
     username = fields.String(required=True)
     role = fields.String(required=True, validate=validate.OneOf(_ROLES))
     is_active = Truth(required=True)
-    created_at = Instant(required=True, metadata=_AT)
-    updated_at = Instant(required=True, metadata=_AT)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
 
 
 class UserListSchema(AnswerSchema):

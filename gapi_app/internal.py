@@ -13,13 +13,10 @@ from gapi_app.identity_client import identity
 from gapi_app.identity_schemas import INTROSPECT, REVOKE, IntrospectionSchema
 from gapi_app.revocations import learn_now
 from gapi_app.service_tokens import read_sibling_token
+from gapi_app.specification import SERVICE_TOKEN
 from gapi_app.tokens import AUDIENCE, ISSUER
 
-_REFUSALS = (
-    "INVALID_REQUEST", "UNAUTHORIZED", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE",
-    "UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT",
-)  # fmt: skip
-_BY_SERVICES: list[dict[str, list[str]]] = [{"serviceToken": []}]
+_BY_SERVICES: list[dict[str, list[str]]] = [{SERVICE_TOKEN: []}]
 
 blueprint = Blueprint("internal", __name__, url_prefix="/internal/tokens", description="For sibling services")
 
@@ -41,7 +38,6 @@ def _require_service_token() -> None:
 @blueprint.doc(security=_BY_SERVICES)
 @blueprint.arguments(INTROSPECT)
 @blueprint.response(200, IntrospectionSchema)
-@blueprint.refuses(*_REFUSALS)
 def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Say whether an access token or API key is good now, and whom it speaks for (RFC 7662)."""
     return _introspection(given["token"]), 200, {"Cache-Control": "no-store"}
@@ -51,11 +47,11 @@ def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, st
 @blueprint.doc(security=_BY_SERVICES)
 @blueprint.arguments(REVOKE)
 @blueprint.response(204)
-@blueprint.refuses(*_REFUSALS)
 def revoke(given: dict[str, str]) -> None:
     """Revoke the access token with a `jti`, or every login and access token of an `account_id`."""
     if len(given) != 1:
-        raise InvalidRequest("give jti or account_id, one of them", {"fields": ["jti", "account_id"]})
+        rule = "give jti or account_id, one of them"
+        raise InvalidRequest(rule, {"fields": {"jti": rule, "account_id": rule}})
     identity().revoke(given, g.sibling)
     learn_now(access().revocations)
 

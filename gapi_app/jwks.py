@@ -6,13 +6,14 @@ from gapi_app.api import Blueprint
 from gapi_app.auth import access
 from gapi_app.identity_schemas import JwksSchema
 
-blueprint = Blueprint("jwks", __name__, url_prefix="/.well-known", description="Keys of access tokens")
+blueprint = Blueprint(
+    "jwks", __name__, url_prefix="/.well-known", description="Keys of access tokens", is_limited=False
+)
 
 
 @blueprint.route("/jwks.json", methods=["GET"])
 @blueprint.doc(security=[])
 @blueprint.response(200, JwksSchema)
-@blueprint.refuses()
 def public_keys() -> tuple[Response, int, dict[str, str]]:
     """The keys as a JWK Set, the retiring one too; never a key that could sign."""
     return jsonify(access().tokens.keys.public_jwks()), 200, {"Cache-Control": "public, max-age=300"}

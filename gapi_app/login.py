@@ -5,14 +5,13 @@ from typing import Any
 from flask import request
 
 from gapi_app.api import Blueprint
-from gapi_app.auth import access, person, require_token
+from gapi_app.auth import Standing, access, caller, require_token
 from gapi_app.errors import Unauthorized
 from gapi_app.identity_client import identity
 from gapi_app.identity_schemas import LOGIN, PASSWORD, REFRESH, TokensSchema
 from gapi_app.revocations import learn_now
+from gapi_app.specification import UPSTREAM
 
-_UPSTREAM = ("UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT")
-_BODY = ("INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _NOT_STORED = {"Cache-Control": "no-store"}
 
 blueprint = Blueprint("login", __name__, url_prefix="/api/auth", description="Logging in and out")
@@ -28,7 +27,7 @@ def _require_token_but_to_get_one() -> None:
 @blueprint.doc(security=[])
 @blueprint.arguments(LOGIN)
 @blueprint.response(200, TokensSchema)
-@blueprint.refuses(*_BODY, "UNAUTHORIZED", "RATE_LIMITED", *_UPSTREAM)
+@blueprint.refuses("UNAUTHORIZED", *UPSTREAM)
 def log_in(credentials: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Exchange a username and password for an access token and a refresh token; guessing is held up."""
     login = identity().login(credentials["username"], credentials["password"], request.remote_addr or "")
@@ -39,7 +38,7 @@ def log_in(credentials: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, 
 @blueprint.doc(security=[])
 @blueprint.arguments(REFRESH)
 @blueprint.response(200, TokensSchema)
-@blueprint.refuses(*_BODY, "UNAUTHORIZED", *_UPSTREAM)
+@blueprint.refuses("UNAUTHORIZED", *UPSTREAM)
 def refresh(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Exchange a refresh token for new tokens. Each is good once: one that comes again ends its whole login."""
     try:
@@ -52,30 +51,31 @@ def refresh(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
 
 
 @blueprint.route("/logout", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.response(204)
-@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", *_UPSTREAM)
 def log_out() -> None:
     """End this login: its access tokens and its refresh token."""
-    identity().log_out(person())
+    identity().log_out(caller())
     learn_now(access().revocations)
 
 
 @blueprint.route("/logout-all", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.response(204)
-@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", *_UPSTREAM)
 def log_out_everywhere() -> None:
     """End every login of the account. API keys stay."""
-    identity().log_out_everywhere(person())
+    identity().log_out_everywhere(caller())
     learn_now(access().revocations)
 
 
 @blueprint.route("/password", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.arguments(PASSWORD)
 @blueprint.response(204)
-@blueprint.refuses(*_BODY, "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "RATE_LIMITED", *_UPSTREAM)
+@blueprint.refuses("NOT_FOUND")
 def change_password(given: dict[str, str]) -> None:
     """Set a new password; ends every login of the account, this one too."""
-    who = person()
+    who = caller()
     identity().change_password(who, given["current_password"], given["new_password"], request.remote_addr or "")
     learn_now(access().revocations)
 

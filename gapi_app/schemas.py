@@ -14,7 +14,6 @@ _RESULTS = ("FILLED", "PARTIALLY_FILLED", "UNFILLED")
 _SLICE_STATUSES = (
     "SCHEDULED", "SENDING", "UNKNOWN", "WORKING", "FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED", "SKIPPED",
 )  # fmt: skip
-_PRICE = {"pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "1402.35"}
 _INSTRUMENT = {"pattern": "^[A-Z]{1,16}:[A-Z0-9&-]{1,32}$", "example": "NSE:RELIANCE"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
 _ACCOUNT_ID = {"pattern": "^acc_[0-9A-Za-z]{26}$"}
@@ -60,12 +59,12 @@ class TermsSchema(Schema):
         metadata={"description": "MARKET or LIMIT."},
     )
     limit_price = Price(
-        load_default=None, allow_none=True, metadata=_PRICE | {"description": "Per share; for LIMIT, and only for it."}
+        load_default=None, allow_none=True, metadata={"description": "Per share; for LIMIT, and only for it."}
     )
     start_at = Instant(
         load_default=None,
         allow_none=True,
-        metadata={"format": "date-time", "description": "Opens the window; up to 30 days ahead, else now."},
+        metadata={"description": "Opens the window; up to 30 days ahead, else now."},
     )
     product = fields.String(
         load_default=None,
@@ -107,8 +106,8 @@ class OrderQuerySchema(RequestSchema):
         metadata=_INSTRUMENT,
     )
     side = fields.String(validate=validate.OneOf(_SIDES, error="Must be BUY or SELL."))
-    created_from = Instant(metadata={"format": "date-time", "description": "Inclusive."})
-    created_to = Instant(metadata={"format": "date-time", "description": "Exclusive."})
+    created_from = Instant(metadata={"description": "Inclusive."})
+    created_to = Instant(metadata={"description": "Exclusive."})
     sort = fields.String(
         load_default="-created_at",
         validate=validate.OneOf(("-created_at", "created_at"), error="Must be -created_at or created_at."),
@@ -141,7 +140,7 @@ class OrderSchema(AcceptedSchema, TermsSchema):
     skip_reason = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
     leaves_quantity = WholeNumber(required=True, metadata={"description": "Still to be filled."})
-    average_price = fields.String(required=True, allow_none=True, metadata=_PRICE)
+    average_price = Price(required=True, allow_none=True)
     exposure = fields.Nested(ExposureSchema, required=True)
     slices = fields.Dict(
         required=True,
@@ -149,10 +148,10 @@ class OrderSchema(AcceptedSchema, TermsSchema):
         values=WholeNumber(),
         metadata={"description": "How many slices have each status."},
     )
-    end_at = Instant(required=True, metadata={"format": "date-time", "description": "When the window closes."})
-    created_at = Instant(required=True, metadata={"format": "date-time"})
-    updated_at = Instant(required=True, metadata={"format": "date-time"})
-    finished_at = Instant(required=True, allow_none=True, metadata={"format": "date-time"})
+    end_at = Instant(required=True, metadata={"description": "When the window closes."})
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    finished_at = Instant(required=True, allow_none=True)
 
 
 class OrderPageSchema(AnswerSchema):
@@ -169,13 +168,13 @@ class SliceSchema(AnswerSchema):
     slice_id = fields.String(required=True)
     sequence_number = WholeNumber(required=True)
     quantity = WholeNumber(required=True)
-    scheduled_at = Instant(required=True, metadata={"format": "date-time"})
+    scheduled_at = Instant(required=True)
     status = fields.String(required=True, validate=validate.OneOf(_SLICE_STATUSES))
-    sent_at = Instant(required=True, allow_none=True, metadata={"format": "date-time"})
+    sent_at = Instant(required=True, allow_none=True)
     attempts = WholeNumber(required=True)
     broker_order_id = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
-    average_price = fields.String(required=True, allow_none=True, metadata=_PRICE)
+    average_price = Price(required=True, allow_none=True)
     error = fields.Nested(SliceErrorSchema, required=True, allow_none=True)
 
 

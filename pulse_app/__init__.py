@@ -11,15 +11,10 @@ from pulse_app import accounts, control, events, health, keys, orders, postbacks
 from pulse_app.api import Api
 from pulse_app.body import MAX_BODY_BYTES
 from pulse_app.errors import answer_errors
+from pulse_app.specification import SPEC
 from pulse_app.tracing import trace_requests
 from pulse_core.config import Settings, settings
 from pulse_core.log import setup_logging
-
-_SPEC = {
-    "info": {"description": "Orders of all accounts, for the gateway only."},
-    "security": [{"serviceToken": []}],
-    "components": {"securitySchemes": {"serviceToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
-}
 
 
 def create_app() -> Flask:
@@ -43,7 +38,7 @@ def _described_app() -> tuple[Flask, Api]:
         API_TITLE="Pulse, internal",
         API_VERSION="1",
         OPENAPI_VERSION="3.1.0",
-        API_SPEC_OPTIONS=_SPEC,
+        API_SPEC_OPTIONS=SPEC,
         # One more: a body without a length is cut at the limit, not refused, and the parser must notice.
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
     )

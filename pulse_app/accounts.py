@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pulse_app.api import Blueprint
-from pulse_app.auth import admin, require_service_token
+from pulse_app.auth import Standing, require_service_token
+from pulse_app.auth import account_id as caller_id
 from pulse_app.identity_schemas import ACCOUNT_CHANGE, NEW_ACCOUNT, PAGE_QUERY, AccountListSchema, AccountSchema
 from pulse_app.service_tokens import ACCOUNT_ID
 from pulse_core.clock import utcnow
@@ -12,59 +13,55 @@ from pulse_core.domain.errors import NotFound
 from pulse_core.models import Account
 from pulse_core.services import accounts, revocations
 
-_ALWAYS = ("UNAUTHORIZED", "FORBIDDEN", "DATABASE_ERROR", "SERVICE_UNAVAILABLE")
-_BODY = ("INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
-
 blueprint = Blueprint("accounts", __name__, url_prefix="/internal/accounts", description="Accounts, for admins")
 blueprint.before_request(require_service_token)
 
 
 @blueprint.route("", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(PAGE_QUERY, location="query")
 @blueprint.response(200, AccountListSchema)
-@blueprint.refuses("INVALID_REQUEST", *_ALWAYS)
 def list_accounts(query: dict[str, Any]) -> dict[str, Sequence[Account]]:
     """Accounts by name, those after the username `after`."""
-    admin()
     return {"users": accounts.account_page(query["limit"], query["after"])}
 
 
 @blueprint.route("", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(NEW_ACCOUNT)
 @blueprint.response(201, AccountSchema)
-@blueprint.refuses(*_BODY, "INVALID_STATE", *_ALWAYS)
+@blueprint.refuses("INVALID_STATE")
 def add_account(new: dict[str, Any]) -> Account:
     """Make an account."""
-    who = admin()
-    return accounts.add_account(new["username"], new["password"], new["role"], utcnow(), who)
+    return accounts.add_account(new["username"], new["password"], new["role"], utcnow(), caller_id())
 
 
 @blueprint.route("/<account_id>", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.response(200, AccountSchema)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND")
 def show_account(account_id: str) -> Account:
     """One account."""
-    admin()
     return accounts.account_of(_known(account_id))
 
 
 @blueprint.route("/<account_id>", methods=["PATCH"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(ACCOUNT_CHANGE)
 @blueprint.response(200, AccountSchema)
-@blueprint.refuses(*_BODY, "NOT_FOUND", "INVALID_STATE", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def change_account(changes: dict[str, Any], account_id: str) -> Account:
     """Change role, password or whether it is active; ends its logins and tokens, not its orders."""
-    who = admin()
-    return accounts.change_account(_known(account_id), utcnow(), who, **changes)
+    return accounts.change_account(_known(account_id), utcnow(), caller_id(), **changes)
 
 
 @blueprint.route("/<account_id>/sessions", methods=["DELETE"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.response(204)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
-def log_out(account_id: str) -> None:
+@blueprint.refuses("NOT_FOUND")
+def log_account_out(account_id: str) -> None:
     """End every login of an account and every token it has; API keys stay."""
-    who = admin()
-    if not revocations.revoke_all_of(_known(account_id), who, utcnow()):
+    if not revocations.revoke_all_of(_known(account_id), caller_id(), utcnow()):
         raise NotFound("there is no such account")
 
 

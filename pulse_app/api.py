@@ -1,26 +1,20 @@
-"""flask-smorest with our parser, our errors, and a specification that states each refusal."""
+"""flask-smorest with our parser and errors, where one statement both guards a view and describes it."""
 
-import json
-from collections import defaultdict
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import flask_smorest
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from pulse_app import specification
+from pulse_app.auth import Standing, check
 from pulse_app.body import StrictParser
-from pulse_app.errors import HTTP_STATUS, answer_http_exception
+from pulse_app.errors import answer_http_exception
 from pulse_app.fields import Instant, Price
 from pulse_app.schemas import ErrorSchema
-
-_ID_HEADERS = {
-    name: {"description": text, "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}}
-    for name, text in (
-        ("X-Request-Id", "Names this request; the client's own if it sent one."),
-        ("X-Trace-Id", "Names all that follows from it; the client's own if it sent one."),
-    )
-}
+from pulse_core.domain.enums import Scope
 
 View = Callable[..., Any]
 
@@ -30,15 +24,41 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = StrictParser()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(self._prepare_refusals_doc)
+
+    def needs(self, needed: Scope | Standing) -> Callable[[View], View]:
+        """Run a view only for callers who have a scope, or a standing; the specification says which."""
+
+        def guard(view: View) -> View:
+            @wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                check(needed)
+                return view(*args, **kwargs)
+
+            return _noted(guarded, needs=needed)
+
+        return guard
+
     def refuses(self, *codes: str) -> Callable[[View], View]:
-        """State the codes of the errors that a view can answer with."""
-        by_status: dict[int, list[str]] = defaultdict(list)
-        for code in (*codes, "INTERNAL_ERROR"):
-            by_status[HTTP_STATUS[code]].append(code)
-        decorate: Callable[[View], View] = self.doc(
-            responses={str(status): _refusal(by_status[status]) for status in sorted(by_status)}
-        )
-        return decorate
+        """State the codes of a view's errors, but those that follow from its input and from what it needs."""
+
+        def state(view: View) -> View:
+            return _noted(view, refuses=codes)
+
+        return state
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
+        super().add_url_rule(rule, endpoint, _noted(view_func, operation_id=view_func.__name__), **options)
+
+    def _prepare_refusals_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+        doc["operationId"] = doc_info["operation_id"]
+        if "needs" in doc_info:
+            doc["security"] = [{specification.SERVICE_TOKEN: [str(doc_info["needs"])]}]
+        security = doc_info.get("manual_doc", {}).get("security", doc.get("security"))
+        doc[specification.CODES] = specification.codes(doc, doc_info.get("refuses", ()), security)
+        return doc
 
 
 class Api(flask_smorest.Api):
@@ -57,23 +77,10 @@ class Api(flask_smorest.Api):
         return answer_http_exception(error)
 
     def specification(self) -> dict[str, Any]:
-        """The OpenAPI document, with the headers that every answer carries."""
-        document: dict[str, Any] = json.loads(json.dumps(self.spec.to_dict()))
-        document["components"]["schemas"].pop("PaginationMetadata", None)
-        document["components"]["headers"] = _ID_HEADERS
-        for path in document["paths"].values():
-            for operation in (value for value in path.values() if isinstance(value, dict)):
-                operation["responses"] = dict(sorted(operation["responses"].items()))
-                for response in operation["responses"].values():
-                    response["headers"] = response.get("headers", {}) | _id_headers()
-        return document
+        """The OpenAPI document."""
+        return specification.complete(self.spec.to_dict())
 
 
-def _id_headers() -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in _ID_HEADERS}
-
-
-def _refusal(codes: list[str]) -> dict[str, Any]:
-    narrowed = {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
-    schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, narrowed]}
-    return {"description": " or ".join(codes), "content": {"application/json": {"schema": schema}}}
+def _noted(view: View, **notes: Any) -> View:
+    view._apidoc = getattr(view, "_apidoc", {}) | notes  # type: ignore[attr-defined]
+    return view

@@ -1,5 +1,7 @@
 """Who calls, and what they may do: the gateway has asked the same, and is not believed."""
 
+from enum import StrEnum
+
 from flask import g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -10,6 +12,15 @@ from pulse_core.config import settings
 from pulse_core.domain.enums import Role, Scope
 from pulse_core.domain.errors import Forbidden, Unauthorized
 from pulse_core.domain.roles import ADMINISTERS, CHANGES_EVERY_ACCOUNT, READS_EVERY_ACCOUNT, SCOPES
+
+
+class Standing(StrEnum):
+    """What a call must be, where no scope says it."""
+
+    LOGIN = "login"
+    ADMIN = "admin"
+    GATEWAY = "gateway"
+
 
 _HARMLESS_TO_REPEAT = ("GET", "HEAD")
 _used = UsedTokens()
@@ -36,58 +47,51 @@ def account_id() -> str:
     return str(g.caller.subject)
 
 
-def require(scope: Scope) -> str:
-    """The account that this call is for. Raises Forbidden unless its role, and its API key if any, have the scope."""
-    who = account_id()
-    if scope not in SCOPES[Role(g.caller.role)]:
-        raise Forbidden(f"the role {g.caller.role} does not have {scope}", {"role": g.caller.role, "needed": scope})
-    if scope not in g.caller.scopes:
-        raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
-    return who
-
-
-def trading_account_id() -> str:
-    """The account that this call is for, which must be allowed to trade."""
-    return require(Scope.ORDERS_WRITE)
-
-
 def owner_to_read() -> str | None:
     """Whose orders may be read: one account's, None for everybody's."""
-    who = require(Scope.ORDERS_READ)
-    return None if g.caller.role in READS_EVERY_ACCOUNT else who
+    return None if g.caller.role in READS_EVERY_ACCOUNT else account_id()
 
 
 def owner_to_change() -> str | None:
     """Whose orders may be cancelled, paused and resumed: one account's, None for everybody's."""
-    who = require(Scope.ORDERS_WRITE)
-    return None if g.caller.role in CHANGES_EVERY_ACCOUNT else who
+    return None if g.caller.role in CHANGES_EVERY_ACCOUNT else account_id()
 
 
-def require_operator() -> None:
-    """Raise Forbidden unless the call is made for an operator."""
-    require(Scope.SLICES_OPERATE)
+def check(needed: Scope | Standing) -> None:
+    """Raise Forbidden unless the call is made for an account that has what is needed, or by the gateway itself."""
+    if needed == Standing.GATEWAY:
+        _check_gateway()
+        return
+    account_id()
+    if isinstance(needed, Scope):
+        _check_scope(needed)
+        return
+    _check_login()
+    if needed == Standing.ADMIN:
+        _check_admin()
 
 
-def person() -> str:
-    """The account that this call is for, which must have logged in: keys do not manage keys or people."""
-    who = account_id()
-    if g.caller.key_id is not None:
-        raise Forbidden("an API key may not do this: log in")
-    return who
-
-
-def admin() -> str:
-    """The account that this call is for, which must be an admin who has logged in."""
-    who = person()
-    if g.caller.role not in ADMINISTERS:
-        raise Forbidden("this needs an admin", {"role": g.caller.role})
-    return who
-
-
-def require_gateway() -> None:
-    """Raise Forbidden unless the gateway calls on its own behalf."""
+def _check_gateway() -> None:
     if g.caller.subject != GATEWAY:
-        raise Forbidden("only the gateway itself may call this")
+        raise Forbidden("only the gateway itself may call this", {"needed": Standing.GATEWAY})
+
+
+def _check_scope(scope: Scope) -> None:
+    if scope not in SCOPES[Role(g.caller.role)]:
+        raise Forbidden(f"the role {g.caller.role} does not have {scope}", {"role": g.caller.role, "needed": scope})
+    if scope not in g.caller.scopes:
+        raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
+
+
+def _check_login() -> None:
+    # Keys do not manage keys or people.
+    if g.caller.key_id is not None:
+        raise Forbidden("an API key may not do this: log in", {"needed": Standing.LOGIN})
+
+
+def _check_admin() -> None:
+    if g.caller.role not in ADMINISTERS:
+        raise Forbidden("this needs an admin", {"role": g.caller.role, "needed": Standing.ADMIN})
 
 
 def _check_bound(token: ServiceToken) -> None:

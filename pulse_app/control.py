@@ -1,52 +1,53 @@
 """Small control of a running order, for the gateway."""
 
 from pulse_app.api import Blueprint
-from pulse_app.auth import account_id, owner_to_change, require_operator, require_service_token
+from pulse_app.auth import account_id, owner_to_change, require_service_token
 from pulse_app.orders import known_order
 from pulse_app.schemas import OrderSchema, SliceSchema
 from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Scope
 from pulse_core.domain.errors import NotFound
 from pulse_core.services import pause, report, retry
 from pulse_core.services.report import SLICE_ID, OrderReport, SliceReport
-
-_REFUSALS = ("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "INVALID_STATE", "DATABASE_ERROR", "SERVICE_UNAVAILABLE")
 
 blueprint = Blueprint("control", __name__, url_prefix="/internal/orders", description="Control of running orders")
 blueprint.before_request(require_service_token)
 
 
 @blueprint.route("/<order_id>/pause", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.response(202, OrderSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def pause_order(order_id: str) -> OrderReport:
     """Send nothing new of an order until it is resumed; repeating it is harmless."""
     return pause.pause_order(owner_to_change(), known_order(order_id), account_id(), utcnow())
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.response(202, OrderSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resume_order(order_id: str) -> OrderReport:
     """Let a paused order go on, with what it missed re-paced inside its window."""
     return pause.resume_order(owner_to_change(), known_order(order_id), account_id(), utcnow())
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
 @blueprint.response(202, SliceSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> SliceReport:
     """Put a failed or rejected slice of any account back into the schedule."""
-    require_operator()
     retry.retry_slice(_slice_of(order_id, slice_id), account_id(), utcnow())
     return report.slice_report(order_id, slice_id)
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/resolve", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
 @blueprint.response(202, SliceSchema)
-@blueprint.refuses(*_REFUSALS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resolve_slice(order_id: str, slice_id: str) -> SliceReport:
     """Have a worker ask the broker at once about an UNKNOWN slice of any account."""
-    require_operator()
     retry.request_resolve(_slice_of(order_id, slice_id), account_id(), utcnow())
     return report.slice_report(order_id, slice_id)
 

@@ -2,51 +2,42 @@
 
 from typing import Any
 
-from flask import g
-
 from pulse_app.api import Blueprint
-from pulse_app.auth import require, require_gateway, require_service_token
+from pulse_app.auth import Standing, owner_to_read, require_service_token
 from pulse_app.event_schemas import EVENT_QUERY, POLL, AuditSchema, FeedsSchema, OrderEventsSchema
 from pulse_app.orders import known_order
 from pulse_core.domain.enums import Scope
-from pulse_core.domain.roles import READS_EVERY_ACCOUNT
 from pulse_core.services import feed
 from pulse_core.services.feed import OrderAudit, OrderEvents
-
-_ALWAYS = ("INVALID_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "DATABASE_ERROR", "SERVICE_UNAVAILABLE")
 
 blueprint = Blueprint("events", __name__, url_prefix="/internal", description="What happened to orders")
 blueprint.before_request(require_service_token)
 
 
 @blueprint.route("/events/poll", methods=["POST"])
+@blueprint.needs(Standing.GATEWAY)
 @blueprint.arguments(POLL)
 @blueprint.response(200, FeedsSchema)
-@blueprint.refuses("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", *_ALWAYS)
 def poll_events(asked: dict[str, Any]) -> dict[str, Any]:
     """What is new of several accounts, those without news left out; for the gateway itself."""
-    require_gateway()
     return {"feeds": feed.poll(asked["after"], asked["limit"])}
 
 
 @blueprint.route("/orders/<order_id>/events", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
 @blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, OrderEventsSchema)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND")
 def list_events(query: dict[str, int], order_id: str) -> OrderEvents:
     """Events of one order, oldest first, a page at a time."""
-    return feed.order_events(_owner_to_watch(), known_order(order_id), query["after"], query["limit"])
+    return feed.order_events(owner_to_read(), known_order(order_id), query["after"], query["limit"])
 
 
 @blueprint.route("/orders/<order_id>/audit", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
 @blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, AuditSchema)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND")
 def audit_order(query: dict[str, int], order_id: str) -> OrderAudit:
     """Who placed an order, and everything that happened to it with who did it and why."""
-    return feed.order_audit(_owner_to_watch(), known_order(order_id), query["after"], query["limit"])
-
-
-def _owner_to_watch() -> str | None:
-    who = require(Scope.EVENTS_READ)
-    return None if g.caller.role in READS_EVERY_ACCOUNT else who
+    return feed.order_audit(owner_to_read(), known_order(order_id), query["after"], query["limit"])

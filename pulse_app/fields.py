@@ -1,6 +1,7 @@
 """Fields that take exactly what the contract says, and nothing that could be turned into it."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,12 @@ from marshmallow import fields, validate
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
+_INSTANT_SHOWN = {
+    "format": "date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$",
+    "example": "2026-01-31T09:15:00Z",
+}
+_PRICE_SHOWN = {"pattern": r"^[0-9]{1,12}(\.[0-9]{1,6})?$", "example": "1402.35"}
 
 
 class WholeNumber(fields.Integer):
@@ -38,6 +45,9 @@ class Instant(fields.Field[datetime]):
 
     default_error_messages = {"invalid": "Must be an instant like 2026-01-31T09:15:00Z."}  # noqa: RUF012
 
+    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata=_INSTANT_SHOWN | dict(metadata or {}), **kwargs)
+
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if value is None:
             return None
@@ -56,6 +66,9 @@ class Price(fields.Field[Decimal]):
     """A decimal as a string, never a float, in ASCII digits; without zeros that say nothing."""
 
     default_error_messages = {"invalid": 'Must be a string like "1402.35".'}  # noqa: RUF012
+
+    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata=_PRICE_SHOWN | dict(metadata or {}), **kwargs)
 
     def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else format(value.normalize(), "f")

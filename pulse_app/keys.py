@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from pulse_app.api import Blueprint
-from pulse_app.auth import admin, person, require_gateway, require_service_token
+from pulse_app.auth import Standing, account_id, require_service_token
 from pulse_app.identity_schemas import (
     KEY_QUERY,
     KEY_TEXT,
@@ -23,66 +23,65 @@ from pulse_core.services import keys
 
 _SHOWN = ("id", "account_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
 _KEY_ID = re.compile(r"key_[0-9A-Z]{26}")
-_ALWAYS = ("UNAUTHORIZED", "FORBIDDEN", "DATABASE_ERROR", "SERVICE_UNAVAILABLE")
-_BODY = ("INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
 blueprint = Blueprint("keys", __name__, url_prefix="/internal/keys", description="API keys")
 blueprint.before_request(require_service_token)
 
 
 @blueprint.route("", methods=["GET"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.arguments(PAGE_QUERY, location="query")
 @blueprint.response(200, KeyListSchema)
-@blueprint.refuses("INVALID_REQUEST", *_ALWAYS)
 def list_keys(query: dict[str, Any]) -> dict[str, Any]:
     """The account's keys, newest first."""
-    return {"keys": keys.key_page(person(), query["limit"], _after(query))}
+    return {"keys": keys.key_page(account_id(), query["limit"], _after(query))}
 
 
 @blueprint.route("", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.arguments(NEW_KEY)
 @blueprint.response(201, MadeKeySchema)
-@blueprint.refuses(*_BODY, "NOT_FOUND", "INVALID_STATE", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def add_key(new: dict[str, Any]) -> dict[str, Any]:
     """Make a key for the account; its text is in this answer and nowhere else."""
-    made = keys.add_key(person(), new["name"], new["scopes"], new["expires_in_days"], utcnow())
+    made = keys.add_key(account_id(), new["name"], new["scopes"], new["expires_in_days"], utcnow())
     return {name: getattr(made.key, name) for name in _SHOWN} | {"api_key": made.text}
 
 
 @blueprint.route("/<key_id>", methods=["DELETE"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.response(200, KeySchema)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND")
 def revoke_key(key_id: str) -> ApiKey:
     """Revoke a key of the account; repeating it is harmless."""
-    who = person()
+    who = account_id()
     return keys.revoke_key(who, _known(key_id), who, utcnow())
 
 
 @blueprint.route("/all", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(KEY_QUERY, location="query")
 @blueprint.response(200, KeyListSchema)
-@blueprint.refuses("INVALID_REQUEST", *_ALWAYS)
 def list_all_keys(query: dict[str, Any]) -> dict[str, Any]:
     """Everybody's keys, or those of one account, newest first; for admins."""
-    admin()
     return {"keys": keys.key_page(query["account_id"], query["limit"], _after(query))}
 
 
 @blueprint.route("/all/<key_id>", methods=["DELETE"])
+@blueprint.needs(Standing.ADMIN)
 @blueprint.response(200, KeySchema)
-@blueprint.refuses("NOT_FOUND", *_ALWAYS)
+@blueprint.refuses("NOT_FOUND")
 def revoke_any_key(key_id: str) -> ApiKey:
     """Revoke anybody's key; for admins."""
-    return keys.revoke_key(None, _known(key_id), admin(), utcnow())
+    return keys.revoke_key(None, _known(key_id), account_id(), utcnow())
 
 
 @blueprint.route("/holder", methods=["POST"])
+@blueprint.needs(Standing.GATEWAY)
 @blueprint.arguments(KEY_TEXT)
 @blueprint.response(200, HolderSchema)
-@blueprint.refuses(*_BODY, *_ALWAYS)
 def name_holder(given: dict[str, str]) -> keys.Holder:
     """Say whom a key speaks for and what it may do; for the gateway itself."""
-    require_gateway()
     try:
         return keys.holder_of(given["api_key"], utcnow())
     except Unauthorized as refused:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pulse_app.api import Blueprint
-from pulse_app.auth import account_id, owner_to_change, owner_to_read, require_service_token, trading_account_id
+from pulse_app.auth import account_id, owner_to_change, owner_to_read, require_service_token
 from pulse_app.schemas import (
     NEW_ORDER,
     ORDER_QUERY,
@@ -13,12 +13,12 @@ from pulse_app.schemas import (
     SliceListSchema,
 )
 from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Scope
 from pulse_core.domain.errors import Forbidden, NotFound
 from pulse_core.domain.orders import NewOrder
 from pulse_core.services import cancel, intake, report
 from pulse_core.services.report import ORDER_ID, OrderFilters, OrderPage, OrderReport
 
-_DATABASE = ("DATABASE_ERROR", "SERVICE_UNAVAILABLE")
 _LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
 
 blueprint = Blueprint("orders", __name__, url_prefix="/internal/orders", description="Parent orders and their slices")
@@ -26,25 +26,23 @@ blueprint.before_request(require_service_token)
 
 
 @blueprint.route("", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(201, AcceptedSchema, headers=_LOCATION)
 @blueprint.alt_response(200, schema=AcceptedSchema, headers=_LOCATION, description="Made by an earlier call")
-@blueprint.refuses(
-    "INVALID_REQUEST", "INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "UNAUTHORIZED", "FORBIDDEN",
-    "DUPLICATE_ORDER_UNIQUE_KEY", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", *_DATABASE,
-)  # fmt: skip
+@blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
 def place_order(body: dict[str, Any]) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""
-    submission = intake.submit_order(trading_account_id(), _new_order(body), utcnow())
+    submission = intake.submit_order(account_id(), _new_order(body), utcnow())
     order = submission.order
     accepted = {"order_id": order.id, "order_unique_key": order.order_unique_key}
     return accepted, 201 if submission.is_new else 200, {"Location": f"/internal/orders/{order.id}"}
 
 
 @blueprint.route("", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
 @blueprint.arguments(ORDER_QUERY, location="query")
 @blueprint.response(200, OrderPageSchema)
-@blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", "FORBIDDEN", *_DATABASE)
 def list_orders(query: dict[str, Any]) -> OrderPage:
     """The account's orders, for operators and admins everybody's, newest first unless sorted otherwise."""
     limit, cursor, sort = query.pop("limit"), query.pop("cursor", None), query.pop("sort")
@@ -53,24 +51,27 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
 @blueprint.response(200, OrderSchema)
-@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_DATABASE)
+@blueprint.refuses("NOT_FOUND")
 def show_order(order_id: str) -> OrderReport:
     """One order: what was asked, what is done, and what is still exposed."""
     return report.order_report(owner_to_read(), known_order(order_id))
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
 @blueprint.response(200, SliceListSchema)
-@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", *_DATABASE)
+@blueprint.refuses("NOT_FOUND")
 def list_slices(order_id: str) -> dict[str, Any]:
     """The slices of an order in the order of their times."""
     return {"slices": report.slice_reports(owner_to_read(), known_order(order_id))}
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])
+@blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.response(202, OrderSchema)
-@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "INVALID_STATE", *_DATABASE)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def cancel_order(order_id: str) -> OrderReport:
     """Cancel what is not filled: unsent slices at once, working ones at the broker; repeating it is harmless."""
     return cancel.cancel_order(owner_to_change(), known_order(order_id), utcnow(), actor=account_id())

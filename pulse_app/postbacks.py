@@ -4,7 +4,7 @@ import base64
 import binascii
 
 from pulse_app.api import Blueprint
-from pulse_app.auth import require_gateway, require_service_token
+from pulse_app.auth import Standing, require_service_token
 from pulse_app.schemas import POSTBACK, HealthSchema
 from pulse_core.domain.errors import InvalidRequest
 from pulse_core.services.postback import take_postback
@@ -14,12 +14,11 @@ blueprint.before_request(require_service_token)
 
 
 @blueprint.route("/zerodha", methods=["POST"])
+@blueprint.needs(Standing.GATEWAY)
 @blueprint.arguments(POSTBACK)
 @blueprint.response(202, HealthSchema)
-@blueprint.refuses("INVALID_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 def take_zerodha_postback(news: dict[str, str]) -> dict[str, str]:
     """Verify a postback's checksum and have the broker's book read; its content is not believed."""
-    require_gateway()
     try:
         body = base64.b64decode(news["body"], validate=True)
     except (binascii.Error, ValueError):

@@ -19,7 +19,6 @@ from pulse_core.domain.orders import (
 )
 from pulse_core.services.report import SliceReport
 
-_PRICE = {"pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "1402.35"}
 _INSTRUMENT = {"pattern": "^[A-Z]{1,16}:[A-Z0-9&-]{1,32}$", "example": "NSE:RELIANCE"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
 _ACCOUNT_ID = {"pattern": "^acc_[0-9A-Za-z]{26}$"}
@@ -67,7 +66,7 @@ class TermsSchema(Schema):
         OrderType, by_value=fields.String, load_default=OrderType.MARKET, metadata={"description": "MARKET or LIMIT."}
     )
     limit_price = Price(
-        load_default=None, allow_none=True, metadata=_PRICE | {"description": "Per share; for LIMIT, and only for it."}
+        load_default=None, allow_none=True, metadata={"description": "Per share; for LIMIT, and only for it."}
     )
     start_at = Instant(
         load_default=None, allow_none=True, metadata={"description": "Opens the window; up to 30 days ahead, else now."}
@@ -147,7 +146,7 @@ class OrderSchema(AcceptedSchema, TermsSchema):
     skip_reason = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
     leaves_quantity = WholeNumber(required=True, metadata={"description": "Still to be filled."})
-    average_price = Price(required=True, allow_none=True, metadata=_PRICE)
+    average_price = Price(required=True, allow_none=True)
     exposure = fields.Nested(ExposureSchema, required=True)
     slices = fields.Dict(
         required=True,
@@ -181,7 +180,7 @@ class SliceSchema(AnswerSchema):
     attempts = WholeNumber(required=True)
     broker_order_id = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
-    average_price = Price(required=True, allow_none=True, metadata=_PRICE)
+    average_price = Price(required=True, allow_none=True)
     error = fields.Nested(SliceErrorSchema, required=True, allow_none=True)
 
     def get_attribute(self, obj: SliceReport, attr: str, default: Any) -> Any:

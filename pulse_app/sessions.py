@@ -3,27 +3,24 @@
 from typing import Any
 
 from pulse_app.api import Blueprint
-from pulse_app.auth import person, require_gateway, require_service_token
+from pulse_app.auth import Standing, account_id, require_service_token
 from pulse_app.identity_schemas import LOGIN, PASSWORD, REFRESH, LoginAnswerSchema
 from pulse_core.clock import utcnow
 from pulse_core.domain.errors import NotFound, Unauthorized
 from pulse_core.services import accounts, revocations, sessions
 from pulse_core.services.sessions import Login
 
-_DATABASE = ("DATABASE_ERROR", "SERVICE_UNAVAILABLE")
-_BODY = ("INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
-
 blueprint = Blueprint("sessions", __name__, url_prefix="/internal/sessions", description="Logging in and out")
 blueprint.before_request(require_service_token)
 
 
 @blueprint.route("", methods=["POST"])
+@blueprint.needs(Standing.GATEWAY)
 @blueprint.arguments(LOGIN)
 @blueprint.response(200, LoginAnswerSchema)
-@blueprint.refuses(*_BODY, "UNAUTHORIZED", "FORBIDDEN", "RATE_LIMITED", *_DATABASE)
+@blueprint.refuses("RATE_LIMITED")
 def log_in(credentials: dict[str, Any]) -> Login:
     """Begin a login for a username and password; too many wrong ones are held up."""
-    require_gateway()
     try:
         return sessions.log_in(credentials["username"], credentials["password"], credentials["address"], utcnow())
     except Unauthorized as refused:
@@ -31,12 +28,11 @@ def log_in(credentials: dict[str, Any]) -> Login:
 
 
 @blueprint.route("/refresh", methods=["POST"])
+@blueprint.needs(Standing.GATEWAY)
 @blueprint.arguments(REFRESH)
 @blueprint.response(200, LoginAnswerSchema)
-@blueprint.refuses(*_BODY, "UNAUTHORIZED", "FORBIDDEN", *_DATABASE)
 def refresh(given: dict[str, Any]) -> Login:
     """Exchange a refresh token for the next one; one that comes twice ends its login."""
-    require_gateway()
     try:
         return sessions.refresh(given["refresh_token"], given["address"], utcnow())
     except Unauthorized as refused:
@@ -44,29 +40,31 @@ def refresh(given: dict[str, Any]) -> Login:
 
 
 @blueprint.route("/<session_id>", methods=["DELETE"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.response(204)
-@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", *_DATABASE)
+@blueprint.refuses("NOT_FOUND")
 def log_out(session_id: str) -> None:
     """End one login of the account; repeating it is harmless."""
-    sessions.log_out(person(), _storable(session_id), utcnow())
+    sessions.log_out(account_id(), _storable(session_id), utcnow())
 
 
 @blueprint.route("", methods=["DELETE"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.response(204)
-@blueprint.refuses("UNAUTHORIZED", "FORBIDDEN", *_DATABASE)
 def log_out_everywhere() -> None:
     """End every login of the account and every token it has."""
-    who = person()
+    who = account_id()
     revocations.revoke_all_of(who, who, utcnow())
 
 
 @blueprint.route("/password", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
 @blueprint.arguments(PASSWORD)
 @blueprint.response(204)
-@blueprint.refuses(*_BODY, "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "RATE_LIMITED", *_DATABASE)
+@blueprint.refuses("NOT_FOUND", "RATE_LIMITED")
 def change_password(given: dict[str, Any]) -> None:
     """Set a new password for one who knows the current one; ends every login of the account."""
-    accounts.change_password(person(), given["current_password"], given["new_password"], given["address"], utcnow())
+    accounts.change_password(account_id(), given["current_password"], given["new_password"], given["address"], utcnow())
 
 
 def of_the_user(refused: Unauthorized) -> Unauthorized:

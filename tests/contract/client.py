@@ -19,7 +19,7 @@ from tests.service_token import service_claims
 SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 DOCUMENTS = {"gapi": gapi_app.openapi(), "pulse": pulse_app.openapi()}
 # Decided before any operation is chosen, so not part of one.
-OF_NO_OPERATION = {405, 413}
+OF_NO_OPERATION = {405}
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,18 @@ class Service:
         if operation is None or answer.status_code in OF_NO_OPERATION:
             return
         assert str(answer.status_code) in operation["responses"], f"{method} {template}: {answer.status_code}"
-        media = operation["responses"][str(answer.status_code)].get("content", {}).get("application/json")
-        if media:
-            Draft202012Validator({**document, **media["schema"]}).validate(answer.json())
+        media = resolved(document, operation["responses"][str(answer.status_code)]).get("content", {})
+        media = media.get(answer.headers.get("Content-Type", ""))
+        if media and answer.request.method != "HEAD":
+            value = answer.json() if answer.headers["Content-Type"] == "application/json" else answer.text
+            Draft202012Validator({**document, **media["schema"]}).validate(value)
+
+
+def resolved(document: Mapping[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """The part itself, or the one that it refers to."""
+    for name in part.get("$ref", "#/").split("/")[1:-1]:
+        document = document[name]
+    return document[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
 
 
 def body_of(prepared: requests.PreparedRequest) -> bytes:

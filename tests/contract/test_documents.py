@@ -1,14 +1,18 @@
 """The committed specifications, and the page that shows them."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from pulse_core.cli.openapi import DOCS, document, openapi
-from tests.contract.client import Service
+from tests.contract.client import Service, resolved
 
 SERVICES = ["gapi", "pulse"]
 
@@ -27,15 +31,53 @@ def test_the_specification_is_valid_openapi_3_1(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_operation_has_a_summary_and_its_refusals(name: str) -> None:
-    for path, operations in yaml.safe_load(document(name))["paths"].items():
-        for method, operation in operations.items():
-            if method == "parameters":
-                continue
-            assert operation["summary"], path
-            assert "500" in operation["responses"]
-            is_open = operation.get("security") == []
-            assert ("401" in operation["responses"]) == (not is_open or path.endswith(("/login", "/refresh")))
+def test_every_operation_says_what_it_does_and_what_it_needs(name: str) -> None:
+    specification = yaml.safe_load(document(name))
+    names = Counter(operation["operationId"] for _, _, operation in operations(specification))
+    described = {tag["name"] for tag in specification["tags"] if tag["description"]}
+    for path, _method, operation in operations(specification):
+        assert operation["summary"], path
+        assert names[operation["operationId"]] == 1
+        assert set(operation["tags"]) <= described
+        assert {"413", "500"} <= operation["responses"].keys()
+        is_open = operation["security"] == []
+        assert ("401" in operation["responses"]) == (not is_open or path.endswith(("/login", "/refresh")))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_body_has_an_example_that_is_true(name: str) -> None:
+    specification = yaml.safe_load(document(name))
+    for path, _method, operation in operations(specification):
+        answers = [resolved(specification, one) for one in operation["responses"].values()]
+        for part in (operation.get("requestBody", {}), *answers):
+            for kind, media in part.get("content", {}).items():
+                examples = [one["value"] for one in media.get("examples", {}).values()] or [media.get("example")]
+                assert examples != [None] or kind == "text/plain", path
+                for example in examples if kind != "text/plain" else []:
+                    Draft202012Validator({**specification, **media["schema"]}).validate(example)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_error_code_has_a_shape_and_an_example_with_the_details_that_it_names(name: str) -> None:
+    schemas = yaml.safe_load(document(name))["components"]["schemas"]
+    shapes = {
+        one["properties"]["error"]["properties"]["code"]["const"]: one for one in schemas.values() if is_error(one)
+    }
+    for code, shape in shapes.items():
+        details = shape["properties"]["error"]["properties"]["details"]["properties"]
+        assert shape["examples"][0]["error"]["details"].keys() <= details.keys(), code
+    # Decided before any operation is chosen.
+    assert shapes.keys() == set(schemas["ErrorDetail"]["properties"]["code"]["enum"]) - {"METHOD_NOT_ALLOWED"}
+
+
+def is_error(schema: dict[str, Any]) -> bool:
+    code = schema.get("properties", {}).get("error", {}).get("properties", {}).get("code", {})
+    return "const" in code
+
+
+def operations(specification: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in specification["paths"].items():
+        yield from ((path, method, one) for method, one in methods.items() if method != "parameters")
 
 
 def test_check_tells_a_stale_file_from_a_fresh_one(tmp_path: pytest.TempPathFactory) -> None:

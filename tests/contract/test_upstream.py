@@ -91,14 +91,22 @@ def test_a_broken_answer_is_an_upstream_error(
 
 
 @pytest.mark.parametrize(
-    ("status", "code"),
-    [(400, "INVALID_QUANTITY"), (403, "FORBIDDEN"), (409, "DUPLICATE_ORDER_UNIQUE_KEY")],
+    ("status", "code", "details"),
+    [
+        (400, "INVALID_QUANTITY", {"field": "total_quantity", "min": 5, "num_splits": 5}),
+        (403, "FORBIDDEN", {"needed": "orders:write"}),
+        (
+            409,
+            "DUPLICATE_ORDER_UNIQUE_KEY",
+            {"field": "order_unique_key", "existing_order_id": f"ord_{'0' * 26}", "differs": ["side"]},
+        ),
+    ],
 )
 def test_a_refusal_of_pulse_is_passed_on(
-    lonely_gapi: Service, upstream: Upstream, trader: Account, status: int, code: str
+    lonely_gapi: Service, upstream: Upstream, trader: Account, status: int, code: str, details: dict[str, Any]
 ) -> None:
-    upstream.behave = answering(status, refusal(code, field="total_quantity"))
-    assert error_of(lonely_gapi.place(trader)) == (status, code, {"field": "total_quantity"})
+    upstream.behave = answering(status, refusal(code, **details))
+    assert error_of(lonely_gapi.place(trader)) == (status, code, details)
 
 
 def test_a_pulse_without_its_database_is_unavailable(lonely_gapi: Service, upstream: Upstream, trader: Account) -> None:
