@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gapi_app.origins import checked_origin
 from gapi_app.signing import KeySet, WeakKeys, load_keys
 
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
@@ -27,6 +28,7 @@ def _strong(key: SecretStr) -> SecretStr:
 
 Key = Annotated[SecretStr, AfterValidator(_strong)]
 Seconds = Annotated[float, Field(gt=0, le=60)]
+Limit = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))$")]
 
 
 class Settings(BaseSettings):
@@ -55,10 +57,41 @@ class Settings(BaseSettings):
     pulse_streams_per_account: int = Field(5, ge=1, le=200, description="Most open event streams of one account.")
     pulse_stream_heartbeat: Seconds = Field(15.0, description="How long a stream is silent at most.")
 
+    pulse_rate_limit_account: Limit = Field(
+        "1200/minute", description="Most requests of an account; such as 20/second, or off."
+    )
+    pulse_rate_limit_orders: Limit = Field("600/minute", description="Most new orders of an account, counted apart.")
+    pulse_rate_limit_address: Limit = Field(
+        "300/minute", description="Most requests of an address without a good token, logins among them."
+    )
+    pulse_rate_limit_postbacks: Limit = Field("6000/minute", description="Most postbacks from an address.")
+    pulse_limits_redis_url: SecretStr | None = Field(
+        None, description="Redis in which gateways add up what they count; unset: each counts for itself."
+    )
+    pulse_request_timeout: Seconds = Field(
+        10.0, description="Longest a client may take to send a request, or to take nothing of its answer."
+    )
+    pulse_cors_origins: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(), description="Origins whose pages may call the API, separated by commas; empty: none."
+    )
+
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level.")
 
-    @field_validator("pulse_exchanges", mode="before")
+    @field_validator("pulse_limits_redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            msg = "must be a redis:// URL"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("pulse_cors_origins")
+    @classmethod
+    def _are_origins(cls, value: frozenset[str]) -> frozenset[str]:
+        return frozenset(map(checked_origin, value))
+
+    @field_validator("pulse_exchanges", "pulse_cors_origins", mode="before")
     @classmethod
     def _split_by_commas(cls, value: object) -> object:
         return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value

@@ -14,6 +14,9 @@ from tests import servers
 from tests.processes import Processes
 from tests.servers import RunningPostgres, RunningRedis
 
+# Tests ask more of the gateway than a client may; those about limits set their own.
+UNLIMITED = {f"PULSE_RATE_LIMIT_{name}": "off" for name in ("ACCOUNT", "ORDERS", "ADDRESS", "POSTBACKS")}
+
 # How fast a test runs says something about the machine, not about the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -53,7 +56,7 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "PULSE_JWT_KEY": secrets.token_urlsafe(32),
         "PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
         "LOG_FORMAT": "json",
-    }
+    } | UNLIMITED
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)

@@ -26,7 +26,7 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
         "PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
         "BROKER": settings.broker,
-    }
+    } | _limits(redis_url)
 
 
 def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:
@@ -67,6 +67,13 @@ def urls(settings: StackSettings) -> dict[str, str]:
 def ledger_path(settings: StackSettings) -> Path | None:
     """The paper exchange's own account of what happened; None where orders go to a real broker."""
     return settings.data_dir.resolve() / "exchange" / "ledger.sqlite" if settings.broker == "paper" else None
+
+
+def _limits(redis_url: str) -> dict[str, str]:
+    """Where the gateway shares its counts, unless that is said or the queue is not in a Redis."""
+    name = "PULSE_LIMITS_REDIS_URL"
+    url = os.environ.get(name) or redis_url
+    return {name: url} if url.startswith(("redis://", "rediss://")) else {}
 
 
 def _program(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Program:

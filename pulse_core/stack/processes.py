@@ -16,6 +16,13 @@ QUEUES = ("slices", "control")
 HTTP_THREADS = 16
 # One for each open event stream (gapi's PULSE_STREAMS), beside those for requests.
 STREAM_THREADS = 200
+# One for each request whose body has not arrived.
+WAITING_THREADS = 96
+# Clients of the gateway may be anybody: each connection that only waits is held for this long.
+GAPI_HEAD_MS = 10_000
+# A connection that gapi keeps must not be closed at the moment when it is used again.
+PULSE_HEAD_MS = 60_000
+CONNECTIONS = 4096
 
 _CELERY = ("celery", "-A", "pulse_tasks")
 
@@ -29,11 +36,11 @@ class Listen:
 
 
 def gapi(listen: Listen) -> tuple[str, ...]:
-    return _granian("gapi_app:create_app", listen, HTTP_THREADS + STREAM_THREADS)
+    return _granian("gapi_app:create_app", listen, HTTP_THREADS + STREAM_THREADS + WAITING_THREADS, GAPI_HEAD_MS)
 
 
 def pulse(listen: Listen) -> tuple[str, ...]:
-    return _granian("pulse_app:create_app", listen, HTTP_THREADS)
+    return _granian("pulse_app:create_app", listen, HTTP_THREADS, PULSE_HEAD_MS)
 
 
 def exchange(listen: Listen, ledger: str) -> tuple[str, ...]:
@@ -67,7 +74,7 @@ def executable(command: tuple[str, ...]) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name(program)), *arguments)
 
 
-def _granian(application: str, listen: Listen, threads: int) -> tuple[str, ...]:
+def _granian(application: str, listen: Listen, threads: int, head_ms: int) -> tuple[str, ...]:
     return (
         "granian",
         "--interface=wsgi",
@@ -76,6 +83,9 @@ def _granian(application: str, listen: Listen, threads: int) -> tuple[str, ...]:
         f"--blocking-threads={threads}",
         "--no-ws",
         "--http=1",
+        f"--http1-header-read-timeout={head_ms}",
+        "--http1-buffer-size=16384",
+        f"--backpressure={CONNECTIONS}",
         "--workers-kill-timeout=5",
         f"--host={listen.host}",
         f"--port={listen.port}",

@@ -1,0 +1,136 @@
+"""How many requests are answered in a time: for an account once it is known, for an address before that.
+
+Each budget is counted on its own, so that one that is used up takes nothing from another: of an account its new
+orders and everything else; of an address postbacks, probes and whatever else comes without a token that is known to be
+good.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import cast
+
+from flask import Flask, Response, g, request
+from flask_limiter import Limiter, RequestLimit
+
+from gapi_app.auth import access
+from gapi_app.config import Settings
+from gapi_app.counts import SharedCounts
+from gapi_app.errors import RateLimited, ServiceUnavailable, Unauthorized
+from gapi_app.key_holders import PREFIX
+
+OFF = "off"
+HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+# What says that the process lives must say so in any rush; siblings show a service token and are many in one.
+_UNLIMITED = ("/health", "/internal/")
+_PROBES = ("/ready", "/metrics")
+_POSTBACKS = "/api/postbacks/"
+_ORDERS = "/api/orders"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Whose requests are counted together, and how many there may be."""
+
+    key: str
+    limit: str
+
+
+def limit_requests(app: Flask, settings: Settings) -> None:
+    """Refuse requests beyond the limits with 429, and say on each limited answer how many are left."""
+    limiter = Limiter(
+        key_func=lambda: _budget().key,
+        application_limits=[lambda: _budget().limit],
+        storage_uri=f"{SharedCounts.STORAGE_SCHEME[0]}://",
+        strategy="fixed-window",
+        request_identifier=lambda: "any",
+        on_breach=_refuse,
+    )
+    choose = _chooser(settings)
+
+    @app.before_request
+    def choose_budget() -> None:
+        g.known_account = _known_account()
+        g.budget = choose()
+
+    limiter.request_filter(lambda: _budget().limit == OFF)
+    limiter.init_app(app)
+    if settings.pulse_limits_redis_url:
+        cast("SharedCounts", limiter.storage).follow(settings.pulse_limits_redis_url.get_secret_value())
+
+    @app.after_request
+    def show_limit(response: Response) -> Response:
+        if limit := limiter.current_limit:
+            shown = (limit.limit.amount, limit.remaining, _seconds_left(limit))
+            response.headers.update({name: str(value) for name, value in zip(HEADERS, shown, strict=True)})
+        return response
+
+
+def network_of(address: str) -> str:
+    """What is counted as one address: whoever has one IPv6 address has 2^64 of them."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((int(parsed) >> 64 << 64, 64)))
+
+
+def account_or_network() -> str:
+    """Who sends this request, as far as that is known without asking pulse."""
+    return cast("str | None", g.known_account) or network_of(request.remote_addr or "")
+
+
+def _chooser(settings: Settings) -> Callable[[], Budget]:
+    unlimited = Budget("unlimited", OFF)
+
+    def choose() -> Budget:
+        path = request.path
+        if path.startswith(_UNLIMITED):
+            return unlimited
+        account = g.known_account
+        if account is not None and path == _ORDERS and request.method == "POST":
+            return Budget(f"orders:{account}", settings.pulse_rate_limit_orders)
+        if account is not None:
+            return Budget(f"account:{account}", settings.pulse_rate_limit_account)
+        network = network_of(request.remote_addr or "")
+        if path.startswith(_POSTBACKS):
+            return Budget(f"postbacks:{network}", settings.pulse_rate_limit_postbacks)
+        kind = "probes" if path in _PROBES else "address"
+        return Budget(f"{kind}:{network}", settings.pulse_rate_limit_address)
+
+    return choose
+
+
+def _known_account() -> str | None:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer":
+        return None
+    try:
+        identity = access().holders.known(text) if text.startswith(PREFIX) else access().tokens.read(text)
+        if identity is None:
+            return None
+        access().revocations.check(identity)
+    except (Unauthorized, ServiceUnavailable):
+        return None
+    return identity.caller.account_id
+
+
+def _budget() -> Budget:
+    return cast("Budget", g.budget)
+
+
+def _refuse(limit: RequestLimit) -> None:
+    details = {
+        "limit": limit.limit.amount,
+        "window_seconds": limit.limit.get_expiry(),
+        "retry_after_seconds": _seconds_left(limit),
+    }
+    raise RateLimited("too many requests", details)
+
+
+def _seconds_left(limit: RequestLimit) -> int:
+    return max(1, math.ceil(limit.reset_at - time.time()))

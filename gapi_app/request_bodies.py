@@ -1,0 +1,64 @@
+"""Bodies are read before any work is done, outside of the gate: a client that sends slowly holds up nobody else."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from flask import Flask, request
+
+from gapi_app.errors import RateLimited
+from gapi_app.gate import Gate
+from gapi_app.limits import account_or_network
+
+# Each waits in a thread of the server, which has that many to spare.
+READ_AT_ONCE, READ_AT_ONCE_FOR_ONE = 96, 24
+_RETRY_SECONDS = 2
+
+
+class Places:
+    """How many bodies may be on their way, in all and for each account or address."""
+
+    def __init__(self, most: int = READ_AT_ONCE, most_for_one: int = READ_AT_ONCE_FOR_ONE) -> None:
+        self._most = most
+        self._most_for_one = most_for_one
+        self._taken: Counter[str] = Counter()
+        self._total = 0
+        self._lock = Lock()
+
+    @property
+    def are_scarce(self) -> bool:
+        """Whether those who take long should go."""
+        return self._total > self._most_for_one // 2
+
+    @contextmanager
+    def take(self, who: str) -> Iterator[None]:
+        """Hold a place. Raises RateLimited when there is none."""
+        with self._lock:
+            if self._total >= self._most or self._taken[who] >= self._most_for_one:
+                limits = {"limit": self._most_for_one, "retry_after_seconds": _RETRY_SECONDS}
+                raise RateLimited("too many requests are being sent at once and have not arrived", limits)
+            self._taken[who] += 1
+            self._total += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._total -= 1
+                self._taken[who] -= 1
+                if not self._taken[who]:
+                    del self._taken[who]
+
+
+def read_bodies_first(app: Flask, gate: Gate) -> Places:
+    """Have the whole body of a request before its view is called."""
+    places = Places()
+
+    @app.before_request
+    def read_body() -> None:
+        if request.content_length == 0 or not (request.content_length or "Transfer-Encoding" in request.headers):
+            return
+        with places.take(account_or_network()), gate.left():
+            request.get_data()
+
+    return places
