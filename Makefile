@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults chaos mutants lint format clean
+.PHONY: help setup run demo test faults chaos mutants bench lint format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,9 @@ chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: S
 
 mutants: $(INSTALLED) ## Put deliberate defects into copies of the source, and see each one caught by its tests
 	@exec $(BIN)/python -m tests.mutants $(ARGS)
+
+bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for three minutes
+	@exec $(BIN)/python -m bench $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and import contracts
 	$(BIN)/ruff check

@@ -1,0 +1,90 @@
+"""Measure: `python -m bench [--quick] [--only accept,latency]`."""
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from bench.children import ROOT, BenchError
+from bench.context import Bench
+from bench.machine import machine
+from bench.rows import ROWS
+from bench.sizes import FULL, QUICK
+from bench.table import markdown, print_results
+
+RESULTS = ROOT / "bench" / "results.json"
+PARTIAL = ROOT / "bench" / "results-partial.json"
+_WIDTH = 150
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Smaller and fewer runs: within three minutes.")
+@click.option("--only", default="", help=f"Rows, by commas: {', '.join(ROWS)}.")
+@click.option("--results", type=click.Path(path_type=Path, dir_okay=False), help="Where the results go, as JSON.")
+@click.option("--keep", is_flag=True, help="Keep the folder with the logs and the database.")
+def main(quick: bool, only: str, results: Path | None, keep: bool) -> None:
+    """Measure the product beside its floors on this machine, and write results.json and a table.
+
+    A quick run and one of some rows are written to results-partial.json.
+    """
+    chosen = _chosen(only)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    started_at, started = datetime.now(UTC), time.monotonic()
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{time.monotonic() - started:4.0f} s  {line}[/dim]", highlight=False)
+
+    found: dict[str, Any] = {"started_at": f"{started_at:%Y-%m-%d %H:%M} UTC", "is_quick": quick, "machine": machine()}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
+    bench = Bench(folder, QUICK if quick else FULL, say)
+    try:
+        found["rows"] = [_measured(bench, key) for key in chosen]
+    finally:
+        # A second Ctrl-C would leave processes behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        bench.close()
+        if keep:
+            console.print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    found["seconds"] = round(time.monotonic() - started, 1)
+    _write(found, results or (PARTIAL if quick or only else RESULTS))
+    print_results(found, console)
+    if any("failed" in row for row in found["rows"]):
+        raise SystemExit(1)
+
+
+def _chosen(only: str) -> list[str]:
+    names = [name.strip() for name in only.split(",") if name.strip()] or list(ROWS)
+    if unknown := [name for name in names if name not in ROWS]:
+        raise click.BadParameter(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}", param_hint="--only")
+    return names
+
+
+def _measured(bench: Bench, key: str) -> dict[str, Any]:
+    """One row, or what kept it from being measured; the others are measured all the same."""
+    bench.say(f"measuring {key}")
+    try:
+        row = ROWS[key](bench).as_json()
+        bench.children.check_alive()
+    except BenchError as error:
+        return {"key": key, "title": key, "failed": str(error)}
+    return row
+
+
+def _write(found: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n")
+    path.with_suffix(".md").write_text(markdown(found))
+
+
+if __name__ == "__main__":
+    main()

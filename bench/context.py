@@ -1,0 +1,54 @@
+"""What the rows measure with: the product and the floors, started when the first row asks for them."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from bench.children import Children
+from bench.floors import CeleryFloor, HttpFloor
+from bench.sizes import Sizes
+from bench.stack import BEHIND, FRONT, Servers, Site
+
+ACCOUNTS = 8
+
+
+class Bench:
+    """One run of the benchmark, in a folder of its own. `say` shows a line of progress."""
+
+    def __init__(self, folder: Path, sizes: Sizes, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.sizes = sizes
+        self.say = say
+        self.children = Children(folder / "logs")
+
+    @cached_property
+    def servers(self) -> Servers:
+        self.say("starting Postgres and Redis")
+        return Servers(self.folder, self.children)
+
+    @cached_property
+    def site(self) -> Site:
+        site = Site(self.servers, self.children, self.folder / "site", redis_number=0)
+        self.say("starting the product")
+        site.start((*FRONT, *BEHIND))
+        return site
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """Access tokens of the accounts that place orders."""
+        return self.site.log_in_new_accounts(ACCOUNTS)
+
+    @cached_property
+    def http_floor(self) -> HttpFloor:
+        self.say("starting the HTTP floor")
+        return HttpFloor(self.site, self.children)
+
+    @cached_property
+    def celery_floor(self) -> CeleryFloor:
+        self.say("starting the Celery floor")
+        with self.site.at_rest():
+            return CeleryFloor(self.servers, self.site, self.children, self.folder)
+
+    def close(self) -> None:
+        """End everything that was started."""
+        self.children.close()

@@ -1,0 +1,13 @@
+"""The rows of the benchmark, in the order in which they are measured."""
+
+from collections.abc import Callable, Mapping
+
+from bench.context import Bench
+from bench.figures import Row
+from bench.rows import accept, burst, latency
+
+ROWS: Mapping[str, Callable[[Bench], Row]] = {
+    "accept": accept.measure,
+    "latency": latency.measure,
+    "burst": burst.measure,
+}

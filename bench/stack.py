@@ -1,0 +1,196 @@
+"""The product as `make run` runs it, on servers, ports and a folder of its own."""
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import redis
+import requests
+from argon2 import PasswordHasher
+from sqlalchemy import create_engine
+from ulid import ULID
+
+from bench.children import ROOT, SERVERS, Children
+from gapi_app.config import Settings as GatewaySettings
+from pulse_core import db, migrations
+from pulse_core.clock import utcnow
+from pulse_core.domain import ids
+from pulse_core.domain.enums import Role
+from pulse_core.repositories import accounts
+from pulse_core.stack import plan, processes
+from pulse_core.stack.child import Program
+from pulse_core.stack.config import StackSettings
+from pulse_core.stack.keys import Keys, kept_keys
+from pulse_core.stack.plan import ledger_path
+from pulse_core.stack.ports import free_port
+from pulse_core.stack.postgres import EmbeddedPostgres
+from pulse_core.stack.redis import EmbeddedRedis
+
+# What answers requests, and what works behind it.
+FRONT = (processes.EXCHANGE, processes.PULSE, processes.GAPI)
+BEHIND = (processes.WORKER_SLICES, processes.WORKER_CONTROL, processes.BEAT, processes.FLOWER)
+_MARK = "/* bench */ "
+
+
+class Servers:
+    """One Postgres and one Redis with the settings of `make run`; product and floors use them in turn.
+
+    pg_stat_statements is loaded, and counts nothing until `bench.statements` sets it on.
+    """
+
+    def __init__(self, folder: Path, children: Children) -> None:
+        counting = {"shared_preload_libraries": "pg_stat_statements"}
+        self._postgres = EmbeddedPostgres(folder / "postgres", settings=counting)
+        self._redis = EmbeddedRedis(folder / "redis")
+        children.start([self._postgres.program(), self._redis.program()])
+        ask(self._postgres.url("postgres"), "ALTER SYSTEM SET pg_stat_statements.track = 'none'")
+        ask(self._postgres.url("postgres"), "SELECT pg_reload_conf()")
+
+    def database_url(self, name: str) -> str:
+        """The URL of a database, made when it is missing."""
+        self._postgres.create_database(name)
+        return self._postgres.url(name)
+
+    def redis_url(self, number: int) -> str:
+        """The URL of one of the sixteen databases of Redis."""
+        return f"{self._redis.url.removesuffix('/0')}/{number}"
+
+
+class Site:
+    """One set of the product's processes on one database. `prefix` tells its processes from another site's."""
+
+    def __init__(self, servers: Servers, children: Children, folder: Path, redis_number: int, prefix: str = "") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.children = children
+        self.prefix = prefix
+        self.database_url = servers.database_url(f"pulse{redis_number}")
+        self.redis_url = servers.redis_url(redis_number)
+        self.settings = _settings(folder)
+        keys = kept_keys(folder)
+        self.environment = plan.environment(self.settings, keys, self.database_url, self.redis_url) | lifted_limits()
+        self._programs = self._all_programs(keys)
+        self._password = secrets.token_urlsafe(12)
+        self._password_hash = PasswordHasher().hash(self._password)
+        migrations.upgrade(self.database_url)
+
+    @property
+    def gapi_port(self) -> int:
+        return self.settings.gapi_port
+
+    @property
+    def ledger(self) -> Path:
+        found = ledger_path(self.settings)
+        assert found is not None
+        return found
+
+    def names(self, which: Iterable[str]) -> list[str]:
+        """What this site's processes are called among the children."""
+        return [self.prefix + name for name in which]
+
+    def start(self, which: Sequence[str]) -> None:
+        self.children.start([self._programs[name] for name in which])
+
+    def stop(self) -> None:
+        self.children.stop(self.names((*FRONT, *BEHIND)))
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nothing of the product works while the block runs, but what answers requests."""
+        with self.children.paused(self.names(BEHIND)):
+            yield
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of this site and of the servers, by the product's names."""
+        mine = self.children.pids(self.names((*FRONT, *BEHIND)))
+        return {name.removeprefix(self.prefix): pid for name, pid in (mine | self.children.pids(SERVERS)).items()}
+
+    def open_new_ledger(self) -> None:
+        """Give the exchange an empty book, so that no run pays for the one before."""
+        name = self.prefix + processes.EXCHANGE
+        self.children.stop([name])
+        for path in self.ledger.parent.glob(f"{self.ledger.name}*"):
+            path.unlink()
+        self.start([processes.EXCHANGE])
+
+    def forget_orders(self) -> None:
+        """Remove every order, and every wake-up that still waits in the queue."""
+        self.ask("TRUNCATE orders CASCADE")
+        with closing(redis.Redis.from_url(self.redis_url)) as client:
+            client.delete(*processes.QUEUES)
+
+    def ask(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What a query finds; a statement that finds nothing gives no rows."""
+        return ask(self.database_url, query, *parameters)
+
+    def connect(self) -> Any:
+        """A connection that commits each statement."""
+        return connect(self.database_url)
+
+    def log_in_new_accounts(self, count: int) -> list[str]:
+        """An access token for each of so many new traders."""
+        engine = create_engine(db.psycopg2_url(self.database_url))
+        names = [f"bench-{secrets.token_hex(6)}" for _ in range(count)]
+        now = utcnow()
+        try:
+            with engine.connect() as connection, db.transaction(connection) as session:
+                for name in names:
+                    account_id = ids.account_id(ULID.from_datetime(now))
+                    accounts.add(session, account_id, name, self._password_hash, Role.TRADER, now)
+        finally:
+            engine.dispose()
+        return [self._log_in(name) for name in names]
+
+    def _log_in(self, name: str) -> str:
+        url = f"{self.settings.url(self.gapi_port)}/api/auth/login"
+        answer = requests.post(url, json={"username": name, "password": self._password}, timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
+
+    def _all_programs(self, keys: Keys) -> dict[str, Program]:
+        planned = plan.programs(self.settings, keys, self.environment)
+        return {one.name: self._own(one) for one in planned}
+
+    def _own(self, program: Program) -> Program:
+        environment = {**program.environment, **lifted_limits(), "PYTHONPATH": str(ROOT)}
+        return replace(program, name=self.prefix + program.name, environment=environment)
+
+
+def ask(database_url: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """What a query finds, on a connection of its own."""
+    with closing(connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(_MARK + query, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def connect(database_url: str) -> Any:
+    """A connection that commits each statement."""
+    connection = psycopg2.connect(database_url, connect_timeout=5)
+    connection.autocommit = True
+    return connection
+
+
+def lifted_limits() -> dict[str, str]:
+    """Variables that lift every rate limit of the product and of the exchange.
+
+    The gateway's are set high, not off: a request still pays for being counted.
+    """
+    fields = GatewaySettings.model_fields
+    limits = [name for name in fields if name.startswith("pulse_rate_limit") and isinstance(fields[name].default, str)]
+    own = {"BROKER_ORDERS_PER_SECOND": "0", "PAPER_LIMITS": "false", "PULSE_ACCESS_TOKEN_LIFETIME": "7200"}
+    return own | {name.upper(): "999999999/second" for name in limits}
+
+
+def _settings(folder: Path) -> StackSettings:
+    return StackSettings(
+        data_dir=folder,
+        broker="paper",
+        bind_host="127.0.0.1",
+        gapi_port=free_port(),
+        pulse_port=free_port(),
+        exchange_port=free_port(),
+        flower_port=free_port(),
+    )
