@@ -6,8 +6,10 @@ Sessions are short: one transaction each, opened by a service, never open across
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import cast
 
-from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
+import psycopg2.extensions
+from sqlalchemy import Connection, Engine, bindparam, create_engine, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -16,6 +18,10 @@ from pulse_core.config import Settings, settings
 from pulse_core.domain.errors import DatabaseUnavailable
 
 AWAY = "the database is not available"
+
+_KEY = func.hashtextextended(bindparam("fenced"), 0)
+_LOCK = select(func.pg_try_advisory_lock(_KEY))
+_UNLOCK = select(func.pg_advisory_unlock(_KEY))
 
 
 @cache
@@ -76,13 +82,28 @@ class Fence:
         self._connection = connection
 
     @contextmanager
+    def statement(self) -> Iterator[Connection]:
+        """The fenced connection, on which each statement commits by itself: while it answers, the fence stands."""
+        self._check_stands()
+        with self._connection.begin():
+            yield self._connection
+
+    @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A transaction on the fenced connection itself: while it answers, the fence stands."""
-        # SQLAlchemy would quietly reconnect here, to a session that holds no lock.
+        """A transaction on the fenced connection."""
+        self._check_stands()
+        _autocommit(self._connection, False)
+        try:
+            with transaction(self._connection) as session:
+                yield session
+        finally:
+            if not self._connection.invalidated:
+                _autocommit(self._connection, True)
+
+    def _check_stands(self) -> None:
+        # SQLAlchemy would quietly reconnect, to a session that holds no lock.
         if self._connection.invalidated:
             raise DatabaseUnavailable(AWAY)
-        with transaction(self._connection) as session:
-            yield session
 
 
 @contextmanager
@@ -93,10 +114,11 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
     connection was cut finds out at its next transaction, before it can send.
     """
     with _availability(), engine().connect() as connection:
-        key = func.hashtextextended(slice_id, 0)
-        is_held = connection.scalar(select(func.pg_try_advisory_lock(key)))
-        connection.commit()
+        _autocommit(connection, True)
+        with connection.begin():
+            is_held = connection.scalar(_LOCK, {"fenced": slice_id})
         if not is_held:
+            _autocommit(connection, False)
             yield None
             return
         try:
@@ -110,11 +132,20 @@ def _unlock(connection: Connection, slice_id: str) -> None:
         return
     try:
         connection.rollback()
-        connection.execute(select(func.pg_advisory_unlock(func.hashtextextended(slice_id, 0))))
-        connection.commit()
-    except DBAPIError:
+        with connection.begin():
+            connection.execute(_UNLOCK, {"fenced": slice_id})
+        _autocommit(connection, False)
+    except (DBAPIError, DatabaseUnavailable):
         # A connection that cannot say it let go must not return to the pool with the lock.
         connection.invalidate()
+
+
+def _autocommit(connection: Connection, is_on: bool) -> None:
+    # The driver's own switch: SQLAlchemy's isolation levels cost a round trip for each change.
+    try:
+        cast("psycopg2.extensions.connection", connection.connection.driver_connection).autocommit = is_on
+    except psycopg2.Error as error:
+        raise DatabaseUnavailable(AWAY) from error
 
 
 def ping() -> None:

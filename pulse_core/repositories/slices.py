@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, bindparam, cast, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, cast, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
@@ -82,6 +82,20 @@ def lock(session: Session, slice_id: str) -> tuple[Order, OrderSlice]:
     return order, one
 
 
+def lock_together(session: Session, order_id: str, slice_ids: Collection[str]) -> tuple[Order, dict[str, OrderSlice]]:
+    """An order and some of its slices by id, all locked until the transaction ends; the order first, as everywhere."""
+    order = session.get_one(Order, order_id, with_for_update={"key_share": True}, populate_existing=True)
+    rows = select(OrderSlice).where(OrderSlice.order_id == order_id, OrderSlice.id.in_(slice_ids))
+    rows = rows.order_by(OrderSlice.id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    return order, {one.id: one for one in session.scalars(rows)}
+
+
+def orders_of(session: Session, slice_ids: Collection[str]) -> dict[str, str]:
+    """Order ids by slice id."""
+    rows = select(OrderSlice.id, OrderSlice.order_id).where(OrderSlice.id.in_(slice_ids))
+    return {one.id: one.order_id for one in session.execute(rows)}
+
+
 def of_order(session: Session, order_id: str) -> Sequence[OrderSlice]:
     """All slices of an order in their sequence."""
     rows = select(OrderSlice).where(OrderSlice.order_id == order_id).order_by(OrderSlice.sequence_number)
@@ -94,12 +108,12 @@ def unsent(session: Session, order_id: str) -> Sequence[OrderSlice]:
     return session.scalars(rows.order_by(OrderSlice.sequence_number).execution_options(populate_existing=True)).all()
 
 
-def tally(session: Session, order_id: str) -> list[Tally]:
+def tally(session: Session | Connection, order_id: str) -> list[Tally]:
     """The slices of an order added up by status."""
     return tallies(session, [order_id]).get(order_id, [])
 
 
-def tallies(session: Session, order_ids: Collection[str]) -> dict[str, list[Tally]]:
+def tallies(session: Session | Connection, order_ids: Collection[str]) -> dict[str, list[Tally]]:
     """The slices of several orders added up by status, by order id; an order without slices is left out."""
     found: dict[str, list[Tally]] = {}
     for order_id, status, count, filled, leaves in session.execute(_TALLIES, {"order_ids": list(order_ids)}):
@@ -210,10 +224,11 @@ def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, 
     )
 
 
-def working(session: Session) -> Sequence[OrderSlice]:
-    """Every slice that is live at the broker, the nearest deadline first."""
-    rows = select(OrderSlice).where(OrderSlice.status == SliceStatus.WORKING)
-    return session.scalars(rows.order_by(OrderSlice.deadline_at)).all()
+def working(session: Session) -> dict[str, str]:
+    """Every slice that is live at the broker: slice ids by broker order id, the nearest deadline first."""
+    rows = select(OrderSlice.broker_order_id, OrderSlice.id).where(OrderSlice.status == SliceStatus.WORKING)
+    found = session.execute(rows.order_by(OrderSlice.deadline_at))
+    return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
 
 
 def to_cancel(session: Session, now: datetime, asked_before: datetime, limit: int) -> Sequence[OrderSlice]:

@@ -1,6 +1,6 @@
 """Do the same for many rows, so that one bad row holds up none of the others."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from pulse_core.brokers.base import BookUnavailable
@@ -28,3 +28,19 @@ def for_each(items: Iterable[T], deed: Callable[[T], object]) -> None:
             failed = failed or error
     if failed is not None:
         raise failed
+
+
+def for_each_batch(batches: Iterable[Sequence[T]], deed: Callable[[Sequence[T]], object]) -> None:
+    """Call `deed` for every batch; one that fails is done again item by item. Raises as `for_each`."""
+
+    def attempt(batch: Sequence[T]) -> None:
+        try:
+            deed(batch)
+        except (DatabaseUnavailable, BookUnavailable):
+            raise
+        except Exception:
+            if len(batch) == 1:
+                raise
+            for_each([[item] for item in batch], deed)
+
+    for_each(batches, attempt)

@@ -20,7 +20,8 @@ from pulse_core.domain.exposure import exposure
 from pulse_core.failpoints import failpoint
 from pulse_core.log import bound_trace, get_logger
 from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import events, placements, slices
+from pulse_core.repositories import attempts, events, placements, slices
+from pulse_core.repositories.attempts import Claimed
 from pulse_core.services.settle import settle_order
 
 log = get_logger(__name__)
@@ -35,10 +36,9 @@ OUR_OWN_REASONS = frozenset({"CLAIM_LOST", "ORDER_NOT_RUNNING", "OVER_QUANTITY",
 class Claim:
     """What this worker, and nobody else, may now send. `not_after` is an instant of time.monotonic()."""
 
-    slice_id: str
+    claimed: Claimed
     placement: Placement
     not_after: float
-    trace: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def execute_slice(slice_id: str, clock: Callable[[], datetime] = utcnow) -> None
         claim = _claim(fence, slice_id, broker.name, clock)
         if claim is None:
             return
-        with bound_trace(claim.trace):
+        with bound_trace(claim.claimed.trace):
             outcome = _place(fence, claim, broker, clock)
             failpoint("execute.after_send")
             _record(fence, claim, outcome, clock())
@@ -73,69 +73,67 @@ def execute_slice(slice_id: str, clock: Callable[[], datetime] = utcnow) -> None
 
 
 def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetime]) -> Claim | None:
+    failpoint("execute.before_claim")
+    claim = _try_to_claim(fence, slice_id, broker, clock())
+    if claim is None and _comes_due(fence, slice_id, clock):
+        claim = _try_to_claim(fence, slice_id, broker, clock())
+    failpoint("execute.after_claim")
+    return claim
+
+
+def _try_to_claim(fence: Fence, slice_id: str, broker: str, now: datetime) -> Claim | None:
     config = settings()
     started = time.monotonic()
-    _wait_until_due(fence, slice_id, clock)
-    failpoint("execute.before_claim")
+    client_order_id = ids.client_order_id(secrets.randbits(100))
+    lease_expires_at, oldest_end = now + timedelta(seconds=config.lease), now - _late_grace()
+    with fence.statement() as connection:
+        claimed = attempts.claim(
+            connection, slice_id, client_order_id, broker, now, lease_expires_at=lease_expires_at, oldest_end=oldest_end
+        )
+    if claimed is None:
+        return None
+    not_after = started + config.lease - config.broker_timeout
+    return Claim(claimed, _placement(claimed, client_order_id), not_after)
+
+
+def _comes_due(fence: Fence, slice_id: str, clock: Callable[[], datetime]) -> bool:
+    """Why a slice could not be claimed: wait for one that is a little early, skip one that can never go out."""
     with fence.transaction() as session:
         now = clock()
         one = slices.get(session, slice_id)
-        if one is None or one.status is not SliceStatus.SCHEDULED or one.due_at > now:
-            return None
+        if one is None or one.status is not SliceStatus.SCHEDULED or one.due_at - now > EARLY:
+            return False
         order = session.get_one(Order, one.order_id)
         if order.status is not OrderStatus.IN_PROGRESS:
-            return None
-        if (reason := _why_never(order, one, now)) is not None:
+            return False
+        if one.due_at <= now and (reason := _why_never(order, one, now)) is not None:
             _skip(session, slice_id, now, *reason)
-            return None
-        placement = _placement(order, one)
-        is_mine = slices.move(
-            session,
-            one,
-            SliceStatus.SENDING,
-            now,
-            attempts=one.attempts + 1,
-            client_order_id=placement.client_order_id,
-            broker_order_id=None,
-            lease_expires_at=now + timedelta(seconds=config.lease),
-            sent_at=now,
-            absent_since=None,
-            cancel_reason=None,
-            cancel_asked_at=None,
-        )
-        if not is_mine:
-            return None
-        placements.add(session, one, placement.client_order_id, placement.quantity, broker, now)
-        failpoint("execute.before_claim_commit")
-    failpoint("execute.after_claim")
-    return Claim(slice_id, placement, started + config.lease - config.broker_timeout, order.trace)
+            return False
+    time.sleep(max((one.due_at - now).total_seconds(), 0))
+    return True
 
 
 def _why_never(order: Order, one: OrderSlice, now: datetime) -> tuple[str, str] | None:
-    if now > order.end_at + timedelta(seconds=settings().late_grace):
+    if order.end_at < now - _late_grace():
         return "WINDOW_CLOSED", "its order's window closed before the slice could go out"
     if one.filled_quantity >= one.quantity:
         return "ALREADY_FILLED", "late fills of an earlier attempt left nothing to send"
     return None
 
 
-def _placement(order: Order, one: OrderSlice) -> Placement:
+def _late_grace() -> timedelta:
+    return timedelta(seconds=settings().late_grace)
+
+
+def _placement(claimed: Claimed, client_order_id: str) -> Placement:
     return Placement(
-        client_order_id=ids.client_order_id(secrets.randbits(100)),
-        instrument=order.instrument,
-        side=order.side,
-        quantity=one.quantity - one.filled_quantity,
-        limit_price=order.limit_price,
-        product=order.product,
+        client_order_id=client_order_id,
+        instrument=claimed.instrument,
+        side=claimed.side,
+        quantity=claimed.quantity,
+        limit_price=claimed.limit_price,
+        product=claimed.product,
     )
-
-
-def _wait_until_due(fence: Fence, slice_id: str, clock: Callable[[], datetime]) -> None:
-    with fence.transaction() as session:
-        one = slices.get(session, slice_id)
-    early = one.due_at - clock() if one is not None else timedelta(0)
-    if timedelta(0) < early <= EARLY:
-        time.sleep(early.total_seconds())
 
 
 def _skip(session: Session, slice_id: str, now: datetime, code: str, message: str) -> None:
@@ -166,42 +164,64 @@ def _place(fence: Fence, claim: Claim, broker: Broker, clock: Callable[[], datet
 
 def _check_may_send(fence: Fence, claim: Claim) -> None:
     """The last look before the wire: a lost fence, a cancelled order or a full one stops it."""
-    with fence.transaction() as session:
-        one = slices.get(session, claim.slice_id)
-        if one is None or not _is_claimed(one, claim):
-            raise NotSent("CLAIM_LOST", "the claim on the slice was lost")
-        order = session.get_one(Order, one.order_id)
-        if order.status is not OrderStatus.IN_PROGRESS:
-            raise NotSent("ORDER_NOT_RUNNING", f"the order is {order.status}")
-        if exposure(slices.tally(session, order.id)).total > order.total_quantity:
-            raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
+    with fence.statement() as connection:
+        standing = attempts.standing(connection, claim.claimed.slice_id)
+    with fence.statement() as connection:
+        tally = slices.tally(connection, claim.claimed.order_id)
+    if standing is None or not _is_claimed(standing.slice_status, standing.client_order_id, claim):
+        raise NotSent("CLAIM_LOST", "the claim on the slice was lost")
+    if standing.order_status is not OrderStatus.IN_PROGRESS:
+        raise NotSent("ORDER_NOT_RUNNING", f"the order is {standing.order_status}")
+    if exposure(tally).total > standing.total_quantity:
+        raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
 
 
-def _is_claimed(one: OrderSlice, claim: Claim) -> bool:
-    return one.status is SliceStatus.SENDING and one.client_order_id == claim.placement.client_order_id
+def _is_claimed(status: SliceStatus, client_order_id: str | None, claim: Claim) -> bool:
+    return status is SliceStatus.SENDING and client_order_id == claim.placement.client_order_id
 
 
 def _record(fence: Fence, claim: Claim, outcome: Outcome, now: datetime) -> None:
+    if outcome.broker_order_id is not None:
+        _acknowledge(fence, claim, outcome.broker_order_id, outcome.sent_at, now)
+        return
     with fence.transaction() as session:
-        order, one = slices.lock(session, claim.slice_id)
-        if not _is_claimed(one, claim):
+        order, one = slices.lock(session, claim.claimed.slice_id)
+        if not _is_claimed(one.status, one.client_order_id, claim):
             return
-        placements.complete(session, claim.placement.client_order_id, outcome.kind, outcome.broker_order_id)
-        answer = outcome.broker_order_id or outcome.message
+        placements.complete(session, claim.placement.client_order_id, outcome.kind)
         events.add(
-            session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", outcome=outcome.kind, answer=answer
+            session,
+            EventKind.BROKER_CALL,
+            order.id,
+            one.id,
+            now,
+            call="place",
+            outcome=outcome.kind,
+            answer=outcome.message,
         )
         _move_on(session, order, one, outcome, now)
         settle_order(session, order, now)
         failpoint("execute.before_record_commit")
 
 
+def _acknowledge(fence: Fence, claim: Claim, broker_order_id: str, sent_at: datetime | None, now: datetime) -> None:
+    """A slice that works ends nothing, so its order is neither locked nor settled here."""
+    deadline_at = now + _patience(claim.claimed.slice_timeout_seconds)
+    with fence.statement() as connection:
+        attempts.acknowledge(
+            connection,
+            claim.claimed,
+            claim.placement.client_order_id,
+            broker_order_id,
+            sent_at=sent_at,
+            deadline_at=deadline_at,
+            now=now,
+        )
+
+
 def _move_on(session: Session, order: Order, one: OrderSlice, outcome: Outcome, now: datetime) -> None:
     error = {"error_code": outcome.code, "error_message": outcome.message}
     match outcome.kind:
-        case PlacementOutcome.ACKNOWLEDGED:
-            found = {"broker_order_id": outcome.broker_order_id, "deadline_at": deadline(order, now)}
-            slices.move(session, one, SliceStatus.WORKING, now, sent_at=outcome.sent_at, **found, **error)
         case PlacementOutcome.REFUSED:
             slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)
         case PlacementOutcome.UNKNOWN:
@@ -212,7 +232,11 @@ def _move_on(session: Session, order: Order, one: OrderSlice, outcome: Outcome, 
 
 def deadline(order: Order, sent_at: datetime) -> datetime:
     """When what is left of a slice sent at this instant is called back."""
-    return sent_at + timedelta(seconds=order.slice_timeout_seconds or settings().slice_timeout)
+    return sent_at + _patience(order.slice_timeout_seconds)
+
+
+def _patience(slice_timeout_seconds: int | None) -> timedelta:
+    return timedelta(seconds=slice_timeout_seconds or settings().slice_timeout)
 
 
 def put_back(

@@ -1,8 +1,10 @@
 """Follow working slices in the broker's book until their end, and book every fill once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby, islice
+from operator import attrgetter
 
 from sqlalchemy.orm import Session
 
@@ -15,10 +17,23 @@ from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, fills, slices
-from pulse_core.services.each import for_each
+from pulse_core.repositories.fills import Totals
+from pulse_core.services.each import for_each_batch
 from pulse_core.services.settle import settle_order
 
 log = get_logger(__name__)
+
+# How many news of one order are settled in one transaction, whose locks others may be waiting for.
+TOGETHER = 25
+
+
+@dataclass(frozen=True, order=True)
+class News:
+    """A broker order of which the book says something new, and whose it is."""
+
+    order_id: str
+    slice_id: str
+    broker_order_id: str
 
 
 @dataclass(frozen=True)
@@ -58,8 +73,7 @@ def track_slices(now: datetime) -> int:
     if not working:
         return 0
     book = Book.read(brokers.connect(settings()))
-    ours = {one.broker_order_id: one.id for one in working if one.broker_order_id}
-    return settle_news(book, ours, now)
+    return settle_news(book, working, now)
 
 
 def settle_slice(
@@ -67,42 +81,51 @@ def settle_slice(
 ) -> None:
     """Book the fills of one broker order of a locked slice, and take over its end from the book."""
     added = fills.add(session, one.id, book.broker, book.trades.get(broker_order_id, ()), now)
+    totals = fills.totals(session, one.id, book.broker, broker_order_id)
+    filled = {"filled_quantity": totals.filled, "average_price": totals.average} if added else {}
     if added:
-        _book_fills(session, order, one, added, now)
-    row = book.by_broker_order_id.get(broker_order_id)
-    is_current = one.broker_order_id == broker_order_id and one.status is SliceStatus.WORKING
-    if row is None or not is_current or not _is_all_booked(session, book.broker, row):
-        return
-    ending = _ending(one, row)
+        _tell_fills(session, order, one, added, totals.filled, now)
+    ending = _ending(one, book.by_broker_order_id.get(broker_order_id), totals)
     if ending is not None:
-        error = (
-            {"error_code": "BROKER_REJECTED", "error_message": row.message} if ending is SliceStatus.REJECTED else {}
-        )
-        slices.move(session, one, ending, now, **error)
+        slices.move(session, one, ending, now, **filled, **_error(ending, book.by_broker_order_id[broker_order_id]))
+    elif filled:
+        slices.change(session, one.id, now, **filled)
 
 
 def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
-    """Settle what the book says anew of these broker orders (slice ids by broker order id); returns how many."""
+    """Settle what the book says anew of these broker orders (slice ids by broker order id); returns how many.
+
+    The news of one order are settled together, a bounded number at a time: its lock is held for all of them.
+    """
     changed = _changed(book, ours)
 
-    def settle(news: tuple[str, str]) -> None:
-        broker_order_id, slice_id = news
+    def settle(news: Sequence[News]) -> None:
         with db.transaction() as session:
-            order, one = slices.lock(session, slice_id)
-            settle_slice(session, order, one, book, broker_order_id, now)
+            order, parts = slices.lock_together(session, news[0].order_id, {one.slice_id for one in news})
+            for one in news:
+                settle_slice(session, order, parts[one.slice_id], book, one.broker_order_id, now)
             settle_order(session, order, now)
             failpoint("track.before_commit")
         failpoint("track.after_commit")
 
-    for_each(changed.items(), settle)
+    for_each_batch(_by_order(changed), settle)
     return len(changed)
+
+
+def _by_order(changed: Mapping[str, str]) -> Iterator[Sequence[News]]:
+    with db.transaction() as session:
+        order_of = slices.orders_of(session, set(changed.values()))
+    news = [News(order_of[slice_id], slice_id, broker_order_id) for broker_order_id, slice_id in changed.items()]
+    for _order_id, of_order in groupby(sorted(news), attrgetter("order_id")):
+        while batch := list(islice(of_order, TOGETHER)):
+            yield batch
 
 
 def _changed(book: Book, ours: Mapping[str, str]) -> dict[str, str]:
     """Those of our broker orders (slice ids by broker order id) with unbooked trades or an end that is news."""
     with db.transaction() as session:
         booked = fills.booked(session, book.broker, list(ours))
-        working = {one.broker_order_id for one in slices.working(session)}
+        working = slices.working(session)
 
     def is_news(broker_order_id: str) -> bool:
         row = book.by_broker_order_id.get(broker_order_id)
@@ -114,9 +137,7 @@ def _changed(book: Book, ours: Mapping[str, str]) -> dict[str, str]:
     return {broker_order_id: slice_id for broker_order_id, slice_id in ours.items() if is_news(broker_order_id)}
 
 
-def _book_fills(session: Session, order: Order, one: OrderSlice, added: int, now: datetime) -> None:
-    filled, average = fills.totals(session, one.id)
-    slices.change(session, one.id, now, filled_quantity=filled, average_price=average)
+def _tell_fills(session: Session, order: Order, one: OrderSlice, added: int, filled: int, now: datetime) -> None:
     events.add(session, EventKind.FILL, order.id, one.id, now, quantity=added, filled_quantity=filled)
     log.info("slice filled", order_id=order.id, slice_id=one.id, quantity=added, filled_quantity=filled)
     if one.status in FINAL_SLICES:
@@ -125,12 +146,12 @@ def _book_fills(session: Session, order: Order, one: OrderSlice, added: int, now
         events.alarm(session, "slice overfilled", order.id, one.id, now, filled=filled, quantity_asked=one.quantity)
 
 
-def _is_all_booked(session: Session, broker: str, row: BrokerOrder) -> bool:
-    """The trade book may lag behind the order book; an end is taken over only with all its fills."""
-    return fills.of_broker_order(session, broker, row.broker_order_id) >= row.filled_quantity
-
-
-def _ending(one: OrderSlice, row: BrokerOrder) -> SliceStatus | None:
+def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceStatus | None:
+    """How the book says that the slice ended; the trade book may lag behind, and an end waits for all its fills."""
+    if row is None or one.broker_order_id != row.broker_order_id or one.status is not SliceStatus.WORKING:
+        return None
+    if totals.of_broker_order < row.filled_quantity:
+        return None
     match row.status:
         case BrokerOrderStatus.OPEN:
             return None
@@ -141,3 +162,9 @@ def _ending(one: OrderSlice, row: BrokerOrder) -> SliceStatus | None:
         case BrokerOrderStatus.CANCELLED:
             is_deadline = one.cancel_reason is CancelReason.DEADLINE
             return SliceStatus.EXPIRED if is_deadline else SliceStatus.CANCELLED
+
+
+def _error(ending: SliceStatus, row: BrokerOrder) -> dict[str, str | None]:
+    if ending is not SliceStatus.REJECTED:
+        return {}
+    return {"error_code": "BROKER_REJECTED", "error_message": row.message}

@@ -85,12 +85,11 @@ TABLE: tuple[tuple[str, str, tuple[Told, ...]], ...] = (
     ("control", "retry.before_commit", (to_retry,)),
     ("control", "retry.after_commit", (to_retry,)),
     ("slices", "execute.before_claim", (both_due,)),
-    ("slices", "execute.before_claim_commit", (both_due,)),
     ("slices", "execute.after_claim", (both_due,)),
     ("slices", "execute.after_turn", (both_due,)),
     ("slices", "execute.before_send", (both_due,)),
     ("slices", "execute.after_send", (both_due, lost_after, lost_before)),
-    ("slices", "execute.before_record_commit", (both_due, lost_after, rate_limited, refused)),
+    ("slices", "execute.before_record_commit", (lost_after, rate_limited, refused)),
     ("slices", "execute.after_record", (both_due,)),
     ("slices", "execute.after_unlock", (both_due,)),
 )

@@ -29,11 +29,7 @@ class Defect:
 DEFECTS = (
     Defect(
         "The fence is not there: every worker gets it",
-        (
-            Change(
-                "pulse_core/db.py", "connection.scalar(select(func.pg_try_advisory_lock(key)))", "bool(key is not None)"
-            ),
-        ),
+        (Change("pulse_core/db.py", 'connection.scalar(_LOCK, {"fenced": slice_id})', "bool(slice_id)"),),
         (f"{TESTS}/test_fence.py::test_a_fence_is_held_by_one_and_free_after_its_block",),
     ),
     Defect(
@@ -86,8 +82,8 @@ DEFECTS = (
         (
             Change(
                 f"{SERVICES}/execute.py",
-                "client_order_id=ids.client_order_id(secrets.randbits(100)),",
-                "client_order_id=one.client_order_id or ids.client_order_id(secrets.randbits(100)),",
+                "ids.client_order_id(secrets.randbits(100))",
+                "ids.client_order_id(hash(slice_id) % 2**100)",
             ),
         ),
         (f"{TESTS}/test_retry.py::test_a_retried_slice_is_placed_again_under_a_new_client_order_id",),
@@ -124,13 +120,13 @@ DEFECTS = (
         (
             Change(
                 f"{REPOSITORIES}/fills.py",
-                "    return sum(session.scalars(statement))\n",
-                "    session.execute(statement)\n    return sum(trade.quantity for trade in trades)\n",
+                "    return sum(session.scalars(_ADDED, rows))\n",
+                "    session.execute(_ADDED, rows)\n    return sum(trade.quantity for trade in trades)\n",
             ),
             Change(
                 f"{SERVICES}/track.py",
-                "filled, average = fills.totals(session, one.id)",
-                "filled, average = one.filled_quantity + added, fills.totals(session, one.id)[1]",
+                '{"filled_quantity": totals.filled, ',
+                '{"filled_quantity": one.filled_quantity + added, ',
             ),
         ),
         (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),
@@ -140,8 +136,8 @@ DEFECTS = (
         (
             Change(
                 f"{REPOSITORIES}/fills.py",
-                "insert(Fill).values(rows).on_conflict_do_nothing()",
-                "insert(Fill).values(rows)",
+                "insert(Fill).on_conflict_do_nothing()",
+                "insert(Fill)",
             ),
         ),
         (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),
@@ -207,7 +203,7 @@ DEFECTS = (
     ),
     Defect(
         "An end is taken over before its trades are booked",
-        (Change(f"{SERVICES}/track.py", " or not _is_all_booked(session, book.broker, row):", ":"),),
+        (Change(f"{SERVICES}/track.py", "if totals.of_broker_order < row.filled_quantity:", "if False:"),),
         (f"{TESTS}/test_track.py::test_an_end_waits_for_the_trades_that_belong_to_it",),
     ),
     Defect(

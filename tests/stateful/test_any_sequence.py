@@ -59,7 +59,7 @@ def maybe(possible: list[str]) -> st.SearchStrategy[str]:
 
 
 EXECUTE = [
-    *faults("execute.before_claim", "execute.before_claim_commit", "execute.after_claim", "execute.after_turn"),
+    *faults("execute.before_claim", "execute.after_claim", "execute.after_turn"),
     *faults("execute.before_send", "execute.after_send", "execute.before_record_commit", "execute.after_record"),
     *faults("execute.after_unlock"),
     "cancel@execute.before_claim",
