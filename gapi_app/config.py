@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     pulse_request_timeout: Seconds = Field(
         10.0, description="Longest a client may take to send a request, or to take nothing of its answer."
     )
-    pulse_cors_origins: Annotated[frozenset[str], NoDecode] = Field(
-        frozenset(), description="Origins whose pages may call the API, separated by commas; empty: none."
+    pulse_cors_origins: Annotated[frozenset[str] | None, NoDecode] = Field(
+        None, description="Origins whose pages may call the API, separated by commas; unset: none."
     )
 
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
@@ -88,8 +88,8 @@ class Settings(BaseSettings):
 
     @field_validator("pulse_cors_origins")
     @classmethod
-    def _are_origins(cls, value: frozenset[str]) -> frozenset[str]:
-        return frozenset(map(checked_origin, value))
+    def _are_origins(cls, value: frozenset[str] | None) -> frozenset[str] | None:
+        return value and frozenset(map(checked_origin, value))
 
     @field_validator("pulse_exchanges", "pulse_cors_origins", mode="before")
     @classmethod

@@ -15,7 +15,7 @@ _READ = ["X-Request-Id", "X-Trace-Id", "Location", "ETag", "Retry-After", "Idemp
 _KEPT_SECONDS = 600
 
 
-def allow_origins(app: Flask, origins: frozenset[str]) -> None:
+def allow_origins(app: Flask, origins: frozenset[str] | None) -> None:
     """Let pages of these origins call `/api`, with a token: cookies are neither set nor taken."""
     if not origins:
         return

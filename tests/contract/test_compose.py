@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings
 
 import gapi_app.config
 import pulse_core.config
+from gapi_app.request_bodies import READ_AT_ONCE
 from pulse_core.stack import processes
 from pulse_core.stack.config import StackSettings
 from pulse_core.stack.processes import Listen
@@ -28,7 +29,7 @@ SECRETS = {
     "PULSE_JWT_KEY": "d4" * 16,
     "FLOWER_BASIC_AUTH": "e:f",
 }
-SERVERS = {"postgres", "redis"}
+SERVERS = {"postgres", "redis", "limits"}
 STACK = StackSettings.model_construct()
 COMMANDS = {
     "migrate": ("pulse", "migrate"),
@@ -135,12 +136,23 @@ def test_services_reach_each_other_by_their_names_and_ports(services: dict[str, 
     assert services["gapi"]["environment"]["PULSE_URL"] == f"http://pulse:{PORTS['pulse']}"
     assert services["worker"]["environment"]["PAPER_EXCHANGE_URL"] == f"http://exchange:{PORTS['exchange']}"
     assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse:a1@postgres:5432/pulse"
+    assert services["gapi"]["environment"]["PULSE_LIMITS_REDIS_URL"] == "redis://limits:6379/0"
     assert services["worker"]["environment"]["REDIS_URL"] == "redis://:b2@redis:6379/0"
 
 
-def test_the_gateway_shares_a_network_with_pulse_only(services: dict[str, Any]) -> None:
-    (network,) = services["gapi"]["networks"]
-    assert {name for name, service in services.items() if network in service["networks"]} == {"gapi", "pulse"}
+def test_the_gateway_shares_networks_with_pulse_and_its_counts_only(services: dict[str, Any]) -> None:
+    reached = {
+        network: {name for name, service in services.items() if network in service["networks"]}
+        for network in services["gapi"]["networks"]
+    }
+    assert reached == {"outer": {"gapi", "pulse"}, "limits": {"gapi", "limits"}}
+
+
+def test_the_gateway_has_threads_to_spare_for_all_who_wait(services: dict[str, Any]) -> None:
+    threads = processes.HTTP_THREADS + processes.STREAM_THREADS + processes.WAITING_THREADS
+    assert services["gapi"]["pids_limit"] > threads + 32
+    assert processes.WAITING_THREADS >= READ_AT_ONCE
+    assert gapi_app.config.Settings.model_fields["pulse_streams"].default <= processes.STREAM_THREADS
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"migrate", "exchange", "gapi"}))

@@ -64,3 +64,34 @@ def test_pulse_without_settings_ends_with_a_sentence(monkeypatch: pytest.MonkeyP
     sentence = str(ended.value.code)
     assert sentence.startswith("pulse cannot start: DATABASE_URL is not set; REDIS_URL is not set; PULSE_SERVICE_TOKEN")
     assert "too short a secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PULSE_RATE_LIMIT_ACCOUNT", "many"),
+        ("PULSE_RATE_LIMIT_ORDERS", "0/minute"),
+        ("PULSE_RATE_LIMIT_ADDRESS", "10/minute;1/second"),
+        ("PULSE_RATE_LIMIT_POSTBACKS", "10 per minute"),
+        ("PULSE_LIMITS_REDIS_URL", "amqp://secret@queue"),
+        ("PULSE_CORS_ORIGINS", "*"),
+        ("PULSE_CORS_ORIGINS", "https://desk.example.com/"),
+        ("PULSE_CORS_ORIGINS", "https://desk.example.com,null"),
+        ("PULSE_CORS_ORIGINS", "https://*.example.com"),
+        ("PULSE_REQUEST_TIMEOUT", "0"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_stops_the_gateway_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        gapi_app.create_app()
+    assert str(ended.value.code).startswith(f"gapi cannot start: {name} is refused: ")
+    assert "secret" not in str(ended.value.code)
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().pulse_cors_origins is None
+    monkeypatch.setenv("PULSE_CORS_ORIGINS", "https://desk.example.com,http://[::1]:3000")
+    assert load_settings().pulse_cors_origins == {"https://desk.example.com", "http://[::1]:3000"}
