@@ -1,0 +1,93 @@
+"""The tables of the guide say what the code says: errors, roles, statuses, events, limits."""
+
+from datetime import timedelta
+
+from gapi_app import body, rules
+from gapi_app.config import Settings
+from gapi_app.errors import HTTP_STATUS
+from gapi_app.event_schemas import ORDER_EVENTS_QUERY
+from gapi_app.roles import ADMINISTERS, SCOPES, Scope
+from gapi_app.schemas import ORDER_QUERY, NewOrderSchema, TermsSchema
+from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from pulse_core.domain.happenings import event_type
+from pulse_core.domain.orders import FARTHEST_START
+from pulse_core.services import guessing, keys, sessions, webhooks
+from tests.unit.test_docs import CODE, DOCS, tables
+
+GUIDE = DOCS / "api.md"
+
+
+def rows(heading: str, number: int = 0) -> list[list[str]]:
+    """A table under a heading, the first unless said otherwise."""
+    return [found for where, found in tables(GUIDE) if where == heading][number]
+
+
+def words(heading: str, number: int = 0) -> list[str]:
+    """The code words in the first column of a table."""
+    return [word for row in rows(heading, number) for word in CODE.findall(row[0])]
+
+
+def test_every_error_code_stands_with_its_status() -> None:
+    documented = {code: int(status) for status, codes, _ in rows("Errors") for code in CODE.findall(codes)}
+    assert documented == HTTP_STATUS
+
+
+def test_every_status_is_explained() -> None:
+    assert set(words("How an order ends")) == set(OrderStatus)
+    assert words("How an order ends", 1) == ["filled", "working", "unknown", "unsent"]
+    assert set(words("How an order ends", 2)) == set(SliceStatus)
+
+
+def test_every_field_of_an_order_and_of_a_listing_is_explained() -> None:
+    required = [name for name, field in NewOrderSchema().fields.items() if field.required]
+    parts = {word.partition(".")[0] for word in words("Place an order")}
+    assert parts == set(required)
+    assert set(words("Optional terms")) >= TermsSchema().fields.keys()
+    assert set(words("Find orders")) == ORDER_QUERY.fields.keys()
+
+
+def test_every_type_of_event_is_explained() -> None:
+    moves = {event_type(EventKind.MOVE, None, to) for to in OrderStatus}
+    moves |= {event_type(EventKind.MOVE, "sl_1", to) for to in SliceStatus}
+    others = {event_type(kind, slice_id, None) for kind in EventKind if kind != "MOVE" for slice_id in (None, "sl_1")}
+    documented = set(words("Live events"))
+    assert moves < documented
+    # A fill and a call at the broker are of a slice.
+    assert documented - moves - {"scheduled"} == others - {"order.fill", "order.broker_call"}
+
+
+def test_every_role_may_what_the_table_says() -> None:
+    assert set(words("API keys, for programs")) == set(Scope)
+    roles = ["viewer", "trader", "operator", "admin"]
+    assert set(roles) == SCOPES.keys()
+    for deed, *may in rows("Roles"):
+        allowed = {role for role, word in zip(roles, may, strict=True) if word == "yes"}
+        for scope in set(CODE.findall(deed)) & set(Scope):
+            assert allowed == {role for role, scopes in SCOPES.items() if scope in scopes}
+        if "/api/admin" in deed:
+            assert allowed == ADMINISTERS
+
+
+def test_every_limit_is_that_of_the_code() -> None:
+    default = {name: field.default for name, field in Settings.model_fields.items()}
+    per_minute = {name: f"{str(value).removesuffix('/minute')} a minute" for name, value in default.items()}
+    assert dict(rows("Limits")) == {
+        "requests of an account": per_minute["pulse_rate_limit_account"],
+        "new orders of an account, counted apart": per_minute["pulse_rate_limit_orders"],
+        "requests of an address without a good token, logins among them": per_minute["pulse_rate_limit_address"],
+        "failed logins before waiting begins": (
+            f"{guessing.FREE_FOR_USERNAME} for a username, {guessing.FREE_FOR_ADDRESS} for an address"
+        ),
+        "open event streams": "{pulse_streams_per_account} for an account, {pulse_streams} in all".format(**default),
+        "body of a request": f"{body.MAX_BODY_BYTES // 1024} KiB",
+        "time to send a request": f"{default['pulse_request_timeout']:.0f} s",
+        "shares of an order": str(rules.MAX_QUANTITY),
+        "slices of an order": "{} to {}".format(*rules.SPLITS),
+        "window of an order": "{} to {} minutes, beginning within {} days".format(*rules.MINUTES, FARTHEST_START.days),
+        "orders on a page": str(ORDER_QUERY.fields["limit"].validate.max),
+        "events on a page": str(ORDER_EVENTS_QUERY.fields["limit"].validate.max),
+        "API keys": f"{keys.MOST_LIVE_KEYS} for an account, each for {keys.LONGEST_LIFE_DAYS} days at most",
+        "webhooks": f"{webhooks.MOST_OF_ACCOUNT} for an account, {webhooks.BATCH} events in a delivery",
+        "access token": f"{default['pulse_access_token_lifetime'] // 60} minutes",
+        "login": f"{sessions.LIFETIME // timedelta(hours=1)} hours",
+    }
