@@ -14,7 +14,7 @@ from gapi_app.conditional import answer_conditionally
 from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.cors import allow_origins
 from gapi_app.docs import pages
-from gapi_app.errors import answer_errors
+from gapi_app.errors import NotFound, answer_errors
 from gapi_app.event_streams import serve_events
 from gapi_app.gate import Gate
 from gapi_app.identity_client import IdentityClient
@@ -39,6 +39,7 @@ def create_app() -> Flask:
     set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     serve_events(app, settings)
     app.register_blueprint(pages(api.specification()))
+    app.before_request(_refuse_other_names)
     app.before_request(_refuse_large_body)
     secure_answers(app)
     # Runs before it: the last one registered is the first to see an answer.
@@ -79,6 +80,12 @@ def _described_app() -> tuple[Flask, Api]:
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api
+
+
+def _refuse_other_names() -> None:
+    # Werkzeug takes `//internal` for `/internal`; a proxy in front that keeps that one back does not.
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound("there is no such page")
 
 
 def _refuse_large_body() -> None:

@@ -1,8 +1,7 @@
 """How many requests are answered in a time: for an account once it is known, for an address before that.
 
 Each budget is counted on its own, so that one that is used up takes nothing from another: of an account its new
-orders and everything else; of an address postbacks, probes and whatever else comes without a token that is known to be
-good.
+orders and everything else; of an address postbacks and whatever else comes without a token that is known to be good.
 """
 
 import math
@@ -23,9 +22,8 @@ from gapi_app.key_holders import PREFIX
 
 OFF = "off"
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-# What says that the process lives must say so in any rush; siblings show a service token and are many in one.
-_UNLIMITED = ("/health", "/internal/")
-_PROBES = ("/ready", "/metrics")
+# Who watches the gateway must see it in any rush; a sibling asks for many people, with a token of its own.
+_UNLIMITED = ("/health", "/ready", "/metrics", "/.well-known/", "/internal/")
 _POSTBACKS = "/api/postbacks/"
 _ORDERS = "/api/orders"
 
@@ -99,8 +97,7 @@ def _chooser(settings: Settings) -> Callable[[], Budget]:
         network = network_of(request.remote_addr or "")
         if path.startswith(_POSTBACKS):
             return Budget(f"postbacks:{network}", settings.pulse_rate_limit_postbacks)
-        kind = "probes" if path in _PROBES else "address"
-        return Budget(f"{kind}:{network}", settings.pulse_rate_limit_address)
+        return Budget(f"address:{network}", settings.pulse_rate_limit_address)
 
     return choose
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from flask import Flask, request
+from flask import Flask, Response, g, request
 
 from gapi_app.errors import RateLimited
 from gapi_app.gate import Gate
@@ -14,6 +14,8 @@ from gapi_app.limits import account_or_network
 # Each waits in a thread of the server, which has that many to spare.
 READ_AT_ONCE, READ_AT_ONCE_FOR_ONE = 96, 24
 _RETRY_SECONDS = 2
+# One that comes all the same is left where it is.
+_WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 
 
 class Places:
@@ -56,9 +58,21 @@ def read_bodies_first(app: Flask, gate: Gate) -> Places:
 
     @app.before_request
     def read_body() -> None:
-        if request.content_length == 0 or not (request.content_length or "Transfer-Encoding" in request.headers):
+        if request.method in _WITHOUT_BODY or not _has_body():
             return
         with places.take(account_or_network()), gate.left():
             request.get_data()
+        g.is_body_read = True
+
+    @app.after_request
+    def close_what_was_not_read(response: Response) -> Response:
+        # The next request would begin in the middle of this one's body: the server closes, and the client must know.
+        if _has_body() and "is_body_read" not in g:
+            response.headers["Connection"] = "close"
+        return response
 
     return places
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
