@@ -8,11 +8,12 @@ PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 INSTALLED := $(VENV)/.installed
 ARGS ?=
 SECONDS ?= 60
+CASES ?= 20000
 SEED ?= 1
 FAULTS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults chaos mutants bench lint format clean
+.PHONY: help setup run demo test fuzz faults chaos mutants bench lint format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,7 +27,10 @@ demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against 
 	@exec $(BIN)/pulse demo $(ARGS)
 
 test: $(INSTALLED) ## Run the suite against real servers
-	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/chaos $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/chaos --ignore=tests/fuzz $(ARGS)
+
+fuzz: $(INSTALLED) ## Send both services what their specifications allow and forbid: CASES=20000
+	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings tests/fuzz $(ARGS)
 
 faults: $(INSTALLED) ## Kill and stop processes at every failpoint, and a minute of chaos
 	@exec $(BIN)/python -m pytest -n 2 tests/chaos $(ARGS)

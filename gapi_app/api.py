@@ -5,13 +5,14 @@ from functools import wraps
 from typing import Any
 
 import flask_smorest
-from flask import Response
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from gapi_app import specification
 from gapi_app.auth import Standing, check
 from gapi_app.body import StrictParser
 from gapi_app.errors import answer_http_exception
+from gapi_app.fields import described_more
 from gapi_app.roles import Scope
 from gapi_app.schemas import ErrorSchema
 
@@ -66,6 +67,11 @@ class Api(flask_smorest.Api):
 
     ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__()
+        self.init_app(app)
+        self.ma_plugin.converter.add_attribute_function(described_more)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         return answer_http_exception(error)

@@ -17,6 +17,25 @@ _INSTANT_SHOWN = {
 _PRICE_SHOWN = {"pattern": r"^[0-9]{1,12}(\.[0-9]{1,6})?$", "example": "1402.35"}
 
 
+def described_more(_converter: Any, field: fields.Field[Any], ret: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """What apispec leaves out: a pattern as JSON Schema writes it, and the names that keys may have."""
+    more: dict[str, Any] = {}
+    if ret.get("pattern", "").endswith(r"\Z"):
+        more["pattern"] = f"^{ret['pattern'][:-2]}$"
+    if isinstance(field, fields.Dict) and field.key_field:
+        more["propertyNames"] = _key_schema(field.key_field)
+    return more
+
+
+def _key_schema(key: fields.Field[Any]) -> dict[str, Any]:
+    for rule in key.validators:
+        if isinstance(rule, validate.OneOf):
+            return {"enum": list(rule.choices)}
+        if isinstance(rule, validate.Regexp):
+            return {"pattern": f"^{str(rule.regex.pattern)[:-2]}$"}
+    return {}
+
+
 class WholeNumber(fields.Integer):
     """A JSON integer; no bool, no 5.0, no digits in a string."""
 

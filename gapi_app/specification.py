@@ -66,6 +66,17 @@ _OF_STATUS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": _CHALLENGE},
     429: {"Retry-After": _RETRY_AFTER | {"required": True}},
 }
+_ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+_IDS = {
+    name: {"type": "string", "pattern": f"^{prefix}_{_ULID}$", "examples": [f"{prefix}_01M83H8RHMTHDRXSMTYCVNSZWN"]}
+    for name, prefix in {
+        "order_id": "ord",
+        "slice_id": "sl",
+        "account_id": "acc",
+        "key_id": "key",
+        "webhook_id": "whk",
+    }.items()
+}
 _PARAMETERS = {
     "X-Request-Id": "Names the request in answers and logs: a UUID, or 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`.",
     "X-Trace-Id": "Names a chain of requests in answers and logs, in the same characters.",
@@ -109,6 +120,8 @@ def complete(document: Mapping[str, Any]) -> dict[str, Any]:
     components["headers"] = _ON_EVERY_ANSWER | _ON_LIMITED_ANSWERS
     components["parameters"] = {name: _header(name, text) for name, text in _PARAMETERS.items()}
     components["responses"] = {}
+    for parameter in (one for path in completed["paths"].values() for one in path.get("parameters", ())):
+        parameter["schema"] = _IDS[parameter["name"]]
     for path, method, operation in _operations(completed):
         if (method, path[:5]) == ("get", "/api/") and "application/json" in _content(operation, "200"):
             _make_conditional(operation)

@@ -12,7 +12,7 @@ from pulse_app import specification
 from pulse_app.auth import Standing, check
 from pulse_app.body import StrictParser
 from pulse_app.errors import answer_http_exception
-from pulse_app.fields import Instant, Price
+from pulse_app.fields import Instant, Price, described_more
 from pulse_app.schemas import ErrorSchema
 from pulse_core.domain.enums import Scope
 
@@ -72,6 +72,7 @@ class Api(flask_smorest.Api):
         self.register_field(Instant, "string", "date-time")
         self.register_field(Price, "string", None)
         self.init_app(app)
+        self.ma_plugin.converter.add_attribute_function(described_more)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         return answer_http_exception(error)

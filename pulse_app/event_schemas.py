@@ -1,6 +1,7 @@
 """The shapes of events, to be followed live, read page by page, and audited."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import fields, validate
@@ -18,6 +19,9 @@ class EventId(fields.Integer):
     """A query's event id, in ASCII digits."""
 
     default_error_messages = {"invalid": "Must be an event_id, or 0."}  # noqa: RUF012
+
+    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata={"minimum": 0, "maximum": 10**18 - 1} | dict(metadata or {}), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not isinstance(value, str) or not re.fullmatch("[0-9]{1,18}", value):

@@ -1,29 +1,19 @@
 """What sibling services ask the gateway about tokens, and that nobody else can."""
 
-import hashlib
 import json
 import secrets
 import time
 from collections.abc import Callable
 from typing import Any
 
-import jwt
 import pytest
 import requests
 
 from tests.contract.client import Account, Service, error_of
 from tests.contract.logins import log_in
+from tests.contract.siblings import sibling_token
 
 INTROSPECT, REVOKE = "/internal/tokens/introspect", "/internal/tokens/revoke"
-
-
-def sibling_token(key: str, path: str, body: bytes, /, **overrides: Any) -> str:
-    now = int(time.time())
-    claims = {
-        "iss": "pulse", "aud": "gapi", "method": "POST", "path": path, "body_sha256": hashlib.sha256(body).hexdigest(),
-        "iat": now, "exp": now + 30, "jti": secrets.token_hex(8),
-    } | overrides  # fmt: skip
-    return jwt.encode({name: one for name, one in claims.items() if one is not None}, key, algorithm="HS256")
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""What must hold of every answer, beyond what schemathesis knows."""
+
+from typing import Any
+
+import requests
+from schemathesis import Case
+
+from tests.contract.client import check_answer
+
+# Rules that no schema can state: they tie fields together, to the time, to the installation or to what is there.
+BEYOND_SCHEMAS = {
+    "place_order": {"total_quantity", "limit_price", "instrument", "start_at", "client_note"},
+    "list_orders": {"cursor"},
+    "list_keys": {"after"},
+    "list_all_keys": {"after"},
+    "add_key": {"scopes", "name"},
+    "add_user": {"username", "password"},
+    "add_account": {"username", "password"},
+    "change_user": {"password"},
+    "change_account": {"password"},
+    "change_password": {"new_password"},
+    "add_webhook": {"url"},
+    "follow_account": {"last_event_id"},
+    "follow_order": {"last_event_id"},
+    "revoke": {"jti", "account_id"},
+    "take_zerodha_postback": {"body", "order_id", "order_timestamp", "checksum"},
+}
+
+
+def check(case: Case, answer: requests.Response, operation_id: str, refusal: int | None) -> None:
+    """`refusal`: the status that the caller must get, whatever was sent."""
+    check_answer(answer)
+    assert answer.status_code < 500, answer.text
+    if refusal is not None and answer.request.method == case.operation.method.upper():
+        assert answer.status_code in (refusal, 405, 413), f"{answer.status_code} for one who must get {refusal}"
+    meta = case.meta
+    if meta is not None and meta.generation.mode.is_positive and answer.status_code == 400:
+        error = answer.json()["error"]
+        # To JSON Schema 5.0 is an integer.
+        is_beyond = fields_of(error) & BEYOND_SCHEMAS.get(operation_id, set()) or "an integer" in error["message"]
+        assert is_beyond, f"valid by the specification, and refused: {answer.text}"
+
+
+def fields_of(error: dict[str, Any]) -> set[str]:
+    return {error["details"].get("field"), *error["details"].get("fields", ())} - {None}
