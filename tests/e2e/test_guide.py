@@ -1,89 +1,27 @@
 """The guide of the API, followed by hand: every example runs on a whole stack and answers as the page says."""
 
+import json
 import re
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from pulse_core.stack.ports import free_port
-from tests.arena import Arena
-from tests.guide.page import Answer, Example, examples
-from tests.guide.shapes import Comparison
-from tests.guide.shell import Outcome, Shell, shell
-from tests.processes import Processes
+from tests.guide.page import Answer, examples
+from tests.guide.reader import Reader, file_name
+from tests.guide.shell import shell
+from tests.processes import wait_until
 from tests.stacks import Stack, environment_for, running_stack
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs" / "api.md"
-PATIENCE_SECONDS = 20
-TIMED_OUT = 28
-REFUSAL = re.compile(r'"error": \{|^HTTP/1\.[01] [45]', re.MULTILINE)
-
-# Commands of the guide that this test does not run, by how they begin, and why.
+GUIDE, README = ROOT / "docs" / "api.md", ROOT / "README.md"
+# Commands of the guide that are not run here, by how they begin, and why.
 NOT_RUN = {
     "PULSE_WEBHOOK_ALLOW_HTTP=true": "starts the stack until Ctrl-C; the stack here was started with these settings",
 }
 # What passes before the first example under a heading.
-MEANWHILE: dict[str, Callable[["Reader"], None]] = {"How an order ends": lambda reader: reader.let_a_minute_pass()}
-
-
-@dataclass
-class Reader:
-    """Somebody who works through the page, with an address and a password of their own."""
-
-    stack: Stack
-    shell: Shell
-    own_words: dict[str, str]
-    comparison: Comparison = field(default_factory=Comparison)
-
-    def follow(self, example: Example) -> None:
-        text = self._in_own_words(example.text)
-        if example.language == "python":
-            self.shell.folder.joinpath(file_name(example)).write_text(text)
-            return
-        ends_at = time.monotonic() + PATIENCE_SECONDS
-        while found := self._differences(example, self.shell.run(text)):
-            is_over = time.monotonic() > ends_at or not example.is_repeatable
-            assert not is_over, f"{example}\n" + "\n".join(found)
-            time.sleep(0.5)
-
-    def let_a_minute_pass(self) -> None:
-        """As far as the page's first order can tell."""
-        order_id = self.shell.run("echo $ORDER").stdout.strip()
-        environment = self.stack.state.environment
-        Arena(Processes(self.shell.folder, environment), environment, account="").make_due(order_id)
-
-    def _in_own_words(self, text: str) -> str:
-        for shown, own in self.own_words.items():
-            text = text.replace(shown, own)
-        return self.comparison.real(text)
-
-    def _differences(self, example: Example, outcome: Outcome) -> list[str]:
-        return [*self._failures(example, outcome), *self._wrong_answers(example, outcome)]
-
-    def _failures(self, example: Example, outcome: Outcome) -> Iterator[str]:
-        is_cut_off = outcome.exit_code == TIMED_OUT and "--max-time" in example.text
-        if outcome.exit_code and not is_cut_off:
-            yield f"exit code {outcome.exit_code}"
-        shown = self._in_own_words(example.answer.text) if example.answer else ""
-        for line in outcome.stderr.splitlines():
-            if line not in shown:
-                yield f"on stderr: {line}"
-        refused = [status for status in outcome.statuses if status >= 400]
-        if refused and not REFUSAL.search(shown):
-            yield f"answered {refused}: {outcome.stdout}"
-
-    def _wrong_answers(self, example: Example, outcome: Outcome) -> Iterator[str]:
-        if example.answer is None:
-            if outcome.stdout:
-                yield f"the page does not show the answer {outcome.stdout}"
-            return
-        shown = Answer(example.answer.language, self._in_own_words(example.answer.text))
-        told = outcome.stderr if shown.language == "text" else ""
-        yield from self.comparison.differences(shown, told + outcome.stdout)
+MEANWHILE: dict[str, Callable[[Reader], None]] = {"How an order ends": Reader.let_a_minute_pass}
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +48,6 @@ def reader(stack: Stack, tmp_path: Path) -> Iterator[Reader]:
         yield Reader(stack, opened, own_words)
 
 
-def file_name(example: Example) -> str:
-    """A file of the guide says in its first line what it is called."""
-    named = re.match(r"# (\w+\.py)\b", example.text)
-    assert named is not None, f"without the name of a file: {example}"
-    return named[1]
-
-
 @pytest.mark.timeout(240)
 def test_every_example_of_the_guide_does_what_the_page_says(reader: Reader) -> None:
     heading = ""
@@ -127,6 +58,22 @@ def test_every_example_of_the_guide_does_what_the_page_says(reader: Reader) -> N
             MEANWHILE[example.heading](reader)
         heading = example.heading
         reader.follow(example)
+
+
+@pytest.mark.timeout(180)
+def test_the_commands_of_the_readme_trade_as_it_shows(stack: Stack, reader: Reader) -> None:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
+    _screen, placed, transcript = (text for language, text in blocks if not language)
+    wait_until(lambda: "Then watch it" in stack.text(), what="the screen")
+    printed = stack.text().partition("(paste both commands):")[2].partition("Then watch it")[0]
+    assert reader.differences(Answer("json", placed), reader.run(printed)) == []
+    reader.run(f"ORDER={json.loads(placed)['order_id']}")
+    reader.let_a_minute_pass()
+    for part in transcript.removeprefix("$ ").split("\n$ "):
+        command, _, shown = part.partition("\n")
+        # What is seen of an order on its way depends on when one looks.
+        certain = shown.splitlines()[-1] if " watch " in command else shown
+        assert reader.differences(Answer("text", certain), reader.run(command)) == []
 
 
 def test_every_file_of_the_guide_is_run_and_every_exception_is_needed() -> None:

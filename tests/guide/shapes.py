@@ -1,8 +1,8 @@
 """How an answer that a page shows is compared with the real one.
 
-Names, types, statuses and figures must be the same. Ids, instants, prices and the numbers of events may differ, but an
-id that the page shows twice must be one id in the answers, too. "..." ends what is shown of a string or a line, and
-stands for further fields of an object or further elements of a list.
+Names, types, statuses and figures must be the same. Ids, instants, prices and the numbers of events may differ, and in
+lines of text all numbers; but an id that the page shows twice must be one id in the answers, too. "..." ends what is
+shown of a string or a line, and stands for further fields of an object or further elements of a list.
 """
 
 import json
@@ -13,9 +13,12 @@ from typing import Any
 
 from tests.guide.page import Answer
 
+Varying = tuple[tuple[re.Pattern[str], str], ...]
+
 MORE = "..."
-ID = re.compile(r"\b(?:ord|sl|acc|key|whk|ses)_[0-9A-HJKMNP-TV-Z]{26}\b")
-_VARIES = (
+# The last one is what the screen of the stack makes up as a key.
+ID = re.compile(r"\b(?:(?:ord|sl|acc|key|whk)_[0-9A-HJKMNP-TV-Z]{26}|try-\d{10})\b")
+_VARIES: Varying = (
     (ID, "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"), "<instant>"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uuid>"),
@@ -24,7 +27,12 @@ _VARIES = (
     (re.compile(r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20}\b"), "<client order id>"),
     (re.compile(r"\b\d+\.\d+\b"), "<price>"),
 )
-_NUMBER = re.compile(r"\b\d+\b")
+_VARIES_IN_LINES: Varying = (
+    (re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?Z?"), "<time>"),
+    *_VARIES,
+    (re.compile(r"<price>|\b\d+\b"), "<number>"),
+    (re.compile(r" +"), " "),
+)
 _NUMBERS_OF_EVENTS = {"event_id", "next_after", "delivered_event_id"}
 
 
@@ -70,9 +78,9 @@ class Comparison:
             yield from self._json(shown_body, body, pairs)
 
     def _text(self, shown: str, output: str, pairs: dict[str, str]) -> Iterator[str]:
-        lines = iter(output.splitlines())
+        lines = map(str.rstrip, output.splitlines())
         for line in filter(None, shown.splitlines()):
-            if not any(self._is_same(line, one, pairs, _NUMBER) for one in lines):
+            if not any(self._is_same(line, one, pairs, _VARIES_IN_LINES) for one in lines):
                 yield f"no line like {line!r} at its place in\n{output}"
                 return
 
@@ -108,9 +116,9 @@ class Comparison:
         for number, (one, other) in enumerate(zip(kept, real, strict=False)):
             yield from self._values(one, other, f"{where}[{number}]", pairs)
 
-    def _is_same(self, shown: str, real: str, pairs: dict[str, str], number: re.Pattern[str] | None = None) -> bool:
+    def _is_same(self, shown: str, real: str, pairs: dict[str, str], varies: Varying = _VARIES) -> bool:
         is_cut = shown.endswith(MORE)
-        masked, found = (_masked(text, number) for text in (shown.removesuffix(MORE), real))
+        masked, found = _masked(shown.removesuffix(MORE), varies), _masked(real, varies)
         if not (found.startswith(masked) if is_cut else found == masked):
             return False
         learned = list(zip(ID.findall(shown), ID.findall(real), strict=False))
@@ -121,7 +129,7 @@ class Comparison:
         return True
 
 
-def _masked(text: str, number: re.Pattern[str] | None) -> str:
-    for pattern, word in _VARIES:
+def _masked(text: str, varies: Varying) -> str:
+    for pattern, word in varies:
         text = pattern.sub(word, text)
-    return number.sub("<number>", text) if number else text
+    return text
