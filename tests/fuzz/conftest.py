@@ -27,9 +27,7 @@ def senders(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     service_key = environment["PULSE_SERVICE_TOKEN_KEY"]
     try:
         pulse, pulse_url = processes.pulse()
-        gapi, gapi_url = processes.gapi(
-            PULSE_URL=pulse_url, PULSE_TRUSTED_PROXIES="1", **UNLIMITED, **STREAMS, **PATIENT
-        )
+        gapi, gapi_url = processes.gapi(PULSE_URL=pulse_url, **GAPI)
         yield {
             "gapi": Sender(Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path), service_key),
             "pulse": Sender(Service("pulse", pulse_url, service_key, pulse.log_path), service_key),
