@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psycopg2
+import requests
 from rich.console import Console
 
 from bench.children import ROOT, BenchError
@@ -22,6 +25,7 @@ from bench.table import markdown, print_results
 
 RESULTS = ROOT / "bench" / "results.json"
 PARTIAL = ROOT / "bench" / "results-partial.json"
+_FAILURES = (BenchError, psycopg2.Error, requests.RequestException, subprocess.SubprocessError, OSError)
 _WIDTH = 150
 
 
@@ -72,12 +76,15 @@ def _chosen(only: str) -> list[str]:
 
 def _measured(bench: Bench, key: str) -> dict[str, Any]:
     """One row, or what kept it from being measured; the others are measured all the same."""
+    if bench.is_time_up:
+        return {"key": key, "title": key, "left_out": "the time of a quick run is up"}
     bench.say(f"measuring {key}")
     try:
         row = ROWS[key](bench).as_json()
         bench.children.check_alive()
-    except BenchError as error:
-        return {"key": key, "title": key, "failed": str(error)}
+    except _FAILURES as error:
+        bench.start_over()
+        return {"key": key, "title": key, "failed": f"{type(error).__name__}: {error}"}
     return row
 
 

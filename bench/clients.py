@@ -5,7 +5,6 @@ import json
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -102,12 +101,3 @@ class Client:
             raise BenchError(f"{method} {path}: {answer.status} {text[:200]!r}")
         found: dict[str, Any] = json.loads(text)
         return found
-
-    def times(self, method: str, path: str, count: int) -> list[float]:
-        """Milliseconds that each of so many calls took."""
-        taken = []
-        for _ in range(count):
-            started = time.perf_counter()
-            self.ask(method, path)
-            taken.append((time.perf_counter() - started) * 1000)
-        return taken

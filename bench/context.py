@@ -1,5 +1,6 @@
 """What the rows measure with: the product and the floors, started when the first row asks for them."""
 
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,12 @@ class Bench:
         self.sizes = sizes
         self.say = say
         self.children = Children(folder / "logs")
+        self._started = time.monotonic()
+
+    @property
+    def is_time_up(self) -> bool:
+        """Whether one more row would take a quick run over its three minutes."""
+        return time.monotonic() - self._started > self.sizes.last_row_begins_within
 
     @cached_property
     def servers(self) -> Servers:
@@ -48,6 +55,13 @@ class Bench:
         self.say("starting the Celery floor")
         with self.site.at_rest():
             return CeleryFloor(self.servers, self.site, self.children, self.folder)
+
+    def start_over(self) -> None:
+        """After a row that failed: end everything, so that the next row finds what it expects."""
+        self.say("starting over")
+        self.children.close()
+        for name in ("servers", "site", "tokens", "http_floor", "celery_floor"):
+            self.__dict__.pop(name, None)
 
     def close(self) -> None:
         """End everything that was started."""

@@ -23,7 +23,7 @@ def cpu_seconds(pid: int) -> float:
     return sum(_own_seconds(process) for process in family(pid))
 
 
-def resident_bytes(pid: int) -> int:
+def own_bytes(pid: int) -> int:
     """Memory of a process and its descendants that belongs to nobody else (unique set size)."""
     total = 0
     for process in family(pid):

@@ -129,6 +129,16 @@ def quantile(values: Sequence[float], part: float) -> float:
     return ordered[min(int(part * len(ordered)), len(ordered) - 1)]
 
 
+def quantiles(runs: Sequence[Sequence[float]], part: float) -> Spread:
+    """The same of each run."""
+    return Spread(tuple(quantile(one, part) for one in runs))
+
+
+def single(value: float) -> Spread:
+    """Of something that is measured once."""
+    return Spread((value,))
+
+
 def median_by_name(runs: Sequence[dict[str, float]]) -> dict[str, float]:
     """The median of each name over the runs, rounded; names that one run lacks count as zero there."""
     names = sorted({name for run in runs for name in run})

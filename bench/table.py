@@ -15,8 +15,8 @@ def print_results(results: Mapping[str, Any], console: Console) -> None:
     console.print(machine_line(results))
     for row in results["rows"]:
         console.print(f"\n[bold]{row['title']}[/bold]")
-        if row.get("failed"):
-            console.print(f"  not measured: {row['failed']}")
+        if why := why_not(row):
+            console.print(f"  not measured: {why}")
             continue
         console.print(f"  floor: {row['floor']}")
         console.print(_rich_table(FIGURES, figure_lines(row)))
@@ -31,8 +31,8 @@ def markdown(results: Mapping[str, Any]) -> str:
     parts = [machine_line(results)]
     for row in results["rows"]:
         parts.append(f"### {row['title']}")
-        if row.get("failed"):
-            parts.append(f"Not measured: {row['failed']}")
+        if why := why_not(row):
+            parts.append(f"Not measured: {why}.")
             continue
         parts.append(f"Floor: {row['floor']}.")
         parts.append(_markdown_table(FIGURES, figure_lines(row)))
@@ -41,6 +41,11 @@ def markdown(results: Mapping[str, Any]) -> str:
         if row["notes"]:
             parts.append("\n".join(f"- {note}" for note in row["notes"]))
     return "\n\n".join(parts) + "\n"
+
+
+def why_not(row: Mapping[str, Any]) -> str | None:
+    """What kept a row from being measured."""
+    return row.get("failed") or row.get("left_out")
 
 
 def machine_line(results: Mapping[str, Any]) -> str:

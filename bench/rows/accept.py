@@ -1,6 +1,6 @@
 """Accepted orders a second, and the CPU time that each of them takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +47,17 @@ def measure(bench: Bench) -> Row:
 class Load:
     """One load on one port, with the CPU time that each process took for each request."""
 
-    def __init__(self, bench: Bench, port: int, pids: Mapping[str, int], clients: int = CLIENTS, **order: Any) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        port: int,
+        pids: Mapping[str, int],
+        clients: int = CLIENTS,
+        tokens: Sequence[str] = (),
+        **order: Any,
+    ) -> None:
         with cpu_taken(pids) as taken:
-            self.seen = load_orders(port, bench.tokens, clients, bench.sizes.load_seconds, **order)
+            self.seen = load_orders(port, tokens or bench.tokens, clients, bench.sizes.load_seconds, **order)
         count = len(self.seen.latencies)
         self.rate = count / self.seen.elapsed
         self.cpu_ms = {name: seconds * 1000 / count for name, seconds in taken.items()}

@@ -14,6 +14,8 @@ from bench.floors import Started
 from bench.statements import Statements, counted
 
 SLICES_PER_ORDER = 100
+_UNRECORDED = "SELECT count(*) FROM order_slices WHERE status IN ('SCHEDULED', 'SENDING')"
+_UNFINISHED = "SELECT count(*) FROM orders WHERE finished_at IS NULL"
 _LEAD_SECONDS = 6.0
 _PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.05
@@ -21,7 +23,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Burst:
-    """One instant's slices: when they were recorded, when their orders were done, and the CPU until the former."""
+    """One instant's slices: when they were recorded, when their orders were done, and the CPU until then."""
 
     slices: int
     recorded_seconds: float
@@ -57,6 +59,7 @@ def measure(bench: Bench) -> Row:
         Figure("CPU per slice, all processes", "ms", Spread(tuple(sum(one.cpu_ms.values()) for one in bursts))),
     ]
     row.cpu_ms["product"] = median_by_name([one.cpu_ms for one in bursts])
+    row.notes.append("CPU of the product from the dispatch of the slices until their orders are done")
     _count_statements(bench, row)
     return row
 
@@ -66,10 +69,10 @@ def run_burst(bench: Bench, count: int) -> Burst:
     site = bench.site
     site.open_new_ledger()
     due = prepare(bench, count)
-    time.sleep(max(due - time.time(), 0))
     with cpu_taken(site.pids()) as taken:
-        recorded = _wait(bench, "SELECT count(*) FROM order_slices WHERE status IN ('SCHEDULED', 'SENDING')")
-    done = _wait(bench, "SELECT count(*) FROM orders WHERE finished_at IS NULL")
+        time.sleep(max(due - time.time(), 0))
+        recorded = wait_until_none(bench, _UNRECORDED)
+        done = wait_until_none(bench, _UNFINISHED)
     _check_filled(bench, count)
     site.forget_orders()
     cpu_ms = {name: seconds * 1000 / count for name, seconds in taken.items()}
@@ -82,14 +85,14 @@ def prepare(bench: Bench, count: int) -> float:
     load_orders(
         bench.site.gapi_port, bench.tokens, 4, 60, most=orders, num_splits=SLICES_PER_ORDER, start_at=tomorrow()
     )
-    _wait(bench, f"SELECT {count} - count(*) FROM order_slices")
+    wait_until_none(bench, f"SELECT {count} - count(*) FROM order_slices")
     due = datetime.now(UTC) + timedelta(seconds=_LEAD_SECONDS)
     bench.site.ask("UPDATE order_slices SET scheduled_at = %s, due_at = %s", due, due)
     bench.site.ask("UPDATE orders SET start_at = %s, end_at = %s", due, due + timedelta(minutes=60))
     return due.timestamp()
 
 
-def _wait(bench: Bench, what_is_left: str) -> float:
+def wait_until_none(bench: Bench, what_is_left: str) -> float:
     """The instant from which on nothing is left."""
     connection = bench.site.connect()
     ends_at = time.monotonic() + _PATIENCE_SECONDS
@@ -129,10 +132,10 @@ def _count_statements(bench: Bench, row: Row) -> None:
     count = bench.sizes.counted_slices
     bench.site.open_new_ledger()
     due = prepare(bench, count)
-    time.sleep(max(due - time.time() - 1, 0))
     with counted(bench.site) as statements:
-        _wait(bench, "SELECT count(*) FROM order_slices WHERE status IN ('SCHEDULED', 'SENDING')")
-    _wait(bench, "SELECT count(*) FROM orders WHERE finished_at IS NULL")
+        time.sleep(max(due - time.time(), 0))
+        wait_until_none(bench, _UNRECORDED)
+    wait_until_none(bench, _UNFINISHED)
     bench.site.forget_orders()
     row.details["statements per slice until recorded"] = statements.per(count)
     row.notes.append(_told(statements, count))

@@ -1,7 +1,7 @@
 """How long a client waits for the answer to an order."""
 
 from bench.context import Bench
-from bench.figures import Figure, Reach, Row, Rule, Spread, quantile
+from bench.figures import Figure, Reach, Row, Rule, Spread, quantiles
 from bench.rows.accept import BESIDE_KEPT, Load, in_turns
 
 CLIENTS = 8
@@ -26,4 +26,4 @@ def measure(bench: Bench) -> Row:
 
 def waits(loads: list[Load], part: float) -> Spread:
     """Milliseconds within which this part of the answers came, for each load."""
-    return Spread(tuple(quantile(one.seen.latencies, part) * 1000 for one in loads))
+    return quantiles([[one * 1000 for one in load.seen.latencies] for load in loads], part)

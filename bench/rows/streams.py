@@ -1,0 +1,97 @@
+"""What open event streams cost an order, and the gateway's memory."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import psutil
+
+from bench.children import ROOT, BenchError
+from bench.context import Bench
+from bench.cpu import family, own_bytes
+from bench.figures import Figure, Reach, Row, Rule, Spread
+from bench.rows.accept import Load, cpu_of
+from bench.rows.latency import CLIENTS, waits
+from bench.stream_holder import HolderSpec
+
+PER_ACCOUNT = 5
+_SLOW_PART = 0.1
+_CLOSED_SECONDS = 60.0
+
+
+def measure(bench: Bench) -> Row:
+    count = bench.sizes.streams
+    slow = int(count * _SLOW_PART)
+    row = Row(
+        "streams",
+        f"Latency of POST /api/orders with {count} open event streams, {CLIENTS} clients",
+        operation="order",
+        floor="the same with none open",
+    )
+    tokens = bench.site.log_in_new_accounts(count // PER_ACCOUNT)
+    holders = [token for token in tokens for _ in range(PER_ACCOUNT)]
+    # Those who trade are those who listen; the slow ones are among them.
+    without, with_streams, memory = [], [], []
+    with bench.site.at_rest():
+        gapi = bench.site.pids()["gapi"]
+        _place(bench, tokens)
+        for number in range(bench.sizes.long_rounds):
+            bench.say(f"streams, round {number + 1}")
+            without.append(_place(bench, tokens))
+            before = own_bytes(gapi)
+            with _open_streams(HolderSpec(bench.site.gapi_port, holders, slow)):
+                memory.append((own_bytes(gapi) - before) / 1024 / count)
+                with_streams.append(_place(bench, tokens))
+            _wait_until_closed(gapi, most=len(tokens))
+    for name, part in (("p50", 0.5), ("p99", 0.99)):
+        reach = Reach(Rule.TIMES_AT_MOST, 1.2)
+        row.figures.append(Figure(name, "ms", waits(with_streams, part), waits(without, part), reach))
+    row.figures.append(Figure("memory of gapi for each stream", "KB", Spread(tuple(memory))))
+    row.cpu_ms = {f"with {count} streams": cpu_of(with_streams), "with none": cpu_of(without)}
+    row.notes.append(f"{slow} of the streams are never read; {PER_ACCOUNT} for each account, all of which place orders")
+    return row
+
+
+def _place(bench: Bench, tokens: list[str]) -> Load:
+    load = Load(bench, bench.site.gapi_port, bench.site.pids(), CLIENTS, tokens=tokens)
+    bench.site.forget_orders()
+    return load
+
+
+@contextmanager
+def _open_streams(spec: HolderSpec) -> Iterator[None]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.stream_holder"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        try:
+            holder.stdin.write(json.dumps(asdict(spec)) + "\n")
+            holder.stdin.flush()
+            if holder.stdout.readline().strip() != "open":
+                raise BenchError("the event streams could not be opened")
+            yield
+        finally:
+            holder.kill()
+
+
+def _wait_until_closed(pid: int, most: int) -> None:
+    """The gateway notices that a client has gone when it next writes to it."""
+    ends_at = time.monotonic() + _CLOSED_SECONDS
+    while _connections(pid) > most:
+        if time.monotonic() > ends_at:
+            raise BenchError(f"{_connections(pid)} connections are left after the streams were closed")
+        time.sleep(0.5)
+
+
+def _connections(pid: int) -> int:
+    open_states = (psutil.CONN_ESTABLISHED, psutil.CONN_CLOSE_WAIT)
+    return sum(one.status in open_states for process in family(pid) for one in process.net_connections("tcp"))

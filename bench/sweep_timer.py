@@ -1,0 +1,58 @@
+"""Times sweeps on one database: `python -m bench.sweep_timer`, with the product's variables.
+
+For each name read from stdin it calls that sweep as the workers do, and writes how many milliseconds it took. DUE_QUERY
+takes slices that come due, and puts them back.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pulse_core import db
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import SliceStatus
+from pulse_core.models import OrderSlice
+from pulse_core.repositories import slices
+from pulse_core.services.sweeps import SWEEPS
+
+DUE_QUERY = "the due query, for 500 slices"
+_TAKEN = 500
+
+
+def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    for line in sys.stdin:
+        print(_milliseconds(line.strip()), flush=True)
+
+
+def _milliseconds(name: str) -> float:
+    call: Callable[[datetime], object] = _take_due if name == DUE_QUERY else SWEEPS[name].run
+    _horizon()
+    started = time.perf_counter()
+    call(utcnow())
+    return (time.perf_counter() - started) * 1000
+
+
+@cache
+def _horizon() -> datetime:
+    """Until when as many slices are due as the query takes at once."""
+    rows = select(OrderSlice.due_at).where(OrderSlice.status == SliceStatus.SCHEDULED).order_by(OrderSlice.due_at)
+    with Session(db.engine()) as session:
+        return session.scalars(rows.offset(_TAKEN - 1).limit(1)).one()
+
+
+def _take_due(now: datetime) -> None:
+    with Session(db.engine()) as session:
+        slices.take_due(session, _horizon(), now, _TAKEN)
+        session.rollback()
+
+
+if __name__ == "__main__":
+    main()
