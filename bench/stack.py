@@ -33,7 +33,6 @@ from pulse_core.stack.redis import EmbeddedRedis
 # What answers requests, and what works behind it.
 FRONT = (processes.EXCHANGE, processes.PULSE, processes.GAPI)
 BEHIND = (processes.WORKER_SLICES, processes.WORKER_CONTROL, processes.BEAT, processes.FLOWER)
-_MARK = "/* bench */ "
 _TRUNCATIONS = 10
 
 
@@ -170,13 +169,13 @@ class Site:
 def ask(database_url: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
     """What a query finds, on a connection of its own."""
     with closing(connect(database_url)) as connection, connection.cursor() as cursor:
-        cursor.execute(_MARK + query, parameters or None)
+        cursor.execute(query, parameters or None)
         return cursor.fetchall() if cursor.description else []
 
 
 def connect(database_url: str) -> Any:
-    """A connection that commits each statement."""
-    connection = psycopg2.connect(database_url, connect_timeout=5)
+    """A connection that commits each statement, and whose statements are not counted."""
+    connection = psycopg2.connect(database_url, connect_timeout=5, options="-c pg_stat_statements.track=none")
     connection.autocommit = True
     return connection
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from bench.stack import Site
 
 _RELOAD_SECONDS = 0.5
-_ASKED = """/* bench */ SELECT calls, query FROM pg_stat_statements JOIN pg_database ON oid = dbid
-    WHERE datname = current_database() AND query NOT LIKE '%/* bench */%' ORDER BY calls DESC"""
+_ASKED = """SELECT calls, query FROM pg_stat_statements JOIN pg_database ON oid = dbid
+    WHERE datname = current_database() ORDER BY calls DESC"""
 _TRANSACTION_WORDS = ("BEGIN", "COMMIT", "ROLLBACK")
 
 

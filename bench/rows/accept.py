@@ -115,7 +115,7 @@ def _count_statements(bench: Bench, row: Row) -> None:
     row.details["statements per order"] = statements.per(_COUNTED_ORDERS)
     row.notes.append(
         f"{statements.total / _COUNTED_ORDERS:.2f} statements and {statements.transactions / _COUNTED_ORDERS:.2f} "
-        "commits for each order, those of the gateway's polls included"
+        "more that commit, for each order, with those of the gateway's polls"
     )
 
 

@@ -99,7 +99,7 @@ def wait_until_none(bench: Bench, what_is_left: str) -> float:
     try:
         with connection.cursor() as cursor:
             while True:
-                cursor.execute(f"/* bench */ {what_is_left}")
+                cursor.execute(what_is_left)
                 (left,) = cursor.fetchone()
                 if left == 0:
                     return time.time()
@@ -143,6 +143,6 @@ def _count_statements(bench: Bench, row: Row) -> None:
 
 def _told(statements: Statements, count: int) -> str:
     return (
-        f"{statements.total / count:.1f} statements and {statements.transactions / count:.1f} commits for each slice "
-        "until it is recorded, counted by pg_stat_statements in a burst of its own, with those of the sweeps"
+        f"{statements.total / count:.1f} statements and {statements.transactions / count:.1f} more that commit, for "
+        "each slice until it is recorded, counted by pg_stat_statements in a burst of its own, sweeps included"
     )

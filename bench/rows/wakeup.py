@@ -53,7 +53,7 @@ def _delays(bench: Bench) -> list[float]:
 
 
 def _is_split(cursor: Any, order_id: str) -> bool:
-    cursor.execute("/* bench */ SELECT 1 FROM order_slices WHERE order_id = %s LIMIT 1", (order_id,))
+    cursor.execute("SELECT 1 FROM order_slices WHERE order_id = %s LIMIT 1", (order_id,))
     return cursor.fetchone() is not None
 
 
