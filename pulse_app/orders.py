@@ -34,9 +34,8 @@ blueprint.before_request(require_service_token)
 def place_order(body: dict[str, Any]) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""
     submission = intake.submit_order(account_id(), _new_order(body), utcnow())
-    order = submission.order
-    accepted = {"order_id": order.id, "order_unique_key": order.order_unique_key}
-    return accepted, 201 if submission.is_new else 200, {"Location": f"/internal/orders/{order.id}"}
+    accepted = {"order_id": submission.order_id, "order_unique_key": body["order_unique_key"]}
+    return accepted, 201 if submission.is_new else 200, {"Location": f"/internal/orders/{submission.order_id}"}
 
 
 @blueprint.route("", methods=["GET"])

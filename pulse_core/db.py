@@ -9,7 +9,8 @@ from functools import cache
 from typing import cast
 
 import psycopg2.extensions
-from sqlalchemy import Connection, Engine, bindparam, create_engine, func, make_url, select, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, make_url, select, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -38,7 +39,7 @@ def build_engine(config: Settings) -> Engine:
         "idle_in_transaction_session_timeout": int(config.lease * 1000),
         "timezone": "UTC",
     }
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=config.database_pool_size,
         max_overflow=2,
@@ -53,6 +54,8 @@ def build_engine(config: Settings) -> Engine:
             "keepalives_count": 3,
         },
     )
+    event.listen(engine, "checkin", _end_autocommit)
+    return engine
 
 
 def psycopg2_url(database_url: str) -> str:
@@ -73,6 +76,15 @@ def transaction(bind: Connection | None = None) -> Iterator[Session]:
         session.begin(),
     ):
         yield session
+
+
+@contextmanager
+def statement() -> Iterator[Connection]:
+    """A connection on which each statement commits by itself. Raises DatabaseUnavailable."""
+    with _availability(), engine().connect() as connection:
+        _autocommit(connection, True)
+        with connection.begin():
+            yield connection
 
 
 class Fence:
@@ -118,7 +130,6 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
         with connection.begin():
             is_held = connection.scalar(_LOCK, {"fenced": slice_id})
         if not is_held:
-            _autocommit(connection, False)
             yield None
             return
         try:
@@ -134,10 +145,15 @@ def _unlock(connection: Connection, slice_id: str) -> None:
         connection.rollback()
         with connection.begin():
             connection.execute(_UNLOCK, {"fenced": slice_id})
-        _autocommit(connection, False)
-    except (DBAPIError, DatabaseUnavailable):
+    except DBAPIError:
         # A connection that cannot say it let go must not return to the pool with the lock.
         connection.invalidate()
+
+
+def _end_autocommit(driver_connection: DBAPIConnection | None, _record: object) -> None:
+    # Whoever takes it from the pool next must get a transaction when it asks for one.
+    if driver_connection is not None and not driver_connection.closed:
+        driver_connection.autocommit = False
 
 
 def _autocommit(connection: Connection, is_on: bool) -> None:

@@ -41,7 +41,7 @@ def a_new_order(**changes: Any) -> NewOrder:
 def an_order(now: datetime | None = None, account_id: str | None = None, **changes: Any) -> str:
     """The id of an accepted order, not split yet."""
     account = account_id or an_account()
-    return submit_order(account, a_new_order(**changes), now or utcnow()).order.id
+    return submit_order(account, a_new_order(**changes), now or utcnow()).order_id
 
 
 def a_split_order(now: datetime | None = None, account_id: str | None = None, **changes: Any) -> str:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import Select
 
 from pulse_core.domain.enums import EventKind, OrderStatus, Side, SliceStatus
 from pulse_core.domain.status import FINAL_SLICES, check_order_move
 from pulse_core.log import get_logger
-from pulse_core.models import Fill, Order, OrderSlice
+from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
 from pulse_core.repositories import events
 
 log = get_logger(__name__)
@@ -29,20 +30,24 @@ class OrderFilters:
     created_to: datetime | None = None
 
 
-def add(session: Session, order: dict[str, Any]) -> bool:
-    """Insert a PENDING order; False when the account has used its unique key before."""
-    statement = insert(Order).values(**order, status=OrderStatus.PENDING, filled_quantity=0)
-    key = ["account_id", "order_unique_key"]
-    added = session.scalar(statement.on_conflict_do_nothing(index_elements=key).returning(Order.id)) is not None
-    if added:
-        events.add(session, EventKind.MOVE, order["id"], None, order["created_at"], (None, OrderStatus.PENDING))
-    return added
+def add(connection: Connection, order: dict[str, Any]) -> bool:
+    """Insert a PENDING order with its first event; False when the account has used its unique key before.
+
+    One statement, as every order takes this step while its client waits.
+    """
+    return connection.execute(_ADD, {f"new_{name}": value for name, value in order.items()}).one_or_none() is not None
 
 
 def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order:
     """The account's order with this key; it must exist."""
     rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
     return session.scalars(rows).one()
+
+
+def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
+    """Whether the account has used this key before."""
+    used = exists().where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
+    return bool(session.scalar(select(used)))
 
 
 def of_account(session: Session, account_id: str | None, order_id: str, *, locked: bool = False) -> Order | None:
@@ -150,3 +155,26 @@ def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequenc
     """Paused orders whose window had closed before this instant."""
     rows = select(Order.id).where(Order.status == OrderStatus.PAUSED, Order.end_at < ended_before)
     return session.scalars(rows.limit(limit)).all()
+
+
+_ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
+_LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at"}
+
+
+def _add_statement() -> Select[Any]:
+    stated: dict[str, Any] = {one.name: bindparam(f"new_{one.name}") for one in _ORDERS.c if one.name not in _LATER}
+    added = (
+        insert(_ORDERS)
+        .values(**stated, status=OrderStatus.PENDING, filled_quantity=0)
+        .on_conflict_do_nothing(index_elements=["account_id", "order_unique_key"])
+        .returning(_ORDERS.c.id, _ORDERS.c.account_id, _ORDERS.c.created_at)
+        .cte("added")
+    )
+    kind, to = literal(EventKind.MOVE, _EVENTS.c.kind.type), literal(OrderStatus.PENDING.value)
+    event = select(added.c.account_id, added.c.id, added.c.created_at, kind, to, literal({}, _EVENTS.c.detail.type))
+    told = insert(_EVENTS).from_select(["account_id", "order_id", "at", "kind", "to_status", "detail"], event)
+    return select(added.c.id).add_cte(told.cte("told"))
+
+
+# Made once: building a statement costs more than running it.
+_ADD = _add_statement()

@@ -37,9 +37,9 @@ STATED = {
 
 @dataclass(frozen=True)
 class Submission:
-    """The order, and whether this call made it."""
+    """The order's id, and whether this call made it."""
 
-    order: Order
+    order_id: str
     is_new: bool
 
 
@@ -49,21 +49,32 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     Raises InvalidRequest or a narrower kind, DuplicateOrderUniqueKey, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
-    with db.transaction() as session:
-        is_new = orders.add(session, _row(account_id, new_order, now))
-        if is_new:
-            check_start(new_order.start_at, now)
-        order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
-        failpoint("intake.before_commit")
+    if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
+        check_start(new_order.start_at, now)
+    row = _row(account_id, new_order, now)
+    failpoint("intake.before_commit")
+    with db.statement() as connection:
+        is_new = orders.add(connection, row)
     failpoint("intake.after_commit")
     if not is_new:
-        _check_same(order, new_order)
-        return Submission(order, is_new=False)
+        return _earlier(account_id, new_order)
     # After the commit: a worker must find the row, and a lost message is found by the sweep.
-    queue.wake(queue.SPLIT_ORDER, order.id)
+    queue.wake(queue.SPLIT_ORDER, row["id"])
     failpoint("intake.after_wakeup")
-    log.info("order accepted", order_id=order.id, account_id=account_id)
-    return Submission(order, is_new=True)
+    log.info("order accepted", order_id=row["id"], account_id=account_id)
+    return Submission(row["id"], is_new=True)
+
+
+def _is_known(account_id: str, order_unique_key: str) -> bool:
+    with db.transaction() as session:
+        return orders.knows_key(session, account_id, order_unique_key)
+
+
+def _earlier(account_id: str, new_order: NewOrder) -> Submission:
+    with db.transaction() as session:
+        order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+    _check_same(order, new_order)
+    return Submission(order.id, is_new=False)
 
 
 def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.exc import DBAPIError
 
 from pulse_core import db
 from pulse_core.brokers.base import NotSent
@@ -250,3 +252,16 @@ def pause(order_id: str) -> None:
 
 def is_a_session_waiting_for_a_lock() -> bool:
     return sessions_waiting_for_a_lock() == 1
+
+
+def test_a_connection_that_committed_by_itself_gives_transactions_again(broker: SimulatedBroker) -> None:
+    order_id = a_split_order()
+    for _ in range(settings().database_pool_size):
+        with pytest.raises(DBAPIError), db.statement() as connection:
+            connection.execute(text("SELECT 1 / 0"))
+
+    with suppress(KeyError), db.transaction() as session:
+        session.execute(text("UPDATE orders SET client_note = 'kept'"))
+        raise KeyError
+
+    assert order(order_id).client_note is None

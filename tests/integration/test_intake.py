@@ -18,7 +18,7 @@ from pulse_core.log import bound_trace
 from pulse_core.models import Order, SliceEvent
 from pulse_core.queue import Wakeup
 from pulse_core.services.intake import Submission, submit_order
-from tests.factories import a_new_order, an_account, later, order
+from tests.factories import a_new_order, an_account, an_order, later, order
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -34,7 +34,7 @@ def test_an_accepted_order_is_pending_with_its_window_its_seed_and_its_trace() -
     with bound_trace({"request_id": "r-1", "trace_id": "t-1"}):
         submitted = submit_order(an_account(), a_new_order(duration_minutes=60), now)
 
-    accepted = order(submitted.order.id)
+    accepted = order(submitted.order_id)
     assert submitted.is_new
     assert accepted.status is OrderStatus.PENDING
     assert (accepted.start_at, (accepted.end_at - accepted.start_at).total_seconds()) == (now, 3600)
@@ -43,7 +43,7 @@ def test_an_accepted_order_is_pending_with_its_window_its_seed_and_its_trace() -
 
 
 def test_its_acceptance_is_the_first_event_of_an_order() -> None:
-    order_id = submit_order(an_account(), a_new_order(), utcnow()).order.id
+    order_id = submit_order(an_account(), a_new_order(), utcnow()).order_id
 
     with db.transaction() as session:
         (event,) = session.scalars(select(SliceEvent).where(SliceEvent.order_id == order_id))
@@ -57,7 +57,7 @@ def test_the_same_order_again_finds_the_first(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(queue, "wake", lambda task, *args, **_options: woken.append(task))
     again = submit_order(account, new_order, utcnow())
 
-    assert (again.order.id, again.is_new, orders_in_the_table(), woken) == (first.order.id, False, 1, [])
+    assert (again.order_id, again.is_new, orders_in_the_table(), woken) == (first.order_id, False, 1, [])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_another_order_under_the_same_key_is_refused_and_the_differences_are_nam
     with pytest.raises(DuplicateOrderUniqueKey) as refusal:
         submit_order(account, replace(new_order, **changes), utcnow())
 
-    assert refusal.value.details["existing_order_id"] == first.order.id
+    assert refusal.value.details["existing_order_id"] == first.order_id
     named = {name.removeprefix("split_config.") for name in refusal.value.details["differs"]}
     assert named == set(changes)
     assert orders_in_the_table() == 1
@@ -108,7 +108,7 @@ def test_sixteen_clients_racing_with_one_key_make_one_order() -> None:
     with ThreadPoolExecutor(16) as clients:
         submitted = list(clients.map(submit, range(16)))
 
-    assert len({one.order.id for one in submitted}) == 1
+    assert len({one.order_id for one in submitted}) == 1
     assert sum(one.is_new for one in submitted) == 1
     assert orders_in_the_table() == 1
 
@@ -127,7 +127,7 @@ def test_the_worker_is_woken_only_after_the_order_can_be_found(monkeypatch: pyte
 
     submitted = submit_order(an_account(), a_new_order(), utcnow())
 
-    assert [one.id for one in found] == [submitted.order.id]
+    assert [one.id for one in found] == [submitted.order_id]
 
 
 def test_a_queue_that_does_not_answer_holds_up_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def test_a_queue_that_does_not_answer_holds_up_no_client(monkeypatch: pytest.Mon
 
     wait_until(is_asked.is_set)
     assert not may_answer.is_set()
-    assert all(order(one.order.id).status is OrderStatus.PENDING for one in submitted)
+    assert all(order(one.order_id).status is OrderStatus.PENDING for one in submitted)
     may_answer.set()
 
 
@@ -162,12 +162,12 @@ def test_an_order_for_later_is_found_again_when_its_start_has_passed() -> None:
 
     again = submit_order(account, new_order, utcnow() + timedelta(hours=2))
 
-    assert (again.order.id, again.is_new) == (first.order.id, False)
+    assert (again.order_id, again.is_new) == (first.order_id, False)
 
 
 def test_the_window_of_an_order_opens_at_its_start() -> None:
     start_at = later(3600)
 
-    accepted = submit_order(an_account(), a_new_order(start_at=start_at, duration_minutes=30), utcnow()).order
+    accepted = order(an_order(start_at=start_at, duration_minutes=30))
 
     assert (accepted.start_at, accepted.end_at) == (start_at, start_at + timedelta(minutes=30))

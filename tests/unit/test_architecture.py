@@ -86,7 +86,7 @@ def test_a_repository_sets_a_status_only_where_a_row_is_made_or_moved() -> None:
     }
 
     quick = {("attempts", "_claim_statement"), ("attempts", "_acknowledge_statement")}
-    assert writers == {("orders", "add"), ("orders", "move"), ("slices", "move")} | quick
+    assert writers == {("orders", "_add_statement"), ("orders", "move"), ("slices", "move")} | quick
 
 
 @pytest.mark.parametrize("path", modules(CORE / "domain"), ids=lambda path: path.stem)
