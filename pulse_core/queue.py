@@ -1,7 +1,8 @@
 """Wake-ups for the workers. A task is sent by its name, and may be lost: the tables are what is true."""
 
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,6 +26,9 @@ RESOLVE_SLICES = "pulse.resolve_slices"
 
 UNREACHABLE = (OperationalError, BatchPublishError, RedisError, OSError)
 MOST_WAITING = 10_000
+# A message costs as much for one order as for many, and most of it while others wait for the interpreter.
+GATHERING_SECONDS = 0.005
+MOST_TOGETHER = 20
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,14 @@ class _Outbox:
             batch = self._take()
             failpoint("queue.before_publish")
             try:
-                send(batch)
+                send(_joined(batch))
                 failpoint("queue.after_publish")
             except UNREACHABLE as error:
                 log.warning("wake-ups lost", count=len(batch), reason=type(error).__name__)
             except Exception:
                 # Every wake-up of this process goes through this thread: it must outlive any defect in the client.
                 log.exception("wake-ups lost", count=len(batch))
+            time.sleep(GATHERING_SECONDS)
 
     def _take(self) -> Sequence[Wakeup]:
         batch = [self._waiting.get()]
@@ -97,6 +102,16 @@ class _Outbox:
         except Empty:
             pass
         return batch
+
+
+def _joined(wakeups: Sequence[Wakeup]) -> Iterator[Wakeup]:
+    """The same wake-ups, with orders to be split together in one message; each has its trace in its row."""
+    splits = [one for one in wakeups if one.task == SPLIT_ORDER]
+    yield from (one for one in wakeups if one.task != SPLIT_ORDER)
+    for start in range(0, len(splits), MOST_TOGETHER):
+        together = splits[start : start + MOST_TOGETHER]
+        order_ids = tuple(order_id for one in together for order_id in one.args)
+        yield together[0] if len(together) == 1 else Wakeup(SPLIT_ORDER, order_ids)
 
 
 @cache

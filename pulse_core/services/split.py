@@ -29,17 +29,8 @@ def split_order(order_id: str, now: datetime) -> None:
         order = orders.lock(session, order_id)
         if order is None or order.status is not OrderStatus.PENDING:
             return
-        if now > order.end_at + timedelta(seconds=settings().late_grace):
-            _skip(session, order, "the order's window had closed before it could be split", now)
-            return
-        try:
-            plan = _plan(order)
-        except ValueError as error:
-            _skip(session, order, str(error), now)
-            return
-        planned = [(ids.slice_id(ULID()), one) for one in plan]
-        slices.add_planned(session, order.id, planned, horizon, now)
-        orders.move(session, order, OrderStatus.IN_PROGRESS, now)
+        with bound_trace(order.trace):
+            planned = _schedule(session, order, horizon, now)
         failpoint("split.before_commit")
     failpoint("split.after_commit")
     with bound_trace(order.trace):
@@ -56,6 +47,22 @@ def split_forgotten(now: datetime, limit: int = 50) -> int:
         forgotten = orders.unsplit(session, now - FORGOTTEN_AFTER, limit)
     for_each(forgotten, lambda order_id: split_order(order_id, now))
     return len(forgotten)
+
+
+def _schedule(session: Session, order: Order, horizon: datetime, now: datetime) -> list[tuple[str, PlannedSlice]]:
+    """Write the slices of a locked order and return them with their ids; none for an order that is skipped."""
+    if now > order.end_at + timedelta(seconds=settings().late_grace):
+        _skip(session, order, "the order's window had closed before it could be split", now)
+        return []
+    try:
+        plan = _plan(order)
+    except ValueError as error:
+        _skip(session, order, str(error), now)
+        return []
+    planned = [(ids.slice_id(ULID()), one) for one in plan]
+    slices.add_planned(session, order.id, planned, horizon, now)
+    orders.move(session, order, OrderStatus.IN_PROGRESS, now)
+    return planned
 
 
 def _skip(session: Session, order: Order, reason: str, now: datetime) -> None:

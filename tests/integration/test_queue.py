@@ -161,6 +161,19 @@ def test_a_failed_batch_is_lost_and_the_next_goes_out(monkeypatch: pytest.Monkey
     assert sent == ["ord_2"]
 
 
+def test_orders_that_were_accepted_together_are_split_by_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue._Outbox, "_run", lambda _self: None)
+    outbox = queue._Outbox()
+    for number in range(queue.MOST_TOGETHER + 2):
+        outbox.put(Wakeup(queue.SPLIT_ORDER, (f"ord_{number}",), trace=(("request_id", f"r-{number}"),)))
+    outbox.put(Wakeup(queue.RESOLVE_SLICES))
+
+    together = list(queue._joined(outbox._take()))
+
+    assert [one.task for one in together] == [queue.RESOLVE_SLICES, queue.SPLIT_ORDER, queue.SPLIT_ORDER]
+    assert [len(one.args) for one in together] == [0, queue.MOST_TOGETHER, 2]
+
+
 def test_a_queue_that_is_away_for_long_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "MOST_WAITING", 3)
     monkeypatch.setattr(queue._Outbox, "_run", lambda _self: None)
