@@ -12,7 +12,7 @@ from tests.guide.shell import Outcome, Shell
 from tests.processes import Processes
 from tests.stacks import Stack
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 TIMED_OUT = 28
 REFUSAL = re.compile(r'"error": \{|^HTTP/1\.[01] [45]', re.MULTILINE)
 

@@ -36,7 +36,7 @@ class Shell:
             ["sh", "-u"], cwd=folder, env=environment, stdin=subprocess.PIPE, text=True, start_new_session=True
         )
 
-    def run(self, commands: str, seconds: float = 30) -> Outcome:
+    def run(self, commands: str, seconds: float = 60) -> Outcome:
         """Run commands in this session; their variables stay."""
         exit_code = self.folder / ".exit"
         exit_code.unlink(missing_ok=True)
