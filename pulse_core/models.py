@@ -82,6 +82,7 @@ class Order(Base):
         CheckConstraint("(status IN ('DONE', 'CANCELLED', 'SKIPPED')) = (finished_at IS NOT NULL)", name="finished"),
         Index("ix_orders_account_id_id", "account_id", "id"),
         Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
+        Index("ix_orders_paused", "end_at", postgresql_where="status = 'PAUSED'"),
         Index("ix_orders_live", "id", postgresql_where="status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')"),
     )
 

@@ -18,6 +18,8 @@ from pulse_core.repositories import events
 
 log = get_logger(__name__)
 
+_LIVE = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
+
 
 @dataclass(frozen=True)
 class OrderFilters:
@@ -141,14 +143,19 @@ def unsplit(session: Session, created_before: datetime, limit: int) -> Sequence[
     return session.scalars(rows.order_by(Order.created_at).limit(limit)).all()
 
 
-def to_finish(session: Session, limit: int) -> Sequence[str]:
-    """Live orders whose slices are all final, or that are being cancelled with slices still unsent."""
-    live = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
+def live(session: Session, beyond: str, limit: int) -> Sequence[str]:
+    """Orders that are neither waiting to be split nor ended, in the order of their ids, those after `beyond`."""
+    rows = select(Order.id).where(Order.status.in_(_LIVE), Order.id > beyond)
+    return session.scalars(rows.order_by(Order.id).limit(limit)).all()
+
+
+def to_finish(session: Session, order_ids: Sequence[str]) -> Sequence[str]:
+    """Those of these live orders whose slices are all final, or that are being cancelled with slices still unsent."""
     open_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status.not_in(FINAL_SLICES))
     unsent_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status == SliceStatus.SCHEDULED)
     is_half_cancelled = and_(Order.status == OrderStatus.CANCELLING, unsent_slice)
-    rows = select(Order.id).where(Order.status.in_(live), or_(~open_slice, is_half_cancelled))
-    return session.scalars(rows.limit(limit)).all()
+    rows = select(Order.id).where(Order.id.in_(order_ids), Order.status.in_(_LIVE), or_(~open_slice, is_half_cancelled))
+    return session.scalars(rows).all()
 
 
 def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequence[str]:

@@ -29,10 +29,31 @@ def settle_order(session: Session, order: Order, now: datetime) -> None:
         _finish(session, order, filled, now)
 
 
+class _Round:
+    """Goes round the live orders, each process on its own."""
+
+    def __init__(self) -> None:
+        self._last_seen = ""
+
+    def next_orders(self, session: Session, limit: int) -> list[str]:
+        following = list(orders.live(session, self._last_seen, limit))
+        if len(following) < limit:
+            following += orders.live(session, "", limit - len(following))
+        self._last_seen = following[-1] if following else ""
+        return following
+
+
+_round = _Round()
+
+
 def finish_orders(now: datetime, limit: int = 200) -> int:
-    """Finish orders that were left open with nothing left to do; returns how many there were."""
+    """Finish orders that were left open with nothing left to do; returns how many there were.
+
+    Looks at `limit` live orders each time and goes on with the next ones: an order is settled with each of its slices,
+    so there is hardly ever one to find, and looking at all of them would cost more the more there are.
+    """
     with db.transaction() as session:
-        left_open = orders.to_finish(session, limit)
+        left_open = orders.to_finish(session, _round.next_orders(session, limit))
 
     def finish(order_id: str) -> None:
         with db.transaction() as session:
