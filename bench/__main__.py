@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bench.children import ROOT, BenchError
 from bench.context import Bench
-from bench.machine import machine
+from bench.machine import load_average, machine
 from bench.rows import ROWS
 from bench.sizes import FULL, QUICK
 from bench.table import markdown, print_results
@@ -60,6 +60,7 @@ def main(quick: bool, only: str, results: Path | None, keep: bool) -> None:
             console.print(f"kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
+    found["machine"]["load_after"] = load_average()
     found["seconds"] = round(time.monotonic() - started, 1)
     _write(found, results or (PARTIAL if quick or only else RESULTS))
     print_results(found, console)

@@ -18,7 +18,7 @@ def machine() -> dict[str, object]:
     return {
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "load_before": [round(one, 2) for one in os.getloadavg()],
+        "load_before": load_average(),
         "system": f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
         "python": platform.python_version(),
         "postgres": _first_line(str(binaries.postgres_bin() / "postgres"), "--version"),
@@ -26,6 +26,11 @@ def machine() -> dict[str, object]:
         "packages": {name: version(name) for name in _PACKAGES},
         "commit": _first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
     }
+
+
+def load_average() -> list[float]:
+    """Processes that wanted a core, over the last minute, five and fifteen."""
+    return [round(one, 2) for one in os.getloadavg()]
 
 
 def _first_line(*command: str) -> str:

@@ -50,10 +50,10 @@ def why_not(row: Mapping[str, Any]) -> str | None:
 
 def machine_line(results: Mapping[str, Any]) -> str:
     facts = results["machine"]
-    load = " ".join(map(str, facts["load_before"]))
+    before, after = (" ".join(map(str, facts[name])) for name in ("load_before", "load_after"))
     size = "quick run" if results["is_quick"] else "full run"
     return (
-        f"{facts['cores']} cores, {facts['memory_gb']} GB, load before {load}, {facts['system']}, "
+        f"{facts['cores']} cores, {facts['memory_gb']} GB, load before {before} and after {after}, {facts['system']}, "
         f"Python {facts['python']}, {facts['postgres']}; {size} of {results['started_at']}, "
         f"{results['seconds']:.0f} s, commit {facts['commit']}"
     )

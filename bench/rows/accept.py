@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Row:
         Figure(f"{_CPU}, {BESIDE_KEPT}", "ms", costs(product, ACCEPTING), costs(kept)),
     ]
     row.cpu_ms = sides.cpu_ms() | {"product, workers splitting": cpu_of(whole)}
-    row.notes.append(_share_of_generator(product + floor))
+    row.notes += [_durability(bench), _share_of_generator(product + floor)]
     return row
 
 
@@ -126,6 +126,12 @@ def _whole_stack(bench: Bench) -> list[Load]:
         loads.append(Load(bench, bench.site.gapi_port, bench.site.pids(), start_at=tomorrow()))
         bench.site.forget_orders()
     return loads
+
+
+def _durability(bench: Bench) -> str:
+    settings = ("synchronous_commit", "fsync", "full_page_writes")
+    found = bench.site.ask("SELECT name || ' ' || setting FROM pg_settings WHERE name = ANY(%s)", list(settings))
+    return f"the server's settings: {', '.join(sorted(setting for (setting,) in found))}"
 
 
 def _share_of_generator(loads: list[Load]) -> str:

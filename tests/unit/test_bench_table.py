@@ -9,8 +9,8 @@ from bench.figures import Figure, Reach, Row, Rule, Spread
 from bench.table import cpu_table, figure_lines, markdown, print_results
 
 MACHINE = {
-    "cores": 2, "memory_gb": 23.5, "load_before": [0.1, 0.2, 0.3], "system": "Linux", "python": "3.11.7",
-    "postgres": "postgres 18", "commit": "abc1234",
+    "cores": 2, "memory_gb": 23.5, "load_before": [0.1, 0.2, 0.3], "load_after": [1, 2, 3], "system": "Linux",
+    "python": "3.11.7", "postgres": "postgres 18", "commit": "abc1234",
 }  # fmt: skip
 
 
