@@ -1,0 +1,172 @@
+"""Who may do what, as the two services promise it. Written down by hand: nothing here is read from their code."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+SCOPES = {
+    "viewer": {"orders:read", "events:read"},
+    "trader": {"orders:read", "events:read", "orders:write"},
+    "operator": {"orders:read", "events:read", "orders:write", "slices:operate"},
+    "admin": {"orders:read", "events:read"},
+}
+
+
+class On(Enum):
+    """What an operation is about."""
+
+    NOTHING = auto()
+    ORDER_TO_READ = auto()
+    ORDER_TO_CHANGE = auto()
+    OWN = auto()
+    ANYBODYS = auto()
+
+
+# Whose role lets them do it to what belongs to others; for all the rest it is not there.
+REACHES_OTHERS = {
+    On.ORDER_TO_READ: {"operator", "admin"},
+    On.ORDER_TO_CHANGE: {"operator"},
+    On.OWN: set[str](),
+    On.ANYBODYS: {"admin"},
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """`needed`: a scope, `login`, `admin`, `gateway`, `service`, or None for anybody."""
+
+    needed: str | None
+    on: On = On.NOTHING
+
+
+READ, WRITE, OPERATE, EVENTS = "orders:read", "orders:write", "slices:operate", "events:read"
+LOGIN, ADMIN, SERVICE, GATEWAY = "login", "admin", "service", "gateway"
+
+_ORDERS = {
+    "place_order": Right(WRITE),
+    "list_orders": Right(READ),
+    "show_order": Right(READ, On.ORDER_TO_READ),
+    "cancel_order": Right(WRITE, On.ORDER_TO_CHANGE),
+    "list_slices": Right(READ, On.ORDER_TO_READ),
+    "pause_order": Right(WRITE, On.ORDER_TO_CHANGE),
+    "resume_order": Right(WRITE, On.ORDER_TO_CHANGE),
+    "retry_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
+    "resolve_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
+    "audit_order": Right(EVENTS, On.ORDER_TO_READ),
+}
+_KEYS_AND_WEBHOOKS = {
+    "list_keys": Right(LOGIN),
+    "add_key": Right(LOGIN),
+    "revoke_key": Right(LOGIN, On.OWN),
+    "list_all_keys": Right(ADMIN),
+    "revoke_any_key": Right(ADMIN, On.ANYBODYS),
+    "list_webhooks": Right(EVENTS),
+    "add_webhook": Right(EVENTS),
+    "enable_webhook": Right(EVENTS, On.OWN),
+    "remove_webhook": Right(EVENTS, On.OWN),
+}
+_OPEN = {"health": Right(None), "ready": Right(None), "metrics": Right(None)}
+_LOGINS = {"log_out_everywhere": Right(LOGIN), "change_password": Right(LOGIN)}
+
+RIGHTS = {
+    "gapi": _ORDERS
+    | _KEYS_AND_WEBHOOKS
+    | _OPEN
+    | _LOGINS
+    | {
+        "log_in": Right(None),
+        "refresh": Right(None),
+        "log_out": Right(LOGIN),
+        "follow_account": Right(EVENTS),
+        "follow_order": Right(EVENTS, On.ORDER_TO_READ),
+        "take_zerodha_postback": Right(None),
+        "list_users": Right(ADMIN),
+        "add_user": Right(ADMIN),
+        "show_user": Right(ADMIN, On.ANYBODYS),
+        "change_user": Right(ADMIN, On.ANYBODYS),
+        "log_user_out": Right(ADMIN, On.ANYBODYS),
+        "introspect": Right(SERVICE),
+        "revoke": Right(SERVICE),
+        "public_keys": Right(None),
+    },
+    "pulse": _ORDERS
+    | _KEYS_AND_WEBHOOKS
+    | _OPEN
+    | _LOGINS
+    | {
+        "log_in": Right(GATEWAY),
+        "refresh": Right(GATEWAY),
+        "log_out": Right(LOGIN),
+        "list_events": Right(EVENTS, On.ORDER_TO_READ),
+        "poll_events": Right(GATEWAY),
+        "take_zerodha_postback": Right(GATEWAY),
+        "list_accounts": Right(ADMIN),
+        "add_account": Right(ADMIN),
+        "show_account": Right(ADMIN, On.ANYBODYS),
+        "change_account": Right(ADMIN, On.ANYBODYS),
+        "log_account_out": Right(ADMIN, On.ANYBODYS),
+        "name_holder": Right(GATEWAY),
+        "list_news": Right(GATEWAY),
+        "revoke": Right(GATEWAY),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a caller is: a role with a login, or with an API key of some scopes; or none of these."""
+
+    name: str
+    role: str | None = None
+    key_scopes: frozenset[str] | None = None
+
+    def is_known(self, service: str, right: Right) -> bool:
+        """Whether its token is one that the operation looks at."""
+        if self.name == GATEWAY:
+            return service == "pulse"
+        if SERVICE in (self.name, right.needed):
+            return self.name == right.needed
+        return self.role is not None
+
+    def may(self, right: Right) -> bool:
+        """Whether the operation is for this kind of caller at all."""
+        match right.needed:
+            case "login":
+                return self.role is not None and self.key_scopes is None
+            case "admin":
+                return self.role == ADMIN and self.key_scopes is None
+            case "gateway" | "service":
+                return self.name == right.needed
+        scopes = SCOPES.get(self.role or "", set())
+        return right.needed in (scopes if self.key_scopes is None else scopes & self.key_scopes)
+
+
+def _keys(role: str, *scope_sets: set[str]) -> list[Kind]:
+    return [Kind(f"{role} key {' '.join(sorted(one))}", role, frozenset(one)) for one in scope_sets]
+
+
+_EVERY = SCOPES["operator"]
+NOBODY, EXPIRED = Kind("nobody"), Kind("expired")
+KINDS = [
+    NOBODY,
+    EXPIRED,
+    Kind(SERVICE),
+    Kind(GATEWAY),
+    *(Kind(role, role) for role in SCOPES),
+    *_keys("operator", _EVERY, *({scope} for scope in _EVERY), *(_EVERY - {scope} for scope in _EVERY)),
+    *_keys("trader", SCOPES["trader"]),
+    *_keys("viewer", SCOPES["viewer"]),
+    *_keys("admin", SCOPES["admin"]),
+]
+
+
+def expected(service: str, kind: Kind, right: Right, is_own: bool) -> int | None:
+    """The status of the refusal, None for a call that goes through."""
+    if right.needed is None:
+        return None
+    if not kind.is_known(service, right):
+        return 401
+    if not kind.may(right):
+        return 403
+    if is_own or kind.role in REACHES_OTHERS[right.on]:
+        return None
+    return 404

@@ -1,0 +1,151 @@
+"""Every route of the specifications, called by every kind of caller, on what is its own and on what is another's."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+
+from pulse_core.clock import utcnow
+from pulse_core.domain.enums import Role, Scope
+from pulse_core.services import keys, webhooks
+from tests.contract.client import DOCUMENTS, Account, Service
+from tests.contract.conftest import make_account
+from tests.contract.rights import EXPIRED, KINDS, NOBODY, RIGHTS, SERVICE, Kind, On, expected
+from tests.contract.siblings import sibling_token
+from tests.factories import a_split_order, slices_of
+
+# Whoever has called one of these is another afterwards, or has nothing left to call it on.
+SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "log_user_out"} | {
+    "change_account", "log_account_out"
+}  # fmt: skip
+GATEWAY = Account("gapi", "gapi", "", "gapi")
+# So that a stream is refused instead of followed, or is a page.
+QUERIES = {"follow_account": "?last_event_id=none", "follow_order": "?format=json"}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One of a kind, with an order, a slice, a key and a webhook of its own."""
+
+    kind: Kind
+    account: Account
+    things: dict[str, str]
+    api_key: str | None
+    api_key_id: str | None
+
+
+Cast = Callable[[], list[Caller]]
+
+
+def operations(service: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in DOCUMENTS[service]["paths"].items():
+        yield from ((path, method.upper(), one) for method, one in methods.items() if method != "parameters")
+
+
+CALLS = [(service, path, method, one) for service in RIGHTS for path, method, one in operations(service)]
+
+
+@pytest.mark.parametrize("service", RIGHTS)
+def test_every_operation_has_its_right_and_the_specification_says_the_same(service: str) -> None:
+    stated = {operation["operationId"]: needed(operation) for _, _, operation in operations(service)}
+    assert stated == {name: right.needed for name, right in RIGHTS[service].items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "method", "operation"),
+    CALLS,
+    ids=[f"{service} {operation['operationId']}" for service, _, _, operation in CALLS],
+)
+def test_each_caller_gets_what_it_has_a_right_to(
+    services: dict[str, Service],
+    environment: dict[str, str],
+    cast: Cast,
+    stranger: Caller,
+    name: str,
+    path: str,
+    method: str,
+    operation: dict[str, Any],
+) -> None:
+    operation_id, service = operation["operationId"], services[name]
+    right = RIGHTS[name][operation_id]
+    for caller in make_cast() if operation_id in SPENDING else cast():
+        for owner in (stranger, caller) if right.on is not On.NOTHING else (caller,):
+            target = path.format(**owner.things | {"session_id": "ses_1"}) + QUERIES.get(operation_id, "")
+            answer = call(service, caller, method, target, operation, environment["PULSE_SERVICE_TOKEN_KEY"])
+            refusal = expected(name, caller.kind, right, is_own=owner is caller)
+            told = f"{caller.kind.name} got {answer.status_code} on its {'own' if owner is caller else 'foreign'} thing"
+            if refusal is None:
+                assert answer.status_code in (200, 201, 202, 204, 400, 409), told
+            else:
+                assert answer.status_code == refusal, f"{told}, not {refusal}"
+
+
+@pytest.fixture(scope="module")
+def cast(environment: dict[str, str]) -> Cast:
+    made: list[Caller] = []
+
+    def once() -> list[Caller]:
+        made.extend(make_cast() if not made else ())
+        return made
+
+    return once
+
+
+@pytest.fixture(scope="module")
+def stranger(environment: dict[str, str]) -> Caller:
+    return make_caller(Kind("trader", "trader"))
+
+
+def make_cast() -> list[Caller]:
+    return [make_caller(kind) for kind in KINDS]
+
+
+def make_caller(kind: Kind) -> Caller:
+    account, now = make_account(Role(kind.role or "trader")), utcnow()
+    order_id = a_split_order(now, account.account_id)
+    things = {
+        "account_id": account.account_id,
+        "order_id": order_id,
+        "slice_id": slices_of(order_id)[0].id,
+        "key_id": keys.add_key(account.account_id, "bot", [Scope.ORDERS_READ], 30, now).key.id,
+        "webhook_id": webhooks.add_webhook(account.account_id, "https://93.184.216.34/events", now).webhook.id,
+    }
+    if kind.key_scopes is None:
+        return Caller(kind, account, things, None, None)
+    made = keys.add_key(account.account_id, "caller", [Scope(one) for one in kind.key_scopes], 30, now)
+    return Caller(kind, account, things, made.text, made.key.id)
+
+
+def call(
+    service: Service, caller: Caller, method: str, target: str, operation: dict[str, Any], sibling_key: str
+) -> requests.Response:
+    """An empty body where there is one: whoever may call learns what it lacks, and nothing is done."""
+    body = b"{}" if "requestBody" in operation else b""
+    headers = {"Content-Type": "application/json"} if body else {}
+    if caller.kind is not NOBODY:
+        headers |= service.bearer(token(service, caller, method, target, body, sibling_key))
+    return service.send(method, target, headers=headers, data=body)
+
+
+def token(service: Service, caller: Caller, method: str, target: str, body: bytes, sibling_key: str) -> str:
+    kind, account = caller.kind, caller.account
+    if kind.name == SERVICE or (kind.role is None and kind is not EXPIRED and service.name == "gapi"):
+        issuer = "pulse" if kind.name == SERVICE else "gapi"
+        return sibling_token(sibling_key, target, body, method=method, iss=issuer)
+    if service.name == "gapi" and caller.api_key is not None:
+        return caller.api_key
+    claims: dict[str, Any] = {"iat": 0, "exp": 1} if kind is EXPIRED else {}
+    if service.name == "gapi":
+        return service.token(account, sid=f"ses_{secrets.token_hex(8)}", **claims)
+    if kind.key_scopes is not None:
+        claims |= {"scope": " ".join(sorted(kind.key_scopes)), "key_id": caller.api_key_id}
+    return service.token(GATEWAY if kind.name == "gateway" else account, method, target, body, **claims)
+
+
+def needed(operation: dict[str, Any]) -> str | None:
+    for [(scheme, needs)] in (one.items() for one in operation["security"]):
+        return needs[0] if needs else scheme.removesuffix("Token")
+    return None
