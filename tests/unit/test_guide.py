@@ -1,7 +1,9 @@
 """The tables of the guide say what the code says: errors, roles, statuses, events, limits."""
 
+import re
 from datetime import timedelta
 
+import gapi_app
 from gapi_app import body, rules
 from gapi_app.config import Settings
 from gapi_app.errors import HTTP_STATUS
@@ -25,6 +27,13 @@ def rows(heading: str, number: int = 0) -> list[list[str]]:
 def words(heading: str, number: int = 0) -> list[str]:
     """The code words in the first column of a table."""
     return [word for row in rows(heading, number) for word in CODE.findall(row[0])]
+
+
+def test_every_operation_that_clients_may_call_is_spoken_of() -> None:
+    page = GUIDE.read_text()
+    # Postbacks are the broker's.
+    paths = [path for path in gapi_app.openapi()["paths"] if path.startswith("/api/") and "postbacks" not in path]
+    assert [path for path in paths if not re.search(re.sub("{[^}]+}", "[^/\\\\s]+", path) + r"(?![\w/-])", page)] == []
 
 
 def test_every_error_code_stands_with_its_status() -> None:
