@@ -35,7 +35,11 @@ class PollSchema(RequestSchema):
         keys=fields.String(validate=_ACCOUNT_ID),
         values=WholeNumber(allow_none=True, validate=validate.Range(0, 10**18)),
         validate=validate.Length(1, MOST_FEEDS),
-        metadata={"description": "The last event_id seen of each account; null asks for the latest and no events."},
+        metadata={
+            "minProperties": 1,
+            "maxProperties": MOST_FEEDS,
+            "description": "The last event_id seen of each account; null asks for the latest and no events.",
+        },
     )
     limit = WholeNumber(load_default=100, validate=validate.Range(1, MOST_AT_ONCE))
 

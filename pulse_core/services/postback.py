@@ -40,7 +40,7 @@ def _signed_fields(body: bytes) -> tuple[str, str, str]:
     try:
         news = json.loads(body)
     except (ValueError, RecursionError):
-        raise InvalidRequest("the body is not JSON") from None
+        raise InvalidRequest("the body is not JSON", {"rule": "JSON"}) from None
     stated = news if isinstance(news, dict) else {}
     return _text(stated, "order_id"), _text(stated, "order_timestamp"), _text(stated, "checksum")
 

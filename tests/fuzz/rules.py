@@ -23,7 +23,7 @@ BEYOND_SCHEMAS = {
     "follow_account": {"last_event_id"},
     "follow_order": {"last_event_id"},
     "revoke": {"jti", "account_id"},
-    "take_zerodha_postback": {"body", "order_id", "order_timestamp", "checksum"},
+    "take_zerodha_postback": {"body", "order_id", "order_timestamp", "checksum", "JSON"},
 }
 
 
@@ -37,9 +37,11 @@ def check(case: Case, answer: requests.Response, operation_id: str, refusal: int
     if meta is not None and meta.generation.mode.is_positive and answer.status_code == 400:
         error = answer.json()["error"]
         # To JSON Schema 5.0 is an integer.
-        is_beyond = fields_of(error) & BEYOND_SCHEMAS.get(operation_id, set()) or "an integer" in error["message"]
+        is_beyond = broken_by(error) & BEYOND_SCHEMAS.get(operation_id, set()) or "an integer" in error["message"]
         assert is_beyond, f"valid by the specification, and refused: {answer.text}"
 
 
-def fields_of(error: dict[str, Any]) -> set[str]:
-    return {error["details"].get("field"), *error["details"].get("fields", ())} - {None}
+def broken_by(error: dict[str, Any]) -> set[str]:
+    """Fields and rules that an error names."""
+    details = error["details"]
+    return {details.get("field"), details.get("rule"), *details.get("fields", ())} - {None}
