@@ -12,6 +12,7 @@ from gapi_app.auth import set_up_access
 from gapi_app.body import MAX_BODY_BYTES
 from gapi_app.conditional import answer_conditionally
 from gapi_app.config import load_settings, load_signing_keys
+from gapi_app.connections import make_room
 from gapi_app.cors import allow_origins
 from gapi_app.docs import pages
 from gapi_app.errors import NotFound, answer_errors
@@ -31,6 +32,7 @@ def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
     settings = load_settings()
     setup_logging(settings.log_format, settings.log_level)
+    make_room()
     app, api = _described_app()
     app.config["EXCHANGES"] = settings.pulse_exchanges
     app.config["SERVICE_TOKEN_KEY"] = settings.pulse_service_token_key.get_secret_value()

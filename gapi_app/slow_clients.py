@@ -9,10 +9,11 @@ oldest request has been waiting for us.
 
 import os
 import socket
+import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -69,7 +70,9 @@ class SlowClients:
         self._patience = patience_seconds
         # A stream says nothing for so long; any other connection on which as little happens, the server closes itself.
         self._longest_silence = heartbeat_seconds + patience_seconds
-        self._known: dict[str, Connection] = {}
+        self._ports: set[int] = set()
+        self._known: dict[int, Connection] = {}
+        self._others: set[int] = set()
         self._waited_before = 0.0
 
     def follow(self) -> None:
@@ -81,14 +84,19 @@ class SlowClients:
         """Note what has happened on each connection since the last look, and cut off those of slow clients."""
         # An answer that has just left is no longer waited for, and may not be seen on its connection yet.
         waited, self._waited_before = max(self._gate.longest_wait(), self._waited_before), self._gate.longest_wait()
-        known = {}
-        for name, opened in _opened_by_clients():
-            with closing(opened):
-                known[name] = connection = self._known.get(name) or Connection(told_at=now)
-                connection.note(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), now)
-                if what := self._is_slow(connection, now, waited):
-                    _cut(opened, what)
-        self._known = known
+        self._ports = self._ports or _listening()
+        known, others = {}, set()
+        for inode, number in _sockets():
+            connection = self._known.get(inode)
+            if inode in self._others or (connection is None and not _is_of_client(number, self._ports)):
+                others.add(inode)
+                continue
+            known[inode] = connection = connection or Connection(told_at=now)
+            with suppress(OSError), _borrowed(number) as opened:
+                connection.note(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size), now)
+            if what := self._is_slow(connection, now, waited):
+                _cut(inode, number, what)
+        self._known, self._others = known, others
 
     def _is_slow(self, connection: Connection, now: float, waited: float) -> str | None:
         patience = PATIENCE_WHEN_SCARCE_SECONDS if self._are_places_scarce() else self._patience
@@ -107,37 +115,46 @@ class SlowClients:
                 log.warning("slow clients cannot be seen", exc_info=True)
 
 
-def _opened_by_clients() -> Iterator[tuple[str, socket.socket]]:
-    """Each with a name of its own, as a copy that has to be closed."""
-    ports, others = set(), []
-    for name, copy in _sockets():
-        if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            ports.add(copy.getsockname()[1])
-            copy.close()
-            continue
-        others.append((name, copy))
-    for name, copy in others:
-        if copy.getsockname()[1] in ports:
-            yield name, copy
-            continue
-        copy.close()
-
-
-def _sockets() -> Iterator[tuple[str, socket.socket]]:
-    for number in os.listdir(_FILES):
+def _sockets() -> Iterator[tuple[int, int]]:
+    """Each socket of this process: an inode, which no other one has, and the number of its file."""
+    for number in map(int, os.listdir(_FILES)):
         # Files come and go meanwhile.
         with suppress(OSError):
-            name = os.readlink(_FILES / number)
-            if not name.startswith("socket:"):
-                continue
-            copy = socket.socket(fileno=os.dup(int(number)))
-            if copy.family in (socket.AF_INET, socket.AF_INET6) and copy.type == socket.SOCK_STREAM:
-                yield name, copy
-                continue
-            copy.close()
+            about = os.fstat(number)
+            if stat.S_ISSOCK(about.st_mode):
+                yield about.st_ino, number
 
 
-def _cut(opened: socket.socket, what: str) -> None:
-    with suppress(OSError):
-        log.warning("slow client cut off", what=what, address=opened.getpeername()[0])
-        opened.shutdown(socket.SHUT_RDWR)
+def _listening() -> set[int]:
+    return {port for _, number in _sockets() if (port := _port(number, listens=True))}
+
+
+def _is_of_client(number: int, ports: set[int]) -> bool:
+    return _port(number, listens=False) in ports
+
+
+def _port(number: int, listens: bool) -> int | None:
+    with suppress(OSError), _borrowed(number) as opened:
+        address = opened.getsockname()
+        if isinstance(address, tuple) and bool(opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) == listens:
+            return int(address[1])
+    return None
+
+
+@contextmanager
+def _borrowed(number: int) -> Iterator[socket.socket]:
+    # Named, so that nothing is asked to find it out; neither is wrong for what is done with it.
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=number)
+    try:
+        yield opened
+    finally:
+        # It belongs to the server, which closes it.
+        opened.detach()
+
+
+def _cut(inode: int, number: int, what: str) -> None:
+    with suppress(OSError), closing(socket.socket(fileno=os.dup(number))) as copy:
+        # The number may mean another connection by now; that of a copy cannot change.
+        if os.fstat(copy.fileno()).st_ino == inode:
+            log.warning("slow client cut off", what=what, address=copy.getpeername()[0])
+            copy.shutdown(socket.SHUT_RDWR)

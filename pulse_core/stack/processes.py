@@ -18,11 +18,10 @@ HTTP_THREADS = 16
 STREAM_THREADS = 200
 # One for each request whose body has not arrived.
 WAITING_THREADS = 96
-# Clients of the gateway may be anybody: each connection that only waits is held for this long.
-GAPI_HEAD_MS = 10_000
-# A connection that gapi keeps must not be closed at the moment when it is used again.
-PULSE_HEAD_MS = 60_000
-CONNECTIONS = 4096
+# Clients of the gateway may be anybody: many connections may be open, and none for long without a request.
+_OF_ANYBODY = ("--http1-header-read-timeout=10000", "--backpressure=4096")
+# Those of pulse are kept by the gateway: none should be closed at the moment when it is used again.
+_OF_GAPI = ("--http1-header-read-timeout=60000",)
 
 _CELERY = ("celery", "-A", "pulse_tasks")
 
@@ -36,11 +35,11 @@ class Listen:
 
 
 def gapi(listen: Listen) -> tuple[str, ...]:
-    return _granian("gapi_app:create_app", listen, HTTP_THREADS + STREAM_THREADS + WAITING_THREADS, GAPI_HEAD_MS)
+    return _granian("gapi_app:create_app", listen, HTTP_THREADS + STREAM_THREADS + WAITING_THREADS, _OF_ANYBODY)
 
 
 def pulse(listen: Listen) -> tuple[str, ...]:
-    return _granian("pulse_app:create_app", listen, HTTP_THREADS, PULSE_HEAD_MS)
+    return _granian("pulse_app:create_app", listen, HTTP_THREADS, _OF_GAPI)
 
 
 def exchange(listen: Listen, ledger: str) -> tuple[str, ...]:
@@ -74,7 +73,7 @@ def executable(command: tuple[str, ...]) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name(program)), *arguments)
 
 
-def _granian(application: str, listen: Listen, threads: int, head_ms: int) -> tuple[str, ...]:
+def _granian(application: str, listen: Listen, threads: int, connections: tuple[str, ...]) -> tuple[str, ...]:
     return (
         "granian",
         "--interface=wsgi",
@@ -83,9 +82,8 @@ def _granian(application: str, listen: Listen, threads: int, head_ms: int) -> tu
         f"--blocking-threads={threads}",
         "--no-ws",
         "--http=1",
-        f"--http1-header-read-timeout={head_ms}",
         "--http1-buffer-size=16384",
-        f"--backpressure={CONNECTIONS}",
+        *connections,
         "--workers-kill-timeout=5",
         f"--host={listen.host}",
         f"--port={listen.port}",
