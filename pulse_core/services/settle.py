@@ -46,7 +46,7 @@ class _Round:
 _round = _Round()
 
 
-def finish_orders(now: datetime, limit: int = 200) -> int:
+def finish_orders(now: datetime, limit: int = 100) -> int:
     """Finish orders that were left open with nothing left to do; returns how many there were.
 
     Looks at `limit` live orders each time and goes on with the next ones: an order is settled with each of its slices,
