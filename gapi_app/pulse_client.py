@@ -40,11 +40,11 @@ class PulseClient:
     """pulse's `/internal` API, called for one account at a time. Every method raises ApiError."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.pulse_url
         self._key = settings.pulse_service_token_key.get_secret_value()
-        self._connect_timeout = settings.pulse_connect_timeout
         self._answer_timeout = settings.pulse_answer_timeout
-        self._pool = urllib3.PoolManager(maxsize=64, retries=False)
+        self._timeout = urllib3.Timeout(connect=settings.pulse_connect_timeout, read=settings.pulse_answer_timeout)
+        # Of one server: a manager of pools would look up which one it is for every request.
+        self._pool = urllib3.connection_from_url(settings.pulse_url, maxsize=64)
 
     def place_order(self, who: Caller, new_order: Mapping[str, Any]) -> Answer:
         """201 with the ids of a new order, 200 with those of an equal one that was made before."""
@@ -112,12 +112,13 @@ class PulseClient:
             headers["Content-Type"] = "application/json"
         deadline = time.monotonic() + self._answer_timeout
         try:
-            response = self._pool.request(
+            response = self._pool.urlopen(
                 method,
-                self._url + path,
+                path,
                 body=None if body is None else data,
                 headers=headers,
-                timeout=urllib3.Timeout(connect=self._connect_timeout, read=self._answer_timeout),
+                timeout=self._timeout,
+                retries=False,
                 redirect=False,
                 preload_content=False,
             )
