@@ -58,6 +58,7 @@ class Blueprint(flask_smorest.Blueprint):
         if "needs" in doc_info:
             doc["security"] = [{specification.ACCESS_TOKEN: [str(doc_info["needs"])]}]
         security = doc_info.get("manual_doc", {}).get("security", doc.get("security"))
+        doc[specification.IS_LIMITED] = self._is_limited
         doc[specification.CODES] = specification.codes(doc, doc_info.get("refuses", ()), security, self._is_limited)
         return doc
 

@@ -18,7 +18,9 @@ from gapi_app.tokens import AUDIENCE, ISSUER
 
 _BY_SERVICES: list[dict[str, list[str]]] = [{SERVICE_TOKEN: []}]
 
-blueprint = Blueprint("internal", __name__, url_prefix="/internal/tokens", description="For sibling services")
+blueprint = Blueprint(
+    "internal", __name__, url_prefix="/internal/tokens", description="For sibling services", is_limited=False
+)
 
 
 @blueprint.before_request
@@ -38,6 +40,7 @@ def _require_service_token() -> None:
 @blueprint.doc(security=_BY_SERVICES)
 @blueprint.arguments(INTROSPECT)
 @blueprint.response(200, IntrospectionSchema)
+@blueprint.refuses("RATE_LIMITED")
 def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Say whether an access token or API key is good now, and whom it speaks for (RFC 7662)."""
     return _introspection(given["token"]), 200, {"Cache-Control": "no-store"}
@@ -47,6 +50,7 @@ def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, st
 @blueprint.doc(security=_BY_SERVICES)
 @blueprint.arguments(REVOKE)
 @blueprint.response(204)
+@blueprint.refuses("RATE_LIMITED")
 def revoke(given: dict[str, str]) -> None:
     """Revoke the access token with a `jti`, or every login and access token of an `account_id`."""
     if len(given) != 1:

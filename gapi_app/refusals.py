@@ -112,9 +112,9 @@ REFUSALS = {
     ),
     "RATE_LIMITED": Refusal(
         "Too many requests, failed logins or open streams; `Retry-After` says when to try again.",
-        "too many failed logins",
-        {"retry_after_seconds": 30},
-        {"retry_after_seconds": _SECONDS, "limit": _NUMBER},
+        "too many requests",
+        {"limit": 1200, "window_seconds": 60, "retry_after_seconds": 30},
+        {"retry_after_seconds": _SECONDS, "limit": _NUMBER, "window_seconds": _SECONDS},
         ("retry_after_seconds",),
     ),
     "INTERNAL_ERROR": Refusal("A defect on our side; it was logged.", "something went wrong on our side"),

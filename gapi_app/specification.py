@@ -11,8 +11,8 @@ from gapi_app.refusals import REFUSALS
 
 ACCESS_TOKEN, SERVICE_TOKEN = "accessToken", "serviceToken"
 UPSTREAM = ("UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT")
-# Only on its way from the views to `complete`.
-CODES = "x-codes"
+# Only on their way from the views to `complete`.
+CODES, IS_LIMITED = "x-codes", "x-is-limited"
 
 _NEEDS = (
     "An access token of a login, or an API key (`pk_...`). Each operation names the scope it needs: the role must have"
@@ -138,10 +138,10 @@ def _make_conditional(operation: dict[str, Any]) -> None:
 
 
 def _complete_operation(operation: dict[str, Any], refusals: dict[str, Any]) -> None:
-    found = operation.pop(CODES)
+    found, limited = operation.pop(CODES), _ON_LIMITED_ANSWERS if operation.pop(IS_LIMITED) else {}
     responses = {status: one for status, one in operation["responses"].items() if status < "400"}
     for response in responses.values():
-        response["headers"] = response.get("headers", {}) | _references("headers", _answer_headers(found))
+        response["headers"] = response.get("headers", {}) | _references("headers", _ON_EVERY_ANSWER | limited)
         _give_example(response.get("content", {}))
     _give_example(operation.get("requestBody", {}).get("content", {}))
     for status, of_status in _by_status(found).items():
@@ -188,10 +188,6 @@ def _by_status(found: Iterable[str]) -> dict[int, list[str]]:
     for code in found:
         by_status[HTTP_STATUS[code]].append(code)
     return by_status
-
-
-def _answer_headers(found: list[str]) -> Mapping[str, Any]:
-    return _ON_EVERY_ANSWER | (_ON_LIMITED_ANSWERS if "RATE_LIMITED" in found else {})
 
 
 def _references(kind: str, names: Iterable[str]) -> dict[str, Any]:

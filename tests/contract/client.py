@@ -90,7 +90,10 @@ class Service:
         if operation is None or answer.status_code in OF_NO_OPERATION:
             return
         assert str(answer.status_code) in operation["responses"], f"{method} {template}: {answer.status_code}"
-        media = resolved(document, operation["responses"][str(answer.status_code)]).get("content", {})
+        documented = resolved(document, operation["responses"][str(answer.status_code)])
+        limits = {name for name in answer.headers if name.startswith("RateLimit-")}
+        assert limits <= documented["headers"].keys(), f"{method} {template}: {limits}"
+        media = documented.get("content", {})
         media = media.get(answer.headers.get("Content-Type", ""))
         if media and answer.request.method != "HEAD":
             value = answer.json() if answer.headers["Content-Type"] == "application/json" else answer.text

@@ -12,7 +12,6 @@ from tests.fuzz.sender import Sender
 from tests.processes import Processes
 
 GAPI = {
-    **{f"PULSE_RATE_LIMIT_{what}": "off" for what in ("ACCOUNT", "ORDERS", "ADDRESS", "POSTBACKS")},
     "PULSE_TRUSTED_PROXIES": "1",
     "PULSE_STREAMS": "500",
     "PULSE_STREAM_HEARTBEAT": "0.2",
