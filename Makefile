@@ -30,7 +30,7 @@ test: $(INSTALLED) ## Run the suite against real servers
 	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/chaos --ignore=tests/fuzz $(ARGS)
 
 fuzz: $(INSTALLED) ## Send both services what their specifications allow and forbid: CASES=20000
-	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings tests/fuzz $(ARGS)
+	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings --timeout 3600 tests/fuzz $(ARGS)
 
 faults: $(INSTALLED) ## Kill and stop processes at every failpoint, and a minute of chaos
 	@exec $(BIN)/python -m pytest -n 2 tests/chaos $(ARGS)
