@@ -1,6 +1,6 @@
 """The append-only record of everything that happened to an order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,9 +30,19 @@ def add(
     **detail: Any,
 ) -> None:
     """Record one event; `moved` is the status before and after."""
-    seen, to = moved or (None, None)
-    row = {"order_id": order_id, "slice_id": slice_id, "at": now, "kind": kind, "from_status": seen, "to_status": to}
-    session.execute(_ADDED, {**row, "of_order": order_id, "detail": _plain(detail)})
+    session.execute(_ADDED, _row(kind, order_id, slice_id, now, moved, detail))
+
+
+def add_all(
+    session: Session,
+    kind: EventKind,
+    order_id: str,
+    told: Sequence[tuple[str, Mapping[str, Any]]],
+    now: datetime,
+) -> None:
+    """Record one event for each slice of an order: its id, and the detail."""
+    if told:
+        session.execute(_ADDED, [_row(kind, order_id, slice_id, now, None, detail) for slice_id, detail in told])
 
 
 def alarm(session: Session, what: str, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:
@@ -53,6 +63,19 @@ def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
     return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()
 
 
-def _plain(detail: dict[str, Any]) -> dict[str, Any]:
+def _row(
+    kind: EventKind,
+    order_id: str,
+    slice_id: str | None,
+    now: datetime,
+    moved: tuple[str | None, str] | None,
+    detail: Mapping[str, Any],
+) -> dict[str, Any]:
+    seen, to = moved or (None, None)
+    row = {"order_id": order_id, "slice_id": slice_id, "at": now, "kind": kind, "from_status": seen, "to_status": to}
+    return {**row, "of_order": order_id, "detail": _plain(detail)}
+
+
+def _plain(detail: Mapping[str, Any]) -> dict[str, Any]:
     plain = (int, str, bool, type(None))
     return {name: value if isinstance(value, plain) else str(value) for name, value in detail.items()}

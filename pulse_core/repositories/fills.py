@@ -1,9 +1,10 @@
 """One row for each trade of the broker, however often it is reported."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -15,17 +16,17 @@ from pulse_core.models import Fill
 
 @dataclass(frozen=True)
 class Totals:
-    """Shares booked for a slice, their average price to 4 places, and the shares of one of its broker orders."""
+    """Shares booked for a slice, their average price to 4 places, and the shares by broker order id."""
 
-    filled: int
-    average: Decimal | None
-    of_broker_order: int
+    filled: int = 0
+    average: Decimal | None = None
+    of_broker_order: Mapping[str, int] = field(default_factory=dict)
 
 
-def add(session: Session, slice_id: str, broker: str, trades: Sequence[BrokerTrade], now: datetime) -> int:
-    """Book the trades that are not booked yet and return their shares."""
+def add(session: Session, broker: str, trades: Sequence[tuple[str, BrokerTrade]], now: datetime) -> dict[str, int]:
+    """Book those of the trades, each with its slice's id, that are not booked yet; their shares by slice id."""
     if not trades:
-        return 0
+        return {}
     rows = [
         {
             "slice_id": slice_id,
@@ -37,16 +38,27 @@ def add(session: Session, slice_id: str, broker: str, trades: Sequence[BrokerTra
             "traded_at": trade.traded_at,
             "recorded_at": now,
         }
-        for trade in trades
+        for slice_id, trade in trades
     ]
-    return sum(session.scalars(_ADDED, rows))
+    added: Counter[str] = Counter()
+    for slice_id, quantity in session.execute(_ADDED, rows):
+        added[slice_id] += quantity
+    return dict(added)
 
 
-def totals(session: Session, slice_id: str, broker: str, broker_order_id: str) -> Totals:
-    """What is booked for a slice, and of that for one of its broker orders."""
-    names = {"this_slice": slice_id, "this_broker": broker, "this_order": broker_order_id}
-    filled, average, of_broker_order = session.execute(_TOTALS, names).one()
-    return Totals(int(filled), average, int(of_broker_order))
+def totals(session: Session, slice_ids: Collection[str]) -> dict[str, Totals]:
+    """What is booked for each of these slices that have fills, by slice id."""
+    by_slice: dict[str, list[tuple[str, int, Decimal]]] = {}
+    for slice_id, broker_order_id, quantity, value in session.execute(_SUMS, {"of_slices": list(slice_ids)}):
+        by_slice.setdefault(slice_id, []).append((broker_order_id, int(quantity), value))
+    return {slice_id: _totals(sums) for slice_id, sums in by_slice.items()}
+
+
+def _totals(sums: Sequence[tuple[str, int, Decimal]]) -> Totals:
+    filled = sum(quantity for _id, quantity, _value in sums)
+    value = sum((value for _id, _quantity, value in sums), Decimal(0))
+    average = (value / filled).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    return Totals(filled, average, {broker_order_id: quantity for broker_order_id, quantity, _value in sums})
 
 
 def booked(session: Session, broker: str, broker_order_ids: Sequence[str]) -> set[tuple[str, str]]:
@@ -58,11 +70,9 @@ def booked(session: Session, broker: str, broker_order_ids: Sequence[str]) -> se
 
 
 # Made once: building a statement costs more than running it.
-_SHARES = func.sum(Fill.quantity)
-_OF_BROKER_ORDER = (Fill.broker == bindparam("this_broker")) & (Fill.broker_order_id == bindparam("this_order"))
-_TOTALS = select(
-    func.coalesce(_SHARES, 0),
-    func.round(func.sum(Fill.price * Fill.quantity) / _SHARES, 4),
-    func.coalesce(_SHARES.filter(_OF_BROKER_ORDER), 0),
-).where(Fill.slice_id == bindparam("this_slice"))
-_ADDED = insert(Fill).on_conflict_do_nothing().returning(Fill.quantity)
+_SUMS = (
+    select(Fill.slice_id, Fill.broker_order_id, func.sum(Fill.quantity), func.sum(Fill.price * Fill.quantity))
+    .where(Fill.slice_id.in_(bindparam("of_slices", expanding=True)))
+    .group_by(Fill.slice_id, Fill.broker_order_id)
+)
+_ADDED = insert(Fill).on_conflict_do_nothing().returning(Fill.slice_id, Fill.quantity)

@@ -16,7 +16,7 @@ from pulse_core.repositories import events, placements, slices
 from pulse_core.services.each import for_each
 from pulse_core.services.execute import deadline, put_back
 from pulse_core.services.settle import settle_order
-from pulse_core.services.track import Book, settle_slice
+from pulse_core.services.track import Book, settle_slices
 
 log = get_logger(__name__)
 
@@ -96,7 +96,7 @@ def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
             _book_absence(session, one, now)
         else:
             _take_over(session, order, one, row, now)
-            settle_slice(session, order, one, book, row.broker_order_id, now)
+            settle_slices(session, order, [(one, row.broker_order_id)], book, now)
         settle_order(session, order, now)
         failpoint("resolve.before_commit")
     failpoint("resolve.after_commit")

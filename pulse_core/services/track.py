@@ -25,6 +25,7 @@ log = get_logger(__name__)
 
 # How many news of one order are settled in one transaction, whose locks others may be waiting for.
 TOGETHER = 25
+NOTHING = Totals()
 
 
 @dataclass(frozen=True, order=True)
@@ -76,20 +77,24 @@ def track_slices(now: datetime) -> int:
     return settle_news(book, working, now)
 
 
-def settle_slice(
-    session: Session, order: Order, one: OrderSlice, book: Book, broker_order_id: str, now: datetime
+def settle_slices(
+    session: Session, order: Order, news: Sequence[tuple[OrderSlice, str]], book: Book, now: datetime
 ) -> None:
-    """Book the fills of one broker order of a locked slice, and take over its end from the book."""
-    added = fills.add(session, one.id, book.broker, book.trades.get(broker_order_id, ()), now)
-    totals = fills.totals(session, one.id, book.broker, broker_order_id)
-    filled = {"filled_quantity": totals.filled, "average_price": totals.average} if added else {}
-    if added:
-        _tell_fills(session, order, one, added, totals.filled, now)
-    ending = _ending(one, book.by_broker_order_id.get(broker_order_id), totals)
-    if ending is not None:
-        slices.move(session, one, ending, now, **filled, **_error(ending, book.by_broker_order_id[broker_order_id]))
-    elif filled:
-        slices.change(session, one.id, now, **filled)
+    """Book the fills of these broker orders of a locked order's slices, and take over their ends from the book."""
+    trades = [(one.id, trade) for one, broker_order_id in news for trade in book.trades.get(broker_order_id, ())]
+    added = fills.add(session, book.broker, trades, now)
+    totals = fills.totals(session, {one.id for one, _broker_order_id in news})
+    changed = {one.id: one for one, _broker_order_id in news if one.id in added}
+    _tell_fills(session, order, [(one, added[one.id], totals[one.id].filled) for one in changed.values()], now)
+    for one, broker_order_id in news:
+        booked = totals.get(one.id, NOTHING)
+        filled = {"filled_quantity": booked.filled, "average_price": booked.average} if one.id in added else {}
+        row = book.by_broker_order_id.get(broker_order_id)
+        ending = _ending(one, row, booked)
+        if ending is not None:
+            slices.move(session, one, ending, now, **filled, **_error(ending, row))
+        elif filled:
+            slices.change(session, one.id, now, **filled)
 
 
 def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
@@ -102,8 +107,7 @@ def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
     def settle(news: Sequence[News]) -> None:
         with db.transaction() as session:
             order, parts = slices.lock_together(session, news[0].order_id, {one.slice_id for one in news})
-            for one in news:
-                settle_slice(session, order, parts[one.slice_id], book, one.broker_order_id, now)
+            settle_slices(session, order, [(parts[one.slice_id], one.broker_order_id) for one in news], book, now)
             settle_order(session, order, now)
             failpoint("track.before_commit")
         failpoint("track.after_commit")
@@ -137,20 +141,23 @@ def _changed(book: Book, ours: Mapping[str, str]) -> dict[str, str]:
     return {broker_order_id: slice_id for broker_order_id, slice_id in ours.items() if is_news(broker_order_id)}
 
 
-def _tell_fills(session: Session, order: Order, one: OrderSlice, added: int, filled: int, now: datetime) -> None:
-    events.add(session, EventKind.FILL, order.id, one.id, now, quantity=added, filled_quantity=filled)
-    log.info("slice filled", order_id=order.id, slice_id=one.id, quantity=added, filled_quantity=filled)
-    if one.status in FINAL_SLICES:
-        events.alarm(session, "fill after the end", order.id, one.id, now, status=one.status, quantity=added)
-    if filled > one.quantity:
-        events.alarm(session, "slice overfilled", order.id, one.id, now, filled=filled, quantity_asked=one.quantity)
+def _tell_fills(session: Session, order: Order, filled: Sequence[tuple[OrderSlice, int, int]], now: datetime) -> None:
+    """Of each slice, how many shares were added and how many that makes."""
+    told = [(one.id, {"quantity": added, "filled_quantity": total}) for one, added, total in filled]
+    events.add_all(session, EventKind.FILL, order.id, told, now)
+    for one, added, total in filled:
+        log.info("slice filled", order_id=order.id, slice_id=one.id, quantity=added, filled_quantity=total)
+        if one.status in FINAL_SLICES:
+            events.alarm(session, "fill after the end", order.id, one.id, now, status=one.status, quantity=added)
+        if total > one.quantity:
+            events.alarm(session, "slice overfilled", order.id, one.id, now, filled=total, quantity_asked=one.quantity)
 
 
 def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceStatus | None:
     """How the book says that the slice ended; the trade book may lag behind, and an end waits for all its fills."""
     if row is None or one.broker_order_id != row.broker_order_id or one.status is not SliceStatus.WORKING:
         return None
-    if totals.of_broker_order < row.filled_quantity:
+    if totals.of_broker_order.get(row.broker_order_id, 0) < row.filled_quantity:
         return None
     match row.status:
         case BrokerOrderStatus.OPEN:
@@ -164,7 +171,7 @@ def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceSt
             return SliceStatus.EXPIRED if is_deadline else SliceStatus.CANCELLED
 
 
-def _error(ending: SliceStatus, row: BrokerOrder) -> dict[str, str | None]:
-    if ending is not SliceStatus.REJECTED:
+def _error(ending: SliceStatus, row: BrokerOrder | None) -> dict[str, str | None]:
+    if row is None or ending is not SliceStatus.REJECTED:
         return {}
     return {"error_code": "BROKER_REJECTED", "error_message": row.message}

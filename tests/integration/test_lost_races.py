@@ -107,7 +107,7 @@ def test_eight_readers_of_the_book_book_each_fill_once(broker: SimulatedBroker) 
     at_once(*[lambda: track_slices(utcnow()), lambda: reconcile(utcnow())] * 4)
 
     with db.transaction() as session:
-        assert fills.totals(session, first.id, broker.name, broker_order_id).filled == 50
+        assert fills.totals(session, [first.id])[first.id].filled == 50
     assert (a_slice(first.id).filled_quantity, order(order_id).filled_quantity) == (50, 50)
 
 

@@ -120,13 +120,14 @@ DEFECTS = (
         (
             Change(
                 f"{REPOSITORIES}/fills.py",
-                "    return sum(session.scalars(_ADDED, rows))\n",
-                "    session.execute(_ADDED, rows)\n    return sum(trade.quantity for trade in trades)\n",
+                "    for slice_id, quantity in session.execute(_ADDED, rows):\n",
+                "    session.execute(_ADDED, rows)\n"
+                "    for slice_id, quantity in ((row['slice_id'], row['quantity']) for row in rows):\n",
             ),
             Change(
                 f"{SERVICES}/track.py",
-                '{"filled_quantity": totals.filled, ',
-                '{"filled_quantity": one.filled_quantity + added, ',
+                '{"filled_quantity": booked.filled, ',
+                '{"filled_quantity": one.filled_quantity + added.get(one.id, 0), ',
             ),
         ),
         (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),
@@ -203,7 +204,13 @@ DEFECTS = (
     ),
     Defect(
         "An end is taken over before its trades are booked",
-        (Change(f"{SERVICES}/track.py", "if totals.of_broker_order < row.filled_quantity:", "if False:"),),
+        (
+            Change(
+                f"{SERVICES}/track.py",
+                "if totals.of_broker_order.get(row.broker_order_id, 0) < row.filled_quantity:",
+                "if False:",
+            ),
+        ),
         (f"{TESTS}/test_track.py::test_an_end_waits_for_the_trades_that_belong_to_it",),
     ),
     Defect(
