@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gapi_app.connections import make_room
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.slow import HALF_A_HEAD, IN_CHUNKS, WITHOUT_BODY, answer_of, connected, is_closed
 from tests.contract.upstream import Upstream
@@ -97,6 +98,7 @@ def test_orders_are_taken_promptly_while_hundreds_of_clients_are_slow(hasty: Ser
 
 
 def test_idle_connections_beyond_a_thousand_keep_nobody_out(gapi: Service, trader: Account) -> None:
+    make_room()
     with connected(gapi.url, b"", 1500):
         # A connection of its own, as that of a new client.
         fresh = Service(gapi.name, gapi.url, gapi.key, gapi.log)
@@ -109,9 +111,11 @@ def test_one_client_has_so_many_requests_under_way_at_once(
     child, url = processes.gapi(PULSE_URL=services["pulse"].url, PULSE_REQUEST_TIMEOUT="30")
     gapi = Service("gapi", url, services["gapi"].key, child.log_path)
     with connected(url, WITHOUT_BODY, 30) as connections:
-        # Answers come as soon as they can: those to the last six, in which none was ever read.
-        wait_until(lambda: sum(map(is_closed, connections)) == 6)
         place_promptly(gapi, trader)
+        said = [answer_of(connection) for connection in connections]
+    refused = [answer for answer in said if answer.startswith(b"HTTP/1.1 429 ")]
+    assert refused
+    assert all(b"RATE_LIMITED" in answer and b"connection: close" in answer for answer in refused)
 
 
 def test_who_waits_for_us_is_not_slow(processes: Processes, trader: Account) -> None:
