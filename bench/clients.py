@@ -68,6 +68,7 @@ def load(spec: LoadSpec) -> Seen:
         capture_output=True,
         text=True,
         cwd=ROOT,
+        process_group=0,
         check=False,
         timeout=spec.seconds + _STARTS_WITHIN_SECONDS,
     )

@@ -110,7 +110,14 @@ class CeleryFloor:
     def _publish(self, plan: Sequence[tuple[float, float | None]], seconds: float) -> None:
         command = [sys.executable, "-m", "bench.floor_publish"]
         subprocess.run(
-            command, input=json.dumps(plan), text=True, env=self._environment, check=True, timeout=seconds, cwd=ROOT
+            command,
+            input=json.dumps(plan),
+            text=True,
+            env=self._environment,
+            cwd=ROOT,
+            process_group=0,
+            check=True,
+            timeout=seconds,
         )
 
     def _wait_for(self, count: int, seconds: float) -> list[Started]:

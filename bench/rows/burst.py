@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -44,7 +45,8 @@ def measure(bench: Bench) -> Row:
         floor="Celery tasks that do nothing, on the same pool, from a full queue",
     )
     bursts, full, timed = [], [], []
-    for _ in range(bench.sizes.long_rounds):
+    for number in range(bench.sizes.long_rounds):
+        bench.say(f"burst {number + 1} of {bench.sizes.long_rounds}")
         with bench.site.at_rest(), cpu_taken(bench.celery_floor.pids()) as taken:
             full.append(_rate(bench.celery_floor.run_full_queue(count, 60)))
         row.cpu_ms["floor"] = {name: seconds * 1000 / count for name, seconds in taken.items()}
@@ -93,21 +95,17 @@ def prepare(bench: Bench, count: int) -> float:
 
 
 def wait_until_none(bench: Bench, what_is_left: str) -> float:
-    """The instant from which on nothing is left."""
-    connection = bench.site.connect()
+    """The instant from which on this query counts nothing any more, in seconds since the epoch."""
     ends_at = time.monotonic() + _PATIENCE_SECONDS
-    try:
-        with connection.cursor() as cursor:
-            while True:
-                cursor.execute(what_is_left)
-                (left,) = cursor.fetchone()
-                if left == 0:
-                    return time.time()
-                if time.monotonic() > ends_at:
-                    raise BenchError(f"{left} left after {_PATIENCE_SECONDS:.0f} s of: {what_is_left}")
-                time.sleep(_POLL_SECONDS)
-    finally:
-        connection.close()
+    with closing(bench.site.connect()) as connection, connection.cursor() as cursor:
+        while True:
+            cursor.execute(what_is_left)
+            (left,) = cursor.fetchone()
+            if left == 0:
+                return time.time()
+            if time.monotonic() > ends_at:
+                raise BenchError(f"{left} left after {_PATIENCE_SECONDS:.0f} s of: {what_is_left}")
+            time.sleep(_POLL_SECONDS)
 
 
 def _check_filled(bench: Bench, count: int) -> None:

@@ -27,7 +27,8 @@ def measure(bench: Bench) -> Row:
         floor="Celery eta tasks that do nothing, on the same pool, due at the same rate",
     )
     product, floor, costs = [], [], []
-    for _ in range(bench.sizes.lateness_rounds):
+    for number in range(bench.sizes.lateness_rounds):
+        bench.say(f"lateness, round {number + 1} of {bench.sizes.lateness_rounds}")
         with bench.site.at_rest():
             floor.append(_floor_lateness(bench, seconds))
         lateness, cpu_ms = _lateness(bench, seconds)

@@ -77,9 +77,9 @@ def _filled(bench: Bench, name: str, number: int, count: int) -> Filled:
 @contextmanager
 def _timer(site: Site) -> Iterator[Asked]:
     command = [sys.executable, "-m", "bench.sweep_timer"]
-    environment = {**os.environ, **site.environment}
+    environment, pipe = {**os.environ, **site.environment}, subprocess.PIPE
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+        command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment, process_group=0
     ) as asked:
         try:
             yield asked

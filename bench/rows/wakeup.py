@@ -1,6 +1,7 @@
 """How long after its 202 an order has its slices, while nothing else happens."""
 
 import time
+from contextlib import closing
 from typing import Any
 
 from bench.children import BenchError
@@ -36,9 +37,8 @@ def measure(bench: Bench) -> Row:
 def _delays(bench: Bench) -> list[float]:
     """Milliseconds from each answer to the slices' commit."""
     client = Client(bench.site.gapi_port, bench.tokens[0])
-    connection = bench.site.connect()
     delays = []
-    with connection.cursor() as cursor:
+    with closing(bench.site.connect()) as connection, connection.cursor() as cursor:
         for _ in range(bench.sizes.split_orders):
             time.sleep(_PAUSE_SECONDS)
             order_id = client.place(start_at=tomorrow())
@@ -48,7 +48,6 @@ def _delays(bench: Bench) -> list[float]:
                     raise BenchError(f"an order was not split within {_PATIENCE_SECONDS:.0f} s")
                 time.sleep(_LOOK_EVERY_SECONDS)
             delays.append((time.perf_counter() - answered) * 1000)
-    connection.close()
     return delays
 
 
