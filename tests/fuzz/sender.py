@@ -44,7 +44,7 @@ class Sender:
     service: Service
     sibling_key: str
     session: Cutting = field(default_factory=Cutting)
-    _answered: list[tuple[str, int]] = field(default_factory=list)
+    _answered: list[tuple[str, int]] = field(default_factory=list, repr=False)
 
     def try_case(self, case: Case) -> None:
         operation: dict[str, Any] = case.operation.definition.raw
