@@ -15,6 +15,7 @@ from sqlalchemy.sql.expression import CTE, ColumnElement, Select
 from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, Product, Side, SliceStatus
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement, SliceEvent
+from pulse_core.repositories.seen import still
 
 log = get_logger(__name__)
 
@@ -135,11 +136,11 @@ def _claim_statement() -> Select[Any]:
         update(_SLICES)
         .where(
             _SLICES.c.id == bindparam("this_slice"),
-            _SLICES.c.status == SliceStatus.SCHEDULED,
+            still(_SLICES.c.status, SliceStatus.SCHEDULED),
             _SLICES.c.due_at <= bindparam("at_now"),
             _SLICES.c.filled_quantity < _SLICES.c.quantity,
             _ORDERS.c.id == _SLICES.c.order_id,
-            _ORDERS.c.status == OrderStatus.IN_PROGRESS,
+            still(_ORDERS.c.status, OrderStatus.IN_PROGRESS),
             _ORDERS.c.end_at >= bindparam("oldest_end"),
         )
         .values(
@@ -188,7 +189,7 @@ def _acknowledge_statement() -> Select[Any]:
         update(_SLICES)
         .where(
             _SLICES.c.id == bindparam("this_slice"),
-            _SLICES.c.status == SliceStatus.SENDING,
+            still(_SLICES.c.status, SliceStatus.SENDING),
             _SLICES.c.client_order_id == bindparam("this_id"),
         )
         .values(

@@ -15,6 +15,7 @@ from pulse_core.domain.status import FINAL_SLICES, check_order_move
 from pulse_core.log import get_logger
 from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
 from pulse_core.repositories import events
+from pulse_core.repositories.seen import still
 
 log = get_logger(__name__)
 
@@ -103,7 +104,7 @@ def move(session: Session, order: Order, to: OrderStatus, now: datetime, **chang
     check_order_move(seen, to)
     moved = session.scalar(
         update(Order)
-        .where(Order.id == order.id, Order.status == seen)
+        .where(Order.id == order.id, still(Order.status, seen))
         .values(status=to, updated_at=now, **changes)
         .returning(Order)
         .execution_options(synchronize_session=False, populate_existing=True)

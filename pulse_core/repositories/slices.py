@@ -15,6 +15,7 @@ from pulse_core.domain.status import check_slice_move
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events
+from pulse_core.repositories.seen import still
 
 log = get_logger(__name__)
 
@@ -130,7 +131,7 @@ def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **ch
     check_slice_move(seen, to)
     moved = session.scalar(
         update(OrderSlice)
-        .where(OrderSlice.id == one.id, OrderSlice.status == seen)
+        .where(OrderSlice.id == one.id, still(OrderSlice.status, seen))
         .values(status=to, updated_at=now, **changes)
         .returning(OrderSlice)
         .execution_options(synchronize_session=False, populate_existing=True)

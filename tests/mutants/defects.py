@@ -93,7 +93,7 @@ DEFECTS = (
         (
             Change(
                 f"{REPOSITORIES}/slices.py",
-                ".where(OrderSlice.id == one.id, OrderSlice.status == seen)",
+                ".where(OrderSlice.id == one.id, still(OrderSlice.status, seen))",
                 ".where(OrderSlice.id == one.id)",
             ),
         ),
