@@ -13,9 +13,11 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, literal, null
 from sqlalchemy.sql.expression import CTE, ColumnElement, Select
 
 from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, Product, Side, SliceStatus
+from pulse_core.domain.exposure import Tally
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement, SliceEvent
 from pulse_core.repositories.seen import still
+from pulse_core.repositories.tallies import sums
 
 log = get_logger(__name__)
 
@@ -39,12 +41,13 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Standing:
-    """A slice and its order as they stand before the wire."""
+    """A slice and its order as they stand before the wire, with all slices of the order added up by status."""
 
     slice_status: SliceStatus
     client_order_id: str | None
     order_status: OrderStatus
     total_quantity: int
+    tally: list[Tally]
 
 
 def claim(
@@ -80,8 +83,11 @@ def claim(
 
 def standing(connection: Connection, slice_id: str) -> Standing | None:
     """How a slice and its order stand now; None when there is no such slice."""
-    row = connection.execute(_STANDING, {"this_slice": slice_id}).one_or_none()
-    return Standing(*row) if row is not None else None
+    rows = connection.execute(_STANDING, {"this_slice": slice_id}).all()
+    if not rows:
+        return None
+    slice_status, client_order_id, order_status, total_quantity, *_sums = rows[0]
+    return Standing(slice_status, client_order_id, order_status, total_quantity, [Tally(*row[4:]) for row in rows])
 
 
 def acknowledge(
@@ -222,9 +228,21 @@ def _acknowledge_statement() -> Select[Any]:
     return select(moved.c.id).add_cte(placed.cte("placed"), told.cte("told"))
 
 
+def _standing_statement() -> Select[Any]:
+    part = _SLICES.alias("part")
+    stands = (_SLICES.c.status, _SLICES.c.client_order_id, _ORDERS.c.status, _ORDERS.c.total_quantity)
+    return (
+        select(*stands, part.c.status, *sums(part))
+        .where(
+            _SLICES.c.id == bindparam("this_slice"),
+            _ORDERS.c.id == _SLICES.c.order_id,
+            part.c.order_id == _SLICES.c.order_id,
+        )
+        .group_by(*stands, part.c.status)
+    )
+
+
 # Made once: building a statement costs more than running it.
 _CLAIM = _claim_statement()
 _ACKNOWLEDGE = _acknowledge_statement()
-_STANDING = select(_SLICES.c.status, _SLICES.c.client_order_id, _ORDERS.c.status, _ORDERS.c.total_quantity).where(
-    _SLICES.c.id == bindparam("this_slice"), _ORDERS.c.id == _SLICES.c.order_id
-)
+_STANDING = _standing_statement()

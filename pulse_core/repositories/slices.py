@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, cast, func, insert, or_, select, update
+from sqlalchemy import Row, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
-from pulse_core.domain.exposure import Tally
 from pulse_core.domain.slicing import PlannedSlice
 from pulse_core.domain.status import check_slice_move
 from pulse_core.log import get_logger
@@ -30,19 +29,6 @@ class SliceFilters:
 
 
 HINT_LIFETIME = timedelta(seconds=10)
-
-_LEAVES = func.greatest(OrderSlice.quantity - OrderSlice.filled_quantity, 0)
-_TALLIES = (
-    select(
-        OrderSlice.order_id,
-        OrderSlice.status,
-        func.count(),
-        cast(func.sum(OrderSlice.filled_quantity), BigInteger),
-        cast(func.sum(_LEAVES), BigInteger),
-    )
-    .where(OrderSlice.order_id.in_(bindparam("order_ids", expanding=True)))
-    .group_by(OrderSlice.order_id, OrderSlice.status)
-)
 
 
 def add_planned(
@@ -107,19 +93,6 @@ def unsent(session: Session, order_id: str) -> Sequence[OrderSlice]:
     """The SCHEDULED slices of an order in their sequence."""
     rows = select(OrderSlice).where(OrderSlice.order_id == order_id, OrderSlice.status == SliceStatus.SCHEDULED)
     return session.scalars(rows.order_by(OrderSlice.sequence_number).execution_options(populate_existing=True)).all()
-
-
-def tally(session: Session | Connection, order_id: str) -> list[Tally]:
-    """The slices of an order added up by status."""
-    return tallies(session, [order_id]).get(order_id, [])
-
-
-def tallies(session: Session | Connection, order_ids: Collection[str]) -> dict[str, list[Tally]]:
-    """The slices of several orders added up by status, by order id; an order without slices is left out."""
-    found: dict[str, list[Tally]] = {}
-    for order_id, status, count, filled, leaves in session.execute(_TALLIES, {"order_ids": list(order_ids)}):
-        found.setdefault(order_id, []).append(Tally(status, count, filled, leaves))
-    return found
 
 
 def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **changes: Any) -> bool:

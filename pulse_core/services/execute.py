@@ -166,13 +166,11 @@ def _check_may_send(fence: Fence, claim: Claim) -> None:
     """The last look before the wire: a lost fence, a cancelled order or a full one stops it."""
     with fence.statement() as connection:
         standing = attempts.standing(connection, claim.claimed.slice_id)
-    with fence.statement() as connection:
-        tally = slices.tally(connection, claim.claimed.order_id)
     if standing is None or not _is_claimed(standing.slice_status, standing.client_order_id, claim):
         raise NotSent("CLAIM_LOST", "the claim on the slice was lost")
     if standing.order_status is not OrderStatus.IN_PROGRESS:
         raise NotSent("ORDER_NOT_RUNNING", f"the order is {standing.order_status}")
-    if exposure(tally).total > standing.total_quantity:
+    if exposure(standing.tally).total > standing.total_quantity:
         raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
 
 

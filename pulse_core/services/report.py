@@ -16,7 +16,7 @@ from pulse_core.domain.errors import InvalidRequest, NotFound
 from pulse_core.domain.exposure import Exposure, Tally, exposure, leaves_quantity
 from pulse_core.domain.status import FINAL_ORDERS
 from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import orders, slices
+from pulse_core.repositories import orders, slices, tallies
 from pulse_core.repositories.orders import OrderFilters
 
 __all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceReport", "order_page", "order_report", "slice_reports"]
@@ -97,7 +97,7 @@ def order_report(account_id: str | None, order_id: str) -> OrderReport:
         order = orders.of_account(session, account_id, order_id)
         if order is None:
             raise NotFound("there is no such order")
-        return _report(order, slices.tally(session, order_id))
+        return _report(order, tallies.of_order(session, order_id))
 
 
 def slice_reports(account_id: str | None, order_id: str) -> list[SliceReport]:
@@ -129,7 +129,7 @@ def order_page(
     with db.transaction() as session:
         found = orders.page(session, account_id, filters, limit + 1, beyond, oldest_first=oldest_first)
         shown = found[:limit]
-        parts = slices.tallies(session, [order.id for order in shown])
+        parts = tallies.of_orders(session, [order.id for order in shown])
     reports = [_report(order, parts.get(order.id, [])) for order in shown]
     return OrderPage(reports, _encode(shown[-1].id, scope) if len(found) > limit else None)
 

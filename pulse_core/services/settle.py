@@ -8,7 +8,7 @@ from pulse_core import db
 from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, order_result
 from pulse_core.models import Order
-from pulse_core.repositories import events, orders, slices
+from pulse_core.repositories import events, orders, slices, tallies
 from pulse_core.services.each import for_each
 
 
@@ -20,7 +20,7 @@ def settle_order(session: Session, order: Order, now: datetime) -> None:
     if order.status is OrderStatus.CANCELLING:
         for one in slices.unsent(session, order.id):
             slices.move(session, one, SliceStatus.CANCELLED, now)
-    parts = slices.tally(session, order.id)
+    parts = tallies.of_order(session, order.id)
     filled = sum(one.filled for one in parts)
     if filled != order.filled_quantity:
         _refresh_totals(session, order, now)
