@@ -62,7 +62,7 @@ def require_token() -> None:
 def bearer(what: str) -> str:
     """The text after `Authorization: Bearer`. Raises Unauthorized, saying what is needed there."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not text:
+    if scheme.lower() != "bearer" or not text:
         raise Unauthorized(f"{what} is needed in Authorization: Bearer")
     return text
 

@@ -104,7 +104,7 @@ def _chooser(settings: Settings) -> Callable[[], Budget]:
 
 def _known_account() -> str | None:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer":
+    if scheme.lower() != "bearer":
         return None
     try:
         identity = access().holders.known(text) if text.startswith(PREFIX) else access().tokens.read(text)

@@ -97,7 +97,7 @@ class Revocations:
             time.sleep(POLL_SECONDS if is_well else RETRY_SECONDS)
             was_well, is_well = is_well, self._poll_quietly()
             if was_well != is_well:
-                log.warning("revocations cannot be read" if was_well else "revocations can be read")
+                _tell(is_well)
 
     def _poll_quietly(self) -> bool:
         try:
@@ -113,3 +113,10 @@ def learn_now(revocations: Revocations) -> None:
         revocations.poll()
     except (ApiError, KeyError, TypeError, ValueError):
         log.warning("revocations cannot be read")
+
+
+def _tell(is_well: bool) -> None:
+    if is_well:
+        log.info("revocations can be read again")
+        return
+    log.warning("revocations cannot be read")

@@ -129,7 +129,7 @@ class ExposureSchema(AnswerSchema):
     unsent = WholeNumber(required=True)
 
 
-class OrderSchema(AcceptedSchema, TermsSchema):
+class OrderSchema(TermsSchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = fields.String(required=True, validate=validate.OneOf(_SIDES))

@@ -21,4 +21,6 @@ def secure_answers(app: Flask) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
+        if response.status_code == 204:
+            del response.headers["Content-Type"]
         return response

@@ -31,7 +31,7 @@ def require_service_token() -> None:
     if request.method == "OPTIONS":
         return
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not text:
+    if scheme.lower() != "bearer" or not text:
         raise Unauthorized("a service token is needed in Authorization: Bearer")
     token = read_service_token(text, settings().pulse_service_token_key.get_secret_value())
     _check_bound(token)
