@@ -75,8 +75,8 @@ def load(spec: LoadSpec) -> Seen:
     if ran.returncode:
         raise BenchError(f"the load generator failed: {ran.stderr.strip().splitlines()[-1]}")
     seen = Seen(**json.loads(ran.stdout))
-    if seen.broken or set(seen.statuses) != {ACCEPTED}:
-        raise BenchError(f"answers: {seen.statuses}, connections broken: {seen.broken}")
+    if seen.broken or seen.unanswered or set(seen.statuses) != {ACCEPTED}:
+        raise BenchError(f"answers: {seen.statuses}, none: {seen.unanswered}, connections broken: {seen.broken}")
     return seen
 
 

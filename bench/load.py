@@ -42,6 +42,7 @@ class Seen:
     elapsed: float = 0.0
     cpu_seconds: float = 0.0
     broken: int = 0
+    unanswered: int = 0
 
 
 class _Connection:
@@ -88,6 +89,7 @@ class _Load:
                     waiting -= 1
                 else:
                     self._send(self.connections[descriptor])
+        self.seen.unanswered = waiting
         self.seen.elapsed = time.perf_counter() - started
         self.seen.cpu_seconds = time.process_time() - cpu
         self.seen.statuses = {status.decode(): count for status, count in self.statuses.items()}

@@ -1,8 +1,9 @@
 """The product as `make run` runs it, on servers, ports and a folder of its own."""
 
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import create_engine
 from ulid import ULID
 
-from bench.children import ROOT, SERVERS, Children
+from bench.children import ROOT, SERVERS, BenchError, Children
 from gapi_app.config import Settings as GatewaySettings
 from pulse_core import db, migrations
 from pulse_core.clock import utcnow
@@ -34,6 +35,8 @@ from pulse_core.stack.redis import EmbeddedRedis
 FRONT = (processes.EXCHANGE, processes.PULSE, processes.GAPI)
 BEHIND = (processes.WORKER_SLICES, processes.WORKER_CONTROL, processes.BEAT, processes.FLOWER)
 _TRUNCATIONS = 10
+_PAUSES = 100
+_TURN_SECONDS = 0.05
 
 
 class Servers:
@@ -100,7 +103,17 @@ class Site:
     @contextmanager
     def at_rest(self) -> Iterator[None]:
         """Nothing of the product works while the block runs, but what answers requests."""
-        with self.children.paused(self.names(BEHIND)):
+        with ExitStack() as pause:
+            for _ in range(_PAUSES):
+                pause.enter_context(self.children.paused(self.names(BEHIND)))
+                time.sleep(_TURN_SECONDS)
+                if not self._holds_a_transaction():
+                    break
+                # One that is stopped there would keep its locks: let it get further.
+                pause.close()
+                time.sleep(_TURN_SECONDS)
+            else:
+                raise BenchError("the workers could not be stopped outside their transactions")
             yield
 
     def pids(self) -> dict[str, int]:
@@ -150,6 +163,14 @@ class Site:
         finally:
             engine.dispose()
         return [self._log_in(name) for name in names]
+
+    def _holds_a_transaction(self) -> bool:
+        return bool(
+            self.ask(
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+                " AND state LIKE 'idle in transaction%' LIMIT 1"
+            )
+        )
 
     def _log_in(self, name: str) -> str:
         url = f"{self.settings.url(self.gapi_port)}/api/auth/login"
