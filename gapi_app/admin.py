@@ -57,7 +57,7 @@ def show_user(account_id: str) -> Response:
 @blueprint.response(200, UserSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def change_user(changes: dict[str, Any], account_id: str) -> Response:
-    """Change role, password or whether a user is active. Ends the user's logins; orders go on."""
+    """Change role, password, limit or whether a user is active. All but a limit ends their logins; orders go on."""
     changed = identity().change_user(caller(), account_id, changes)
     access().holders.forget()
     learn_now(access().revocations)

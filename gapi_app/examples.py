@@ -74,6 +74,7 @@ _USER = {
     "username": "meera",
     "role": "trader",
     "is_active": True,
+    "requests_per_minute": None,
     "created_at": "2026-11-23T06:20:00.000000Z",
     "updated_at": "2026-11-23T06:20:00.000000Z",
 }
@@ -134,7 +135,7 @@ EXAMPLES: dict[str, Any] = {
     "NewUser": {"username": "meera", "password": "a password of hers", "role": "trader"},
     "User": _USER,
     "UserList": {"users": [_USER]},
-    "UserChange": {"role": "operator"},
+    "UserChange": {"role": "operator", "requests_per_minute": 300},
     "Introspect": {"token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."},
     "Introspection": {
         "active": True,

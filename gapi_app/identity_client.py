@@ -9,6 +9,7 @@ from flask import current_app
 from gapi_app.errors import Unauthorized, UpstreamError
 from gapi_app.pulse_client import Answer, PulseClient, refusal_of
 from gapi_app.roles import GATEWAY, SCOPES, Caller
+from gapi_app.rules import is_own_limit
 
 _LOGIN = {"account_id": str, "role": str, "session_id": str, "generation": int, "refresh_token": str, "expires_at": str}
 _HOLDER = {"key_id": str, "account_id": str, "role": str, "scopes": list, "expires_at": str}
@@ -18,7 +19,7 @@ class IdentityClient(PulseClient):
     """The part of pulse's `/internal` API that is about who may do what. Every method raises ApiError."""
 
     def login(self, username: str, password: str, address: str) -> dict[str, Any]:
-        """A login that has begun: `account_id`, `role`, `session_id`, `generation`, `refresh_token`, `expires_at`."""
+        """A login that has begun: what `_LOGIN` names, and the account's `requests_per_minute` if it has its own."""
         credentials = {"username": username, "password": password, "address": address}
         answer = self._ask("POST", "/internal/sessions", GATEWAY, {200, 401}, credentials)
         return _checked(_of_the_user(answer), _LOGIN)
@@ -109,6 +110,8 @@ def _of_the_user(answer: Answer) -> dict[str, Any]:
 def _checked(body: dict[str, Any], shape: Mapping[str, type]) -> dict[str, Any]:
     if not all(isinstance(body.get(name), kind) for name, kind in shape.items()) or body["role"] not in SCOPES:
         raise UpstreamError("pulse did not say who this is")
+    if not is_own_limit(body.get("requests_per_minute")):
+        raise UpstreamError("pulse did not say how often this account may ask")
     return body
 
 

@@ -1,9 +1,12 @@
 """The shapes of logins, keys, users and tokens."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from gapi_app.fields import Instant, Limit, Truth, WholeNumber
 from gapi_app.roles import SCOPES, Scope
+from gapi_app.rules import REQUESTS_PER_MINUTE
 from gapi_app.schemas import AnswerSchema, RequestSchema
 
 LONGEST_KEY_LIFE_DAYS = 366
@@ -11,6 +14,12 @@ _ROLES = sorted(SCOPES)
 _ACCOUNT_ID = {"pattern": "^acc_[0-9A-Z]{26}$"}
 _KEY_ID = {"pattern": "^key_[0-9A-Z]{26}$"}
 _WORD = {"format": "password"}
+
+
+def _own_limit(**options: Any) -> WholeNumber:
+    least, most = REQUESTS_PER_MINUTE
+    text = "The user's own limit; null: the installation's."
+    return WholeNumber(allow_none=True, metadata={"minimum": least, "maximum": most, "description": text}, **options)
 
 
 def _scopes() -> fields.List:  # type: ignore[type-arg]
@@ -86,6 +95,7 @@ class UserSchema(AnswerSchema):
     username = fields.String(required=True)
     role = fields.String(required=True, validate=validate.OneOf(_ROLES))
     is_active = Truth(required=True)
+    requests_per_minute = _own_limit(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
 
@@ -104,6 +114,7 @@ class UserChangeSchema(RequestSchema):
     role = fields.String(validate=validate.OneOf(_ROLES))
     is_active = Truth()
     password = fields.String(validate=validate.Length(1, 256), metadata=_WORD)
+    requests_per_minute = _own_limit()
 
 
 class IntrospectSchema(RequestSchema):

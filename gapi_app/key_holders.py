@@ -67,7 +67,7 @@ class KeyHolders:
         scopes = frozenset(Scope(scope) for scope in holder["scopes"])
         caller = Caller(holder["account_id"], holder["role"], scopes, key_id=holder["key_id"])
         expires_at = int(datetime.fromisoformat(holder["expires_at"]).timestamp())
-        return Identity(caller, holder["key_id"], 0, 0, expires_at)
+        return Identity(caller, holder["key_id"], 0, 0, expires_at, holder.get("requests_per_minute"))
 
     def _remember(self, digest: bytes, identity: Identity | None) -> None:
         with self._lock:

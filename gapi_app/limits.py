@@ -2,23 +2,27 @@
 
 Each budget is counted on its own, so that one that is used up takes nothing from another: of an account its new
 orders and everything else; of an address postbacks and whatever else comes without a token that is known to be good.
+An account's own limit takes the place of the installation's, but lets no more new orders through than that does.
 """
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
 
 from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RequestLimit
+from limits import parse
 
 from gapi_app.auth import access
 from gapi_app.config import Settings
 from gapi_app.counts import SharedCounts
 from gapi_app.errors import RateLimited, ServiceUnavailable, Unauthorized
 from gapi_app.key_holders import PREFIX
+from gapi_app.tokens import Identity
 
 OFF = "off"
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
@@ -50,7 +54,7 @@ def limit_requests(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def choose_budget() -> None:
-        g.known_account = _known_account()
+        g.known = _known()
         g.budget = choose()
 
     limiter.request_filter(lambda: _budget().limit == OFF)
@@ -79,7 +83,15 @@ def network_of(address: str) -> str:
 
 def account_or_network() -> str:
     """Who sends this request, as far as that is known without asking pulse."""
-    return cast("str | None", g.known_account) or network_of(request.remote_addr or "")
+    known = cast("Identity | None", g.known)
+    return known.caller.account_id if known else network_of(request.remote_addr or "")
+
+
+def stricter(limit: str, own: int | None) -> str:
+    """The one that lets less through in the long run: the installation's limit, or an account's own per minute."""
+    if own is None or (limit != OFF and _per_minute(limit) <= own):
+        return limit
+    return f"{own}/minute"
 
 
 def _chooser(settings: Settings) -> Callable[[], Budget]:
@@ -89,11 +101,8 @@ def _chooser(settings: Settings) -> Callable[[], Budget]:
         path = request.path
         if path.startswith(_UNLIMITED):
             return unlimited
-        account = g.known_account
-        if account is not None and path == _ORDERS and request.method == "POST":
-            return Budget(f"orders:{account}", settings.pulse_rate_limit_orders)
-        if account is not None:
-            return Budget(f"account:{account}", settings.pulse_rate_limit_account)
+        if known := cast("Identity | None", g.known):
+            return _budget_of(known, settings)
         network = network_of(request.remote_addr or "")
         if path.startswith(_POSTBACKS):
             return Budget(f"postbacks:{network}", settings.pulse_rate_limit_postbacks)
@@ -102,7 +111,20 @@ def _chooser(settings: Settings) -> Callable[[], Budget]:
     return choose
 
 
-def _known_account() -> str | None:
+def _budget_of(known: Identity, settings: Settings) -> Budget:
+    account, own = known.caller.account_id, known.requests_per_minute
+    if request.path == _ORDERS and request.method == "POST":
+        return Budget(f"orders:{account}", stricter(settings.pulse_rate_limit_orders, own))
+    return Budget(f"account:{account}", settings.pulse_rate_limit_account if own is None else f"{own}/minute")
+
+
+@cache
+def _per_minute(limit: str) -> float:
+    parsed = parse(limit)
+    return parsed.amount * 60 / parsed.get_expiry()
+
+
+def _known() -> Identity | None:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
@@ -113,7 +135,7 @@ def _known_account() -> str | None:
         access().revocations.check(identity)
     except (Unauthorized, ServiceUnavailable):
         return None
-    return identity.caller.account_id
+    return identity
 
 
 def _budget() -> Budget:

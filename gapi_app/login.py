@@ -82,8 +82,9 @@ def change_password(given: dict[str, str]) -> None:
 
 def _tokens(login: dict[str, Any]) -> dict[str, Any]:
     tokens = access().tokens
+    account_id, own_limit = login["account_id"], login.get("requests_per_minute")
     return {
-        "access_token": tokens.issue(login["account_id"], login["role"], login["session_id"], login["generation"]),
+        "access_token": tokens.issue(account_id, login["role"], login["session_id"], login["generation"], own_limit),
         "token_type": "Bearer",
         "expires_in": tokens.lifetime_seconds,
         "refresh_token": login["refresh_token"],

@@ -17,6 +17,7 @@ MINUTES = (1, 1440)
 TIMEOUT = (1, 3600)
 PRICES = (Decimal("0.01"), Decimal("10000000"))
 LONGEST_NOTE = 200
+REQUESTS_PER_MINUTE = (1, 1_000_000)
 
 
 def check_new_order(order: Mapping[str, Any], exchanges: Collection[str]) -> None:
@@ -30,6 +31,12 @@ def check_new_order(order: Mapping[str, Any], exchanges: Collection[str]) -> Non
     _check_limit_price(order.get("order_type", "MARKET"), order.get("limit_price"))
     _check_timeout(order.get("slice_timeout_seconds"))
     _check_note(order.get("client_note"))
+
+
+def is_own_limit(value: Any) -> bool:
+    """Whether this can be an account's own limit: requests per minute, or None for the installation's."""
+    least, most = REQUESTS_PER_MINUTE
+    return value is None or (type(value) is int and least <= value <= most)
 
 
 def _check_unique_key(key: str) -> None:

@@ -16,25 +16,31 @@ from flask_jwt_extended import JWTManager, create_access_token
 
 from gapi_app.errors import Unauthorized
 from gapi_app.roles import SCOPES, Caller
+from gapi_app.rules import is_own_limit
 from gapi_app.signing import KeySet
 
 ISSUER, AUDIENCE = "gapi", "gapi-api"
 _ACCOUNT_ID = re.compile(r"acc_[0-9A-Z]{26}")
 _TEXTS, _NUMBERS = ("sub", "role", "jti", "type", "sid"), ("iat", "exp", "gen")
 _REQUIRED = ("iss", "aud", *_TEXTS, *_NUMBERS)
+_OWN_LIMIT = "rpm"
 _LONGEST_TOKEN, _LONGEST_ID = 4096, 64
 _MOST_CACHED = 10_000
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a token or an API key speaks for, what can revoke it, and until when it holds (seconds since the epoch)."""
+    """Who a token or an API key speaks for, what can revoke it, and until when it holds (seconds since the epoch).
+
+    `requests_per_minute` is the account's own limit, None for the installation's.
+    """
 
     caller: Caller
     jti: str
     generation: int
     issued_at: int
     expires_at: int
+    requests_per_minute: int | None = None
 
 
 class AccessTokens:
@@ -53,9 +59,13 @@ class AccessTokens:
         )
         JWTManager(app).encode_key_loader(lambda _account_id: keys.signing.private)
 
-    def issue(self, account_id: str, role: str, session_id: str, generation: int) -> str:
+    def issue(
+        self, account_id: str, role: str, session_id: str, generation: int, requests_per_minute: int | None = None
+    ) -> str:
         kid = self.keys.signing.kid
-        claims = {"role": role, "sid": session_id, "gen": generation}
+        claims: dict[str, Any] = {"role": role, "sid": session_id, "gen": generation}
+        if requests_per_minute is not None:
+            claims[_OWN_LIMIT] = requests_per_minute
         token: str = create_access_token(
             account_id, additional_claims=claims, additional_headers={"kid": kid} if kid else None
         )
@@ -93,7 +103,8 @@ class AccessTokens:
         if not _is_ours(claims):
             raise Unauthorized("the access token is not valid")
         caller = Caller(claims["sub"], claims["role"], SCOPES[claims["role"]], session_id=claims["sid"])
-        return Identity(caller, claims["jti"], claims["gen"], claims["iat"], claims["exp"])
+        own_limit = claims.get(_OWN_LIMIT)
+        return Identity(caller, claims["jti"], claims["gen"], claims["iat"], claims["exp"], own_limit)
 
     def _remember(self, digest: bytes, identity: Identity) -> None:
         with self._lock:
@@ -106,5 +117,7 @@ def _is_ours(claims: Mapping[str, Any]) -> bool:
     if not all(isinstance(claims[name], str) and 0 < len(claims[name]) <= _LONGEST_ID for name in _TEXTS):
         return False
     if not all(type(claims[name]) is int for name in _NUMBERS):
+        return False
+    if _OWN_LIMIT in claims and (claims[_OWN_LIMIT] is None or not is_own_limit(claims[_OWN_LIMIT])):
         return False
     return claims["type"] == "access" and claims["role"] in SCOPES and bool(_ACCOUNT_ID.fullmatch(claims["sub"]))

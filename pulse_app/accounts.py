@@ -51,7 +51,7 @@ def show_account(account_id: str) -> Account:
 @blueprint.response(200, AccountSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def change_account(changes: dict[str, Any], account_id: str) -> Account:
-    """Change role, password or whether it is active; ends its logins and tokens, not its orders."""
+    """Change role, password, limit or whether it is active. All but a limit ends its logins; orders go on."""
     return accounts.change_account(_known(account_id), utcnow(), caller_id(), **changes)
 
 

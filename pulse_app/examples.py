@@ -76,6 +76,7 @@ _ACCOUNT = {
     "username": "meera",
     "role": "trader",
     "is_active": True,
+    "requests_per_minute": None,
     "created_at": "2026-11-23T06:20:00.000000Z",
     "updated_at": "2026-11-23T06:20:00.000000Z",
 }
@@ -103,6 +104,7 @@ EXAMPLES: dict[str, Any] = {
         "username": "meera",
         "role": "trader",
         "generation": 1,
+        "requests_per_minute": None,
         "session_id": "ses_01M83HD4E5F6G7H8J9K0M1N2P3",
         "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
         "expires_at": "2026-11-23T18:25:00.000000Z",
@@ -144,6 +146,7 @@ EXAMPLES: dict[str, Any] = {
         "role": "trader",
         "scopes": ["orders:read", "orders:write"],
         "expires_at": "2027-02-21T06:30:00.000000Z",
+        "requests_per_minute": None,
     },
     "NewWebhook": {"url": "https://example.com/pulse-events"},
     "Webhook": _WEBHOOK,
@@ -152,7 +155,7 @@ EXAMPLES: dict[str, Any] = {
     "NewAccount": {"username": "meera", "password": "a password of hers", "role": "trader"},
     "Account": _ACCOUNT,
     "AccountList": {"users": [_ACCOUNT]},
-    "AccountChange": {"role": "operator"},
+    "AccountChange": {"role": "operator", "requests_per_minute": 300},
     "News": {
         "revocations": [
             {

@@ -1,10 +1,13 @@
 """The shapes of logins, accounts, keys and revocations."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from pulse_app.fields import Instant, Limit, Truth, WholeNumber
 from pulse_app.schemas import AnswerSchema, RequestSchema
 from pulse_core.domain.enums import RevocationKind, Role, Scope
+from pulse_core.services.accounts import REQUESTS_PER_MINUTE
 from pulse_core.services.keys import LONGEST_LIFE_DAYS
 
 _ACCOUNT_ID = {"pattern": "^acc_[0-9A-Z]{26}$"}
@@ -15,6 +18,12 @@ _ADDRESS = {"description": "Where the client called the gateway from.", "example
 
 def _role(**options: bool) -> fields.Enum:  # type: ignore[type-arg]
     return fields.Enum(Role, by_value=fields.String, **options)  # type: ignore[arg-type]
+
+
+def _own_limit(**options: Any) -> WholeNumber:
+    least, most = REQUESTS_PER_MINUTE
+    text = "The account's own limit; null: the installation's."
+    return WholeNumber(allow_none=True, metadata={"minimum": least, "maximum": most, "description": text}, **options)
 
 
 def _scopes() -> fields.List:  # type: ignore[type-arg]
@@ -43,6 +52,7 @@ class AccountSchema(AnswerSchema):
     username = fields.String(required=True)
     role = _role(required=True)
     is_active = Truth(required=True)
+    requests_per_minute = _own_limit(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
 
@@ -52,6 +62,7 @@ class LoginAnswerSchema(AnswerSchema):
     username = fields.String(required=True, attribute="account.username")
     role = fields.Enum(Role, by_value=fields.String, required=True, attribute="account.role")
     generation = WholeNumber(required=True, attribute="account.generation")
+    requests_per_minute = _own_limit(required=True, attribute="account.requests_per_minute")
     session_id = fields.String(required=True)
     refresh_token = fields.String(required=True)
     expires_at = Instant(required=True, metadata={"description": "When the login ends, however often refreshed."})
@@ -67,6 +78,7 @@ class AccountChangeSchema(RequestSchema):
     role = _role()
     is_active = Truth()
     password = fields.String(validate=validate.Length(1, 256), metadata=_WORD)
+    requests_per_minute = _own_limit()
 
 
 class PageQuerySchema(RequestSchema):
@@ -121,6 +133,7 @@ class HolderSchema(AnswerSchema):
     role = _role(required=True)
     scopes = _scopes()
     expires_at = Instant(required=True)
+    requests_per_minute = _own_limit(required=True)
 
 
 class NewsQuerySchema(RequestSchema):

@@ -12,7 +12,10 @@ from pulse_core.domain.enums import RevocationKind, Role, SessionEnd
 
 
 class Account(Base):
-    """`generation` goes up whenever every token of the account must end; tokens carry the one they were made in."""
+    """`generation` goes up whenever every token of the account must end; tokens carry the one they were made in.
+
+    `requests_per_minute` is the account's own limit at the gateway, None for the installation's.
+    """
 
     __tablename__ = "accounts"
 
@@ -22,8 +25,11 @@ class Account(Base):
     role: Mapped[Role] = mapped_column(words(Role, "role"))
     is_active: Mapped[bool]
     generation: Mapped[int] = mapped_column(Integer)
+    requests_per_minute: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("requests_per_minute BETWEEN 1 AND 1000000", name="requests_per_minute"),)
 
 
 class LoginSession(Base):

@@ -19,7 +19,7 @@ _role_choice = click.Choice([role.value for role in Role], case_sensitive=False)
 
 @click.group(epilog=EXIT_CODES)
 def users() -> None:
-    """Add, list and change the accounts that may log in. Whatever is changed ends their logins; orders go on.
+    """Add, list and change the accounts that may log in. All changes but a limit end their logins; orders go on.
 
     Works on the database of DATABASE_URL, else on that of the running stack.
     """
@@ -58,7 +58,7 @@ def list_(is_json: bool, data_dir: Path | None) -> None:
     if is_json:
         print_json([_fields(account) for account in found])
         return
-    print_table(("Username", "Role", "State", "Created"), (_row(account) for account in found))
+    print_table(("Username", "Role", "State", ">Per minute", "Created"), (_row(account) for account in found))
 
 
 @users.command()
@@ -110,6 +110,21 @@ def password(username: str, generate: bool, password_stdin: bool, data_dir: Path
         click.echo(new)
 
 
+@users.command()
+@click.argument("username")
+@click.argument("requests_per_minute", type=int, required=False)
+@click.option("--clear", "is_cleared", is_flag=True, help="Let the installation's limit hold again.")
+@options.data_dir
+def limit(username: str, requests_per_minute: int | None, is_cleared: bool, data_dir: Path | None) -> None:
+    """Limit an account's requests per minute: for its keys within seconds, for logins from their next refresh on."""
+    if (requests_per_minute is None) is not is_cleared:
+        raise click.UsageError("Give the requests per minute, or --clear.")
+    use_database(data_dir)
+    accounts.change_account(accounts.account_named(username).id, utcnow(), requests_per_minute=requests_per_minute)
+    said = "as many requests as everybody" if is_cleared else f"{requests_per_minute} requests a minute"
+    say(f"{username} may make {said}.")
+
+
 def _given_password(is_on_stdin: bool) -> str:
     if is_on_stdin:
         return sys.stdin.readline().rstrip("\r\n")
@@ -122,7 +137,7 @@ def _given_password(is_on_stdin: bool) -> str:
 
 def _row(account: Account) -> tuple[object, ...]:
     state = "active" if account.is_active else "disabled"
-    return account.username, account.role.value, state, instant(account.created_at)
+    return account.username, account.role.value, state, account.requests_per_minute, instant(account.created_at)
 
 
 def _fields(account: Account) -> dict[str, object]:
@@ -131,5 +146,6 @@ def _fields(account: Account) -> dict[str, object]:
         "username": account.username,
         "role": account.role.value,
         "is_active": account.is_active,
+        "requests_per_minute": account.requests_per_minute,
         "created_at": account.created_at,
     }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ulid import ULID
 
@@ -19,6 +19,16 @@ from pulse_core.services.revocations import end_everything
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9_.@-]{1,63}")
 TERMINAL = "terminal"
+REQUESTS_PER_MINUTE = (1, 1_000_000)
+
+
+class AccountChanges(TypedDict, total=False):
+    """What can be changed of an account. `requests_per_minute` None: the installation's limit holds again."""
+
+    role: Role
+    is_active: bool
+    password: str
+    requests_per_minute: int | None
 
 
 def add_account(username: str, password: str, role: Role, now: datetime, actor: str = TERMINAL) -> Account:
@@ -81,31 +91,26 @@ def account_page(limit: int, after: str | None) -> Sequence[Account]:
         return accounts.page(session, limit, after)
 
 
-def change_account(
-    account_id: str,
-    now: datetime,
-    actor: str = TERMINAL,
-    *,
-    role: Role | None = None,
-    is_active: bool | None = None,
-    password: str | None = None,
-) -> Account:
-    """Change what is given; whatever is changed ends all logins and tokens of the account. Its orders go on.
+def change_account(account_id: str, now: datetime, actor: str = TERMINAL, **changes: Unpack[AccountChanges]) -> Account:
+    """Change what is given; all but a new limit ends every login and token of the account. Its orders go on.
 
     Raises NotFound, InvalidRequest, or InvalidState for admins who would lock themselves out.
     """
-    if account_id == actor and (is_active is False or role not in (None, Role.ADMIN)):
+    if account_id == actor and (changes.get("is_active") is False or changes.get("role", Role.ADMIN) != Role.ADMIN):
         raise InvalidState("nobody may disable or demote their own account", {"account_id": account_id})
-    password_hash = None if password is None else passwords.hashed(password)
-    given = {"role": role, "is_active": is_active, "password_hash": password_hash}
+    _check_limit(changes.get("requests_per_minute"))
+    given: dict[str, Any] = {**changes}
+    if "password" in given:
+        given["password_hash"] = passwords.hashed(given.pop("password"))
     with db.transaction() as session:
         account = accounts.lock(session, account_id)
         if account is None:
             raise NotFound("there is no such account")
-        changes = {name: new for name, new in given.items() if new is not None and new != getattr(account, name)}
-        if changes:
-            audit.add(session, "account.changed", actor, account_id, now, **_told(account, changes))
-            accounts.change(session, account, now, **changes)
+        changed = {name: new for name, new in given.items() if new != getattr(account, name)}
+        if changed:
+            audit.add(session, "account.changed", actor, account_id, now, **_told(account, changed))
+            accounts.change(session, account, now, **changed)
+        if changed.keys() - {"requests_per_minute"}:
             end_everything(session, account, now)
     return account
 
@@ -129,6 +134,13 @@ def change_password(account_id: str, current: str, new: str, address: str | None
         except Unauthorized:
             raise Forbidden("the current password is wrong", {"field": "current_password"}) from None
     change_account(account_id, now, account_id, password=new)
+
+
+def _check_limit(requests_per_minute: int | None) -> None:
+    least, most = REQUESTS_PER_MINUTE
+    if requests_per_minute is not None and not least <= requests_per_minute <= most:
+        details = {"field": "requests_per_minute", "min": least, "max": most}
+        raise InvalidRequest(f"requests_per_minute must be from {least} to {most}", details)
 
 
 def _told(account: Account, changes: dict[str, Any]) -> dict[str, Any]:

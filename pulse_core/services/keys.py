@@ -45,13 +45,14 @@ class NewKey:
 
 @dataclass(frozen=True)
 class Holder:
-    """Whom a key speaks for, and what it may do."""
+    """Whom a key speaks for, what it may do, and how often, None for as often as the installation lets everybody."""
 
     key_id: str
     account_id: str
     role: Role
     scopes: Sequence[Scope]
     expires_at: datetime
+    requests_per_minute: int | None
 
 
 def add_key(
@@ -97,7 +98,7 @@ def holder_of(text: str, now: datetime) -> Holder:
             raise Unauthorized("the API key is not valid")
         keys.note_use(session, key.id, now, now - USE_IS_NOTED_EACH)
     scopes = sorted(SCOPES[account.role].intersection(Scope(one) for one in key.scopes))
-    return Holder(key.id, account.id, account.role, scopes, key.expires_at)
+    return Holder(key.id, account.id, account.role, scopes, key.expires_at, account.requests_per_minute)
 
 
 def key_page(account_id: str | None, limit: int, before: str | None) -> Sequence[ApiKey]:

@@ -38,6 +38,18 @@ def gapi(services: dict[str, Service]) -> Service:
 
 
 @pytest.fixture
+def start_gapi(services: dict[str, Service], processes: Processes) -> Callable[..., Service]:
+    """Starts a gateway with settings of its own, in front of the pulse of all tests."""
+
+    def start(**settings: str) -> Service:
+        here = {"PULSE_URL": services["pulse"].url, "PULSE_TRUSTED_PROXIES": "1"}
+        child, url = processes.gapi(**here | settings)
+        return Service("gapi", url, services["gapi"].key, child.log_path)
+
+    return start
+
+
+@pytest.fixture
 def pulse(services: dict[str, Service]) -> Service:
     return services["pulse"]
 

@@ -12,7 +12,7 @@ import requests
 from gapi_app.limits import network_of
 from tests import servers
 from tests.contract.client import Account, Service, error_of, new_order
-from tests.processes import Processes, wait_until
+from tests.processes import wait_until
 from tests.servers import RunningRedis
 
 HOUR = {"PULSE_RATE_LIMIT_ACCOUNT": "5/hour", "PULSE_RATE_LIMIT_ORDERS": "3/hour", "PULSE_RATE_LIMIT_ADDRESS": "4/hour"}
@@ -22,16 +22,9 @@ Start = Callable[..., Service]
 
 
 @pytest.fixture
-def start(services: dict[str, Service], processes: Processes) -> Start:
-    """Starts a gateway with limits, one hour long, in front of the pulse of all tests."""
-
-    def start(**settings: str) -> Service:
-        child, url = processes.gapi(
-            **HOUR | {"PULSE_URL": services["pulse"].url, "PULSE_TRUSTED_PROXIES": "1"} | settings
-        )
-        return Service("gapi", url, services["gapi"].key, child.log_path)
-
-    return start
+def start(start_gapi: Start) -> Start:
+    """Starts a gateway with limits, one hour long."""
+    return lambda **settings: start_gapi(**HOUR | settings)
 
 
 @pytest.fixture

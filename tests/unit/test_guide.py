@@ -83,6 +83,9 @@ def test_every_limit_is_that_of_the_code() -> None:
     assert dict(rows("Limits")) == {
         "requests of an account": per_minute["pulse_rate_limit_account"],
         "new orders of an account, counted apart": per_minute["pulse_rate_limit_orders"],
+        "an account's own limit, where an admin has set one": "{} to {} requests a minute".format(
+            *rules.REQUESTS_PER_MINUTE
+        ),
         "requests of an address without a good token, logins among them": per_minute["pulse_rate_limit_address"],
         "failed logins before waiting begins": (
             f"{guessing.FREE_FOR_USERNAME} for a username, {guessing.FREE_FOR_ADDRESS} for an address"
