@@ -122,7 +122,7 @@ def test_an_unknown_order_is_not_found(service: Service, trader: Account) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "//orders", "/%00", "/%ff%fe", "/..%2f..%2fetc/passwd", "/%E2%82%AC"]
+    "path", ["/nowhere/", "/nowhere", "//orders", "/%00", "/%ff%fe", "/..%2f..%2fetc/passwd", "/%E2%82%AC"]
 )
 def test_an_unknown_path_is_not_found(service: Service, path: str) -> None:
     assert error_of(service.send("GET", path))[:2] == (404, "NOT_FOUND")
