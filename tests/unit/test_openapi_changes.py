@@ -62,7 +62,7 @@ DOCUMENT: dict[str, Any] = {
 }
 PLACE = "paths./orders/{id}.post"
 ASKED, MADE = "components.schemas.Asked", "components.schemas.Made"
-GONE = object()
+GONE = "gone"
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     part: Any = found
     for name in names:
         part = part[int(name) if name.isdigit() and isinstance(part, list) else name]
-    if value is GONE:
+    if value == GONE:
         part.pop(int(last) if isinstance(part, list) else last)
     elif isinstance(part, list):
         part.insert(int(last), value)
