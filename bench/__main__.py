@@ -47,8 +47,9 @@ def main(quick: bool, only: str, results: Path | None, keep: bool) -> None:
         console.print(f"[dim]{time.monotonic() - started:4.0f} s  {line}[/dim]", highlight=False)
 
     found: dict[str, Any] = {"started_at": f"{started_at:%Y-%m-%d %H:%M} UTC", "is_quick": quick, "machine": machine()}
-    # Children are in process groups of their own: they are ended here, whatever ends us.
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    # Children are in process groups of their own: they are ended here, whatever ends us. Who is started in the
+    # background has Ctrl-C ignored, so that it is named too.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
     bench = Bench(folder, QUICK if quick else FULL, say)

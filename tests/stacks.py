@@ -23,6 +23,11 @@ PORTS = ("PULSE_GAPI_PORT", "PULSE_PULSE_PORT", "PULSE_EXCHANGE_PORT", "PULSE_FL
 OWN_SERVERS = ("DATABASE_URL", "REDIS_URL")
 
 
+def outer_environment() -> dict[str, str]:
+    """The variables of this process without the servers of its own tests, which are not those of a stack."""
+    return {name: value for name, value in os.environ.items() if name not in OWN_SERVERS}
+
+
 @dataclass
 class Stack:
     """A `pulse up` and where it keeps its things."""
@@ -59,7 +64,7 @@ class Stack:
 
 def environment_for(data_dir: Path) -> dict[str, str]:
     """Variables of a stack with free ports, untouched by what other tests have set."""
-    inherited = {name: value for name, value in os.environ.items() if name not in OWN_SERVERS}
+    inherited = outer_environment()
     inherited = {
         name: value for name, value in inherited.items() if not name.startswith("PULSE_") or name == "PULSE_CI_RUN"
     }

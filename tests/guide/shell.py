@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.guide import curl
 from tests.processes import wait_until
+from tests.stacks import outer_environment
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Shell:
         self.folder = folder
         self._statuses = folder / ".statuses"
         (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-        environment = {**os.environ, **variables, "PATH": self._path(), "GUIDE_STATUSES": str(self._statuses)}
+        environment = {**outer_environment(), **variables, "PATH": self._path(), "GUIDE_STATUSES": str(self._statuses)}
         self._process = subprocess.Popen(
             ["sh", "-u"], cwd=folder, env=environment, stdin=subprocess.PIPE, text=True, start_new_session=True
         )

@@ -1,6 +1,5 @@
 """The benchmark as a command."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,13 +8,13 @@ from pathlib import Path
 import psutil
 
 from tests.processes import wait_until
-from tests.stacks import OWN_SERVERS
+from tests.stacks import outer_environment
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_an_interrupted_benchmark_leaves_no_process_and_no_folder_behind(tmp_path: Path) -> None:
-    inherited = {name: value for name, value in os.environ.items() if name not in OWN_SERVERS}
+    inherited = outer_environment()
     command = [
         sys.executable,
         "-m",
