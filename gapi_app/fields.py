@@ -22,6 +22,9 @@ def described_more(_converter: Any, field: fields.Field[Any], ret: dict[str, Any
     more: dict[str, Any] = {}
     if ret.get("pattern", "").endswith(r"\Z"):
         more["pattern"] = f"^{ret['pattern'][:-2]}$"
+    elif isinstance(field, fields.String) and "maxLength" in ret and not ret.keys() & {"pattern", "enum"}:
+        # What the reader of bodies refuses in any text.
+        more["pattern"] = r"^[^\x00]*$"
     if isinstance(field, fields.Dict) and field.key_field:
         more["propertyNames"] = _key_schema(field.key_field)
     return more
