@@ -100,6 +100,17 @@ DEFECTS = (
         (f"{TESTS}/test_lost_races.py::test_a_slice_cancelled_while_it_was_being_claimed_stays_cancelled",),
     ),
     Defect(
+        "A slice is claimed whatever its status",
+        (
+            Change(
+                f"{REPOSITORIES}/attempts.py",
+                "            still(_SLICES.c.status, SliceStatus.SCHEDULED),\n",
+                "",
+            ),
+        ),
+        (f"{TESTS}/test_execute.py::test_the_same_message_three_times_places_once",),
+    ),
+    Defect(
         "Two splits of one order do not wait for each other",
         (
             Change(
