@@ -129,7 +129,7 @@ class PulseClient:
         except (NewConnectionError, NameResolutionError):
             raise ServiceUnavailable("orders cannot be served at the moment", {"missing": ["pulse"]}) from None
         except TimedOut:
-            raise UpstreamTimeout("pulse did not answer in time; an order may have been made") from None
+            raise UpstreamTimeout("pulse did not answer in time; what was asked may have been done") from None
         except HTTPError:
             raise UpstreamError("pulse broke off its answer") from None
 

@@ -130,6 +130,6 @@ REFUSALS = {
     ),
     "UPSTREAM_TIMEOUT": Refusal(
         "No answer in time. What was asked may have been done: repeat it with the same key.",
-        "pulse did not answer in time; an order may have been made",
+        "pulse did not answer in time; what was asked may have been done",
     ),
 }

@@ -137,8 +137,8 @@ def _event(
     return select(account_id, of.c.order_id, of.c.id, at, literal(kind, _EVENTS.c.kind.type), *moved, told)
 
 
-def _claim_statement() -> Select[Any]:
-    claimed = (
+def _claimed_slice() -> CTE:
+    return (
         update(_SLICES)
         .where(
             _SLICES.c.id == bindparam("this_slice"),
@@ -176,6 +176,10 @@ def _claim_statement() -> Select[Any]:
         )
         .cte("claimed")
     )
+
+
+def _claim_statement() -> Select[Any]:
+    claimed = _claimed_slice()
     row = claimed.c
     new_id = bindparam("new_id", type_=_PLACEMENTS.c.client_order_id.type)
     broker = bindparam("by_broker", type_=_PLACEMENTS.c.broker.type)

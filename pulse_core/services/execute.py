@@ -74,16 +74,17 @@ def execute_slice(slice_id: str, clock: Callable[[], datetime] = utcnow) -> None
 
 def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetime]) -> Claim | None:
     failpoint("execute.before_claim")
-    claim = _try_to_claim(fence, slice_id, broker, clock())
+    claim = _try_to_claim(fence, slice_id, broker, clock)
     if claim is None and _comes_due(fence, slice_id, clock):
-        claim = _try_to_claim(fence, slice_id, broker, clock())
-    failpoint("execute.after_claim")
+        claim = _try_to_claim(fence, slice_id, broker, clock)
     return claim
 
 
-def _try_to_claim(fence: Fence, slice_id: str, broker: str, now: datetime) -> Claim | None:
+def _try_to_claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetime]) -> Claim | None:
     config = settings()
+    # Before the clock is read: a worker that is stopped in between must not gain on its lease.
     started = time.monotonic()
+    now = clock()
     client_order_id = ids.client_order_id(secrets.randbits(100))
     lease_expires_at, oldest_end = now + timedelta(seconds=config.lease), now - _late_grace()
     with fence.statement() as connection:
@@ -92,6 +93,7 @@ def _try_to_claim(fence: Fence, slice_id: str, broker: str, now: datetime) -> Cl
         )
     if claimed is None:
         return None
+    failpoint("execute.after_claim")
     not_after = started + config.lease - config.broker_timeout
     return Claim(claimed, _placement(claimed, client_order_id), not_after)
 

@@ -41,7 +41,7 @@ def split_order(order_id: str, now: datetime) -> None:
         log.info("order split", order_id=order.id, slices=len(planned))
 
 
-def split_forgotten(now: datetime, limit: int = 50) -> int:
+def split_forgotten(now: datetime, limit: int = 200) -> int:
     """Split orders whose message was lost; returns how many there were."""
     with db.transaction() as session:
         forgotten = orders.unsplit(session, now - FORGOTTEN_AFTER, limit)

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pulse_core import db
 from pulse_core.brokers.base import Placement, Refused
@@ -80,6 +80,25 @@ def test_a_request_must_leave_before_its_lease_can_be_over(broker: SimulatedBrok
 
     longest = settings().lease - settings().broker_timeout
     assert started < latest[0] <= time.monotonic() + longest
+
+
+def test_a_worker_stopped_while_it_reads_the_clock_gains_nothing_on_its_lease(broker: SimulatedBroker) -> None:
+    first = slices_of(a_split_order())[0]
+    read_at: list[float] = []
+    latest: list[float] = []
+
+    def read_the_clock() -> datetime:
+        read_at.append(time.monotonic())
+        return utcnow()
+
+    def note(placement: Placement, not_after: float) -> str:
+        latest.append(not_after)
+        return broker.enter(placement)
+
+    broker.place = note  # type: ignore[method-assign]
+    execute_slice(first.id, clock=read_the_clock)
+
+    assert latest[0] <= read_at[0] + settings().lease - settings().broker_timeout
 
 
 def test_placing_and_cancelling_at_once_leaves_nothing_live_that_nobody_follows(broker: SimulatedBroker) -> None:
