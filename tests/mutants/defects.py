@@ -78,6 +78,17 @@ DEFECTS = (
         (f"{TESTS}/test_lost_races.py::test_a_request_must_leave_before_its_lease_can_be_over",),
     ),
     Defect(
+        "A worker that is stopped while it claims gains on its lease",
+        (
+            Change(
+                f"{SERVICES}/execute.py",
+                "    started = time.monotonic()\n    now = clock()\n",
+                "    now = clock()\n    started = time.monotonic()\n",
+            ),
+        ),
+        (f"{TESTS}/test_lost_races.py::test_a_worker_stopped_while_it_reads_the_clock_gains_nothing_on_its_lease",),
+    ),
+    Defect(
         "The client order id of an earlier attempt is used again",
         (
             Change(
