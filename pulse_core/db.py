@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from pulse_core import prepared
 from pulse_core.config import Settings, settings
 from pulse_core.domain.errors import DatabaseUnavailable
 
@@ -55,6 +56,7 @@ def build_engine(config: Settings) -> Engine:
         },
     )
     event.listen(engine, "checkin", _end_autocommit)
+    prepared.install(engine)
     return engine
 
 

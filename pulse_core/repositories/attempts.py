@@ -16,6 +16,7 @@ from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, Pr
 from pulse_core.domain.exposure import Tally
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement, SliceEvent
+from pulse_core.prepared import prepared
 from pulse_core.repositories.seen import still
 from pulse_core.repositories.tallies import sums
 
@@ -247,6 +248,6 @@ def _standing_statement() -> Select[Any]:
 
 
 # Made once: building a statement costs more than running it.
-_CLAIM = _claim_statement()
-_ACKNOWLEDGE = _acknowledge_statement()
-_STANDING = _standing_statement()
+_CLAIM = _claim_statement().execution_options(**prepared("claim"))
+_ACKNOWLEDGE = _acknowledge_statement().execution_options(**prepared("acknowledge"))
+_STANDING = _standing_statement().execution_options(**prepared("standing"))

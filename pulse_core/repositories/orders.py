@@ -14,6 +14,7 @@ from pulse_core.domain.enums import EventKind, OrderStatus, Side, SliceStatus
 from pulse_core.domain.status import FINAL_SLICES, check_order_move
 from pulse_core.log import get_logger
 from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
+from pulse_core.prepared import prepared
 from pulse_core.repositories import events
 from pulse_core.repositories.seen import still
 
@@ -185,4 +186,4 @@ def _add_statement() -> Select[Any]:
 
 
 # Made once: building a statement costs more than running it.
-_ADD = _add_statement()
+_ADD = _add_statement().execution_options(**prepared("add_order"))
