@@ -20,7 +20,7 @@ from pulse_core.config import settings
 from pulse_core.log import get_logger
 from pulse_core.repositories import slices
 from pulse_core.services.execute import execute_slice
-from pulse_core.services.sweeps import SWEEPS
+from pulse_core.services.sweeps import SWEEPS, Sweep
 from pulse_tasks.base import AWAY
 
 log = get_logger(__name__)
@@ -29,10 +29,12 @@ PERIOD = 1.0
 SHORTEST_PATIENCE = 6.0
 BATCH = 64
 THREADS = 8
+LONGEST_REST = 2.0
 
 # A new process has run none: where processes end more often than a sweep comes round, it would never run.
 _last_run = dict.fromkeys(SWEEPS, float("-inf"))
 _under_way: dict[str, threading.Lock] = {}
+_rests_until: dict[str, float] = {}
 
 
 def note_run(sweep: str) -> None:
@@ -41,15 +43,27 @@ def note_run(sweep: str) -> None:
 
 
 def run_sweep(name: str) -> None:
-    """Run a sweep, unless this process is at it: a second run would take a thread to wait for the same rows."""
+    """Run a sweep, unless this process is at it or has just been.
+
+    A second run would take a thread to wait for the same rows.
+    """
     note_run(name)
     under_way = _under_way.setdefault(name, threading.Lock())
     if not under_way.acquire(blocking=False):
         return
     try:
-        SWEEPS[name].run(utcnow())
+        if time.monotonic() >= _rests_until.get(name, 0):
+            _run(name, SWEEPS[name])
     finally:
         under_way.release()
+
+
+def _run(name: str, sweep: Sweep) -> None:
+    started = time.monotonic()
+    sweep.run(utcnow())
+    # One that failed is run again as soon as it is asked for.
+    ended = time.monotonic()
+    _rests_until[name] = ended + min(sweep.rest * (ended - started), LONGEST_REST)
 
 
 class Watch(bootsteps.StartStopStep):  # type: ignore[misc]

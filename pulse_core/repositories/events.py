@@ -13,6 +13,9 @@ from pulse_core.models import Order, SliceEvent
 
 log = get_logger(__name__)
 
+# The status before and after.
+Moved = tuple[str | None, str]
+
 TURNED_UP = "order taken for not placed is in the book"
 
 # Made once: a slice has several events, and building the statement costs as much as running it.
@@ -26,10 +29,10 @@ def add(
     order_id: str,
     slice_id: str | None,
     now: datetime,
-    moved: tuple[str | None, str] | None = None,
+    moved: Moved | None = None,
     **detail: Any,
 ) -> None:
-    """Record one event; `moved` is the status before and after."""
+    """Record one event."""
     session.execute(_ADDED, _row(kind, order_id, slice_id, now, moved, detail))
 
 
@@ -37,12 +40,13 @@ def add_all(
     session: Session,
     kind: EventKind,
     order_id: str,
-    told: Sequence[tuple[str, Mapping[str, Any]]],
+    told: Sequence[tuple[str, Moved | None, Mapping[str, Any]]],
     now: datetime,
 ) -> None:
-    """Record one event for each slice of an order: its id, and the detail."""
+    """Record one event for each slice of an order: its id, how it moved if it did, and the detail."""
     if told:
-        session.execute(_ADDED, [_row(kind, order_id, slice_id, now, None, detail) for slice_id, detail in told])
+        rows = [_row(kind, order_id, slice_id, now, moved, detail) for slice_id, moved, detail in told]
+        session.execute(_ADDED, rows)
 
 
 def alarm(session: Session, what: str, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:
@@ -68,7 +72,7 @@ def _row(
     order_id: str,
     slice_id: str | None,
     now: datetime,
-    moved: tuple[str | None, str] | None,
+    moved: Moved | None,
     detail: Mapping[str, Any],
 ) -> dict[str, Any]:
     seen, to = moved or (None, None)

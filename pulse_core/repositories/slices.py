@@ -1,4 +1,8 @@
-"""The only writer of a slice's status: compare-and-set, with its event in the same transaction."""
+"""Every move of a slice: compare-and-set, with its event in the same transaction.
+
+The moves that come in a rush, on the way to the broker and at the end there, have statements of their own in `attempts`
+and `endings`. Nothing else writes a slice's status.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

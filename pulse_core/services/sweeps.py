@@ -12,15 +12,21 @@ from pulse_core.services import dispatch, pause, recall, reconcile, resolve, set
 
 @dataclass(frozen=True)
 class Sweep:
-    """A service call that returns how much it found, and how many seconds lie between two runs."""
+    """A service call that returns how much it found, and how many seconds lie between two runs.
+
+    A run that is asked for earlier than `rest` times the duration of the last one is left out: another is on its way.
+    """
 
     run: Callable[[datetime], int]
     every: float
+    rest: float = 0.0
 
 
 SWEEPS: Mapping[str, Sweep] = {
     "pulse.dispatch_due_slices": Sweep(dispatch.dispatch_due_slices, every=1),
-    "pulse.track_slices": Sweep(track.track_slices, every=1),
+    # In a rush every fill is a hint. Reading the whole book of a long day for each would leave time for nothing else,
+    # and the news of one order cost least when many are settled together.
+    "pulse.track_slices": Sweep(track.track_slices, every=1, rest=1),
     "pulse.split_forgotten_orders": Sweep(split.split_forgotten, every=3),
     "pulse.expire_claims": Sweep(resolve.expire_claims, every=3),
     "pulse.resolve_slices": Sweep(resolve.resolve_slices, every=2),

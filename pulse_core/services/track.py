@@ -17,6 +17,7 @@ from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, fills, slices
+from pulse_core.repositories.endings import Ending, end_all
 from pulse_core.repositories.fills import Totals
 from pulse_core.services.each import for_each_batch
 from pulse_core.services.settle import settle_order
@@ -86,15 +87,14 @@ def settle_slices(
     totals = fills.totals(session, {one.id for one, _broker_order_id in news})
     changed = {one.id: one for one, _broker_order_id in news if one.id in added}
     _tell_fills(session, order, [(one, added[one.id], totals[one.id].filled) for one in changed.values()], now)
+    endings = []
     for one, broker_order_id in news:
-        booked = totals.get(one.id, NOTHING)
-        filled = {"filled_quantity": booked.filled, "average_price": booked.average} if one.id in added else {}
-        row = book.by_broker_order_id.get(broker_order_id)
-        ending = _ending(one, row, booked)
-        if ending is not None:
-            slices.move(session, one, ending, now, **filled, **_error(ending, row))
-        elif filled:
-            slices.change(session, one.id, now, **filled)
+        row, booked = book.by_broker_order_id.get(broker_order_id), totals.get(one.id, NOTHING)
+        if (to := _ending(one, row, booked)) is not None:
+            endings.append(_ended(one, to, row, booked))
+        elif one.id in added:
+            slices.change(session, one.id, now, filled_quantity=booked.filled, average_price=booked.average)
+    end_all(session, order.id, endings, now)
 
 
 def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
@@ -143,7 +143,7 @@ def _changed(book: Book, ours: Mapping[str, str]) -> dict[str, str]:
 
 def _tell_fills(session: Session, order: Order, filled: Sequence[tuple[OrderSlice, int, int]], now: datetime) -> None:
     """Of each slice, how many shares were added and how many that makes."""
-    told = [(one.id, {"quantity": added, "filled_quantity": total}) for one, added, total in filled]
+    told = [(one.id, None, {"quantity": added, "filled_quantity": total}) for one, added, total in filled]
     events.add_all(session, EventKind.FILL, order.id, told, now)
     for one, added, total in filled:
         log.info("slice filled", order_id=order.id, slice_id=one.id, quantity=added, filled_quantity=total)
@@ -171,7 +171,8 @@ def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceSt
             return SliceStatus.EXPIRED if is_deadline else SliceStatus.CANCELLED
 
 
-def _error(ending: SliceStatus, row: BrokerOrder | None) -> dict[str, str | None]:
-    if row is None or ending is not SliceStatus.REJECTED:
-        return {}
-    return {"error_code": "BROKER_REJECTED", "error_message": row.message}
+def _ended(one: OrderSlice, to: SliceStatus, row: BrokerOrder | None, booked: Totals) -> Ending:
+    code, message = one.error_code, one.error_message
+    if row is not None and to is SliceStatus.REJECTED:
+        code, message = "BROKER_REJECTED", row.message
+    return Ending(one, to, booked.filled, booked.average, code, message)

@@ -5,15 +5,18 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from pulse_core import db
 from pulse_core.brokers.base import BookUnavailable, BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import EventKind, OrderResult, OrderStatus, SliceStatus
+from pulse_core.domain.errors import IllegalMove
 from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
+from pulse_core.repositories.endings import Ending, end_all
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
 from pulse_core.services.reconcile import reconcile
@@ -37,6 +40,13 @@ def alarms(order_id: str) -> list[str]:
     with db.transaction() as session:
         rows = select(SliceEvent).where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.ALARM)
         return [event.detail["alarm"] for event in session.scalars(rows.order_by(SliceEvent.id))]
+
+
+def events_of(slice_id: str, to: SliceStatus) -> list[dict[str, Any]]:
+    """The details of a slice's moves to this status."""
+    with db.transaction() as session:
+        rows = select(SliceEvent.detail).where(SliceEvent.slice_id == slice_id, SliceEvent.to_status == to)
+        return list(session.scalars(rows.order_by(SliceEvent.id)))
 
 
 def booked_shares(slice_id: str) -> int:
@@ -217,6 +227,60 @@ def test_the_orders_totals_are_the_sums_of_its_slices(broker: SimulatedBroker) -
     parent, slices = order(order_id), slices_of(order_id)
     assert parent.filled_quantity == sum(one.filled_quantity for one in slices) == 150
     assert parent.average_price == exact_average([(10 * place, Decimal("100.01") * place) for place in range(1, 6)])
+
+
+def test_slices_of_one_order_that_end_differently_are_settled_in_one_reading(broker: SimulatedBroker) -> None:
+    order_id = a_split_order(utcnow() - timedelta(seconds=1), duration_minutes=1)
+    parts = slices_of(order_id)
+    with db.transaction() as session:
+        session.execute(update(OrderSlice).where(OrderSlice.order_id == order_id).values(due_at=utcnow()))
+    for one in parts:
+        execute_slice(one.id)
+    full, part, refused, called_back, working = (broker_order_id(a_slice(one.id)) for one in parts)
+    broker.fill(full)
+    broker.fill(part, 5)
+    broker.cancel(part)
+    broker.fill(refused, 7, Decimal(10))
+    broker.reject(refused, "margin exceeded")
+    broker.cancel(called_back)
+    broker.fill(working, 3)
+
+    assert track_slices(utcnow()) == 5
+
+    ended = {status: events_of(one.id, status) for one in slices_of(order_id) if (status := one.status)}
+    assert [(one.status, one.filled_quantity, one.error_message) for one in slices_of(order_id)] == [
+        (SliceStatus.FILLED, 20, None),
+        (SliceStatus.CANCELLED, 5, None),
+        (SliceStatus.REJECTED, 7, "margin exceeded"),
+        (SliceStatus.CANCELLED, 0, None),
+        (SliceStatus.WORKING, 3, None),
+    ]
+    assert ended[SliceStatus.FILLED] == [{"attempt": 1}]
+    assert ended[SliceStatus.REJECTED] == [
+        {"attempt": 1, "error_code": "BROKER_REJECTED", "error_message": "margin exceeded"}
+    ]
+    assert (order(order_id).status, order(order_id).filled_quantity) == (OrderStatus.IN_PROGRESS, 35)
+
+
+def test_a_slice_that_works_no_more_is_not_ended_again(broker: SimulatedBroker) -> None:
+    one = a_working_slice()
+    broker.fill(broker_order_id(one))
+    track_slices(utcnow())
+
+    with db.transaction() as session:
+        again = Ending(one, SliceStatus.CANCELLED, 0, None, None, None)
+        end_all(session, one.order_id, [again], utcnow())
+
+    assert (a_slice(one.id).status, a_slice(one.id).filled_quantity) == (SliceStatus.FILLED, 20)
+    assert events_of(one.id, SliceStatus.CANCELLED) == []
+
+
+def test_an_end_that_no_working_slice_can_have_is_refused(broker: SimulatedBroker) -> None:
+    one = a_working_slice()
+    with db.transaction() as session, pytest.raises(IllegalMove):
+        end_all(session, one.order_id, [Ending(one, SliceStatus.SKIPPED, 0, None, None, None)], utcnow())
+
+    assert a_slice(one.id).status is SliceStatus.WORKING
 
 
 def test_a_book_that_cannot_be_read_changes_nothing(broker: SimulatedBroker) -> None:

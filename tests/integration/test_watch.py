@@ -24,8 +24,10 @@ def watch(environment: dict[str, str], broker: SimulatedBroker) -> Iterator[Modu
     from pulse_tasks import watch
 
     before = dict(watch._last_run)
+    watch._rests_until.clear()
     yield watch
     watch._last_run.update(before)
+    watch._rests_until.clear()
 
 
 def an_overdue_slice() -> OrderSlice:
@@ -125,6 +127,42 @@ def test_a_sweep_that_is_under_way_is_not_run_beside_itself(watch: ModuleType, m
     watch.run_sweep("a")
 
     assert run == ["a", "a"]
+
+
+@pytest.mark.parametrize(("rest", "expected"), [(0, 3), (1000, 1)])
+def test_a_sweep_rests_in_proportion_to_what_it_took(
+    watch: ModuleType, monkeypatch: pytest.MonkeyPatch, rest: float, expected: int
+) -> None:
+    run: list[str] = []
+
+    def take_some_time(_now: datetime) -> int:
+        run.append("a")
+        time.sleep(0.005)
+        return 0
+
+    monkeypatch.setattr(watch, "SWEEPS", {"a": Sweep(take_some_time, 1, rest)})
+    for _ in range(3):
+        watch.run_sweep("a")
+
+    assert len(run) == expected
+
+
+def test_a_rest_is_never_long_and_none_follows_a_failure(watch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[str] = []
+
+    def fail(_now: datetime) -> int:
+        run.append("a")
+        time.sleep(0.005)
+        raise ConnectionError("away")
+
+    monkeypatch.setattr(watch, "SWEEPS", {"a": Sweep(fail, 1, 1000), "b": Sweep(recorder(run, "b").run, 1, 10**9)})
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            watch.run_sweep("a")
+    watch.run_sweep("b")
+
+    assert run == ["a", "a", "b"]
+    assert watch._rests_until["b"] <= time.monotonic() + watch.LONGEST_REST
 
 
 def test_all_sweeps_together_finish_an_order_without_a_single_message(

@@ -148,8 +148,13 @@ DEFECTS = (
             ),
             Change(
                 f"{SERVICES}/track.py",
-                '{"filled_quantity": booked.filled, ',
-                '{"filled_quantity": one.filled_quantity + added.get(one.id, 0), ',
+                "filled_quantity=booked.filled,",
+                "filled_quantity=one.filled_quantity + added[one.id],",
+            ),
+            Change(
+                f"{SERVICES}/track.py",
+                "Ending(one, to, booked.filled,",
+                "Ending(one, to, one.filled_quantity + booked.filled,",
             ),
         ),
         (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),

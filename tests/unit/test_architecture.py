@@ -85,7 +85,7 @@ def test_a_repository_sets_a_status_only_where_a_row_is_made_or_moved() -> None:
         if name_of(call.func) == "values" and any(word.arg == "status" for word in call.keywords)
     }
 
-    quick = {("attempts", "_claimed_slice"), ("attempts", "_acknowledge_statement")}
+    quick = {("attempts", "_claimed_slice"), ("attempts", "_acknowledge_statement"), ("endings", "_ended")}
     assert writers == {("orders", "_add_statement"), ("orders", "move"), ("slices", "move")} | quick
 
 
