@@ -234,6 +234,23 @@ def test_news_of_a_fill_is_posted_with_a_sound_signature(exchange: RunningExchan
     assert news["checksum"] == postback_checksum(order_id, news["order_timestamp"], API_SECRET)
 
 
+def test_an_order_that_merely_stands_open_is_no_news_but_its_fills_and_its_end_are(
+    exchange: RunningExchange, inbox: Inbox
+) -> None:
+    resting, part, broker = placement(), placement(), exchange.broker()
+    exchange.set_faults(
+        {"fault": "open_pending", "tag": resting.client_order_id, "seconds": 60},
+        {"fault": "partial_fill", "tag": part.client_order_id},
+    )
+    for order in (resting, part):
+        broker.cancel(broker.place(order, soon()))
+
+    wait_for(lambda: len(inbox.about(part.client_order_id)) == 2)
+
+    assert [news["status"] for news in inbox.about(resting.client_order_id)] == ["CANCEL"]
+    assert [news["status"] for news in inbox.about(part.client_order_id)] == ["UPDATE", "CANCEL"]
+
+
 def test_news_may_come_twice_late_or_never(exchange: RunningExchange, inbox: Inbox) -> None:
     twice, late, never, last = (placement() for _ in range(4))
     exchange.set_faults(

@@ -31,9 +31,12 @@ class Postbacks:
             Thread(target=self._keep_posting, args=(url,), name="postbacks", daemon=True).start()
 
     def send(self, order: sqlite3.Row) -> None:
-        """Tell the state of an order, with what the scenario does to its news."""
+        """Tell the state of an order, with what the scenario does to its news.
+
+        As at Kite, an order that merely stands open is no news: only its fills and its end are.
+        """
         fault = order["postback_fault"]
-        if self._url is None or fault == "postback_lost":
+        if self._url is None or fault == "postback_lost" or not _is_news(order):
             return
         body = self._body(order)
         copies = 2 if fault == "postback_duplicated" else 1
@@ -74,6 +77,10 @@ class Postbacks:
             except requests.RequestException:
                 # Fire and forget, as the real one: whoever missed it reads the book.
                 continue
+
+
+def _is_news(order: sqlite3.Row) -> bool:
+    return order["status"] in _STATUSES or order["filled_quantity"] > 0
 
 
 def _reordering_delay(order: sqlite3.Row) -> float:
