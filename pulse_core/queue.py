@@ -27,7 +27,7 @@ RESOLVE_SLICES = "pulse.resolve_slices"
 UNREACHABLE = (OperationalError, BatchPublishError, RedisError, OSError)
 MOST_WAITING = 10_000
 # A message costs as much for one order as for many, and most of it while others wait for the interpreter.
-GATHERING_SECONDS = 0.005
+GATHERING_SECONDS = 0.025
 MOST_TOGETHER = 20
 
 
