@@ -33,7 +33,7 @@ FULL = Sizes(
     split_orders=100,
     floor_tasks=100,
     lateness_rounds=2,
-    lateness_seconds=60,
+    lateness_seconds=120,
     # Longer than DISPATCH_HORIZON: every slice goes the way through beat.
     lateness_lead=13,
     burst_slices=2000,

@@ -12,7 +12,8 @@ from pulse_core.brokers.paper.ledger import Ledger
 
 RATE = 20
 _ORDERS = 40
-_WINDOW_SECONDS = 60
+_WINDOW_MINUTES = 2
+_WINDOW_SECONDS = 60 * _WINDOW_MINUTES
 _SLICES_PER_ORDER = RATE * _WINDOW_SECONDS // _ORDERS
 _HORIZON_SECONDS = 10.0
 _LAST_ARRIVALS_SECONDS = 3.0
@@ -57,7 +58,7 @@ def _lateness(bench: Bench, seconds: int) -> tuple[list[float], dict[str, float]
     for number in range(_ORDERS):
         # Beginnings and ends lie apart as the slices in between do.
         shift = timedelta(seconds=number * _WINDOW_SECONDS / (_SLICES_PER_ORDER - 1) / _ORDERS)
-        client.place(num_splits=_SLICES_PER_ORDER, duration_minutes=1, start_at=instant(first + shift))
+        client.place(num_splits=_SLICES_PER_ORDER, duration_minutes=_WINDOW_MINUTES, start_at=instant(first + shift))
     time.sleep(max(first.timestamp() - time.time(), 0))
     with cpu_taken(site.pids()) as taken:
         time.sleep(seconds)
