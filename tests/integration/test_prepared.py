@@ -86,12 +86,17 @@ def test_an_old_plan_is_replaced(connection: Connection, monkeypatch: pytest.Mon
     assert (name != before, runs) == (True, 1)
 
 
-def test_a_new_connection_after_a_cut_one_prepares_anew(connection: Connection, database_url: str) -> None:
+@pytest.mark.parametrize("lifetime", [prepared.LIFETIME, -1.0], ids=["to be executed", "to be prepared anew"])
+def test_a_new_connection_after_a_cut_one_prepares_anew(
+    connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch, lifetime: float
+) -> None:
     ask(connection)
     with psycopg2.connect(database_url) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [backend(connection)])
+    monkeypatch.setattr(prepared, "LIFETIME", lifetime)
     with pytest.raises(OperationalError):
         ask(connection)
+    assert connection.invalidated
     connection.rollback()
 
     ask(connection)
