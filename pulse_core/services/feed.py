@@ -1,7 +1,8 @@
 """Everything that happens to an account's orders, to be read once each, in order, and again from any point."""
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,11 +72,8 @@ def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
     with db.transaction() as session:
         last = feeds.last_sequences(session, after.keys())
         wanted = {one: seen for one, seen in after.items() if seen is None or seen < last[one]}
-        found = {
-            one: feeds.numbered(session, one, seen, last[one], limit)
-            for one, seen in wanted.items()
-            if seen is not None
-        }
+        behind = {one: seen for one, seen in wanted.items() if seen is not None}
+        found = feeds.latest(session, behind, last, limit) if behind else {}
     return [FeedPage(one, _reports(found.get(one, ())), last[one], one in complete) for one in wanted]
 
 
@@ -112,27 +110,19 @@ def _events(order: Order, after: int, limit: int) -> OrderEvents:
     return OrderEvents(account_id, shown, last, is_complete, next_after)
 
 
-def _number(account_ids: Mapping[str, int | None] | Sequence[str]) -> set[str]:
+def _number(account_ids: Collection[str]) -> set[str]:
     """Number what is new of these accounts, as far as patience goes; returns those where all of it is numbered."""
     ends_at = time.monotonic() + PATIENCE
     with db.transaction() as session:
         feeds.adopt(session)
-        waiting = set(feeds.with_news(session, list(account_ids)))
-    complete = set(account_ids) - waiting
-    for account_id in sorted(waiting):
-        if time.monotonic() < ends_at and _number_all(account_id, ends_at):
-            complete.add(account_id)
-    return complete
-
-
-def _number_all(account_id: str, ends_at: float) -> bool:
-    while True:
+        waiting = set(feeds.with_news(session, account_ids))
+    while waiting and time.monotonic() < ends_at:
+        # A long past of one account holds up none of the others.
+        share = math.ceil(NUMBERED_AT_ONCE / len(waiting))
         with db.transaction() as session:
-            numbered = feeds.number(session, account_id, NUMBERED_AT_ONCE)
-        if numbered < NUMBERED_AT_ONCE:
-            return True
-        if time.monotonic() > ends_at:
-            return False
+            numbered = feeds.number(session, waiting, share)
+        waiting = {one for one in waiting if numbered.get(one, 0) == share}
+    return set(account_ids) - waiting
 
 
 def _reports(found: Sequence[SliceEvent]) -> list[EventReport]:

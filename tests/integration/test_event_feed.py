@@ -13,7 +13,7 @@ from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import EventKind
 from pulse_core.domain.errors import NotFound
-from pulse_core.repositories import events
+from pulse_core.repositories import events, feeds
 from pulse_core.services import feed
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.pause import pause_order
@@ -124,6 +124,41 @@ def test_accounts_are_numbered_each_for_itself() -> None:
 
     assert {one: [event.event_id for event in page.events] for one, page in pages.items()} == {mine: [1, 2], other: [1]}
     assert feed.poll({mine: 2, other: 1}, 10) == []
+
+
+def test_a_long_past_of_one_account_holds_up_no_other() -> None:
+    long, short, silent = an_account(), an_account(), an_account()
+    an_order(account_id=short)
+    order_id = an_order(account_id=long)
+    with db.transaction() as session:
+        for note in range(4):
+            write(session, order_id, note)
+
+    with db.transaction() as session:
+        assert feeds.number(session, [long, short, silent], 2) == {long: 2, short: 1}
+
+    pages = {page.account_id: page for page in feed.poll({long: 1, short: 0, silent: 0}, 3)}
+    assert {one: [event.event_id for event in page.events] for one, page in pages.items()} == {
+        long: [2, 3, 4],
+        short: [1],
+    }
+
+
+def test_readers_of_the_same_accounts_at_once_number_each_event_once() -> None:
+    accounts = [an_account() for _ in range(4)]
+    for _ in range(5):
+        for account in accounts:
+            an_order(account_id=account)
+
+    def read(shift: int) -> list[feed.FeedPage]:
+        return feed.poll(dict.fromkeys(accounts[shift:] + accounts[:shift], 0), 10)
+
+    with ThreadPoolExecutor(4) as pool:
+        read_at_once = list(pool.map(read, range(4)))
+
+    for pages in [*read_at_once, read(0)]:
+        found = {page.account_id: [event.event_id for event in page.events] for page in pages}
+        assert found == {account: [1, 2, 3, 4, 5] for account in accounts}
 
 
 def test_asking_for_the_end_gives_its_number_and_no_events() -> None:
