@@ -77,6 +77,12 @@ def test_a_final_status_is_itself(status: str) -> None:
     assert order_book(book(ORDER | {"status": status}))[0].status.value == status
 
 
+def test_words_that_no_database_holds_keep_no_end_from_being_read() -> None:
+    (row,) = order_book(book({**ORDER, "status": "REJECTED", "status_message": "no\x00margin \ud800"}))
+
+    assert (row.status, row.message) == (BrokerOrderStatus.REJECTED, "no?margin ?")
+
+
 def test_a_fill_is_read_with_its_instant_in_utc() -> None:
     assert trade_book(book(TRADE)) == [
         BrokerTrade("10000000", "151220000000000", 12, Decimal("1567.35"), datetime(2026, 11, 23, 3, 45, 1, tzinfo=UTC))

@@ -190,6 +190,11 @@ def test_an_order_whose_time_passes_while_it_connects_does_not_leave(monkeypatch
     assert not any(b"POST" in request for request in end.requests)
 
 
+def test_a_refusal_in_words_that_no_database_holds_can_be_recorded() -> None:
+    refusal = outcome(answer(400, error("InputException", "no\x00margin \ud800")))
+    assert (type(refusal), refusal.message) == (Refused, "no?margin ?")
+
+
 def test_no_error_tells_a_secret() -> None:
     message = f"Invalid token {ACCESS_TOKEN} for {API_KEY}"
     refusal = outcome(answer(403, error("TokenException", message)))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pulse_core.brokers.base import BrokerError, NotSent, OutcomeUnknown, Refused
+from pulse_core.brokers.zerodha.books import storable
 from pulse_core.brokers.zerodha.transport import Call
 
 # A gateway says 408 when it waited for us: it may have passed the order on all the same.
@@ -59,4 +60,4 @@ def _message(call: Call, body: Mapping[str, Any], secrets: Collection[str]) -> s
         return f"HTTP {call.status} without a readable message"
     for secret in secrets:
         message = message.replace(secret, "***")
-    return message[:_MESSAGE_LENGTH]
+    return storable(message[:_MESSAGE_LENGTH])

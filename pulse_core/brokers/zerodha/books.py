@@ -3,6 +3,7 @@
 Errors are ValueError, KeyError and TypeError; the broker turns each into BookUnavailable.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -12,6 +13,7 @@ from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus, BrokerTrade
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FINAL = {
     "COMPLETE": BrokerOrderStatus.COMPLETE,
     "CANCELLED": BrokerOrderStatus.CANCELLED,
@@ -28,7 +30,7 @@ def broker_order(row: Mapping[str, Any]) -> BrokerOrder:
         quantity=_count(row["quantity"]),
         filled_quantity=_count(row["filled_quantity"]),
         average_price=_price(row["average_price"]) or None,
-        message=_optional_text(row.get("status_message")),
+        message=storable(_optional_text(row.get("status_message")) or "") or None,
     )
 
 
@@ -41,6 +43,11 @@ def broker_trade(row: Mapping[str, Any]) -> BrokerTrade:
         price=_price(row["average_price"]),
         traded_at=_instant(row["fill_timestamp"]),
     )
+
+
+def storable(words: str) -> str:
+    """The broker's words without what Postgres cannot hold: they must never keep an outcome from being recorded."""
+    return _UNSTORABLE.sub("?", words)
 
 
 def _text(value: object) -> str:
