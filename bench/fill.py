@@ -7,22 +7,23 @@ TABLES = "orders, order_slices, placements, fills, slice_events"
 # Scheduled from tomorrow on, so that no run reaches them; finished over the last thirty days.
 _LIVE, _ENDED = "now() + interval '1 day'", "now() - n % 30 * interval '1 day' - interval '2 days'"
 
-_ORDERS = """INSERT INTO orders (id, account_id, order_unique_key, instrument, side, total_quantity, lot_size,
-        num_splits, duration_minutes, randomize, seed, status, result, filled_quantity, average_price, start_at, end_at,
-        created_at, updated_at, finished_at, trace)
-    SELECT 'ord_{mark}' || lpad(n::text, 25, '0'), (SELECT min(id) FROM accounts), '{mark}' || n, 'NSE:RELIANCE', 'BUY',
-        1000, 1, 100, 1440, true, n, '{status}', {result}, {filled}, {price}, {start}, {start} + interval '1 day',
-        {start} - interval '1 day', {start}, {finished}, '{{}}'
+_ORDERS = """INSERT INTO orders (id, account_id, order_unique_key, broker, instrument, side, total_quantity,
+        lot_size, num_splits, duration_minutes, randomize, seed, status, result, filled_quantity, average_price,
+        start_at, end_at, created_at, updated_at, finished_at, trace)
+    SELECT 'ord_{mark}' || lpad(n::text, 25, '0'), (SELECT min(id) FROM accounts), '{mark}' || n, 'paper',
+        'NSE:RELIANCE', 'BUY', 1000, 1, 100, 1440, true, n, '{status}', {result}, {filled}, {price},
+        {start}, {start} + interval '1 day', {start} - interval '1 day', {start}, {finished}, '{{}}'
     FROM generate_series(1, {count} / 100) n"""
 _SLICES = """INSERT INTO order_slices (id, order_id, sequence_number, quantity, scheduled_at, due_at, status, attempts,
-        failures, filled_quantity, average_price, client_order_id, broker_order_id, sent_at, deadline_at, updated_at)
+        failures, cancel_asks, filled_quantity, average_price, client_order_id, broker_order_id, sent_at, deadline_at,
+        updated_at)
     SELECT 'sl_{mark}' || lpad((n * 100 + k)::text, 25, '0'), 'ord_{mark}' || lpad(n::text, 25, '0'), k, 10,
-        {start} + k * interval '14 minutes', {start} + k * interval '14 minutes', '{status}', {tried}, 0, {filled},
-        {price}, {client_order_id}, {broker_order_id}, {sent}, {sent}, {start}
+        {start} + k * interval '14 minutes', {start} + k * interval '14 minutes', '{status}', {tried}, 0, 0,
+        {filled}, {price}, {client_order_id}, {broker_order_id}, {sent}, {sent}, {start}
     FROM generate_series(1, {count} / 100) n, generate_series(1, 100) k"""
 _PLACEMENTS = """INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, broker_order_id, outcome,
-        claimed_at)
-    SELECT client_order_id, id, 1, quantity, 'paper', broker_order_id, 'ACKNOWLEDGED', sent_at
+        claimed_at, ended_at)
+    SELECT client_order_id, id, 1, quantity, 'paper', broker_order_id, 'ACKNOWLEDGED', sent_at, sent_at
     FROM order_slices WHERE status = 'FILLED'"""
 _FILLS = """INSERT INTO fills (slice_id, broker, broker_order_id, broker_trade_id, quantity, price,
         traded_at, recorded_at)

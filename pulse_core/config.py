@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     late_grace: Seconds = Field(300.0, description="How long after the window's end a late slice still goes out.")
     placement_attempts: int = Field(10, ge=1, le=100, description="Attempts before a slice is FAILED.")
     retry_backoff_max: Seconds = Field(30.0, description="Longest pause between two attempts.")
-    settle_delay: Seconds = Field(10.0, description="How long the book must show no trace of a slice.")
+    settle_delay: Seconds | Literal["never"] = Field(
+        60.0, description="How long the book must show no trace of a slice; never: an operator settles each doubt."
+    )
     overdue_after: Seconds = Field(5.0, description="When a due slice counts as lost and is taken from the table.")
 
     pulse_webhook_allow_http: bool = Field(False, description="Let webhooks be plain http.")

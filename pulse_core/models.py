@@ -36,13 +36,14 @@ from pulse_core.webhook_model import Webhook as Webhook
 
 
 class Order(Base):
-    """A parent order. Its totals are recomputed from its slices, never incremented."""
+    """A parent order, for one `broker` from its acceptance on. Its totals are recomputed from its slices."""
 
     __tablename__ = "orders"
 
     id: Mapped[str] = mapped_column(String(30), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     order_unique_key: Mapped[str] = mapped_column(String(64))
+    broker: Mapped[str] = mapped_column(String(20))
     instrument: Mapped[str] = mapped_column(String(49))
     side: Mapped[Side] = mapped_column(words(Side, "side"))
     total_quantity: Mapped[int] = mapped_column(BigInteger)
@@ -114,6 +115,7 @@ class OrderSlice(Base):
     absent_since: Mapped[datetime | None]
     cancel_reason: Mapped[CancelReason | None] = mapped_column(words(CancelReason, "cancel_reason"))
     cancel_asked_at: Mapped[datetime | None]
+    cancel_asks: Mapped[int] = mapped_column(Integer, default=0)
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
     error_code: Mapped[str | None]
@@ -139,7 +141,11 @@ class OrderSlice(Base):
 
 
 class Placement(Base):
-    """One attempt to place a slice, written before anything is sent. The broker's book is matched against these."""
+    """One attempt to place a slice, written before anything is sent. The broker's book is matched against these.
+
+    `ended_at` is when an acknowledged attempt was seen to have ended at the broker, with all its fills booked. Until
+    then, and while its outcome is in doubt, the attempt may be live: nothing else of its slice is sent.
+    """
 
     __tablename__ = "placements"
 
@@ -151,17 +157,26 @@ class Placement(Base):
     broker_order_id: Mapped[str | None] = mapped_column(String(64))
     outcome: Mapped[PlacementOutcome | None] = mapped_column(words(PlacementOutcome, "outcome"))
     claimed_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("slice_id", "attempt"),
         UniqueConstraint("broker", "broker_order_id"),
         CheckConstraint("quantity >= 1", name="quantity"),
         Index("ix_placements_claimed_at", "claimed_at"),
+        Index(
+            "ix_placements_presumed_absent",
+            "claimed_at",
+            postgresql_where="broker_order_id IS NULL AND outcome IN ('ABSENT', 'NOT_SENT', 'REFUSED')",
+        ),
     )
 
 
 class Fill(Base):
-    """One row for each trade of the broker. Brokers number trades anew each day, orders never."""
+    """One row for each trade of the broker. Brokers number trades anew each day, orders never.
+
+    What an operator settled by hand names who it was in `settled_by`, and has an id of ours in place of the trade's.
+    """
 
     __tablename__ = "fills"
 
@@ -174,6 +189,7 @@ class Fill(Base):
     price: Mapped[Decimal]
     traded_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
+    settled_by: Mapped[str | None]
 
     __table_args__ = (
         UniqueConstraint("broker", "broker_order_id", "broker_trade_id"),
@@ -220,3 +236,24 @@ class EventFeed(Base):
     last_sequence: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (CheckConstraint("last_sequence >= 0", name="last_sequence"),)
+
+
+class Installation(Base):
+    """The one row of what belongs to the database as a whole, and is restored with it.
+
+    From `client_order_id_key` (32 bytes in hex) follow the ids of all attempts. `known_database` names the server and
+    timeline that the brokers' books were last compared with; while `held_since` stands, no slice is sent.
+    """
+
+    __tablename__ = "installation"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    client_order_id_key: Mapped[str] = mapped_column(String(64))
+    known_database: Mapped[str | None]
+    held_since: Mapped[datetime | None]
+    hold_reason: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("(held_since IS NULL) = (hold_reason IS NULL)", name="hold"),
+    )

@@ -21,7 +21,7 @@ PRICE = Decimal("2500.0500")
 class SimulatedBroker:
     """Keeps a book; `answers` decides, one for each placement, what the caller gets to see of it."""
 
-    name: str = "simulated"
+    name: str = "paper"
     book: dict[str, BrokerOrder] = field(default_factory=dict)
     trades: list[BrokerTrade] = field(default_factory=list)
     placements: list[Placement] = field(default_factory=list)

@@ -85,7 +85,7 @@ def empty_database(url: str) -> None:
         with connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables"
-                " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+                " WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'installation')"
             )
             (tables,) = cursor.fetchone() or (None,)
             if tables:

@@ -160,6 +160,7 @@ def _claimed_slice() -> CTE:
             absent_since=None,
             cancel_reason=None,
             cancel_asked_at=None,
+            cancel_asks=0,
             updated_at=bindparam("at_now"),
         )
         .returning(

@@ -53,6 +53,7 @@ def add_planned(
                 "status": SliceStatus.SCHEDULED,
                 "attempts": 0,
                 "failures": 0,
+                "cancel_asks": 0,
                 "filled_quantity": 0,
                 "updated_at": now,
             }

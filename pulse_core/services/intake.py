@@ -83,6 +83,7 @@ def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
         "id": ids.order_id(ULID.from_datetime(now)),
         "account_id": account_id,
         "order_unique_key": new_order.order_unique_key,
+        "broker": settings().broker,
         **{name: getattr(new_order, name) for name in STATED},
         "lot_size": 1,
         "seed": secrets.randbits(63),

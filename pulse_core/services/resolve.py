@@ -113,8 +113,12 @@ def _book_absence(session: Session, one: OrderSlice, now: datetime) -> None:
     if not _is_in_todays_book(one, now):
         _give_to_operators(session, one, now)
         return
+    settle_delay = settings().settle_delay
+    if settle_delay == "never":
+        slices.change(session, one.id, now, absent_since=one.absent_since or now, resolve_at=now + WATCH_EVERY)
+        return
     first_seen = one.absent_since or now
-    settled_at = first_seen + timedelta(seconds=settings().settle_delay)
+    settled_at = first_seen + timedelta(seconds=settle_delay)
     if one.absent_since is None or now < settled_at:
         slices.change(session, one.id, now, absent_since=first_seen, resolve_at=min(settled_at, now + WATCH_EVERY))
         return
