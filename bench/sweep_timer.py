@@ -51,7 +51,7 @@ def _horizon() -> datetime:
 
 def _take_due(now: datetime) -> None:
     with Session(db.engine()) as session:
-        slices.take_due(session, _horizon(), now, _TAKEN)
+        slices.take_due(session, "paper", _horizon(), now, _TAKEN)
         session.rollback()
 
 

@@ -5,6 +5,7 @@ Sessions are short: one transaction each, opened by a service, never open across
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from typing import cast
 
@@ -164,6 +165,12 @@ def _autocommit(connection: Connection, is_on: bool) -> None:
         cast("psycopg2.extensions.connection", connection.connection.driver_connection).autocommit = is_on
     except psycopg2.Error as error:
         raise DatabaseUnavailable(AWAY) from error
+
+
+def now(session: Session) -> datetime:
+    """The instant by Postgres's clock."""
+    at: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return at
 
 
 def ping() -> None:

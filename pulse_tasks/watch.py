@@ -96,7 +96,8 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 def execute_overdue() -> None:
     """Place slices whose message has not led to anything."""
     with db.transaction() as session:
-        overdue = slices.overdue(session, utcnow() - timedelta(seconds=settings().overdue_after), BATCH)
+        before = utcnow() - timedelta(seconds=settings().overdue_after)
+        overdue = slices.overdue(session, settings().broker, before, BATCH)
     if not overdue:
         return
     log.warning("overdue slices taken from the table", count=len(overdue))

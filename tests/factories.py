@@ -9,11 +9,13 @@ from sqlalchemy import text
 
 from pulse_core import db
 from pulse_core.clock import utcnow
+from pulse_core.config import settings
 from pulse_core.domain.enums import Role, Side
 from pulse_core.domain.orders import NewOrder
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import accounts, orders, slices
 from pulse_core.services.intake import submit_order
+from pulse_core.services.resolve import resolve_slices
 from pulse_core.services.split import split_order
 
 
@@ -78,3 +80,18 @@ def sessions_waiting_for_a_lock() -> int:
 
 def later(seconds: float) -> datetime:
     return utcnow() + timedelta(seconds=seconds)
+
+
+def settle_delay() -> timedelta:
+    """How long a slice must be absent from the book, and a moment more: a reading takes time."""
+    delay = settings().settle_delay
+    assert delay != "never"
+    return timedelta(seconds=delay + 1)
+
+
+def watch_the_book(since: datetime, until: datetime) -> None:
+    """Look into the book again and again, as the sweep does, for the last time at `until`."""
+    while since < until:
+        resolve_slices(since)
+        since += timedelta(seconds=5)
+    resolve_slices(until)

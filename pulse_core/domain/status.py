@@ -12,7 +12,9 @@ SLICE_MOVES: Mapping[SliceStatus, frozenset[SliceStatus]] = {
     SliceStatus.SENDING: frozenset(
         {SliceStatus.WORKING, SliceStatus.REJECTED, SliceStatus.FAILED, SliceStatus.SCHEDULED, SliceStatus.UNKNOWN}
     ),
-    SliceStatus.UNKNOWN: frozenset({SliceStatus.WORKING, SliceStatus.SCHEDULED, SliceStatus.FAILED}),
+    SliceStatus.UNKNOWN: frozenset(
+        {SliceStatus.WORKING, SliceStatus.SCHEDULED, SliceStatus.FAILED, SliceStatus.REJECTED}
+    ),
     SliceStatus.WORKING: frozenset(
         {SliceStatus.FILLED, SliceStatus.CANCELLED, SliceStatus.REJECTED, SliceStatus.EXPIRED}
     ),

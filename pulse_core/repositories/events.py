@@ -62,6 +62,13 @@ def was_raised(session: Session, slice_id: str, what: str, **about: str) -> bool
     return bool(session.scalar(select(rows)))
 
 
+def was_raised_for(session: Session, order_id: str, what: str) -> bool:
+    """Whether this alarm was raised before about any slice of the order."""
+    said = SliceEvent.detail.contains({"alarm": what})
+    rows = exists().where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.ALARM, said)
+    return bool(session.scalar(select(rows)))
+
+
 def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
     """Every event of one slice, oldest first."""
     return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()

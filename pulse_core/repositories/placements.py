@@ -4,32 +4,25 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.models import OrderSlice, Placement
-
-
-def add(session: Session, one: OrderSlice, client_order_id: str, quantity: int, broker: str, now: datetime) -> None:
-    """Record the intent to place `quantity` shares of a slice that was just claimed."""
-    session.execute(
-        insert(Placement).values(
-            client_order_id=client_order_id,
-            slice_id=one.id,
-            attempt=one.attempts,
-            quantity=quantity,
-            broker=broker,
-            claimed_at=now,
-        )
-    )
+from pulse_core.repositories.attempts import may_be_live
 
 
 def complete(
-    session: Session, client_order_id: str, outcome: PlacementOutcome, broker_order_id: str | None = None
+    session: Session,
+    client_order_id: str,
+    outcome: PlacementOutcome,
+    broker_order_id: str | None = None,
+    ended_at: datetime | None = None,
 ) -> None:
-    """Record how an attempt ended."""
+    """Record how an attempt came out, and when its broker order ended if it has."""
     changes: dict[str, Any] = {"outcome": outcome}
+    if ended_at is not None:
+        changes["ended_at"] = ended_at
     if broker_order_id is not None:
         changes["broker_order_id"] = broker_order_id
     session.execute(update(Placement).where(Placement.client_order_id == client_order_id).values(**changes))
@@ -43,16 +36,51 @@ def by_broker_order(session: Session, broker: str, broker_order_ids: Collection[
     return {broker_order_id: slice_id for broker_order_id, slice_id in session.execute(rows) if broker_order_id}
 
 
-def written_off(session: Session, broker: str, client_order_ids: Collection[str]) -> Sequence[Placement]:
-    """Attempts, among these, that Pulse took for not placed and that have no broker order yet."""
+def presumed_absent(session: Session, broker: str, since: datetime) -> Sequence[Placement]:
+    """Attempts claimed since then that Pulse took for not placed and that have no broker order yet."""
     gone = (PlacementOutcome.ABSENT, PlacementOutcome.NOT_SENT, PlacementOutcome.REFUSED)
     rows = select(Placement).where(
         Placement.broker == broker,
-        Placement.client_order_id.in_(client_order_ids),
+        Placement.claimed_at >= since,
         Placement.outcome.in_(gone),
         Placement.broker_order_id.is_(None),
     )
     return session.scalars(rows).all()
+
+
+def acknowledged(session: Session, broker: str, since: datetime) -> list[tuple[str, datetime]]:
+    """(broker order id, claimed at) of every attempt claimed since then whose broker order is known."""
+    rows = select(Placement.broker_order_id, Placement.claimed_at).where(
+        Placement.broker == broker, Placement.claimed_at >= since, Placement.broker_order_id.is_not(None)
+    )
+    return [(broker_order_id or "", claimed_at) for broker_order_id, claimed_at in session.execute(rows)]
+
+
+def unended(session: Session, broker: str, broker_order_ids: Collection[str]) -> set[str]:
+    """Those of these broker orders that are ours and were not yet seen to have ended."""
+    rows = select(Placement.broker_order_id).where(
+        Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids), Placement.ended_at.is_(None)
+    )
+    return {broker_order_id for broker_order_id in session.scalars(rows) if broker_order_id}
+
+
+def end(session: Session, broker: str, broker_order_ids: Collection[str], now: datetime) -> None:
+    """These broker orders have ended, and all their fills are booked."""
+    if broker_order_ids:
+        ended = update(Placement).where(
+            Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids), Placement.ended_at.is_(None)
+        )
+        session.execute(ended.values(ended_at=now).execution_options(synchronize_session=False))
+
+
+def live_beside(session: Session, slice_id: str, client_order_id: str | None) -> Placement | None:
+    """The first attempt of the slice, other than the one of this id, that may be live at the broker."""
+    rows = select(Placement).where(
+        Placement.slice_id == slice_id,
+        Placement.client_order_id != (client_order_id or ""),
+        may_be_live(Placement.__table__),
+    )
+    return session.scalar(rows.order_by(Placement.attempt).limit(1))
 
 
 def any_since(session: Session, since: datetime) -> bool:

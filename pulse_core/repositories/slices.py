@@ -7,9 +7,9 @@ and `endings`. Nothing else writes a slice's status.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, Select, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
@@ -21,6 +21,8 @@ from pulse_core.repositories import events
 from pulse_core.repositories.seen import still
 
 log = get_logger(__name__)
+
+Rows = TypeVar("Rows", bound=Select[Any])
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,12 @@ def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> No
 
 
 def take_due(
-    session: Session, horizon: datetime, now: datetime, limit: int
+    session: Session, broker: str, horizon: datetime, now: datetime, limit: int
 ) -> Sequence[Row[str, datetime, dict[str, str]]]:
-    """Mark up to `limit` slices due before `horizon` as handed to Celery, and return (id, due_at, trace) of each.
+    """Mark up to `limit` slices for this broker, due before `horizon`, as handed to Celery.
 
-    A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice is taken again.
+    Returns (id, due_at, trace) of each. A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice
+    is taken again.
     """
     due = (
         select(OrderSlice.id)
@@ -148,6 +151,7 @@ def take_due(
             OrderSlice.due_at <= horizon,
             or_(OrderSlice.hinted_until.is_(None), OrderSlice.hinted_until <= now),
             Order.status == OrderStatus.IN_PROGRESS,
+            Order.broker == broker,
         )
         .order_by(OrderSlice.due_at)
         .limit(limit)
@@ -162,8 +166,8 @@ def take_due(
     ).all()
 
 
-def overdue(session: Session, before: datetime, limit: int) -> Sequence[str]:
-    """Slices that should have gone out before this instant and that nobody claimed."""
+def overdue(session: Session, broker: str, before: datetime, limit: int) -> Sequence[str]:
+    """Slices for this broker that should have gone out before this instant and that nobody claimed."""
     rows = (
         select(OrderSlice.id)
         .join(Order, Order.id == OrderSlice.order_id)
@@ -171,6 +175,7 @@ def overdue(session: Session, before: datetime, limit: int) -> Sequence[str]:
             OrderSlice.status == SliceStatus.SCHEDULED,
             OrderSlice.due_at <= before,
             Order.status == OrderStatus.IN_PROGRESS,
+            Order.broker == broker,
         )
         .order_by(OrderSlice.due_at)
         .limit(limit)
@@ -184,28 +189,36 @@ def expired_claims(session: Session, now: datetime, limit: int) -> Sequence[str]
     return session.scalars(rows.order_by(OrderSlice.lease_expires_at).limit(limit)).all()
 
 
-def to_resolve(session: Session, now: datetime, limit: int) -> Sequence[OrderSlice]:
-    """UNKNOWN slices whose next look into the broker's book is due."""
-    rows = select(OrderSlice).where(OrderSlice.status == SliceStatus.UNKNOWN, OrderSlice.resolve_at <= now)
+def to_resolve(session: Session, broker: str, now: datetime, limit: int) -> Sequence[OrderSlice]:
+    """UNKNOWN slices whose next look into this broker's book is due."""
+    rows = _unknown(select(OrderSlice), broker).where(OrderSlice.resolve_at <= now)
     return session.scalars(rows.order_by(OrderSlice.resolve_at).limit(limit)).all()
+
+
+def has_unknown(session: Session, broker: str) -> bool:
+    """Whether anything is in doubt at this broker."""
+    return session.scalar(_unknown(select(OrderSlice.id), broker).limit(1)) is not None
+
+
+def begin_delays_anew(session: Session, broker: str, now: datetime) -> None:
+    """Forget since when UNKNOWN slices have been absent from this broker's book."""
+    waiting = _unknown(select(OrderSlice.id), broker).where(OrderSlice.absent_since.is_not(None))
+    _change_in_order(session, waiting, {"absent_since": None, "updated_at": now})
 
 
 def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, now: datetime) -> None:
     """Put off the next look for these UNKNOWN slices, and begin their settle delay anew."""
     unknown = select(OrderSlice.id).where(OrderSlice.id.in_(slice_ids), OrderSlice.status == SliceStatus.UNKNOWN)
-    # Locked in the order of their ids: two sweeps that met the same outage would deadlock otherwise.
-    locked = session.scalars(unknown.order_by(OrderSlice.id).with_for_update(key_share=True)).all()
-    session.execute(
-        update(OrderSlice)
-        .where(OrderSlice.id.in_(locked))
-        .values(resolve_at=until, absent_since=None, updated_at=now)
-        .execution_options(synchronize_session=False)
+    _change_in_order(session, unknown, {"resolve_at": until, "absent_since": None, "updated_at": now})
+
+
+def working(session: Session, broker: str) -> dict[str, str]:
+    """Every slice that is live at this broker: slice ids by broker order id, the nearest deadline first."""
+    rows = (
+        select(OrderSlice.broker_order_id, OrderSlice.id)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker == broker)
     )
-
-
-def working(session: Session) -> dict[str, str]:
-    """Every slice that is live at the broker: slice ids by broker order id, the nearest deadline first."""
-    rows = select(OrderSlice.broker_order_id, OrderSlice.id).where(OrderSlice.status == SliceStatus.WORKING)
     found = session.execute(rows.order_by(OrderSlice.deadline_at))
     return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
 
@@ -236,3 +249,21 @@ def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[Orde
     if filters.since is not None:
         rows = rows.where(OrderSlice.updated_at >= filters.since)
     return session.scalars(rows.order_by(OrderSlice.updated_at.desc(), OrderSlice.id).limit(limit)).all()
+
+
+def _unknown(rows: Rows, broker: str) -> Rows:
+    return rows.join(Order, Order.id == OrderSlice.order_id).where(
+        OrderSlice.status == SliceStatus.UNKNOWN, Order.broker == broker
+    )
+
+
+def _change_in_order(session: Session, rows: Select[Any], changes: dict[str, Any]) -> None:
+    # Locked in the order of their ids: two sweeps that met the same outage would deadlock otherwise.
+    rows = rows.order_by(OrderSlice.id).with_for_update(of=OrderSlice, key_share=True)
+    locked = session.scalars(rows).all()
+    session.execute(
+        update(OrderSlice)
+        .where(OrderSlice.id.in_(locked))
+        .values(**changes)
+        .execution_options(synchronize_session=False)
+    )

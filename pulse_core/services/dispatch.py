@@ -29,7 +29,7 @@ def dispatch_due_slices(now: datetime) -> int:
 def _dispatch_batch(now: datetime) -> int:
     horizon = now + timedelta(seconds=settings().dispatch_horizon)
     with db.transaction() as session:
-        due = slices.take_due(session, horizon, now, BATCH)
+        due = slices.take_due(session, settings().broker, horizon, now, BATCH)
     if not due:
         return 0
     failpoint("dispatch.after_commit")

@@ -1,6 +1,5 @@
 """Place one slice with its broker, once: claim, fence, last check, send, record."""
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,50 +9,43 @@ from sqlalchemy.orm import Session
 
 from pulse_core import brokers, db
 from pulse_core.brokers.base import Broker, NotSent, OutcomeUnknown, Placement, Refused
-from pulse_core.clock import utcnow
+from pulse_core.clock import boottime
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain import ids
-from pulse_core.domain.backoff import backoff
-from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
+from pulse_core.domain.enums import OrderStatus, PlacementOutcome, SliceStatus
 from pulse_core.domain.exposure import exposure
 from pulse_core.failpoints import failpoint
-from pulse_core.log import bound_trace, get_logger
+from pulse_core.log import bound_trace
 from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import attempts, events, placements, slices
-from pulse_core.repositories.attempts import Claimed
+from pulse_core.repositories import attempts, installation, slices
+from pulse_core.repositories.attempts import Claimed, Standing
+from pulse_core.services.outcome import Outcome, record
 from pulse_core.services.settle import settle_order
-
-log = get_logger(__name__)
 
 # An eta message may come a little early; a slice never goes out early.
 EARLY = timedelta(seconds=1)
 TURN_WAIT = 2.0
-OUR_OWN_REASONS = frozenset({"CLAIM_LOST", "ORDER_NOT_RUNNING", "OVER_QUANTITY", "OWN_RATE_LIMIT"})
+
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What this worker, and nobody else, may now send. `not_after` is an instant of time.monotonic()."""
+    """What this worker, and nobody else, may now send. `not_after` and `received` are instants of clock.boottime()."""
 
     claimed: Claimed
     placement: Placement
     not_after: float
+    received: float
+
+    def now(self) -> datetime:
+        """The database's time: that of the claim, and what has passed since on a clock that never stands still."""
+        return self.claimed.claimed_at + timedelta(seconds=boottime() - self.received)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How the attempt ended, in the words of the placements table."""
-
-    kind: PlacementOutcome
-    broker_order_id: str | None = None
-    code: str | None = None
-    message: str | None = None
-    sent_at: datetime | None = None
-
-
-def execute_slice(slice_id: str, clock: Callable[[], datetime] = utcnow) -> None:
-    """Place a due slice, whatever woke us and however often.
+def execute_slice(slice_id: str, clock: Clock | None = None) -> None:
+    """Place a due slice, whatever woke us and however often. Postgres's clock decides, unless a test gives its own.
 
     Raises DatabaseUnavailable; if that happens after the claim, the sweeps find out what became of the slice.
     """
@@ -65,54 +57,64 @@ def execute_slice(slice_id: str, clock: Callable[[], datetime] = utcnow) -> None
         if claim is None:
             return
         with bound_trace(claim.claimed.trace):
-            outcome = _place(fence, claim, broker, clock)
+            outcome = _place(fence, claim, broker)
             failpoint("execute.after_send")
-            _record(fence, claim, outcome, clock())
+            record(fence, claim.claimed, claim.placement.client_order_id, outcome, claim.now)
             failpoint("execute.after_record")
     failpoint("execute.after_unlock")
 
 
-def _claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetime]) -> Claim | None:
+def _claim(fence: Fence, slice_id: str, broker: str, clock: Clock | None) -> Claim | None:
     failpoint("execute.before_claim")
-    claim = _try_to_claim(fence, slice_id, broker, clock)
-    if claim is None and _comes_due(fence, slice_id, clock):
-        claim = _try_to_claim(fence, slice_id, broker, clock)
+    # Nearly every slice is claimed for the first time, so nobody asks how often it was tried before.
+    claim = _try_to_claim(fence, slice_id, 1, broker, clock)
+    if claim is None and (attempt := _next_attempt(fence, slice_id, broker, clock)):
+        claim = _try_to_claim(fence, slice_id, attempt, broker, clock)
     return claim
 
 
-def _try_to_claim(fence: Fence, slice_id: str, broker: str, clock: Callable[[], datetime]) -> Claim | None:
+def _try_to_claim(fence: Fence, slice_id: str, attempt: int, broker: str, clock: Clock | None) -> Claim | None:
     config = settings()
+    client_order_id = ids.client_order_id(installation.client_order_id_key(), slice_id, attempt)
     # Before the clock is read: a worker that is stopped in between must not gain on its lease.
-    started = time.monotonic()
-    now = clock()
-    client_order_id = ids.client_order_id(secrets.randbits(100))
-    lease_expires_at, oldest_end = now + timedelta(seconds=config.lease), now - _late_grace()
+    started = boottime()
     with fence.statement() as connection:
         claimed = attempts.claim(
-            connection, slice_id, client_order_id, broker, now, lease_expires_at=lease_expires_at, oldest_end=oldest_end
+            connection,
+            slice_id,
+            attempt,
+            client_order_id,
+            broker,
+            lease=timedelta(seconds=config.lease),
+            late_grace=_late_grace(),
+            now=clock() if clock else None,
         )
     if claimed is None:
         return None
     failpoint("execute.after_claim")
     not_after = started + config.lease - config.broker_timeout
-    return Claim(claimed, _placement(claimed, client_order_id), not_after)
+    return Claim(claimed, _placement(claimed, client_order_id), not_after, received=boottime())
 
 
-def _comes_due(fence: Fence, slice_id: str, clock: Callable[[], datetime]) -> bool:
-    """Why a slice could not be claimed: wait for one that is a little early, skip one that can never go out."""
+def _next_attempt(fence: Fence, slice_id: str, broker: str, clock: Clock | None) -> int | None:
+    """Why a slice could not be claimed: wait for one that is a little early, skip one that can never go out.
+
+    The number of its next attempt where it may be claimed after all.
+    """
     with fence.transaction() as session:
-        now = clock()
+        now = clock() if clock else db.now(session)
         one = slices.get(session, slice_id)
         if one is None or one.status is not SliceStatus.SCHEDULED or one.due_at - now > EARLY:
-            return False
+            return None
         order = session.get_one(Order, one.order_id)
-        if order.status is not OrderStatus.IN_PROGRESS:
-            return False
+        if order.status is not OrderStatus.IN_PROGRESS or order.broker != broker:
+            return None
         if one.due_at <= now and (reason := _why_never(order, one, now)) is not None:
             _skip(session, slice_id, now, *reason)
-            return False
-    time.sleep(max((one.due_at - now).total_seconds(), 0))
-    return True
+            return None
+    if one.due_at > now:
+        time.sleep((one.due_at - now).total_seconds())
+    return one.attempts + 1
 
 
 def _why_never(order: Order, one: OrderSlice, now: datetime) -> tuple[str, str] | None:
@@ -146,14 +148,15 @@ def _skip(session: Session, slice_id: str, now: datetime, code: str, message: st
         settle_order(session, order, now)
 
 
-def _place(fence: Fence, claim: Claim, broker: Broker, clock: Callable[[], datetime]) -> Outcome:
+def _place(fence: Fence, claim: Claim, broker: Broker) -> Outcome:
     sent_at = None
     try:
+        _check_room(claim)
         broker.wait_for_turn(TURN_WAIT)
         failpoint("execute.after_turn")
         _check_may_send(fence, claim)
         failpoint("execute.before_send")
-        sent_at = clock()
+        sent_at = claim.now()
         broker_order_id = broker.place(claim.placement, claim.not_after)
     except Refused as error:
         return Outcome(PlacementOutcome.REFUSED, None, error.code, error.message, sent_at)
@@ -164,89 +167,28 @@ def _place(fence: Fence, claim: Claim, broker: Broker, clock: Callable[[], datet
     return Outcome(PlacementOutcome.ACKNOWLEDGED, broker_order_id, sent_at=sent_at)
 
 
+def _check_room(claim: Claim) -> None:
+    """Seen with the claim, before a turn of the broker's rate is spent on what cannot be sent."""
+    if claim.claimed.exposed > claim.claimed.total_quantity:
+        raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
+
+
 def _check_may_send(fence: Fence, claim: Claim) -> None:
-    """The last look before the wire: a lost fence, a cancelled order or a full one stops it."""
+    """The last look before the wire: a lost fence, a cancelled order, a full one or an earlier attempt stops it."""
     with fence.statement() as connection:
-        standing = attempts.standing(connection, claim.claimed.slice_id)
-    if standing is None or not _is_claimed(standing.slice_status, standing.client_order_id, claim):
+        standing = attempts.standing(connection, claim.claimed.slice_id, claim.placement.client_order_id)
+    if standing is None or not _is_claimed(standing, claim):
         raise NotSent("CLAIM_LOST", "the claim on the slice was lost")
     if standing.order_status is not OrderStatus.IN_PROGRESS:
         raise NotSent("ORDER_NOT_RUNNING", f"the order is {standing.order_status}")
+    if standing.is_doubled:
+        raise NotSent("EARLIER_ATTEMPT_LIVE", "an earlier attempt of the slice may be live at the broker")
+    if standing.lacking < claim.placement.quantity:
+        raise NotSent("QUANTITY_CHANGED", f"late fills of an earlier attempt left {standing.lacking} to send")
     if exposure(standing.tally).total > standing.total_quantity:
         raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
 
 
-def _is_claimed(status: SliceStatus, client_order_id: str | None, claim: Claim) -> bool:
-    return status is SliceStatus.SENDING and client_order_id == claim.placement.client_order_id
-
-
-def _record(fence: Fence, claim: Claim, outcome: Outcome, now: datetime) -> None:
-    if outcome.broker_order_id is not None:
-        _acknowledge(fence, claim, outcome.broker_order_id, outcome.sent_at, now)
-        return
-    with fence.transaction() as session:
-        order, one = slices.lock(session, claim.claimed.slice_id)
-        if not _is_claimed(one.status, one.client_order_id, claim):
-            return
-        placements.complete(session, claim.placement.client_order_id, outcome.kind)
-        events.add(
-            session,
-            EventKind.BROKER_CALL,
-            order.id,
-            one.id,
-            now,
-            call="place",
-            outcome=outcome.kind,
-            answer=outcome.message,
-        )
-        _move_on(session, order, one, outcome, now)
-        settle_order(session, order, now)
-        failpoint("execute.before_record_commit")
-
-
-def _acknowledge(fence: Fence, claim: Claim, broker_order_id: str, sent_at: datetime | None, now: datetime) -> None:
-    """A slice that works ends nothing, so its order is neither locked nor settled here."""
-    deadline_at = now + _patience(claim.claimed.slice_timeout_seconds)
-    with fence.statement() as connection:
-        attempts.acknowledge(
-            connection,
-            claim.claimed,
-            claim.placement.client_order_id,
-            broker_order_id,
-            sent_at=sent_at,
-            deadline_at=deadline_at,
-            now=now,
-        )
-
-
-def _move_on(session: Session, order: Order, one: OrderSlice, outcome: Outcome, now: datetime) -> None:
-    error = {"error_code": outcome.code, "error_message": outcome.message}
-    match outcome.kind:
-        case PlacementOutcome.REFUSED:
-            slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)
-        case PlacementOutcome.UNKNOWN:
-            slices.move(session, one, SliceStatus.UNKNOWN, now, sent_at=outcome.sent_at, resolve_at=now, **error)
-        case _:
-            put_back(session, one, now, outcome.code, outcome.message)
-
-
-def deadline(order: Order, sent_at: datetime) -> datetime:
-    """When what is left of a slice sent at this instant is called back."""
-    return sent_at + _patience(order.slice_timeout_seconds)
-
-
-def _patience(slice_timeout_seconds: int | None) -> timedelta:
-    return timedelta(seconds=slice_timeout_seconds or settings().slice_timeout)
-
-
-def put_back(
-    session: Session, one: OrderSlice, now: datetime, error_code: str | None, error_message: str | None
-) -> None:
-    """A slice that is certainly not at the broker goes back into the schedule, or is FAILED after its attempts."""
-    failures = one.failures + (error_code not in OUR_OWN_REASONS)
-    changes = {"failures": failures, "error_code": error_code, "error_message": error_message, "sent_at": None}
-    if failures >= settings().placement_attempts:
-        slices.move(session, one, SliceStatus.FAILED, now, **changes)
-        return
-    pause = backoff(max(failures, 1), settings().retry_backoff_max, secrets.randbelow(1000) / 1000)
-    slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now + pause, hinted_until=None, **changes)
+def _is_claimed(standing: Standing, claim: Claim) -> bool:
+    is_sending = standing.slice_status is SliceStatus.SENDING
+    return is_sending and standing.client_order_id == claim.placement.client_order_id

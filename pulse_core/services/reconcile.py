@@ -1,54 +1,32 @@
 """Compare the whole book of the day with ours: what should not be there is found, told and called back."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pulse_core import brokers, db
 from pulse_core.brokers.base import BrokerError, BrokerOrderStatus
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
-from pulse_core.log import get_logger
+from pulse_core.domain.enums import EventKind
 from pulse_core.models import Placement
 from pulse_core.repositories import events, placements, slices
+from pulse_core.services.broker_book import BOOK_KEPT, Book, read_book
 from pulse_core.services.each import for_each
-from pulse_core.services.track import Book, settle_news
-
-log = get_logger(__name__)
-
-BOOK_KEPT = timedelta(days=1)
+from pulse_core.services.track import settle_news
 
 
 def reconcile(now: datetime) -> int:
-    """Book late fills, adopt orders that were taken for absent, and call back live orders that no slice works.
+    """Book late fills and ends, tell of orders that should not be there, and call back those that no slice works.
 
     Returns how many broker orders had news. Raises BookUnavailable.
     """
     with db.transaction() as session:
         if not placements.any_since(session, now - BOOK_KEPT):
             return 0
-    book = Book.read(brokers.connect(settings()))
-    _adopt_written_off(book, now)
+    book = read_book(now)
     _report_doubles(book, now)
     _call_back_strays(book, now)
     with db.transaction() as session:
         ours = placements.by_broker_order(session, book.broker, list(book.by_broker_order_id))
     return settle_news(book, ours, now)
-
-
-def _adopt_written_off(book: Book, now: datetime) -> None:
-    """An attempt that Pulse took for not placed stands in the book: take it over, and raise the alarm."""
-    with db.transaction() as session:
-        found = placements.written_off(session, book.broker, list(book.by_client_order_id))
-
-    def adopt(attempt: Placement) -> None:
-        broker_order_id = book.by_client_order_id[attempt.client_order_id].broker_order_id
-        with db.transaction() as session:
-            order, one = slices.lock(session, attempt.slice_id)
-            placements.complete(session, attempt.client_order_id, PlacementOutcome.ACKNOWLEDGED, broker_order_id)
-            events.alarm(session, events.TURNED_UP, order.id, one.id, now, broker_order_id=broker_order_id)
-            if one.status is SliceStatus.SCHEDULED and one.client_order_id == attempt.client_order_id:
-                slices.move(session, one, SliceStatus.UNKNOWN, now, resolve_at=now, absent_since=None)
-
-    for_each(found, adopt)
 
 
 def _report_doubles(book: Book, now: datetime) -> None:

@@ -10,21 +10,24 @@ from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.failpoints import failpoint
-from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, placements, slices
+from pulse_core.services.broker_book import Book, read_book
 from pulse_core.services.each import for_each
-from pulse_core.services.execute import deadline, put_back
+from pulse_core.services.outcome import deadline, put_back
 from pulse_core.services.settle import settle_order
-from pulse_core.services.track import Book, settle_slices
-
-log = get_logger(__name__)
+from pulse_core.services.track import settle_slices
 
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
 WATCH_EVERY = timedelta(seconds=2)
 ASK_SELDOM_EVERY = timedelta(minutes=5)
-# Longer than both books take: a reading that began before midnight may show the next day.
-READING_TIME = timedelta(minutes=1)
+# A look that comes so much later than it was due was kept from seeing what happened meanwhile.
+LONGEST_PAUSE = timedelta(seconds=10)
+# The broker's clock may be ahead of ours: a reading that ends shortly before midnight may show the next day.
+NEAR_MIDNIGHT = timedelta(minutes=1)
+DOUBTED = "the broker's book lacks orders that it acknowledged, and proves no absence"
+LEFT_TO_OPERATORS = "the broker's book shows no trace of an unknown slice: an operator must settle it"
+DAY_OVER = "the book of the day is closed on an unknown slice"
 
 
 def expire_claims(now: datetime, limit: int = 200) -> int:
@@ -44,29 +47,29 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
     Raises BookUnavailable, after postponing the next look.
     """
     with db.transaction() as session:
-        unknown = slices.to_resolve(session, now, limit)
+        unknown = slices.to_resolve(session, brokers.connect(settings()).name, now, limit)
     if not unknown:
         return 0
     try:
-        book = Book.read(brokers.connect(settings()))
+        book = read_book(now)
     except BookUnavailable:
         with db.transaction() as session:
             # A broker that was away may still enter what it had taken before: the settle delay begins anew.
             slices.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
         raise
-    for_each(unknown, lambda one: _look_up(one, book, now))
+    for_each(unknown, lambda one: _look_up(one, book))
     return len(unknown)
 
 
 def resolve_now(one: OrderSlice, now: datetime) -> None:
     """Look up one UNKNOWN slice, whenever its next look would be due. Raises BookUnavailable."""
-    _look_up(one, Book.read(brokers.connect(settings())), now)
+    _look_up(one, read_book(now))
 
 
-def _look_up(one: OrderSlice, book: Book, now: datetime) -> None:
+def _look_up(one: OrderSlice, book: Book) -> None:
     with db.fence(one.id) as fence:
         if fence is not None:
-            _resolve(fence, one, book, now)
+            _resolve(fence, one, book, book.ended_at)
 
 
 def _expire(slice_id: str, now: datetime) -> None:
@@ -93,7 +96,7 @@ def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
             return
         row = book.by_client_order_id.get(one.client_order_id or "")
         if row is None:
-            _book_absence(session, one, now)
+            _take_note_of_absence(session, one, book)
         else:
             _take_over(session, order, one, row, now)
             settle_slices(session, order, [(one, row.broker_order_id)], book, now)
@@ -108,34 +111,46 @@ def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder
     slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
 
 
-def _book_absence(session: Session, one: OrderSlice, now: datetime) -> None:
-    """Absent all through the settle delay, in a book that could be read throughout, is absent; once proves nothing."""
-    if not _is_in_todays_book(one, now):
-        _give_to_operators(session, one, now)
-        return
+def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None:
+    """Absent all through the settle delay, in a whole book that was read throughout, is absent; once proves nothing."""
     settle_delay = settings().settle_delay
-    if settle_delay == "never":
-        slices.change(session, one.id, now, absent_since=one.absent_since or now, resolve_at=now + WATCH_EVERY)
-        return
-    first_seen = one.absent_since or now
-    settled_at = first_seen + timedelta(seconds=settle_delay)
-    if one.absent_since is None or now < settled_at:
-        slices.change(session, one.id, now, absent_since=first_seen, resolve_at=min(settled_at, now + WATCH_EVERY))
+    if not _is_in_todays_book(one, book):
+        _give_to_operators(session, one, DAY_OVER, book, look_again=ASK_SELDOM_EVERY)
+    elif not book.is_evidence:
+        _give_to_operators(session, one, DOUBTED, book, look_again=LOOK_AGAIN_AFTER)
+    elif settle_delay == "never":
+        _give_to_operators(session, one, LEFT_TO_OPERATORS, book, look_again=WATCH_EVERY)
+    else:
+        _count_absence(session, one, book, timedelta(seconds=settle_delay))
+
+
+def _count_absence(session: Session, one: OrderSlice, book: Book, settle_delay: timedelta) -> None:
+    """From the end of the first reading that lacked it to the start of this one."""
+    since = None if _was_unwatched(one, book) else one.absent_since
+    settled_at = (since or book.ended_at) + settle_delay
+    if since is None or book.started_at < settled_at:
+        look_at = min(settled_at, book.ended_at + WATCH_EVERY)
+        slices.change(session, one.id, book.ended_at, absent_since=since or book.ended_at, resolve_at=look_at)
         return
     placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
-    put_back(session, one, now, "ABSENT", "the broker's book shows no trace of it")
+    put_back(session, one, book.ended_at, "ABSENT", "the broker's book shows no trace of it")
 
 
-def _is_in_todays_book(one: OrderSlice, now: datetime) -> bool:
-    """Whether the book that was just read is the one in which this attempt would stand."""
+def _was_unwatched(one: OrderSlice, book: Book) -> bool:
+    """Whether nobody looked for so long that an outage of the broker may have gone unseen."""
+    return one.resolve_at is None or book.started_at > one.resolve_at + LONGEST_PAUSE
+
+
+def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
+    """Whether the book that was read is, from start to end, the one in which this attempt would stand."""
     broker = brokers.connect(settings())
-    days = {broker.book_day(at) for at in (one.sent_at or now, now, now + READING_TIME)}
-    return len(days) == 1
+    instants = (one.sent_at or book.started_at, book.started_at, book.ended_at, book.ended_at + NEAR_MIDNIGHT)
+    return len({broker.book_day(at) for at in instants}) == 1
 
 
-def _give_to_operators(session: Session, one: OrderSlice, now: datetime) -> None:
-    """The book of its day is closed, and no later one proves an absence: only a person can find out."""
-    what, client_order_id = "the book of the day is closed on an unknown slice", one.client_order_id or ""
-    if not events.was_raised(session, one.id, what, client_order_id=client_order_id):
-        events.alarm(session, what, one.order_id, one.id, now, client_order_id=client_order_id)
-    slices.change(session, one.id, now, absent_since=None, resolve_at=now + ASK_SELDOM_EVERY)
+def _give_to_operators(session: Session, one: OrderSlice, why: str, book: Book, look_again: timedelta) -> None:
+    """The book cannot tell for now, or never will: one alarm for the attempt, and no absence is counted."""
+    client_order_id = one.client_order_id or ""
+    if not events.was_raised(session, one.id, why, client_order_id=client_order_id):
+        events.alarm(session, why, one.order_id, one.id, book.ended_at, client_order_id=client_order_id)
+    slices.change(session, one.id, book.ended_at, absent_since=None, resolve_at=book.ended_at + look_again)

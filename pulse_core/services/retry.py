@@ -54,9 +54,8 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
         _existing(session, slice_id)
         order, one = slices.lock(session, slice_id)
         reason = refusal(order, one, now)
-        if reason is None and events.was_raised(session, slice_id, events.TURNED_UP):
-            # Its order may be live until the broker's book shows that it was called back.
-            reason = "an attempt that counted as not placed turned up at the broker"
+        if reason is None and (live := placements.live_beside(session, slice_id, None)):
+            reason = f"attempt {live.attempt} of it may be live at the broker"
         if reason is not None:
             raise InvalidState(f"slice {slice_id} cannot be retried: {reason}", {"status": one.status})
         if order.status is OrderStatus.DONE:
@@ -107,6 +106,9 @@ def _requested(slice_id: str, actor: str, now: datetime) -> OrderSlice:
         order, one = slices.lock(session, slice_id)
         if one.status is not SliceStatus.UNKNOWN:
             raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
+        if order.broker != settings().broker:
+            message = f"slice {slice_id} was placed with {order.broker}, and this is {settings().broker}"
+            raise InvalidState(f"{message}: only its own broker's book can tell", {"broker": order.broker})
         # A first look that found nothing keeps its settle delay: asking more often makes an absence no surer.
         if one.absent_since is None:
             slices.change(session, slice_id, now, resolve_at=now)

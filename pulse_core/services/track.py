@@ -1,24 +1,25 @@
 """Follow working slices in the broker's book until their end, and book every fill once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby, islice
 from operator import attrgetter
 
 from sqlalchemy.orm import Session
 
 from pulse_core import brokers, db
-from pulse_core.brokers.base import Broker, BrokerOrder, BrokerOrderStatus, BrokerTrade
+from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus
 from pulse_core.config import settings
 from pulse_core.domain.enums import CancelReason, EventKind, SliceStatus
 from pulse_core.domain.status import FINAL_SLICES
 from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import events, fills, slices
+from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.endings import Ending, end_all
 from pulse_core.repositories.fills import Totals
+from pulse_core.services.broker_book import Book, read_book
 from pulse_core.services.each import for_each_batch
 from pulse_core.services.settle import settle_order
 
@@ -27,6 +28,7 @@ log = get_logger(__name__)
 # How many news of one order are settled in one transaction, whose locks others may be waiting for.
 TOGETHER = 25
 NOTHING = Totals()
+MISSING_FOR = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, order=True)
@@ -38,31 +40,20 @@ class News:
     broker_order_id: str
 
 
-@dataclass(frozen=True)
-class Book:
-    """One reading of the broker's book of today, its rows found by id; `doubles` share another's client order id."""
+class _Missing:
+    """Since when working broker orders have not been in the book, as this process has seen it."""
 
-    broker: str
-    by_broker_order_id: Mapping[str, BrokerOrder]
-    by_client_order_id: Mapping[str, BrokerOrder]
-    doubles: Sequence[BrokerOrder]
-    trades: Mapping[str, Sequence[BrokerTrade]]
+    def __init__(self) -> None:
+        self._since: dict[str, datetime] = {}
 
-    @classmethod
-    def read(cls, broker: Broker) -> "Book":
-        """Orders first, then trades, so that the trades cover what the orders say. Raises BookUnavailable."""
-        orders = broker.order_book()
-        trades: dict[str, list[BrokerTrade]] = {}
-        for trade in broker.trade_book():
-            trades.setdefault(trade.broker_order_id, []).append(trade)
-        by_client_order_id: dict[str, BrokerOrder] = {}
-        doubles = [
-            row
-            for row in orders
-            if row.client_order_id and by_client_order_id.setdefault(row.client_order_id, row) is not row
-        ]
-        by_broker_order_id = {row.broker_order_id: row for row in orders}
-        return cls(broker.name, by_broker_order_id, by_client_order_id, doubles, trades)
+    def too_long(self, book: Book, working: Collection[str]) -> list[str]:
+        """Those of the working broker orders that every reading of the last MISSING_FOR has lacked."""
+        lacking = [one for one in working if one not in book.by_broker_order_id]
+        self._since = {one: self._since.get(one, book.started_at) for one in lacking}
+        return [one for one in lacking if book.started_at - self._since[one] >= MISSING_FOR]
+
+
+_missing = _Missing()
 
 
 def track_slices(now: datetime) -> int:
@@ -71,11 +62,22 @@ def track_slices(now: datetime) -> int:
     Raises BookUnavailable; nothing is concluded from a book that cannot be read.
     """
     with db.transaction() as session:
-        working = slices.working(session)
+        working = slices.working(session, brokers.connect(settings()).name)
     if not working:
         return 0
-    book = Book.read(brokers.connect(settings()))
+    book = read_book(now)
+    _tell_missing(book, working)
     return settle_news(book, working, now)
+
+
+def _tell_missing(book: Book, working: Mapping[str, str]) -> None:
+    """An order that the broker acknowledged and does not show: its fills are not seen, so somebody must look."""
+    what = "a working order is missing from the broker's book"
+    for broker_order_id in _missing.too_long(book, working):
+        with db.transaction() as session:
+            order, one = slices.lock(session, working[broker_order_id])
+            if not events.was_raised(session, one.id, what, broker_order_id=broker_order_id):
+                events.alarm(session, what, order.id, one.id, book.ended_at, broker_order_id=broker_order_id)
 
 
 def settle_slices(
@@ -95,6 +97,8 @@ def settle_slices(
         elif one.id in added:
             slices.change(session, one.id, now, filled_quantity=booked.filled, average_price=booked.average)
     end_all(session, order.id, endings, now)
+    over = [one for slice_, one in news if _is_over(book.by_broker_order_id.get(one), totals.get(slice_.id, NOTHING))]
+    placements.end(session, book.broker, over, now)
 
 
 def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
@@ -129,14 +133,14 @@ def _changed(book: Book, ours: Mapping[str, str]) -> dict[str, str]:
     """Those of our broker orders (slice ids by broker order id) with unbooked trades or an end that is news."""
     with db.transaction() as session:
         booked = fills.booked(session, book.broker, list(ours))
-        working = slices.working(session)
+        unended = placements.unended(session, book.broker, list(ours))
 
     def is_news(broker_order_id: str) -> bool:
         row = book.by_broker_order_id.get(broker_order_id)
         has_ended = row is not None and row.status is not BrokerOrderStatus.OPEN
         trades = book.trades.get(broker_order_id, ())
         has_unbooked = any((broker_order_id, trade.broker_trade_id) not in booked for trade in trades)
-        return has_unbooked or (has_ended and broker_order_id in working)
+        return has_unbooked or (has_ended and broker_order_id in unended)
 
     return {broker_order_id: slice_id for broker_order_id, slice_id in ours.items() if is_news(broker_order_id)}
 
@@ -154,10 +158,10 @@ def _tell_fills(session: Session, order: Order, filled: Sequence[tuple[OrderSlic
 
 
 def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceStatus | None:
-    """How the book says that the slice ended; the trade book may lag behind, and an end waits for all its fills."""
+    """How the book says that the slice ended."""
     if row is None or one.broker_order_id != row.broker_order_id or one.status is not SliceStatus.WORKING:
         return None
-    if totals.of_broker_order.get(row.broker_order_id, 0) < row.filled_quantity:
+    if not _is_over(row, totals):
         return None
     match row.status:
         case BrokerOrderStatus.OPEN:
@@ -169,6 +173,13 @@ def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceSt
         case BrokerOrderStatus.CANCELLED:
             is_deadline = one.cancel_reason is CancelReason.DEADLINE
             return SliceStatus.EXPIRED if is_deadline else SliceStatus.CANCELLED
+
+
+def _is_over(row: BrokerOrder | None, totals: Totals) -> bool:
+    """Whether a broker order has ended; the trade book may lag behind, and an end waits for all its fills."""
+    if row is None or row.status is BrokerOrderStatus.OPEN:
+        return False
+    return totals.of_broker_order.get(row.broker_order_id, 0) >= row.filled_quantity
 
 
 def _ended(one: OrderSlice, to: SliceStatus, row: BrokerOrder | None, booked: Totals) -> Ending:

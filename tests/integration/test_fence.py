@@ -20,7 +20,7 @@ from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import orders, slices
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
-from pulse_core.services.resolve import expire_claims, resolve_slices
+from pulse_core.services.resolve import expire_claims
 from pulse_core.services.settle import settle_order
 from tests.broker import SimulatedBroker
 from tests.factories import (
@@ -30,7 +30,9 @@ from tests.factories import (
     later,
     order,
     sessions_waiting_for_a_lock,
+    settle_delay,
     slices_of,
+    watch_the_book,
 )
 from tests.processes import wait_until
 
@@ -114,9 +116,8 @@ def test_a_worker_whose_connection_is_cut_after_the_claim_sends_nothing_and_the_
     assert expire_claims(lease_over - timedelta(seconds=5)) == 0
     assert expire_claims(lease_over) == 1
     assert a_slice(first.id).status is SliceStatus.UNKNOWN
-    settled = lease_over + timedelta(seconds=settings().settle_delay)
-    resolve_slices(lease_over)
-    resolve_slices(settled)
+    settled = lease_over + settle_delay()
+    watch_the_book(lease_over, settled)
     again_at = a_slice(first.id).due_at
     assert (a_slice(first.id).status, again_at > settled) == (SliceStatus.SCHEDULED, True)
 

@@ -21,7 +21,7 @@ from pulse_core.services.resolve import resolve_slices
 from pulse_core.services.retry import retry_slice
 from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, answer_with, lose_the_request
-from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
+from tests.factories import a_slice, a_split_order, an_account, later, order, settle_delay, slices_of, watch_the_book
 
 
 def at_once(*calls: Callable[[], object]) -> None:
@@ -134,8 +134,8 @@ def test_eight_resolvers_of_an_absent_slice_put_it_back_once(broker: SimulatedBr
     broker.answers = [lose_the_request]
     first = slices_of(a_split_order())[0]
     execute_slice(first.id)
-    resolve_slices(utcnow())
-    settled = utcnow() + timedelta(seconds=settings().settle_delay + 1)
+    settled = utcnow() + settle_delay()
+    watch_the_book(utcnow(), settled - timedelta(seconds=2))
 
     at_once(*[lambda: resolve_slices(settled)] * 8)
     execute_slice(first.id, clock=lambda: settled + timedelta(seconds=5))

@@ -110,7 +110,7 @@ def test_a_slice_whose_lost_attempt_turned_up_is_not_retried(broker: SimulatedBr
     broker.enter(broker.placements[-1])
     reconcile(utcnow())
 
-    with pytest.raises(InvalidState, match="turned up at the broker"):
+    with pytest.raises(InvalidState, match="may be live at the broker"):
         retry.retry_slice(first.id, "ops", utcnow())
 
     assert a_slice(first.id).status is SliceStatus.FAILED

@@ -22,7 +22,7 @@ from pulse_core.services.resolve import LOOK_AGAIN_AFTER, WATCH_EVERY, expire_cl
 from pulse_core.services.retry import slice_history
 from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, accept_but_lose_the_answer, lose_the_request
-from tests.factories import a_slice, a_split_order, an_account, later, order, slices_of
+from tests.factories import a_slice, a_split_order, an_account, later, order, settle_delay, slices_of, watch_the_book
 
 
 def an_unknown_slice(
@@ -34,10 +34,6 @@ def an_unknown_slice(
     unknown = a_slice(first.id)
     assert unknown.status is SliceStatus.UNKNOWN
     return unknown
-
-
-def settle_delay() -> timedelta:
-    return timedelta(seconds=settings().settle_delay)
 
 
 def outcomes(slice_id: str) -> list[PlacementOutcome | None]:
@@ -85,8 +81,7 @@ def test_a_slice_found_rejected_is_rejected(broker: SimulatedBroker) -> None:
 def test_absent_once_proves_nothing(broker: SimulatedBroker) -> None:
     one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
 
-    resolve_slices(first_look)
-    resolve_slices(first_look + settle_delay() - timedelta(seconds=1))
+    watch_the_book(first_look, first_look + settle_delay() - timedelta(seconds=1))
 
     assert a_slice(one.id).status is SliceStatus.UNKNOWN
     assert outcomes(one.id) == [PlacementOutcome.UNKNOWN]
@@ -94,8 +89,7 @@ def test_absent_once_proves_nothing(broker: SimulatedBroker) -> None:
 
 def test_absent_again_after_the_settle_delay_it_goes_back_and_is_sent_under_another_id(broker: SimulatedBroker) -> None:
     one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
-    resolve_slices(first_look)
-    resolve_slices(first_look + settle_delay())
+    watch_the_book(first_look, first_look + settle_delay())
     put_back = a_slice(one.id)
     assert put_back.status is SliceStatus.SCHEDULED
     assert put_back.due_at > first_look + settle_delay()
@@ -137,7 +131,7 @@ def test_an_outage_of_the_broker_starts_the_settle_delay_anew(broker: SimulatedB
     resolve_slices(first_look)
     broker.is_book_readable = False
     with pytest.raises(BookUnavailable):
-        resolve_slices(first_look + WATCH_EVERY)
+        resolve_slices(first_look + WATCH_EVERY + timedelta(seconds=1))
     broker.is_book_readable = True
     back_again = first_look + timedelta(minutes=5)
 
@@ -145,7 +139,7 @@ def test_an_outage_of_the_broker_starts_the_settle_delay_anew(broker: SimulatedB
     assert (a_slice(one.id).status, a_slice(one.id).absent_since) == (SliceStatus.UNKNOWN, back_again)
 
     broker.enter(broker.placements[0])
-    resolve_slices(back_again + settle_delay())
+    watch_the_book(back_again, back_again + settle_delay())
     assert a_slice(one.id).status is SliceStatus.WORKING
 
 
@@ -171,8 +165,8 @@ def test_a_slice_fenced_by_its_worker_is_not_resolved(broker: SimulatedBroker) -
 
 def test_a_book_read_for_one_attempt_says_nothing_of_the_next(broker: SimulatedBroker) -> None:
     one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
-    resolve_slices(first_look)
     second_look = first_look + settle_delay()
+    watch_the_book(first_look, second_look - timedelta(seconds=2))
     read_book = broker.order_book
 
     def read_while_another_sweep_resolves_and_sends_again() -> object:
@@ -199,8 +193,7 @@ def test_an_order_cancelled_while_a_slice_is_unknown_ends_cancelled_and_never_se
     cancel_order(account, one.order_id, utcnow())
     assert (order(one.order_id).status, a_slice(one.id).status) == (OrderStatus.CANCELLING, SliceStatus.UNKNOWN)
 
-    resolve_slices(first_look)
-    resolve_slices(first_look + settle_delay())
+    watch_the_book(first_look, first_look + settle_delay())
 
     assert (order(one.order_id).status, a_slice(one.id).status) == (OrderStatus.CANCELLED, SliceStatus.CANCELLED)
     execute_slice(one.id, clock=lambda: first_look + timedelta(hours=1))
@@ -228,10 +221,9 @@ def test_the_last_attempt_absent_from_the_book_fails_the_slice(
 ) -> None:
     one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
     once = settings().model_copy(update={"placement_attempts": 1})
-    monkeypatch.setattr("pulse_core.services.execute.settings", lambda: once)
+    monkeypatch.setattr("pulse_core.services.outcome.settings", lambda: once)
 
-    resolve_slices(first_look)
-    resolve_slices(first_look + settle_delay())
+    watch_the_book(first_look, first_look + settle_delay())
 
     assert (a_slice(one.id).status, a_slice(one.id).error_code) == (SliceStatus.FAILED, "ABSENT")
 

@@ -13,10 +13,9 @@ from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.services import retry
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
-from pulse_core.services.resolve import resolve_slices
 from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, accept_and_fill, accept_but_lose_the_answer, answer_with, lose_the_request
-from tests.factories import a_slice, a_split_order, order, slices_of
+from tests.factories import a_slice, a_split_order, order, settle_delay, slices_of, watch_the_book
 
 REFUSED = answer_with(Refused("MarginException", "not enough funds"))
 
@@ -178,7 +177,7 @@ def test_resolving_by_hand_does_not_shorten_the_settle_delay(broker: SimulatedBr
     statuses = [retry.resolve_slice(first.id, "ops", now) for _ in range(3)]
 
     assert set(statuses) == {SliceStatus.UNKNOWN}
-    resolve_slices(now + timedelta(seconds=settings().settle_delay))
+    watch_the_book(now, now + settle_delay())
     assert a_slice(first.id).status is SliceStatus.SCHEDULED
 
 

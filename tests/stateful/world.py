@@ -5,15 +5,14 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from itertools import count
 from types import SimpleNamespace
 
 import pytest
 
-from pulse_core import brokers, failpoints, queue
+from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.domain.errors import DatabaseUnavailable, DuplicateOrderUniqueKey, InvalidState
-from pulse_core.services import execute
+from pulse_core.services import execute, outcome
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.sweeps import SWEEPS
@@ -45,12 +44,12 @@ class World:
         # Every message is lost; whatever is done is done by the rules.
         self._patch.setattr(queue, "wake", lambda *_args, **_kwargs: None)
         self._patch.setattr(queue, "send", lambda _wakeups: None)
-        clock = SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.advance)
-        self._patch.setattr(execute, "time", clock)
-        # The same events lead to the same ids and pauses, or Hypothesis could not find its way back to a failure.
-        numbers = count(1)
-        dice = SimpleNamespace(randbits=lambda _bits: next(numbers), randbelow=lambda _limit: 0)
-        self._patch.setattr(execute, "secrets", dice)
+        for module in (execute, outcome):
+            self._patch.setattr(module, "boottime", self.clock.monotonic)
+            self._patch.setattr(module, "time", SimpleNamespace(sleep=self.advance))
+        self._patch.setattr(clock, "utcnow", self.clock)
+        # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
+        self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
         self.account = an_account()
 
     def close(self) -> None:

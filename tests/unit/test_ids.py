@@ -10,17 +10,24 @@ from ulid import ULID
 
 from pulse_core.domain import ids
 
-BITS = st.integers(0, 2**100 - 1)
+SLICE = "sl_01M83H8RHMTHDRXSMTYCVNSZW0"
 
 
-@given(BITS)
-def test_a_client_order_id_is_twenty_characters_that_every_broker_takes(random_bits: int) -> None:
-    assert re.fullmatch(r"[A-Z0-9]{20}", ids.client_order_id(random_bits))
+@given(st.binary(min_size=32, max_size=32), st.integers(1, 1000))
+def test_a_client_order_id_is_twenty_characters_that_every_broker_takes(key: bytes, attempt: int) -> None:
+    assert re.fullmatch(r"[A-Z0-9]{20}", ids.client_order_id(key, SLICE, attempt))
 
 
-@given(BITS, BITS)
-def test_different_bits_give_different_client_order_ids(one: int, other: int) -> None:
-    assert (ids.client_order_id(one) == ids.client_order_id(other)) == (one == other)
+def test_a_client_order_id_follows_from_key_slice_and_attempt_alone() -> None:
+    made = [
+        ids.client_order_id(key, slice_id, attempt)
+        for key in (b"one key", b"another")
+        for slice_id in (SLICE, SLICE[:-1] + "1")
+        for attempt in (1, 2, 11)
+    ]
+
+    assert len(set(made)) == 12
+    assert ids.client_order_id(b"one key", SLICE, 1) == made[0]
 
 
 @pytest.mark.parametrize(("make", "prefix"), [(ids.order_id, "ord_"), (ids.slice_id, "sl_"), (ids.account_id, "acc_")])
