@@ -100,7 +100,7 @@ class Fence:
     def statement(self) -> Iterator[Connection]:
         """The fenced connection, on which each statement commits by itself: while it answers, the fence stands."""
         self._check_stands()
-        with self._connection.begin():
+        with _availability(), self._connection.begin():
             yield self._connection
 
     @contextmanager

@@ -107,8 +107,9 @@ def strays(session: Session, broker: str, live_broker_order_ids: Collection[str]
             Placement.broker == broker,
             Placement.broker_order_id.in_(live_broker_order_ids),
             ~func.coalesce(is_worked, False),
-            OrderSlice.status.not_in((SliceStatus.SENDING, SliceStatus.UNKNOWN))
-            | (OrderSlice.client_order_id != Placement.client_order_id),
+            # A slice that is being sent stops before the wire, and follows this attempt, or goes on to another.
+            OrderSlice.status != SliceStatus.SENDING,
+            (OrderSlice.status != SliceStatus.UNKNOWN) | (OrderSlice.client_order_id != Placement.client_order_id),
         )
     )
     return session.scalars(rows).all()

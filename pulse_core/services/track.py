@@ -40,7 +40,7 @@ class News:
     broker_order_id: str
 
 
-class _Missing:
+class Missing:
     """Since when working broker orders have not been in the book, as this process has seen it."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class _Missing:
         return [one for one in lacking if book.started_at - self._since[one] >= MISSING_FOR]
 
 
-_missing = _Missing()
+_missing = Missing()
 
 
 def track_slices(now: datetime) -> int:

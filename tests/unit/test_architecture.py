@@ -16,6 +16,7 @@ PURE_IMPORTS = {
     "datetime",
     "decimal",
     "enum",
+    "hmac",
     "pulse_core",
     "random",
     "re",
@@ -118,7 +119,7 @@ def test_no_transaction_is_open_while_the_broker_is_asked() -> None:
         if is_broker_call(call) or name_of(call.func) in asking
     ]
 
-    assert {"_place", "_ask", "read"} <= asking
+    assert {"_place", "_ask", "_read"} <= asking
     assert asked_inside == []
 
 
