@@ -2,13 +2,22 @@
 
 The client's exceptions lie about it: a 500 that carries data passes for a success, and a refused connection and a
 lost answer share a class. So each call leaves a record of two facts: did the request leave, and what came back.
+
+A call that is over is over for the kernel too. A closed socket would go on sending what was not acknowledged, for
+minutes, and a request that was given up would arrive when the link is back. So closing a socket resets it and throws
+away what it holds, and a process that is killed or stopped does not keep one sending.
 """
 
+import io
+import socket
+import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from typing import Any
 
 import requests
@@ -19,13 +28,21 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from pulse_core.brokers.base import NotSent
 
 POOL_SIZE = 64
+RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+# The kernel counts from its first retransmission: the share that is left is for the wait before that one.
+UNACKNOWLEDGED = 0.75
 
 
 @dataclass
 class Call:
-    """One request to the broker. `not_after` is an instant of `time.monotonic()`."""
+    """One request to the broker.
+
+    It leaves before `not_after`, an instant of `time.monotonic()`, or never; `timeout` seconds later it is over.
+    """
 
     not_after: float | None = None
+    timeout: float = 0.0
+    ends_at: float = 0.0
     has_left: bool = False
     status: int | None = None
     body: bytes = b""
@@ -48,6 +65,19 @@ class Call:
             raise NotSent("LATE", "the time for sending had passed before the request could leave")
         return left
 
+    def leave(self) -> None:
+        """From here on the request may be at the broker. Raises NotSent when it is too late."""
+        self.time_left()
+        self.has_left = True
+        self.ends_at = time.monotonic() + self.timeout
+
+    def bound(self, wire: socket.socket) -> None:
+        """Let the next step on the wire take what is left of the call. Raises TimeoutError when nothing is."""
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the broker's answer took too long as a whole")
+        wire.settimeout(left)
+
 
 _current: ContextVar[Call] = ContextVar("call")
 
@@ -68,29 +98,65 @@ class Session(requests.Session):
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        # Without a delay, as always: urllib3 sends the head and the body of a request by themselves.
+        options = [*HTTPConnection.default_socket_options, RESET_ON_CLOSE]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         call = _current.get()
-        timeout = kwargs["timeout"]
-        kwargs["timeout"] = (min(timeout, call.time_left()), timeout)
+        call.timeout = kwargs["timeout"]
+        kwargs["timeout"] = (min(call.timeout, call.time_left()), call.timeout)
         response = super().send(request, *args, **kwargs)
-        call.status = response.status_code
-        call.body = response.content
+        # Together: half an answer tells as little as none.
+        call.body, call.status = response.content, response.status_code
         return response
+
+
+class _Answer(HTTPResponse):
+    """An answer that has until the end of its call, however it drips in."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Bounded(self.fp.detach(), sock))
+
+
+class _Bounded(io.RawIOBase):
+    def __init__(self, incoming: io.RawIOBase, wire: socket.socket) -> None:
+        self._incoming = incoming
+        self._wire = wire
+        self._call = _current.get()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._call.bound(self._wire)
+        return self._incoming.readinto(buffer)
+
+    def close(self) -> None:
+        # The socket is open for as long as this is.
+        self._incoming.close()
+        super().close()
 
 
 class _Leaving:
     """The last step before bytes leave: the connection stands, and only the sending is to come."""
 
+    response_class: type[HTTPResponse] = _Answer
+    sock: Any
+
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is None:  # type: ignore[attr-defined]
+        if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
         call = _current.get()
-        call.time_left()
-        call.has_left = True
+        _let_go_of_unacknowledged(self.sock, call.timeout * UNACKNOWLEDGED)
+        call.leave()
         super().endheaders(*args, **kwargs)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        _current.get().bound(self.sock)
+        super().send(data)  # type: ignore[misc]
 
 
 class _HTTPConnection(_Leaving, HTTPConnection):
@@ -107,3 +173,9 @@ class _HTTPPool(HTTPConnectionPool):
 
 class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
+
+
+def _let_go_of_unacknowledged(wire: socket.socket, seconds: float) -> None:
+    # A stopped process closes nothing, so the kernel must end by itself.
+    if sys.platform == "linux":
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
