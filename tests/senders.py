@@ -2,9 +2,10 @@
 
     python -m tests.senders --name killed --url https://10.77.0.1 --timeout 1 --count 25 --spread 2
 
-Every connection stands when it prints "ready". When a line comes in, one request of each kind is sent at each of
-`count` instants; a line is printed for each that was given up. HALF is a placement whose head left before that. A TWIN
-is closed as any socket is: what the kernel does with it is what it would do with the others.
+Every connection stands when it prints "connected". A line that comes in lets the heads of the HALF requests leave. At
+a second line one request of each kind is sent at each of `count` instants, and the bodies of HALF at once; a line is
+printed for each that was given up. A TWIN is closed as any socket is: what the kernel does with it is what it would do
+with the others.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from tests.arrivals import HTTP
 
 Request = Callable[[str], object]
 
-go = threading.Event()
+go_half, go = threading.Event(), threading.Event()
 heads_left = threading.Semaphore(0)
 
 
@@ -62,7 +63,9 @@ KINDS = {"PLACE": place, "CANCEL": cancel, "HALF": place, "TWIN": twin}
 
 
 def send(name: str, request: Request, delay: float) -> None:
-    if not name.startswith("HALF"):
+    if name.startswith("HALF"):
+        go_half.wait()
+    else:
         go.wait()
         time.sleep(delay)
     try:
@@ -80,7 +83,7 @@ def say(line: str) -> None:
 
 
 def hold_bodies_back() -> None:
-    """Let the heads of HALF leave at once, and their bodies at `go`."""
+    """Let the heads of HALF leave, and their bodies at `go`."""
     send_data = transport._Leaving.send
 
     def send_head_then_wait(connection: transport._Leaving, data: bytes) -> None:
@@ -106,9 +109,12 @@ def main() -> None:
             request = prepare(options.url, options.timeout)
             delay = options.spread * number / options.count
             threading.Thread(target=send, args=(f"{kind}{number}{options.name}", request, delay)).start()
+    say("connected")
+    sys.stdin.readline()
+    go_half.set()
     for _ in range(options.count):
         heads_left.acquire()
-    say("ready")
+    say("heads left")
     sys.stdin.readline()
     go.set()
 

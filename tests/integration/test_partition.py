@@ -46,10 +46,11 @@ class Senders:
         command = (sys.executable, "-m", "tests.senders", *(f"--{key}={value}" for key, value in options.items()))
         self.process = self.host.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def wait_until_ready(self) -> None:
-        assert self._line() == "ready"
+    def wait_until(self, said: str) -> None:
+        assert self._line() == said
 
     def go(self) -> None:
+        """Send the heads of half requests the first time, and everything else the second time."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -92,20 +93,20 @@ def test_what_was_given_up_never_arrives_but_on_sockets_that_close_as_usual_it_d
         http, https = f"http://{broker.address}", f"https://{broker.address}"
         waiting, encrypting = Senders(ours[0], http, COUNT, SPREAD), Senders(ours[1], https)
         # One is killed in mid-call; the kernel ends the calls of the other before DOWN is over.
-        killed, stopped = Senders(ours[2], http, timeout=60), Senders(ours[3], http, timeout=DOWN / 2)
+        killed, stopped = Senders(ours[2], http, timeout=60), Senders(ours[3], http, timeout=4)
         everyone = [waiting, encrypting, killed, stopped]
         start(everyone)
 
         cut(broker, ours)
-        began = time.monotonic()
-        for senders in everyone:
+        for senders, number in ((stopped, signal.SIGSTOP), (killed, signal.SIGKILL)):
             senders.go()
-        killed.wait_until_all_have_left()
-        killed.process.kill()
-        stopped.wait_until_all_have_left()
-        stopped.process.send_signal(signal.SIGSTOP)
-        for senders in (waiting, encrypting):
-            senders.wait_until_all_were_given_up()
+            senders.wait_until_all_have_left()
+            senders.process.send_signal(number)
+        began = time.monotonic()
+        waiting.go()
+        encrypting.go()
+        waiting.wait_until_all_were_given_up()
+        encrypting.wait_until_all_were_given_up()
         time.sleep(max(0, began + DOWN - time.monotonic()))
         for host in (broker, *ours):
             host.recover()
@@ -121,7 +122,10 @@ def start(everyone: list[Senders]) -> None:
     for senders in everyone:
         senders.start()
     for senders in everyone:
-        senders.wait_until_ready()
+        senders.wait_until("connected")
+    for senders in everyone:
+        senders.go()
+        senders.wait_until("heads left")
 
 
 def start_broker(host: Host, folder: Path) -> Path:
