@@ -7,16 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests import hosts
+from tests.certificates import self_signed
 from tests.hosts import Host
 from tests.processes import wait_until
 from tests.senders import KINDS
@@ -130,9 +126,8 @@ def start(everyone: list[Senders]) -> None:
 
 def start_broker(host: Host, folder: Path) -> Path:
     """Start `tests.arrivals`, and return the file it writes."""
-    file, certificate = folder / "arrivals", folder / "certificate.pem"
-    certificate.write_bytes(self_signed())
-    command = (sys.executable, "-m", "tests.arrivals", host.address, str(file), str(certificate))
+    file = folder / "arrivals"
+    command = (sys.executable, "-m", "tests.arrivals", host.address, str(file), str(self_signed(folder)))
     process = host.popen(*command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -141,20 +136,3 @@ def start_broker(host: Host, folder: Path) -> Path:
 
 def names(arrivals: Path) -> list[str]:
     return [json.loads(line)["name"] for line in arrivals.read_text().splitlines()]
-
-
-def self_signed() -> bytes:
-    """A certificate and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    unencrypted = serialization.NoEncryption()
-    return certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted
-    )

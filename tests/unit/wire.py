@@ -1,22 +1,29 @@
 """A broker's end of the wire that answers with exactly the bytes it is given."""
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 Act = Callable[[socket.socket], None]
 
 
 class Wire:
-    """Reads one request for each connection, then does what it was told. `requests` holds what came in."""
+    """Reads one request for each connection, then does what it was told. `requests` holds what came in.
 
-    def __init__(self, act: Act) -> None:
+    With a certificate (and its key, in one file) it speaks TLS.
+    """
+
+    def __init__(self, act: Act, certificate: Path | None = None) -> None:
         self._act = act
+        self._context = _context(certificate) if certificate else None
         self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
@@ -30,15 +37,19 @@ class Wire:
                 return
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
-    def _answer(self, connection: socket.socket) -> None:
-        with connection:
+    def _answer(self, incoming: socket.socket) -> None:
+        # Whoever gives up resets the connection.
+        with suppress(OSError), self._encrypted(incoming) as connection:
             self.requests.append(_request(connection))
             self._act(connection)
 
+    def _encrypted(self, incoming: socket.socket) -> socket.socket:
+        return self._context.wrap_socket(incoming, server_side=True) if self._context else incoming
+
 
 @contextmanager
-def wire(act: Act) -> Iterator[Wire]:
-    running = Wire(act)
+def wire(act: Act, certificate: Path | None = None) -> Iterator[Wire]:
+    running = Wire(act, certificate)
     try:
         yield running
     finally:
@@ -73,6 +84,12 @@ def hang_up(connection: socket.socket) -> None:
 def say_nothing(connection: socket.socket) -> None:
     # Until the client gives up and closes its end.
     connection.recv(1)
+
+
+def _context(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def _request(connection: socket.socket) -> bytes:
