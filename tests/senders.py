@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pulse_core.brokers.base import BrokerError, Placement
 from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+from pulse_core.clock import boottime
 from pulse_core.domain.enums import Side
 from tests.arrivals import HTTP
 
@@ -31,7 +32,7 @@ heads_left = threading.Semaphore(0)
 
 def place(url: str, timeout: float) -> Request:
     broker = connected(url, timeout)
-    return lambda name: broker.place(Placement(name, "NSE:INFY", Side.BUY, 1), time.monotonic() + 60)
+    return lambda name: broker.place(Placement(name, "NSE:INFY", Side.BUY, 1), boottime() + 60)
 
 
 def cancel(url: str, timeout: float) -> Request:
@@ -73,7 +74,7 @@ def send(name: str, request: Request, delay: float) -> None:
         ending = "nothing raised"
     except BrokerError as error:
         ending = type(error).__name__
-    say(json.dumps({"name": name, "ending": ending, "at": time.monotonic()}))
+    say(json.dumps({"name": name, "ending": ending}))
 
 
 def say(line: str) -> None:

@@ -101,7 +101,7 @@ class Broker(Protocol):
     def place(self, placement: Placement, not_after: float) -> str:
         """Send one order and return its broker order id.
 
-        `not_after` is an instant of `time.monotonic()`, checked at the last moment before the request leaves.
+        `not_after` is an instant of `clock.boottime()`, checked at the last moment before the request leaves.
         Raises NotSent (also when it is later than `not_after`), Refused or OutcomeUnknown.
         """
 

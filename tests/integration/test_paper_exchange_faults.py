@@ -21,6 +21,7 @@ from pulse_core.brokers.base import (
 )
 from pulse_core.brokers.paper.ledger import LedgerOrder
 from pulse_core.brokers.zerodha.postback import postback_checksum
+from pulse_core.clock import boottime
 from pulse_core.domain.enums import Side
 from tests.exchange import API_SECRET, RunningExchange, start_exchange
 
@@ -73,7 +74,7 @@ def placement(quantity: int = 10) -> Placement:
 
 
 def soon() -> float:
-    return time.monotonic() + 10
+    return boottime() + 10
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

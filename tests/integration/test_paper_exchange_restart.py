@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pulse_core.brokers.base import BrokerError, BrokerOrderStatus, NotSent, OutcomeUnknown, Placement
+from pulse_core.clock import boottime
 from pulse_core.domain.enums import Side
 from tests.exchange import RunningExchange, start_exchange
 
@@ -26,7 +27,7 @@ def placement() -> Placement:
 
 
 def soon() -> float:
-    return time.monotonic() + 10
+    return boottime() + 10
 
 
 def test_an_exchange_killed_while_orders_pour_in_keeps_every_acknowledged_one(exchange: RunningExchange) -> None:

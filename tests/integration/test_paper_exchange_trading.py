@@ -2,7 +2,6 @@
 
 import secrets
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from kiteconnect import KiteConnect
 
 from pulse_core.brokers import connect
 from pulse_core.brokers.base import BookUnavailable, Broker, BrokerOrderStatus, NotSent, Placement, Refused
+from pulse_core.clock import boottime
 from pulse_core.config import Settings
 from pulse_core.domain.enums import Side
 from tests.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
@@ -33,7 +33,7 @@ def official_client(exchange: RunningExchange) -> KiteConnect:
 
 
 def soon() -> float:
-    return time.monotonic() + 10
+    return boottime() + 10
 
 
 def test_a_placed_order_is_filled_and_books_and_ledger_agree_to_the_paisa(exchange: RunningExchange) -> None:

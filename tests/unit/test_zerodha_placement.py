@@ -11,6 +11,7 @@ import pytest
 from pulse_core.brokers.base import BrokerError, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+from pulse_core.clock import boottime
 from pulse_core.domain.enums import Side
 from tests.unit.wire import Act, answer, hang_up, redirect, reset, say_nothing, wire
 
@@ -25,7 +26,7 @@ def broker(url: str, timeout: float = 5.0, **changes: object) -> ZerodhaBroker:
 
 
 def soon() -> float:
-    return time.monotonic() + 10
+    return boottime() + 10
 
 
 def accepted(order_id: object = "151220000000000") -> bytes:
@@ -171,7 +172,7 @@ def test_a_connection_that_is_not_made_in_time_means_nothing_was_sent() -> None:
 
 def test_an_order_whose_time_has_passed_does_not_leave() -> None:
     with wire(answer(200, accepted())) as end, pytest.raises(NotSent) as raised:
-        broker(end.url).place(PLACEMENT, time.monotonic() - 0.001)
+        broker(end.url).place(PLACEMENT, boottime() - 0.001)
     assert raised.value.code == "LATE"
     assert end.requests == []
 
@@ -185,7 +186,7 @@ def test_an_order_whose_time_passes_while_it_connects_does_not_leave(monkeypatch
 
     monkeypatch.setattr(transport._HTTPConnection, "connect", connect_slowly)
     with wire(answer(200, accepted())) as end, pytest.raises(NotSent) as raised:
-        broker(end.url).place(PLACEMENT, time.monotonic() + 0.1)
+        broker(end.url).place(PLACEMENT, boottime() + 0.1)
     assert raised.value.code == "LATE"
     assert not any(b"POST" in request for request in end.requests)
 

@@ -21,6 +21,7 @@ from tests.unit.test_zerodha_placement import PLACEMENT, accepted, answer, broke
 from tests.unit.wire import Act, wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+LAST_HEAD = HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 TIMEOUT = 1.0
 # What a busy machine may add to it.
 SLACK = 1.0
@@ -95,7 +96,12 @@ def test_a_connection_is_reset_by_closing_before_anything_left(monkeypatch: pyte
 
 @pytest.mark.parametrize(
     "said",
-    [pytest.param(b"", id="nothing"), pytest.param(HEAD[:30], id="half a head"), pytest.param(HEAD, id="a head")],
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(HEAD[:30], id="half a head"),
+        pytest.param(HEAD, id="a head"),
+        pytest.param(LAST_HEAD, id="a last head"),
+    ],
 )
 def test_a_call_that_ends_without_an_answer_resets_its_connection_at_once(
     certificate: Path | None, said: bytes

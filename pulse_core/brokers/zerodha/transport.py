@@ -12,7 +12,6 @@ import io
 import socket
 import struct
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +25,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from pulse_core.brokers.base import NotSent
+from pulse_core.clock import boottime
 
 POOL_SIZE = 64
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -37,7 +37,7 @@ UNACKNOWLEDGED = 0.75
 class Call:
     """One request to the broker.
 
-    It leaves before `not_after`, an instant of `time.monotonic()`, or never; `timeout` seconds later it is over.
+    It leaves before `not_after`, an instant of `clock.boottime()`, or never; `timeout` seconds later it is over.
     """
 
     not_after: float | None = None
@@ -60,7 +60,7 @@ class Call:
         """Seconds until it is too late to send. Raises NotSent when it is."""
         if self.not_after is None:
             return float("inf")
-        left = self.not_after - time.monotonic()
+        left = self.not_after - boottime()
         if left <= 0:
             raise NotSent("LATE", "the time for sending had passed before the request could leave")
         return left
@@ -69,11 +69,11 @@ class Call:
         """From here on the request may be at the broker. Raises NotSent when it is too late."""
         self.time_left()
         self.has_left = True
-        self.ends_at = time.monotonic() + self.timeout
+        self.ends_at = boottime() + self.timeout
 
     def bound(self, wire: socket.socket) -> None:
         """Let the next step on the wire take what is left of the call. Raises TimeoutError when nothing is."""
-        left = self.ends_at - time.monotonic()
+        left = self.ends_at - boottime()
         if left <= 0:
             raise TimeoutError("the broker's answer took too long as a whole")
         wire.settimeout(left)
