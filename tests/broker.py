@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 from pulse_core.brokers.base import (
@@ -46,6 +46,10 @@ class SimulatedBroker:
 
     def book_day(self, at: datetime) -> date:
         return at.date() if self.is_book_daily else date.min
+
+    def book_day_start(self, at: datetime) -> datetime:
+        day = self.book_day(at) if self.is_book_daily else date(2000, 1, 1)
+        return datetime.combine(day, time.min, UTC)
 
     def order_book(self) -> Sequence[BrokerOrder]:
         if not self.is_book_readable:

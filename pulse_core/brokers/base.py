@@ -114,6 +114,9 @@ class Broker(Protocol):
     def book_day(self, at: datetime) -> date:
         """The day whose book holds an order placed at this instant; the books show one day only."""
 
+    def book_day_start(self, at: datetime) -> datetime:
+        """The first instant of that day, aware."""
+
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""
 

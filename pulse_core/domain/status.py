@@ -14,6 +14,7 @@ SLICE_MOVES: Mapping[SliceStatus, frozenset[SliceStatus]] = {
     ),
     SliceStatus.UNKNOWN: frozenset(
         {SliceStatus.WORKING, SliceStatus.SCHEDULED, SliceStatus.FAILED, SliceStatus.REJECTED}
+        | {SliceStatus.FILLED, SliceStatus.EXPIRED}
     ),
     SliceStatus.WORKING: frozenset(
         {SliceStatus.FILLED, SliceStatus.CANCELLED, SliceStatus.REJECTED, SliceStatus.EXPIRED}

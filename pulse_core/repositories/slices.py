@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, func, insert, or_, select, update
+from sqlalchemy import Interval, Row, Select, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
 from pulse_core.domain.slicing import PlannedSlice
 from pulse_core.domain.status import check_slice_move
 from pulse_core.log import get_logger
-from pulse_core.models import Order, OrderSlice
+from pulse_core.models import Order, OrderSlice, Placement
 from pulse_core.repositories import events
 from pulse_core.repositories.seen import still
 
@@ -35,6 +35,8 @@ class SliceFilters:
 
 
 HINT_LIFETIME = timedelta(seconds=10)
+# An order that was found in the book only later has no instant of its own.
+_SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
 
 
 def add_planned(
@@ -223,20 +225,43 @@ def working(session: Session, broker: str) -> dict[str, str]:
     return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
 
 
-def to_cancel(session: Session, now: datetime, asked_before: datetime, limit: int) -> Sequence[OrderSlice]:
-    """Working slices past their deadline or of a cancelled order, not asked to be cancelled lately."""
+def to_cancel(
+    session: Session, broker: str, sent_since: datetime, now: datetime, pauses: tuple[timedelta, timedelta], limit: int
+) -> Sequence[OrderSlice]:
+    """This broker's slices, sent since an instant, that work past their deadline or for a cancelled order.
+
+    Those that were asked for least often come first. The first of the `pauses` comes after the first request, twice as
+    long a one after each further request, and the second of them is the longest.
+    """
+    shortest, longest = (literal(pause, Interval) for pause in pauses)
+    doublings = func.least(func.greatest(OrderSlice.cancel_asks, 1) - 1, 20)
+    asked_until = OrderSlice.cancel_asked_at + func.least(shortest * func.power(2, doublings), longest)
     rows = (
         select(OrderSlice)
         .join(Order, Order.id == OrderSlice.order_id)
+        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
         .where(
             OrderSlice.status == SliceStatus.WORKING,
+            Order.broker == broker,
+            _SENT_AT.op(">=")(sent_since),
             or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING),
-            or_(OrderSlice.cancel_asked_at.is_(None), OrderSlice.cancel_asked_at <= asked_before),
+            or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
         )
-        .order_by(OrderSlice.deadline_at)
+        .order_by(OrderSlice.cancel_asks, OrderSlice.cancel_asked_at.asc().nulls_first(), OrderSlice.deadline_at)
         .limit(limit)
     )
     return session.scalars(rows).all()
+
+
+def left_working(session: Session, broker: str, sent_before: datetime) -> Sequence[OrderSlice]:
+    """This broker's slices that still work an order sent before this instant, the oldest first."""
+    rows = (
+        select(OrderSlice)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
+        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker == broker, _SENT_AT.op("<")(sent_before))
+    )
+    return session.scalars(rows.order_by(_SENT_AT)).all()
 
 
 def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[OrderSlice]:

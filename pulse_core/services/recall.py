@@ -10,9 +10,11 @@ from pulse_core.domain.enums import CancelReason, EventKind, OrderStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, slices
+from pulse_core.services import book_days
 from pulse_core.services.each import for_each
 
-ASK_AGAIN_AFTER = timedelta(seconds=10)
+# After a request to cancel, each time twice as long: what cannot be cancelled must not take the turns of what can.
+PAUSES = timedelta(seconds=10), timedelta(minutes=5)
 # Below the ten calls a second that Zerodha allows besides placing, with room for reading the books.
 BATCH = 6
 
@@ -20,10 +22,12 @@ BATCH = 6
 def cancel_slices(now: datetime, limit: int = BATCH) -> int:
     """Call back working slices past their deadline or of a cancelled order; returns how many.
 
-    Only the broker's book says whether it worked, so each is asked for again until the book shows its end.
+    Only the broker's book says whether it worked, so each is asked for again until the book shows its end. What was
+    sent on an earlier day of the broker is not: its book no longer holds it.
     """
+    broker = brokers.connect(settings())
     with db.transaction() as session:
-        due = slices.to_cancel(session, now, now - ASK_AGAIN_AFTER, limit)
+        due = slices.to_cancel(session, broker.name, book_days.sent_since(broker, now), now, PAUSES, limit)
     # Side by side: an answer that does not come must not hold up the others.
     with ThreadPoolExecutor(BATCH) as pool:
         for_each([pool.submit(_cancel, one, now) for one in due], lambda asked: asked.result())
@@ -37,7 +41,8 @@ def _cancel(seen: OrderSlice, now: datetime) -> None:
         if _is_changed(one, seen):
             return
         reason = CancelReason.ORDER_CANCELLED if order.status is OrderStatus.CANCELLING else CancelReason.DEADLINE
-        slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now)
+        asks = one.cancel_asks + 1
+        slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now, cancel_asks=asks)
     failpoint("recall.before_ask")
     answer = _ask(one.broker_order_id or "")
     failpoint("recall.after_ask")

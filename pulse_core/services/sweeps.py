@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pulse_core.services import dispatch, pause, recall, reconcile, resolve, settle, split, track, webhooks
+from pulse_core.services import day_end, dispatch, pause, recall, reconcile, resolve, settle, split, track, webhooks
 
 
 @dataclass(frozen=True)
@@ -34,5 +34,6 @@ SWEEPS: Mapping[str, Sweep] = {
     "pulse.finish_orders": Sweep(settle.finish_orders, every=5),
     "pulse.end_forgotten_pauses": Sweep(pause.end_forgotten_pauses, every=30),
     "pulse.reconcile": Sweep(reconcile.reconcile, every=30),
+    "pulse.end_day": Sweep(day_end.end_day, every=30),
     "pulse.deliver_webhooks": Sweep(webhooks.start_deliveries, every=2),
 }

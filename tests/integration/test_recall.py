@@ -1,11 +1,13 @@
 """What still works past its deadline, or for a cancelled order, is called back until the book shows its end."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from pulse_core import db
 from pulse_core.brokers.base import OutcomeUnknown
@@ -16,7 +18,8 @@ from pulse_core.models import OrderSlice, SliceEvent
 from pulse_core.repositories import slices
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
-from pulse_core.services.recall import ASK_AGAIN_AFTER, cancel_slices
+from pulse_core.services.recall import BATCH, cancel_slices
+from pulse_core.services.retry import retry_slice
 from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker
 from tests.factories import a_slice, a_split_order, an_account, order, slices_of
@@ -92,14 +95,90 @@ def test_the_working_slice_of_a_cancelled_order_is_cancelled_with_its_fills(brok
     )
 
 
-def test_the_broker_is_asked_again_only_after_a_pause(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_broker_is_asked_again_after_pauses_that_grow_from_10_s_to_5_min(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = a_working_slice()
     keep_working(broker, monkeypatch)
 
-    counts = [cancel_slices(deadline(one) + ASK_AGAIN_AFTER * part / 2) for part in range(5)]
+    asked = [second for second in range(0, 1300, 5) if cancel_slices(deadline(one) + timedelta(seconds=second))]
 
-    assert counts == [1, 0, 1, 0, 1]
-    assert broker.cancels == [one.broker_order_id] * 3
+    assert [later - earlier for earlier, later in pairwise(asked)] == [10, 20, 40, 80, 160, 300, 300, 300]
+    assert broker.cancels == [one.broker_order_id] * len(asked)
+
+
+def test_a_slice_that_is_sent_again_begins_with_the_shortest_pause(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = a_working_slice()
+    keep_working(broker, monkeypatch)
+    for second in (0, 10, 30):
+        cancel_slices(deadline(one) + timedelta(seconds=second))
+    assert a_slice(one.id).cancel_asks == 3
+
+    broker.reject(one.broker_order_id or "")
+    track_slices(utcnow())
+    retry_slice(one.id, "ops", utcnow())
+    execute_slice(one.id)
+
+    assert (a_slice(one.id).cancel_asks, a_slice(one.id).cancel_asked_at) == (0, None)
+
+
+def test_a_thousand_that_cannot_be_cancelled_hold_up_no_other(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = utcnow()
+    for _ in range(10):
+        make_all_work(a_split_order(num_splits=100, total_quantity=1000), asked_at=now - timedelta(hours=1), asks=9)
+    one = a_working_slice()
+    keep_working(broker, monkeypatch)
+    # Further broken ones turn up all the while, asked for once already.
+    make_all_work(a_split_order(num_splits=100, total_quantity=1000), asked_at=now - timedelta(seconds=11), asks=1)
+
+    started = time.monotonic()
+    assert cancel_slices(deadline(one)) == BATCH
+
+    assert one.broker_order_id in broker.cancels
+    assert time.monotonic() - started < 2
+
+
+def test_those_asked_for_least_often_come_first_and_among_them_the_one_asked_for_longest_ago(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = utcnow()
+    often, lately, long_ago = (slices_of(a_split_order(num_splits=2, total_quantity=2)) for _ in range(3))
+    make_all_work(often[0].order_id, asked_at=now - timedelta(hours=2), asks=7)
+    make_all_work(lately[0].order_id, asked_at=now - timedelta(minutes=1), asks=1)
+    make_all_work(long_ago[0].order_id, asked_at=now - timedelta(hours=1), asks=1)
+    keep_working(broker, monkeypatch)
+
+    for _ in range(3):
+        cancel_slices(now, limit=2)
+
+    told = [one.id[-20:] for one in (*long_ago, *lately, *often)]
+    assert [{*broker.cancels[at : at + 2]} for at in (0, 2, 4)] == [{*told[at : at + 2]} for at in (0, 2, 4)]
+
+
+def test_orders_of_another_broker_are_not_called_back(broker: SimulatedBroker) -> None:
+    one = a_working_slice()
+    broker.name = "zerodha"
+
+    assert cancel_slices(deadline(one)) == 0
+    assert broker.cancels == []
+
+
+def make_all_work(order_id: str, asked_at: datetime, asks: int) -> None:
+    """Let all slices of an order work at the broker past their deadline, after some requests to cancel them."""
+    attempted = """INSERT INTO placements
+        (client_order_id, slice_id, attempt, quantity, broker, broker_order_id, outcome, claimed_at)
+        SELECT right(id, 20), id, 1, quantity, 'paper', right(id, 20), 'ACKNOWLEDGED', :at
+        FROM order_slices WHERE order_id = :order_id"""
+    working = """UPDATE order_slices SET status = 'WORKING', attempts = 1, client_order_id = right(id, 20),
+        broker_order_id = right(id, 20), sent_at = :at, deadline_at = :at, cancel_asked_at = :at, cancel_asks = :asks
+        WHERE order_id = :order_id"""
+    with db.transaction() as session:
+        for statement in (attempted, working):
+            session.execute(text(statement), {"order_id": order_id, "at": asked_at, "asks": asks})
 
 
 def test_two_sweeps_with_the_same_list_ask_once(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, TypeVar
 
 from kiteconnect import KiteConnect
@@ -81,6 +81,10 @@ class ZerodhaBroker:
     def book_day(self, at: datetime) -> date:
         """Kite's books are kept by the day in India."""
         return at.astimezone(books.INDIA).date()
+
+    def book_day_start(self, at: datetime) -> datetime:
+        """Midnight in India."""
+        return datetime.combine(self.book_day(at), time.min, books.INDIA)
 
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""

@@ -1,0 +1,61 @@
+"""What still works when the broker's day is over: an order of the day has ended, whether its end was seen or not."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from pulse_core import brokers, db
+from pulse_core.config import settings
+from pulse_core.domain.enums import PlacementOutcome, SliceStatus
+from pulse_core.failpoints import failpoint
+from pulse_core.models import OrderSlice
+from pulse_core.repositories import events, fills, placements, slices
+from pulse_core.services import book_days
+from pulse_core.services.each import for_each
+from pulse_core.services.settle import settle_order
+from pulse_core.services.track import NOTHING, Book, settle_slices
+
+END_UNSEEN = "END_UNSEEN"
+WHAT = "the broker's day ended on a working slice, and its end was not seen"
+
+
+def end_day(now: datetime, limit: int = 100) -> int:
+    """End up to `limit` slices that worked when an earlier day of the broker ended; returns how many.
+
+    What the book of today still shows is left to be followed there. Raises BookUnavailable.
+    """
+    broker = brokers.connect(settings())
+    with db.transaction() as session:
+        left = slices.left_working(session, broker.name, book_days.over_before(broker, now))
+    if not left:
+        return 0
+    book = Book.read(broker)
+    gone = [one for one in left if one.broker_order_id not in book.by_broker_order_id][:limit]
+    for_each(gone, lambda one: _end(one, book, now))
+    return len(gone)
+
+
+def _end(seen: OrderSlice, book: Book, now: datetime) -> None:
+    with db.transaction() as session:
+        order, one = slices.lock(session, seen.id)
+        # It was listed without a lock: it may have ended, or work another order.
+        if (one.status, one.broker_order_id) != (SliceStatus.WORKING, seen.broker_order_id):
+            return
+        settle_slices(session, order, [(one, one.broker_order_id or "")], book, now)
+        _end_unseen(session, one, now)
+        settle_order(session, order, now)
+        failpoint("day_end.before_commit")
+    failpoint("day_end.after_commit")
+
+
+def _end_unseen(session: Session, one: OrderSlice, now: datetime) -> None:
+    booked = fills.totals(session, {one.id}).get(one.id, NOTHING)
+    totals = {"filled_quantity": booked.filled, "average_price": booked.average}
+    placements.complete(session, one.client_order_id or "", PlacementOutcome.ACKNOWLEDGED, ended_at=now)
+    if booked.filled >= one.quantity:
+        slices.move(session, one, SliceStatus.FILLED, now, **totals)
+        return
+    message = f"the day of {one.broker_order_id} ended, and its end was not seen"
+    slices.move(session, one, SliceStatus.EXPIRED, now, error_code=END_UNSEEN, error_message=message, **totals)
+    known = {"broker_order_id": one.broker_order_id, "filled_quantity": booked.filled}
+    events.alarm(session, WHAT, one.order_id, one.id, now, **known)
