@@ -28,6 +28,8 @@ _WHY_ORDER: Mapping[OrderStatus, str] = {
     OrderStatus.DONE: "all its slices have ended",
     OrderStatus.SKIPPED: "it could not be split",
 }
+# What an operator said: nothing of the broker's fills a slice that is UNKNOWN.
+_SETTLED = (SliceStatus.UNKNOWN, SliceStatus.FILLED)
 _BY_BROKER = frozenset({SliceStatus.FILLED, SliceStatus.REJECTED})
 
 
@@ -52,7 +54,7 @@ def event_actor(
     if kind is EventKind.MOVE and from_status is None:
         return account_id
     is_brokers = kind is EventKind.FILL or (kind is EventKind.MOVE and to_status in _BY_BROKER)
-    return BROKER if is_brokers else PULSE
+    return BROKER if is_brokers and (from_status, to_status) != _SETTLED else PULSE
 
 
 def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, detail: Mapping[str, Any]) -> str:
@@ -62,6 +64,8 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
             return str(detail.get("alarm"))
         case EventKind.REQUEST:
             return f"{detail.get('request')} was asked for"
+        case EventKind.FILL if detail.get("actor"):
+            return f"{detail.get('quantity')} were traded, by the word of {detail.get('actor')}"
         case EventKind.FILL:
             return f"the broker traded {detail.get('quantity')}"
         case EventKind.BROKER_CALL:

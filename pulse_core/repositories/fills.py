@@ -23,7 +23,13 @@ class Totals:
     of_broker_order: Mapping[str, int] = field(default_factory=dict)
 
 
-def add(session: Session, broker: str, trades: Sequence[tuple[str, BrokerTrade]], now: datetime) -> dict[str, int]:
+def add(
+    session: Session,
+    broker: str,
+    trades: Sequence[tuple[str, BrokerTrade]],
+    now: datetime,
+    settled_by: str | None = None,
+) -> dict[str, int]:
     """Book those of the trades, each with its slice's id, that are not booked yet; their shares by slice id."""
     if not trades:
         return {}
@@ -37,6 +43,7 @@ def add(session: Session, broker: str, trades: Sequence[tuple[str, BrokerTrade]]
             "price": trade.price,
             "traded_at": trade.traded_at,
             "recorded_at": now,
+            "settled_by": settled_by,
         }
         for slice_id, trade in trades
     ]
@@ -59,6 +66,12 @@ def _totals(sums: Sequence[tuple[str, int, Decimal]]) -> Totals:
     value = sum((value for _id, _quantity, value in sums), Decimal(0))
     average = (value / filled).quantize(Decimal("0.0001"), ROUND_HALF_UP)
     return Totals(filled, average, {broker_order_id: quantity for broker_order_id, quantity, _value in sums})
+
+
+def of_broker_order(session: Session, broker: str, broker_order_id: str) -> Sequence[Fill]:
+    """Everything booked for one broker order."""
+    rows = select(Fill).where(Fill.broker == broker, Fill.broker_order_id == broker_order_id)
+    return session.scalars(rows).all()
 
 
 def booked(session: Session, broker: str, broker_order_ids: Sequence[str]) -> set[tuple[str, str]]:

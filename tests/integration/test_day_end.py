@@ -38,7 +38,7 @@ def a_working_slice(account_id: str | None = None, **terms: Any) -> OrderSlice:
 
 def tomorrow() -> datetime:
     """Some minutes into the next day of the broker."""
-    return (utcnow() + timedelta(days=1)).replace(hour=0, minute=5)
+    return (utcnow() + timedelta(days=1, minutes=2)).replace(hour=0, minute=5)
 
 
 def begin_the_next_day(broker: SimulatedBroker) -> datetime:
