@@ -1,4 +1,6 @@
-"""Small control of a running order: hold it, let it go on, try a slice again, ask the broker about one."""
+"""Small control of a running order: hold it, let it go on, try a slice again, ask about one, settle one."""
+
+from typing import Any
 
 from flask import Response, jsonify
 
@@ -6,7 +8,8 @@ from gapi_app.api import Blueprint
 from gapi_app.auth import caller, require_token
 from gapi_app.pulse_client import pulse
 from gapi_app.roles import Scope
-from gapi_app.schemas import OrderSchema, SliceSchema
+from gapi_app.rules import check_settlement
+from gapi_app.schemas import SETTLEMENT, OrderSchema, SliceSchema
 
 blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description="Control of running orders")
 blueprint.before_request(require_token)
@@ -46,3 +49,14 @@ def retry_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
 def resolve_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
     """Have the broker asked at once about a slice that is UNKNOWN; for operators."""
     return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "resolve")), 202
+
+
+@blueprint.route("/<order_id>/slices/<slice_id>/settle", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.arguments(SETTLEMENT)
+@blueprint.response(202, SliceSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def settle_slice(body: dict[str, Any], order_id: str, slice_id: str) -> tuple[Response, int]:
+    """Say what became of a slice, when no book of the broker can tell any more; for operators."""
+    check_settlement(body)
+    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "settle", body)), 202

@@ -114,6 +114,7 @@ EXAMPLES: dict[str, Any] = {
     "Accepted": _ACCEPTED,
     "Order": _ORDER,
     "OrderPage": {"orders": [_ORDER], "next_cursor": None},
+    "Settlement": {"filled": 12, "price": "2850.05", "reason": "contract note of the day"},
     "Slice": _SLICE,
     "SliceList": {"slices": [_SLICE]},
     "EventPage": {"events": [_EVENT], "next_after": 18},

@@ -72,12 +72,14 @@ class PulseClient:
         path = f"/internal/orders/{_known(order_id)}/{action}"
         return _check_order(self._ask("POST", path, who, {202}).body, order_id=order_id)
 
-    def act_on_slice(self, who: Caller, order_id: str, slice_id: str, action: str) -> dict[str, Any]:
-        """Retry or resolve a slice."""
+    def act_on_slice(
+        self, who: Caller, order_id: str, slice_id: str, action: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Retry, resolve or settle a slice."""
         if not SLICE_ID.fullmatch(slice_id):
             raise NotFound("there is no such slice")
         path = f"/internal/orders/{_known(order_id)}/slices/{slice_id}/{action}"
-        return self._ask("POST", path, who, {202}).body
+        return self._ask("POST", path, who, {202}, body).body
 
     def postback(self, body: bytes) -> None:
         """Hand on a broker's news as it came; pulse checks its signature."""

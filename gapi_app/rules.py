@@ -17,6 +17,8 @@ MINUTES = (1, 1440)
 TIMEOUT = (1, 3600)
 PRICES = (Decimal("0.01"), Decimal("10000000"))
 LONGEST_NOTE = 200
+FILL_PRICES = (Decimal("0.0001"), Decimal("10000000"))
+LONGEST_REASON = 200
 REQUESTS_PER_MINUTE = (1, 1_000_000)
 
 
@@ -31,6 +33,21 @@ def check_new_order(order: Mapping[str, Any], exchanges: Collection[str]) -> Non
     _check_limit_price(order.get("order_type", "MARKET"), order.get("limit_price"))
     _check_timeout(order.get("slice_timeout_seconds"))
     _check_note(order.get("client_note"))
+
+
+def check_settlement(said: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for the first rule that is broken by what an operator says of a slice."""
+    filled, price, absent, reason = (said[name] for name in ("filled", "price", "absent", "reason"))
+    if absent == (filled is not None):
+        raise InvalidRequest("state filled, or absent: one of the two", {"field": "filled", "rule": "filled or absent"})
+    if (filled is None) != (price is None):
+        raise InvalidRequest("filled and price belong together", {"field": "price", "rule": "with filled"})
+    if filled is not None and not 1 <= filled <= MAX_QUANTITY:
+        details = {"field": "filled", "min": 1, "max": MAX_QUANTITY}
+        raise InvalidRequest(f"filled must be from 1 to {MAX_QUANTITY}", details)
+    if price is not None:
+        _check_fill_price(Decimal(price))
+    _check_reason(reason, is_needed=absent)
 
 
 def is_own_limit(value: Any) -> bool:
@@ -99,3 +116,18 @@ def _check_note(note: str | None) -> None:
     if note is not None and (len(note) > LONGEST_NOTE or not note.isprintable()):
         rule = f"at most {LONGEST_NOTE} printable characters"
         raise InvalidRequest(f"client_note must have {rule}", {"field": "client_note", "rule": rule})
+
+
+def _check_fill_price(price: Decimal) -> None:
+    least, most = FILL_PRICES
+    if not least <= price <= most or price != round(price, 4):
+        details = {"field": "price", "min": str(least), "max": str(most), "decimals": 4}
+        raise InvalidRequest(f"price must be from {least} to {most} with at most 4 decimals", details)
+
+
+def _check_reason(reason: str, *, is_needed: bool) -> None:
+    if is_needed and not reason.strip():
+        raise InvalidRequest("reason is needed with absent", {"field": "reason", "rule": "required"})
+    if len(reason) > LONGEST_REASON or not reason.isprintable():
+        rule = f"at most {LONGEST_REASON} printable characters"
+        raise InvalidRequest(f"reason must have {rule}", {"field": "reason", "rule": rule})

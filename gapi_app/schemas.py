@@ -4,7 +4,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
 
 from gapi_app.errors import HTTP_STATUS
 from gapi_app.fields import Instant, Limit, Price, Truth, WholeNumber
-from gapi_app.rules import LONGEST_NOTE, MAX_QUANTITY, MINUTES, SPLITS, TIMEOUT
+from gapi_app.rules import LONGEST_NOTE, LONGEST_REASON, MAX_QUANTITY, MINUTES, SPLITS, TIMEOUT
 
 _SIDES = ("BUY", "SELL")
 _ORDER_TYPES = ("MARKET", "LIMIT")
@@ -120,6 +120,21 @@ class OrderQuerySchema(RequestSchema):
     )
 
 
+class SettlementSchema(RequestSchema):
+    """`filled` with `price`, or `absent` with a reason."""
+
+    filled = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        metadata={"minimum": 1, "maximum": MAX_QUANTITY, "description": "Shares of the last attempt, in all."},
+    )
+    price = Price(load_default=None, allow_none=True, metadata={"description": "Average per share; with filled."})
+    absent = Truth(load_default=False, metadata={"description": "Never placed, or no more was filled than is booked."})
+    reason = fields.String(
+        load_default="", metadata={"maxLength": LONGEST_REASON, "description": "How it is known; needed with absent."}
+    )
+
+
 class ExposureSchema(AnswerSchema):
     filled = WholeNumber(required=True)
     working = WholeNumber(required=True, metadata={"description": "Live at the broker and not filled."})
@@ -191,4 +206,5 @@ class ReadySchema(AnswerSchema):
 
 
 NEW_ORDER = NewOrderSchema()
+SETTLEMENT = SettlementSchema()
 ORDER_QUERY = OrderQuerySchema()

@@ -1,13 +1,15 @@
 """Small control of a running order, for the gateway."""
 
+from typing import Any
+
 from pulse_app.api import Blueprint
 from pulse_app.auth import account_id, owner_to_change, require_service_token
 from pulse_app.orders import known_order
-from pulse_app.schemas import OrderSchema, SliceSchema
+from pulse_app.schemas import SETTLEMENT, OrderSchema, SliceSchema
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Scope
 from pulse_core.domain.errors import NotFound
-from pulse_core.services import pause, report, retry
+from pulse_core.services import pause, report, retry, settlement
 from pulse_core.services.report import SLICE_ID, OrderReport, SliceReport
 
 blueprint = Blueprint("control", __name__, url_prefix="/internal/orders", description="Control of running orders")
@@ -49,6 +51,17 @@ def retry_slice(order_id: str, slice_id: str) -> SliceReport:
 def resolve_slice(order_id: str, slice_id: str) -> SliceReport:
     """Have a worker ask the broker at once about an UNKNOWN slice of any account."""
     retry.request_resolve(_slice_of(order_id, slice_id), account_id(), utcnow())
+    return report.slice_report(order_id, slice_id)
+
+
+@blueprint.route("/<order_id>/slices/<slice_id>/settle", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.arguments(SETTLEMENT)
+@blueprint.response(202, SliceSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def settle_slice(body: dict[str, Any], order_id: str, slice_id: str) -> SliceReport:
+    """Book what an operator says became of a slice of any account, when no book of the broker can tell."""
+    settlement.settle_slice(_slice_of(order_id, slice_id), account_id(), utcnow(), **body)
     return report.slice_report(order_id, slice_id)
 
 

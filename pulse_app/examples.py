@@ -123,6 +123,7 @@ EXAMPLES: dict[str, Any] = {
     "Accepted": _ACCEPTED,
     "Order": _ORDER,
     "OrderPage": {"orders": [_ORDER], "next_cursor": None},
+    "Settlement": {"filled": 12, "price": "2850.05", "reason": "contract note of the day"},
     "Slice": _SLICE,
     "SliceList": {"slices": [_SLICE]},
     "Poll": {"after": {_ACCOUNT_ID: 17}, "limit": 100},

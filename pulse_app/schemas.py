@@ -17,6 +17,7 @@ from pulse_core.domain.orders import (
     MIN_SPLITS,
     MIN_TIMEOUT,
 )
+from pulse_core.domain.settlement import LONGEST_REASON
 from pulse_core.services.report import SliceReport
 
 _INSTRUMENT = {"pattern": "^[A-Z]{1,16}:[A-Z0-9&-]{1,32}$", "example": "NSE:RELIANCE"}
@@ -126,6 +127,21 @@ class OrderQuerySchema(RequestSchema):
     )
 
 
+class SettlementSchema(RequestSchema):
+    """`filled` with `price`, or `absent` with a reason."""
+
+    filled = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        metadata={"minimum": 1, "maximum": MAX_QUANTITY, "description": "Shares of the last attempt, in all."},
+    )
+    price = Price(load_default=None, allow_none=True, metadata={"description": "Average per share; with filled."})
+    absent = Truth(load_default=False, metadata={"description": "Never placed, or no more was filled than is booked."})
+    reason = fields.String(
+        load_default="", metadata={"maxLength": LONGEST_REASON, "description": "How it is known; needed with absent."}
+    )
+
+
 class ExposureSchema(AnswerSchema):
     filled = WholeNumber(required=True)
     working = WholeNumber(required=True, metadata={"description": "Live at the broker and not filled."})
@@ -207,3 +223,4 @@ class ReadySchema(AnswerSchema):
 NEW_ORDER = NewOrderSchema()
 ORDER_QUERY = OrderQuerySchema()
 POSTBACK = PostbackSchema()
+SETTLEMENT = SettlementSchema()

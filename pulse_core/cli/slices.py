@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from pulse_core.cli.database import use_database
 from pulse_core.cli.output import clock_time, instant, print_json, print_table, say
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import SliceStatus
-from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound
+from pulse_core.domain.settlement import Settlement
 from pulse_core.models import OrderSlice
 from pulse_core.repositories.slices import SliceFilters
-from pulse_core.services import retry
+from pulse_core.services import retry, settlement
 
 MOST_LISTED = 1000
 RETRIABLE = (SliceStatus.FAILED, SliceStatus.REJECTED)
@@ -44,6 +46,17 @@ class Since(click.ParamType[datetime]):
         return utcnow() - timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
+class Price(click.ParamType[Decimal]):
+    """A price per share, such as 2500.05."""
+
+    name = "price"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", str(value)) is None:
+            self.fail(f"{value!r} is not a price such as 2500.05", param, ctx)
+        return Decimal(str(value))
+
+
 status_option = click.option(
     "--status", "statuses", multiple=True, type=click.Choice([one.value for one in SliceStatus], case_sensitive=False)
 )
@@ -53,7 +66,7 @@ since_option = click.option("--since", type=Since(), help="Changed within this t
 
 @click.group(cls=Sentences, epilog=EXIT_CODES)
 def slices() -> None:
-    """List, inspect, retry and resolve slices of every account.
+    """List, inspect, retry, resolve and settle slices of every account.
 
     Works on Postgres directly, with Redis down too: on DATABASE_URL, else on the running stack's.
     """
@@ -63,6 +76,7 @@ def slices() -> None:
 @status_option
 @order_option
 @since_option
+@click.option("--to-settle", is_flag=True, help="Only those that wait for an operator to settle them.")
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=100, show_default=True)
 @options.as_json
 @options.data_dir
@@ -70,13 +84,19 @@ def list_(
     statuses: tuple[str, ...],
     order_id: str | None,
     since: datetime | None,
+    to_settle: bool,
     limit: int,
     is_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """List slices, the latest changed first."""
+    """List slices, the latest changed first.
+
+    With --to-settle those of which no book of the broker can tell any more: UNKNOWN when its day was over, or ended
+    with it unseen (END_UNSEEN).
+    """
     use_database(data_dir)
-    wanted = SliceFilters(tuple(SliceStatus(one.upper()) for one in statuses), order_id, since)
+    doubted_before = settlement.doubted_before(utcnow()) if to_settle else None
+    wanted = SliceFilters(tuple(SliceStatus(one.upper()) for one in statuses), order_id, since, doubted_before)
     found = retry.list_slices(wanted, limit)
     if is_json:
         print_json([_slice_row(one) for one in found])
@@ -148,6 +168,38 @@ def resolve(slice_ids: tuple[str, ...], is_json: bool, data_dir: Path | None) ->
     _print_results([_resolve_one(slice_id) for slice_id in slice_ids], is_json)
 
 
+@slices.command(
+    epilog="""\b
+Examples, what the contract note of the day says:
+  pulse slices settle SLICE_ID --filled 20 --price 2500.05
+  pulse slices settle SLICE_ID --absent --reason "not in the tradebook"
+"""
+)
+@click.argument("slice_id")
+@click.option("--filled", type=int, metavar="SHARES", help="How many shares of its last attempt were filled in all.")
+@click.option("--price", type=Price(), help="Their average price per share.")
+@click.option("--absent", is_flag=True, help="It was never placed, or no more was filled than is booked.")
+@click.option("--reason", default="", help="How you know; needed with --absent.")
+@options.as_json
+@options.data_dir
+def settle(
+    slice_id: str,
+    filled: int | None,
+    price: Decimal | None,
+    absent: bool,
+    reason: str,
+    is_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Say what became of a slice of which no book of the broker can tell any more.
+
+    For slices of `list --to-settle`. It is booked as you say it, with your name, and cannot be taken back. A slice that
+    was never placed is FAILED then, and may be retried. Refused while the broker's book can still tell.
+    """
+    use_database(data_dir)
+    _print_results([_settle_one(slice_id, Settlement(filled, price, absent, reason))], is_json)
+
+
 @dataclass(frozen=True)
 class Result:
     slice_id: str
@@ -174,6 +226,14 @@ def _resolve_one(slice_id: str) -> Result:
         return Result(slice_id, "refused", error.message)
     except BookUnavailable as error:
         return Result(slice_id, "refused", f"the broker's book cannot be read: {error.message}")
+    return Result(slice_id, status)
+
+
+def _settle_one(slice_id: str, said: Settlement) -> Result:
+    try:
+        status = settlement.settle_slice(slice_id, _actor(), utcnow(), **asdict(said))
+    except (InvalidRequest, InvalidState, NotFound) as error:
+        return Result(slice_id, "refused", error.message)
     return Result(slice_id, status)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Interval, Row, Select, func, insert, literal, or_, select, update
+from sqlalchemy import Interval, Row, Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
@@ -27,13 +27,19 @@ Rows = TypeVar("Rows", bound=Select[Any])
 
 @dataclass(frozen=True)
 class SliceFilters:
-    """What a listing is narrowed to; `since` is an aware instant of the slice's last change."""
+    """What a listing is narrowed to; `since` is an aware instant of the slice's last change.
+
+    With `doubted_before`: to ends that were not seen, and to what was sent before then and is UNKNOWN still.
+    """
 
     statuses: Collection[SliceStatus] = ()
     order_id: str | None = None
     since: datetime | None = None
+    doubted_before: datetime | None = None
 
 
+# The code of a slice that ended with the broker's day, unseen.
+END_UNSEEN = "END_UNSEEN"
 HINT_LIFETIME = timedelta(seconds=10)
 # An order that was found in the book only later has no instant of its own.
 _SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
@@ -273,6 +279,10 @@ def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[Orde
         rows = rows.where(OrderSlice.order_id == filters.order_id)
     if filters.since is not None:
         rows = rows.where(OrderSlice.updated_at >= filters.since)
+    if filters.doubted_before is not None:
+        rows = rows.join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
+        is_doubted = and_(OrderSlice.status == SliceStatus.UNKNOWN, _SENT_AT.op("<")(filters.doubted_before))
+        rows = rows.where(or_(is_doubted, OrderSlice.error_code == END_UNSEEN))
     return session.scalars(rows.order_by(OrderSlice.updated_at.desc(), OrderSlice.id).limit(limit)).all()
 
 

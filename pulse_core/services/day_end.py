@@ -10,12 +10,12 @@ from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, fills, placements, slices
+from pulse_core.repositories.slices import END_UNSEEN
 from pulse_core.services import book_days
 from pulse_core.services.each import for_each
 from pulse_core.services.settle import settle_order
 from pulse_core.services.track import NOTHING, Book, settle_slices
 
-END_UNSEEN = "END_UNSEEN"
 WHAT = "the broker's day ended on a working slice, and its end was not seen"
 
 

@@ -19,8 +19,8 @@ from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement
 from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.fills import Totals
+from pulse_core.repositories.slices import END_UNSEEN
 from pulse_core.services import book_days
-from pulse_core.services.day_end import END_UNSEEN
 from pulse_core.services.settle import settle_order
 from pulse_core.services.track import NOTHING, Book
 
@@ -65,6 +65,13 @@ def settle_slice(
             seen = _doubt(session, slice_id)
         _check_no_book_can_tell(seen, now)
         return _settle(fence, seen, said, actor, now)
+
+
+def doubted_before(now: datetime) -> datetime:
+    """What was sent before this instant, and is UNKNOWN still, is for an operator to settle."""
+    if settings().settle_delay == "never":
+        return now
+    return book_days.sent_since(brokers.connect(settings()), now)
 
 
 def _doubt(session: Session, slice_id: str) -> Doubt:

@@ -51,6 +51,7 @@ _ORDERS = {
     "resume_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "retry_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
     "resolve_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
+    "settle_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
     "audit_order": Right(EVENTS, On.ORDER_TO_READ),
 }
 _KEYS_AND_WEBHOOKS = {

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from pulse_core import brokers
+from pulse_core import brokers, db
 from pulse_core.brokers.base import Refused
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Role
+from pulse_core.repositories import slices
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.split import split_order
 from tests.broker import SimulatedBroker, answer_with, lose_the_request
@@ -84,6 +85,65 @@ def test_an_operator_has_an_unknown_slice_looked_up(
 
     assert act(service, operator, order_id, f"slices/{first.id}/resolve") == (202, "UNKNOWN")
     assert act(service, operator, order_id, f"slices/{second.id}/resolve") == (409, "INVALID_STATE")
+
+
+def a_doubted_slice(service: Service, trader: Account, broker: SimulatedBroker) -> tuple[str, str]:
+    """Ids of an order and its first slice of 20, of which nobody knows what became since its day ended."""
+    broker.answers = [lose_the_request]
+    order_id = a_running_order(service, trader)
+    first = slices_of(order_id)[0]
+    execute_slice(first.id)
+    with db.transaction() as session:
+        slices.change(session, first.id, utcnow(), sent_at=utcnow() - timedelta(days=2))
+    return order_id, first.id
+
+
+def test_an_operator_settles_a_slice_that_no_book_can_tell_of(
+    service: Service, trader: Account, new_account: Callable[..., Account], broker: SimulatedBroker
+) -> None:
+    order_id, slice_id = a_doubted_slice(service, trader, broker)
+    path, said = f"{service.orders}/{order_id}/slices/{slice_id}/settle", {"filled": 20, "price": "2500.05"}
+    operator = new_account(Role.OPERATOR)
+
+    refused = service.send("POST", path, trader, json=said)
+    settled, again = service.send("POST", path, operator, json=said), service.send("POST", path, operator, json=said)
+
+    assert error_of(refused)[:2] == (403, "FORBIDDEN")
+    shown = settled.json()
+    assert (settled.status_code, shown["status"], shown["average_price"]) == (202, "FILLED", "2500.05")
+    assert error_of(again)[:2] == (409, "INVALID_STATE")
+    assert again.json()["error"]["details"] == {"status": "FILLED"}
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({}, "filled"),
+        ({"filled": 5}, "price"),
+        ({"filled": 21, "price": "2500.05"}, "filled"),
+        ({"filled": "5", "price": "2500.05"}, "filled"),
+        ({"filled": 5, "price": 2500.05}, "price"),
+        ({"filled": 5, "price": "2500.00001"}, "price"),
+        ({"filled": 5, "price": "2500.05", "absent": True}, "filled"),
+        ({"absent": True}, "reason"),
+        ({"absent": True, "reason": "x" * 201}, "reason"),
+        ({"absent": True, "reason": "sure", "actor": "acc_1"}, "actor"),
+    ],
+)
+def test_what_cannot_have_become_of_a_slice_is_refused_by_name(
+    service: Service,
+    trader: Account,
+    new_account: Callable[..., Account],
+    broker: SimulatedBroker,
+    said: dict[str, object],
+    field: str,
+) -> None:
+    order_id, slice_id = a_doubted_slice(service, trader, broker)
+    path = f"{service.orders}/{order_id}/slices/{slice_id}/settle"
+
+    status, code, details = error_of(service.send("POST", path, new_account(Role.OPERATOR), json=said))
+
+    assert (status, code, details["field"]) == (400, "INVALID_REQUEST", field)
 
 
 @pytest.mark.parametrize("slice_id", ["sl_00000000000000000000000000", "nothing", "%00"])

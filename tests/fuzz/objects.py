@@ -4,10 +4,12 @@ import base64
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from schemathesis import Case
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from pulse_core import db
 from pulse_core.brokers.zerodha.postback import postback_checksum
@@ -21,7 +23,7 @@ from tests.factories import a_split_order, an_order, slices_of
 
 PASSWORD = "another password of hers"
 PUBLIC_URL = "https://93.184.216.34/events"
-_SLICE_STATUS = {"retry_slice": "FAILED", "resolve_slice": "UNKNOWN"}
+_SLICE_STATUS = {"retry_slice": "FAILED", "resolve_slice": "UNKNOWN", "settle_slice": "UNKNOWN"}
 
 Body = dict[str, Any]
 
@@ -67,7 +69,25 @@ def _order(operation_id: str, account: Account) -> dict[str, str]:
     with db.transaction() as session:
         statement = text("UPDATE order_slices SET status = :status, resolve_at = now() WHERE id = :id")
         session.execute(statement, {"status": _SLICE_STATUS[operation_id], "id": slice_id})
+        if operation_id == "settle_slice":
+            _send_long_ago(session, slice_id)
     return {"order_id": order_id, "slice_id": slice_id}
+
+
+def _send_long_ago(session: Session, slice_id: str) -> None:
+    """So that no book of the broker can tell what became of it."""
+    sent_at = utcnow() - timedelta(days=3)
+    made = """INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)
+        SELECT right(id, 20), id, 1, quantity, 'paper', :sent_at FROM order_slices WHERE id = :id"""
+    sent = "UPDATE order_slices SET attempts = 1, client_order_id = right(id, 20), sent_at = :sent_at WHERE id = :id"
+    for statement in (made, sent):
+        session.execute(text(statement), {"id": slice_id, "sent_at": sent_at})
+
+
+def _settlement(body: Body, _account: Account) -> Body:
+    if body.get("absent"):
+        return body | {"filled": None, "price": None, "reason": "not in the tradebook"}
+    return body | {"filled": 5, "price": "2500.05", "absent": False, "reason": "contract note"}
 
 
 def _key(account: Account) -> keys.NewKey:
@@ -114,6 +134,7 @@ _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "refresh": _refresh_token,
     "change_password": lambda body, account: body | {"current_password": account.password, "new_password": PASSWORD},
     "add_key": lambda body, _: body | {"name": "bot", "scopes": ["orders:read"]},
+    "settle_slice": _settlement,
     "add_webhook": lambda body, _: body | {"url": PUBLIC_URL},
     "add_user": _new_user,
     "add_account": _new_user,

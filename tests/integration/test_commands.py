@@ -3,14 +3,19 @@
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from pulse_core import db
 from pulse_core.brokers.base import Refused
+from pulse_core.clock import utcnow
 from pulse_core.domain.enums import SliceStatus
+from pulse_core.repositories import slices
 from pulse_core.services.execute import execute_slice
 from pulse_core.stack.processes import executable
-from tests.broker import SimulatedBroker, answer_with
+from tests.broker import SimulatedBroker, answer_with, lose_the_request
 from tests.factories import a_slice, a_split_order, slices_of
 
 CELERY = ("celery", "-A", "pulse_tasks", "slices")
@@ -65,10 +70,53 @@ def test_a_slice_is_shown_with_every_attempt_and_answer(environment: dict[str, s
     assert any(event["detail"].get("answer") == "not enough funds" for event in shown["events"])
 
 
+@pytest.fixture
+def doubted(broker: SimulatedBroker) -> str:
+    """A slice of 20 of which nobody knows what became, sent two days ago."""
+    broker.answers = [lose_the_request]
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    with db.transaction() as session:
+        slices.change(session, first.id, utcnow(), sent_at=utcnow() - timedelta(days=2))
+    return first.id
+
+
+def test_a_doubt_is_listed_and_settled_once(environment: dict[str, str], doubted: str) -> None:
+    listed = run(environment, *PULSE, "list", "--to-settle", "--json")
+    settle = ("settle", doubted, "--filled", "12", "--price", "2500.05")
+    first, second = run(environment, *PULSE, *settle, "--json"), run(environment, *CELERY, *settle)
+
+    assert [one["slice_id"] for one in json.loads(listed.stdout)] == [doubted]
+    assert json.loads(first.stdout) == [{"slice_id": doubted, "result": "EXPIRED", "reason": None}]
+    assert (second.returncode, "it is EXPIRED, and there is nothing to settle" in second.stdout) == (4, True)
+    assert (a_slice(doubted).filled_quantity, a_slice(doubted).average_price) == (12, Decimal("2500.05"))
+
+
+def test_a_slice_that_was_never_placed_is_settled_with_a_reason(environment: dict[str, str], doubted: str) -> None:
+    unreasoned = run(environment, *PULSE, "settle", doubted, "--absent")
+    settled = run(environment, *CELERY, "settle", doubted, "--absent", "--reason", "not in the tradebook")
+
+    assert (unreasoned.returncode, "reason is needed" in unreasoned.stdout) == (4, True)
+    assert (settled.returncode, a_slice(doubted).status) == (0, SliceStatus.FAILED)
+
+
+def test_a_doubt_of_today_is_not_listed_and_not_settled(environment: dict[str, str], broker: SimulatedBroker) -> None:
+    broker.answers = [lose_the_request]
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+
+    refused = run(environment, *PULSE, "settle", first.id, "--absent", "--reason", "not in the tradebook")
+
+    assert (refused.returncode, "can still tell" in refused.stdout) == (4, True)
+    assert json.loads(run(environment, *PULSE, "list", "--to-settle", "--json").stdout) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("retry",), "one of the three"),
+        (("settle",), "Missing argument"),
+        (("settle", "sl_1", "--filled", "5", "--price", "-1"), "not a price such as 2500.05"),
         (("retry", "--all-failed"), "needs --since"),
         (("list", "--since", "yesterday"), "not a length of time"),
         (("list", "--status", "lost"), "not one of"),

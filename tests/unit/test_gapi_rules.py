@@ -1,5 +1,6 @@
 """The gateway and the core state the same rules apart, so that they can be deployed apart: they must agree."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from gapi_app.errors import ApiError
 from pulse_core.domain.enums import Side
 from pulse_core.domain.errors import PulseError
 from pulse_core.domain.orders import NewOrder, check_new_order
+from pulse_core.domain.settlement import Settlement, check_settlement
 
 EXCHANGES = frozenset({"NSE", "BSE"})
 
@@ -44,7 +46,26 @@ def test_both_refuse_the_same_orders_with_the_same_words(
     assert _refusal(rules.check_new_order, body) == _refusal(check_new_order, order)
 
 
-@pytest.mark.parametrize("name", ["NewOrder", "SplitConfig", "Order", "OrderPage", "Slice", "SliceList", "Exposure"])
+@settings(max_examples=400)
+@given(
+    filled=st.none() | near(1, 10**9),
+    price=st.none() | st.sampled_from(["0", "0.0001", "0.00001", "2500.05", "10000000", "10000000.0001", "12.34567"]),
+    absent=st.booleans(),
+    reason=st.sampled_from(["", " ", "not in the tradebook", "two\nlines", "x" * 200, "x" * 201]),
+)
+def test_both_refuse_the_same_settlements_with_the_same_words(
+    filled: int | None, price: str | None, absent: bool, reason: str
+) -> None:
+    body = {"filled": filled, "price": price, "absent": absent, "reason": reason}
+    said = Settlement(filled, None if price is None else Decimal(price), absent, reason)
+    assert _refusal(lambda one, _: rules.check_settlement(one), body) == _refusal(
+        lambda one, _: check_settlement(one), said
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["NewOrder", "SplitConfig", "Order", "OrderPage", "Slice", "SliceList", "Exposure", "Settlement"]
+)
 def test_both_describe_the_same_shapes(name: str) -> None:
     public, internal = (app.openapi()["components"]["schemas"][name] for app in (gapi_app, pulse_app))
     assert public == internal
