@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 from pulse_core import brokers, db
 from pulse_core.config import settings
 from pulse_core.domain.enums import PlacementOutcome, SliceStatus
-from pulse_core.failpoints import failpoint
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.slices import END_UNSEEN
@@ -44,8 +43,6 @@ def _end(seen: OrderSlice, book: Book, now: datetime) -> None:
         settle_slices(session, order, [(one, one.broker_order_id or "")], book, now)
         _end_unseen(session, one, now)
         settle_order(session, order, now)
-        failpoint("day_end.before_commit")
-    failpoint("day_end.after_commit")
 
 
 def _end_unseen(session: Session, one: OrderSlice, now: datetime) -> None:

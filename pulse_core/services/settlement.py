@@ -14,7 +14,6 @@ from pulse_core.db import Fence
 from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
 from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.domain.settlement import Settlement, check_settlement, what_lacks
-from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement
 from pulse_core.repositories import events, fills, placements, slices
@@ -123,9 +122,7 @@ def _settle(fence: Fence, seen: Doubt, said: Settlement, actor: str, now: dateti
             _add_fill(session, doubt, said, actor, now)
             _end(session, doubt, now)
         settle_order(session, doubt.order, now)
-        failpoint("settlement.before_commit")
         settled = slices.get(session, seen.slice.id)
-    failpoint("settlement.after_commit")
     log.info("slice settled", slice_id=seen.slice.id, actor=actor)
     return seen.slice.status if settled is None else settled.status
 
