@@ -11,9 +11,10 @@ from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.slices import END_UNSEEN
 from pulse_core.services import book_days
+from pulse_core.services.broker_book import Book, read_book
 from pulse_core.services.each import for_each
 from pulse_core.services.settle import settle_order
-from pulse_core.services.track import NOTHING, Book, settle_slices
+from pulse_core.services.track import NOTHING, settle_slices
 
 WHAT = "the broker's day ended on a working slice, and its end was not seen"
 
@@ -21,14 +22,17 @@ WHAT = "the broker's day ended on a working slice, and its end was not seen"
 def end_day(now: datetime, limit: int = 100) -> int:
     """End up to `limit` slices that worked when an earlier day of the broker ended; returns how many.
 
-    What the book of today still shows is left to be followed there. Raises BookUnavailable.
+    What the book of today still shows is left to be followed there, and one that lacks orders of today ends nothing.
+    Raises BookUnavailable.
     """
     broker = brokers.connect(settings())
     with db.transaction() as session:
         left = slices.left_working(session, broker.name, book_days.over_before(broker, now))
     if not left:
         return 0
-    book = Book.read(broker)
+    book = read_book(now, is_checked=True)
+    if not book.is_evidence:
+        return 0
     gone = [one for one in left if one.broker_order_id not in book.by_broker_order_id][:limit]
     for_each(gone, lambda one: _end(one, book, now))
     return len(gone)

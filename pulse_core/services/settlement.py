@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pulse_core import brokers, db
-from pulse_core.brokers.base import BookUnavailable, Broker, BrokerTrade
+from pulse_core.brokers.base import BookUnavailable, BrokerTrade
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
@@ -20,8 +20,10 @@ from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.fills import Totals
 from pulse_core.repositories.slices import END_UNSEEN
 from pulse_core.services import book_days
+from pulse_core.services.adopt import point_at
+from pulse_core.services.broker_book import read_book
 from pulse_core.services.settle import settle_order
-from pulse_core.services.track import NOTHING, Book
+from pulse_core.services.track import NOTHING
 
 SETTLED_ABSENT = "SETTLED_ABSENT"
 
@@ -93,17 +95,19 @@ def _check_no_book_can_tell(doubt: Doubt, now: datetime) -> None:
     is_of_today = broker.book_day(doubt.sent_at) == broker.book_day(now)
     if is_of_today and settings().settle_delay != "never":
         raise _refused(doubt.slice, "the broker's book of today can still tell, and is asked every 2 s")
-    _check_book_lacks(doubt, broker)
+    _check_book_lacks(doubt, now)
 
 
-def _check_book_lacks(doubt: Doubt, broker: Broker) -> None:
+def _check_book_lacks(doubt: Doubt, now: datetime) -> None:
     try:
-        book = Book.read(broker)
+        book = read_book(now, is_checked=True)
     except BookUnavailable as error:
         raise _refused(doubt.slice, f"the broker's book cannot be read for now: {error.message}") from None
     is_shown = doubt.attempt.client_order_id in book.by_client_order_id
     if is_shown or doubt.attempt.broker_order_id in book.by_broker_order_id:
         raise _refused(doubt.slice, "the broker's book shows it; resolve it")
+    if not book.is_evidence:
+        raise _refused(doubt.slice, "the broker's book lacks orders that the broker acknowledged, and proves nothing")
 
 
 def _refused(one: OrderSlice, why: str) -> InvalidState:
@@ -139,7 +143,16 @@ def _write_off(session: Session, doubt: Doubt, said: Settlement, now: datetime) 
     """It was never placed: from FAILED an operator may have it sent again, and nobody else does."""
     placements.complete(session, doubt.attempt.client_order_id, PlacementOutcome.ABSENT)
     why = {"error_code": SETTLED_ABSENT, "error_message": said.reason, "sent_at": None}
-    slices.move(session, doubt.slice, SliceStatus.FAILED, now, **why)
+    if not _is_followed_on(session, doubt, now):
+        slices.move(session, doubt.slice, SliceStatus.FAILED, now, **why)
+
+
+def _is_followed_on(session: Session, doubt: Doubt, now: datetime) -> bool:
+    """Whether another attempt of the slice may be live: then it stays in doubt, for that one."""
+    other = placements.live_beside(session, doubt.slice.id, doubt.attempt.client_order_id)
+    if other is not None:
+        point_at(session, doubt.slice.id, other, now)
+    return other is not None
 
 
 def _add_fill(session: Session, doubt: Doubt, said: Settlement, actor: str, now: datetime) -> None:
@@ -163,11 +176,9 @@ def _end(session: Session, doubt: Doubt, now: datetime) -> None:
     placements.complete(session, attempt.client_order_id, PlacementOutcome.ACKNOWLEDGED, ended_at=ended_at)
     changes = {"filled_quantity": totals.filled, "average_price": totals.average}
     changes |= {"error_code": None, "error_message": None}
-    if one.status is not SliceStatus.UNKNOWN:
-        slices.change(session, one.id, now, **changes)
-        return
-    to = SliceStatus.FILLED if totals.filled >= one.quantity else SliceStatus.EXPIRED
-    slices.move(session, one, to, now, **changes)
+    slices.change(session, one.id, now, **changes)
+    if one.status is SliceStatus.UNKNOWN and not _is_followed_on(session, doubt, now):
+        slices.move(session, one, SliceStatus.FILLED if totals.filled >= one.quantity else SliceStatus.EXPIRED, now)
 
 
 def _totals(session: Session, doubt: Doubt) -> Totals:

@@ -286,6 +286,18 @@ def test_what_the_book_of_today_shows_is_not_for_an_operator_to_say(broker: Simu
 
 
 @pytest.mark.usefixtures("left_to_operators")
+def test_a_book_that_lacks_what_the_broker_acknowledged_proves_nothing_to_an_operator_either(
+    broker: SimulatedBroker,
+) -> None:
+    execute_slice(slices_of(a_split_order())[0].id)
+    slice_id = an_unknown_slice(broker)
+    broker.book.clear()
+
+    with pytest.raises(InvalidState, match="proves nothing"):
+        settle_slice(slice_id, "meera", utcnow(), absent=True, reason="called them")
+
+
+@pytest.mark.usefixtures("left_to_operators")
 def test_a_book_that_cannot_be_read_is_waited_for(broker: SimulatedBroker) -> None:
     slice_id = an_unknown_slice(broker)
     broker.is_book_readable = False
@@ -334,3 +346,19 @@ def test_a_settled_absence_that_turns_up_is_told_and_its_fills_are_booked(broker
     )
     assert (one.status, one.filled_quantity) == (SliceStatus.FAILED, 20)
     assert TURNED_UP in [alarm.detail["alarm"] for alarm in raised]
+
+
+def test_a_slice_with_two_attempts_in_doubt_is_settled_for_one_after_the_other(broker: SimulatedBroker) -> None:
+    slice_id = an_unknown_slice(broker)
+    first = attempt_of(slice_id)
+    settle_slice(slice_id, "meera", tomorrow(), absent=True, reason="not in the tradebook")
+    retry.retry_slice(slice_id, "meera", utcnow())
+    broker.answers = [lose_the_request]
+    execute_slice(slice_id)
+    with db.transaction() as session:
+        placements.complete(session, first.client_order_id, PlacementOutcome.UNKNOWN)
+
+    assert settle_slice(slice_id, "meera", tomorrow(), filled=12, price=SOLD) is SliceStatus.UNKNOWN
+    assert a_slice(slice_id).client_order_id == first.client_order_id
+    assert settle_slice(slice_id, "meera", tomorrow(), absent=True, reason="looked again") is SliceStatus.FAILED
+    assert (a_slice(slice_id).filled_quantity, a_slice(slice_id).error_code) == (12, "SETTLED_ABSENT")
