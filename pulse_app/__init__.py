@@ -13,7 +13,9 @@ from pulse_app.body import MAX_BODY_BYTES
 from pulse_app.errors import answer_errors
 from pulse_app.specification import SPEC
 from pulse_app.tracing import trace_requests
+from pulse_core import db
 from pulse_core.config import Settings, settings
+from pulse_core.domain.errors import DatabaseUnavailable, SharedSession
 from pulse_core.log import setup_logging
 
 
@@ -21,6 +23,7 @@ def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
     config = _settings()
     setup_logging("pulse", config.log_format, config.log_level)
+    _check_session()
     app, _ = _described_app()
     app.before_request(_refuse_large_body)
     trace_requests(app)
@@ -60,6 +63,16 @@ def _settings() -> Settings:
         faults = (f"{_variable(fault)} {_reason(fault['type'], fault['msg'])}" for fault in refused.errors())
         sentence = f"pulse cannot start: {'; '.join(faults)}."
     raise SystemExit(sentence)
+
+
+def _check_session() -> None:
+    try:
+        db.check_session()
+    except SharedSession as shared:
+        raise SystemExit(f"pulse cannot start: {shared.message}") from None
+    except DatabaseUnavailable:
+        # Postgres comes later, and `/ready` will see.
+        return
 
 
 def _variable(fault: ErrorDetails) -> str:

@@ -29,6 +29,7 @@ def ready() -> dict[str, Any]:
     """Says whether orders can be taken; without the queue they can, and are worked a little later."""
     try:
         db.ping()
+        db.check_session()
     except DatabaseUnavailable as away:
         raise DatabaseUnavailable(away.message, {"missing": ["postgres"]}) from None
     return {"status": "ready", "degraded": [] if queue.is_reachable() else ["redis"]}

@@ -3,11 +3,13 @@
 Sessions are short: one transaction each, opened by a service, never open across a call to a broker.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import cast
+from weakref import WeakSet
 
 import psycopg2.extensions
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, make_url, select, text
@@ -16,15 +18,21 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from pulse_core import prepared
+from pulse_core import forks, poolers, prepared
 from pulse_core.config import Settings, settings
 from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.log import get_logger
+
+log = get_logger(__name__)
 
 AWAY = "the database is not available"
 
 _KEY = func.hashtextextended(bindparam("fenced"), 0)
 _LOCK = select(func.pg_try_advisory_lock(_KEY))
 _UNLOCK = select(func.pg_advisory_unlock(_KEY))
+
+_proven: WeakSet[Engine] = WeakSet()
+_proving = threading.Lock()
 
 
 @cache
@@ -34,15 +42,8 @@ def engine() -> Engine:
 
 
 def build_engine(config: Settings) -> Engine:
-    url = psycopg2_url(config.database_url.get_secret_value())
-    options = {
-        "statement_timeout": int(config.database_statement_timeout * 1000),
-        "lock_timeout": int(config.database_lock_timeout * 1000),
-        "idle_in_transaction_session_timeout": int(config.lease * 1000),
-        "timezone": "UTC",
-    }
     engine = create_engine(
-        url,
+        psycopg2_url(config.database_url.get_secret_value()),
         pool_size=config.database_pool_size,
         max_overflow=2,
         pool_timeout=2,
@@ -50,15 +51,41 @@ def build_engine(config: Settings) -> Engine:
         connect_args={
             "connect_timeout": 2,
             "application_name": "pulse",
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
         },
     )
+    event.listen(engine, "connect", partial(_set_up_session, _session_settings(config)))
     event.listen(engine, "checkin", _end_autocommit)
+    forks.install(engine)
     prepared.install(engine)
     return engine
+
+
+def _session_settings(config: Settings) -> dict[str, str]:
+    """What Postgres shall do in a session of ours; it lets the fence of a host that vanished go after 14 s."""
+    return {
+        "statement_timeout": f"{config.database_statement_timeout * 1000:.0f}",
+        "lock_timeout": f"{config.database_lock_timeout * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{config.lease * 1000:.0f}",
+        "timezone": "UTC",
+        "synchronous_commit": "on",
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "3",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "12000",
+    }
+
+
+def _set_up_session(settings: Mapping[str, str], driver_connection: DBAPIConnection, _record: object) -> None:
+    # Said in the session, not in libpq's `options`: a proxy refuses those, or drops them without a word.
+    connection = cast("psycopg2.extensions.connection", driver_connection)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join('set_config(%s, %s, false)' for _ in settings)}", sum(settings.items(), ()))
+    connection.autocommit = False
 
 
 def psycopg2_url(database_url: str) -> str:
@@ -112,12 +139,12 @@ class Fence:
             with transaction(self._connection) as session:
                 yield session
         finally:
-            if not self._connection.invalidated:
+            if _stands(self._connection):
                 _autocommit(self._connection, True)
 
     def _check_stands(self) -> None:
         # SQLAlchemy would quietly reconnect, to a session that holds no lock.
-        if self._connection.invalidated:
+        if not _stands(self._connection):
             raise DatabaseUnavailable(AWAY)
 
 
@@ -126,13 +153,12 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
     """Hold the slice for this worker alone, or yield None when another one holds it.
 
     A stopped worker keeps its fence, a killed one loses it together with its connection, and a worker whose
-    connection was cut finds out at its next transaction, before it can send.
+    connection was cut finds out at its next transaction, before it can send. A forked child has none.
     """
+    check_session()
     with _availability(), engine().connect() as connection:
         _autocommit(connection, True)
-        with connection.begin():
-            is_held = connection.scalar(_LOCK, {"fenced": slice_id})
-        if not is_held:
+        if not _lock(connection, slice_id):
             yield None
             return
         try:
@@ -141,16 +167,54 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
             _unlock(connection, slice_id)
 
 
-def _unlock(connection: Connection, slice_id: str) -> None:
-    if connection.invalidated:
-        return
+def check_session() -> None:
+    """Raise SharedSession where a fence would guard nothing, DatabaseUnavailable where that cannot be seen now."""
+    bind = engine()
+    with _proving:
+        if bind not in _proven:
+            _prove(bind)
+
+
+def _prove(bind: Engine) -> None:
     try:
+        poolers.check_session(bind.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    except psycopg2.Error as error:
+        raise DatabaseUnavailable(AWAY) from error
+    _proven.add(bind)
+
+
+def _lock(connection: Connection, slice_id: str) -> bool:
+    with _invalidated_on_error(connection), connection.begin():
+        return bool(connection.scalar(_LOCK, {"fenced": slice_id}))
+
+
+def _unlock(connection: Connection, slice_id: str) -> None:
+    if not _stands(connection):
+        return
+    was_held = False
+    with suppress(DBAPIError), _invalidated_on_error(connection):
         connection.rollback()
         with connection.begin():
-            connection.execute(_UNLOCK, {"fenced": slice_id})
-    except DBAPIError:
-        # A connection that cannot say it let go must not return to the pool with the lock.
+            was_held = bool(connection.scalar(_UNLOCK, {"fenced": slice_id}))
+    if not was_held and _stands(connection):
+        log.error("fence was not held at its end", slice_id=slice_id)
         connection.invalidate()
+        _proven.discard(engine())
+
+
+def _stands(connection: Connection) -> bool:
+    # A forked child finds the connections of its parent taken out of SQLAlchemy's.
+    return not connection.invalidated and connection.connection.is_valid
+
+
+@contextmanager
+def _invalidated_on_error(connection: Connection) -> Iterator[None]:
+    # The lock may be taken though its statement failed: it must not return to the pool with the connection.
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 def _end_autocommit(driver_connection: DBAPIConnection | None, _record: object) -> None:

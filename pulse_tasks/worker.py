@@ -7,12 +7,35 @@ from functools import partial
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.concurrency import get_implementation
 from celery.worker.consumer import Consumer
 
 from pulse_core import brokers, db
 from pulse_core.config import settings
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.domain.errors import DatabaseUnavailable, SharedSession
 from pulse_tasks.watch import Watch
+
+POOLS = ("threads", "solo")
+
+
+class FitToStart(bootsteps.Step):  # type: ignore[misc]
+    """End the worker with a sentence where its fences would guard nothing, before it takes a message."""
+
+    requires = ("celery.worker.components:Timer",)
+
+    def create(self, worker: Any) -> None:
+        if worker.pool_cls not in map(get_implementation, POOLS):
+            raise SystemExit(
+                f"worker cannot start: start it with --pool={' or --pool='.join(POOLS)}. Processes of any other pool "
+                "would share a connection, and with it the fence that keeps a slice from being sent twice."
+            )
+        try:
+            db.check_session()
+        except SharedSession as shared:
+            raise SystemExit(f"worker cannot start: {shared.message}") from None
+        except DatabaseUnavailable:
+            # Postgres comes later, and the first fence will see.
+            return
 
 
 class PunctualTimers(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -54,4 +77,4 @@ class EagerConsumer(Consumer):  # type: ignore[misc]
 def install(app: Celery) -> None:
     """Give the workers of this application our consumer, our timers and the watch."""
     app.conf.worker_consumer = "pulse_tasks.worker:EagerConsumer"
-    app.steps["worker"].update({PunctualTimers, WarmThreads, Watch})
+    app.steps["worker"].update({FitToStart, PunctualTimers, WarmThreads, Watch})

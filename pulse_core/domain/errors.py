@@ -13,6 +13,7 @@ PulseError
     RateLimited
     IllegalMove             a defect of ours: a move that the state table does not have
     DatabaseUnavailable
+        SharedSession
 """
 
 from collections.abc import Mapping
@@ -81,3 +82,7 @@ class IllegalMove(PulseError):
 
 class DatabaseUnavailable(PulseError):
     code = "SERVICE_UNAVAILABLE"
+
+
+class SharedSession(DatabaseUnavailable):
+    """A proxy lets several connections use one session of Postgres: no lock of a session protects anything."""

@@ -15,7 +15,8 @@ import redis
 import requests
 from pydantic import SecretStr, ValidationError
 
-from pulse_core import config, migrations
+from pulse_core import config, migrations, poolers
+from pulse_core.domain.errors import SharedSession
 from pulse_core.stack import preflight, running
 from pulse_core.stack.config import StackSettings
 from pulse_core.stack.errors import NotRunning, StackError
@@ -123,12 +124,23 @@ def _database(database_url: str) -> Iterator[Finding]:
         yield Finding("database", False, reason, "Start the server of DATABASE_URL, or correct it.")
         return
     yield Finding("database", True, "answers")
+    yield _sessions(database_url)
     yield _clock("database's clock", skew)
     revision, head = database_revision(database_url), migrations.head()
     if revision == head:
         yield Finding("migrations", True, f"at {head}")
     else:
         yield Finding("migrations", False, f"at {revision or 'none'}, the code needs {head}", "Run `pulse migrate`.")
+
+
+def _sessions(database_url: str) -> Finding:
+    try:
+        poolers.check_session(libpq_url(database_url))
+    except SharedSession as shared:
+        return Finding("database's sessions", False, "are shared", shared.message)
+    except psycopg2.Error as error:
+        return Finding("database's sessions", False, str(error).strip().splitlines()[-1], "Run `pulse doctor` again.")
+    return Finding("database's sessions", True, "one for each connection")
 
 
 def _redis(redis_url: str) -> Finding:

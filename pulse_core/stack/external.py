@@ -5,12 +5,14 @@ from contextlib import closing
 import psycopg2
 import redis
 
+from pulse_core import poolers
+from pulse_core.domain.errors import SharedSession
 from pulse_core.stack.errors import StackError
 from pulse_core.stack.redis import client_for_one_question
 
 
 def check_external(database_url: str | None, redis_url: str | None) -> None:
-    """Raises StackError when a server that was named does not answer."""
+    """Raises StackError when a server that was named does not answer, or not as it must."""
     if database_url:
         _check_postgres(database_url)
     if redis_url and redis_url.startswith(("redis://", "rediss://")):
@@ -25,7 +27,9 @@ def libpq_url(database_url: str) -> str:
 
 def _check_postgres(database_url: str) -> None:
     try:
-        psycopg2.connect(libpq_url(database_url), connect_timeout=5).close()
+        poolers.check_session(libpq_url(database_url))
+    except SharedSession as shared:
+        raise StackError(shared.message) from shared
     except psycopg2.Error as error:
         reason = str(error).strip().splitlines()[-1]
         raise StackError(f"The Postgres of DATABASE_URL is not there ({reason}): start it, or unset it.") from error
