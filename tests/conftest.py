@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pulse_core import config, db, migrations
+from pulse_core import migrations
 from pulse_core.stack.ports import free_port
 from tests import servers
 from tests.processes import Processes
@@ -60,9 +60,9 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
-        _forget_settings()
+        servers.forget_settings()
         yield {**os.environ, **variables}
-    _forget_settings()
+    servers.forget_settings()
 
 
 @pytest.fixture
@@ -79,10 +79,3 @@ def processes(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes
     started = Processes(tmp_path, environment)
     yield started
     started.close()
-
-
-def _forget_settings() -> None:
-    config.settings.cache_clear()
-    if db.engine.cache_info().currsize:
-        db.engine().dispose()
-    db.engine.cache_clear()

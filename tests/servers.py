@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
+import pytest
 import redis
 
+from pulse_core import config, db
 from pulse_core.stack.child import Child, wait_until_ready
 from pulse_core.stack.postgres import EmbeddedPostgres
 from pulse_core.stack.redis import EmbeddedRedis
@@ -48,8 +50,8 @@ class RunningRedis:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[RunningPostgres]:
-    server = EmbeddedPostgres(folder / "postgres", settings=FAST)
+def running_postgres(folder: Path, **settings: str) -> Iterator[RunningPostgres]:
+    server = EmbeddedPostgres(folder / "postgres", settings=FAST | settings)
     running = RunningPostgres(server, Child(server.program(), folder / "postgres.log"))
     try:
         running.start()
@@ -57,6 +59,24 @@ def running_postgres(folder: Path) -> Iterator[RunningPostgres]:
         yield running
     finally:
         running.stop()
+
+
+@contextmanager
+def connected_to(database_url: str) -> Iterator[None]:
+    """Let this process work on another database for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", database_url)
+        forget_settings()
+        yield
+    forget_settings()
+
+
+def forget_settings() -> None:
+    """Have settings and connections of this process made anew when they are next needed."""
+    config.settings.cache_clear()
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
+    db.engine.cache_clear()
 
 
 @contextmanager

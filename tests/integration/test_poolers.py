@@ -1,0 +1,132 @@
+"""Behind a proxy that shares sessions nothing starts and no fence is given; behind one that does not, all goes on."""
+
+import itertools
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from pulse_app import create_app
+from pulse_core import db, poolers
+from pulse_core.domain.enums import SliceStatus
+from pulse_core.domain.errors import SharedSession
+from pulse_core.services.execute import execute_slice
+from pulse_core.stack import processes
+from pulse_core.stack.doctor import _sessions as sessions_finding
+from pulse_core.stack.errors import StackError
+from pulse_core.stack.external import check_external
+from pulse_core.stack.ports import free_port
+from pulse_core.stack.processes import Listen
+from tests.broker import SimulatedBroker
+from tests.factories import a_slice, a_split_order, slices_of
+from tests.pgbouncer import running_pgbouncer
+from tests.servers import connected_to
+
+
+@pytest.fixture
+def shared(clean_database: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database behind a proxy in transaction mode."""
+    with running_pgbouncer(tmp_path, clean_database, pool_mode="transaction") as url:
+        yield url
+
+
+@contextmanager
+def others_at_work(url: str, count: int) -> Iterator[None]:
+    """Other clients of the same proxy, with transactions all the time."""
+    over = threading.Event()
+
+    def work() -> None:
+        connection = psycopg2.connect(url)
+        with connection.cursor() as cursor:
+            while not over.is_set():
+                cursor.execute("SELECT pg_sleep(0.005)")
+                connection.rollback()
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("pool_mode", "server_round_robin", "others"),
+    [*itertools.product(["transaction"], ["0", "1"], [0, 4]), ("statement", "0", 0)],
+)
+def test_shared_sessions_are_seen_each_time(
+    clean_database: str, tmp_path: Path, pool_mode: str, server_round_robin: str, others: int
+) -> None:
+    settings = {"pool_mode": pool_mode, "server_round_robin": server_round_robin}
+    with running_pgbouncer(tmp_path, clean_database, **settings) as url, others_at_work(url, others):
+        for _ in range(20):
+            with pytest.raises(SharedSession, match="in session mode"):
+                poolers.check_session(url)
+
+
+def test_a_proxy_with_one_session_for_all_is_seen_too(clean_database: str, tmp_path: Path) -> None:
+    settings = {"pool_mode": "transaction", "default_pool_size": "1"}
+    with running_pgbouncer(tmp_path, clean_database, **settings) as url, pytest.raises(SharedSession):
+        poolers.check_session(url)
+
+
+def test_in_session_mode_a_slice_is_placed_and_our_settings_are_in_force(
+    clean_database: str, tmp_path: Path, broker: SimulatedBroker
+) -> None:
+    with running_pgbouncer(tmp_path, clean_database, pool_mode="session") as url, connected_to(url):
+        first = slices_of(a_split_order())[0]
+        execute_slice(first.id)
+
+        assert a_slice(first.id).status is SliceStatus.WORKING
+        assert len(broker.placements) == 1
+        with db.statement() as connection:
+            assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "5s"
+
+
+def test_no_fence_is_given_over_a_shared_session(shared: str) -> None:
+    with connected_to(shared), pytest.raises(SharedSession), db.fence("sl_1"):
+        pytest.fail("this fence guards nothing")
+
+
+@pytest.mark.parametrize("command", [processes.worker_slices(), processes.worker_control()])
+def test_a_worker_does_not_start(command: tuple[str, ...], shared: str, environment: dict[str, str]) -> None:
+    assert_refused(command, {**environment, "DATABASE_URL": shared}, "worker")
+
+
+def test_pulse_does_not_start(shared: str, environment: dict[str, str]) -> None:
+    command = processes.pulse(Listen("127.0.0.1", free_port()))
+
+    assert_refused(command, {**environment, "DATABASE_URL": shared}, "pulse")
+
+
+def test_a_pulse_that_started_before_the_proxy_never_is_ready(clean_database: str, tmp_path: Path) -> None:
+    port = free_port()
+    with connected_to(f"postgresql://anybody@127.0.0.1:{port}/pulse"):
+        client = create_app().test_client()
+        with running_pgbouncer(tmp_path, clean_database, port, pool_mode="transaction"):
+            answer = client.get("/ready")
+
+    assert answer.status_code == 503
+    assert "in session mode" in answer.json["error"]["message"]
+
+
+def test_the_stack_and_the_doctor_say_so(shared: str) -> None:
+    with pytest.raises(StackError, match="in session mode"):
+        check_external(shared, None)
+    assert "in session mode" in sessions_finding(shared).fix
+
+
+def assert_refused(command: tuple[str, ...], environment: dict[str, str], name: str) -> None:
+    ended = subprocess.run(
+        processes.executable(command), env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode != 0
+    assert f"{name} cannot start: {poolers.SENTENCE}" in ended.stdout + ended.stderr
