@@ -3,9 +3,9 @@
 Every choice and the fault behind it is described in docs/services/pulse-background/celery.md.
 """
 
-from pulse_core.config import settings
+from pulse_core.config import settings_to_start
 
-_settings = settings()
+_settings = settings_to_start("celery")
 
 broker_url = _settings.redis_url.get_secret_value()
 result_backend = None

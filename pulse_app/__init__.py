@@ -3,8 +3,6 @@
 from typing import Any
 
 from flask import Flask, request
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from pulse_app import accounts, control, events, health, keys, orders, postbacks, revocations, sessions, webhooks
@@ -14,14 +12,14 @@ from pulse_app.errors import answer_errors
 from pulse_app.specification import SPEC
 from pulse_app.tracing import trace_requests
 from pulse_core import db
-from pulse_core.config import Settings, settings
+from pulse_core.config import settings_to_start
 from pulse_core.domain.errors import DatabaseUnavailable, SharedSession
 from pulse_core.log import setup_logging
 
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
-    config = _settings()
+    config = settings_to_start("pulse")
     setup_logging("pulse", config.log_format, config.log_level)
     _check_session()
     app, _ = _described_app()
@@ -55,16 +53,6 @@ def _described_app() -> tuple[Flask, Api]:
     return app, api
 
 
-def _settings() -> Settings:
-    try:
-        return settings()
-    except ValidationError as refused:
-        # Without the values: some of them are secrets.
-        faults = (f"{_variable(fault)} {_reason(fault['type'], fault['msg'])}" for fault in refused.errors())
-        sentence = f"pulse cannot start: {'; '.join(faults)}."
-    raise SystemExit(sentence)
-
-
 def _check_session() -> None:
     try:
         db.check_session()
@@ -73,14 +61,6 @@ def _check_session() -> None:
     except DatabaseUnavailable:
         # Postgres comes later, and `/ready` will see.
         return
-
-
-def _variable(fault: ErrorDetails) -> str:
-    return str(fault["loc"][0]).upper()
-
-
-def _reason(kind: str, message: str) -> str:
-    return "is not set" if kind == "missing" else f"is refused: {message}"
 
 
 def _refuse_large_body() -> None:

@@ -4,10 +4,14 @@ The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`
 """
 
 from functools import cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PLACEHOLDERS = frozenset({"", "paper", "changeme", "change-me", "none", "xxx"})
+
+NOT_SET = "is not set"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -62,15 +66,50 @@ class Settings(BaseSettings):
     def _split_by_commas(cls, value: object) -> object:
         return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _check_lease(self) -> Self:
+    @field_validator("kite_api_key", "kite_access_token", "kite_api_secret")
+    @classmethod
+    def _is_no_placeholder(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("broker") == "zerodha" and value.get_secret_value().strip().lower() in PLACEHOLDERS:
+            raise ValueError("BROKER=zerodha needs Zerodha's own, not a placeholder")
+        return value
+
+    @field_validator("lease")
+    @classmethod
+    def _leaves_time_to_send(cls, value: float, info: ValidationInfo) -> float:
         # The last moment to send is the lease's end less the timeout: it would lie before the claim.
-        if self.lease <= self.broker_timeout:
+        if value <= info.data.get("broker_timeout", 0):
             raise ValueError("LEASE must be longer than BROKER_TIMEOUT, or nothing could ever be sent")
-        return self
+        return value
 
 
 @cache
 def settings() -> Settings:
     """The settings of this process. Raises pydantic's ValidationError, which names each bad variable."""
     return Settings()
+
+
+def faults_of(error: ValidationError) -> dict[str, str]:
+    """What is wrong with each variable that was refused, without its value: some of them are secrets."""
+    return {str(one["loc"][0]).upper(): _fault(one["type"], one["msg"]) for one in error.errors()}
+
+
+def _fault(kind: str, message: str) -> str:
+    return NOT_SET if kind == "missing" else f"is refused: {message.removeprefix('Value error, ')}"
+
+
+def wrong_settings() -> dict[str, str]:
+    """What is wrong with each variable, but for those that are missing: whoever starts the services sets them."""
+    try:
+        Settings()
+    except ValidationError as refused:
+        return {variable: fault for variable, fault in faults_of(refused).items() if fault != NOT_SET}
+    return {}
+
+
+def settings_to_start(process: str) -> Settings:
+    """The settings, or the end of the process with a sentence that names each variable that is wrong."""
+    try:
+        return settings()
+    except ValidationError as refused:
+        faults = "; ".join(f"{variable} {fault}" for variable, fault in faults_of(refused).items())
+    raise SystemExit(f"{process} cannot start: {faults}.")

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg2
 import redis
 import requests
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from pulse_core import config, migrations, poolers
 from pulse_core.domain.errors import SharedSession
@@ -103,14 +103,9 @@ def _ports(settings: StackSettings) -> Iterator[Finding]:
 
 
 def _settings_of_services() -> Iterator[Finding]:
-    try:
-        config.Settings()
-    except ValidationError as error:
-        # What is missing here the stack generates.
-        for fault in error.errors():
-            if fault["type"] != "missing":
-                name = str(fault["loc"][0]).upper()
-                yield Finding(f"setting {name}", False, fault["msg"], f"Correct or unset {name}.")
+    # What is missing here the stack generates.
+    for variable, fault in config.wrong_settings().items():
+        yield Finding(f"setting {variable}", False, fault, f"Correct {variable}.")
 
 
 def _database(database_url: str) -> Iterator[Finding]:

@@ -17,16 +17,20 @@ DEMO_USER = "demo"
 
 def environment(settings: StackSettings, keys: Keys, database_url: str, redis_url: str) -> dict[str, str]:
     """What connects a process to this stack. Keys that are set already are kept."""
-    return {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "PULSE_SERVICE_TOKEN_KEY": os.environ.get("PULSE_SERVICE_TOKEN_KEY") or keys.service_token_key,
-        "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
-        "PULSE_URL": settings.url(settings.pulse_port),
-        "PULSE_GAPI_URL": settings.url(settings.gapi_port),
-        "PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
-        "BROKER": settings.broker,
-    } | _limits(redis_url)
+    return (
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "PULSE_SERVICE_TOKEN_KEY": os.environ.get("PULSE_SERVICE_TOKEN_KEY") or keys.service_token_key,
+            "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
+            "PULSE_URL": settings.url(settings.pulse_port),
+            "PULSE_GAPI_URL": settings.url(settings.gapi_port),
+            "PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
+            "BROKER": settings.broker,
+        }
+        | _at_the_broker()
+        | _limits(redis_url)
+    )
 
 
 def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:
@@ -67,6 +71,12 @@ def urls(settings: StackSettings) -> dict[str, str]:
 def ledger_path(settings: StackSettings) -> Path | None:
     """The paper exchange's own account of what happened; None where orders go to a real broker."""
     return settings.data_dir.resolve() / "exchange" / "ledger.sqlite" if settings.broker == "paper" else None
+
+
+def _at_the_broker() -> dict[str, str]:
+    """Who we are there, so that a command that asks the broker's book asks as the services do."""
+    names = ("KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _limits(redis_url: str) -> dict[str, str]:

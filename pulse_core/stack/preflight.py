@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from pulse_core.config import wrong_settings
 from pulse_core.stack.config import StackSettings
 from pulse_core.stack.errors import StackError
 from pulse_core.stack.ports import is_free
@@ -34,6 +35,13 @@ def check_disk(data_dir: Path) -> None:
             f"Only {free // 2**20} MB are free on the disk of {data_dir}, {NEEDED_BYTES // 2**20} MB are needed: "
             "free some, or give a folder on another disk with --data-dir."
         )
+
+
+def check_settings() -> None:
+    """Raises StackError naming each variable that the services would refuse."""
+    if wrong := wrong_settings():
+        faults = "; ".join(f"{variable} {fault}" for variable, fault in wrong.items())
+        raise StackError(f"The services cannot start: {faults}.")
 
 
 def check_ports(settings: StackSettings) -> None:

@@ -16,6 +16,7 @@ from pulse_core.stack.demo_user import DemoUser, ensure_demo_user
 from pulse_core.stack.errors import StackError
 from pulse_core.stack.external import check_external
 from pulse_core.stack.keys import Keys, kept_keys
+from pulse_core.stack.open_orders import check_orders
 from pulse_core.stack.postgres import EmbeddedPostgres
 from pulse_core.stack.redis import EmbeddedRedis
 from pulse_core.stack.supervisor import Say, Stopped, Supervisor
@@ -69,12 +70,14 @@ class Stack:
     def _start(self) -> None:
         if found := leftovers.end_children_of(self._data_dir):
             self._say(f"ended {found} processes that an earlier stack had left behind")
+        preflight.check_settings()
         preflight.check_disk(self._data_dir)
         preflight.check_ports(self._settings)
         keys = kept_keys(self._data_dir)
         self._environment = self._start_servers(keys)
         self._save()
         self._migrate()
+        check_orders(self._environment["DATABASE_URL"], self._settings.broker)
         self._demo = ensure_demo_user(self._settings, keys, self._environment)
         self._say("starting the services")
         self._supervisor.start(plan.programs(self._settings, keys, self._environment), PATIENCE_SECONDS)

@@ -3,13 +3,16 @@
 import pytest
 from pydantic import ValidationError
 
-from pulse_core.config import Settings
+from pulse_core import config
+from pulse_core.config import Settings, settings_to_start
 
 GOOD = {
     "DATABASE_URL": "postgresql://pulse:secret-of-postgres@127.0.0.1/pulse",
     "REDIS_URL": "redis://:secret-of-redis@127.0.0.1/0",
     "PULSE_SERVICE_TOKEN_KEY": "k" * 32,
 }
+
+CREDENTIALS = ("KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +21,13 @@ def good_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
+    config.settings.cache_clear()
+
+
+def refusal() -> str:
+    with pytest.raises(SystemExit) as ended:
+        settings_to_start("pulse")
+    return str(ended.value.code)
 
 
 def test_three_variables_are_enough() -> None:
@@ -61,6 +71,47 @@ def test_a_lease_that_leaves_no_time_to_send_is_refused(monkeypatch: pytest.Monk
 
     with pytest.raises(ValidationError, match="LEASE"):
         Settings()
+
+
+def test_the_lease_is_named_where_only_the_brokers_timeout_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_TIMEOUT", "31")
+
+    assert refusal() == (
+        "pulse cannot start: LEASE is refused: LEASE must be longer than BROKER_TIMEOUT, or nothing could ever be sent."
+    )
+
+
+@pytest.mark.parametrize("placeholder", [None, "", "paper", " PAPER ", "changeme"])
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_zerodha_is_not_traded_at_with_a_placeholder(
+    monkeypatch: pytest.MonkeyPatch, name: str, placeholder: str | None
+) -> None:
+    monkeypatch.setenv("BROKER", "zerodha")
+    for one in CREDENTIALS:
+        monkeypatch.setenv(one, "secret-of-zerodha")
+    assert Settings().broker == "zerodha"
+    monkeypatch.delenv(name)
+    if placeholder is not None:
+        monkeypatch.setenv(name, placeholder)
+
+    expected = f"pulse cannot start: {name} is refused: BROKER=zerodha needs Zerodha's own, not a placeholder."
+    assert refusal() == expected
+
+
+def test_every_credential_that_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER", "zerodha")
+
+    assert list(config.wrong_settings()) == list(CREDENTIALS)
+
+
+def test_what_is_missing_and_what_is_wrong_are_named_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("PULSE_SERVICE_TOKEN_KEY", "short-secret")
+
+    assert refusal() == (
+        "pulse cannot start: REDIS_URL is not set; "
+        "PULSE_SERVICE_TOKEN_KEY is refused: Value should have at least 32 items after validation, not 12."
+    )
 
 
 def test_exchanges_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

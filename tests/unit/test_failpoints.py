@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 KEYS = {"DATABASE_URL": "postgresql://nowhere", "REDIS_URL": "redis://nowhere", "PULSE_SERVICE_TOKEN_KEY": "k" * 32}
+ZERODHA = {"BROKER": "zerodha", "KITE_API_KEY": "k1", "KITE_ACCESS_TOKEN": "t1", "KITE_API_SECRET": "s1"}
 PASS_TWICE = "from pulse_core.failpoints import failpoint as f; f('here'); f('here'); print('alive')"
 
 
@@ -31,7 +32,7 @@ def test_without_the_variable_nothing_happens() -> None:
 def test_with_a_real_broker_the_variable_is_ignored_with_one_line_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "here").write_text("kill")
 
-    ended = run(PULSE_FAILPOINT=str(tmp_path), BROKER="zerodha")
+    ended = run(PULSE_FAILPOINT=str(tmp_path), **ZERODHA)
 
     assert ended.stdout.splitlines()[-1] == "alive"
     assert (ended.stdout + ended.stderr).count("failpoints ignored") == 1
