@@ -17,20 +17,18 @@ DEMO_USER = "demo"
 
 def environment(settings: StackSettings, keys: Keys, database_url: str, redis_url: str) -> dict[str, str]:
     """What connects a process to this stack. Keys that are set already are kept."""
-    return (
-        {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "PULSE_SERVICE_TOKEN_KEY": os.environ.get("PULSE_SERVICE_TOKEN_KEY") or keys.service_token_key,
-            "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
-            "PULSE_URL": settings.url(settings.pulse_port),
-            "PULSE_GAPI_URL": settings.url(settings.gapi_port),
-            "PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
-            "BROKER": settings.broker,
-        }
-        | _at_the_broker()
-        | _limits(redis_url)
-    )
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PULSE_SERVICE_TOKEN_KEY": os.environ.get("PULSE_SERVICE_TOKEN_KEY") or keys.service_token_key,
+        "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
+        "PULSE_URL": settings.url(settings.pulse_port),
+        "PULSE_GAPI_URL": settings.url(settings.gapi_port),
+        "PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
+        "BROKER": settings.broker,
+        **_at_the_broker(),
+        **_limits(redis_url),
+    }
 
 
 def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:

@@ -34,7 +34,7 @@ DEFECTS = (
     ),
     Defect(
         "A cut fence works on over a new connection",
-        (Change("pulse_core/db.py", "        if self._connection.invalidated:\n", "        if False:\n"),),
+        (Change("pulse_core/db.py", "        if not _stands(self._connection):\n", "        if False:\n"),),
         (f"{TESTS}/test_fence.py::test_a_cut_fence_never_works_over_a_new_connection_and_is_free_for_others",),
     ),
     Defect(
