@@ -3,6 +3,7 @@
 The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`stack/config.py`).
 """
 
+from datetime import time
 from functools import cache
 from typing import Annotated, Literal
 
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
 
     broker: Literal["paper", "zerodha"] = Field("paper", description="Where slices are placed.")
     paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for BROKER=paper.")
+    paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, by India's clock.")
     kite_root_url: str = Field("https://api.kite.trade", description="Zerodha's API, for BROKER=zerodha.")
     kite_api_key: SecretStr = Field(SecretStr("paper"), description="Zerodha's API key.")
     kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,26 @@ class RunningExchange:
 
 @contextmanager
 def start_exchange(
-    tmp_path: Path, *, limits: bool = False, seed: int = 1, postback_url: str | None = None
+    tmp_path: Path,
+    *,
+    limits: bool = False,
+    seed: int = 1,
+    postback_url: str | None = None,
+    day_starts: time = time(0),
 ) -> Iterator[RunningExchange]:
     """Run an exchange on a free port for as long as the block lasts. Kite's limits are off unless asked for."""
     ledger_path = tmp_path / "exchange.sqlite"
     options = ["--ledger", str(ledger_path), "--seed", str(seed), "--limits" if limits else "--no-limits"]
-    options += ["--api-key", API_KEY, "--access-token", ACCESS_TOKEN, "--api-secret", API_SECRET]
+    options += [
+        "--day-starts",
+        f"{day_starts:%H:%M:%S}",
+        "--api-key",
+        API_KEY,
+        "--access-token",
+        ACCESS_TOKEN,
+        "--api-secret",
+        API_SECRET,
+    ]
     options += ["--postback-url", postback_url] if postback_url else []
     exchange = RunningExchange(ledger_path, options)
     try:

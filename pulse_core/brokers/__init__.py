@@ -1,5 +1,6 @@
 """The brokers Pulse can trade with, behind the one port of `base.py`."""
 
+from datetime import time
 from functools import cache
 
 from pulse_core.brokers.base import Broker
@@ -24,4 +25,5 @@ def connect(settings: Settings) -> Broker:
         market_protection=settings.kite_market_protection,
         timeout=settings.broker_timeout,
         orders_per_second=settings.broker_orders_per_second,
+        day_starts=settings.paper_day_starts if settings.broker == "paper" else time(0),
     )

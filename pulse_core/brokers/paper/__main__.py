@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -28,6 +29,12 @@ log = get_logger(__name__)
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=8002, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option("--ledger", type=click.Path(path_type=Path, dir_okay=False), required=True, help="SQLite file.")
+@click.option(
+    "--day-starts",
+    type=click.DateTime(["%H:%M", "%H:%M:%S"]),
+    default="00:00",
+    help="When a day begins, by India's clock. Set it for the exchange and for Pulse alike.",
+)
 @click.option("--seed", default=1, help="Seed of the prices.")
 @click.option("--limits/--no-limits", default=True, help="Kite's rate limits.")
 @click.option("--scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Faults, as JSON.")
@@ -42,6 +49,7 @@ def main(
     host: str,
     port: int,
     ledger: Path,
+    day_starts: datetime,
     seed: int,
     limits: bool,
     scenario: Path | None,
@@ -53,7 +61,7 @@ def main(
 ) -> None:
     """The paper exchange: a simulated Zerodha with a ledger of its own. Prints its URL when it is open."""
     setup_logging("paper-exchange", log_format)
-    books = _books(ledger)
+    books = _books(ledger, day_starts)
     market = Market(seed, books.last_prices())
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
     desk = Desk(
@@ -80,9 +88,9 @@ def _serve(exchange: Exchange, host: str, port: int, desk: Desk) -> None:
         exchange.close()
 
 
-def _books(ledger: Path) -> Books:
+def _books(ledger: Path, day_starts: datetime) -> Books:
     try:
-        return Books(ledger)
+        return Books(ledger, day_starts.time())
     except (OSError, sqlite3.DatabaseError) as error:
         raise click.ClickException(f"cannot open the ledger {ledger}: {error}") from None
 

@@ -3,27 +3,34 @@
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import time
 from pathlib import Path
 from threading import RLock
 
 from pulse_core.brokers.paper.checks import OrderRequest
-from pulse_core.brokers.paper.clock import india_date, now_us
+from pulse_core.brokers.paper.clock import now_us, trading_day
 from pulse_core.brokers.paper.schema import open_for_writing
 
 FINAL = frozenset({"COMPLETE", "CANCELLED", "REJECTED"})
+DAY_ENDED = "The order ended with its day."
 
 _SECONDS_PER_DAY = 86_400
+_OPEN_BEFORE = (
+    "SELECT order_id FROM orders WHERE day < ? AND status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED') ORDER BY number"
+)
 
 
 class Books:
     """One connection behind one lock: a transaction here is also the critical section of the exchange."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, day_starts: time = time(0)) -> None:
         self.path = path
+        self._day_starts = day_starts
         self._lock = RLock()
         self._connection = open_for_writing(path)
         # Ids must never come again, not even after the ledger was deleted and begun anew on the same day.
         self._ledger_id = self._first("born", f"{now_us() // 1_000_000 % _SECONDS_PER_DAY:05d}")
+        self._days_ended_early = int(self._first("days_ended_early", "0"))
         self._last = {table: self._last_number(table) for table in ("arrivals", "orders", "trades")}
 
     def close(self) -> None:
@@ -81,7 +88,7 @@ class Books:
             (
                 number,
                 order_id,
-                india_date(at),
+                self.day(at),
                 request.tag,
                 request.exchange,
                 request.tradingsymbol,
@@ -130,6 +137,25 @@ class Books:
         )
         self._add_change(order_id)
 
+    def day(self, at: int) -> str:
+        """The trading day, as YYYY-MM-DD."""
+        return trading_day(at, self._day_starts, self._days_ended_early)
+
+    def end_day_early(self) -> None:
+        """Begin the next day now, whatever the clock says."""
+        self._days_ended_early += 1
+        self.set_note("days_ended_early", str(self._days_ended_early))
+
+    def end_orders_before(self, day: str, at: int) -> list[str]:
+        """Cancel what is left of the orders of earlier days, as none lives longer than its day; their ids."""
+        ended = [row["order_id"] for row in self.rows(_OPEN_BEFORE, day)]
+        for order_id in ended:
+            self.end_order(order_id, "CANCELLED", DAY_ENDED, at)
+        self._connection.execute(
+            "DELETE FROM later_fills WHERE order_id IN (SELECT order_id FROM orders WHERE day < ?)", (day,)
+        )
+        return ended
+
     def plan_fill(self, order_id: str, quantity: int, due_at: int | None, after_cancel: int | None = None) -> None:
         """Fill at `due_at`, or `after_cancel` microseconds after a cancellation."""
         self._connection.execute(
@@ -168,7 +194,7 @@ class Books:
 
     def orders_today(self, at: int) -> int:
         """How many orders were accepted on this day."""
-        return int(self.rows("SELECT count(*) FROM orders WHERE day = ?", india_date(at))[0][0])
+        return int(self.rows("SELECT count(*) FROM orders WHERE day = ?", self.day(at))[0][0])
 
     def note(self, name: str) -> str | None:
         """A text kept with the ledger."""
@@ -193,7 +219,7 @@ class Books:
         )
 
     def _id(self, number: int, at: int) -> str:
-        return f"{india_date(at).replace('-', '')[2:]}{self._ledger_id}{number:08d}"
+        return f"{self.day(at).replace('-', '')[2:]}{self._ledger_id}{number:08d}"
 
     def _next(self, table: str) -> int:
         self._last[table] += 1

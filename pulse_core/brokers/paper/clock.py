@@ -2,8 +2,9 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 
-from pulse_core.brokers.zerodha.books import INDIA
+from pulse_core.brokers.zerodha.books import INDIA, day_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,9 +19,9 @@ def utc(us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=us)
 
 
-def india_date(us: int) -> str:
-    """The trading day, as YYYY-MM-DD."""
-    return f"{utc(us).astimezone(INDIA):%Y-%m-%d}"
+def trading_day(us: int, starts: time_of_day, ended_early: int) -> str:
+    """The day whose books hold this instant, as YYYY-MM-DD: that of the clock, and the days ended before their time."""
+    return f"{day_of(utc(us), starts) + timedelta(days=ended_early):%Y-%m-%d}"
 
 
 def india_text(us: int) -> str:

@@ -1,4 +1,4 @@
-"""Routes beside the protocol, for tests and judges: health, scenario, ledger."""
+"""Routes beside the protocol, for tests and judges: health, scenario, end of the day, ledger."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -37,6 +37,12 @@ def put_scenario() -> Response:
         raise bad_input(str(error)) from None
     desk().exchange.set_scenario(scenario)
     return jsonify(scenario.model_dump())
+
+
+@control.post("/day-end")
+def end_day() -> Response:
+    """End every order of the day and begin the next one, which is told."""
+    return jsonify(day=desk().exchange.end_day())
 
 
 @control.get("/ledger")

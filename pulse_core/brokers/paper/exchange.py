@@ -39,6 +39,7 @@ class Exchange:
         self.faults = faults
         self._postbacks = postbacks
         self._closing = Event()
+        self._day = ""
 
     def start(self) -> None:
         """Begin to move prices and to fill what waits."""
@@ -80,8 +81,9 @@ class Exchange:
     def accept(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
         """Book an order and let it meet the market. It is on disk when its id is returned."""
         life, book, postback = hits.get(Stage.LIFE), hits.get(Stage.BOOK), hits.get(Stage.POSTBACK)
-        now = now_us()
         with self.books.transaction():
+            # Inside, so that no order of a day is booked after that day was ended.
+            now = now_us()
             order_id = self.books.add_order(
                 request,
                 "OPEN PENDING" if life is not None and life.fault == "open_pending" else "OPEN",
@@ -102,7 +104,7 @@ class Exchange:
         now = now_us()
         with self.books.transaction():
             order = self.books.order(order_id)
-            if order is None:
+            if order is None or order["day"] != self.books.day(now):
                 raise unknown_order()
             if order["status"] in FINAL:
                 raise WireError(400, "OrderException", f"Order cannot be cancelled: it is {order['status']}.")
@@ -110,12 +112,22 @@ class Exchange:
             self.books.replan_fills_after_cancel(order_id, now)
         self._report(order_id)
 
-    def tick(self) -> None:
-        """Fill what is due, move the prices of what waits, and fill what they cross."""
-        now = now_us()
+    def end_day(self) -> str:
+        """End the day before its time and begin the next one, which is returned."""
         with self.books.transaction():
-            touched = [self._fill_planned(plan, now) for plan in self.books.take_due_fills(now)]
+            self.books.end_day_early()
+        self.tick()
+        return self.books.day(now_us())
+
+    def tick(self) -> None:
+        """End what its day ends, fill what is due, move the prices of what waits, and fill what they cross."""
+        now = now_us()
+        today = self.books.day(now)
+        with self.books.transaction():
+            touched = self.books.end_orders_before(today, now) if today != self._day else []
+            touched += [self._fill_planned(plan, now) for plan in self.books.take_due_fills(now)]
             touched += [order["order_id"] for order in self.books.resting_orders() if self._fill_crossed(order, now)]
+        self._day = today
         for order_id in touched:
             self._report(order_id)
 

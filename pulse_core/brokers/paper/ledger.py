@@ -27,6 +27,7 @@ class LedgerOrder:
     """
 
     order_id: str
+    day: str
     tag: str | None
     instrument: str
     side: str
@@ -115,6 +116,7 @@ class Ledger:
 def _order(row: sqlite3.Row) -> LedgerOrder:
     return LedgerOrder(
         order_id=row["order_id"],
+        day=row["day"],
         tag=row["tag"],
         instrument=f"{row['exchange']}:{row['tradingsymbol']}",
         side=row["transaction_type"],

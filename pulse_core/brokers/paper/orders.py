@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from pulse_core.brokers.paper import wire
 from pulse_core.brokers.paper.checks import check
-from pulse_core.brokers.paper.clock import india_date, now_us
+from pulse_core.brokers.paper.clock import now_us
 from pulse_core.brokers.paper.desk import count, desk, success
 from pulse_core.brokers.paper.errors import ConnectionDropped, WireError, bad_input, unknown_order
 from pulse_core.brokers.paper.exchange import Arrived, Exchange, Hits
@@ -132,11 +132,12 @@ def _book(query: str) -> list[sqlite3.Row]:
     if rule is not None:
         raise WireError(rule.status, "NetworkException", rule.message)
     now = now_us()
-    return exchange.books.rows(query, india_date(now), now)
+    return exchange.books.rows(query, exchange.books.day(now), now)
 
 
 def _found(order_id: str) -> sqlite3.Row:
-    order = desk().exchange.books.order(order_id)
-    if order is None or order["visible_at"] > now_us():
+    books, now = desk().exchange.books, now_us()
+    order = books.order(order_id)
+    if order is None or order["day"] != books.day(now) or order["visible_at"] > now:
         raise unknown_order()
     return order

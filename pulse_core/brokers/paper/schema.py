@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS orders (
     CHECK (filled_quantity + cancelled_quantity <= quantity)
 );
 CREATE INDEX IF NOT EXISTS orders_by_day ON orders (day);
+CREATE INDEX IF NOT EXISTS open_orders ON orders (day) WHERE status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED');
 CREATE INDEX IF NOT EXISTS orders_by_tag ON orders (tag);
 CREATE INDEX IF NOT EXISTS resting_orders ON orders (number) WHERE status = 'OPEN' AND order_type = 'LIMIT';
 CREATE TABLE IF NOT EXISTS trades (

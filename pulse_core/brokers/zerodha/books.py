@@ -5,7 +5,7 @@ Errors are ValueError, KeyError and TypeError; the broker turns each into BookUn
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +43,12 @@ def broker_trade(row: Mapping[str, Any]) -> BrokerTrade:
         price=_price(row["average_price"]),
         traded_at=_instant(row["fill_timestamp"]),
     )
+
+
+def day_of(at: datetime, starts: time) -> date:
+    """The day in India whose books hold this instant; a day begins at `starts` by India's clock."""
+    since_midnight = timedelta(hours=starts.hour, minutes=starts.minute, seconds=starts.second)
+    return (at.astimezone(INDIA) - since_midnight).date()
 
 
 def storable(words: str) -> str:

@@ -42,12 +42,14 @@ class ZerodhaBroker:
         market_protection: float = -1,
         timeout: float = 7.0,
         orders_per_second: int = 10,
+        day_starts: time = time(0),
     ) -> None:
         self.name = name
         self._client = _Client(api_key=api_key, access_token=access_token, root=root, timeout=timeout)
         self._client.reqsession = Session()
         self._product = product
         self._market_protection = f"{market_protection:g}"
+        self._day_starts = day_starts
         self._limiter = PerSecondLimiter(orders_per_second)
         self._secrets = tuple(key for key in (access_token, api_key) if len(key) >= 8)
 
@@ -79,8 +81,8 @@ class ZerodhaBroker:
         self._acknowledged(lambda: self._client.cancel_order("regular", broker_order_id), Call())
 
     def book_day(self, at: datetime) -> date:
-        """Kite's books are kept by the day in India."""
-        return at.astimezone(books.INDIA).date()
+        """Kite's books are kept by the day in India, which begins at midnight unless the exchange is simulated."""
+        return books.day_of(at, self._day_starts)
 
     def book_day_start(self, at: datetime) -> datetime:
         """Midnight in India."""
