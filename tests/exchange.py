@@ -44,6 +44,12 @@ class RunningExchange:
         answer = self._http.put(f"{self.url}/_paper/scenario", json={"rules": rules, **scenario}, timeout=5)
         assert answer.status_code == 200, answer.text
 
+    def end_day(self) -> str:
+        """End the exchange's day, and return the one that begins."""
+        answer = self._http.post(f"{self.url}/_paper/day-end", timeout=5)
+        day: str = answer.json()["day"]
+        return day
+
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 

@@ -8,7 +8,6 @@ from datetime import time as time_of_day
 from pathlib import Path
 
 import pytest
-import requests
 
 from pulse_core.brokers.base import BrokerOrder, Placement, Refused
 from pulse_core.brokers.zerodha.books import INDIA
@@ -37,12 +36,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def end_day(exchange: RunningExchange) -> str:
-    answer = requests.post(f"{exchange.url}/_paper/day-end", timeout=5)
-    day: str = answer.json()["day"]
-    return day
-
-
 def in_book(exchange: RunningExchange, order: Placement) -> BrokerOrder | None:
     book = exchange.broker().order_book()
     return next((row for row in book if row.client_order_id == order.client_order_id), None)
@@ -53,7 +46,7 @@ def test_what_is_open_at_the_days_end_is_cancelled_and_keeps_what_it_had_filled(
     order = placement()
     exchange.broker().place(order, soon())
 
-    end_day(exchange)
+    exchange.end_day()
 
     with exchange.ledger() as ledger:
         (ended,) = ledger.orders(order.client_order_id)
@@ -68,7 +61,7 @@ def test_the_books_of_a_new_day_show_its_orders_alone_and_no_old_one_can_be_canc
     broker, old, new = exchange.broker(), placement(), placement()
     old_id = broker.place(old, soon())
 
-    end_day(exchange)
+    exchange.end_day()
     new_id = broker.place(new, soon())
 
     assert [row.broker_order_id for row in broker.order_book()] == [new_id]
@@ -81,7 +74,7 @@ def test_planned_fills_of_the_old_day_never_come(exchange: RunningExchange) -> N
     exchange.set_faults({"fault": "open_pending", "seconds": 0.3, "count": 1})
     old, new = placement(), placement()
     exchange.broker().place(old, soon())
-    end_day(exchange)
+    exchange.end_day()
 
     exchange.set_faults(fill_delay=0.6)
     exchange.broker().place(new, soon())
@@ -93,11 +86,11 @@ def test_planned_fills_of_the_old_day_never_come(exchange: RunningExchange) -> N
 def test_an_ended_day_stays_ended_over_a_restart_and_ids_do_not_come_again(exchange: RunningExchange) -> None:
     broker = exchange.broker()
     ids = [broker.place(placement(), soon())]
-    days = [end_day(exchange)]
+    days = [exchange.end_day()]
     exchange.restart()
     ids.append(broker.place(placement(), soon()))
     assert [row.broker_order_id for row in broker.order_book()] == ids[1:]
-    days.append(end_day(exchange))
+    days.append(exchange.end_day())
     ids.append(broker.place(placement(), soon()))
 
     assert len(set(ids)) == 3

@@ -1,11 +1,13 @@
 """The paper exchange's checks, limits, prices and chances, without its process."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, time
 
 import pytest
 from pydantic import ValidationError
 
 from pulse_core.brokers.paper.checks import OrderRequest, check
+from pulse_core.brokers.paper.clock import trading_day
 from pulse_core.brokers.paper.errors import WireError
 from pulse_core.brokers.paper.faults import Faults, Rule, Scenario, Stage
 from pulse_core.brokers.paper.limits import Limits
@@ -142,6 +144,22 @@ def test_an_order_suffers_one_fault_of_each_stage() -> None:
         Stage.LIFE: "partial_fill",
         Stage.BOOK: "book_delay",
     }
+
+
+@pytest.mark.parametrize("fault", ["book_down", "book_empty", "book_stale", "book_cut", "book_foreign"])
+def test_a_fault_of_readings_strikes_no_order_and_as_many_readings_as_it_says(fault: str) -> None:
+    faults = Faults(Scenario(rules=(Rule(fault=fault, count=2),)))
+    assert not faults.for_order(1, order())
+    assert faults.for_request(Stage.CANCEL) is None
+    hits = [faults.for_request(Stage.READ) for _ in range(3)]
+    assert [hit.fault if hit else None for hit in hits] == [fault, fault, None]
+
+
+def test_a_day_follows_the_clock_and_the_days_that_were_ended_early() -> None:
+    before, after = (round(datetime(2026, 11, 23, 9, 29, second, tzinfo=UTC).timestamp() * 1e6) for second in (58, 59))
+    starts = time(14, 59, 59)
+    assert (trading_day(before, starts, 0), trading_day(after, starts, 0)) == ("2026-11-22", "2026-11-23")
+    assert trading_day(after, starts, 2) == "2026-11-25"
 
 
 @pytest.mark.parametrize(

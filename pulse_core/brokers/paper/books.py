@@ -58,10 +58,11 @@ class Books:
     def add_arrival(
         self, number: int, at: int, form: Mapping[str, str], outcome: str, faults: Collection[str], order_id: str | None
     ) -> None:
-        """Book a placement request as it was sent, with what became of it."""
+        """Book a placement request as it was sent, with what has become of it by now."""
         instrument = f"{form.get('exchange', '')}:{form.get('tradingsymbol', '')}"
         self._connection.execute(
-            "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number)"
+            " DO UPDATE SET outcome = excluded.outcome, order_id = excluded.order_id",
             (
                 number,
                 at,

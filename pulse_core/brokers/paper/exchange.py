@@ -2,14 +2,16 @@
 
 import sqlite3
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Event, Thread
 
 from pulse_core.brokers.paper.books import FINAL, Books
 from pulse_core.brokers.paper.checks import OrderRequest
 from pulse_core.brokers.paper.clock import now_us
-from pulse_core.brokers.paper.errors import WireError, unknown_order
+from pulse_core.brokers.paper.errors import ConnectionDropped, WireError, unknown_order
 from pulse_core.brokers.paper.faults import Faults, Rule, Scenario, Stage
+from pulse_core.brokers.paper.later import Later
 from pulse_core.brokers.paper.market import Market, crosses
 from pulse_core.brokers.paper.postbacks import Postbacks
 from pulse_core.log import get_logger
@@ -23,10 +25,11 @@ Hits = Mapping[Stage, Rule]
 
 @dataclass(frozen=True)
 class Arrived:
-    """A placement request: its number, the instant it came in, and its form as sent."""
+    """A placement request: its number, the instant and the day it came in, and its form as sent."""
 
     number: int
     at: int
+    day: str
     form: Mapping[str, str]
 
 
@@ -38,6 +41,7 @@ class Exchange:
         self.market = market
         self.faults = faults
         self._postbacks = postbacks
+        self._later = Later()
         self._closing = Event()
         self._day = ""
 
@@ -57,7 +61,7 @@ class Exchange:
 
     def arrive(self, at: int, form: Mapping[str, str]) -> Arrived:
         """Number a placement request."""
-        return Arrived(self.books.next_arrival(), at, form)
+        return Arrived(self.books.next_arrival(), at, self.books.day(at), form)
 
     def faults_for(self, arrived: Arrived, request: OrderRequest) -> Hits:
         """What the scenario has in store for this order."""
@@ -76,28 +80,41 @@ class Exchange:
     def turn_away(self, arrived: Arrived, outcome: str, hits: Hits) -> None:
         """Book a request that was not accepted."""
         with self.books.transaction():
-            self.books.add_arrival(arrived.number, arrived.at, arrived.form, outcome, _names(hits), None)
+            self._add_arrival(arrived, outcome, hits)
+
+    def refuse_in_book(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> None:
+        """Book a refused request, and an order beside it that is rejected from its beginning."""
+        now = now_us()
+        with self.books.transaction():
+            order_id = self._add_order(request, "OPEN", hits, now)
+            self.books.end_order(order_id, "REJECTED", hits[Stage.ENTRY].message, now)
+            self._add_arrival(arrived, "REFUSED", hits, order_id)
+        self._report(order_id)
 
     def accept(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
         """Book an order and let it meet the market. It is on disk when its id is returned."""
-        life, book, postback = hits.get(Stage.LIFE), hits.get(Stage.BOOK), hits.get(Stage.POSTBACK)
+        life = hits.get(Stage.LIFE)
         with self.books.transaction():
             # Inside, so that no order of a day is booked after that day was ended.
             now = now_us()
-            order_id = self.books.add_order(
-                request,
-                "OPEN PENDING" if life is not None and life.fault == "open_pending" else "OPEN",
-                at=now,
-                visible_at=now + _us(book.seconds) if book else now,
-                postback=(postback.fault, postback.seconds) if postback else (None, 0.0),
-            )
-            self.books.add_arrival(arrived.number, arrived.at, arrived.form, "ACCEPTED", _names(hits), order_id)
+            is_pending = life is not None and life.fault == "open_pending"
+            order_id = self._add_order(request, "OPEN PENDING" if is_pending else "OPEN", hits, now)
+            self._add_arrival(arrived, "ACCEPTED", hits, order_id)
             if life is not None:
                 self._live_through(life, order_id, request, now)
             else:
                 self._trade(order_id, request, now)
         self._report(order_id)
         return order_id
+
+    def accept_later(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> Future[str]:
+        """Accept an order when its time has come, whether or not anybody waits for the answer.
+
+        The order's id comes as the future's result, or ConnectionDropped when the day has ended meanwhile.
+        """
+        with self.books.transaction():
+            self._add_arrival(arrived, "PENDING", hits)
+        return self._later.call(hits[Stage.ENTRY].seconds, lambda: self._accept_late(arrived, request, hits))
 
     def cancel(self, order_id: str) -> None:
         """Cancel what is left of an order. Raises WireError."""
@@ -130,6 +147,26 @@ class Exchange:
         self._day = today
         for order_id in touched:
             self._report(order_id)
+
+    def _accept_late(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
+        if self.books.day(now_us()) != arrived.day:
+            self.turn_away(arrived, "LOST", hits)
+            raise ConnectionDropped
+        return self.accept(arrived, request, hits)
+
+    def _add_arrival(self, arrived: Arrived, outcome: str, hits: Hits, order_id: str | None = None) -> None:
+        faults = [rule.fault for rule in hits.values()]
+        self.books.add_arrival(arrived.number, arrived.at, arrived.form, outcome, faults, order_id)
+
+    def _add_order(self, request: OrderRequest, status: str, hits: Hits, now: int) -> str:
+        book, postback = hits.get(Stage.BOOK), hits.get(Stage.POSTBACK)
+        return self.books.add_order(
+            request,
+            status,
+            at=now,
+            visible_at=now + _us(book.seconds) if book else now,
+            postback=(postback.fault, postback.seconds) if postback else (None, 0.0),
+        )
 
     def _keep_ticking(self) -> None:
         while not self._closing.wait(TICK_SECONDS):
@@ -185,10 +222,6 @@ class Exchange:
 
     def _save_scenario(self) -> None:
         self.books.set_note("scenario", self.faults.scenario.model_dump_json())
-
-
-def _names(hits: Hits) -> list[str]:
-    return [rule.fault for rule in hits.values()]
 
 
 def _instrument(order: sqlite3.Row) -> str:

@@ -32,6 +32,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
         "lost_before": Stage.ENTRY,
         "rate_limited": Stage.ENTRY,
         "refuse": Stage.ENTRY,
+        "refuse_in_book": Stage.ENTRY,
         "slow_accept": Stage.ENTRY,
         "ack_lost": Stage.ANSWER,
         "error_after": Stage.ANSWER,
@@ -46,6 +47,10 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
         "postback_reordered": Stage.POSTBACK,
         "postback_lost": Stage.POSTBACK,
         "book_down": Stage.READ,
+        "book_empty": Stage.READ,
+        "book_stale": Stage.READ,
+        "book_cut": Stage.READ,
+        "book_foreign": Stage.READ,
         "cancel_down": Stage.CANCEL,
         "cancel_lost": Stage.CANCEL,
     }
@@ -63,8 +68,8 @@ def _known_fault(name: str) -> str:
 class Rule(BaseModel):
     """One fault and the orders it strikes: all that match, by chance, and no more than `count`.
 
-    Faults of READ and CANCEL strike requests, whatever order they are about. `seconds`, `fraction`, `status`,
-    `error_type` and `message` say how the fault looks, where it has such a thing.
+    Faults of READ and CANCEL strike requests, whatever order they are about; a reading of both books is two requests.
+    `seconds`, `fraction`, `status`, `error_type` and `message` say how the fault looks, where it has such a thing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -21,9 +21,10 @@ from pulse_core.brokers.paper.schema import open_for_reading
 
 @dataclass(frozen=True)
 class LedgerOrder:
-    """An order that the exchange accepted. `average_price` is exact only in `filled_value` / `filled_quantity`.
+    """An order that stands in the book, accepted or rejected at `placed_at`.
 
-    `ended_at` is the first instant in a final status, which a late fill does not move.
+    `average_price` is exact only in `filled_value` / `filled_quantity`. `ended_at` is the first instant in a final
+    status, which a late fill does not move.
     """
 
     order_id: str
@@ -63,7 +64,8 @@ class LedgerTrade:
 class Arrival:
     """A placement request as it came in, accepted or not; `arrived_at` is taken before anything else is done.
 
-    `outcome` is ACCEPTED, REFUSED, RATE_LIMITED, ERROR or LOST; `faults` are those of the scenario.
+    `outcome` is ACCEPTED, REFUSED (with an `order_id` where the refusal stands in the book), RATE_LIMITED, ERROR, LOST,
+    or PENDING while the exchange takes its time. `faults` are those of the scenario.
     """
 
     number: int
@@ -90,7 +92,7 @@ class Ledger:
         self._connection.close()
 
     def orders(self, tag: str | None = None) -> list[LedgerOrder]:
-        """Every accepted order, oldest first."""
+        """Every order in the book, oldest first."""
         query = (
             "SELECT orders.*, (SELECT min(at) FROM changes WHERE changes.order_id = orders.order_id"
             " AND changes.status IN ('COMPLETE', 'CANCELLED', 'REJECTED')) AS ended_at"

@@ -5,8 +5,8 @@ import time
 
 from flask import Blueprint, Response, request
 
-from pulse_core.brokers.paper import wire
-from pulse_core.brokers.paper.checks import check
+from pulse_core.brokers.paper import readings, wire
+from pulse_core.brokers.paper.checks import OrderRequest, check
 from pulse_core.brokers.paper.clock import now_us
 from pulse_core.brokers.paper.desk import count, desk, success
 from pulse_core.brokers.paper.errors import ConnectionDropped, WireError, bad_input, unknown_order
@@ -15,11 +15,8 @@ from pulse_core.brokers.paper.faults import Stage
 
 orders = Blueprint("orders", __name__)
 
-_ORDERS = "SELECT * FROM orders WHERE day = ? AND visible_at <= ? ORDER BY number"
-_TRADES = (
-    "SELECT trades.*, exchange, tradingsymbol, transaction_type, product FROM trades JOIN orders USING (order_id)"
-    " WHERE day = ? AND visible_at <= ? ORDER BY trades.number"
-)
+# No client waits longer, and none of them keeps a thread for as long as a late acceptance takes.
+_LONGEST_ANSWER = 10.0
 
 
 @orders.post("/orders/<variety>")
@@ -36,8 +33,8 @@ def place(variety: str) -> Response | tuple[str, int]:
         exchange.turn_away(arrived, "RATE_LIMITED" if refusal.status == 429 else "REFUSED", {})
         raise
     hits = exchange.faults_for(arrived, order)
-    _suffer_before(exchange, arrived, hits)
-    order_id = exchange.accept(arrived, order, hits)
+    _suffer_before(exchange, arrived, order, hits)
+    order_id = _accept(exchange, arrived, order, hits)
     return _suffer_after(hits) or success({"order_id": order_id})
 
 
@@ -66,13 +63,15 @@ def cancel(variety: str, order_id: str) -> Response:
 @orders.get("/orders")
 def order_book() -> Response:
     """Every order of today."""
-    return success([wire.order_row(row) for row in _book(_ORDERS)])
+    exchange = desk().exchange
+    return success(readings.order_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
 
 
 @orders.get("/trades")
 def trade_book() -> Response:
     """Every trade of today."""
-    return success([wire.trade_row(row) for row in _book(_TRADES)])
+    exchange = desk().exchange
+    return success(readings.trade_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
 
 
 @orders.get("/orders/<order_id>")
@@ -95,13 +94,13 @@ def order_trades(order_id: str) -> Response:
     return success([wire.trade_row(trade) for trade in trades])
 
 
-def _suffer_before(exchange: Exchange, arrived: Arrived, hits: Hits) -> None:
+def _suffer_before(exchange: Exchange, arrived: Arrived, order: OrderRequest, hits: Hits) -> None:
     rule = hits.get(Stage.ENTRY)
-    if rule is None:
+    if rule is None or rule.fault == "slow_accept":
         return
-    if rule.fault == "slow_accept":
-        time.sleep(rule.seconds)
-        return
+    if rule.fault == "refuse_in_book":
+        exchange.refuse_in_book(arrived, order, hits)
+        raise WireError(400, rule.error_type, rule.message)
     errors: dict[str, tuple[str, Exception]] = {
         "rate_limited": ("RATE_LIMITED", WireError(429, "NetworkException", "Too many requests")),
         "refuse": ("REFUSED", WireError(400, rule.error_type, rule.message)),
@@ -111,6 +110,15 @@ def _suffer_before(exchange: Exchange, arrived: Arrived, hits: Hits) -> None:
     outcome, error = errors[rule.fault]
     exchange.turn_away(arrived, outcome, hits)
     raise error
+
+
+def _accept(exchange: Exchange, arrived: Arrived, order: OrderRequest, hits: Hits) -> str:
+    if Stage.ENTRY not in hits:
+        return exchange.accept(arrived, order, hits)
+    try:
+        return exchange.accept_later(arrived, order, hits).result(_LONGEST_ANSWER)
+    except TimeoutError:
+        raise ConnectionDropped from None
 
 
 def _suffer_after(hits: Hits) -> Response | None:
@@ -124,15 +132,6 @@ def _suffer_after(hits: Hits) -> Response | None:
     if answer.fault == "error_after":
         raise WireError(answer.status, "NetworkException", answer.message)
     return Response("<html><body>Your order is being", mimetype="text/html")
-
-
-def _book(query: str) -> list[sqlite3.Row]:
-    exchange = desk().exchange
-    rule = exchange.fault_for(Stage.READ)
-    if rule is not None:
-        raise WireError(rule.status, "NetworkException", rule.message)
-    now = now_us()
-    return exchange.books.rows(query, exchange.books.day(now), now)
 
 
 def _found(order_id: str) -> sqlite3.Row:

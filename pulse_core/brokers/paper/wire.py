@@ -2,14 +2,17 @@
 
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from pulse_core.brokers.paper.clock import india_text
 
 USER_ID = "PAPER1"
 
+Row = sqlite3.Row | Mapping[str, Any]
 
-def order_row(order: sqlite3.Row) -> dict[str, Any]:
+
+def order_row(order: Row) -> dict[str, Any]:
     """A row of GET /orders."""
     return {
         "placed_by": USER_ID,
@@ -58,7 +61,7 @@ def change_row(order: sqlite3.Row, change: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def trade_row(trade: sqlite3.Row) -> dict[str, Any]:
+def trade_row(trade: Row) -> dict[str, Any]:
     """A row of GET /trades; the row of the ledger is joined with its order's."""
     return {
         "trade_id": trade["trade_id"],
@@ -82,10 +85,10 @@ def instrument_token(instrument: str) -> int:
     return zlib.crc32(instrument.encode())
 
 
-def average_price(order: sqlite3.Row) -> float:
+def average_price(order: Row) -> float:
     """Rupees for each filled share, to four places, 0 while there is none."""
-    filled = order["filled_quantity"]
-    return round(order["filled_value"] / filled / 100, 4) if filled else 0
+    filled: int = order["filled_quantity"]
+    return round(int(order["filled_value"]) / filled / 100, 4) if filled else 0
 
 
 def rupees(paise: int) -> float:
