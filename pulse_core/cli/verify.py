@@ -22,6 +22,15 @@ from pulse_core.verify.facts import BrokerBooks, Facts
 from pulse_core.verify.violation import Violation
 
 
+def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: str) -> timedelta | None:
+    if value == "never":
+        return None
+    try:
+        return timedelta(seconds=float(value))
+    except ValueError:
+        raise click.BadParameter("seconds, or never") from None
+
+
 @click.command()
 @options.data_dir
 @options.as_json
@@ -32,13 +41,28 @@ from pulse_core.verify.violation import Violation
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="SQLite ledger of a paper exchange that is not running.",
 )
-def verify(data_dir: Path | None, is_json: bool, is_final: bool, grace: float, ledger: Path | None) -> None:
+@click.option(
+    "--settle-delay",
+    envvar="SETTLE_DELAY",
+    default="60",
+    show_default=True,
+    callback=_seconds_or_never,
+    help="Seconds that the book had to lack an order before it counted as not placed, or never.",
+)
+def verify(
+    data_dir: Path | None,
+    is_json: bool,
+    is_final: bool,
+    grace: float,
+    ledger: Path | None,
+    settle_delay: timedelta | None,
+) -> None:
     """Compare the database with the broker's books; exit 1 when a promise was broken.
 
     The paper exchange is judged by its whole ledger, Zerodha by today's order and trade book. Promises, and what
     each of them means, stand in docs/reliability.md.
     """
-    facts = _facts(data_dir, ledger, is_final, timedelta(seconds=grace))
+    facts = _facts(data_dir, ledger, is_final, timedelta(seconds=grace), settle_delay)
     broken = judge.broken_promises(facts)
     if is_json:
         click.echo(json.dumps(_summary(facts, broken)))
@@ -48,14 +72,16 @@ def verify(data_dir: Path | None, is_json: bool, is_final: bool, grace: float, l
         raise SystemExit(EXIT_FAILURE)
 
 
-def _facts(data_dir: Path | None, ledger: Path | None, is_final: bool, grace: timedelta) -> Facts:
+def _facts(
+    data_dir: Path | None, ledger: Path | None, is_final: bool, grace: timedelta, settle_delay: timedelta | None
+) -> Facts:
     _connect_to_stack(data_dir)
     url, broker = os.environ.get("DATABASE_URL"), os.environ.get("BROKER", "paper")
     if not url:
         raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
     try:
         # The database first: what it knows, the books must know.
-        return Facts(database.read(url, broker), _books(broker, ledger), is_final, grace)
+        return Facts(database.read(url, broker), _books(broker, ledger), is_final, grace, settle_delay)
     except psycopg2.Error as error:
         raise StackError(f"The database cannot be read ({str(error).strip()}): see `pulse doctor`.") from error
     except (requests.RequestException, BookUnavailable) as error:

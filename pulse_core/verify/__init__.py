@@ -5,7 +5,7 @@ Shares no rule, query or table with the code that trades: what it knows of the p
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pulse_core.verify import amounts, histories, placing
+from pulse_core.verify import amounts, doubts, histories, placing
 from pulse_core.verify.facts import Facts
 from pulse_core.verify.violation import Violation
 
@@ -13,8 +13,10 @@ PROMISES: Sequence[Callable[[Facts], Iterable[Violation]]] = (
     placing.one_live_order,
     placing.never_over_quantity,
     placing.sent_once,
+    placing.placed_at_its_broker,
     placing.every_broker_order_known,
-    placing.written_off_rightly,
+    doubts.written_off_rightly,
+    doubts.nothing_sent_beside_a_known_attempt,
     placing.never_early,
     placing.nothing_after_the_end,
     amounts.quantities_add_up,

@@ -18,7 +18,14 @@ def from_ledger(path: Path) -> BrokerBooks:
         return BrokerBooks(
             [
                 BrokerOrderRow(
-                    row.order_id, row.tag, row.status, row.quantity, row.filled_quantity, row.placed_at, row.ended_at
+                    order_id=row.order_id,
+                    tag=row.tag,
+                    status=row.status,
+                    quantity=row.quantity,
+                    filled_quantity=row.filled_quantity,
+                    placed_at=row.placed_at,
+                    ended_at=row.ended_at,
+                    visible_at=row.visible_at,
                 )
                 for row in ledger.orders()
             ],
@@ -26,7 +33,7 @@ def from_ledger(path: Path) -> BrokerBooks:
                 BrokerTradeRow(row.trade_id, row.order_id, row.quantity, row.price, row.traded_at)
                 for row in ledger.trades()
             ],
-            [ArrivalRow(row.tag, row.arrived_at, row.outcome) for row in ledger.arrivals()],
+            [ArrivalRow(row.tag, row.arrived_at, row.outcome, row.order_id) for row in ledger.arrivals()],
         )
 
 
@@ -40,7 +47,7 @@ def from_exchange(url: str) -> BrokerBooks:
     return BrokerBooks(
         [_order(row) for row in ledger["orders"]],
         [_trade(row) for row in ledger["trades"]],
-        [ArrivalRow(row["tag"], _instant(row["arrived_at"]), row["outcome"]) for row in ledger["arrivals"]],
+        [_arrival(row) for row in ledger["arrivals"]],
     )
 
 
@@ -66,7 +73,12 @@ def _order(row: dict[str, Any]) -> BrokerOrderRow:
         row["filled_quantity"],
         _instant(row["placed_at"]),
         _instant(row["ended_at"]) if row["ended_at"] else None,
+        _instant(row["visible_at"]),
     )
+
+
+def _arrival(row: dict[str, Any]) -> ArrivalRow:
+    return ArrivalRow(row["tag"], _instant(row["arrived_at"]), row["outcome"], row["order_id"])
 
 
 def _trade(row: dict[str, Any]) -> BrokerTradeRow:

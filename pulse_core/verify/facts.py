@@ -1,17 +1,19 @@
 """What the verifier compares: the rows of the database and those of the broker, as plain values."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
 
 FINAL_AT_BROKER = frozenset({"COMPLETE", "CANCELLED", "REJECTED"})
+TURNED_UP = "order taken for not placed is in the book"
+_END_UNSEEN = "its end was not seen"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class OrderRow:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    broker: str = "paper"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class PlacementRow:
     broker_order_id: str | None
     outcome: str | None
     claimed_at: datetime
+    ended_at: datetime | None = None
+    broker: str = "paper"
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,12 @@ class FillRow:
     broker_trade_id: str
     quantity: int
     price: Decimal
+    settled_by: str | None = None
 
 
 @dataclass(frozen=True)
 class EventRow:
-    """A move of a slice, of an order (`slice_id` empty), or an alarm."""
+    """A move of a slice or of an order (`slice_id` empty), a fill, an alarm, or what an operator asked for."""
 
     order_id: str
     slice_id: str | None
@@ -79,11 +85,15 @@ class EventRow:
     from_status: str | None
     to_status: str | None
     alarm: str | None
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class BrokerOrderRow:
-    """An accepted order. The instants are empty where the broker does not tell them to the microsecond."""
+    """An order in the broker's book, where it shows from `visible_at` on.
+
+    The instants are empty where the broker does not tell them to the microsecond.
+    """
 
     order_id: str
     tag: str | None
@@ -92,6 +102,7 @@ class BrokerOrderRow:
     filled_quantity: int
     placed_at: datetime | None = None
     ended_at: datetime | None = None
+    visible_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:
@@ -109,11 +120,12 @@ class BrokerTradeRow:
 
 @dataclass(frozen=True)
 class ArrivalRow:
-    """A placement request as the broker received it, accepted or not."""
+    """A placement request as the broker received it, accepted (as `order_id`) or not."""
 
     tag: str | None
     arrived_at: datetime
     outcome: str
+    order_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,12 +151,16 @@ class BrokerBooks:
 
 @dataclass(frozen=True)
 class Facts:
-    """Both sides, indexed. News younger than `grace` may still be on its way into the database."""
+    """Both sides, indexed. News younger than `grace` may still be on its way into the database.
+
+    `settle_delay` is how long a book must have lacked an order before it counts as not placed; None: for ever.
+    """
 
     database: Database
     books: BrokerBooks
     is_final: bool
     grace: timedelta
+    settle_delay: timedelta | None = timedelta(seconds=60)
 
     @property
     def settled_before(self) -> datetime:
@@ -181,6 +197,31 @@ class Facts:
         return grouped((row for row in self.database.events if row.kind == "MOVE"), lambda r: r.slice_id or r.order_id)
 
     @cached_property
+    def events_of(self) -> Mapping[str, Sequence[EventRow]]:
+        """Every event of a slice, in the order in which they were decided."""
+        return grouped((row for row in self.database.events if row.slice_id), lambda row: row.slice_id or "")
+
+    @cached_property
+    def turned_up(self) -> Collection[str]:
+        """Broker orders of which an alarm says that they had been taken for not placed."""
+        return self._alarmed(TURNED_UP)
+
+    @cached_property
+    def unseen_ends(self) -> Collection[str]:
+        """Broker orders of which an alarm says that they ended unseen, with the broker's day."""
+        return self._alarmed(_END_UNSEEN)
+
+    @cached_property
+    def settled(self) -> Collection[str]:
+        """Client order ids of attempts of which an operator said what became of them."""
+        said = (row.detail for row in self.database.events if row.kind == "REQUEST")
+        return {detail.get("client_order_id", "") for detail in said if detail.get("request") == "settle"}
+
+    @cached_property
+    def arrivals_by_order(self) -> Mapping[str, ArrivalRow]:
+        return {row.order_id: row for row in self.books.arrivals if row.order_id}
+
+    @cached_property
     def broker_orders(self) -> Mapping[str, BrokerOrderRow]:
         return {row.order_id: row for row in self.books.orders}
 
@@ -196,6 +237,26 @@ class Facts:
         """Every order at the broker that carries a tag of this slice."""
         tags = (one.client_order_id for one in self.placements_of.get(slice_id, ()))
         return [row for tag in tags for row in self.broker_orders_by_tag.get(tag, ())]
+
+    def came_too_late(self, row: BrokerOrderRow) -> bool:
+        """Whether it was taken for not placed, and the book showed it only after any settle delay had passed.
+
+        Nothing could have told that it would come. What Pulse may do once it knows of it is judged all the same.
+        """
+        placement, arrival = self.placements.get(row.tag or ""), self.arrivals_by_order.get(row.order_id)
+        shown_at = row.visible_at or row.placed_at
+        if placement is None or arrival is None or shown_at is None or self.settle_delay is None:
+            return False
+        was_written_off = placement.outcome == "ABSENT" or row.order_id in self.turned_up
+        return was_written_off and shown_at - arrival.arrived_at >= self.settle_delay
+
+    def lowered(self, slice_id: str) -> list[EventRow]:
+        """The alarms by which the slice's quantity was lowered, oldest first."""
+        return [row for row in self.events_of.get(slice_id, ()) if row.kind == "ALARM" and "lowered_to" in row.detail]
+
+    def _alarmed(self, words: str) -> Collection[str]:
+        alarms = (row for row in self.database.events if row.kind == "ALARM" and words in (row.alarm or ""))
+        return {str(row.detail.get("broker_order_id")) for row in alarms}
 
 
 def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> Mapping[Key, list[Row]]:

@@ -26,6 +26,11 @@ _ORDER_MOVES: Mapping[str, str] = {
 }
 _FINAL_SLICES = frozenset({"FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED", "SKIPPED"})
 _FINAL_ORDERS = frozenset({"DONE", "CANCELLED", "SKIPPED"})
+# Alarms that hand an attempt to the operators, who alone can end it.
+_OPERATORS_CASES = (
+    "the book of the day is closed on an unknown slice",
+    "the broker's book shows no trace of an unknown slice: an operator must settle it",
+)
 _SAME_AT_BROKER: Mapping[str, str] = {
     "FILLED": "COMPLETE",
     "CANCELLED": "CANCELLED",
@@ -54,8 +59,8 @@ def legal_history(facts: Facts) -> Iterator[Violation]:
 def statuses_agree(facts: Facts) -> Iterator[Violation]:
     """What a slice says of its end is what the broker says, and results follow from quantities."""
     for one in facts.database.slices:
-        row = facts.broker_orders.get(one.broker_order_id or "")
-        is_in_books = row is not None or one.broker_order_id is None
+        row = _broker_order(facts, one)
+        is_in_books = row is not None or (one.broker_order_id is None and one.client_order_id not in facts.settled)
         if is_in_books and (fault := _disagreement(facts, one, row)):
             yield Violation("statuses-agree", one.order_id, one.id, *fault)
     for order in facts.database.orders:
@@ -102,6 +107,9 @@ def _disagreement(facts: Facts, one: SliceRow, row: BrokerOrderRow | None) -> tu
         return (f"a broker order for {one.status}", "none") if is_sent else None
     if row.tag != one.client_order_id:
         return f"tag {one.client_order_id} on {row.order_id}", str(row.tag)
+    ended_unseen = row.order_id in facts.unseen_ends or one.client_order_id in facts.settled
+    if one.status == "EXPIRED" and row.status == "COMPLETE" and ended_unseen:
+        return None
     if one.status in _SAME_AT_BROKER and row.status != _SAME_AT_BROKER[one.status]:
         return f"{_SAME_AT_BROKER[one.status]} at the broker for {one.status}", row.status
     if one.status == "FILLED" and one.filled_quantity < one.quantity:
@@ -131,16 +139,38 @@ def _next_step(facts: Facts, one: SliceRow) -> datetime | None:
 
 
 def _is_soon(facts: Facts, one: SliceRow, next_at: datetime) -> bool:
+    if one.status == "UNKNOWN" and _is_operators_case(facts, one):
+        return True
     latest = max(facts.database.read_at, one.scheduled_at) + facts.grace
     return facts.settled_before <= next_at <= latest
+
+
+def _is_operators_case(facts: Facts, one: SliceRow) -> bool:
+    return any(
+        event.alarm in _OPERATORS_CASES and event.detail.get("client_order_id") == one.client_order_id
+        for event in facts.events_of.get(one.id, ())
+    )
+
+
+def _broker_order(facts: Facts, one: SliceRow) -> BrokerOrderRow | None:
+    """The order that the slice names; an attempt that was settled may never have learnt its name."""
+    if one.broker_order_id is None and one.client_order_id in facts.settled:
+        found = facts.broker_orders_by_tag.get(one.client_order_id or "", ())
+        return found[0] if found else None
+    return facts.broker_orders.get(one.broker_order_id or "")
 
 
 def _live_at_broker(facts: Facts) -> Iterator[Violation]:
     for row in facts.books.orders:
         placement = facts.placements.get(row.tag or "")
-        if placement is None or not row.is_live:
+        if placement is None or not row.is_live or _is_just_showing(facts, row):
             continue
         one = facts.slices[placement.slice_id]
         if one.status in _FINAL_SLICES:
             what = f"{row.order_id} is {row.status}, the slice {one.status}"
             yield Violation("nothing-forgotten", one.order_id, one.id, "no live order of an ended slice", what)
+
+
+def _is_just_showing(facts: Facts, row: BrokerOrderRow) -> bool:
+    shown_at = row.visible_at or row.placed_at
+    return facts.came_too_late(row) and shown_at is not None and shown_at >= facts.settled_before

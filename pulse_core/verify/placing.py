@@ -11,7 +11,6 @@ from pulse_core.verify.violation import Violation
 
 # Twenty characters of A-Z and 0-9: nobody else's tags look like that.
 _OUR_TAG = re.compile(r"[A-Z0-9]{20}")
-_WRITTEN_OFF = ("NOT_SENT", "REFUSED", "ABSENT")
 _ENDED_ORDERS = ("CANCELLED", "SKIPPED", "DONE")
 
 
@@ -19,7 +18,7 @@ def one_live_order(facts: Facts) -> Iterator[Violation]:
     """No two orders of one slice are live at the broker at one moment."""
     broken = partial(Violation, "one-live-order")
     for one in facts.database.slices:
-        found = facts.broker_orders_of(one.id)
+        found = _foreseeable(facts, one)
         live = [row.order_id for row in found if row.is_live]
         if len(live) > 1:
             yield broken(one.order_id, one.id, "at most one live order at the broker", f"{', '.join(live)} are live")
@@ -34,12 +33,13 @@ def never_over_quantity(facts: Facts) -> Iterator[Violation]:
     """When an order is accepted, it and what the slice's other orders had filled fit into the slice."""
     broken = partial(Violation, "never-over-quantity")
     for one in facts.database.slices:
-        found = facts.broker_orders_of(one.id)
+        found = _foreseeable(facts, one)
         for row in found:
             filled = sum(_filled_before(facts, other, row) for other in found if other is not row)
-            if filled + row.quantity > one.quantity:
+            asked = _quantity_at(facts, one, row.placed_at)
+            if filled + row.quantity > asked:
                 what = f"{row.order_id} for {row.quantity} was accepted when {filled} were filled"
-                yield broken(one.order_id, one.id, f"no more than {one.quantity} shares", what)
+                yield broken(one.order_id, one.id, f"no more than {asked} shares", what)
         taken = sum(row.quantity if row.is_live else row.filled_quantity for row in found)
         if taken > one.quantity:
             yield broken(one.order_id, one.id, f"no more than {one.quantity} shares", f"{taken} filled or live")
@@ -62,6 +62,16 @@ def sent_once(facts: Facts) -> Iterator[Violation]:
             yield broken(one.order_id, one.id, f"attempts 1 to {one.attempts}", f"attempts {attempts} were recorded")
 
 
+def placed_at_its_broker(facts: Facts) -> Iterator[Violation]:
+    """Every attempt to place a slice went to the broker that its order names."""
+    for placement in facts.database.placements:
+        one = facts.slices[placement.slice_id]
+        expected = facts.orders[one.order_id].broker
+        if placement.broker != expected:
+            what = f"{placement.client_order_id} at {placement.broker}"
+            yield Violation("placed-at-its-broker", one.order_id, one.id, f"placed at {expected}", what)
+
+
 def every_broker_order_known(facts: Facts) -> Iterator[Violation]:
     """Every order at the broker with a tag of ours belongs to a recorded attempt, with the same id and quantity."""
     broken = partial(Violation, "every-broker-order-known")
@@ -71,19 +81,6 @@ def every_broker_order_known(facts: Facts) -> Iterator[Violation]:
             yield from _check_acknowledged(facts, placement, row)
         elif row.tag and _OUR_TAG.fullmatch(row.tag) and _is_older_than_snapshot(facts, row):
             yield broken(None, None, "a recorded attempt for every order with our tag", f"{row.order_id} ({row.tag})")
-
-
-def written_off_rightly(facts: Facts) -> Iterator[Violation]:
-    """What was taken for not placed is not at the broker, then or later."""
-    broken = partial(Violation, "written-off-rightly")
-    for tag, placement in facts.placements.items():
-        found = facts.broker_orders_by_tag.get(tag, ())
-        if placement.outcome in _WRITTEN_OFF and found:
-            order_id = facts.slices[placement.slice_id].order_id
-            yield broken(order_id, placement.slice_id, f"no broker order: {placement.outcome}", found[0].order_id)
-    for event in facts.database.events:
-        if event.kind == "ALARM" and event.alarm == "order taken for not placed is in the book":
-            yield broken(event.order_id, event.slice_id, "written off only what is not at the broker", event.alarm)
 
 
 def never_early(facts: Facts) -> Iterator[Violation]:
@@ -124,8 +121,24 @@ def _check_acknowledged(facts: Facts, placement: PlacementRow, row: BrokerOrderR
         yield broken(f"{placement.quantity} shares asked for", f"{row.order_id} for {row.quantity}")
     if placement.broker_order_id not in (None, row.order_id):
         yield broken(f"{placement.broker_order_id} for {row.tag}", row.order_id)
-    if placement.broker_order_id is None and facts.is_final:
+    is_named = placement.broker_order_id is not None or placement.client_order_id in facts.settled
+    if facts.is_final and not is_named and not confirms_refusal(placement, row):
         yield broken(f"{row.order_id} recorded with its attempt", "the attempt names no broker order")
+
+
+def confirms_refusal(placement: PlacementRow, row: BrokerOrderRow) -> bool:
+    """Whether the order that the broker refused stands in its book as just that."""
+    return placement.outcome == "REFUSED" and row.status == "REJECTED" and row.filled_quantity == 0
+
+
+def _foreseeable(facts: Facts, one: SliceRow) -> list[BrokerOrderRow]:
+    return [row for row in facts.broker_orders_of(one.id) if not facts.came_too_late(row)]
+
+
+def _quantity_at(facts: Facts, one: SliceRow, at: datetime | None) -> int:
+    """What the slice asked for at an instant, before it was lowered."""
+    later = [row.detail["lowered_from"] for row in facts.lowered(one.id) if at is None or row.at > at]
+    return int(later[0]) if later else one.quantity
 
 
 def _filled_before(facts: Facts, other: BrokerOrderRow, row: BrokerOrderRow) -> int:

@@ -79,6 +79,26 @@ def test_the_ledger_is_enough_when_the_exchange_is_gone(trade: Trade) -> None:
     assert (code, answer["broker_orders"]) == (0, 5)
 
 
+def test_the_ledger_says_the_same_as_file_and_over_http(trade: Trade) -> None:
+    assert books.from_exchange(trade.environment["PAPER_EXCHANGE_URL"]) == books.from_ledger(trade.ledger)
+
+
+def test_orders_of_another_broker_are_not_judged(trade: Trade) -> None:
+    order_id = a_split_order(utcnow() - timedelta(minutes=10), duration_minutes=1)
+    trade.change_database(f"UPDATE orders SET broker = 'zerodha' WHERE id = '{order_id}'")
+
+    code, answer = trade.verify("--final")
+
+    assert (code, answer["orders"], answer["slices"]) == (0, 1, 5)
+
+
+def test_the_settle_delay_is_a_number_of_seconds_or_never(trade: Trade) -> None:
+    command = [PULSE, "verify", "--settle-delay", "soon"]
+    judged = subprocess.run(command, env=trade.environment, capture_output=True, text=True, check=False)
+    assert "seconds, or never" in judged.stderr
+    assert [trade.verify("--settle-delay", value)[0] for value in ("never", "6.5")] == [0, 0]
+
+
 def test_the_books_of_the_day_are_enough_where_there_is_no_ledger(trade: Trade) -> None:
     facts = Facts(
         database.read(trade.environment["DATABASE_URL"], "paper"),
@@ -104,6 +124,18 @@ TAMPERED: dict[str, tuple[str, Callable[[Trade], None]]] = {
     "an order that nobody recorded": (
         "every-broker-order-known",
         lambda trade: trade.change_ledger("UPDATE orders SET tag = 'ABCDEFGHJKMNPQRSTVWX' WHERE number = 1"),
+    ),
+    "an order that names another broker than its attempts": (
+        "placed-at-its-broker",
+        lambda trade: trade.change_database("UPDATE orders SET broker = 'zerodha'"),
+    ),
+    "an attempt that never ended before the next one": (
+        "nothing-sent-beside-a-known-attempt",
+        lambda trade: trade.change_database(
+            "INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, outcome, claimed_at)"
+            " SELECT 'ZZZZZZZZZZZZZZZZZZZ1', slice_id, 0, quantity, broker, 'UNKNOWN', claimed_at"
+            " FROM placements LIMIT 1"
+        ),
     ),
     "an order that came back to life": (
         "statuses-agree",

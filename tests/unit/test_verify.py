@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -66,7 +65,7 @@ def a_flawless_trade() -> Facts:
             for number in numbers
         ],
         [BrokerTradeRow(f"T{number}", f"B{number}", 50, price(number), placed(number)) for number in numbers],
-        [ArrivalRow(TAGS[number - 1], placed(number), "ACCEPTED") for number in numbers],
+        [ArrivalRow(TAGS[number - 1], placed(number), "ACCEPTED", f"B{number}") for number in numbers],
     )
     return Facts(database, books, is_final=True, grace=timedelta(seconds=60))
 
@@ -104,13 +103,30 @@ def a_slice(number: int) -> SliceRow:
     )
 
 
-def moved(slice_id: str | None, seconds: float, seen: str | None, to: str) -> EventRow:
-    return EventRow("ord_1", slice_id, at(seconds), "MOVE", seen, to, None)
+def moved(slice_id: str | None, seconds: float, seen: str | None, to: str, **detail: Any) -> EventRow:
+    return EventRow("ord_1", slice_id, at(seconds), "MOVE", seen, to, None, detail)
+
+
+def claimed(number: int, seconds: float, tag: str) -> EventRow:
+    return moved(f"sl_{number}", seconds, "SCHEDULED", "SENDING", client_order_id=tag)
+
+
+def told(number: int, seconds: float, filled: int) -> EventRow:
+    return EventRow("ord_1", f"sl_{number}", at(seconds), "FILL", None, None, None, {"filled_quantity": filled})
+
+
+def alarmed(slice_id: str, seconds: float, alarm: str, **detail: Any) -> EventRow:
+    return EventRow("ord_1", slice_id, at(seconds), "ALARM", None, None, alarm, {"alarm": alarm, **detail})
 
 
 def moves_of(number: int) -> list[EventRow]:
-    path = ("SCHEDULED", "SENDING", "WORKING", "FILLED")
-    return [moved(f"sl_{number}", 60 * number, seen, to) for seen, to in pairwise(path)]
+    began, slice_id = 60 * (number - 1), f"sl_{number}"
+    return [
+        claimed(number, began, TAGS[number - 1]),
+        moved(slice_id, began, "SENDING", "WORKING", broker_order_id=f"B{number}"),
+        told(number, began + 1, 50),
+        moved(slice_id, began + 1, "WORKING", "FILLED"),
+    ]
 
 
 def changed(facts: Facts, table: str, row: int, **changes: Any) -> Facts:
@@ -135,15 +151,8 @@ def without(facts: Facts, table: str, row: int) -> Facts:
 
 
 def _with(facts: Facts, side: str, name: str, rows: list[Any]) -> Facts:
-    return Facts(
-        **{
-            "database": facts.database,
-            "books": facts.books,
-            "is_final": facts.is_final,
-            "grace": facts.grace,
-            side: replace(getattr(facts, side), **{name: rows}),
-        }
-    )
+    changes: dict[str, Any] = {side: replace(getattr(facts, side), **{name: rows})}
+    return replace(facts, **changes)
 
 
 def broken(facts: Facts) -> set[str]:

@@ -21,7 +21,7 @@ from pulse_core.brokers.paper.schema import open_for_reading
 
 @dataclass(frozen=True)
 class LedgerOrder:
-    """An order that stands in the book, accepted or rejected at `placed_at`.
+    """An order that stands in the book, accepted or rejected at `placed_at`, and shown from `visible_at` on.
 
     `average_price` is exact only in `filled_value` / `filled_quantity`. `ended_at` is the first instant in a final
     status, which a late fill does not move.
@@ -41,6 +41,7 @@ class LedgerOrder:
     cancelled_quantity: int
     placed_at: datetime
     updated_at: datetime
+    visible_at: datetime
     ended_at: datetime | None
 
     @property
@@ -131,6 +132,7 @@ def _order(row: sqlite3.Row) -> LedgerOrder:
         cancelled_quantity=row["cancelled_quantity"],
         placed_at=utc(row["placed_at"]),
         updated_at=utc(row["updated_at"]),
+        visible_at=utc(row["visible_at"]),
         ended_at=None if row["ended_at"] is None else utc(row["ended_at"]),
     )
 
