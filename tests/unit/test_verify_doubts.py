@@ -96,6 +96,12 @@ def test_a_book_that_lags_beyond_the_settle_delay_excuses_as_a_late_acceptance_d
     assert broken(changed(prompt, "broker_orders", number, visible_at=at(131))) == set()
 
 
+def test_a_lagging_book_excuses_no_second_order_beside_one_that_was_acknowledged() -> None:
+    facts = a_late_double(told_at=None)
+    acknowledged = changed(facts, "placements", 1, broker_order_id="B0", outcome="ACKNOWLEDGED", ended_at=at(140))
+    assert "one-live-order" in broken(acknowledged)
+
+
 def test_what_came_late_and_filled_is_beyond_the_orders_quantity_and_nothing_else_is() -> None:
     facts, number = a_late_double(), 2
     facts = changed(facts, "broker_orders", number, status="COMPLETE", filled_quantity=50)
@@ -114,6 +120,7 @@ def test_nothing_is_claimed_once_it_is_known_that_an_earlier_attempt_turned_up()
     alarm = alarmed("sl_2", 124.5, TURNED_UP, broker_order_id="B0")
     told_before = after(told_before, lambda row: row.from_status == "UNKNOWN", alarm)
     assert broken(told_before) == {BESIDE}
+    assert broken(changed(told_before, "placements", 1, ended_at=None)) == {BESIDE}
     ended_before = changed(told_before, "placements", 1, ended_at=at(124.9))
     assert broken(ended_before) == set()
 
