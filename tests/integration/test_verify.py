@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,28 +12,31 @@ from typing import Any
 
 import psycopg2
 import pytest
+import requests
 
-from pulse_core import brokers, verify
+from pulse_core import brokers, config, verify
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
+from pulse_core.domain.enums import SliceStatus
+from pulse_core.models import OrderSlice
 from pulse_core.services.execute import execute_slice
+from pulse_core.services.reconcile import reconcile
+from pulse_core.services.resolve import resolve_slices
 from pulse_core.services.track import track_slices
 from pulse_core.stack.child import Child
 from pulse_core.verify import books, database
 from pulse_core.verify.facts import Facts
 from tests.factories import a_split_order, slices_of
-from tests.processes import Processes
+from tests.processes import Processes, wait_until
 from tests.stacks import PULSE
 
 
 @dataclass
-class Trade:
-    """A finished order of 100 shares in 5 slices, and the exchange that filled it."""
+class Judged:
+    """An order of 100 shares in 5 slices, which the judge looks at."""
 
     order_id: str
     environment: dict[str, str]
-    exchange: Child
-    ledger: Path
     folder: Path
 
     def verify(self, *options: str) -> tuple[int, dict[str, Any]]:
@@ -42,6 +45,14 @@ class Trade:
         judged = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         assert judged.stdout, judged.stderr
         return judged.returncode, json.loads(judged.stdout)
+
+
+@dataclass
+class Trade(Judged):
+    """One that is finished, and the exchange that filled it."""
+
+    exchange: Child
+    ledger: Path
 
     def change_database(self, statement: str) -> None:
         with closing(psycopg2.connect(self.environment["DATABASE_URL"])) as connection, connection:
@@ -61,7 +72,7 @@ def trade(clean_database: str, environment: dict[str, str], processes: Processes
     for one in slices_of(order_id):
         execute_slice(one.id)
     track_slices(utcnow())
-    return Trade(order_id, environment, exchange, ledger, tmp_path / "no-stack-here")
+    return Trade(order_id, environment, tmp_path / "no-stack-here", exchange, ledger)
 
 
 def test_a_good_trade_breaks_no_promise(trade: Trade) -> None:
@@ -174,3 +185,67 @@ def test_without_stack_and_database_the_judge_says_so(tmp_path: Path, environmen
 
     assert judged.returncode == 3
     assert "DATABASE_URL" in judged.stderr
+
+
+@dataclass
+class Doubtful(Judged):
+    """One whose slices are due, at an exchange that can be told how to misbehave."""
+
+    def misbehave(self, **rule: Any) -> None:
+        url = f"{self.environment['PAPER_EXCHANGE_URL']}/_paper/scenario"
+        requests.put(url, json={"rules": [rule]}, timeout=5).raise_for_status()
+
+    def slices(self) -> list[OrderSlice]:
+        return list(slices_of(self.order_id))
+
+    def follow(self) -> None:
+        """Look into the book as the sweeps do."""
+        resolve_slices(utcnow())
+        track_slices(utcnow())
+        reconcile(utcnow())
+
+
+@pytest.fixture
+def doubtful(
+    clean_database: str,
+    environment: dict[str, str],
+    processes: Processes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Doubtful]:
+    for name, value in {"SETTLE_DELAY": "1", "BROKER_TIMEOUT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    config.settings.cache_clear()
+    port = int(environment["PAPER_EXCHANGE_URL"].rpartition(":")[2])
+    processes.exchange(tmp_path / "ledger.sqlite", port, PAPER_LIMITS="false")
+    order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1)
+    yield Doubtful(order_id, environment, tmp_path / "no-stack-here")
+    config.settings.cache_clear()
+
+
+def test_an_order_accepted_after_it_was_taken_for_absent_is_excused_by_the_settle_delay_alone(
+    doubtful: Doubtful,
+) -> None:
+    doubtful.misbehave(fault="slow_accept", seconds=8, count=1)
+    first, *others = doubtful.slices()
+    for one in (first, *others):
+        execute_slice(one.id)
+    wait_until(lambda: doubtful.follow() or doubtful.slices()[0].status is SliceStatus.SCHEDULED)
+
+    wait_until(lambda: doubtful.follow() or doubtful.slices()[0].status is SliceStatus.FILLED)
+
+    assert doubtful.slices()[0].attempts == 1
+    assert doubtful.verify("--final", "--settle-delay", "1")[1]["violations"] == []
+    code, answer = doubtful.verify("--final", "--settle-delay", "60")
+    assert (code, answer["violations_by_promise"]["written-off-rightly"]) == (1, 1)
+
+
+def test_a_refusal_that_stands_in_the_book_is_no_violation(doubtful: Doubtful) -> None:
+    doubtful.misbehave(fault="refuse_in_book", error_type="MarginException", count=1)
+    for one in doubtful.slices():
+        execute_slice(one.id)
+
+    doubtful.follow()
+
+    assert [one.status for one in doubtful.slices()].count(SliceStatus.REJECTED) == 1
+    assert doubtful.verify("--final")[1]["violations"] == []

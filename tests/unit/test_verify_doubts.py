@@ -201,6 +201,15 @@ def test_a_lowered_slice_asks_for_no_more_than_it_was_lowered_to() -> None:
     assert {BESIDE, "never-over-quantity"} <= broken(facts)
 
 
+def test_an_attempt_is_measured_by_what_its_slice_asked_for_at_that_time() -> None:
+    facts = added(
+        a_lowered_slice(), "placements", PlacementRow(FIRST, "sl_2", 0, 60, "B0", "ACKNOWLEDGED", at(58), at(58))
+    )
+    before = added(facts, "broker_orders", BrokerOrderRow("B0", FIRST, "REJECTED", 60, 0, at(58), at(58)))
+    assert "never-over-quantity" not in broken(before)
+    assert "never-over-quantity" in broken(changed(before, "broker_orders", 2, placed_at=at(59.5)))
+
+
 def an_unseen_end(filled: int = 50) -> Facts:
     """The broker's day ended on slice 2, which had filled: nobody saw it, and nothing of it is booked."""
     facts = without(a_flawless_trade(), "fills", 1)
