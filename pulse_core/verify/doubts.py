@@ -47,7 +47,8 @@ def nothing_sent_beside_a_known_attempt(facts: Facts) -> Iterator[Violation]:
 
 
 def _wrongly_written_off(facts: Facts, placement: PlacementRow, row: BrokerOrderRow) -> str | None:
-    if confirms_refusal(placement, row):
+    came_to_nothing = placement.client_order_id in facts.settled and not row.is_live and row.filled_quantity == 0
+    if came_to_nothing or confirms_refusal(placement, row):
         return None
     if not facts.came_too_late(row):
         return f"no broker order: {placement.outcome}"

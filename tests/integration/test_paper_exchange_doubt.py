@@ -11,6 +11,7 @@ import pytest
 
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus, OutcomeUnknown, Placement, Refused
 from pulse_core.brokers.paper.ledger import Arrival, LedgerOrder
+from pulse_core.clock import boottime
 from pulse_core.domain.enums import Side
 from tests.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
 
@@ -26,7 +27,7 @@ def placement(instrument: str = "NSE:RELIANCE") -> Placement:
 
 
 def soon() -> float:
-    return time.monotonic() + 10
+    return boottime() + 10
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain.enums import SliceStatus
 from pulse_core.models import OrderSlice
+from pulse_core.services.day_end import end_day
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile
 from pulse_core.services.resolve import resolve_slices
+from pulse_core.services.settlement import settle_slice
 from pulse_core.services.track import track_slices
 from pulse_core.stack.child import Child
 from pulse_core.verify import books, database
@@ -29,6 +32,8 @@ from pulse_core.verify.facts import Facts
 from tests.factories import a_split_order, slices_of
 from tests.processes import Processes, wait_until
 from tests.stacks import PULSE
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 @dataclass
@@ -191,9 +196,12 @@ def test_without_stack_and_database_the_judge_says_so(tmp_path: Path, environmen
 class Doubtful(Judged):
     """One whose slices are due, at an exchange that can be told how to misbehave."""
 
-    def misbehave(self, **rule: Any) -> None:
+    def misbehave(self, *rules: dict[str, Any]) -> None:
         url = f"{self.environment['PAPER_EXCHANGE_URL']}/_paper/scenario"
-        requests.put(url, json={"rules": [rule]}, timeout=5).raise_for_status()
+        requests.put(url, json={"rules": rules}, timeout=5).raise_for_status()
+
+    def end_exchanges_day(self) -> None:
+        requests.post(f"{self.environment['PAPER_EXCHANGE_URL']}/_paper/day-end", timeout=5).raise_for_status()
 
     def slices(self) -> list[OrderSlice]:
         return list(slices_of(self.order_id))
@@ -226,7 +234,7 @@ def doubtful(
 def test_an_order_accepted_after_it_was_taken_for_absent_is_excused_by_the_settle_delay_alone(
     doubtful: Doubtful,
 ) -> None:
-    doubtful.misbehave(fault="slow_accept", seconds=8, count=1)
+    doubtful.misbehave({"fault": "slow_accept", "seconds": 8, "count": 1})
     first, *others = doubtful.slices()
     for one in (first, *others):
         execute_slice(one.id)
@@ -241,7 +249,7 @@ def test_an_order_accepted_after_it_was_taken_for_absent_is_excused_by_the_settl
 
 
 def test_a_refusal_that_stands_in_the_book_is_no_violation(doubtful: Doubtful) -> None:
-    doubtful.misbehave(fault="refuse_in_book", error_type="MarginException", count=1)
+    doubtful.misbehave({"fault": "refuse_in_book", "error_type": "MarginException", "count": 1})
     for one in doubtful.slices():
         execute_slice(one.id)
 
@@ -249,3 +257,36 @@ def test_a_refusal_that_stands_in_the_book_is_no_violation(doubtful: Doubtful) -
 
     assert [one.status for one in doubtful.slices()].count(SliceStatus.REJECTED) == 1
     assert doubtful.verify("--final")[1]["violations"] == []
+
+
+@pytest.fixture
+def over_night(doubtful: Doubtful) -> OrderSlice:
+    """The exchange's day has ended on two open orders, and on one that filled and whose answer was lost: that slice."""
+    first, *others = doubtful.slices()
+    doubtful.misbehave({"fault": "ack_lost"})
+    execute_slice(first.id)
+    doubtful.misbehave({"fault": "open_pending", "seconds": 600, "count": 2})
+    for one in others:
+        execute_slice(one.id)
+    doubtful.end_exchanges_day()
+    end_day(TOMORROW)
+    resolve_slices(TOMORROW)
+    return doubtful.slices()[0]
+
+
+def test_nothing_is_open_after_a_days_end_and_an_operators_word(doubtful: Doubtful, over_night: OrderSlice) -> None:
+    assert over_night.status is SliceStatus.UNKNOWN
+    assert doubtful.verify("--final")[1]["violations_by_promise"]["nothing-forgotten"] >= 1
+
+    settle_slice(over_night.id, "operator", TOMORROW, filled=20, price=Decimal("2850"))
+
+    statuses = [one.status for one in doubtful.slices()]
+    assert (statuses[0], statuses.count(SliceStatus.EXPIRED)) == (SliceStatus.FILLED, 4)
+    assert doubtful.verify("--final")[1]["violations"] == []
+
+
+def test_an_operators_wrong_word_is_named(doubtful: Doubtful, over_night: OrderSlice) -> None:
+    settle_slice(over_night.id, "operator", TOMORROW, absent=True, reason="nobody saw it")
+
+    broken = {violation["promise"] for violation in doubtful.verify("--final")[1]["violations"]}
+    assert broken == {"fills-agree", "written-off-rightly"}

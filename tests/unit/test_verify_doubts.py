@@ -295,6 +295,14 @@ def test_an_unknown_attempt_is_settled_under_its_own_id_and_compared_with_its_or
     assert "fills-agree" in broken(an_unknown_settled(40))
 
 
+def test_an_order_of_which_nothing_came_may_be_settled_as_absent() -> None:
+    facts = changed(without(an_unknown_settled(50), "trades", 1), "broker_orders", 1, filled_quantity=0)
+    facts = changed(changed(facts, "broker_orders", 1, status="CANCELLED"), "placements", 1, outcome="ABSENT")
+    assert "written-off-rightly" not in broken(facts)
+    assert "written-off-rightly" in broken(changed(facts, "broker_orders", 1, filled_quantity=1))
+    assert "written-off-rightly" in broken(changed(facts, "broker_orders", 1, status="OPEN"))
+
+
 def test_what_was_settled_though_it_never_came_to_the_broker_has_no_trades() -> None:
     facts = without(without(an_unknown_settled(50), "trades", 1), "broker_orders", 1)
     assert "fills-agree" in broken(facts)

@@ -85,8 +85,8 @@ class ZerodhaBroker:
         return books.day_of(at, self._day_starts)
 
     def book_day_start(self, at: datetime) -> datetime:
-        """Midnight in India."""
-        return datetime.combine(self.book_day(at), time.min, books.INDIA)
+        """The hour at which that day begins in India."""
+        return datetime.combine(self.book_day(at), self._day_starts, books.INDIA)
 
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""
