@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -157,3 +159,14 @@ def test_a_child_does_not_keep_the_fence_of_a_killed_parent() -> None:
         os.kill(child, signal.SIGKILL)
         os.close(reader)
         os.close(writer)
+
+
+@pytest.mark.parametrize("pool", ["prefork", "processes"])
+def test_a_worker_whose_pool_forks_ends_with_a_sentence(environment: dict[str, str], pool: str) -> None:
+    command = [sys.executable, "-m", "celery", "-A", "pulse_tasks", "worker", f"--pool={pool}", "--concurrency=1"]
+
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == 1
+    assert "start it with --pool=threads or --pool=solo" in ended.stderr
+    assert "Traceback" not in ended.stderr
