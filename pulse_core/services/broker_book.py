@@ -6,7 +6,7 @@ the broker is known to have, begins the settle delay of every doubt anew, whoeve
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pulse_core import brokers, clock, db
 from pulse_core.brokers.base import BookUnavailable, Broker, BrokerOrder, BrokerTrade
@@ -28,7 +28,8 @@ class Book:
     """One reading of the broker's book of today, its rows found by id; `doubles` share another's client order id.
 
     `started_at` and `ended_at` are instants of the database's clock between which it was read. `lacking` are broker
-    orders of ours that were acknowledged today before the reading began, and that it does not show.
+    orders that it does not show although, before the reading began, they were acknowledged to us today or stood in the
+    reading before.
     """
 
     broker: str
@@ -52,7 +53,7 @@ def read_book(now: datetime, *, is_checked: bool = False) -> Book:
     Whether it is evidence is looked at only while there is a doubt that needs it, or where it `is_checked`.
     """
     broker = brokers.connect(settings())
-    known = _acknowledged_today(broker, now, is_checked=is_checked)
+    known = {*_acknowledged_today(broker, now, is_checked=is_checked), *_last.orders_of(broker.book_day(now))}
     try:
         book = _read(broker, known, now)
     except BookUnavailable:
@@ -61,8 +62,26 @@ def read_book(now: datetime, *, is_checked: bool = False) -> Book:
     if not book.is_evidence:
         log.warning("the book lacks acknowledged orders", broker=book.broker, lacking=len(book.lacking))
         _begin_delays_anew(broker.name, now)
+    _last.note(broker.book_day(now), book.by_broker_order_id)
     _adopt_presumed_absent(book)
     return book
+
+
+class LastReading:
+    """The orders that this process saw in the reading before: a book of one day never shrinks."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._orders: frozenset[str] = frozenset()
+
+    def orders_of(self, day: date) -> Collection[str]:
+        return self._orders if day == self._day else ()
+
+    def note(self, day: date, orders: Collection[str]) -> None:
+        self._orders, self._day = frozenset(orders), day
+
+
+_last = LastReading()
 
 
 def _acknowledged_today(broker: Broker, now: datetime, *, is_checked: bool) -> Sequence[str]:

@@ -3,6 +3,7 @@
 import pytest
 
 from pulse_core import brokers
+from pulse_core.services import broker_book
 from tests.broker import SimulatedBroker
 
 
@@ -10,4 +11,5 @@ from tests.broker import SimulatedBroker
 def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     simulated = SimulatedBroker()
     monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
+    monkeypatch.setattr(broker_book, "_last", broker_book.LastReading())
     return simulated

@@ -1,7 +1,7 @@
 """What the broker's book proves of an order that it does not show: little, and nothing when it is not whole."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -50,6 +50,17 @@ def test_a_book_without_an_acknowledged_order_never_proves_that_another_is_absen
 
     assert (a_slice(one.id).status, a_slice(one.id).absent_since) == (SliceStatus.UNKNOWN, None)
     assert alarms(one.id) == [DOUBTED]
+
+
+def test_a_book_that_shrank_proves_nothing_though_all_that_it_lacks_is_somebody_elses(broker: SimulatedBroker) -> None:
+    one, start = an_unknown_slice(broker), later(1)
+    foreign = broker.enter(replace(broker.placements[0], client_order_id="SOMEBODYELSE"))
+    resolve_slices(start)
+    del broker.book[foreign]
+
+    resolve_slices(start + timedelta(seconds=5))
+
+    assert (a_slice(one.id).absent_since, alarms(one.id)) == (None, [DOUBTED])
 
 
 def test_the_settle_delay_begins_when_the_book_is_whole_again(broker: SimulatedBroker) -> None:
