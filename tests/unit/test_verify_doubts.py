@@ -89,6 +89,12 @@ def test_an_order_that_turned_up_needs_its_alarm_once_news_had_time_to_come() ->
     assert "written-off-rightly" not in broken(replace(silent, is_final=False, grace=timedelta(seconds=480)))
 
 
+def test_a_live_order_that_nobody_could_expect_is_called_back_within_the_grace() -> None:
+    live = changed(a_late_double(), "broker_orders", 2, status="OPEN", ended_at=None)
+    assert "nothing-forgotten" not in broken(replace(live, is_final=False, grace=timedelta(seconds=480)))
+    assert "nothing-forgotten" in broken(replace(live, is_final=False))
+
+
 def test_a_book_that_lags_beyond_the_settle_delay_excuses_as_a_late_acceptance_does() -> None:
     prompt = a_late_double(accepted_after=1)
     number = len(prompt.books.orders) - 1
@@ -293,6 +299,7 @@ def an_unknown_settled(filled: int) -> Facts:
 def test_an_unknown_attempt_is_settled_under_its_own_id_and_compared_with_its_order() -> None:
     assert broken_promises(an_unknown_settled(50)) == []
     assert "fills-agree" in broken(an_unknown_settled(40))
+    assert "statuses-agree" in broken(changed(an_unknown_settled(50), "broker_orders", 1, status="CANCELLED"))
 
 
 def test_an_order_of_which_nothing_came_may_be_settled_as_absent() -> None:
