@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from ulid import ULID
 from bench.children import ROOT, SERVERS, BenchError, Children
 from gapi_app.config import Settings as GatewaySettings
 from pulse_core import db, migrations
-from pulse_core.clock import utcnow
 from pulse_core.domain import ids
 from pulse_core.domain.enums import Role
 from pulse_core.repositories import accounts
@@ -154,7 +154,7 @@ class Site:
         """An access token for each of so many new traders."""
         engine = create_engine(db.psycopg2_url(self.database_url))
         names = [f"bench-{secrets.token_hex(6)}" for _ in range(count)]
-        now = utcnow()
+        now = datetime.now(UTC)
         try:
             with engine.connect() as connection, db.transaction(connection) as session:
                 for name in names:

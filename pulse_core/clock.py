@@ -1,13 +1,48 @@
-"""The one place that reads the wall clock."""
+"""What time it is: the database's time, the same in every process of an installation, whatever their machines say."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+
+from pulse_core import db
+from pulse_core.database_clock import DatabaseClock, Measurement
+
+_NOW = select(func.extract("epoch", func.clock_timestamp()))
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def utcnow() -> datetime:
-    return datetime.now(UTC)
+    """The database's time. Raises DatabaseUnavailable in a process that has never reached it."""
+    return datetime.fromtimestamp(_database.now(), UTC)
+
+
+def is_steady() -> bool:
+    """Whether measurements of the database's time agree; nothing may rest on it where they do not. Raises as above."""
+    return _database.is_steady()
+
+
+def last_known() -> float | None:
+    """The database's time in seconds since the epoch, None where it was never measured. Never waits."""
+    return _database.last_known()
+
+
+def by_wall_clock(at: datetime) -> datetime:
+    """What this machine's wall clock will show then, as far as that is known. Never waits."""
+    known = _database.last_known()
+    return at if known is None else at + timedelta(seconds=time.time() - known)
 
 
 def boottime() -> float:
-    """Seconds of a clock that is never set and goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    """Seconds of a clock that nobody sets, and that runs on while the machine sleeps."""
+    return time.clock_gettime(_BOOTTIME)
+
+
+def _measure() -> Measurement:
+    with db.statement() as connection:
+        asked_at = boottime()
+        told = float(connection.execute(_NOW).scalar_one())
+        return Measurement(told, asked_at, boottime())
+
+
+_database = DatabaseClock(_measure, boottime, time.time)

@@ -19,6 +19,7 @@ class PulseTask(Task):  # type: ignore[misc]
     """A task that may run twice, late or never without harm."""
 
     abstract = True
+    Request = "pulse_tasks.request:TimedRequest"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         headers = self.request.headers or {}

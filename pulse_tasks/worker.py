@@ -10,7 +10,7 @@ from celery import Celery, bootsteps
 from celery.concurrency import get_implementation
 from celery.worker.consumer import Consumer
 
-from pulse_core import brokers, db
+from pulse_core import brokers, clock, db
 from pulse_core.config import settings
 from pulse_core.domain.errors import DatabaseUnavailable, SharedSession
 from pulse_tasks.watch import Watch
@@ -62,6 +62,7 @@ class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
 def _warm_up() -> None:
     with suppress(DatabaseUnavailable):
         db.ping()
+        clock.utcnow()
     # Long enough for every thread of the pool to take one of these.
     time.sleep(0.05)
 
