@@ -13,8 +13,8 @@ from pulse_tasks import worker
 app = Celery("pulse", include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps"])
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = {
-    # A tick that nobody took in time is of no use to anybody: the next one is on its way.
-    name: {"task": name, "schedule": sweep.every, "options": {"expires": 3 * sweep.every}}
+    # Without an expiry, which would be by beat's own clock.
+    name: {"task": name, "schedule": sweep.every, "kwargs": {"is_tick": True}}
     for name, sweep in SWEEPS.items()
 }
 worker.install(app)

@@ -7,8 +7,8 @@ from pulse_tasks.base import PulseTask
 
 def _register(name: str) -> None:
     @app.task(base=PulseTask, name=name, ignore_result=True)
-    def sweep() -> None:
-        watch.run_sweep(name)
+    def sweep(is_tick: bool = False) -> None:
+        watch.run_sweep(name, is_tick=is_tick)
 
 
 for _name in SWEEPS:

@@ -33,6 +33,7 @@ LONGEST_REST = 2.0
 
 # A new process has run none: where processes end more often than a sweep comes round, it would never run.
 _last_run = dict.fromkeys(SWEEPS, float("-inf"))
+_began_at: dict[str, float] = {}
 _under_way: dict[str, threading.Lock] = {}
 _rests_until: dict[str, float] = {}
 
@@ -42,12 +43,14 @@ def note_run(sweep: str) -> None:
     _last_run[sweep] = time.monotonic()
 
 
-def run_sweep(name: str) -> None:
+def run_sweep(name: str, *, is_tick: bool = False) -> None:
     """Run a sweep, unless this process is at it or has just been.
 
-    A second run would take a thread to wait for the same rows.
+    A second run would take a thread to wait for the same rows. Of ticks that waited for a worker one is enough.
     """
     note_run(name)
+    if is_tick and time.monotonic() - _began_at.get(name, float("-inf")) < SWEEPS[name].every / 2:
+        return
     under_way = _under_way.setdefault(name, threading.Lock())
     if not under_way.acquire(blocking=False):
         return
@@ -59,7 +62,7 @@ def run_sweep(name: str) -> None:
 
 
 def _run(name: str, sweep: Sweep) -> None:
-    started = time.monotonic()
+    started = _began_at[name] = time.monotonic()
     sweep.run(utcnow())
     # One that failed is run again as soon as it is asked for.
     ended = time.monotonic()

@@ -129,6 +129,24 @@ def test_a_sweep_that_is_under_way_is_not_run_beside_itself(watch: ModuleType, m
     assert run == ["a", "a"]
 
 
+def test_of_ticks_that_waited_for_a_worker_one_is_run_and_what_was_asked_for_in_haste_is(
+    watch: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: list[str] = []
+    monkeypatch.setattr(watch, "SWEEPS", {"a": recorder(run, "a", every=100)})
+    monkeypatch.setattr(watch, "_began_at", {})
+    monkeypatch.setattr(watch, "_rests_until", {})
+    for _ in range(50):
+        watch.run_sweep("a", is_tick=True)
+    watch.run_sweep("a")
+    assert run == ["a", "a"]
+
+    monkeypatch.setitem(watch._began_at, "a", time.monotonic() - 60)
+    watch.run_sweep("a", is_tick=True)
+
+    assert run == ["a", "a", "a"]
+
+
 @pytest.mark.parametrize(("rest", "expected"), [(0, 3), (1000, 1)])
 def test_a_sweep_rests_in_proportion_to_what_it_took(
     watch: ModuleType, monkeypatch: pytest.MonkeyPatch, rest: float, expected: int
