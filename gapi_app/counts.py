@@ -15,6 +15,8 @@ from limits.storage import Storage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from gapi_app import clock
+
 PREFIX = "pulse-limits:"
 EXCHANGE_SECONDS, RETRY_SECONDS = 0.2, 1.0
 _REDIS_SECONDS = 0.5
@@ -62,10 +64,10 @@ class SharedCounts(Storage):
 
     def get(self, key: str) -> int:
         count = self._counts.get((key, self._latest.get(key, 0)))
-        return count.total if count and count.ends_at > time.time() else 0
+        return count.total if count and count.ends_at > clock.now() else 0
 
     def get_expiry(self, key: str) -> float:
-        return self._latest.get(key, time.time())
+        return self._latest.get(key, clock.now())
 
     def check(self) -> bool:
         return True
@@ -110,7 +112,7 @@ class SharedCounts(Storage):
         return count
 
     def _untold(self) -> list[tuple[Window, int]]:
-        now = time.time()
+        now = clock.now()
         with self._lock:
             for window in [window for window, count in self._counts.items() if count.ends_at <= now]:
                 self._forget(window)
@@ -142,4 +144,4 @@ class SharedCounts(Storage):
 
 
 def _end_of_window(seconds: int) -> int:
-    return (int(time.time()) // seconds + 1) * seconds
+    return (int(clock.now()) // seconds + 1) * seconds

@@ -9,6 +9,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from gapi_app import clock
 from gapi_app.config import Settings
 from gapi_app.errors import ApiError, RateLimited
 from gapi_app.event_client import EventClient, Feed, LiveEvent
@@ -89,7 +90,7 @@ class Stream:
             if frames:
                 yield self._spoken(frames)
                 continue
-            seconds = min(self._silent_until - time.monotonic(), self.ends_at - time.time())
+            seconds = min(self._silent_until - time.monotonic(), self.ends_at - clock.now())
             is_nudged = self.channel.wait(self.cursor, max(seconds, 0))
             if is_nudged or time.monotonic() >= self._silent_until:
                 yield self._spoken(HEARTBEAT)
@@ -103,7 +104,7 @@ class Stream:
             self.check()
         except ApiError:
             return False
-        return time.time() < self.ends_at
+        return clock.now() < self.ends_at
 
     def _next(self) -> bytes:
         events = self.channel.after(self.cursor)

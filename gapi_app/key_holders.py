@@ -10,6 +10,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Protocol
 
+from gapi_app import clock
 from gapi_app.errors import Unauthorized
 from gapi_app.roles import Caller, Scope
 from gapi_app.tokens import Identity
@@ -45,7 +46,7 @@ class KeyHolders:
         if time.monotonic() - asked_at >= BELIEVED_SECONDS or asked_at == 0.0:
             identity = self._ask(text)
             self._remember(digest, identity)
-        if identity is None or identity.expires_at <= time.time():
+        if identity is None or identity.expires_at <= clock.now():
             raise Unauthorized("the API key is not valid")
         return identity
 
@@ -53,7 +54,7 @@ class KeyHolders:
         """Whom a key speaks for, if that was asked a while ago and need not be asked before it is believed again."""
         digest = hashlib.sha256(text.encode(errors="replace")).digest()
         _asked_at, identity = self._seen.get(digest, (0.0, None))
-        return identity if identity and identity.expires_at > time.time() else None
+        return identity if identity and identity.expires_at > clock.now() else None
 
     def forget(self) -> None:
         """Ask about every key again."""

@@ -6,7 +6,6 @@ An account's own limit takes the place of the installation's, but lets no more n
 """
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits import parse
 
+from gapi_app import clock
 from gapi_app.auth import access
 from gapi_app.config import Settings
 from gapi_app.counts import SharedCounts
@@ -152,4 +152,4 @@ def _refuse(limit: RequestLimit) -> None:
 
 
 def _seconds_left(limit: RequestLimit) -> int:
-    return max(1, math.ceil(limit.reset_at - time.time()))
+    return max(1, math.ceil(limit.reset_at - clock.now()))

@@ -1,4 +1,4 @@
-"""Calls to pulse: bounded in time, never repeated, and an answer only when pulse gave one."""
+"""Calls to pulse: bounded in time, an answer only when pulse gave one, repeated only where their time was refused."""
 
 import base64
 import json
@@ -13,6 +13,7 @@ from flask import current_app
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
+from gapi_app import clock
 from gapi_app.config import Settings
 from gapi_app.errors import (
     NotFound,
@@ -98,6 +99,11 @@ class PulseClient:
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
         answer = self._send(method, path, who, body)
+        if _is_of_another_time(answer):
+            # Refused before anything was done, with the right time in the answer.
+            answer = self._send(method, path, who, body)
+        if _is_of_another_time(answer):
+            raise UpstreamError("the clocks of the gateway and of pulse differ")
         if answer.status in expected:
             return answer
         if answer.status == 503:
@@ -124,6 +130,7 @@ class PulseClient:
                 redirect=False,
                 preload_content=False,
             )
+            clock.learn(response.headers.get(clock.HEADER), is_certain=response.status == 401)
             with response:
                 if response.status == 204:
                     return Answer(204, {})
@@ -182,6 +189,10 @@ def _check_list(body: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(body.get(name), list):
         raise UpstreamError(f"pulse gave an answer without {name}")
     return body
+
+
+def _is_of_another_time(answer: Answer) -> bool:
+    return answer.status == 401 and "clock_off_seconds" in refusal_of(answer.body).get("details", {})
 
 
 def refusal_of(body: Mapping[str, Any]) -> dict[str, Any]:

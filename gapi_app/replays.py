@@ -3,7 +3,6 @@
 The memory is that of this process; a token is bound to its request besides.
 """
 
-import time
 from collections import OrderedDict
 from threading import Lock
 
@@ -16,10 +15,10 @@ class UsedTokens:
         self._lock = Lock()
         self._expiries: OrderedDict[str, float] = OrderedDict()
 
-    def use(self, jti: str, expires_at: float, now: float | None = None) -> bool:
+    def use(self, jti: str, expires_at: float, now: float) -> bool:
         """Use a token up; False when it was used before. Instants are seconds since the epoch."""
         with self._lock:
-            self._forget(time.time() if now is None else now)
+            self._forget(now)
             if jti in self._expiries:
                 return False
             self._expiries[jti] = expires_at

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from gapi_app import clock
 from gapi_app.errors import ApiError, ServiceUnavailable, Unauthorized
 from gapi_app.tokens import Identity
 
@@ -73,7 +74,7 @@ class Revocations:
                     self._note(one)
                 if len(news["revocations"]) < _PAGE:
                     break
-            self._forget(time.time())
+            self._forget(clock.now())
             self._is_loaded = True
 
     def __len__(self) -> int:

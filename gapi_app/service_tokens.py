@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-import time
 import uuid
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +10,7 @@ from urllib.parse import unquote
 import jwt
 from flask import Request
 
+from gapi_app import clock, instants
 from gapi_app.errors import Unauthorized
 from gapi_app.roles import Caller
 
@@ -22,7 +22,7 @@ _CLAIMS = ("iss", "aud", "iat", "exp", "jti", "method", "path", "body_sha256")
 
 def service_token(key: str, who: Caller, method: str, path: str, body: bytes) -> str:
     """A token for this one request to pulse; `path` with its query, as it is sent."""
-    now = int(time.time())
+    now = int(clock.now())
     claims: dict[str, Any] = {
         "iss": ISSUER,
         "aud": PULSE,
@@ -43,18 +43,20 @@ def read_sibling_token(text: str, key: str, request: Request) -> dict[str, Any]:
     """The claims of a token that another service made for this request to us. Raises Unauthorized."""
     try:
         claims: dict[str, Any] = jwt.decode(
-            text, key, algorithms=["HS256"], audience=ISSUER, options={"require": list(_CLAIMS)}
+            text, key, algorithms=["HS256"], audience=ISSUER, options=instants.unchecked(_CLAIMS)
         )
     except (jwt.PyJWTError, ValueError):
         raise Unauthorized("the service token is not valid") from None
-    if not _is_well_formed(claims) or not _is_for(claims, request):
+    if not _is_well_formed(claims) or instants.is_early(claims) or instants.is_over(claims["exp"]):
+        raise Unauthorized("the service token is not valid")
+    if not _is_for(claims, request):
         raise Unauthorized("the service token was made for another request")
     return claims
 
 
 def _is_well_formed(claims: dict[str, Any]) -> bool:
     issued, expires = claims["iat"], claims["exp"]
-    if type(issued) is not int or type(expires) is not int or not 0 < expires - issued <= LONGEST_LIFETIME_SECONDS:
+    if not instants.are_numbers(claims) or not 0 < expires - issued <= LONGEST_LIFETIME_SECONDS:
         return False
     texts = ("iss", "jti", "method", "path", "body_sha256")
     if not all(isinstance(claims[name], str) and claims[name] for name in texts) or len(claims["jti"]) > 64:

@@ -2,11 +2,9 @@
 
 import hashlib
 import re
-import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from threading import Lock
 from typing import Any
 
@@ -14,6 +12,7 @@ import jwt
 from flask import Flask
 from flask_jwt_extended import JWTManager, create_access_token
 
+from gapi_app import clock, instants
 from gapi_app.errors import Unauthorized
 from gapi_app.roles import SCOPES, Caller
 from gapi_app.rules import is_own_limit
@@ -21,8 +20,8 @@ from gapi_app.signing import KeySet
 
 ISSUER, AUDIENCE = "gapi", "gapi-api"
 _ACCOUNT_ID = re.compile(r"acc_[0-9A-Z]{26}")
-_TEXTS, _NUMBERS = ("sub", "role", "jti", "type", "sid"), ("iat", "exp", "gen")
-_REQUIRED = ("iss", "aud", *_TEXTS, *_NUMBERS)
+_TEXTS = ("sub", "role", "jti", "type", "sid")
+_REQUIRED = ("iss", "aud", "iat", "exp", "gen", *_TEXTS)
 _OWN_LIMIT = "rpm"
 _LONGEST_TOKEN, _LONGEST_ID = 4096, 64
 _MOST_CACHED = 10_000
@@ -55,7 +54,8 @@ class AccessTokens:
             JWT_ALGORITHM=keys.signing.algorithm,
             JWT_ENCODE_ISSUER=ISSUER,
             JWT_ENCODE_AUDIENCE=AUDIENCE,
-            JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=lifetime_seconds),
+            # The instants are ours: the library's would be by the clock of this machine.
+            JWT_ACCESS_TOKEN_EXPIRES=False,
         )
         JWTManager(app).encode_key_loader(lambda _account_id: keys.signing.private)
 
@@ -63,7 +63,9 @@ class AccessTokens:
         self, account_id: str, role: str, session_id: str, generation: int, requests_per_minute: int | None = None
     ) -> str:
         kid = self.keys.signing.kid
+        now = int(clock.now())
         claims: dict[str, Any] = {"role": role, "sid": session_id, "gen": generation}
+        claims |= {"iat": now, "nbf": now, "exp": now + self.lifetime_seconds}
         if requests_per_minute is not None:
             claims[_OWN_LIMIT] = requests_per_minute
         token: str = create_access_token(
@@ -78,7 +80,7 @@ class AccessTokens:
         if known is None:
             known = self._verify(text)
             self._remember(digest, known)
-        if known.expires_at <= time.time():
+        if instants.is_over(known.expires_at):
             raise Unauthorized("the access token has expired")
         return known
 
@@ -94,13 +96,11 @@ class AccessTokens:
                 algorithms=[key.algorithm],
                 audience=AUDIENCE,
                 issuer=ISSUER,
-                options={"require": list(_REQUIRED)},
+                options=instants.unchecked(_REQUIRED),
             )
-        except jwt.ExpiredSignatureError:
-            raise Unauthorized("the access token has expired") from None
         except (jwt.PyJWTError, ValueError):
             raise Unauthorized("the access token is not valid") from None
-        if not _is_ours(claims):
+        if not _is_ours(claims) or instants.is_early(claims):
             raise Unauthorized("the access token is not valid")
         caller = Caller(claims["sub"], claims["role"], SCOPES[claims["role"]], session_id=claims["sid"])
         own_limit = claims.get(_OWN_LIMIT)
@@ -116,7 +116,7 @@ class AccessTokens:
 def _is_ours(claims: Mapping[str, Any]) -> bool:
     if not all(isinstance(claims[name], str) and 0 < len(claims[name]) <= _LONGEST_ID for name in _TEXTS):
         return False
-    if not all(type(claims[name]) is int for name in _NUMBERS):
+    if not instants.are_numbers(claims) or type(claims["gen"]) is not int:
         return False
     if _OWN_LIMIT in claims and (claims[_OWN_LIMIT] is None or not is_own_limit(claims[_OWN_LIMIT])):
         return False

@@ -10,6 +10,7 @@ from pulse_app.api import Api
 from pulse_app.body import MAX_BODY_BYTES
 from pulse_app.errors import answer_errors
 from pulse_app.specification import SPEC
+from pulse_app.time_header import tell_time
 from pulse_app.tracing import trace_requests
 from pulse_core import db
 from pulse_core.config import settings_to_start
@@ -24,6 +25,7 @@ def create_app() -> Flask:
     _check_session()
     app, _ = _described_app()
     app.before_request(_refuse_large_body)
+    tell_time(app)
     trace_requests(app)
     return app
 

@@ -8,6 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from pulse_app.body import MAX_BODY_BYTES
 from pulse_app.replays import UsedTokens
 from pulse_app.service_tokens import ACCOUNT_ID, GATEWAY, ServiceToken, read_service_token
+from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain.enums import Role, Scope
 from pulse_core.domain.errors import Forbidden, Unauthorized
@@ -33,9 +34,9 @@ def require_service_token() -> None:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise Unauthorized("a service token is needed in Authorization: Bearer")
-    token = read_service_token(text, settings().pulse_service_token_key.get_secret_value())
+    token = read_service_token(text, settings().pulse_service_token_key.get_secret_value(), utcnow)
     _check_bound(token)
-    if request.method not in _HARMLESS_TO_REPEAT and not _used.use(token.jti, token.expires_at):
+    if request.method not in _HARMLESS_TO_REPEAT and not _used.use(token.jti, token.good_until, utcnow().timestamp()):
         raise Unauthorized("the service token was used before")
     g.caller = token.caller
 

@@ -36,6 +36,8 @@ class Refusal:
         }
 
 
+CLOCK_OFF = "clock_off_seconds"
+_CLOCK_OFF = {"type": "integer", "description": "How early the token is; negative: how long ago it ended."}
 _RULE = {"type": "string", "description": "The rule that it broke."}
 _FIELDS = {
     "type": "object",
@@ -76,10 +78,11 @@ REFUSALS = {
     ),
     "UNAUTHORIZED": Refusal(
         "No token, or one that is malformed, expired, used before or made for another request; with the reason"
-        " `credentials`, a wrong secret of the user whom the call is about.",
+        " `credentials`, a wrong secret of the user whom the call is about; with `clock_off_seconds`, one for another"
+        " time than that in the header `Pulse-Time`, by which its maker may try again.",
         "username or password is wrong",
         {"reason": "credentials"},
-        {"reason": {"const": "credentials"}},
+        {"reason": {"const": "credentials"}, CLOCK_OFF: _CLOCK_OFF},
     ),
     "FORBIDDEN": Refusal(
         "A good token whose role or scopes do not allow this.",

@@ -3,12 +3,15 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
 import jwt
 
+from pulse_app.refusals import CLOCK_OFF
 from pulse_core.domain.enums import Role, Scope
 from pulse_core.domain.errors import Unauthorized
 
@@ -16,10 +19,13 @@ ISSUER, AUDIENCE = "gapi", "pulse"
 GATEWAY = "gapi"
 LONGEST_LIFETIME_SECONDS = 60
 LONGEST_JTI = 64
+LEEWAY_SECONDS = 5
 ACCOUNT_ID = re.compile(r"acc_[0-9A-Z]{26}")
 _KEY_ID = re.compile(r"key_[0-9A-Z]{26}")
 _TEXTS = ("sub", "role", "scope", "method", "path", "body_sha256", "jti")
 _CLAIMS = ("iss", "aud", "iat", "exp", *_TEXTS)
+# The library would go by the clock of this machine.
+_OPTIONS: Any = {"require": list(_CLAIMS), "verify_iat": False, "verify_nbf": False, "verify_exp": False}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class ServiceToken:
     path: str
     body_sha256: str
     jti: str
-    expires_at: int
+    good_until: int
 
     def is_for(self, method: str, path: str, query: bytes) -> bool:
         """Whether it was made for this method, decoded path and raw query."""
@@ -52,24 +58,38 @@ class ServiceToken:
         return hmac.compare_digest(self.body_sha256.encode(), hashlib.sha256(body).hexdigest().encode())
 
 
-def read_service_token(token: str, key: str) -> ServiceToken:
-    """What a token says. Raises Unauthorized for any token but one that the gateway makes."""
+def read_service_token(token: str, key: str, clock: Callable[[], datetime]) -> ServiceToken:
+    """What a token says. Raises Unauthorized for any token but one that the gateway makes, and makes about now.
+
+    The clock is not asked about a token that is none; what it raises passes through.
+    """
     try:
-        claims = jwt.decode(
-            token, key, algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER, options={"require": list(_CLAIMS)}
-        )
+        claims = jwt.decode(token, key, algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER, options=_OPTIONS)
     except jwt.PyJWTError:
         raise Unauthorized("the service token is not valid") from None
     if not _is_well_formed(claims):
         raise Unauthorized("the service token has claims that no token of the gateway has")
+    _check_time(claims, int(clock().timestamp()))
     caller = Caller(claims["sub"], claims["role"], frozenset(claims["scope"].split()), claims.get("key_id"))
-    bound = (claims[name] for name in ("method", "path", "body_sha256", "jti", "exp"))
-    return ServiceToken(caller, *bound)
+    good_until = claims["exp"] + LEEWAY_SECONDS
+    return ServiceToken(caller, claims["method"], claims["path"], claims["body_sha256"], claims["jti"], good_until)
+
+
+def _check_time(claims: dict[str, Any], now: int) -> None:
+    begins = max(claims["iat"], claims.get("nbf", 0))
+    if begins > now + LEEWAY_SECONDS:
+        message = f"the service token is {begins - now} s early: the clock it was made by is ahead of ours"
+        raise Unauthorized(message, {CLOCK_OFF: begins - now})
+    if claims["exp"] + LEEWAY_SECONDS <= now:
+        message = f"the service token ended {now - claims['exp']} s ago: it is old, or its maker's clock is behind ours"
+        raise Unauthorized(message, {CLOCK_OFF: claims["exp"] - now})
 
 
 def _is_well_formed(claims: dict[str, Any]) -> bool:
     issued, expires = claims["iat"], claims["exp"]
-    if type(issued) is not int or type(expires) is not int or not all(isinstance(claims[name], str) for name in _TEXTS):
+    if any(type(one) is not int for one in (issued, expires, claims.get("nbf", 0))):
+        return False
+    if not all(isinstance(claims[name], str) for name in _TEXTS):
         return False
     if not 0 < expires - issued <= LONGEST_LIFETIME_SECONDS or not 0 < len(claims["jti"]) <= LONGEST_JTI:
         return False

@@ -94,7 +94,7 @@ def test_a_new_window_begins_at_nothing_and_the_old_one_is_forgotten(
     monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline
 ) -> None:
     shared, now = SharedCounts(), 1_000_000.0
-    monkeypatch.setattr(counts.time, "time", lambda: now)
+    monkeypatch.setattr(counts.clock, "now", lambda: now)
     assert count(shared, 5) == 5
     assert shared.get_expiry("k") == (1_000_000 // HOUR + 1) * HOUR
     now += HOUR

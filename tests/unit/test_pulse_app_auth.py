@@ -1,4 +1,6 @@
 import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import jwt
@@ -9,11 +11,12 @@ from hypothesis import strategies as st
 from pulse_app.replays import UsedTokens
 from pulse_app.service_tokens import Caller, read_service_token
 from pulse_core.domain.enums import Scope
-from pulse_core.domain.errors import Unauthorized
+from pulse_core.domain.errors import DatabaseUnavailable, Unauthorized
 from tests.service_token import service_claims
 
 KEY = "a key for tests, of more than 32 bytes"
 ACCOUNT = "acc_01J00000000000000000000000"
+NOW = partial(datetime.now, UTC)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), lambda inner: st.lists(inner)
 )
@@ -27,12 +30,12 @@ def token(**changes: Any) -> str:
 
 def test_a_token_of_the_gateway_names_its_caller() -> None:
     scopes = frozenset({Scope.ORDERS_READ, Scope.ORDERS_WRITE, Scope.EVENTS_READ})
-    assert read_service_token(token(), KEY).caller == Caller(ACCOUNT, "trader", scopes)
-    assert read_service_token(token(sub="gapi", role="gapi", scope=""), KEY).caller.subject == "gapi"
+    assert read_service_token(token(), KEY, NOW).caller == Caller(ACCOUNT, "trader", scopes)
+    assert read_service_token(token(sub="gapi", role="gapi", scope=""), KEY, NOW).caller.subject == "gapi"
 
 
 def test_a_token_is_for_one_method_path_query_and_body() -> None:
-    read = read_service_token(token(path="/internal/orders/%C3%A9?x=%41"), KEY)
+    read = read_service_token(token(path="/internal/orders/%C3%A9?x=%41"), KEY, NOW)
     assert read.is_for("POST", "/internal/orders/é", b"x=%41")
     assert read.is_for_body(b"{}")
     assert not read.is_for("DELETE", "/internal/orders/é", b"x=%41")
@@ -58,22 +61,56 @@ def test_a_token_is_used_once_while_it_lives_and_memory_is_bounded() -> None:
 )
 def test_claims_that_no_gateway_makes_are_refused(claims: dict[str, Any]) -> None:
     with pytest.raises(Unauthorized):
-        read_service_token(token(**claims), KEY)
+        read_service_token(token(**claims), KEY, NOW)
 
 
 @pytest.mark.parametrize("subject", ["", "gap", "acc_", "acc_01j00000000000000000000000", ACCOUNT + "\n", "' OR 1=1"])
 def test_no_other_subject_is_believed(subject: str) -> None:
     with pytest.raises(Unauthorized):
-        read_service_token(token(sub=subject), KEY)
+        read_service_token(token(sub=subject), KEY, NOW)
+
+
+@pytest.mark.parametrize("seconds", [-34, -4, -1, 0, 1, 4])
+def test_a_clock_that_is_off_by_less_than_the_leeway_refuses_nothing(seconds: int) -> None:
+    now = datetime(2026, 11, 23, 4, 0, 0, 999_999, tzinfo=UTC)
+    made = int((now + timedelta(seconds=seconds)).timestamp())
+    assert read_service_token(token(iat=made, exp=made + 30), KEY, lambda: now).caller.subject == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "off"),
+    [
+        ({"iat": 60, "exp": 90}, "60 s early: the clock it was made by is ahead of ours", 60),
+        ({"iat": -60, "exp": -30}, "ended 30 s ago: it is old, or its maker's clock is behind ours", -30),
+        ({"iat": 0, "exp": 30, "nbf": 60}, "60 s early", 60),
+        ({"iat": 6, "exp": 36}, "6 s early", 6),
+    ],
+)
+def test_a_token_for_another_time_is_refused_by_naming_the_clock(changes: dict[str, int], said: str, off: int) -> None:
+    now = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+    instants = {name: int(now.timestamp()) + seconds for name, seconds in changes.items()}
+    with pytest.raises(Unauthorized, match=said) as refused:
+        read_service_token(token(**instants), KEY, lambda: now)
+    assert refused.value.details == {"clock_off_seconds": off}
+
+
+def test_what_is_no_token_is_refused_without_a_clock() -> None:
+    def away() -> datetime:
+        raise DatabaseUnavailable("away")
+
+    with pytest.raises(Unauthorized):
+        read_service_token("e30.e30.", KEY, away)
+    with pytest.raises(DatabaseUnavailable):
+        read_service_token(token(), KEY, away)
 
 
 @given(name=st.sampled_from(["iss", "aud", "sub", "role", "iat", "exp"]), value=_JSON)
 def test_any_other_value_of_a_claim_is_refused(name: str, value: Any) -> None:
     with pytest.raises(Unauthorized):
-        read_service_token(token(**{name: value}), KEY)
+        read_service_token(token(**{name: value}), KEY, NOW)
 
 
 @given(text=st.text())
 def test_any_text_is_refused_as_a_token(text: str) -> None:
     with pytest.raises(Unauthorized):
-        read_service_token(text, KEY)
+        read_service_token(text, KEY, NOW)

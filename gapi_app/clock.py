@@ -1,0 +1,68 @@
+"""What time it is as pulse tells it on every answer: the database's time, which all gateways and pulse go by.
+
+Until pulse has told it, which it does before any token is made or believed, it is the time of this machine.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from threading import Lock
+
+import structlog
+
+HEADER = "Pulse-Time"
+FARTHEST_OFF = 1.0
+ALARM_AGAIN_AFTER = 600.0
+# An answer that was on its way for long makes pulse look behind: the quickest of this time is believed.
+BELIEVED_SECONDS = 10.0
+_MILLISECONDS = re.compile(r"[0-9]{12,14}")
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+log = structlog.get_logger(__name__)
+
+
+class PulseTime:
+    """`steadily` is a clock that nobody sets, `wall` the one that somebody may have."""
+
+    def __init__(self, steadily: Callable[[], float], wall: Callable[[], float]) -> None:
+        self._steadily = steadily
+        self._wall = wall
+        self._lock = Lock()
+        self._offset: float | None = None
+        self._learnt_at = self._said_at = float("-inf")
+        self._was_off = False
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._wall() if self._offset is None else self._steadily() + self._offset
+
+    def learn(self, told: str | None, *, is_certain: bool = False) -> None:
+        """Take what an answer of pulse told, in milliseconds; what makes no sense tells nothing."""
+        if told is None or not _MILLISECONDS.fullmatch(told):
+            return
+        with self._lock:
+            now = self._steadily()
+            offset = int(told) / 1000 - now
+            if not is_certain and self._is_known_better(offset, now):
+                return
+            self._offset, self._learnt_at = offset, now
+            self._look(self._wall() - now - offset, now)
+
+    def _is_known_better(self, offset: float, now: float) -> bool:
+        is_recent = now - self._learnt_at < BELIEVED_SECONDS
+        return is_recent and self._offset is not None and self._offset > offset
+
+    def _look(self, seconds: float, now: float) -> None:
+        was_off, self._was_off = self._was_off, abs(seconds) > FARTHEST_OFF
+        if self._was_off and not was_off and now - self._said_at >= ALARM_AGAIN_AFTER:
+            self._said_at = now
+            log.error("clock off", seconds=round(seconds, 3))
+
+
+def _boottime() -> float:
+    return time.clock_gettime(_BOOTTIME)
+
+
+_pulse = PulseTime(_boottime, time.time)
+now = _pulse.now
+learn = _pulse.learn
