@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core import brokers, db
 from pulse_core.brokers.base import Broker, NotSent, OutcomeUnknown, Placement, Refused
-from pulse_core.clock import boottime
+from pulse_core.clock import boottime, is_steady
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain import ids
@@ -49,6 +49,9 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> None:
 
     Raises DatabaseUnavailable; if that happens after the claim, the sweeps find out what became of the slice.
     """
+    if not is_steady():
+        # The database's clock was set, or is another one: it is left to a later message or the watch.
+        return
     broker = brokers.connect(settings())
     with db.fence(slice_id) as fence:
         if fence is None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from pulse_core import brokers, db
+from pulse_core import brokers, clock, db
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder
 from pulse_core.config import settings
 from pulse_core.db import Fence
@@ -44,8 +44,13 @@ def expire_claims(now: datetime, limit: int = 200) -> int:
 def resolve_slices(now: datetime, limit: int = 200) -> int:
     """Look up UNKNOWN slices in the broker's book; returns how many were looked at.
 
-    Raises BookUnavailable, after postponing the next look.
+    Raises BookUnavailable, after postponing the next look. While the database's clock is not steady, every settle
+    delay begins anew: it would be measured by two clocks.
     """
+    if not clock.is_steady():
+        with db.transaction() as session:
+            slices.begin_delays_anew(session, settings().broker, now)
+        return 0
     with db.transaction() as session:
         unknown = slices.to_resolve(session, brokers.connect(settings()).name, now, limit)
     if not unknown:

@@ -11,7 +11,7 @@ from pulse_core.brokers.base import BookUnavailable, BrokerOrder
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import EventKind, SliceStatus
 from pulse_core.models import OrderSlice
-from pulse_core.services import retry, track
+from pulse_core.services import execute, retry, track
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile
 from pulse_core.services.resolve import LONGEST_PAUSE, resolve_slices
@@ -208,3 +208,19 @@ def test_a_working_order_missing_from_the_book_raises_one_alarm_after_a_while(
         track_slices(start + MISSING_FOR + timedelta(seconds=seconds))
     assert alarms(first.id) == [MISSING]
     assert a_slice(first.id).status is SliceStatus.WORKING
+
+
+def test_while_the_databases_clock_is_not_steady_nothing_is_claimed_and_no_absence_counted(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, start = an_unknown_slice(broker), later(1)
+    resolve_slices(start)
+    other = slices_of(a_split_order())[0]
+    monkeypatch.setattr(clock, "is_steady", lambda: False)
+    monkeypatch.setattr(execute, "is_steady", lambda: False)
+
+    assert resolve_slices(start + timedelta(seconds=5)) == 0
+    execute_slice(other.id)
+
+    assert a_slice(one.id).absent_since is None
+    assert (a_slice(other.id).status, a_slice(other.id).attempts) == (SliceStatus.SCHEDULED, 0)
