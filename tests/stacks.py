@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from pulse_core.stack.running import RunningStack
 from tests.processes import wait_until
 
 PULSE = str(Path(sys.executable).with_name("pulse"))
+UP = (PULSE, "up")
 PORTS = ("PULSE_GAPI_PORT", "PULSE_PULSE_PORT", "PULSE_EXCHANGE_PORT", "PULSE_FLOWER_PORT")
 OWN_SERVERS = ("DATABASE_URL", "REDIS_URL")
 
@@ -72,13 +73,15 @@ def environment_for(data_dir: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_stack(data_dir: Path, environment: dict[str, str] | None = None) -> Iterator[Stack]:
+def running_stack(
+    data_dir: Path, environment: dict[str, str] | None = None, command: Sequence[str] = UP
+) -> Iterator[Stack]:
     """A ready stack, ended with everything it started when the block is left."""
     data_dir.mkdir(parents=True, exist_ok=True)
     output = data_dir / "terminal.log"
     with output.open("ab") as terminal:
         process = subprocess.Popen(
-            [PULSE, "up"], env=environment or environment_for(data_dir), stdout=terminal, stderr=terminal
+            command, env=environment or environment_for(data_dir), stdout=terminal, stderr=terminal
         )
     stack = Stack(data_dir, process, output)
     try:

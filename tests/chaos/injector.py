@@ -1,4 +1,4 @@
-"""Makes one planned fault happen to a running stack. Signals go only to processes of that stack."""
+"""Makes one planned fault happen to a running stack. Signals go only to processes of that stack and its second set."""
 
 import os
 import signal
@@ -6,9 +6,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from random import Random
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg2
@@ -21,10 +22,17 @@ from redis.retry import Retry
 
 from pulse_core.stack import processes
 from pulse_core.stack.errors import NotRunning
-from tests.chaos.plan import Fault
+from tests.chaos.arrangement import Arrangement
+from tests.chaos.cable import Weather
+from tests.chaos.plan import CLOCK_OFF_BY, Fault
+from tests.chaos.second_set import QUEUES, second
 from tests.stacks import Stack
 
 REPLAYED_SLICES, REPLAYED_ORDERS = 25, 5
+MOST_TERMINATED = 6
+SERVER_URLS = {"exchange": "PAPER_EXCHANGE_URL", "postgres": "DATABASE_URL", "redis": "REDIS_URL"}
+_TERMINATE = """SELECT count(pg_terminate_backend(pid)) FROM
+    (SELECT pid FROM pg_stat_activity WHERE application_name = 'pulse' ORDER BY md5(pid || %s) LIMIT %s) AS chosen"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Struck:
 class Injector:
     """`struck` and `missed` (there was nothing to strike just then) tell what became of the plan."""
 
-    stack: Stack
+    arrangement: Arrangement
     environment: dict[str, str]
     say: Callable[[str], None]
     struck: list[Struck] = field(default_factory=list)
@@ -47,6 +55,10 @@ class Injector:
     _stopped: set[psutil.Process] = field(default_factory=set)
     _threads: list[threading.Thread] = field(default_factory=list)
     _known: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
+
+    @property
+    def stack(self) -> Stack:
+        return self.arrangement.stack
 
     def carry_out(self, plan: Sequence[Fault]) -> None:
         """Every fault at its time; returns when the last one has ended."""
@@ -71,15 +83,21 @@ class Injector:
         action, _, target = fault.kind.partition("-")
         actions: dict[str, Callable[[], bool]] = {
             "kill": lambda: self._kill(target, fault.draw),
-            "stop": lambda: self._stop(target, fault.seconds),
+            "stop": lambda: self._stop(target, fault),
+            "restart": lambda: self._quit("postgres"),
+            "terminate": lambda: self._terminate(fault.draw),
             "flushall": self._flush,
             "second": lambda: self._second_beat(fault.seconds),
             "replay": lambda: self._replay(fault.draw),
+            "clock": lambda: self._move_clock(target, fault),
+            "packets": lambda: self._on_the_cable(fault),
+            # It comes by the clock of the day, set when the stack was started.
+            "day": lambda: True,
             "exchange": lambda: self._set_rules(fault.rules),
         }
         try:
             is_done = actions[action]()
-        except (psutil.Error, NotRunning, OSError, redis.RedisError, OperationalError) as error:
+        except (psutil.Error, psycopg2.Error, NotRunning, OSError, redis.RedisError, OperationalError) as error:
             self.say(f"{fault.kind}: {type(error).__name__}: {error}")
             is_done = False
         if not is_done:
@@ -93,25 +111,62 @@ class Injector:
         parent, is_child = target, False
         if target.endswith(("-child", "-backend")):
             parent, is_child = target.rpartition("-")[0], True
-        found = self._processes(parent)
+        found = self._processes(parent, draw)
         victims = found[1:] if is_child else found[:1]
         if target == "postgres-backend":
             victims = [one for one in victims if "127.0.0.1(" in " ".join(one.cmdline())]
         return bool(victims) and _signal([victims[int(draw * len(victims))]], signal.SIGKILL)
 
-    def _stop(self, target: str, seconds: float) -> bool:
-        found = self._processes(target)
+    def _stop(self, target: str, fault: Fault) -> bool:
+        found = self._processes(target, fault.draw)
         if not found:
             return False
         self._stopped.update(found)
         _signal(found, signal.SIGSTOP)
-        time.sleep(seconds)
+        time.sleep(fault.seconds)
         _signal(found, signal.SIGCONT)
         self._stopped.difference_update(found)
         return True
 
-    def _processes(self, name: str) -> list[psutil.Process]:
-        """The process of this name and what it has started, if it runs and is the supervisor's."""
+    def _quit(self, name: str) -> bool:
+        """SIGQUIT: Postgres leaves without a checkpoint or a word to its clients, as by `pg_ctl stop -m immediate`."""
+        return _signal(self._processes(name)[:1], signal.SIGQUIT)
+
+    def _terminate(self, draw: float) -> bool:
+        count = 1 + int(draw * MOST_TERMINATED)
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(_TERMINATE, (str(draw), count))
+            return cursor.fetchone() != (0,)
+
+    def _move_clock(self, target: str, fault: Fault) -> bool:
+        clocks = self.arrangement.clocks
+        if clocks is None:
+            return False
+        name = second(target) if target in QUEUES and _is_second(fault.draw) else target
+        seconds = CLOCK_OFF_BY if fault.draw * 4 % 1 < 0.5 else -CLOCK_OFF_BY
+        with clocks.moved(name, seconds):
+            time.sleep(fault.seconds)
+        return True
+
+    def _on_the_cable(self, fault: Fault) -> bool:
+        host = self.arrangement.host
+        if host is None:
+            return False
+        weather = Weather(**fault.weather, port=self._port(fault.server) if fault.server else None)
+        with host.suffering(weather):
+            if fault.kind == "packets-half-open":
+                # No last word of the dead reaches anybody: whoever talked with them keeps waiting.
+                _signal([one for name in QUEUES for one in self.arrangement.second.workers(name)], signal.SIGKILL)
+            time.sleep(fault.seconds)
+        return True
+
+    def _port(self, server: str) -> int | None:
+        return urlsplit(self.stack.state.environment[SERVER_URLS[server]]).port
+
+    def _processes(self, name: str, draw: float = 0.0) -> list[psutil.Process]:
+        """The process of this name and what it has started, if it runs and is a supervisor's; of two, one by `draw`."""
+        if name in QUEUES and _is_second(draw):
+            return self.arrangement.second.workers(name)
         pid = self.stack.pid_of(name)
         if pid is None:
             return []
@@ -153,17 +208,15 @@ class Injector:
         return bool(slices)
 
     def _known_ids(self) -> tuple[list[str], list[str]]:
-        with suppress(psycopg2.Error):
-            connection = psycopg2.connect(self.stack.state.environment["DATABASE_URL"], connect_timeout=1)
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT id FROM order_slices ORDER BY id")
-                    slices = [row[0] for row in cursor.fetchall()]
-                    cursor.execute("SELECT id FROM orders ORDER BY id")
-                    self._known = (slices, [row[0] for row in cursor.fetchall()])
-            finally:
-                connection.close()
+        with suppress(psycopg2.Error), closing(self._connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM order_slices ORDER BY id")
+            slices = [row[0] for row in cursor.fetchall()]
+            cursor.execute("SELECT id FROM orders ORDER BY id")
+            self._known = (slices, [row[0] for row in cursor.fetchall()])
         return self._known
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        return psycopg2.connect(self.stack.state.environment["DATABASE_URL"], connect_timeout=1)
 
     def _set_rules(self, rules: Sequence[dict[str, object]]) -> bool:
         with requests.Session() as session:
@@ -176,10 +229,15 @@ class Injector:
         return answer.ok
 
 
+def _is_second(draw: float) -> bool:
+    """Whether a draw means the second set of workers."""
+    return draw * 2 % 1 < 0.5
+
+
 def _signal(found: Sequence[psutil.Process], number: signal.Signals) -> bool:
     for process in found:
         # psutil compares the start time, so a number that was given to somebody else is left alone.
         if process.is_running():
             with suppress(ProcessLookupError):
                 os.kill(process.pid, number)
-    return True
+    return bool(found)

@@ -1,19 +1,25 @@
-"""Clients of the gateway: they place orders, repeat what was not answered, cancel some, and look."""
+"""Clients of the gateway: they place orders, repeat what was not answered, pause and cancel some, and look."""
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 import requests
+
+from pulse_core.brokers.paper.market import WELL_KNOWN
 
 INSTRUMENTS = ("NSE:RELIANCE", "NSE:INFY", "NSE:TCS", "BSE:INFY", "NSE:M&M", "NSE:BAJAJ-AUTO")
 SECONDS_PER_ORDER = 2.4
 FEWEST_ORDERS = 16
 PROBE_EVERY = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+# Of the price: some of these orders trade at once, some later, some never.
+LIMIT_AROUND = 0.002
+TICK = Decimal("0.05")
 _TIMEOUT = 6.0
 
 
@@ -25,6 +31,8 @@ class Intent:
     body: dict[str, Any]
     cancel_after: float | None
     is_twofold: bool
+    # How long after its acceptance the order is paused, and for how long.
+    paused: tuple[float, float] | None
 
 
 def intents(seed: int, seconds: float) -> list[Intent]:
@@ -44,8 +52,17 @@ def _intent(random: Random, key: str, until: float) -> Intent:
         "total_quantity": random.randint(num_splits, 100 * num_splits),
         "split_config": {"num_splits": num_splits, "duration_minutes": 1, "randomize": random.random() < 0.7},
     }
+    if random.random() < 0.25:
+        body |= {"order_type": "LIMIT", "limit_price": _limit(random, body["instrument"])}
     cancel_after = random.uniform(2, 50) if random.random() < 0.08 else None
-    return Intent(random.uniform(0, until), body, cancel_after, random.random() < 0.2)
+    paused = (random.uniform(1, 30), random.uniform(1, 12)) if random.random() < 0.12 else None
+    return Intent(random.uniform(0, until), body, cancel_after, random.random() < 0.2, paused)
+
+
+def _limit(random: Random, instrument: str) -> str:
+    paise = WELL_KNOWN.get(instrument, WELL_KNOWN["NSE:TCS"])
+    price = Decimal(round(paise * random.uniform(1 - LIMIT_AROUND, 1 + LIMIT_AROUND))) / 100
+    return f"{price.quantize(TICK) // TICK * TICK}"
 
 
 @dataclass
@@ -60,14 +77,15 @@ class Load:
     refusals: list[str] = field(default_factory=list)
     repeats: int = 0
     cancels: int = 0
+    pauses: int = 0
     answered_at: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _login: "_Login" = field(init=False)
+    _login: "Login" = field(init=False)
     _ended: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._login = _Login(self.gapi, self.username, self.password)
+        self._login = Login(self.gapi, self.username, self.password)
 
     def start(self, wanted: list[Intent]) -> None:
         started = time.monotonic()
@@ -93,7 +111,7 @@ class Load:
 
     def _place(self, intent: Intent, started: float) -> None:
         self._ended.wait(intent.at - (time.monotonic() - started))
-        client = _Client(self._login)
+        client = Client(self._login)
         answer = self._until_answered(lambda: client.send("POST", "/api/orders", intent.body))
         if answer is None:
             return
@@ -104,18 +122,25 @@ class Load:
                 return
             order_id = answer.json()["order_id"]
             self.order_ids.setdefault(key, set()).add(order_id)
+        if intent.paused is not None:
+            after, seconds = intent.paused
+            self._ended.wait(after)
+            self.pauses += self._act(client, "POST", f"/api/orders/{order_id}/pause")
+            self._ended.wait(seconds)
+            self._act(client, "POST", f"/api/orders/{order_id}/resume")
         if intent.cancel_after is not None:
             self._ended.wait(intent.cancel_after)
-            self._cancel(client, order_id)
+            self.cancels += self._act(client, "DELETE", f"/api/orders/{order_id}")
 
-    def _cancel(self, client: "_Client", order_id: str) -> None:
-        answer = self._until_answered(lambda: client.send("DELETE", f"/api/orders/{order_id}"))
+    def _act(self, client: "Client", method: str, path: str) -> bool:
+        """Ask until there is an answer; whether it was yes. A no is right where the order has gone on meanwhile."""
+        answer = self._until_answered(lambda: client.send(method, path))
         if answer is None:
-            return
-        with self._lock:
-            self.cancels += answer.status_code == 202
-            if answer.status_code not in (202, 409):
-                self.refusals.append(f"DELETE {order_id}: {answer.status_code} {answer.text[:200]}")
+            return False
+        if answer.status_code not in (202, 409):
+            with self._lock:
+                self.refusals.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        return answer.status_code == 202
 
     def _until_answered(self, send: Callable[[], requests.Response | None]) -> requests.Response | None:
         """Repeat until something other than silence, a 5xx or a 429 comes back."""
@@ -132,7 +157,7 @@ class Load:
         return None
 
     def _probe(self) -> None:
-        client = _Client(self._login)
+        client = Client(self._login)
         while not self._ended.wait(PROBE_EVERY):
             asked_at = time.time()
             answer = client.send("GET", "/api/orders?limit=1", timeout=2.0)
@@ -140,7 +165,7 @@ class Load:
                 self.answered_at.append(asked_at)
 
 
-class _Login:
+class Login:
     """One session for all clients: a login costs the server a tenth of a second of work, on purpose."""
 
     def __init__(self, gapi: str, username: str, password: str) -> None:
@@ -159,8 +184,8 @@ class _Login:
             return self._token
 
 
-class _Client:
-    def __init__(self, login: _Login) -> None:
+class Client:
+    def __init__(self, login: Login) -> None:
         self._login = login
         self._http = requests.Session()
         self._http.trust_env = False

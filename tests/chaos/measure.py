@@ -32,6 +32,7 @@ _SIGN_OF_LIFE = {
     "redis": "claims",
     "postgres": "answers",
     "postgres-backend": "answers",
+    "postgres-immediate": "answers",
     "exchange": "acknowledged",
 }
 
@@ -81,7 +82,7 @@ def recovery_times(tables: Tables, struck: Sequence[Struck], answers: Sequence[f
     by_target: dict[str, list[float]] = {}
     for fault in struck:
         target = fault.kind.partition("-")[2]
-        if not fault.kind.startswith(("kill-", "stop-")):
+        if target not in _SIGN_OF_LIFE or not fault.kind.startswith(("kill-", "stop-", "restart-")):
             continue
         signs = seen[_SIGN_OF_LIFE[target]]
         index = bisect_left(signs, fault.at)

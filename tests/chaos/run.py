@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import measure
+from tests.chaos.arrangement import Arrangement, arranged
 from tests.chaos.injector import Injector
 from tests.chaos.load import Load, intents
 from tests.chaos.measure import Tables
+from tests.chaos.operators import Operators, add_operator
 from tests.chaos.plan import PROCESS_FAULTS, kinds, make_plan
-from tests.stacks import PULSE, Stack, environment_for, running_stack
+from tests.stacks import PULSE, Stack, environment_for
 
-# Short, so that everything a fault can lead to happens within the run. The order is that of the real settings:
-# BROKER_TIMEOUT < LEASE, and SETTLE_DELAY above anything by which the exchange delays an order.
+# Short, so that everything a fault can lead to happens within the run. BROKER_TIMEOUT < LEASE as in real settings;
+# the exchange may take longer than SETTLE_DELAY to accept an order or to show it, so that what was taken for absent
+# does turn up.
 SETTINGS = {
     "SLICE_TIMEOUT": "8",
     "LEASE": "6",
@@ -68,24 +71,28 @@ class Run:
         data_dir = folder / "stack"
         environment = environment_for(data_dir) | SETTINGS
         environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_GAPI_PORT']}/api/postbacks/zerodha"
-        with running_stack(data_dir, environment) as stack:
-            summary = self._under_fire(stack, environment)
+        with arranged(data_dir, environment, kinds(self.faults), self.say) as arrangement:
+            summary = self._under_fire(arrangement, environment)
             if summary["violations"]:
-                Tables(stack.state.environment["DATABASE_URL"]).dump(folder)
+                Tables(arrangement.stack.state.environment["DATABASE_URL"]).dump(folder)
         if summary["violations"]:
             summary["kept_in"] = str(self._keep(folder, summary))
         return summary
 
-    def _under_fire(self, stack: Stack, environment: dict[str, str]) -> dict[str, Any]:
+    def _under_fire(self, arrangement: Arrangement, environment: dict[str, str]) -> dict[str, Any]:
+        stack = arrangement.stack
         state = stack.state
         tables = Tables(state.environment["DATABASE_URL"])
         load = Load(state.urls["gapi"], state.demo_user or "", state.demo_password or "", self.say)
-        injector = Injector(stack, environment, self.say)
+        operators = Operators(state.urls["gapi"], add_operator(stack.data_dir), tables, self.seed)
+        injector = Injector(arrangement, environment, self.say)
         wanted = intents(self.seed, self.seconds)
         started = time.monotonic()
         load.start(wanted)
+        operators.start()
         with self._judged_meanwhile(stack):
-            injector.carry_out(make_plan(self.seed, self.seconds, kinds(self.faults)))
+            injector.carry_out(make_plan(self.seed, self.seconds, arrangement.kinds))
+        operators.end()
         injector.calm()
         faults_ended = time.monotonic()
         self.say(f"faults ended after {faults_ended - started:.0f} s")
@@ -95,7 +102,9 @@ class Run:
         load.end()
         verdict = self._judge(stack)
         self._check_clients(tables, load, len(wanted))
-        return self._summary(injector, load, tables, stack, verdict, final_after)
+        for refusal in (*load.refusals, *operators.refusals):
+            self._violation("accepted", "every right request taken in the end", refusal)
+        return self._summary(injector, load, operators, tables, stack, verdict, final_after)
 
     def _wait_until_final(self, tables: Tables, faults_ended: float) -> float | None:
         """Seconds from the last fault until every order had ended. They may take until their windows are over."""
@@ -161,13 +170,12 @@ class Run:
             self._violation("one-order-for-each-key", f"{expected} orders", f"{len(stored)} orders")
         if len(load.order_ids) < expected:
             self._violation("accepted", f"{expected} orders accepted in the end", f"{len(load.order_ids)}")
-        for refusal in load.refusals:
-            self._violation("accepted", "every right request taken in the end", refusal)
 
     def _summary(
         self,
         injector: Injector,
         load: Load,
+        operators: Operators,
         tables: Tables,
         stack: Stack,
         verdict: dict[str, Any],
@@ -191,6 +199,8 @@ class Run:
             "alarms": _counts(tables, "SELECT detail->>'alarm' FROM slice_events WHERE kind = 'ALARM'"),
             "requests_repeated": load.repeats,
             "cancels": load.cancels,
+            "pauses": load.pauses,
+            "operators": dict(operators.asked),
             "restarts": {one.name: one.restarts for one in stack.state.processes},
             "final_seconds_after_last_fault": final_after,
             "recovery_seconds": measure.recovery_times(tables, injector.struck, load.answered_at),
