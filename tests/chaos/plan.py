@@ -1,9 +1,9 @@
 """Which faults strike when: a pure function of the seed, the length and the chosen kinds."""
 
+import fnmatch
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from random import Random
 from typing import Any
 
@@ -107,12 +107,14 @@ class Fault:
 
 
 def kinds(patterns: str) -> tuple[str, ...]:
-    """The kinds that match one of the comma-separated patterns (`kill-*,flushall`). Raises ValueError."""
-    wanted = [pattern.strip() for pattern in patterns.split(",")]
-    for pattern in wanted:
-        if pattern != "none" and not any(fnmatch(kind, pattern) for kind in ALL):
+    """The kinds that match one of the patterns, and none with a `!` (`kill-*,!kill-beat`). Raises ValueError."""
+    given = [pattern.strip() for pattern in patterns.split(",")]
+    for pattern in given:
+        if pattern != "none" and not fnmatch.filter(ALL, pattern.removeprefix("!")):
             raise ValueError(f"no fault matches {pattern!r}; there are {', '.join(ALL)}")
-    return tuple(kind for kind in ALL if any(fnmatch(kind, pattern) for pattern in wanted))
+    wanted = {kind for pattern in given if not pattern.startswith("!") for kind in fnmatch.filter(ALL, pattern)}
+    unwanted = {kind for pattern in given if pattern.startswith("!") for kind in fnmatch.filter(ALL, pattern[1:])}
+    return tuple(kind for kind in ALL if kind in wanted - unwanted)
 
 
 def make_plan(seed: int, seconds: float, chosen: Sequence[str]) -> tuple[Fault, ...]:
@@ -128,10 +130,15 @@ def make_plan(seed: int, seconds: float, chosen: Sequence[str]) -> tuple[Fault, 
         *_spread(random, among(MESSAGE_FAULTS), seconds, SECONDS_PER_MESSAGE_FAULT),
         *_spread(random, among(CLOCK_FAULTS), seconds, SECONDS_PER_CLOCK_FAULT),
         *(_on_the_cable(random, one) for one in packets),
-        *(Fault(seconds * random.uniform(0.4, 0.6), DAY_END) for _ in among((DAY_END,))),
+        *(Fault(day_end(seed, seconds), DAY_END) for _ in among((DAY_END,))),
         *_misbehaving(random, [kind for kind in chosen if kind.startswith("exchange-")], seconds),
     ]
     return tuple(sorted(faults, key=lambda fault: fault.at))
+
+
+def day_end(seed: int, seconds: float) -> float:
+    """When the broker's day ends in mid-run."""
+    return seconds * Random(f"day {seed}").uniform(0.4, 0.6)
 
 
 def _spread(random: Random, chosen: list[str], seconds: float, every: float) -> list[Fault]:

@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pulse_core.brokers.zerodha.books import INDIA
 from tests.chaos import measure
 from tests.chaos.arrangement import Arrangement, arranged
+from tests.chaos.doubts import read_doubts
 from tests.chaos.injector import Injector
 from tests.chaos.load import Load, intents
 from tests.chaos.measure import Tables
 from tests.chaos.operators import Operators, add_operator
-from tests.chaos.plan import PROCESS_FAULTS, kinds, make_plan
+from tests.chaos.plan import DAY_END, PROCESS_FAULTS, day_end, kinds, make_plan
 from tests.stacks import PULSE, Stack, environment_for
 
 # Short, so that everything a fault can lead to happens within the run. BROKER_TIMEOUT < LEASE as in real settings;
@@ -39,6 +42,7 @@ SETTINGS = {
     "PULSE_RATE_LIMIT_ACCOUNT": "off",
     "PULSE_RATE_LIMIT_ORDERS": "off",
 }
+_STARTED_WITHIN = 45.0
 _GIVE_UP_AFTER = 240.0
 _ACCEPTED_WITHIN = 60.0
 _RECONCILED_WITHIN = 60.0
@@ -71,7 +75,15 @@ class Run:
         data_dir = folder / "stack"
         environment = environment_for(data_dir) | SETTINGS
         environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_GAPI_PORT']}/api/postbacks/zerodha"
-        with arranged(data_dir, environment, kinds(self.faults), self.say) as arrangement:
+        chosen = kinds(self.faults)
+        fire_at = time.time()
+        if DAY_END in chosen:
+            # Set before anything starts, so the fire waits for the instant from which the plan counts.
+            fire_at += _STARTED_WITHIN
+            ends_at = datetime.fromtimestamp(fire_at + day_end(self.seed, self.seconds), INDIA)
+            environment["PAPER_DAY_STARTS"] = f"{ends_at:%H:%M:%S}"
+        with arranged(data_dir, environment, chosen, self.say) as arrangement:
+            time.sleep(max(fire_at - time.time(), 0))
             summary = self._under_fire(arrangement, environment)
             if summary["violations"]:
                 Tables(arrangement.stack.state.environment["DATABASE_URL"]).dump(folder)
@@ -92,19 +104,20 @@ class Run:
         operators.start()
         with self._judged_meanwhile(stack):
             injector.carry_out(make_plan(self.seed, self.seconds, arrangement.kinds))
-        operators.end()
         injector.calm()
         faults_ended = time.monotonic()
         self.say(f"faults ended after {faults_ended - started:.0f} s")
         load.wait(_ACCEPTED_WITHIN)
+        operators.end()
         final_after = self._wait_until_final(tables, faults_ended)
         self._wait_until_reconciled(tables, stack)
         load.end()
         verdict = self._judge(stack)
         self._check_clients(tables, load, len(wanted))
+        excused = self._judge_doubts(tables, stack)
         for refusal in (*load.refusals, *operators.refusals):
             self._violation("accepted", "every right request taken in the end", refusal)
-        return self._summary(injector, load, operators, tables, stack, verdict, final_after)
+        return self._summary(injector, load, operators, tables, stack, verdict, final_after, excused)
 
     def _wait_until_final(self, tables: Tables, faults_ended: float) -> float | None:
         """Seconds from the last fault until every order had ended. They may take until their windows are over."""
@@ -158,6 +171,14 @@ class Run:
         self.violations += verdict["violations"]
         return verdict
 
+    def _judge_doubts(self, tables: Tables, stack: Stack) -> dict[str, int]:
+        """Put aside what an order that came too late for any delay explains, and judge what Pulse did about it."""
+        doubts = read_doubts(tables, _ledger(stack), float(SETTINGS["SETTLE_DELAY"]))
+        excused = [one for one in self.violations if doubts.unavoidable(one)]
+        self.violations = [one for one in self.violations if one not in excused]
+        self.violations += doubts.violations()
+        return dict(Counter(one["promise"] for one in excused))
+
     def _check_clients(self, tables: Tables, load: Load, expected: int) -> None:
         """What the gateway told its clients is so: one order for each key, and none forgotten."""
         stored = set(tables.column("SELECT id FROM orders"))
@@ -180,6 +201,7 @@ class Run:
         stack: Stack,
         verdict: dict[str, Any],
         final_after: float | None,
+        excused: dict[str, int],
     ) -> dict[str, Any]:
         kinds_struck = Counter(fault.kind for fault in injector.struck)
         struck_orders = measure.exchange_faults(_ledger(stack))
@@ -206,6 +228,7 @@ class Run:
             "recovery_seconds": measure.recovery_times(tables, injector.struck, load.answered_at),
             "lateness_seconds": measure.lateness(tables),
             "verdicts": self.verdicts,
+            "put_aside": excused,
             "violations_by_promise": dict.fromkeys(verdict.get("violations_by_promise", {}), 0)
             | Counter(one["promise"] for one in self.violations),
             "violations": self.violations,
