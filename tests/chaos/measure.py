@@ -116,6 +116,7 @@ def exchange_faults(ledger_path: Path) -> dict[str, int]:
     return dict(Counter(fault for arrival in arrivals for fault in arrival.faults).most_common())
 
 
-def trades_in_ledger(ledger_path: Path) -> int:
+def shares_in_ledger(ledger_path: Path) -> int:
+    """How many shares were traded; what operators settled is one fill, of however many trades."""
     with Ledger(ledger_path) as ledger:
-        return len(ledger.trades())
+        return sum(trade.quantity for trade in ledger.trades())

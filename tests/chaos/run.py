@@ -1,6 +1,7 @@
 """One chaos run from start to judgement."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -15,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from pulse_core.brokers.zerodha.books import INDIA
-from tests.chaos import measure
+from tests.chaos import measure, whole_book
 from tests.chaos.arrangement import Arrangement, arranged
-from tests.chaos.doubts import read_doubts
 from tests.chaos.injector import Injector
-from tests.chaos.load import Load, intents
+from tests.chaos.load import Load, Login, intents
 from tests.chaos.measure import Tables
-from tests.chaos.operators import Operators, add_operator
+from tests.chaos.operators import OPERATOR, Operators, add_operator
 from tests.chaos.plan import DAY_END, PROCESS_FAULTS, day_end, kinds, make_plan
 from tests.stacks import PULSE, Stack, environment_for
 
@@ -62,6 +62,7 @@ class Run:
     final_within: float = 60.0
     verdicts: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
+    _day_ends_at: datetime | None = None
 
     def carry_out(self) -> dict[str, Any]:
         """The summary; its `violations` are empty when every promise was kept. Removes what it has written then."""
@@ -80,8 +81,8 @@ class Run:
         if DAY_END in chosen:
             # Set before anything starts, so the fire waits for the instant from which the plan counts.
             fire_at += _STARTED_WITHIN
-            ends_at = datetime.fromtimestamp(fire_at + day_end(self.seed, self.seconds), INDIA)
-            environment["PAPER_DAY_STARTS"] = f"{ends_at:%H:%M:%S}"
+            self._day_ends_at = datetime.fromtimestamp(fire_at + day_end(self.seed, self.seconds), INDIA)
+            environment["PAPER_DAY_STARTS"] = f"{self._day_ends_at:%H:%M:%S}"
         with arranged(data_dir, environment, chosen, self.say) as arrangement:
             time.sleep(max(fire_at - time.time(), 0))
             summary = self._under_fire(arrangement, environment)
@@ -96,7 +97,8 @@ class Run:
         state = stack.state
         tables = Tables(state.environment["DATABASE_URL"])
         load = Load(state.urls["gapi"], state.demo_user or "", state.demo_password or "", self.say)
-        operators = Operators(state.urls["gapi"], add_operator(stack.data_dir), tables, self.seed)
+        login = Login(state.urls["gapi"], OPERATOR, add_operator(stack.data_dir))
+        operators = Operators(login, tables, _ledger(stack), self._day_ends_at, self.seed)
         injector = Injector(arrangement, environment, self.say)
         wanted = intents(self.seed, self.seconds)
         started = time.monotonic()
@@ -108,16 +110,17 @@ class Run:
         faults_ended = time.monotonic()
         self.say(f"faults ended after {faults_ended - started:.0f} s")
         load.wait(_ACCEPTED_WITHIN)
-        operators.end()
+        operators.leave_failures()
         final_after = self._wait_until_final(tables, faults_ended)
+        operators.end()
         self._wait_until_reconciled(tables, stack)
         load.end()
         verdict = self._judge(stack)
         self._check_clients(tables, load, len(wanted))
-        excused = self._judge_doubts(tables, stack)
+        self.violations += whole_book.broken(tables, _ledger(stack))
         for refusal in (*load.refusals, *operators.refusals):
             self._violation("accepted", "every right request taken in the end", refusal)
-        return self._summary(injector, load, operators, tables, stack, verdict, final_after, excused)
+        return self._summary(injector, load, operators, tables, stack, verdict, final_after)
 
     def _wait_until_final(self, tables: Tables, faults_ended: float) -> float | None:
         """Seconds from the last fault until every order had ended. They may take until their windows are over."""
@@ -138,8 +141,8 @@ class Run:
         """Late fills are booked by a sweep that runs twice a minute."""
         ends_at = time.monotonic() + _RECONCILED_WITHIN
         while time.monotonic() < ends_at:
-            booked = tables.column("SELECT count(*) FROM fills")[0]
-            if booked == measure.trades_in_ledger(_ledger(stack)):
+            booked = tables.column("SELECT coalesce(sum(quantity), 0) FROM fills")[0]
+            if booked == measure.shares_in_ledger(_ledger(stack)):
                 return
             time.sleep(1)
 
@@ -171,14 +174,6 @@ class Run:
         self.violations += verdict["violations"]
         return verdict
 
-    def _judge_doubts(self, tables: Tables, stack: Stack) -> dict[str, int]:
-        """Put aside what an order that came too late for any delay explains, and judge what Pulse did about it."""
-        doubts = read_doubts(tables, _ledger(stack), float(SETTINGS["SETTLE_DELAY"]))
-        excused = [one for one in self.violations if doubts.unavoidable(one)]
-        self.violations = [one for one in self.violations if one not in excused]
-        self.violations += doubts.violations()
-        return dict(Counter(one["promise"] for one in excused))
-
     def _check_clients(self, tables: Tables, load: Load, expected: int) -> None:
         """What the gateway told its clients is so: one order for each key, and none forgotten."""
         stored = set(tables.column("SELECT id FROM orders"))
@@ -201,7 +196,6 @@ class Run:
         stack: Stack,
         verdict: dict[str, Any],
         final_after: float | None,
-        excused: dict[str, int],
     ) -> dict[str, Any]:
         kinds_struck = Counter(fault.kind for fault in injector.struck)
         struck_orders = measure.exchange_faults(_ledger(stack))
@@ -228,7 +222,6 @@ class Run:
             "recovery_seconds": measure.recovery_times(tables, injector.struck, load.answered_at),
             "lateness_seconds": measure.lateness(tables),
             "verdicts": self.verdicts,
-            "put_aside": excused,
             "violations_by_promise": dict.fromkeys(verdict.get("violations_by_promise", {}), 0)
             | Counter(one["promise"] for one in self.violations),
             "violations": self.violations,
@@ -250,7 +243,8 @@ class Run:
 def _verdict(stack: Stack, *options: str) -> dict[str, Any] | None:
     """What `pulse verify` says; None when it could not read one of the sides."""
     command = [PULSE, "verify", "--json", "--data-dir", str(stack.data_dir), *options]
-    judged = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    environment = {**os.environ, "SETTLE_DELAY": SETTINGS["SETTLE_DELAY"]}
+    judged = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     return json.loads(judged.stdout) if judged.stdout else None
 
 
