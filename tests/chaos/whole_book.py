@@ -24,10 +24,10 @@ def broken(tables: Tables, ledger: Path) -> list[dict[str, Any]]:
     """Every absence that was concluded while the book did not show what the broker had acknowledged long before."""
     with Ledger(ledger) as read:
         shown_at = {order.order_id: order.visible_at for order in read.orders()}
-    return list(_broken(tables.column(_ABSENCES), tables.column(_ACKNOWLEDGED), shown_at))
+    return list(broken_by(tables.column(_ABSENCES), tables.column(_ACKNOWLEDGED), shown_at))
 
 
-def _broken(
+def broken_by(
     absences: Sequence[Row], acknowledged: Sequence[Row], shown_at: Mapping[str, datetime]
 ) -> Iterator[dict[str, Any]]:
     known = {row["broker_order_id"]: datetime.fromisoformat(row["at"]) for row in acknowledged}
