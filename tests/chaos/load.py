@@ -55,7 +55,7 @@ def _intent(random: Random, key: str, until: float) -> Intent:
     if random.random() < 0.25:
         body |= {"order_type": "LIMIT", "limit_price": _limit(random, body["instrument"])}
     cancel_after = random.uniform(2, 50) if random.random() < 0.08 else None
-    paused = (random.uniform(1, 30), random.uniform(1, 12)) if random.random() < 0.12 else None
+    paused = (random.uniform(1, 30), random.uniform(1, 12)) if random.random() < 0.2 else None
     return Intent(random.uniform(0, until), body, cancel_after, random.random() < 0.2, paused)
 
 

@@ -42,7 +42,7 @@ SETTINGS = {
     "PULSE_RATE_LIMIT_ACCOUNT": "off",
     "PULSE_RATE_LIMIT_ORDERS": "off",
 }
-_STARTED_WITHIN = 45.0
+_STARTED_WITHIN = 30.0
 _GIVE_UP_AFTER = 240.0
 _ACCEPTED_WITHIN = 60.0
 _RECONCILED_WITHIN = 60.0
@@ -206,6 +206,7 @@ class Run:
             "exchange_faults": sum(struck_orders.values()),
             "faults_by_kind": dict(sorted(kinds_struck.items())) | struck_orders,
             "faults_missed": dict(Counter(injector.missed)),
+            "left_out": sorted(set(kinds(self.faults)) - set(injector.arrangement.kinds)),
             "orders": verdict.get("orders"),
             "slices": verdict.get("slices"),
             "slices_by_status": _counts(tables, "SELECT status FROM order_slices"),

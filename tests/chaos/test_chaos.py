@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.plan import CLOCK_FAULTS, PACKET_FAULTS
 from tests.chaos.run import Run
 
 
@@ -19,3 +20,5 @@ def test_a_minute_of_everything_breaks_no_promise(tmp_path: Path) -> None:
     assert summary["process_faults"] >= 5
     assert summary["exchange_faults"] >= 1
     assert summary["slices"] >= 100
+    for some in (PACKET_FAULTS, CLOCK_FAULTS):
+        assert {*some} & {*summary["faults_by_kind"], *summary["left_out"]}
