@@ -10,24 +10,34 @@ from ulid import ULID
 
 from pulse_core.domain import ids
 
-SLICE = "sl_01M83H8RHMTHDRXSMTYCVNSZW0"
+KEYS = st.binary(min_size=32, max_size=32)
+ATTEMPTS = st.tuples(st.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=26, max_size=26), st.integers(1, 100))
+ONE_KEY, OTHER_KEY = bytes(32), bytes([1] * 32)
 
 
-@given(st.binary(min_size=32, max_size=32), st.integers(1, 1000))
-def test_a_client_order_id_is_twenty_characters_that_every_broker_takes(key: bytes, attempt: int) -> None:
-    assert re.fullmatch(r"[A-Z0-9]{20}", ids.client_order_id(key, SLICE, attempt))
+@given(KEYS, ATTEMPTS)
+def test_a_client_order_id_is_twenty_characters_that_every_broker_takes(key: bytes, attempt: tuple[str, int]) -> None:
+    assert re.fullmatch(r"[A-Z0-9]{20}", ids.client_order_id(key, *attempt))
 
 
-def test_a_client_order_id_follows_from_key_slice_and_attempt_alone() -> None:
-    made = [
-        ids.client_order_id(key, slice_id, attempt)
-        for key in (b"one key", b"another")
-        for slice_id in (SLICE, SLICE[:-1] + "1")
-        for attempt in (1, 2, 11)
-    ]
+@given(ATTEMPTS, ATTEMPTS)
+def test_each_attempt_has_one_client_order_id_of_its_own(one: tuple[str, int], other: tuple[str, int]) -> None:
+    of_one, of_other = ids.client_order_id(ONE_KEY, *one), ids.client_order_id(ONE_KEY, *other)
 
-    assert len(set(made)) == 12
-    assert ids.client_order_id(b"one key", SLICE, 1) == made[0]
+    assert (of_one == of_other) == (one == other)
+
+
+@given(ATTEMPTS)
+def test_a_client_order_id_shows_which_installation_it_is_from_and_nobody_else_has_it(attempt: tuple[str, int]) -> None:
+    of_one, of_other = (ids.client_order_id(key, *attempt) for key in (ONE_KEY, OTHER_KEY))
+
+    assert of_one.startswith(ids.installation_mark(ONE_KEY))
+    assert of_one[:4] != of_other[:4]
+    assert of_one[4:] != of_other[4:]
+
+
+def test_the_client_order_id_of_an_attempt_never_changes() -> None:
+    assert ids.client_order_id(ONE_KEY, "sl_01KB00000000000000000000", 1) == "JFH31AJRBS8YR5C6R7A6"
 
 
 @pytest.mark.parametrize(("make", "prefix"), [(ids.order_id, "ord_"), (ids.slice_id, "sl_"), (ids.account_id, "acc_")])

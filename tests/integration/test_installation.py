@@ -1,0 +1,46 @@
+"""The one row of the whole database: a key that never changes, and a hold that is told once."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete, select
+
+from pulse_core import db
+from pulse_core.clock import utcnow
+from pulse_core.models import Installation
+from pulse_core.repositories import installation
+from pulse_core.repositories.installation import Hold
+
+pytestmark = pytest.mark.usefixtures("clean_database")
+
+
+def test_the_key_is_the_same_for_every_process() -> None:
+    first = installation.client_order_id_key()
+    installation.forget_key()
+
+    assert installation.client_order_id_key() == first
+    assert len(first) == 32
+
+
+def test_tables_that_came_without_a_key_get_one() -> None:
+    with db.transaction() as session:
+        session.execute(delete(Installation))
+    installation.forget_key()
+
+    first = installation.client_order_id_key()
+    installation.forget_key()
+
+    assert installation.client_order_id_key() == first
+
+
+def test_a_hold_keeps_its_first_reason_and_begins_anew_with_each_further_one() -> None:
+    now = utcnow()
+    later = now + timedelta(minutes=1)
+    with db.transaction() as session:
+        is_new = [installation.hold(session, "a restore", now), installation.hold(session, "something else", later)]
+        held, is_held = installation.held(session), session.scalar(select(installation.is_held()))
+        was_held = [installation.release(session), installation.release(session)]
+
+        assert (is_new, held, is_held) == ([True, False], Hold(later, "a restore"), True)
+        assert (was_held, installation.held(session)) == ([True, False], None)
+        assert session.scalar(select(installation.is_held())) is False
