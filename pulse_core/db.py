@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from pulse_core import forks, poolers, prepared
+from pulse_core import forks, lineage, poolers, prepared
 from pulse_core.config import Settings, settings
 from pulse_core.domain.errors import DatabaseUnavailable
 from pulse_core.log import get_logger
@@ -61,6 +61,7 @@ def build_engine(config: Settings) -> Engine:
     event.listen(engine, "checkin", _end_autocommit)
     forks.install(engine)
     prepared.install(engine)
+    lineage.install(engine)
     return engine
 
 

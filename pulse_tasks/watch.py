@@ -19,6 +19,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.log import get_logger
 from pulse_core.repositories import slices
+from pulse_core.services import recovery
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.sweeps import SWEEPS, Sweep
 from pulse_tasks.base import AWAY
@@ -98,6 +99,9 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
 def execute_overdue() -> None:
     """Place slices whose message has not led to anything."""
+    # Without a slice that is due, too: the first one need not wait then.
+    if not recovery.may_send():
+        return
     with db.transaction() as session:
         before = utcnow() - timedelta(seconds=settings().overdue_after)
         overdue = slices.overdue(session, settings().broker, before, BATCH)

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "users": "pulse_core.cli.users:users",
     "keys": "pulse_core.cli.keys:keys",
     "slices": "pulse_core.cli.slices:slices",
+    "recover": "pulse_core.cli.recover:recover",
     "env": "pulse_core.cli.env:env",
     "openapi": "pulse_core.cli.openapi:openapi",
     "verify": "pulse_core.cli.verify:verify",

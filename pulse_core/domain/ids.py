@@ -1,11 +1,13 @@
 """Ids that say what they name. The callers pass the instant and the key in: nothing here draws its own."""
 
 import hmac
+from base64 import b32encode
+from functools import cache
 
 from ulid import ULID
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CLIENT_ORDER_ID_LENGTH = 20
+# The alphabet of the other ids, in place of that of base 32.
+_OURS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
 
 def order_id(ulid: ULID) -> str:
@@ -39,11 +41,12 @@ def client_order_id(key: bytes, slice_id: str, attempt: int) -> str:
     return installation_mark(key) + _characters(key, f"attempt {slice_id} {attempt}", 16)
 
 
+@cache
 def installation_mark(key: bytes) -> str:
     """The four characters that every client order id of this key begins with: one in a million of another key does."""
     return _characters(key, "installation", 4)
 
 
 def _characters(key: bytes, of: str, count: int) -> str:
-    bits = int.from_bytes(hmac.digest(key, of.encode(), "sha256"))
-    return "".join(_ALPHABET[bits >> shift & 31] for shift in range(251, 251 - 5 * count, -5))
+    """The first bits of HMAC-SHA256, five for each character."""
+    return b32encode(hmac.digest(key, of.encode(), "sha256")).translate(_OURS)[:count].decode()

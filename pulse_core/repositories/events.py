@@ -17,6 +17,7 @@ log = get_logger(__name__)
 Moved = tuple[str | None, str]
 
 TURNED_UP = "order taken for not placed is in the book"
+LOST_CLAIM = "a claim that the database had lost was recorded again"
 
 # Made once: a slice has several events, and building the statement costs as much as running it.
 _OWNER = select(Order.account_id).where(Order.id == bindparam("of_order")).scalar_subquery()

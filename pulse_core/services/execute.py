@@ -20,6 +20,7 @@ from pulse_core.log import bound_trace
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import attempts, installation, slices
 from pulse_core.repositories.attempts import Claimed, Standing
+from pulse_core.services import recovery
 from pulse_core.services.outcome import Outcome, record
 from pulse_core.services.settle import settle_order
 
@@ -53,8 +54,11 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> None:
         # The database's clock was set, or is another one: it is left to a later message or the watch.
         return
     broker = brokers.connect(settings())
+    if not recovery.may_send():
+        return
     with db.fence(slice_id) as fence:
-        if fence is None:
+        # Asked again: the fenced connection may be a new one, to another database.
+        if fence is None or not recovery.is_cleared():
             return
         claim = _claim(fence, slice_id, broker.name, clock)
         if claim is None:

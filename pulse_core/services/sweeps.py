@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pulse_core.services import day_end, dispatch, pause, recall, reconcile, resolve, settle, split, track, webhooks
+from pulse_core.services import (
+    day_end,
+    dispatch,
+    pause,
+    recall,
+    reconcile,
+    recovery,
+    resolve,
+    settle,
+    split,
+    track,
+    webhooks,
+)
 
 
 @dataclass(frozen=True)
@@ -35,5 +47,6 @@ SWEEPS: Mapping[str, Sweep] = {
     "pulse.end_forgotten_pauses": Sweep(pause.end_forgotten_pauses, every=30),
     "pulse.reconcile": Sweep(reconcile.reconcile, every=30),
     "pulse.end_day": Sweep(day_end.end_day, every=30),
+    "pulse.watch_hold": Sweep(recovery.watch_hold, every=3),
     "pulse.deliver_webhooks": Sweep(webhooks.start_deliveries, every=2),
 }

@@ -1,5 +1,6 @@
 """Promises about the course of things: legal, complete, the same on both sides, and never stuck."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -24,6 +25,8 @@ _ORDER_MOVES: Mapping[str, str] = {
     "CANCELLING": "CANCELLED",
     "DONE": "IN_PROGRESS",
 }
+# The move of such a claim was lost with it.
+_LOST_CLAIM = "a claim that the database had lost was recorded again"
 _FINAL_SLICES = frozenset({"FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED", "SKIPPED"})
 _FINAL_ORDERS = frozenset({"DONE", "CANCELLED", "SKIPPED"})
 # Alarms that hand an attempt to the operators, who alone can end it.
@@ -42,6 +45,7 @@ _SAME_AT_BROKER: Mapping[str, str] = {
 def legal_history(facts: Facts) -> Iterator[Violation]:
     """Every move is one of the table, starts where the last one ended, and the last one led to the present status."""
     broken = partial(Violation, "legal-history")
+    found_again = Counter(event.slice_id for event in facts.database.events if event.alarm == _LOST_CLAIM)
     for order in facts.database.orders:
         fault = _fault(facts.moves_of.get(order.id, ()), "", order.status, _ORDER_MOVES)
         if fault:
@@ -51,7 +55,7 @@ def legal_history(facts: Facts) -> Iterator[Violation]:
         fault = _fault(moves, "SCHEDULED", one.status, _SLICE_MOVES)
         if fault:
             yield broken(one.order_id, one.id, *fault)
-        claims = sum(move.to_status == "SENDING" for move in moves)
+        claims = sum(move.to_status == "SENDING" for move in moves) + found_again[one.id]
         if claims != one.attempts:
             yield broken(one.order_id, one.id, f"{one.attempts} claims for as many attempts", f"{claims} claims")
 

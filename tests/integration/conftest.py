@@ -3,7 +3,7 @@
 import pytest
 
 from pulse_core import brokers
-from pulse_core.services import broker_book
+from pulse_core.services import broker_book, recovery
 from tests.broker import SimulatedBroker
 
 
@@ -12,4 +12,6 @@ def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBro
     simulated = SimulatedBroker()
     monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
     monkeypatch.setattr(broker_book, "_last", broker_book.LastReading())
+    # A process reads the book before it first sends: here, before a test takes the book away.
+    assert recovery.may_send()
     return simulated

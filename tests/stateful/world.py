@@ -12,7 +12,7 @@ import pytest
 from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.domain.errors import DatabaseUnavailable, DuplicateOrderUniqueKey, InvalidState
-from pulse_core.services import execute, outcome
+from pulse_core.services import execute, outcome, recovery
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.sweeps import SWEEPS
@@ -50,6 +50,7 @@ class World:
         self._patch.setattr(clock, "utcnow", self.clock)
         # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
         self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
+        assert recovery.may_send()
         self.account = an_account()
 
     def close(self) -> None:

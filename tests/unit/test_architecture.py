@@ -11,11 +11,13 @@ CORE = ROOT / "pulse_core"
 PACKAGES = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks")
 
 PURE_IMPORTS = {
+    "base64",
     "collections",
     "dataclasses",
     "datetime",
     "decimal",
     "enum",
+    "functools",
     "hmac",
     "pulse_core",
     "random",
