@@ -112,7 +112,7 @@ def _disagreement(facts: Facts, one: SliceRow, row: BrokerOrderRow | None) -> tu
     if row.tag != one.client_order_id:
         return f"tag {one.client_order_id} on {row.order_id}", str(row.tag)
     ended_unseen = row.order_id in facts.unseen_ends or one.client_order_id in facts.settled
-    if one.status == "EXPIRED" and row.status == "COMPLETE" and ended_unseen:
+    if one.status == "EXPIRED" and ended_unseen and not row.is_live:
         return None
     if one.status in _SAME_AT_BROKER and row.status != _SAME_AT_BROKER[one.status]:
         return f"{_SAME_AT_BROKER[one.status]} at the broker for {one.status}", row.status
@@ -123,7 +123,7 @@ def _disagreement(facts: Facts, one: SliceRow, row: BrokerOrderRow | None) -> tu
 
 
 def _result(order: OrderRow) -> str | None:
-    if order.status not in _FINAL_ORDERS or order.status == "SKIPPED":
+    if order.status not in _FINAL_ORDERS:
         return None
     if order.filled_quantity >= order.total_quantity:
         return "FILLED"

@@ -51,7 +51,17 @@ PORTS = {
 CORE = pulse_core.config.Settings
 READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
     "migrate": (None, {"DATABASE_URL"}),
-    "exchange": (None, {"LOG_FORMAT", "PAPER_POSTBACK_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET"}),
+    "exchange": (
+        None,
+        {
+            "LOG_FORMAT",
+            "PAPER_POSTBACK_URL",
+            "PAPER_DAY_STARTS",
+            "KITE_API_KEY",
+            "KITE_ACCESS_TOKEN",
+            "KITE_API_SECRET",
+        },
+    ),
     "worker": (CORE, set()),
     "worker-control": (CORE, set()),
     "beat": (CORE, set()),

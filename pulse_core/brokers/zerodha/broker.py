@@ -21,6 +21,9 @@ from pulse_core.brokers.zerodha.transport import Call, Session
 
 T = TypeVar("T")
 
+# A day's book is long, and no lease ends while it is read: it may take so many times as long as a placement.
+BOOK_PATIENCE = 3.0
+
 
 class _Client(KiteConnect):  # type: ignore[misc]
     def _format_response(self, data: object) -> object:
@@ -110,7 +113,7 @@ class ZerodhaBroker:
         raise self._failure(call, error) from None
 
     def _book(self, read: Callable[[], object], parse: Callable[[Mapping[str, Any]], T]) -> Sequence[T]:
-        call = Call()
+        call = Call(patience=BOOK_PATIENCE)
         rows, error = _watch(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)

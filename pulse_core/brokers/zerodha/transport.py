@@ -37,10 +37,12 @@ UNACKNOWLEDGED = 0.75
 class Call:
     """One request to the broker.
 
-    It leaves before `not_after`, an instant of `clock.boottime()`, or never; `timeout` seconds later it is over.
+    It leaves before `not_after`, an instant of `clock.boottime()`, or never; `timeout` seconds later it is over, which
+    is `patience` times what the client asks for.
     """
 
     not_after: float | None = None
+    patience: float = 1.0
     timeout: float = 0.0
     ends_at: float = 0.0
     has_left: bool = False
@@ -105,7 +107,7 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         call = _current.get()
-        call.timeout = kwargs["timeout"]
+        call.timeout = kwargs["timeout"] * call.patience
         kwargs["timeout"] = (min(call.timeout, call.time_left()), call.timeout)
         response = super().send(request, *args, **kwargs)
         # Together: half an answer tells as little as none.
