@@ -11,6 +11,8 @@ SECONDS ?= 60
 CASES ?= 20000
 SEED ?= 1
 FAULTS ?= *
+SAMPLE ?= 0
+TURN ?= 0
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test fuzz faults chaos mutants bench lint format clean
@@ -38,8 +40,8 @@ faults: $(INSTALLED) ## Kill and stop processes at every failpoint, and a minute
 chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: SECONDS=600 SEED=1 FAULTS='kill-*'
 	@exec $(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)
 
-mutants: $(INSTALLED) ## Put deliberate defects into copies of the source, and see each one caught by its tests
-	@exec $(BIN)/python -m tests.mutants $(ARGS)
+mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
+	@exec $(BIN)/python -m tests.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)
 
 bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for three minutes
 	@exec $(BIN)/python -m bench $(ARGS)

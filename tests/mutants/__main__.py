@@ -16,8 +16,10 @@ import click
 
 from tests.chaos.test_failpoints import POINTS
 from tests.mutants.apply import applied
-from tests.mutants.defects import DEFECTS, Defect
+from tests.mutants.defect import Defect
+from tests.mutants.defects import DEFECTS
 from tests.mutants.page import failpoint_table, table
+from tests.mutants.turns import sample
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks", "tests", "celeryconfig.py", "setup.cfg")
@@ -37,13 +39,16 @@ class Verdict:
 @click.command(help=__doc__)
 @click.option("--page", is_flag=True, help="Only print the tables for docs/reliability-checks.md.")
 @click.option("--only", default="", help="Only defects whose description contains this.")
+@click.option("--sample", "size", default=0, help="Only so many of them, by turns; 0: all.")
+@click.option("--turn", default=0, help="Whose turn it is: the next number takes the next ones.")
 @click.option("--jobs", default=2, help="How many defects are judged at once.")
-def main(page: bool, only: str, jobs: int) -> None:
+def main(page: bool, only: str, size: int, turn: int, jobs: int) -> None:
     if page:
         click.echo(f"{table()}\n\n{failpoint_table(POINTS)}")
         return
+    chosen = sample([one for one in DEFECTS if only in one.what], size, turn)
     with tempfile.TemporaryDirectory(prefix="pulse-mutants-") as folder:
-        verdicts = judge([one for one in DEFECTS if only in one.what], Path(folder), jobs)
+        verdicts = judge(chosen, Path(folder), jobs)
     sys.exit(report(verdicts))
 
 
@@ -83,7 +88,7 @@ def check_healthy(copy: Path, tests: list[str]) -> None:
     """Without a defect every one of the tests passes, in the copy and of its code."""
     ended = python(copy, "-c", "import pulse_core; print(pulse_core.__file__)")
     assert ended.stdout.startswith(str(copy)), f"the copy is not what is imported: {ended.stdout}{ended.stderr}"
-    ended = pytest(copy, *tests)
+    ended = pytest(copy, *tests, STATEFUL_EXAMPLES="10")
     assert ended.returncode == 0, f"the tests fail without any defect:\n{ended.stdout}"
 
 

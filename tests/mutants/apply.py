@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.mutants.defects import Change, Defect
+from tests.mutants.defect import Change, Defect
 
 
 @contextmanager

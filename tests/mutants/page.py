@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from tests.chaos.test_failpoints import Point
-from tests.mutants.defects import DEFECTS, STATE_MACHINE
+from tests.mutants.defect import STATE_MACHINE
+from tests.mutants.defects import DEFECTS
 
 
 def table() -> str:

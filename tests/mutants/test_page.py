@@ -7,8 +7,10 @@ import pytest
 
 from tests.chaos.test_failpoints import POINTS
 from tests.mutants.apply import changed
-from tests.mutants.defects import DEFECTS, Defect
+from tests.mutants.defect import Defect
+from tests.mutants.defects import DEFECTS
 from tests.mutants.page import failpoint_table, table
+from tests.mutants.turns import sample
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability-checks.md"
@@ -26,6 +28,14 @@ def test_the_tests_that_catch_a_defect_exist(defect: Defect) -> None:
         path, _, name = test.partition("::")
         functions = [node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if hasattr(node, "name")]
         assert name in functions
+
+
+@pytest.mark.parametrize("size", [1, 6, 7, 1000])
+def test_each_defect_has_its_turn_and_no_sample_is_larger_than_asked_for(size: int) -> None:
+    samples = [sample(DEFECTS, size, turn) for turn in range(5, 5 + len(DEFECTS))]
+
+    assert {one.what for found in samples for one in found} == {one.what for one in DEFECTS}
+    assert all(0 < len(found) <= size for found in samples)
 
 
 def test_there_are_at_least_ten_defects_and_each_has_its_check() -> None:

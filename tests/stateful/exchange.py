@@ -25,8 +25,10 @@ from tests.broker import (
 
 Answer = Callable[[SimulatedBroker, Placement], str]
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-# A request that was given up may still reach the exchange; the settle delay must be longer than this.
-LONGEST_FLIGHT = timedelta(seconds=6)
+# A request that was given up may still reach the exchange so much later, or so much after the exchange was away. The
+# settle delay covers the first ones; of the last ones nothing could have told that they would come.
+FORESEEN = [timedelta(seconds=seconds) for seconds in (6, 40, 55)]
+UNFORESEEN = [timedelta(seconds=seconds) for seconds in (70, 150)]
 
 
 @dataclass
@@ -44,11 +46,18 @@ class Clock:
 
 @dataclass
 class FaultyExchange(SimulatedBroker):
-    """`judge` is called with each order that reaches the exchange, before it is answered."""
+    """`judge` is called with each order that reaches the exchange, before it is answered.
+
+    A reading that hides orders does so only if `is_noticed` says that what is left of the book lacks a known one: any
+    other could not be told from a whole one.
+    """
 
     clock: Clock = field(default_factory=lambda: Clock(START))
     judge: Callable[[Placement], None] = lambda _placement: None
+    is_noticed: Callable[[Sequence[BrokerOrder]], bool] = lambda _rows: False
+    flight: timedelta = FORESEEN[0]
     in_flight: list[tuple[Placement, datetime]] = field(default_factory=list)
+    said: dict[str, str | None] = field(default_factory=dict)
     reading: str = ""
     cancel_answer: str = ""
     _seen_orders: list[BrokerOrder] = field(default_factory=list)
@@ -58,7 +67,13 @@ class FaultyExchange(SimulatedBroker):
         if self.clock.monotonic() > not_after:
             raise NotSent("LATE", "the time for sending had passed")
         self.judge(placement)
-        return super().place(placement, not_after)
+        try:
+            broker_order_id = super().place(placement, not_after)
+        except Refused:
+            self.said[placement.client_order_id] = None
+            raise
+        self.said[placement.client_order_id] = broker_order_id
+        return broker_order_id
 
     def cancel(self, broker_order_id: str) -> None:
         answer, self.cancel_answer = self.cancel_answer, ""
@@ -77,8 +92,14 @@ class FaultyExchange(SimulatedBroker):
             raise self._unreadable()
         if self.reading == "stale":
             return self._seen_orders
-        self._seen_orders = list(super().order_book())
-        return self._seen_orders if self.reading != "reordered" else self._seen_orders[::-1]
+        rows = list(super().order_book())
+        hiding = {"empty": [], "cut": rows[: len(rows) // 2], "headless": rows[1:], "old": self._seen_orders}
+        shown = hiding.get(self.reading)
+        if shown is not None and self.is_noticed(shown):
+            self.hold_back()
+            return shown
+        self._seen_orders = rows
+        return rows if self.reading != "reordered" else rows[::-1]
 
     def trade_book(self) -> Sequence[BrokerTrade]:
         reading, self.reading = self.reading, ""
@@ -101,18 +122,23 @@ class FaultyExchange(SimulatedBroker):
         for placement, _ in arriving:
             self.enter(placement)
 
+    def hold_back(self) -> None:
+        """What was on its way when the exchange came to grief comes in after that."""
+        self.in_flight = [(placement, self.clock.now + self.flight) for placement, _ in self.in_flight]
+
     def end(self, broker_order_id: str) -> None:
         """Cancel an order without having been asked."""
         self.book[broker_order_id] = replace(self.book[broker_order_id], status=BrokerOrderStatus.CANCELLED)
 
     def _unreadable(self) -> BookUnavailable:
         self.reading = ""
+        self.hold_back()
         return BookUnavailable("NETWORK", "the book cannot be read")
 
 
 def give_up_on_a_request_in_flight(broker: SimulatedBroker, placement: Placement) -> str:
     assert isinstance(broker, FaultyExchange)
-    broker.in_flight.append((placement, broker.clock() + LONGEST_FLIGHT))
+    broker.in_flight.append((placement, broker.clock() + broker.flight))
     raise OutcomeUnknown("TIMEOUT", "no answer within 7 s")
 
 
@@ -120,6 +146,16 @@ def accept_and_fill_one(broker: SimulatedBroker, placement: Placement) -> str:
     broker_order_id = broker.enter(placement)
     broker.fill(broker_order_id, 1)
     return broker_order_id
+
+
+def refuse_and_reject(broker: SimulatedBroker, placement: Placement) -> str:
+    broker.reject(broker.enter(placement))
+    raise Refused("MarginException", "not enough funds")
+
+
+def refuse_but_accept(broker: SimulatedBroker, placement: Placement) -> str:
+    broker.enter(placement)
+    raise Refused("MarginException", "not enough funds")
 
 
 ANSWERS: dict[str, Answer] = {
@@ -130,5 +166,7 @@ ANSWERS: dict[str, Answer] = {
     "lost_before": lose_the_request,
     "in_flight": give_up_on_a_request_in_flight,
     "refuse": answer_with(Refused("MarginException", "not enough funds")),
+    "refuse_and_reject": refuse_and_reject,
+    "refuse_but_accept": refuse_but_accept,
     "not_sent": answer_with(NotSent("UNREACHABLE", "nobody listens")),
 }

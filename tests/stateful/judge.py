@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import RealDictCursor
 
-from pulse_core.brokers.base import BrokerOrderStatus, Placement
+from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus, Placement
 from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, SLICE_MOVES
 from tests.stateful.exchange import FaultyExchange
@@ -18,16 +18,29 @@ SLICES = "SELECT s.*, o.total_quantity, o.status AS order_status FROM order_slic
 PLACED = "SELECT p.client_order_id, p.slice_id, s.order_id FROM placements p JOIN order_slices s ON s.id = p.slice_id"
 TOTALS = "SELECT id, filled_quantity FROM orders UNION ALL SELECT id, filled_quantity FROM order_slices"
 MOVES = "SELECT * FROM slice_events WHERE slice_id IS NOT NULL ORDER BY id"
+MAY_BE_LIVE = "(outcome IS NULL OR outcome = 'UNKNOWN' OR (outcome = 'ACKNOWLEDGED' AND ended_at IS NULL))"
+EARLIER = f"SELECT 1 FROM placements WHERE slice_id = %s AND client_order_id <> %s AND {MAY_BE_LIVE}"
+BOOKED = "SELECT coalesce(sum(fills.quantity), 0) AS shares FROM fills JOIN order_slices s ON s.id = slice_id"
+WAITING_BESIDE = f"""
+    SELECT s.id FROM order_slices s JOIN placements p ON p.slice_id = s.id
+    WHERE s.status = 'SCHEDULED' AND outcome = 'ACKNOWLEDGED' AND {MAY_BE_LIVE}"""
+TURNED_UP = "order taken for not placed is in the book"
 
 
 class Judge:
-    """Looks on through a connection of its own, and shares no code with what it judges."""
+    """Looks on through a connection of its own, and shares no code with what it judges.
+
+    Where the exchange does what nobody can foresee, an order of a slice may live beside another; then it only judges
+    what is done once the database knows of it.
+    """
 
     def __init__(self, database_url: str, exchange: FaultyExchange) -> None:
         self._connection = psycopg2.connect(database_url, application_name="judge")
         self._connection.autocommit = True
         self._exchange = exchange
         self._sent: set[str] = set()
+        self._written_off: set[str] = set()
+        self.is_all_foreseen = True
 
     def close(self) -> None:
         self._connection.close()
@@ -52,15 +65,47 @@ class Judge:
         (one,) = self.rows(f"{SLICES} WHERE s.client_order_id = %s", coid)
         assert one["status"] == SliceStatus.SENDING, f"a slice was sent while {one['status']}"
         assert one["order_status"] == OrderStatus.IN_PROGRESS, f"sent while {one['order_status']}"
-        assert one["id"] not in self._live_slices(), "a slice was sent while an order of it is live"
-        assert self._at_exchange(one["order_id"]) + placement.quantity <= one["total_quantity"], "too much was sent"
+        self._check_against_what_is_known(one, placement)
+        if self.is_all_foreseen:
+            assert one["id"] not in self._live_slices(), "a slice was sent while an order of it is live"
+            assert self._at_exchange(one["order_id"]) + placement.quantity <= one["total_quantity"], "too much was sent"
+
+    def _check_against_what_is_known(self, one: Row, placement: Placement) -> None:
+        assert not self.rows(EARLIER, one["id"], placement.client_order_id), "sent beside an attempt known to be live"
+        of_slice = self._booked("slice_id", one["id"]) + placement.quantity
+        of_order = self._booked("order_id", one["order_id"]) + placement.quantity
+        assert of_slice <= one["quantity"], "more was sent than the slice lacks by its fills"
+        assert of_order <= one["total_quantity"], "more was sent than the order lacks by its fills"
+
+    def _booked(self, of: str, which: str) -> int:
+        return int(self.rows(f"{BOOKED} WHERE {of} = %s", which)[0]["shares"])
+
+    def check_fenced(self) -> None:
+        """Somebody holds a fence: a worker between its claim and its record does."""
+        assert self.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"), "the fence was let go"
+
+    def check_recorded(self) -> None:
+        """Whatever the exchange said, a refusal or the id of an order, is on record. Then it is forgotten."""
+        for coid, broker_order_id in self._exchange.said.items():
+            (attempt,) = self.rows("SELECT outcome, broker_order_id FROM placements WHERE client_order_id = %s", coid)
+            assert attempt["outcome"] in ("ACKNOWLEDGED", "REFUSED"), f"an answer was dropped: {attempt['outcome']}"
+            assert broker_order_id in (None, attempt["broker_order_id"]), "the id of a broker order was dropped"
+        self._exchange.said.clear()
+
+    def lacks_a_known_order(self, rows: Sequence[BrokerOrder]) -> bool:
+        """Whether the database knows of an order at the exchange that is not among these."""
+        known = self.rows("SELECT broker_order_id FROM placements WHERE broker_order_id IS NOT NULL")
+        return bool({row["broker_order_id"] for row in known} - {row.broker_order_id for row in rows})
 
     def check(self) -> None:
         """The promises that hold at every moment."""
-        twice = [slice_id for slice_id, count in Counter(self._live_slices()).items() if count > 1]
-        assert not twice, "a slice has two live orders"
-        self._check_quantities(self.rows(SLICES))
+        if self.is_all_foreseen:
+            twice = [slice_id for slice_id, count in Counter(self._live_slices()).items() if count > 1]
+            assert not twice, "a slice has two live orders"
+            self._check_quantities(self.rows(SLICES))
+        assert not self.rows(WAITING_BESIDE), "a slice waits to be sent beside an order of it that is known to be live"
         self._check_fills()
+        self._note_what_is_written_off()
 
     def check_end(self) -> None:
         """Every order is final, what it says is what the exchange says, and every move was legal."""
@@ -75,6 +120,24 @@ class Judge:
             assert (row["filled_quantity"], row["average_price"]) == (quantity, average), "totals differ from the book"
         assert self._exchange.live_client_order_ids() == [], "an order is live that nobody follows"
         self._check_moves()
+        self._check_alarms()
+
+    def _note_what_is_written_off(self) -> None:
+        gone = self.rows("SELECT client_order_id FROM placements WHERE outcome IN ('ABSENT', 'NOT_SENT', 'REFUSED')")
+        self._written_off |= {row["client_order_id"] for row in gone}
+
+    def _check_alarms(self) -> None:
+        """Whatever was taken for not placed and is in the book was told, but for a refusal that the book confirms."""
+        alarms = self.rows("SELECT detail FROM slice_events WHERE kind = 'ALARM' AND detail->>'alarm' = %s", TURNED_UP)
+        told = {row["detail"]["broker_order_id"] for row in alarms}
+        refused = self.rows("SELECT client_order_id FROM placements WHERE outcome = 'REFUSED'")
+        refused_ids = {row["client_order_id"] for row in refused}
+        for row in self._exchange.book.values():
+            is_rejected = row.status is BrokerOrderStatus.REJECTED and row.filled_quantity == 0
+            if is_rejected and row.client_order_id in refused_ids:
+                assert row.broker_order_id not in told, "a refusal that the book confirms raised the alarm"
+            elif row.client_order_id in self._written_off:
+                assert row.broker_order_id in told, "an order taken for not placed turned up without an alarm"
 
     def _check_quantities(self, slices: Sequence[Row]) -> None:
         exposed: dict[str, int] = defaultdict(int)

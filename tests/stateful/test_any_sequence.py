@@ -6,7 +6,7 @@ STATEFUL_SEED elsewhere.
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -29,7 +29,7 @@ from pulse_core.services.pause import pause_order, resume_order
 from pulse_core.services.retry import resolve_slice, retry_slice
 from pulse_core.services.split import split_order
 from tests.factories import a_new_order
-from tests.stateful.exchange import ANSWERS
+from tests.stateful.exchange import ANSWERS, FORESEEN, UNFORESEEN
 from tests.stateful.world import World
 
 PICK = st.integers(0, 99)
@@ -37,8 +37,10 @@ SECONDS = st.sampled_from([0.5, 2, 2, 5, 5, 5, 11, 11, 31, 62, 62, 400])
 # What puts a slice in doubt comes more often than the rest.
 ANSWERED = st.sampled_from([*sorted(ANSWERS), "in_flight", "in_flight", "lost_after"])
 READINGS = ["", "", "", "reordered", "trades_lag", "orders_down", "trades_down"]
-# A reading that is old by the time it is used: for resolving it would be a book that hides an order.
+READINGS += ["empty", "cut", "headless", "old"]
+# A reading that is old by the time it is used: for resolving it would be a book that hides an order unnoticed.
 OLD_READINGS = [*READINGS, "stale"]
+READERS = ["pulse.resolve_slices", "pulse.track_slices", "pulse.reconcile"]
 CANCELLED = ["", "not_sent", "lost_before", "lost_after"]
 TRADERS = {
     "cancel": cancel_order,
@@ -65,6 +67,10 @@ EXECUTE = [
     "cancel@execute.before_claim",
     "cancel@execute.after_claim",
     "cancel@execute.after_turn",
+    "nap@execute.after_claim",
+    "nap@execute.after_turn",
+    "nap@execute.after_turn",
+    "nap@execute.after_send",
 ]
 SWEEPS: dict[str, tuple[list[str], list[str]]] = {
     "pulse.track_slices": (OLD_READINGS, faults("track.before_commit", "track.after_commit")),
@@ -98,8 +104,13 @@ class Trading(RuleBasedStateMachine):
         finally:
             self.world.close()
 
-    @initialize(quantity=st.integers(3, 9), waited=st.sampled_from([0, 35, 62]))
-    def begin_with_two_orders(self, quantity: int, waited: float) -> None:
+    @initialize(
+        quantity=st.integers(3, 9),
+        waited=st.sampled_from([0, 35, 62]),
+        flight=st.sampled_from([*FORESEEN, FORESEEN[-1], *UNFORESEEN]),
+    )
+    def begin_with_two_orders(self, quantity: int, waited: float, flight: timedelta) -> None:
+        self.world.settle_on(flight)
         for key in range(2):
             self.submit(key, quantity, 3, "")
             self.split(key, "")
@@ -142,6 +153,23 @@ class Trading(RuleBasedStateMachine):
     @rule(seconds=SECONDS)
     def let_time_pass(self, seconds: float) -> None:
         self.world.advance(seconds)
+
+    @precondition(lambda self: self.world.unknown())
+    @rule(
+        every=st.sampled_from([5, 5, 10]),
+        met=st.sampled_from(READINGS),
+        at=st.integers(1, 12),
+        by=st.sampled_from(READERS),
+    )
+    def watch_for_a_minute_and_send_what_is_due(self, every: float, met: str, at: int, by: str) -> None:
+        self.world.watch(every, met, at, by)
+        for one in self.world.due_slices():
+            self.world.execute(one["id"])
+
+    @precondition(lambda self: self.world.unknown())
+    @rule(seconds=st.sampled_from([16, 31, 62]))
+    def the_exchange_is_away_and_nobody_looks(self, seconds: float) -> None:
+        self.world.lose_the_exchange(seconds)
 
     @precondition(lambda self: self.world.exchange.book)
     @rule(pick=PICK, quantity=st.integers(1, 9), price=st.sampled_from(["2500.05", "2499.95", "2612.10"]))

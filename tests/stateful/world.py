@@ -12,17 +12,19 @@ import pytest
 from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.domain.errors import DatabaseUnavailable, DuplicateOrderUniqueKey, InvalidState
-from pulse_core.services import execute, outcome, recovery
+from pulse_core.services import broker_book, execute, outcome, recovery, track
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.sweeps import SWEEPS
 from tests import servers
 from tests.factories import an_account
-from tests.stateful.exchange import ANSWERS, START, Clock, FaultyExchange
+from tests.stateful.exchange import ANSWERS, FORESEEN, START, Clock, FaultyExchange
 from tests.stateful.judge import Judge, Row
 
-MOST_ROUNDS = 80
+MOST_ROUNDS = 200
+LOOKS_OF_A_MINUTE = 16
 SLICES = "SELECT s.* FROM order_slices s JOIN orders o ON o.id = s.order_id"
+FENCED = "execute.after_claim", "execute.after_turn", "execute.before_send", "execute.before_record_commit"
 IN_ORDER = "ORDER BY o.order_unique_key, s.sequence_number"
 
 
@@ -40,6 +42,7 @@ class World:
         self.exchange = FaultyExchange(clock=self.clock)
         self.judge = Judge(database_url, self.exchange)
         self.exchange.judge = self.judge.check_placement
+        self.exchange.is_noticed = self.judge.lacks_a_known_order
         self._patch.setattr(brokers, "connect", lambda _settings: self.exchange)
         # Every message is lost; whatever is done is done by the rules.
         self._patch.setattr(queue, "wake", lambda *_args, **_kwargs: None)
@@ -50,6 +53,7 @@ class World:
         self._patch.setattr(clock, "utcnow", self.clock)
         # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
         self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
+        self._forget_what_the_process_saw()
         assert recovery.may_send()
         self.account = an_account()
 
@@ -58,10 +62,20 @@ class World:
         self._patch.undo()
         self.judge.close()
 
+    def settle_on(self, flight: timedelta) -> None:
+        """How late what was given up may still arrive here."""
+        self.exchange.flight = flight
+        self.judge.is_all_foreseen = flight in FORESEEN
+
     def advance(self, seconds: float) -> None:
         """Let time pass; what was under way arrives in it."""
         self.clock.now += timedelta(seconds=seconds)
         self.exchange.deliver(self.clock.now)
+
+    def lose_the_exchange(self, seconds: float) -> None:
+        """Nothing arrives there meanwhile, and nobody looks."""
+        self.clock.now += timedelta(seconds=seconds)
+        self.exchange.hold_back()
 
     def attempt(self, run: Callable[[], object], fault: str = "") -> None:
         """Call a service while `fault` ("what@point") strikes; what it refuses or puts off is none of our concern."""
@@ -75,8 +89,24 @@ class World:
         self.attempt(lambda: SWEEPS[name].run(self.clock.now), fault)
 
     def execute(self, slice_id: str, answer: str = "accept", fault: str = "") -> None:
+        if answer == "refuse_but_accept" and self.judge.is_all_foreseen:
+            answer = "refuse_and_reject"
         self.exchange.answers = [ANSWERS[answer]]
         self.attempt(lambda: execute_slice(slice_id, self.clock), fault)
+        if fault.startswith("die"):
+            self.exchange.said.clear()
+        self.judge.check_recorded()
+
+    def watch(self, every: float, met: str = "", at: int = 0, by: str = "pulse.resolve_slices") -> None:
+        """Look for what is UNKNOWN until it is found or settled; one look, by whichever reader, meets a fault."""
+        for look in range(LOOKS_OF_A_MINUTE):
+            if not self.unknown():
+                break
+            if met and look == at:
+                self.exchange.reading = met
+                self.sweep(by)
+            self.sweep("pulse.resolve_slices")
+            self.advance(every)
 
     def slices(self) -> Sequence[Row]:
         return self.judge.rows(f"{SLICES} {IN_ORDER}")
@@ -87,16 +117,20 @@ class World:
     def orders(self) -> Sequence[Row]:
         return self.judge.rows("SELECT * FROM orders ORDER BY order_unique_key")
 
+    def unknown(self) -> Sequence[Row]:
+        return self.judge.rows(f"{SLICES} WHERE s.status = 'UNKNOWN' {IN_ORDER}")
+
     def working(self) -> list[BrokerOrder]:
         return [row for row in self.exchange.book.values() if row.status is BrokerOrderStatus.OPEN]
 
-    def cancelled_with_a_rest(self) -> list[BrokerOrder]:
-        rows = self.exchange.book.values()
-        return [row for row in rows if row.status is BrokerOrderStatus.CANCELLED and row.filled_quantity < row.quantity]
+    def ended_with_a_rest(self) -> list[BrokerOrder]:
+        """Orders that may still be filled late; after a rejection nobody can foresee it."""
+        ends = [BrokerOrderStatus.CANCELLED] + [BrokerOrderStatus.REJECTED] * (not self.judge.is_all_foreseen)
+        return [one for one in self.exchange.book.values() if one.status in ends and one.filled_quantity < one.quantity]
 
     def fill(self, pick: int, quantity: int, price: Decimal) -> None:
-        """Trade some of an order that works, or, late, of one that was cancelled."""
-        rows = self.working() + self.cancelled_with_a_rest()
+        """Trade some of an order that works, or, late, of one that has ended."""
+        rows = self.working() + self.ended_with_a_rest()
         if rows:
             row = rows[pick % len(rows)]
             self.exchange.fill(row.broker_order_id, min(quantity, row.quantity - row.filled_quantity), price)
@@ -110,14 +144,23 @@ class World:
 
     def come_to_rest(self) -> None:
         """The faults stop; time goes on until nothing is left to do."""
-        self.exchange.deliver()
         for _ in range(MOST_ROUNDS):
-            if all(one["finished_at"] for one in self.orders()):
+            if self._is_at_rest():
                 break
+            # A longer pause between two looks would begin the settle delay anew.
+            self.watch(every=10)
             self.advance(20)
             self.everybody_else_works()
             self.judge.check()
         self.sweep("pulse.reconcile")
+
+    def _is_at_rest(self) -> bool:
+        is_followed = self.judge.is_all_foreseen or not self.exchange.live_client_order_ids()
+        return is_followed and all(one["finished_at"] for one in self.orders())
+
+    def _forget_what_the_process_saw(self) -> None:
+        self._patch.setattr(broker_book, "_last", broker_book.LastReading())
+        self._patch.setattr(track, "_missing", track.Missing())
 
     @contextmanager
     def _armed(self, fault: str) -> Iterator[None]:
@@ -128,6 +171,8 @@ class World:
 
         def strike_once() -> None:
             del failpoints.actions[point]
+            if point in FENCED:
+                self.judge.check_fenced()
             self._strike(what)
 
         failpoints.actions[point] = strike_once
@@ -138,10 +183,13 @@ class World:
 
     def _strike(self, what: str) -> None:
         if what == "die":
+            self._forget_what_the_process_saw()
             raise ProcessDied
         waiting, self.exchange.answers = self.exchange.answers, []
         if what == "cancel":
             self._cancel_everything()
+        if what == "nap":
+            self._nap()
         if what.startswith("cut"):
             self.judge.cut_all_connections()
         if what.endswith("sleep"):
@@ -151,6 +199,14 @@ class World:
     def _cancel_everything(self) -> None:
         for order in self.orders():
             self.attempt(partial(cancel_order, self.account, order["id"], self.clock.now))
+
+    def _nap(self) -> None:
+        """This worker is stopped for a moment, in which everything comes that was late, and everybody reads of it."""
+        self.exchange.deliver()
+        for row in self.ended_with_a_rest():
+            self.exchange.fill(row.broker_order_id, 1)
+        self.advance(1)
+        self.everybody_else_works()
 
     def _sleep_through(self) -> None:
         """This worker is stopped for longer than its lease, and the others go on."""
