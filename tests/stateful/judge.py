@@ -84,13 +84,12 @@ class Judge:
         """Somebody holds a fence: a worker between its claim and its record does."""
         assert self.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"), "the fence was let go"
 
-    def check_recorded(self) -> None:
-        """Whatever the exchange said, a refusal or the id of an order, is on record. Then it is forgotten."""
-        for coid, broker_order_id in self._exchange.said.items():
+    def check_recorded(self, said: Mapping[str, str | None]) -> None:
+        """Whatever the exchange said of an attempt, a refusal (None) or the id of an order, is on record."""
+        for coid, broker_order_id in said.items():
             (attempt,) = self.rows("SELECT outcome, broker_order_id FROM placements WHERE client_order_id = %s", coid)
             assert attempt["outcome"] in ("ACKNOWLEDGED", "REFUSED"), f"an answer was dropped: {attempt['outcome']}"
             assert broker_order_id in (None, attempt["broker_order_id"]), "the id of a broker order was dropped"
-        self._exchange.said.clear()
 
     def lacks_a_known_order(self, rows: Sequence[BrokerOrder]) -> bool:
         """Whether the database knows of an order at the exchange that is not among these."""

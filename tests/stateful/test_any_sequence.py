@@ -40,7 +40,15 @@ READINGS = ["", "", "", "reordered", "trades_lag", "orders_down", "trades_down"]
 READINGS += ["empty", "cut", "headless", "old"]
 # A reading that is old by the time it is used: for resolving it would be a book that hides an order unnoticed.
 OLD_READINGS = [*READINGS, "stale"]
+# What may come between two looks for an order in doubt: the exchange is away while nobody looks, or somebody's reading
+# of its book fails or lacks orders.
+BAD = ["orders_down", "trades_down", "empty", "cut", "headless", "old"]
 READERS = ["pulse.resolve_slices", "pulse.track_slices", "pulse.reconcile"]
+MET = [
+    ("", ""),
+    *[("away", seconds) for seconds in ("16", "31", "62")],
+    *[(reader, reading) for reader in READERS for reading in BAD],
+]
 CANCELLED = ["", "not_sent", "lost_before", "lost_after"]
 TRADERS = {
     "cancel": cancel_order,
@@ -71,6 +79,8 @@ EXECUTE = [
     "nap@execute.after_turn",
     "nap@execute.after_turn",
     "nap@execute.after_send",
+    "cut and sleep@execute.after_send",
+    "cut@execute.before_record_commit",
 ]
 SWEEPS: dict[str, tuple[list[str], list[str]]] = {
     "pulse.track_slices": (OLD_READINGS, faults("track.before_commit", "track.after_commit")),
@@ -154,22 +164,36 @@ class Trading(RuleBasedStateMachine):
     def let_time_pass(self, seconds: float) -> None:
         self.world.advance(seconds)
 
-    @precondition(lambda self: self.world.unknown())
+    @precondition(lambda self: self.world.due_slices() or self.world.unknown())
     @rule(
         every=st.sampled_from([5, 5, 10]),
-        met=st.sampled_from(READINGS),
         at=st.integers(1, 12),
-        by=st.sampled_from(READERS),
+        met=st.sampled_from(MET),
+        answer=st.sampled_from(["accept", "accept", "not_sent", "lost_before"]),
+        fault=st.sampled_from(["", "nap@execute.after_turn"]),
     )
-    def watch_for_a_minute_and_send_what_is_due(self, every: float, met: str, at: int, by: str) -> None:
-        self.world.watch(every, met, at, by)
+    def doubt_and_watch_and_send_again(
+        self, every: float, at: int, met: tuple[str, str], answer: str, fault: str
+    ) -> None:
+        """A request is given up; something comes between the looks; what was written off goes out again."""
+        for one, first_answer in zip(self.world.due_slices(), ("in_flight", "accept"), strict=False):
+            self.world.execute(one["id"], first_answer)
+        self.world.watch(every, lambda: self.world.come_between(*met), at)
         for one in self.world.due_slices():
-            self.world.execute(one["id"])
+            self.world.execute(one["id"], answer, fault)
 
-    @precondition(lambda self: self.world.unknown())
-    @rule(seconds=st.sampled_from([16, 31, 62]))
-    def the_exchange_is_away_and_nobody_looks(self, seconds: float) -> None:
-        self.world.lose_the_exchange(seconds)
+    @precondition(lambda self: self.world.working())
+    @rule(pick=PICK, fault=st.sampled_from(["", "nap@execute.after_turn"]))
+    def send_again_what_the_exchange_rejects(self, pick: int, fault: str) -> None:
+        row = self.world.working()[pick % len(self.world.working())]
+        if row.filled_quantity:
+            return
+        self.world.exchange.reject(row.broker_order_id)
+        self.world.sweep("pulse.track_slices")
+        for one in self.world.slices():
+            if one["broker_order_id"] == row.broker_order_id:
+                self.world.attempt(partial(retry_slice, one["id"], "ops", self.now))
+                self.world.execute(one["id"], fault=fault)
 
     @precondition(lambda self: self.world.exchange.book)
     @rule(pick=PICK, quantity=st.integers(1, 9), price=st.sampled_from(["2500.05", "2499.95", "2612.10"]))
@@ -204,7 +228,8 @@ class Trading(RuleBasedStateMachine):
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK, fault=maybe(faults("retry.before_commit", "retry.after_commit")))
     def retry(self, pick: int, fault: str) -> None:
-        slice_id = self._slice(pick)
+        found = [one for one in self.world.slices() if one["status"] in ("REJECTED", "FAILED")] or self.world.slices()
+        slice_id = str(found[pick % len(found)]["id"])
         self.world.attempt(lambda: retry_slice(slice_id, "ops", self.now), fault)
 
     @precondition(lambda self: self.world.slices())

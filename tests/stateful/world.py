@@ -92,21 +92,30 @@ class World:
         if answer == "refuse_but_accept" and self.judge.is_all_foreseen:
             answer = "refuse_and_reject"
         self.exchange.answers = [ANSWERS[answer]]
+        # What another worker was told, which sleeps meanwhile, is not its to record.
+        told_others, self.exchange.said = self.exchange.said, {}
         self.attempt(lambda: execute_slice(slice_id, self.clock), fault)
-        if fault.startswith("die"):
-            self.exchange.said.clear()
-        self.judge.check_recorded()
+        if not fault.startswith("die"):
+            self.judge.check_recorded(self.exchange.said)
+        self.exchange.said = told_others
 
-    def watch(self, every: float, met: str = "", at: int = 0, by: str = "pulse.resolve_slices") -> None:
-        """Look for what is UNKNOWN until it is found or settled; one look, by whichever reader, meets a fault."""
+    def watch(self, every: float, interrupt: Callable[[], object] = lambda: None, at: int = 0) -> None:
+        """Look for what is UNKNOWN until it is found or settled; before one of the looks something comes between."""
         for look in range(LOOKS_OF_A_MINUTE):
             if not self.unknown():
                 break
-            if met and look == at:
-                self.exchange.reading = met
-                self.sweep(by)
+            if look == at:
+                interrupt()
             self.sweep("pulse.resolve_slices")
             self.advance(every)
+
+    def come_between(self, who: str, what: str) -> None:
+        """The exchange is "away" for so many seconds, or a reader's reading is a bad one."""
+        if who == "away":
+            self.lose_the_exchange(float(what))
+        elif who:
+            self.exchange.reading = what
+            self.sweep(who)
 
     def slices(self) -> Sequence[Row]:
         return self.judge.rows(f"{SLICES} {IN_ORDER}")
