@@ -65,8 +65,9 @@ def test_a_slice_is_not_claimed_while_an_attempt_of_it_may_be_live_whatever_its_
 
 @pytest.mark.parametrize("status", [one for one in SliceStatus if one is not SliceStatus.SCHEDULED])
 def test_only_a_slice_that_waits_to_be_sent_is_claimed(broker: SimulatedBroker, status: SliceStatus) -> None:
-    first = slices_of(a_split_order())[0]
-    set_columns(first.id, status=status)
+    first, at = slices_of(a_split_order())[0], utcnow()
+    needed = {"lease_expires_at": at, "resolve_at": at, "deadline_at": at, "broker_order_id": "26112300000001"}
+    set_columns(first.id, status=status, **needed)
 
     execute_slice(first.id)
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -74,7 +74,7 @@ def test_the_same_order_again_finds_the_first(monkeypatch: pytest.MonkeyPatch) -
         {"product": Product.MIS},
         {"slice_timeout_seconds": 30},
         {"client_note": "hedge"},
-        {"start_at": later(86_400)},
+        {"start_at": datetime.now(UTC) + timedelta(days=1)},
     ],
 )
 def test_another_order_under_the_same_key_is_refused_and_the_differences_are_named(changes: dict[str, object]) -> None:

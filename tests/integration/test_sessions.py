@@ -176,7 +176,7 @@ def test_many_guesses_at_once_get_few_looks_at_the_password() -> None:
 
 @contextmanager
 def counted_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Every statement, and every hash that is verified."""
+    """Every statement of a login, and every hash that is verified. What the time is, is asked whoever logs in."""
     work: list[str] = []
     verify = passwords._hasher.verify
 
@@ -185,7 +185,8 @@ def counted_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return verify(*arguments)
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        work.append(statement)
+        if "clock_timestamp" not in statement:
+            work.append(statement)
 
     class Counting:
         verify = staticmethod(counted)
