@@ -13,8 +13,8 @@ import psycopg2
 import requests
 
 from pulse_core import verify as judge
-from pulse_core.brokers.base import BookUnavailable
 from pulse_core.cli import EXIT_FAILURE, options
+from pulse_core.config import settings
 from pulse_core.stack import running
 from pulse_core.stack.errors import NotRunning, StackError
 from pulse_core.verify import books, database
@@ -84,7 +84,7 @@ def _facts(
         return Facts(database.read(url, broker), _books(broker, ledger), is_final, grace, settle_delay)
     except psycopg2.Error as error:
         raise StackError(f"The database cannot be read ({str(error).strip()}): see `pulse doctor`.") from error
-    except (requests.RequestException, BookUnavailable) as error:
+    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
         raise StackError(f"The broker's books cannot be read ({error}): see `pulse doctor`.") from error
 
 
@@ -101,10 +101,9 @@ def _books(broker: str, ledger: Path | None) -> BrokerBooks:
         return books.from_ledger(ledger)
     if broker == "paper":
         return books.from_exchange(os.environ.get("PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
-    from pulse_core import brokers
-    from pulse_core.config import settings
-
-    return books.from_broker(brokers.connect(settings()))
+    kite = settings()
+    key, token = kite.kite_api_key.get_secret_value(), kite.kite_access_token.get_secret_value()
+    return books.from_kite(kite.kite_root_url, key, token)
 
 
 def _summary(facts: Facts, broken: list[Violation]) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Read what the broker says: the paper exchange's ledger, or Zerodha's books of the day."""
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from pulse_core.brokers.base import Broker
 from pulse_core.brokers.paper.ledger import Ledger
 from pulse_core.verify.facts import ArrivalRow, BrokerBooks, BrokerOrderRow, BrokerTradeRow
+
+_INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
 def from_ledger(path: Path) -> BrokerBooks:
@@ -51,17 +52,29 @@ def from_exchange(url: str) -> BrokerBooks:
     )
 
 
-def from_broker(broker: Broker) -> BrokerBooks:
-    """The books of today of any broker, which tell no exact instants. Raises BookUnavailable."""
-    orders = [
-        BrokerOrderRow(row.broker_order_id, row.client_order_id, row.status.value, row.quantity, row.filled_quantity)
-        for row in broker.order_book()
-    ]
-    trades = [
-        BrokerTradeRow(row.broker_trade_id, row.broker_order_id, row.quantity, row.price, row.traded_at)
-        for row in broker.trade_book()
-    ]
-    return BrokerBooks(orders, trades)
+def from_kite(url: str, api_key: str, access_token: str) -> BrokerBooks:
+    """Kite's books of today, which tell no exact instants. Raises requests.RequestException, KeyError or ValueError."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers.update({"X-Kite-Version": "3", "Authorization": f"token {api_key}:{access_token}"})
+        orders, trades = (_kite_rows(session, f"{url}/{book}") for book in ("orders", "trades"))
+    return BrokerBooks([_kite_order(row) for row in orders], [_kite_trade(row) for row in trades])
+
+
+def _kite_rows(session: requests.Session, url: str) -> list[dict[str, Any]]:
+    answer = session.get(url, timeout=30)
+    answer.raise_for_status()
+    rows: list[dict[str, Any]] = answer.json(parse_float=Decimal)["data"]
+    return rows
+
+
+def _kite_order(row: dict[str, Any]) -> BrokerOrderRow:
+    return BrokerOrderRow(row["order_id"], row["tag"] or None, row["status"], row["quantity"], row["filled_quantity"])
+
+
+def _kite_trade(row: dict[str, Any]) -> BrokerTradeRow:
+    traded_at = datetime.strptime(row["fill_timestamp"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=_INDIA)
+    return BrokerTradeRow(row["trade_id"], row["order_id"], row["quantity"], Decimal(row["average_price"]), traded_at)
 
 
 def _order(row: dict[str, Any]) -> BrokerOrderRow:

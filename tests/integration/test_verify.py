@@ -15,9 +15,8 @@ import psycopg2
 import pytest
 import requests
 
-from pulse_core import brokers, config, verify
+from pulse_core import config, verify
 from pulse_core.clock import utcnow
-from pulse_core.config import settings
 from pulse_core.domain.enums import SliceStatus
 from pulse_core.models import OrderSlice
 from pulse_core.services.day_end import end_day
@@ -118,7 +117,7 @@ def test_the_settle_delay_is_a_number_of_seconds_or_never(trade: Trade) -> None:
 def test_the_books_of_the_day_are_enough_where_there_is_no_ledger(trade: Trade) -> None:
     facts = Facts(
         database.read(trade.environment["DATABASE_URL"], "paper"),
-        books.from_broker(brokers.connect(settings())),
+        books.from_kite(trade.environment["PAPER_EXCHANGE_URL"], "paper", "paper"),
         is_final=True,
         grace=timedelta(0),
     )

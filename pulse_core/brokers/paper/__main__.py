@@ -17,12 +17,12 @@ from pulse_core.brokers.paper.desk import Desk
 from pulse_core.brokers.paper.exchange import Exchange
 from pulse_core.brokers.paper.faults import Faults, Scenario
 from pulse_core.brokers.paper.limits import Limits
+from pulse_core.brokers.paper.log import service_log, setup_logging
 from pulse_core.brokers.paper.market import Market
 from pulse_core.brokers.paper.postbacks import Postbacks
 from pulse_core.brokers.paper.server import Server
-from pulse_core.log import get_logger, setup_logging
 
-log = get_logger(__name__)
+log = service_log()
 
 
 @click.command(context_settings={"auto_envvar_prefix": "PAPER", "show_default": True})
@@ -60,7 +60,7 @@ def main(
     log_format: str,
 ) -> None:
     """The paper exchange: a simulated Zerodha with a ledger of its own. Prints its URL when it is open."""
-    setup_logging("paper-exchange", log_format)
+    setup_logging(log_format)
     books = _books(ledger, day_starts)
     market = Market(seed, books.last_prices())
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))

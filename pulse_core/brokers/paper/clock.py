@@ -1,12 +1,11 @@
 """Instants of the exchange: microseconds since 1970 in its ledger, India time without a zone on the wire."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from datetime import time as time_of_day
 
-from pulse_core.brokers.zerodha.books import INDIA, day_of
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
 def now_us() -> int:
@@ -21,9 +20,11 @@ def utc(us: int) -> datetime:
 
 def trading_day(us: int, starts: time_of_day, ended_early: int) -> str:
     """The day whose books hold this instant, as YYYY-MM-DD: that of the clock, and the days ended before their time."""
-    return f"{day_of(utc(us), starts) + timedelta(days=ended_early):%Y-%m-%d}"
+    since_midnight = timedelta(hours=starts.hour, minutes=starts.minute, seconds=starts.second)
+    day = (utc(us).astimezone(_INDIA) - since_midnight).date()
+    return (day + timedelta(days=ended_early)).isoformat()
 
 
 def india_text(us: int) -> str:
     """The instant as Kite writes it."""
-    return f"{utc(us).astimezone(INDIA):%Y-%m-%d %H:%M:%S}"
+    return f"{utc(us).astimezone(_INDIA):%Y-%m-%d %H:%M:%S}"

@@ -12,13 +12,13 @@ from pulse_core.brokers.paper.clock import now_us
 from pulse_core.brokers.paper.errors import ConnectionDropped, WireError, unknown_order
 from pulse_core.brokers.paper.faults import Faults, Rule, Scenario, Stage
 from pulse_core.brokers.paper.later import Later
+from pulse_core.brokers.paper.log import service_log
 from pulse_core.brokers.paper.market import Market, crosses
 from pulse_core.brokers.paper.postbacks import Postbacks
-from pulse_core.log import get_logger
 
 TICK_SECONDS = 0.05
 
-log = get_logger(__name__)
+log = service_log()
 
 Hits = Mapping[Stage, Rule]
 

@@ -12,12 +12,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from pulse_core.log import get_logger
+from pulse_core.brokers.paper.log import service_log
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-log = get_logger(__name__)
+log = service_log()
 
 DROP = "pulse.drop"
 
