@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import cast
 from weakref import WeakSet
 
+import psycopg2.errors
 import psycopg2.extensions
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, make_url, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core import forks, lineage, poolers, prepared
 from pulse_core.config import Settings, settings
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.domain.errors import DatabaseUnavailable, RowsLocked
 from pulse_core.log import get_logger
 
 log = get_logger(__name__)
@@ -30,6 +31,8 @@ AWAY = "the database is not available"
 _KEY = func.hashtextextended(bindparam("fenced"), 0)
 _LOCK = select(func.pg_try_advisory_lock(_KEY))
 _UNLOCK = select(func.pg_advisory_unlock(_KEY))
+
+_HELD_UP = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 
 _proven: WeakSet[Engine] = WeakSet()
 _proving = threading.Lock()
@@ -249,6 +252,8 @@ def _availability() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if isinstance(error, OperationalError) and isinstance(error.orig, _HELD_UP):
+            raise RowsLocked(AWAY) from error
         raise DatabaseUnavailable(AWAY) from error
     except DBAPIError as error:
         if error.connection_invalidated:

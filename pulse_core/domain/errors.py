@@ -84,5 +84,9 @@ class DatabaseUnavailable(PulseError):
     code = "SERVICE_UNAVAILABLE"
 
 
+class RowsLocked(DatabaseUnavailable):
+    """Others held the rows for longer than a statement may wait; whoever wants other rows may fare better."""
+
+
 class SharedSession(DatabaseUnavailable):
     """A proxy lets several connections use one session of Postgres: no lock of a session protects anything."""

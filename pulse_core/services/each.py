@@ -4,23 +4,33 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from pulse_core.brokers.base import BookUnavailable
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.domain.errors import DatabaseUnavailable, RowsLocked
 from pulse_core.log import get_logger
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 
+# Each has waited for its time, and all of them together must not hold up a sweep for long.
+MOST_LOCKED = 5
+
 
 def for_each(items: Iterable[T], deed: Callable[[T], object]) -> None:
     """Call `deed` for every item, then raise the first error there was.
 
-    Raises DatabaseUnavailable and BookUnavailable at once: the others would fare no better.
+    Raises DatabaseUnavailable and BookUnavailable at once: the others would fare no better. Rows that somebody else
+    has locked are left out, a few times.
     """
     failed: Exception | None = None
+    locked = 0
     for item in items:
         try:
             deed(item)
+        except RowsLocked as error:
+            locked += 1
+            if locked == MOST_LOCKED:
+                raise
+            failed = failed or error
         except (DatabaseUnavailable, BookUnavailable):
             raise
         except Exception as error:

@@ -11,7 +11,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain import slicing
 from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState
+from pulse_core.domain.errors import InvalidState, RowsLocked
 from pulse_core.models import Order
 from pulse_core.repositories import orders
 from pulse_core.services.cancel import cancel_order
@@ -43,6 +43,18 @@ def test_splitting_again_changes_nothing() -> None:
     split_order(order_id, utcnow())
 
     assert [one.id for one in slices_of(order_id)] == before
+
+
+def test_an_order_that_somebody_holds_locked_holds_up_no_other() -> None:
+    past = utcnow() - FORGOTTEN_AFTER - timedelta(seconds=1)
+    held, free = an_order(past), an_order(past)
+
+    with db.transaction() as session:
+        orders.lock(session, held)
+        with pytest.raises(RowsLocked):
+            split_forgotten(utcnow())
+
+    assert [order(one).status for one in (held, free)] == [OrderStatus.PENDING, OrderStatus.IN_PROGRESS]
 
 
 def test_workers_splitting_at_once_split_once() -> None:
