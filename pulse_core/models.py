@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pulse_core.base_model import Base as Base
 from pulse_core.base_model import words
+from pulse_core.domain.alarms import HoldCode
 from pulse_core.domain.enums import (
     CancelReason,
     EventKind,
@@ -242,7 +243,8 @@ class Installation(Base):
     """The one row of what belongs to the database as a whole, and is restored with it.
 
     From `client_order_id_key` (32 bytes in hex) follow the ids of all attempts. `known_database` names the server and
-    timeline that the brokers' books were last compared with; while `held_since` stands, no slice is sent.
+    timeline that the brokers' books were last compared with; while `held_since` stands, no slice is sent, for the
+    reason of `hold_code`, which `hold_reason` says to people.
     """
 
     __tablename__ = "installation"
@@ -251,6 +253,7 @@ class Installation(Base):
     client_order_id_key: Mapped[str] = mapped_column(String(64))
     known_database: Mapped[str | None]
     held_since: Mapped[datetime | None]
+    hold_code: Mapped[HoldCode | None] = mapped_column(words(HoldCode, "hold_code"))
     hold_reason: Mapped[str | None]
 
     __table_args__ = (

@@ -116,6 +116,7 @@ def _summary(stands: Standing, findings: Findings) -> dict[str, Any]:
         "database": stands.present,
         "known_database": stands.known,
         "held_since": stands.hold.since if stands.hold else None,
+        "hold_code": stands.hold.code if stands.hold else None,
         "hold_reason": stands.hold.reason if stands.hold else None,
         "book_is_whole": findings.book.is_evidence,
         "recorded": [asdict(one) for one in findings.recorded],

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import EventKind
 from pulse_core.log import get_logger
 from pulse_core.models import Order, SliceEvent
@@ -15,9 +16,6 @@ log = get_logger(__name__)
 
 # The status before and after.
 Moved = tuple[str | None, str]
-
-TURNED_UP = "order taken for not placed is in the book"
-LOST_CLAIM = "a claim that the database had lost was recorded again"
 
 # Made once: a slice has several events, and building the statement costs as much as running it.
 _OWNER = select(Order.account_id).where(Order.id == bindparam("of_order")).scalar_subquery()
@@ -50,22 +48,22 @@ def add_all(
         session.execute(_ADDED, rows)
 
 
-def alarm(session: Session, what: str, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:
+def alarm(session: Session, code: AlarmCode, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:
     """Record and log something that an operator must see."""
-    add(session, EventKind.ALARM, order_id, slice_id, now, alarm=what, **detail)
-    log.error("alarm raised", alarm=what, order_id=order_id, slice_id=slice_id, **detail)
+    add(session, EventKind.ALARM, order_id, slice_id, now, alarm=code.meaning, code=code, **detail)
+    log.error("alarm raised", alarm=code.meaning, code=code, order_id=order_id, slice_id=slice_id, **detail)
 
 
-def was_raised(session: Session, slice_id: str, what: str, **about: str) -> bool:
+def was_raised(session: Session, slice_id: str, code: AlarmCode, **about: str) -> bool:
     """Whether this alarm was raised before about the same thing, such as one broker order of the slice."""
-    said = SliceEvent.detail.contains({"alarm": what, **about})
+    said = SliceEvent.detail.contains({"code": code, **about})
     rows = exists().where(SliceEvent.slice_id == slice_id, SliceEvent.kind == EventKind.ALARM, said)
     return bool(session.scalar(select(rows)))
 
 
-def was_raised_for(session: Session, order_id: str, what: str) -> bool:
+def was_raised_for(session: Session, order_id: str, code: AlarmCode) -> bool:
     """Whether this alarm was raised before about any slice of the order."""
-    said = SliceEvent.detail.contains({"alarm": what})
+    said = SliceEvent.detail.contains({"code": code})
     rows = exists().where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.ALARM, said)
     return bool(session.scalar(select(rows)))
 

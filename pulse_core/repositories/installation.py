@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pulse_core import db
+from pulse_core.domain.alarms import HoldCode
 from pulse_core.models import Installation
 
 
@@ -18,6 +19,7 @@ class Hold:
     """Since when no slice is sent, and why."""
 
     since: datetime
+    code: HoldCode | None
     reason: str
 
 
@@ -38,22 +40,23 @@ def forget_key() -> None:
 
 def held(session: Session) -> Hold | None:
     """The hold on all sending; None while slices may be sent."""
-    row = session.execute(select(Installation.held_since, Installation.hold_reason)).one_or_none()
-    return None if row is None or row.held_since is None else Hold(row.held_since, row.hold_reason)
+    columns = (Installation.held_since, Installation.hold_code, Installation.hold_reason)
+    row = session.execute(select(*columns)).one_or_none()
+    return None if row is None or row.held_since is None else Hold(row.held_since, row.hold_code, row.hold_reason)
 
 
-def hold(session: Session, reason: str, now: datetime) -> bool:
+def hold(session: Session, code: HoldCode, now: datetime) -> bool:
     """Let no slice be sent from now on; False when that was so already, and only the hold begins anew."""
-    row = _locked(session)
-    was_held = row.held_since is not None
-    session.execute(update(Installation).values(held_since=now, hold_reason=row.hold_reason or reason))
+    was_held = _locked(session).held_since is not None
+    why = {} if was_held else {"hold_code": code, "hold_reason": code.meaning}
+    session.execute(update(Installation).values(held_since=now, **why))
     return not was_held
 
 
 def release(session: Session) -> bool:
     """Let slices be sent again; False when nothing was held."""
     was_held = _locked(session).held_since is not None
-    session.execute(update(Installation).values(held_since=None, hold_reason=None))
+    session.execute(update(Installation).values(held_since=None, hold_code=None, hold_reason=None))
     return was_held
 
 

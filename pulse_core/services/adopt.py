@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.models import Placement
 from pulse_core.repositories import events, placements, slices
@@ -25,7 +26,7 @@ def adopt(session: Session, attempt: Placement, row: BrokerOrder, now: datetime)
     acknowledged = PlacementOutcome.ACKNOWLEDGED
     ended_at = now if is_over else None
     placements.complete(session, attempt.client_order_id, acknowledged, row.broker_order_id, ended_at)
-    events.alarm(session, events.TURNED_UP, order.id, one.id, now, broker_order_id=row.broker_order_id)
+    events.alarm(session, AlarmCode.TURNED_UP, order.id, one.id, now, broker_order_id=row.broker_order_id)
     if one.status is SliceStatus.SCHEDULED and not is_over:
         point_at(session, one.id, attempt, now)
 

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core import brokers, db
 from pulse_core.config import settings
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, fills, placements, slices
@@ -15,8 +16,6 @@ from pulse_core.services.broker_book import Book, read_book
 from pulse_core.services.each import for_each
 from pulse_core.services.settle import settle_order
 from pulse_core.services.track import NOTHING, settle_slices
-
-WHAT = "the broker's day ended on a working slice, and its end was not seen"
 
 
 def end_day(now: datetime, limit: int = 100) -> int:
@@ -59,4 +58,4 @@ def _end_unseen(session: Session, one: OrderSlice, now: datetime) -> None:
     message = f"the day of {one.broker_order_id} ended, and its end was not seen"
     slices.move(session, one, SliceStatus.EXPIRED, now, error_code=END_UNSEEN, error_message=message, **totals)
     known = {"broker_order_id": one.broker_order_id, "filled_quantity": booked.filled}
-    events.alarm(session, WHAT, one.order_id, one.id, now, **known)
+    events.alarm(session, AlarmCode.END_UNSEEN, one.order_id, one.id, now, **known)

@@ -15,6 +15,7 @@ from pulse_core import db
 from pulse_core.brokers.base import BrokerOrder
 from pulse_core.config import settings
 from pulse_core.domain import ids
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import SliceStatus
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, installation, lost, slices
@@ -133,6 +134,6 @@ def _write(session: Session, order: Order, one: OrderSlice, claims: Sequence[Los
         placed = lost.record(session, tag, one.id, attempt, quantity, book.broker, broker_order_id, book.started_at)
         slices.change(session, one.id, book.ended_at, attempts=attempt)
         about = {"attempt": attempt, "client_order_id": tag, "broker_order_id": broker_order_id}
-        events.alarm(session, events.LOST_CLAIM, order.id, one.id, book.ended_at, **about)
+        events.alarm(session, AlarmCode.LOST_CLAIM, order.id, one.id, book.ended_at, **about)
         if row is not None and one.status is SliceStatus.SCHEDULED:
             point_at(session, one.id, placed, book.ended_at)

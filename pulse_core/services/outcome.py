@@ -14,6 +14,7 @@ from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus
 from pulse_core.clock import boottime
 from pulse_core.config import settings
 from pulse_core.db import Fence
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.backoff import backoff
 from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
 from pulse_core.domain.errors import DatabaseUnavailable
@@ -41,8 +42,6 @@ OUR_OWN_REASONS = frozenset(
         "QUANTITY_CHANGED",
     }
 )
-LOWERED = "the slice was lowered: its order had no room for all of it"
-NO_ROOM = "the slice is not sent: its order has no room for it"
 
 
 @dataclass(frozen=True)
@@ -201,12 +200,14 @@ def _make_room(session: Session, order: Order, slice_id: str, now: datetime) -> 
         return
     if room > 0:
         lowered = one.quantity - too_much
-        events.alarm(session, LOWERED, order.id, one.id, now, lowered_from=one.quantity, lowered_to=lowered)
+        told = {"lowered_from": one.quantity, "lowered_to": lowered}
+        events.alarm(session, AlarmCode.SLICE_LOWERED, order.id, one.id, now, **told)
         slices.change(session, one.id, now, quantity=lowered)
         return
-    if not events.was_raised_for(session, order.id, NO_ROOM):
-        events.alarm(session, NO_ROOM, order.id, one.id, now)
-    slices.move(session, one, SliceStatus.SKIPPED, now, error_code="OVER_QUANTITY", error_message=NO_ROOM)
+    no_room = AlarmCode.NO_ROOM
+    if not events.was_raised_for(session, order.id, no_room):
+        events.alarm(session, no_room, order.id, one.id, now)
+    slices.move(session, one, SliceStatus.SKIPPED, now, error_code="OVER_QUANTITY", error_message=no_room.meaning)
 
 
 def _patience(slice_timeout_seconds: int | None) -> timedelta:

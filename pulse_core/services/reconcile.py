@@ -5,6 +5,7 @@ from datetime import datetime
 from pulse_core import brokers, db
 from pulse_core.brokers.base import BrokerError, BrokerOrderStatus
 from pulse_core.config import settings
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import EventKind
 from pulse_core.models import Placement
 from pulse_core.repositories import events, placements, slices
@@ -31,16 +32,16 @@ def reconcile(now: datetime) -> int:
 
 def _report_doubles(book: Book, now: datetime) -> None:
     """Two broker orders under one client order id: nothing of ours sends that, so somebody must look at it."""
-    what = "two broker orders have one client order id"
+    code = AlarmCode.DUPLICATE_ORDERS
     for row in book.doubles:
         with db.transaction() as session:
             attempt = placements.by_client_order_id(session, row.client_order_id or "")
             if attempt is None or events.was_raised(
-                session, attempt.slice_id, what, broker_order_id=row.broker_order_id
+                session, attempt.slice_id, code, broker_order_id=row.broker_order_id
             ):
                 continue
             order, one = slices.lock(session, attempt.slice_id)
-            events.alarm(session, what, order.id, one.id, now, broker_order_id=row.broker_order_id)
+            events.alarm(session, code, order.id, one.id, now, broker_order_id=row.broker_order_id)
 
 
 def _call_back_strays(book: Book, now: datetime) -> None:

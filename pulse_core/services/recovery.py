@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from pulse_core import clock, db
 from pulse_core.brokers.base import BookUnavailable
 from pulse_core.config import settings
+from pulse_core.domain.alarms import AlarmCode, HoldCode
 from pulse_core.lineage import Lineage, lineage
 from pulse_core.log import get_logger
 from pulse_core.repositories import installation
@@ -31,10 +32,9 @@ PAUSE = 2.0
 # After a longer pause between two readings an outage of the broker may have gone unseen.
 LONGEST_PAUSE = timedelta(seconds=10)
 
-ANOTHER_DATABASE = "the database is another than the one that was last compared with the broker's book"
-LOG_WENT_BACK = "the log of the database went back: its last commits are lost"
-CLAIMS_WERE_LOST = "the broker's book shows attempts that the database had lost"
-FIRST_LOOK = "a database that was never compared with the broker's book does not know all orders in it"
+# What the database has forgotten altogether nobody but an operator can tell. A hold without a code is of a service that
+# did not know of codes yet.
+_ENDED_BY_OPERATORS = (HoldCode.FIRST_LOOK, None)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,8 @@ def _clear() -> bool:
 
 def _tell_unexplained(findings: Findings) -> None:
     of_broker = [row.broker_order_id for row in findings.unexplained]
-    log.error("alarm raised", alarm="the book shows orders of ours that the database does not know", orders=of_broker)
+    code = AlarmCode.UNEXPLAINED_ORDERS
+    log.error("alarm raised", alarm=code.meaning, code=code, orders=of_broker)
 
 
 def _present(session: Session) -> str:
@@ -212,32 +213,33 @@ def _hold_another(session: Session, now: datetime) -> None:
     present, known = _present(session), installation.known_database(session)
     if known not in (None, present):
         installation.know_database(session, present)
-        _hold(session, ANOTHER_DATABASE, now, known=known, present=present)
+        _hold(session, HoldCode.ANOTHER_DATABASE, now, known=known, present=present)
     elif _is_set_back():
-        _hold(session, LOG_WENT_BACK, now, present=present)
+        _hold(session, HoldCode.LOG_WENT_BACK, now, present=present)
 
 
 def _conclude(session: Session, findings: Findings) -> None:
     at = findings.book.ended_at
     if findings.recorded:
-        _hold(session, CLAIMS_WERE_LOST, at, claims=len(findings.recorded))
+        _hold(session, HoldCode.CLAIMS_WERE_LOST, at, claims=len(findings.recorded))
     if installation.known_database(session) is not None or not findings.is_conclusive:
         return
     if findings.unexplained or findings.foreign:
-        _hold(session, FIRST_LOOK, at, orders=len(findings.unexplained) + len(findings.foreign))
+        _hold(session, HoldCode.FIRST_LOOK, at, orders=len(findings.unexplained) + len(findings.foreign))
     installation.know_database(session, _present(session))
 
 
-def _hold(session: Session, reason: str, now: datetime, **detail: object) -> None:
-    if installation.hold(session, reason, now):
-        log.error("alarm raised", alarm=f"nothing is sent: {reason}", **detail)
+def _hold(session: Session, code: HoldCode, now: datetime, **detail: object) -> None:
+    if installation.hold(session, code, now):
+        what = AlarmCode.SENDING_HELD
+        log.error("alarm raised", alarm=f"{what.meaning}: {code.meaning}", code=what, hold_code=code, **detail)
 
 
 def _release_if_settled(findings: Findings) -> None:
     quiet_since, settle_delay = _quiet.since(findings), settings().settle_delay
     with db.transaction() as session:
         hold = installation.held(session)
-        if hold is None or settle_delay == "never" or findings.unexplained or hold.reason == FIRST_LOOK:
+        if hold is None or settle_delay == "never" or findings.unexplained or hold.code in _ENDED_BY_OPERATORS:
             return
         settled_at = max(quiet_since, hold.since) + timedelta(seconds=settle_delay)
         if findings.is_conclusive and findings.book.started_at >= settled_at:

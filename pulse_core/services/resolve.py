@@ -8,6 +8,7 @@ from pulse_core import brokers, clock, db
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder
 from pulse_core.config import settings
 from pulse_core.db import Fence
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import PlacementOutcome, SliceStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.models import Order, OrderSlice
@@ -25,9 +26,6 @@ ASK_SELDOM_EVERY = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(seconds=10)
 # The broker's clock may be ahead of ours: a reading that ends shortly before midnight may show the next day.
 NEAR_MIDNIGHT = timedelta(minutes=1)
-DOUBTED = "the broker's book lacks orders that it acknowledged, and proves no absence"
-LEFT_TO_OPERATORS = "the broker's book shows no trace of an unknown slice: an operator must settle it"
-DAY_OVER = "the book of the day is closed on an unknown slice"
 
 
 def expire_claims(now: datetime, limit: int = 200) -> int:
@@ -120,11 +118,11 @@ def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None
     """Absent all through the settle delay, in a whole book that was read throughout, is absent; once proves nothing."""
     settle_delay = settings().settle_delay
     if not _is_in_todays_book(one, book):
-        _give_to_operators(session, one, DAY_OVER, book, look_again=ASK_SELDOM_EVERY)
+        _give_to_operators(session, one, AlarmCode.DAY_OVER, book, look_again=ASK_SELDOM_EVERY)
     elif not book.is_evidence:
-        _give_to_operators(session, one, DOUBTED, book, look_again=LOOK_AGAIN_AFTER)
+        _give_to_operators(session, one, AlarmCode.BOOK_PROVES_NOTHING, book, look_again=LOOK_AGAIN_AFTER)
     elif settle_delay == "never":
-        _give_to_operators(session, one, LEFT_TO_OPERATORS, book, look_again=WATCH_EVERY)
+        _give_to_operators(session, one, AlarmCode.LEFT_TO_OPERATORS, book, look_again=WATCH_EVERY)
     else:
         _count_absence(session, one, book, timedelta(seconds=settle_delay))
 
@@ -153,9 +151,9 @@ def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
     return len({broker.book_day(at) for at in instants}) == 1
 
 
-def _give_to_operators(session: Session, one: OrderSlice, why: str, book: Book, look_again: timedelta) -> None:
+def _give_to_operators(session: Session, one: OrderSlice, code: AlarmCode, book: Book, look_again: timedelta) -> None:
     """The book cannot tell for now, or never will: one alarm for the attempt, and no absence is counted."""
     client_order_id = one.client_order_id or ""
-    if not events.was_raised(session, one.id, why, client_order_id=client_order_id):
-        events.alarm(session, why, one.order_id, one.id, book.ended_at, client_order_id=client_order_id)
+    if not events.was_raised(session, one.id, code, client_order_id=client_order_id):
+        events.alarm(session, code, one.order_id, one.id, book.ended_at, client_order_id=client_order_id)
     slices.change(session, one.id, book.ended_at, absent_since=None, resolve_at=book.ended_at + look_again)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from pulse_core import db
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, order_result
 from pulse_core.models import Order
@@ -68,7 +69,8 @@ def finish_orders(now: datetime, limit: int = 100) -> int:
 def _refresh_totals(session: Session, order: Order, now: datetime) -> None:
     filled, average = orders.fill_totals(session, order.id)
     if filled > order.total_quantity:
-        events.alarm(session, "order overfilled", order.id, None, now, filled=filled, total=order.total_quantity)
+        code = AlarmCode.ORDER_OVERFILLED
+        events.alarm(session, code, order.id, None, now, filled=filled, total=order.total_quantity)
     result = order_result(order.total_quantity, filled) if order.status in FINAL_ORDERS else None
     orders.change(session, order.id, now, filled_quantity=filled, average_price=average, result=result)
 

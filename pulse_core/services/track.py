@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pulse_core import brokers, db
 from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus
 from pulse_core.config import settings
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import CancelReason, EventKind, SliceStatus
 from pulse_core.domain.status import FINAL_SLICES
 from pulse_core.failpoints import failpoint
@@ -72,12 +73,12 @@ def track_slices(now: datetime) -> int:
 
 def _tell_missing(book: Book, working: Mapping[str, str]) -> None:
     """An order that the broker acknowledged and does not show: its fills are not seen, so somebody must look."""
-    what = "a working order is missing from the broker's book"
+    code = AlarmCode.MISSING_FROM_BOOK
     for broker_order_id in _missing.too_long(book, working):
         with db.transaction() as session:
             order, one = slices.lock(session, working[broker_order_id])
-            if not events.was_raised(session, one.id, what, broker_order_id=broker_order_id):
-                events.alarm(session, what, order.id, one.id, book.ended_at, broker_order_id=broker_order_id)
+            if not events.was_raised(session, one.id, code, broker_order_id=broker_order_id):
+                events.alarm(session, code, order.id, one.id, book.ended_at, broker_order_id=broker_order_id)
 
 
 def settle_slices(
@@ -152,9 +153,11 @@ def _tell_fills(session: Session, order: Order, filled: Sequence[tuple[OrderSlic
     for one, added, total in filled:
         log.info("slice filled", order_id=order.id, slice_id=one.id, quantity=added, filled_quantity=total)
         if one.status in FINAL_SLICES:
-            events.alarm(session, "fill after the end", order.id, one.id, now, status=one.status, quantity=added)
+            code = AlarmCode.FILL_AFTER_END
+            events.alarm(session, code, order.id, one.id, now, status=one.status, quantity=added)
         if total > one.quantity:
-            events.alarm(session, "slice overfilled", order.id, one.id, now, filled=total, quantity_asked=one.quantity)
+            code = AlarmCode.SLICE_OVERFILLED
+            events.alarm(session, code, order.id, one.id, now, filled=total, quantity_asked=one.quantity)
 
 
 def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceStatus | None:

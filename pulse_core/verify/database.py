@@ -23,7 +23,8 @@ _PLACEMENTS = """SELECT p.client_order_id, p.slice_id, p.attempt, p.quantity, p.
     WHERE s.order_id = ANY(%(judged)s) ORDER BY p.slice_id, p.attempt"""
 _FILLS = """SELECT f.slice_id, f.broker_order_id, f.broker_trade_id, f.quantity, f.price, f.settled_by
     FROM fills f JOIN order_slices s ON s.id = f.slice_id WHERE s.order_id = ANY(%(judged)s) ORDER BY f.id"""
-_EVENTS = """SELECT order_id, slice_id, at, kind, from_status, to_status, detail->>'alarm', detail FROM slice_events
+_EVENTS = """SELECT order_id, slice_id, at, kind, from_status, to_status,
+    CASE WHEN kind = 'ALARM' THEN detail->>'code' END, detail FROM slice_events
     WHERE kind IN ('MOVE', 'ALARM', 'FILL', 'REQUEST') AND order_id = ANY(%(judged)s) ORDER BY id"""
 
 

@@ -20,7 +20,8 @@ def written_off_rightly(facts: Facts) -> Iterator[Violation]:
         row = facts.broker_orders.get(str(event.detail.get("broker_order_id")))
         is_excused = row is not None and facts.came_too_late(row)
         if event.kind == "ALARM" and event.alarm == TURNED_UP and not is_excused:
-            yield broken(event.order_id, event.slice_id, "written off only what is not at the broker", TURNED_UP)
+            what = str(event.detail.get("alarm"))
+            yield broken(event.order_id, event.slice_id, "written off only what is not at the broker", what)
     for tag, placement in facts.placements.items():
         if placement.outcome in _WRITTEN_OFF:
             order_id = facts.slices[placement.slice_id].order_id

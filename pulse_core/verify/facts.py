@@ -12,8 +12,7 @@ Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
 
 FINAL_AT_BROKER = frozenset({"COMPLETE", "CANCELLED", "REJECTED"})
-TURNED_UP = "order taken for not placed is in the book"
-_END_UNSEEN = "its end was not seen"
+TURNED_UP = "TURNED_UP"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,10 @@ class FillRow:
 
 @dataclass(frozen=True)
 class EventRow:
-    """A move of a slice or of an order (`slice_id` empty), a fill, an alarm, or what an operator asked for."""
+    """A move of a slice or of an order (`slice_id` empty), a fill, an alarm, or what an operator asked for.
+
+    `alarm` is the code of an alarm: its sentence may be reworded.
+    """
 
     order_id: str
     slice_id: str | None
@@ -209,7 +211,7 @@ class Facts:
     @cached_property
     def unseen_ends(self) -> Collection[str]:
         """Broker orders of which an alarm says that they ended unseen, with the broker's day."""
-        return self._alarmed(_END_UNSEEN)
+        return self._alarmed("END_UNSEEN")
 
     @cached_property
     def settled(self) -> Collection[str]:
@@ -254,8 +256,8 @@ class Facts:
         """The alarms by which the slice's quantity was lowered, oldest first."""
         return [row for row in self.events_of.get(slice_id, ()) if row.kind == "ALARM" and "lowered_to" in row.detail]
 
-    def _alarmed(self, words: str) -> Collection[str]:
-        alarms = (row for row in self.database.events if row.kind == "ALARM" and words in (row.alarm or ""))
+    def _alarmed(self, code: str) -> Collection[str]:
+        alarms = (row for row in self.database.events if row.kind == "ALARM" and row.alarm == code)
         return {str(row.detail.get("broker_order_id")) for row in alarms}
 
 

@@ -26,14 +26,11 @@ _ORDER_MOVES: Mapping[str, str] = {
     "DONE": "IN_PROGRESS",
 }
 # The move of such a claim was lost with it.
-_LOST_CLAIM = "a claim that the database had lost was recorded again"
+_LOST_CLAIM = "LOST_CLAIM"
 _FINAL_SLICES = frozenset({"FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED", "SKIPPED"})
 _FINAL_ORDERS = frozenset({"DONE", "CANCELLED", "SKIPPED"})
 # Alarms that hand an attempt to the operators, who alone can end it.
-_OPERATORS_CASES = (
-    "the book of the day is closed on an unknown slice",
-    "the broker's book shows no trace of an unknown slice: an operator must settle it",
-)
+_OPERATORS_CASES = ("DAY_OVER", "LEFT_TO_OPERATORS")
 _SAME_AT_BROKER: Mapping[str, str] = {
     "FILLED": "COMPLETE",
     "CANCELLED": "CANCELLED",

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from pulse_core import config, db, migrations
 from pulse_core.cli import main
-from pulse_core.repositories import events, installation
+from pulse_core.domain.alarms import AlarmCode
+from pulse_core.repositories import installation
 from pulse_core.verify import books
 from tests import servers, standby
 from tests.arena import Arena, running_arena
@@ -132,4 +133,4 @@ def restore(primary: RunningPostgres, backup: Path) -> None:
 
 
 def lost_claims(arena: Arena) -> int:
-    return len(arena.rows("SELECT 1 FROM slice_events WHERE detail->>'alarm' = %s", events.LOST_CLAIM))
+    return len(arena.rows("SELECT 1 FROM slice_events WHERE detail->>'code' = %s", AlarmCode.LOST_CLAIM))

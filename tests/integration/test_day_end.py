@@ -16,7 +16,7 @@ from pulse_core.domain.enums import EventKind, OrderResult, OrderStatus, SliceSt
 from pulse_core.models import OrderSlice, SliceEvent
 from pulse_core.repositories import placements, slices
 from pulse_core.services.cancel import cancel_order
-from pulse_core.services.day_end import WHAT, end_day
+from pulse_core.services.day_end import end_day
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
 from pulse_core.services.reconcile import reconcile
@@ -72,7 +72,8 @@ def test_a_slice_whose_end_was_not_seen_expires_with_its_known_fills_and_one_ala
     assert (ended.status, ended.filled_quantity, ended.average_price) == (SliceStatus.EXPIRED, 8, PRICE)
     assert ended.error_code == "END_UNSEEN"
     assert ended_at(one) == morning
-    assert alarms(one.id) == [{"alarm": WHAT, "broker_order_id": one.broker_order_id, "filled_quantity": 8}]
+    [told] = alarms(one.id)
+    assert (told["code"], told["broker_order_id"], told["filled_quantity"]) == ("END_UNSEEN", one.broker_order_id, 8)
 
 
 def test_the_order_ends_with_the_last_of_its_slices(broker: SimulatedBroker) -> None:

@@ -1,6 +1,6 @@
 """What earlier attempts of a slice did, or may still do, is looked at before the next one goes out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from pulse_core import failpoints
 from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement, Refused
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
+from pulse_core.domain.errors import InvalidState
 from pulse_core.services import retry
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile
@@ -18,7 +19,7 @@ from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, accept, answer_with, lose_the_request
 from tests.factories import a_slice, a_split_order, later, order, settle_delay, slices_of, watch_the_book
 
-TURNED_UP = "order taken for not placed is in the book"
+TURNED_UP = "TURNED_UP"
 RATE_LIMITED = answer_with(NotSent("RATE_LIMITED", "too many"))
 
 
@@ -29,7 +30,7 @@ def no_actions() -> Iterator[None]:
 
 
 def alarms(slice_id: str) -> list[str]:
-    return [one.detail["alarm"] for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+    return [one.detail["code"] for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
 
 
 def outcomes(slice_id: str) -> list[PlacementOutcome | None]:
@@ -165,6 +166,61 @@ def test_a_slice_is_not_retried_while_an_attempt_of_it_may_be_live_and_is_once_t
     retry.retry_slice(first.id, "ops", utcnow())
     execute_again(first.id)
     assert a_slice(first.id).status is SliceStatus.WORKING
+
+
+def turned_up_beside_a_refusal(broker: SimulatedBroker) -> tuple[str, str]:
+    """A slice that the broker refused, and an earlier attempt of it, taken for absent, that is live after all."""
+    slice_id, old, since = presumed_absent(broker)
+    broker.answers = [answer_with(Refused("MarginException", "not enough funds"))]
+    execute_slice(slice_id, clock=lambda: since + timedelta(minutes=1))
+    late = broker.enter(old)
+    broker.cancel = broker.cancels.append  # type: ignore[method-assign]
+    reconcile(since + timedelta(minutes=1))
+    assert (a_slice(slice_id).status, alarms(slice_id)) == (SliceStatus.REJECTED, [TURNED_UP])
+    return slice_id, late
+
+
+def stay_live(_broker: SimulatedBroker, _late: str) -> None:
+    """Nothing more is heard of it."""
+
+
+def lose_sight_of(broker: SimulatedBroker, late: str) -> None:
+    del broker.book[late]
+
+
+@pytest.mark.parametrize(
+    ("happen", "why"),
+    [
+        (stay_live, "may be live"),
+        (lambda broker, late: broker.fill(late, 5), "may be live"),
+        (lambda broker, late: broker.fill(late), "it is filled"),
+        (lose_sight_of, "may be live"),
+    ],
+    ids=["live", "partly filled", "filled", "no longer in the book"],
+)
+def test_a_slice_is_not_retried_while_its_late_order_is_live_filled_or_unknown(
+    broker: SimulatedBroker, happen: Callable[[SimulatedBroker, str], None], why: str
+) -> None:
+    slice_id, late = turned_up_beside_a_refusal(broker)
+    happen(broker, late)
+    reconcile(utcnow())
+
+    with pytest.raises(InvalidState, match=why):
+        retry.retry_slice(slice_id, "ops", utcnow())
+
+
+@pytest.mark.parametrize("end", [BrokerOrderStatus.CANCELLED, BrokerOrderStatus.REJECTED])
+def test_a_slice_is_retried_once_the_book_proves_that_its_late_order_ended_with_nothing_filled(
+    broker: SimulatedBroker, end: BrokerOrderStatus
+) -> None:
+    slice_id, late = turned_up_beside_a_refusal(broker)
+    broker.book[late] = replace(broker.book[late], status=end)
+    reconcile(utcnow())
+
+    retry.retry_slice(slice_id, "ops", utcnow())
+
+    execute_again(slice_id)
+    assert (a_slice(slice_id).status, broker.placements[-1].quantity) == (SliceStatus.WORKING, 20)
 
 
 def test_a_refusal_that_also_stands_rejected_in_the_book_is_confirmed_by_it(broker: SimulatedBroker) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 
 from pulse_core import db
 from pulse_core.clock import utcnow
+from pulse_core.domain.alarms import HoldCode
 from pulse_core.models import Installation
 from pulse_core.repositories import installation
 from pulse_core.repositories.installation import Hold
@@ -36,11 +37,12 @@ def test_tables_that_came_without_a_key_get_one() -> None:
 def test_a_hold_keeps_its_first_reason_and_begins_anew_with_each_further_one() -> None:
     now = utcnow()
     later = now + timedelta(minutes=1)
+    first, another = HoldCode.CLAIMS_WERE_LOST, HoldCode.ANOTHER_DATABASE
     with db.transaction() as session:
-        is_new = [installation.hold(session, "a restore", now), installation.hold(session, "something else", later)]
+        is_new = [installation.hold(session, code, at) for code, at in ((first, now), (another, later))]
         held, is_held = installation.held(session), session.scalar(select(installation.is_held()))
         was_held = [installation.release(session), installation.release(session)]
 
-        assert (is_new, held, is_held) == ([True, False], Hold(later, "a restore"), True)
+        assert (is_new, held, is_held) == ([True, False], Hold(later, first, first.meaning), True)
         assert (was_held, installation.held(session)) == ([True, False], None)
         assert session.scalar(select(installation.is_held())) is False

@@ -13,9 +13,20 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 
-from pulse_core import migrations
+from pulse_core import db, migrations
+from pulse_core.brokers.base import Refused
+from pulse_core.clock import utcnow
 from pulse_core.db import psycopg2_url
+from pulse_core.domain.alarms import HoldCode
+from pulse_core.domain.enums import EventKind
+from pulse_core.domain.errors import InvalidState
 from pulse_core.models import Base
+from pulse_core.repositories import events, installation
+from pulse_core.services import retry
+from pulse_core.services.execute import execute_slice
+from pulse_core.services.reconcile import reconcile
+from tests.broker import SimulatedBroker, answer_with
+from tests.factories import a_split_order, slices_of
 from tests.servers import RunningPostgres
 
 DEFINITIONS = """
@@ -117,3 +128,78 @@ def test_two_migrations_at_once_wait_for_each_other(new_database: Engine) -> Non
         list(pool.map(migrations.upgrade, [url_of(new_database)] * 2))
 
     assert migrations.current(url_of(new_database)) == migrations.head()
+
+
+# What alarms said before they had codes, to the letter.
+SENTENCES = {
+    "order taken for not placed is in the book": "TURNED_UP",
+    "a claim that the database had lost was recorded again": "LOST_CLAIM",
+    "two broker orders have one client order id": "DUPLICATE_ORDERS",
+    "a working order is missing from the broker's book": "MISSING_FROM_BOOK",
+    "the broker's book lacks orders that it acknowledged, and proves no absence": "BOOK_PROVES_NOTHING",
+    "the broker's book shows no trace of an unknown slice: an operator must settle it": "LEFT_TO_OPERATORS",
+    "the book of the day is closed on an unknown slice": "DAY_OVER",
+    "the broker's day ended on a working slice, and its end was not seen": "END_UNSEEN",
+    "fill after the end": "FILL_AFTER_END",
+    "slice overfilled": "SLICE_OVERFILLED",
+    "order overfilled": "ORDER_OVERFILLED",
+    "the slice was lowered: its order had no room for all of it": "SLICE_LOWERED",
+    "the slice is not sent: its order has no room for it": "NO_ROOM",
+}
+
+
+def raised(slice_id: str) -> list[tuple[str, str | None]]:
+    alarms = [one.detail for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+    return [(one["alarm"], one.get("code")) for one in alarms]
+
+
+def test_alarms_of_before_get_their_codes_by_their_sentences(broker: SimulatedBroker, clean_database: str) -> None:
+    first = slices_of(a_split_order())[0]
+    strange = "something that nobody says any more"
+    with db.transaction() as session:
+        told = [(first.id, None, {"alarm": sentence}) for sentence in (*SENTENCES, strange)]
+        events.add_all(session, EventKind.ALARM, first.order_id, told, utcnow())
+        events.add(session, EventKind.REQUEST, first.order_id, first.id, utcnow(), alarm="order overfilled")
+
+    go_back_and_forth(clean_database)
+
+    assert raised(first.id) == [*SENTENCES.items(), (strange, None)]
+    requests = [one.detail for one in retry.slice_history(first.id).events if one.kind is EventKind.REQUEST]
+    assert requests == [{"alarm": "order overfilled"}]
+
+
+def test_a_hold_of_before_gets_its_code(clean_database: str) -> None:
+    with db.transaction() as session:
+        installation.hold(session, HoldCode.FIRST_LOOK, utcnow())
+
+    go_back_and_forth(clean_database)
+
+    with db.transaction() as session:
+        held = installation.held(session)
+        installation.release(session)
+    assert held is not None
+    assert held.code is HoldCode.FIRST_LOOK
+
+
+def test_an_attempt_that_turned_up_before_alarms_had_codes_still_keeps_its_slice_from_being_retried(
+    broker: SimulatedBroker, clean_database: str
+) -> None:
+    broker.answers = [answer_with(Refused("MarginException", "not enough funds"))]
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    broker.enter(broker.placements[0])
+    broker.cancel = broker.cancels.append  # type: ignore[method-assign]
+    reconcile(utcnow())
+    migrations.downgrade(clean_database, "0008")
+    assert raised(first.id) == [("order taken for not placed is in the book", None)]
+
+    migrations.upgrade(clean_database)
+
+    assert raised(first.id) == [("order taken for not placed is in the book", "TURNED_UP")]
+    with pytest.raises(InvalidState, match="attempt 1 of it may be live"):
+        retry.retry_slice(first.id, "ops", utcnow())
+
+
+def go_back_and_forth(database_url: str) -> None:
+    migrations.downgrade(database_url, "0008")
+    migrations.upgrade(database_url)

@@ -11,9 +11,10 @@ from pulse_core.brokers.base import BookUnavailable, NotSent, Placement
 from pulse_core.cli import main
 from pulse_core.clock import utcnow
 from pulse_core.domain import ids
+from pulse_core.domain.alarms import AlarmCode, HoldCode
 from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
 from pulse_core.lineage import Lineage, Seen
-from pulse_core.repositories import events, installation, placements, slices
+from pulse_core.repositories import installation, placements, slices
 from pulse_core.repositories.installation import Hold
 from pulse_core.services import recovery
 from pulse_core.services.cancel import cancel_order
@@ -84,7 +85,7 @@ def test_a_slice_that_the_database_forgot_to_have_sent_is_found_in_the_book_and_
     assert (found.status, found.filled_quantity, found.attempts) == (SliceStatus.FILLED, 20, 1)
     assert (found.client_order_id, found.broker_order_id) == (bought.client_order_id, bought.broker_order_id)
     alarms = [one.detail for one in slice_history(slice_id).events if one.kind is EventKind.ALARM]
-    assert [(one["alarm"], one["attempt"]) for one in alarms] == [(events.LOST_CLAIM, 1)]
+    assert [(one["code"], one["attempt"]) for one in alarms] == [(AlarmCode.LOST_CLAIM, 1)]
 
 
 def test_an_attempt_that_was_not_placed_and_lost_with_the_one_that_was_is_recorded_with_it(
@@ -238,7 +239,7 @@ def test_another_database_is_held_until_nothing_lost_can_turn_up(broker: Simulat
     execute_slice(waiting)
 
     assert held is not None
-    assert held.reason == recovery.ANOTHER_DATABASE
+    assert held.code is HoldCode.ANOTHER_DATABASE
     assert is_still_held is not None
     assert hold() is None
     assert len(broker.placements) == 2
@@ -385,7 +386,7 @@ def test_a_log_that_went_back_holds_everything(broker: SimulatedBroker, monkeypa
 
     found = hold()
     assert found is not None
-    assert found.reason == recovery.LOG_WENT_BACK
+    assert found.code is HoldCode.LOG_WENT_BACK
 
 
 def test_connections_that_are_looked_at_in_any_order_are_no_setback() -> None:
@@ -413,7 +414,7 @@ def test_an_operator_is_walked_through_it(broker: SimulatedBroker) -> None:
     after = run.invoke(main, ["recover"])
 
     assert first.exit_code == 1, first.output
-    assert recovery.ANOTHER_DATABASE in first.stdout
+    assert HoldCode.ANOTHER_DATABASE.meaning in first.stdout
     assert lost in first.stdout
     assert "see to them at the broker" in first.stdout
     assert (refused.exit_code, still_held is not None) == (1, True)

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from pulse_core import config, db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import EventKind, OrderResult, OrderStatus, PlacementOutcome, SliceStatus
 from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound
 from pulse_core.models import Fill, Placement
 from pulse_core.repositories import placements
-from pulse_core.repositories.events import TURNED_UP
 from pulse_core.services import retry
 from pulse_core.services.day_end import end_day
 from pulse_core.services.execute import execute_slice
@@ -345,7 +345,7 @@ def test_a_settled_absence_that_turns_up_is_told_and_its_fills_are_booked(broker
         [one for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM],
     )
     assert (one.status, one.filled_quantity) == (SliceStatus.FAILED, 20)
-    assert TURNED_UP in [alarm.detail["alarm"] for alarm in raised]
+    assert AlarmCode.TURNED_UP in [alarm.detail["code"] for alarm in raised]
 
 
 def test_a_slice_with_two_attempts_in_doubt_is_settled_for_one_after_the_other(broker: SimulatedBroker) -> None:

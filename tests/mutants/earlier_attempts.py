@@ -79,7 +79,7 @@ EARLIER_ATTEMPTS = (
         (
             Change(
                 f"{SERVICES}/adopt.py",
-                "    events.alarm(session, events.TURNED_UP, order.id, one.id, now, ",
+                "    events.alarm(session, AlarmCode.TURNED_UP, order.id, one.id, now, ",
                 "    dict(",
             ),
         ),

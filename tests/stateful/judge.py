@@ -24,7 +24,7 @@ BOOKED = "SELECT coalesce(sum(fills.quantity), 0) AS shares FROM fills JOIN orde
 WAITING_BESIDE = f"""
     SELECT s.id FROM order_slices s JOIN placements p ON p.slice_id = s.id
     WHERE s.status = 'SCHEDULED' AND outcome = 'ACKNOWLEDGED' AND {MAY_BE_LIVE}"""
-TURNED_UP = "order taken for not placed is in the book"
+TURNED_UP = "TURNED_UP"
 
 
 class Judge:
@@ -127,7 +127,7 @@ class Judge:
 
     def _check_alarms(self) -> None:
         """Whatever was taken for not placed and is in the book was told, but for a refusal that the book confirms."""
-        alarms = self.rows("SELECT detail FROM slice_events WHERE kind = 'ALARM' AND detail->>'alarm' = %s", TURNED_UP)
+        alarms = self.rows("SELECT detail FROM slice_events WHERE kind = 'ALARM' AND detail->>'code' = %s", TURNED_UP)
         told = {row["detail"]["broker_order_id"] for row in alarms}
         refused = self.rows("SELECT client_order_id FROM placements WHERE outcome = 'REFUSED'")
         refused_ids = {row["client_order_id"] for row in refused}

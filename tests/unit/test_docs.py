@@ -15,6 +15,7 @@ import gapi_app.config
 import pulse_core.config
 from pulse_core import cli
 from pulse_core.cli.ready_screen import ready_screen
+from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.status import ORDER_MOVES, SLICE_MOVES
 from pulse_core.models import Base
 from pulse_core.services.sweeps import SWEEPS
@@ -120,6 +121,10 @@ def test_moves_stand_in_the_design_page_as_in_the_code(heading: str, moves: Any)
         for status, _, goes_to in table(DOCS / "design.md", heading)
     }
     assert documented == {str(status): {str(to) for to in targets} for status, targets in moves.items()}
+
+
+def test_alarms_stand_in_the_design_page_as_in_the_code() -> None:
+    assert table(DOCS / "design.md", "Alarms") == [[code.value, code.meaning] for code in AlarmCode]
 
 
 def test_every_table_of_the_database_stands_in_the_design_page() -> None:

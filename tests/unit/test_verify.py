@@ -116,7 +116,7 @@ def told(number: int, seconds: float, filled: int) -> EventRow:
 
 
 def alarmed(slice_id: str, seconds: float, alarm: str, **detail: Any) -> EventRow:
-    return EventRow("ord_1", slice_id, at(seconds), "ALARM", None, None, alarm, {"alarm": alarm, **detail})
+    return EventRow("ord_1", slice_id, at(seconds), "ALARM", None, None, alarm, {"code": alarm, **detail})
 
 
 def moves_of(number: int) -> list[EventRow]:
@@ -195,7 +195,7 @@ WRONGS: dict[str, tuple[str, Callable[[Facts], Facts]]] = {
         lambda f: added(
             f,
             "events",
-            EventRow("ord_1", "sl_1", at(9), "ALARM", None, None, "order taken for not placed is in the book"),
+            EventRow("ord_1", "sl_1", at(9), "ALARM", None, None, "TURNED_UP"),
         ),
     ),
     "a slice goes out before its time": ("never-early", lambda f: changed(f, "arrivals", 1, arrived_at=at(59.9))),

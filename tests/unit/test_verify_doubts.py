@@ -26,8 +26,8 @@ from tests.unit.test_verify import (
 )
 
 FIRST = "AAAAAAAAAAAAAAAAAAA0"
-TURNED_UP = "order taken for not placed is in the book"
-UNSEEN = "the broker's day ended on a working slice, and its end was not seen"
+TURNED_UP = "TURNED_UP"
+UNSEEN = "END_UNSEEN"
 BESIDE = "nothing-sent-beside-a-known-attempt"
 
 
@@ -185,7 +185,7 @@ def test_an_attempt_belongs_at_the_broker_of_its_order() -> None:
 def a_lowered_slice() -> Facts:
     """Slice 2 was lowered from 60 to 50 before it was sent: the order was for 110."""
     facts = changed(a_flawless_trade(), "orders", 0, total_quantity=110, result="PARTIALLY_FILLED")
-    lowered = alarmed("sl_2", 59, "the slice was lowered", lowered_from=60, lowered_to=50)
+    lowered = alarmed("sl_2", 59, "SLICE_LOWERED", lowered_from=60, lowered_to=50)
     return after(facts, lambda row: row.to_status == "FILLED" and row.slice_id == "sl_1", lowered)
 
 
@@ -277,8 +277,7 @@ def an_unknown_over_night() -> Facts:
 
 
 def test_an_operators_case_is_not_forgotten_until_everything_must_have_ended() -> None:
-    what = "the book of the day is closed on an unknown slice"
-    waiting = added(an_unknown_over_night(), "events", alarmed("sl_2", 100, what, client_order_id=TAGS[1]))
+    waiting = added(an_unknown_over_night(), "events", alarmed("sl_2", 100, "DAY_OVER", client_order_id=TAGS[1]))
     assert "nothing-forgotten" not in broken(replace(waiting, is_final=False))
     assert "nothing-forgotten" in broken(waiting)
     assert "nothing-forgotten" in broken(replace(an_unknown_over_night(), is_final=False))
