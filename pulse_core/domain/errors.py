@@ -12,6 +12,7 @@ PulseError
     InvalidState
     RateLimited
     IllegalMove             a defect of ours: a move that the state table does not have
+    LostRace                somebody else moved a slice or an order first
     DatabaseUnavailable
         SharedSession
 """
@@ -77,6 +78,12 @@ class RateLimited(PulseError):
 
 
 class IllegalMove(PulseError):
+    code = "INTERNAL_ERROR"
+
+
+class LostRace(PulseError):
+    """A slice or an order has no longer the status that it was seen in; whoever does not expect that rolls back."""
+
     code = "INTERNAL_ERROR"
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import Select
 
 from pulse_core.domain.enums import EventKind, OrderStatus, Side, SliceStatus
+from pulse_core.domain.errors import LostRace
 from pulse_core.domain.status import FINAL_SLICES, check_order_move
 from pulse_core.log import get_logger
 from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
@@ -99,8 +100,12 @@ def lock(session: Session, order_id: str) -> Order | None:
     return session.scalar(rows.execution_options(populate_existing=True))
 
 
-def move(session: Session, order: Order, to: OrderStatus, now: datetime, **changes: Any) -> bool:
-    """Move an order on from the status it was seen in; False when somebody else moved it first."""
+def move(session: Session, order: Order, to: OrderStatus, now: datetime, **changes: Any) -> None:
+    """Move an order on from the status it was seen in.
+
+    Raises LostRace when somebody else moved it first, with nothing written, and IllegalMove for a move the table of
+    moves does not have.
+    """
     seen = order.status
     check_order_move(seen, to)
     moved = session.scalar(
@@ -111,11 +116,10 @@ def move(session: Session, order: Order, to: OrderStatus, now: datetime, **chang
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     if moved is None:
-        return False
+        raise LostRace(f"order {order.id} is no longer {seen}", {"order_id": order.id, "seen": seen, "to": to})
     why = {name: changes[name] for name in ("result", "skip_reason") if changes.get(name)}
     events.add(session, EventKind.MOVE, order.id, None, now, (seen, to), **why)
     log.info("order moved", order_id=order.id, seen=seen, to=to)
-    return True
 
 
 def change(session: Session, order_id: str, now: datetime, **changes: Any) -> None:

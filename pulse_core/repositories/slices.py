@@ -13,6 +13,7 @@ from sqlalchemy import Interval, Row, Select, and_, func, insert, literal, or_, 
 from sqlalchemy.orm import Session
 
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from pulse_core.domain.errors import LostRace
 from pulse_core.domain.slicing import PlannedSlice
 from pulse_core.domain.status import check_slice_move
 from pulse_core.log import get_logger
@@ -110,10 +111,11 @@ def unsent(session: Session, order_id: str) -> Sequence[OrderSlice]:
     return session.scalars(rows.order_by(OrderSlice.sequence_number).execution_options(populate_existing=True)).all()
 
 
-def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **changes: Any) -> bool:
-    """Move a slice on from the status it was seen in; False when somebody else moved it first.
+def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **changes: Any) -> None:
+    """Move a slice on from the status it was seen in.
 
-    `changes` are further columns to set. Raises IllegalMove for a move the table of moves does not have.
+    `changes` are further columns to set. Raises LostRace when somebody else moved it first, with nothing written, and
+    IllegalMove for a move the table of moves does not have.
     """
     seen = one.status
     check_slice_move(seen, to)
@@ -125,12 +127,11 @@ def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **ch
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     if moved is None:
-        return False
+        raise LostRace(f"slice {one.id} is no longer {seen}", {"slice_id": one.id, "seen": seen, "to": to})
     told = ("error_code", "error_message", "client_order_id", "broker_order_id")
     why = {name: changes[name] for name in told if changes.get(name)}
     events.add(session, EventKind.MOVE, one.order_id, one.id, now, (seen, to), attempt=moved.attempts, **why)
     log.info("slice moved", order_id=one.order_id, slice_id=one.id, seen=seen, to=to, attempt=moved.attempts, **why)
-    return True
 
 
 def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> None:

@@ -17,7 +17,7 @@ from pulse_core.db import Fence
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.backoff import backoff
 from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.domain.errors import DatabaseUnavailable, LostRace
 from pulse_core.domain.exposure import exposure
 from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
@@ -72,7 +72,7 @@ def record(fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcom
                 _write(session, claimed.slice_id, client_order_id, outcome, now())
                 failpoint("execute.before_record_commit")
             return
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, LostRace) as error:
             log.warning("outcome not recorded yet", **names, reason=str(error))
     raise DatabaseUnavailable(db.AWAY)
 

@@ -1,5 +1,6 @@
 """Hold an order and let it go on: a paused order sends nothing new, and what works at the broker is still followed."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -7,13 +8,13 @@ from sqlalchemy.orm import Session
 from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.domain.errors import InvalidState, LostRace, NotFound
 from pulse_core.domain.pacing import repace
 from pulse_core.models import Order
 from pulse_core.repositories import events, orders, slices
 from pulse_core.services.each import for_each
 from pulse_core.services.report import OrderReport, order_report
-from pulse_core.services.settle import settle_order
+from pulse_core.services.settle import end_unsent, settle_order
 
 MISSED = {"error_code": "PAUSED", "error_message": "its time passed while the order was paused, and no room was left"}
 
@@ -55,8 +56,7 @@ def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
         with db.transaction() as session:
             order = orders.lock(session, order_id)
             if order is not None and order.status is OrderStatus.PAUSED:
-                for one in slices.unsent(session, order.id):
-                    slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
+                end_unsent(session, order, SliceStatus.SKIPPED, now, **MISSED)
                 settle_order(session, order, now)
 
     for_each(forgotten, end)
@@ -80,6 +80,8 @@ def _repace(session: Session, order: Order, now: datetime) -> None:
     interval = (order.end_at - order.start_at) / (order.num_splits - 1)
     for one, due_at in zip(unsent, repace([one.due_at for one in unsent], now, interval, order.end_at), strict=True):
         if due_at is None:
-            slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
+            # Not locked: one that a worker claimed before the pause is followed from there.
+            with suppress(LostRace):
+                slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
         elif due_at != one.due_at:
             slices.change(session, one.id, now, due_at=due_at, hinted_until=None)

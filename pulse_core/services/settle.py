@@ -1,5 +1,6 @@
 """Bring an order's totals and status in line with its slices."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 from pulse_core import db
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import OrderStatus, SliceStatus
+from pulse_core.domain.errors import LostRace
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, order_result
 from pulse_core.models import Order
 from pulse_core.repositories import events, orders, slices, tallies
@@ -19,8 +21,7 @@ def settle_order(session: Session, order: Order, now: datetime) -> None:
     What is still unsent of an order being cancelled is cancelled here.
     """
     if order.status is OrderStatus.CANCELLING:
-        for one in slices.unsent(session, order.id):
-            slices.move(session, one, SliceStatus.CANCELLED, now)
+        end_unsent(session, order, SliceStatus.CANCELLED, now)
     parts = tallies.of_order(session, order.id)
     filled = sum(one.filled for one in parts)
     if filled != order.filled_quantity:
@@ -28,6 +29,14 @@ def settle_order(session: Session, order: Order, now: datetime) -> None:
     is_split = order.status not in (OrderStatus.PENDING, *FINAL_ORDERS)
     if is_split and all(one.status in FINAL_SLICES for one in parts):
         _finish(session, order, filled, now)
+
+
+def end_unsent(session: Session, order: Order, to: SliceStatus, now: datetime, **why: str) -> None:
+    """Move to their end all slices of a locked order that nobody has claimed."""
+    for one in slices.unsent(session, order.id):
+        # They are not locked: one that a worker claims at this moment is followed from there.
+        with suppress(LostRace):
+            slices.move(session, one, to, now, **why)
 
 
 class _Round:

@@ -2,23 +2,26 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
 
 from pulse_core import db
 from pulse_core.brokers.base import Placement, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState
-from pulse_core.models import Order
-from pulse_core.repositories import fills, orders, slices
+from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from pulse_core.domain.errors import InvalidState, LostRace
+from pulse_core.models import Order, OrderSlice
+from pulse_core.repositories import events, fills, orders, slices
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.recall import cancel_slices
 from pulse_core.services.reconcile import reconcile
 from pulse_core.services.resolve import resolve_slices
-from pulse_core.services.retry import retry_slice
+from pulse_core.services.retry import retry_slice, slice_history
 from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, answer_with, lose_the_request
 from tests.factories import a_slice, a_split_order, an_account, later, order, settle_delay, slices_of, watch_the_book
@@ -47,9 +50,9 @@ def test_a_slice_cancelled_while_it_was_being_claimed_stays_cancelled(broker: Si
         assert seen is not None
         with db.transaction() as other:
             slices.move(other, a_slice(first.id), SliceStatus.CANCELLED, utcnow())
-        is_mine = slices.move(session, seen, SliceStatus.SENDING, utcnow(), lease_expires_at=later(30))
+        with pytest.raises(LostRace, match=f"{first.id} is no longer SCHEDULED"):
+            slices.move(session, seen, SliceStatus.SENDING, utcnow(), lease_expires_at=later(30))
 
-    assert not is_mine
     assert a_slice(first.id).status is SliceStatus.CANCELLED
 
 
@@ -60,10 +63,58 @@ def test_an_order_cancelled_while_it_was_being_finished_stays_cancelled(broker: 
         seen = session.get_one(Order, order_id)
         with db.transaction() as other:
             orders.move(other, order(order_id), OrderStatus.CANCELLING, utcnow())
-        is_mine = orders.move(session, seen, OrderStatus.DONE, utcnow(), finished_at=utcnow())
+        with pytest.raises(LostRace, match=f"{order_id} is no longer IN_PROGRESS"):
+            orders.move(session, seen, OrderStatus.DONE, utcnow(), finished_at=utcnow())
 
-    assert not is_mine
     assert order(order_id).status is OrderStatus.CANCELLING
+
+
+def test_a_lost_race_that_nobody_expects_takes_everything_of_its_transaction_back(broker: SimulatedBroker) -> None:
+    first = slices_of(a_split_order())[0]
+    told = len(slice_history(first.id).events)
+
+    def move_on() -> None:
+        with db.transaction() as session:
+            seen = session.get_one(OrderSlice, first.id)
+            slices.change(session, first.id, utcnow(), resolve_at=utcnow())
+            events.add(session, EventKind.REQUEST, first.order_id, first.id, utcnow(), request="resolve")
+            seen.status = SliceStatus.SENDING
+            slices.move(session, seen, SliceStatus.UNKNOWN, utcnow(), resolve_at=utcnow())
+
+    with pytest.raises(LostRace):
+        move_on()
+
+    assert (a_slice(first.id).status, a_slice(first.id).resolve_at) == (SliceStatus.SCHEDULED, None)
+    assert len(slice_history(first.id).events) == told
+
+
+def test_a_slice_sent_while_its_order_is_cancelled_is_followed_and_the_others_are_cancelled(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = a_split_order()
+    first, *rest = [one.id for one in slices_of(order_id)]
+    send_after_listing(monkeypatch, first)
+
+    cancel_order(None, order_id, utcnow(), "ops")
+
+    assert (a_slice(first).status, order(order_id).status) == (SliceStatus.WORKING, OrderStatus.CANCELLING)
+    assert {a_slice(slice_id).status for slice_id in rest} == {SliceStatus.CANCELLED}
+    cancel_slices(utcnow())
+    track_slices(utcnow())
+    assert (a_slice(first).status, order(order_id).status) == (SliceStatus.CANCELLED, OrderStatus.CANCELLED)
+
+
+def send_after_listing(monkeypatch: pytest.MonkeyPatch, slice_id: str) -> None:
+    """Place the slice over another connection when the unsent ones were listed, and none of them moved."""
+    listed = slices.unsent
+
+    def list_and_send(session: Session, order_id: str) -> Sequence[OrderSlice]:
+        found = listed(session, order_id)
+        monkeypatch.setattr(slices, "unsent", listed)
+        execute_slice(slice_id)
+        return found
+
+    monkeypatch.setattr(slices, "unsent", list_and_send)
 
 
 def test_a_request_must_leave_before_its_lease_can_be_over(broker: SimulatedBroker) -> None:

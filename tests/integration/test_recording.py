@@ -8,8 +8,9 @@ from sqlalchemy import text
 
 from pulse_core import db, failpoints
 from pulse_core.brokers.base import NotSent, OutcomeUnknown, Refused
-from pulse_core.domain.enums import PlacementOutcome, SliceStatus
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
+from pulse_core.domain.errors import DatabaseUnavailable, LostRace
+from pulse_core.repositories import slices
 from pulse_core.services import outcome, retry
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.resolve import expire_claims, resolve_slices
@@ -52,6 +53,27 @@ ANSWERS: list[tuple[Any, SliceStatus, PlacementOutcome]] = [
     (answer_with(NotSent("UNREACHABLE", "nobody listens")), SliceStatus.SCHEDULED, PlacementOutcome.NOT_SENT),
     (answer_with(OutcomeUnknown("NO_ANSWER", "no answer")), SliceStatus.UNKNOWN, PlacementOutcome.UNKNOWN),
 ]
+
+
+@pytest.mark.parametrize(("answer", "status", "kind"), ANSWERS[1:])
+def test_an_answer_is_recorded_once_though_its_first_move_lost_a_race(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch, answer: Any, status: SliceStatus, kind: PlacementOutcome
+) -> None:
+    move = slices.move
+
+    def lose_once(*_stated: Any, **_changes: Any) -> None:
+        monkeypatch.setattr(slices, "move", move)
+        raise LostRace("somebody else was first")
+
+    monkeypatch.setattr(slices, "move", lose_once)
+    broker.answers = [answer]
+    first = slices_of(a_split_order())[0]
+
+    execute_slice(first.id)
+
+    told = [one.kind for one in retry.slice_history(first.id).events]
+    assert (a_slice(first.id).status, told.count(EventKind.BROKER_CALL)) == (status, 1)
+    assert [one.outcome for one in retry.slice_history(first.id).attempts] == [kind]
 
 
 @pytest.mark.parametrize(("answer", "status", "kind"), ANSWERS)
