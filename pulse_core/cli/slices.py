@@ -210,8 +210,7 @@ class Result:
 def _retry_one(slice_id: str, dry_run: bool) -> Result:
     try:
         if dry_run:
-            history = retry.slice_history(slice_id)
-            reason = retry.refusal(history.order, history.slice, utcnow())
+            reason = retry.why_not_retried(slice_id, utcnow())
             return Result(slice_id, "refused" if reason else "would retry", reason)
         retry.retry_slice(slice_id, _actor(), utcnow())
     except (InvalidState, NotFound) as error:

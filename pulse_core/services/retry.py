@@ -45,6 +45,13 @@ def slice_history(slice_id: str) -> SliceHistory:
         return SliceHistory(order, one, placements.of_slice(session, slice_id), events.of_slice(session, slice_id))
 
 
+def why_not_retried(slice_id: str, now: datetime) -> str | None:
+    """Why a retry of this slice would be refused now, None when it would not. Raises NotFound."""
+    with db.transaction() as session:
+        one = _existing(session, slice_id)
+        return _refusal(session, session.get_one(Order, one.order_id), one, now)
+
+
 def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
     """Put a FAILED or REJECTED slice back into the schedule, for what is left of it, due at once.
 
@@ -53,10 +60,7 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
     with db.transaction() as session:
         _existing(session, slice_id)
         order, one = slices.lock(session, slice_id)
-        reason = refusal(order, one, now)
-        if reason is None and (live := placements.live_beside(session, slice_id, None)):
-            reason = f"attempt {live.attempt} of it may be live at the broker"
-        if reason is not None:
+        if (reason := _refusal(session, order, one, now)) is not None:
             raise InvalidState(f"slice {slice_id} cannot be retried: {reason}", {"status": one.status})
         if order.status is OrderStatus.DONE:
             orders.move(session, order, OrderStatus.IN_PROGRESS, now, result=None, finished_at=None)
@@ -67,21 +71,6 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
     failpoint("retry.after_commit")
     log.info("retry requested", slice_id=slice_id, actor=actor)
     queue.wake(queue.EXECUTE_SLICE, slice_id)
-
-
-def refusal(order: Order, one: OrderSlice, now: datetime) -> str | None:
-    """Why this slice must not be sent again, None when it may be."""
-    if one.status is SliceStatus.UNKNOWN:
-        return "it is UNKNOWN and may be live at the broker; resolve it first"
-    if SliceStatus.SCHEDULED not in SLICE_MOVES[one.status] or one.status is SliceStatus.SENDING:
-        return f"it is {one.status}"
-    if one.filled_quantity >= one.quantity:
-        return "it is filled"
-    if order.status not in (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.DONE):
-        return f"its order is {order.status}"
-    if now > order.end_at + timedelta(seconds=settings().late_grace):
-        return f"its order's window closed at {order.end_at:%Y-%m-%d %H:%M:%S} UTC"
-    return None
 
 
 def resolve_slice(slice_id: str, actor: str, now: datetime) -> SliceStatus:
@@ -98,6 +87,22 @@ def request_resolve(slice_id: str, actor: str, now: datetime) -> None:
     """Have a worker ask the broker's book about an UNKNOWN slice at once. Raises NotFound, InvalidState."""
     _requested(slice_id, actor, now)
     queue.wake(queue.RESOLVE_SLICES)
+
+
+def _refusal(session: Session, order: Order, one: OrderSlice, now: datetime) -> str | None:
+    """Why this slice must not be sent again, None when it may be: the same for a retry and for its dry run."""
+    if one.status is SliceStatus.UNKNOWN:
+        return "it is UNKNOWN and may be live at the broker; resolve it first"
+    if SliceStatus.SCHEDULED not in SLICE_MOVES[one.status] or one.status is SliceStatus.SENDING:
+        return f"it is {one.status}"
+    if one.filled_quantity >= one.quantity:
+        return "it is filled"
+    if order.status not in (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.DONE):
+        return f"its order is {order.status}"
+    if now > order.end_at + timedelta(seconds=settings().late_grace):
+        return f"its order's window closed at {order.end_at:%Y-%m-%d %H:%M:%S} UTC"
+    live = placements.live_beside(session, one.id, None)
+    return None if live is None else f"attempt {live.attempt} of it may be live at the broker"
 
 
 def _requested(slice_id: str, actor: str, now: datetime) -> OrderSlice:

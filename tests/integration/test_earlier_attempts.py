@@ -1,13 +1,16 @@
 """What earlier attempts of a slice did, or may still do, is looked at before the next one goes out."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from pulse_core import failpoints
 from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement, Refused
+from pulse_core.cli import main
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
 from pulse_core.domain.errors import InvalidState
@@ -205,8 +208,28 @@ def test_a_slice_is_not_retried_while_its_late_order_is_live_filled_or_unknown(
     happen(broker, late)
     reconcile(utcnow())
 
-    with pytest.raises(InvalidState, match=why):
+    with pytest.raises(InvalidState, match=why) as refused:
         retry.retry_slice(slice_id, "ops", utcnow())
+    reason = retry.why_not_retried(slice_id, utcnow())
+    assert refused.value.message == f"slice {slice_id} cannot be retried: {reason}"
+
+
+def test_a_dry_run_refuses_what_the_retry_refuses(broker: SimulatedBroker) -> None:
+    slice_id, late = turned_up_beside_a_refusal(broker)
+
+    refused = dry_run(slice_id)
+    broker.book[late] = replace(broker.book[late], status=BrokerOrderStatus.CANCELLED)
+    reconcile(utcnow())
+    allowed = dry_run(slice_id)
+
+    reason = "attempt 1 of it may be live at the broker"
+    assert refused == [{"slice_id": slice_id, "result": "refused", "reason": reason}]
+    assert allowed == [{"slice_id": slice_id, "result": "would retry", "reason": None}]
+    assert a_slice(slice_id).status is SliceStatus.REJECTED
+
+
+def dry_run(slice_id: str) -> object:
+    return json.loads(CliRunner().invoke(main, ["slices", "retry", slice_id, "--dry-run", "--json"]).stdout)
 
 
 @pytest.mark.parametrize("end", [BrokerOrderStatus.CANCELLED, BrokerOrderStatus.REJECTED])

@@ -108,8 +108,8 @@ EARLIER_ATTEMPTS = (
         (
             Change(
                 f"{SERVICES}/retry.py",
-                "    if reason is None and (live := placements.live_beside(session, slice_id, None)):\n",
-                "    if False and (live := placements.live_beside(session, slice_id, None)):\n",
+                "    live = placements.live_beside(session, one.id, None)\n",
+                "    live = None\n",
             ),
         ),
         (
