@@ -8,10 +8,10 @@ TABLES = "orders, order_slices, placements, fills, slice_events"
 _LIVE, _ENDED = "now() + interval '1 day'", "now() - n % 30 * interval '1 day' - interval '2 days'"
 
 _ORDERS = """INSERT INTO orders (id, account_id, order_unique_key, broker, instrument, side, total_quantity,
-        lot_size, num_splits, duration_minutes, randomize, seed, status, result, filled_quantity, average_price,
+        num_splits, duration_minutes, randomize, seed, status, result, filled_quantity, average_price,
         start_at, end_at, created_at, updated_at, finished_at, trace)
     SELECT 'ord_{mark}' || lpad(n::text, 25, '0'), (SELECT min(id) FROM accounts), '{mark}' || n, 'paper',
-        'NSE:RELIANCE', 'BUY', 1000, 1, 100, 1440, true, n, '{status}', {result}, {filled}, {price},
+        'NSE:RELIANCE', 'BUY', 1000, 100, 1440, true, n, '{status}', {result}, {filled}, {price},
         {start}, {start} + interval '1 day', {start} - interval '1 day', {start}, {finished}, '{{}}'
     FROM generate_series(1, {count} / 100) n"""
 _SLICES = """INSERT INTO order_slices (id, order_id, sequence_number, quantity, scheduled_at, due_at, status, attempts,

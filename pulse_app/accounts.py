@@ -10,8 +10,8 @@ from pulse_app.identity_schemas import ACCOUNT_CHANGE, NEW_ACCOUNT, PAGE_QUERY, 
 from pulse_app.service_tokens import ACCOUNT_ID
 from pulse_core.clock import utcnow
 from pulse_core.domain.errors import NotFound
-from pulse_core.models import Account
 from pulse_core.services import accounts, revocations
+from pulse_core.services.accounts import AccountReport
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/internal/accounts", description="Accounts, for admins")
 blueprint.before_request(require_service_token)
@@ -21,7 +21,7 @@ blueprint.before_request(require_service_token)
 @blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(PAGE_QUERY, location="query")
 @blueprint.response(200, AccountListSchema)
-def list_accounts(query: dict[str, Any]) -> dict[str, Sequence[Account]]:
+def list_accounts(query: dict[str, Any]) -> dict[str, Sequence[AccountReport]]:
     """Accounts by name, those after the username `after`."""
     return {"users": accounts.account_page(query["limit"], query["after"])}
 
@@ -31,7 +31,7 @@ def list_accounts(query: dict[str, Any]) -> dict[str, Sequence[Account]]:
 @blueprint.arguments(NEW_ACCOUNT)
 @blueprint.response(201, AccountSchema)
 @blueprint.refuses("INVALID_STATE")
-def add_account(new: dict[str, Any]) -> Account:
+def add_account(new: dict[str, Any]) -> AccountReport:
     """Make an account."""
     return accounts.add_account(new["username"], new["password"], new["role"], utcnow(), caller_id())
 
@@ -40,7 +40,7 @@ def add_account(new: dict[str, Any]) -> Account:
 @blueprint.needs(Standing.ADMIN)
 @blueprint.response(200, AccountSchema)
 @blueprint.refuses("NOT_FOUND")
-def show_account(account_id: str) -> Account:
+def show_account(account_id: str) -> AccountReport:
     """One account."""
     return accounts.account_of(_known(account_id))
 
@@ -50,7 +50,7 @@ def show_account(account_id: str) -> Account:
 @blueprint.arguments(ACCOUNT_CHANGE)
 @blueprint.response(200, AccountSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def change_account(changes: dict[str, Any], account_id: str) -> Account:
+def change_account(changes: dict[str, Any], account_id: str) -> AccountReport:
     """Change role, password, limit or whether it is active. All but a limit ends its logins; orders go on."""
     return accounts.change_account(_known(account_id), utcnow(), caller_id(), **changes)
 

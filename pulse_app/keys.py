@@ -18,8 +18,8 @@ from pulse_app.identity_schemas import (
 from pulse_app.sessions import of_the_user
 from pulse_core.clock import utcnow
 from pulse_core.domain.errors import InvalidRequest, NotFound, Unauthorized
-from pulse_core.identity_models import ApiKey
 from pulse_core.services import keys
+from pulse_core.services.keys import KeyReport
 
 _SHOWN = ("id", "account_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
 _KEY_ID = re.compile(r"key_[0-9A-Z]{26}")
@@ -52,7 +52,7 @@ def add_key(new: dict[str, Any]) -> dict[str, Any]:
 @blueprint.needs(Standing.LOGIN)
 @blueprint.response(200, KeySchema)
 @blueprint.refuses("NOT_FOUND")
-def revoke_key(key_id: str) -> ApiKey:
+def revoke_key(key_id: str) -> KeyReport:
     """Revoke a key of the account; repeating it is harmless."""
     who = account_id()
     return keys.revoke_key(who, _known(key_id), who, utcnow())
@@ -71,7 +71,7 @@ def list_all_keys(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.needs(Standing.ADMIN)
 @blueprint.response(200, KeySchema)
 @blueprint.refuses("NOT_FOUND")
-def revoke_any_key(key_id: str) -> ApiKey:
+def revoke_any_key(key_id: str) -> KeyReport:
     """Revoke anybody's key; for admins."""
     return keys.revoke_key(None, _known(key_id), account_id(), utcnow())
 

@@ -13,9 +13,9 @@ from pulse_app.schemas import AnswerSchema, RequestSchema
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Scope
 from pulse_core.domain.errors import NotFound
-from pulse_core.models import Webhook
 from pulse_core.outbound import LONGEST_URL
 from pulse_core.services import webhooks
+from pulse_core.services.webhooks import WebhookReport
 
 _WEBHOOK_ID = re.compile(r"whk_[0-9A-HJKMNP-TV-Z]{26}")
 
@@ -51,7 +51,7 @@ blueprint.before_request(require_service_token)
 @blueprint.route("", methods=["GET"])
 @blueprint.needs(Scope.EVENTS_READ)
 @blueprint.response(200, WebhookListSchema)
-def list_webhooks() -> dict[str, Sequence[Webhook]]:
+def list_webhooks() -> dict[str, Sequence[WebhookReport]]:
     """The account's webhooks with how far each has come."""
     return {"webhooks": webhooks.list_webhooks(account_id())}
 
@@ -70,7 +70,7 @@ def add_webhook(given: dict[str, Any]) -> webhooks.NewWebhook:
 @blueprint.needs(Scope.EVENTS_READ)
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND")
-def enable_webhook(webhook_id: str) -> Webhook:
+def enable_webhook(webhook_id: str) -> WebhookReport:
     """Try a webhook again at once, from where it stopped."""
     return webhooks.enable_webhook(account_id(), _known(webhook_id), utcnow())
 

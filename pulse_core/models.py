@@ -48,7 +48,8 @@ class Order(Base):
     instrument: Mapped[str] = mapped_column(String(49))
     side: Mapped[Side] = mapped_column(words(Side, "side"))
     total_quantity: Mapped[int] = mapped_column(BigInteger)
-    lot_size: Mapped[int] = mapped_column(BigInteger, default=1)
+    # For services of before revision 0009, which may still run beside these: a later revision can drop it.
+    lot_size: Mapped[int] = mapped_column(BigInteger, server_default="1", deferred=True)
     num_splits: Mapped[int] = mapped_column(SmallInteger)
     duration_minutes: Mapped[int] = mapped_column(SmallInteger)
     randomize: Mapped[bool]

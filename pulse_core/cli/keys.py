@@ -9,9 +9,9 @@ from pulse_core.cli.database import use_database
 from pulse_core.cli.output import instant, print_json, print_table, say
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Scope
-from pulse_core.identity_models import ApiKey
 from pulse_core.services import accounts
 from pulse_core.services import keys as api_keys
+from pulse_core.services.keys import KeyReport
 
 _EVERY = 10_000
 
@@ -74,18 +74,18 @@ def revoke(key_id: str, data_dir: Path | None) -> None:
     say(f"{key_id} is revoked.")
 
 
-def _row(key: ApiKey, username: str) -> tuple[object, ...]:
+def _row(key: KeyReport, username: str) -> tuple[object, ...]:
     scopes, expires_at = " ".join(key.scopes), instant(key.expires_at)
     return key.id, username, key.name, scopes, _state(key), expires_at, instant(key.last_used_at)
 
 
-def _state(key: ApiKey) -> str:
+def _state(key: KeyReport) -> str:
     if key.revoked_at is not None:
         return "revoked"
     return "active" if key.expires_at > utcnow() else "expired"
 
 
-def _fields(key: ApiKey) -> dict[str, object]:
+def _fields(key: KeyReport) -> dict[str, object]:
     return {
         "key_id": key.id,
         "account_id": key.account_id,

@@ -2,7 +2,7 @@
 
 import getpass
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,9 +19,9 @@ from pulse_core.clock import utcnow
 from pulse_core.domain.enums import SliceStatus
 from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound
 from pulse_core.domain.settlement import Settlement
-from pulse_core.models import OrderSlice
 from pulse_core.repositories.slices import SliceFilters
 from pulse_core.services import retry, settlement
+from pulse_core.services.retry import SliceState
 
 MOST_LISTED = 1000
 RETRIABLE = (SliceStatus.FAILED, SliceStatus.REJECTED)
@@ -252,7 +252,7 @@ def _print_results(results: Sequence[Result], is_json: bool) -> None:
         raise SystemExit(EXIT_REFUSED)
 
 
-def _print_slices(found: Sequence[OrderSlice]) -> None:
+def _print_slices(found: Sequence[SliceState]) -> None:
     print_table(
         ["Slice", "Order", "No", "Status", "Quantity", "Filled", "Attempts", "Changed", "Error"],
         [
@@ -263,7 +263,7 @@ def _print_slices(found: Sequence[OrderSlice]) -> None:
     )  # fmt: skip
 
 
-def _slice_row(one: OrderSlice) -> dict[str, Any]:
+def _slice_row(one: SliceState) -> dict[str, Any]:
     return {"slice_id": one.id, **_row(one, SLICE_FIELDS)}
 
 
@@ -271,5 +271,5 @@ def _row(source: object, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(source, name) for name in names}
 
 
-def _detail(detail: dict[str, Any]) -> str:
+def _detail(detail: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in detail.items())

@@ -11,8 +11,8 @@ from pulse_core.cli.database import use_database
 from pulse_core.cli.output import instant, print_json, print_table, say
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Role
-from pulse_core.models import Account
 from pulse_core.services import accounts
+from pulse_core.services.accounts import AccountReport
 
 _role_choice = click.Choice([role.value for role in Role], case_sensitive=False)
 
@@ -135,12 +135,12 @@ def _given_password(is_on_stdin: bool) -> str:
     return password
 
 
-def _row(account: Account) -> tuple[object, ...]:
+def _row(account: AccountReport) -> tuple[object, ...]:
     state = "active" if account.is_active else "disabled"
     return account.username, account.role.value, state, account.requests_per_minute, instant(account.created_at)
 
 
-def _fields(account: Account) -> dict[str, object]:
+def _fields(account: AccountReport) -> dict[str, object]:
     return {
         "account_id": account.id,
         "username": account.username,

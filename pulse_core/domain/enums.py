@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pulse_core.domain.explained import Explained
+
 
 class Side(StrEnum):
     BUY = "BUY"
@@ -21,14 +23,14 @@ class Product(StrEnum):
     NRML = "NRML"
 
 
-class OrderStatus(StrEnum):
-    PENDING = "PENDING"
-    IN_PROGRESS = "IN_PROGRESS"
-    PAUSED = "PAUSED"
-    CANCELLING = "CANCELLING"
-    CANCELLED = "CANCELLED"
-    DONE = "DONE"
-    SKIPPED = "SKIPPED"
+class OrderStatus(Explained):
+    PENDING = "PENDING", "accepted, not split"
+    IN_PROGRESS = "IN_PROGRESS", "its slices go out at their times"
+    PAUSED = "PAUSED", "nothing new goes out"
+    CANCELLING = "CANCELLING", "nothing new goes out, what works is called back"
+    CANCELLED = "CANCELLED", "cancelled, every slice has ended; fills are kept"
+    DONE = "DONE", "every slice has ended; `result` is FILLED, PARTIALLY_FILLED or UNFILLED"
+    SKIPPED = "SKIPPED", "could not be split; `skip_reason` says why"
 
 
 class OrderResult(StrEnum):
@@ -37,17 +39,21 @@ class OrderResult(StrEnum):
     UNFILLED = "UNFILLED"
 
 
-class SliceStatus(StrEnum):
-    SCHEDULED = "SCHEDULED"
-    SENDING = "SENDING"
-    UNKNOWN = "UNKNOWN"
-    WORKING = "WORKING"
-    FILLED = "FILLED"
-    CANCELLED = "CANCELLED"
-    REJECTED = "REJECTED"
-    EXPIRED = "EXPIRED"
-    FAILED = "FAILED"
-    SKIPPED = "SKIPPED"
+class SliceStatus(Explained):
+    SCHEDULED = "SCHEDULED", "planned, nothing at the broker"
+    SENDING = "SENDING", "claimed; a request may be on its way"
+    UNKNOWN = (
+        "UNKNOWN",
+        "may be live at the broker; only the broker's book or a late answer of it can tell, or an operator when no book"
+        " can",
+    )
+    WORKING = "WORKING", "at the broker, perhaps partly filled"
+    FILLED = "FILLED", "the whole quantity was filled"
+    CANCELLED = "CANCELLED", "called back with its order, or never sent because of it; may carry fills"
+    REJECTED = "REJECTED", "the broker said no; may carry fills"
+    EXPIRED = "EXPIRED", "called back at its deadline, or ended with the broker's day; may carry fills"
+    FAILED = "FAILED", "not at the broker, attempts used up"
+    SKIPPED = "SKIPPED", "never sent, and never will be: too late, or nothing left to send"
 
 
 class CancelReason(StrEnum):

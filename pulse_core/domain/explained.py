@@ -10,7 +10,8 @@ class Explained(StrEnum):
     _value_: str
     meaning: str
 
-    def __new__(cls, word: str, meaning: str) -> Self:
+    # A type checker takes a look-up, such as SliceStatus("FILLED"), for a call of this.
+    def __new__(cls, word: str, meaning: str = "") -> Self:
         explained = str.__new__(cls, word)
         explained._value_ = word
         explained.meaning = meaning

@@ -23,45 +23,41 @@ def plan(
     start_at: datetime,
     duration: timedelta,
     seed: int | None = None,
-    lot_size: int = 1,
 ) -> list[PlannedSlice]:
     """The schedule of an order: even without a seed, randomised but reproducible with one.
 
-    The quantities add up to `total_quantity` exactly, each a multiple of `lot_size`; the first slice is at
-    `start_at`, the last at the end of the window. Raises ValueError when the lots do not suffice.
+    The quantities add up to `total_quantity` exactly; the first slice is at `start_at`, the last at the end of the
+    window. Raises ValueError when there are fewer shares than slices.
     """
-    lots, rest = divmod(total_quantity, lot_size)
-    if rest:
-        raise ValueError(f"{total_quantity} is not a multiple of the lot size {lot_size}")
-    if lots < num_splits:
-        raise ValueError(f"{lots} lots are too few for {num_splits} slices")
+    if total_quantity < num_splits:
+        raise ValueError(f"{total_quantity} shares are too few for {num_splits} slices")
     # Only Random.random() is promised to give the same numbers in every version of Python.
     random = Random(seed) if seed is not None else None  # noqa: S311
-    quantities = _random_lots(lots, num_splits, random) if random else _even_lots(lots, num_splits)
+    quantities = _random(total_quantity, num_splits, random) if random else _even(total_quantity, num_splits)
     offsets = _offsets(num_splits, duration, random)
     return [
-        PlannedSlice(number, quantity * lot_size, start_at + offset)
+        PlannedSlice(number, quantity, start_at + offset)
         for number, (quantity, offset) in enumerate(zip(quantities, offsets, strict=True), start=1)
     ]
 
 
-def quantity_bounds(lots: int, num_splits: int) -> tuple[int, int]:
-    """The least and the most lots of a randomised slice: 20 % around the average as far as whole lots allow."""
+def quantity_bounds(shares: int, num_splits: int) -> tuple[int, int]:
+    """The least and the most shares of a randomised slice: 20 % around the average as far as whole shares allow."""
     low, high, base = QUANTITY_SPREAD
-    least = min(-(-low * lots // (base * num_splits)), lots // num_splits)
-    most = max(high * lots // (base * num_splits), -(-lots // num_splits))
+    least = min(-(-low * shares // (base * num_splits)), shares // num_splits)
+    most = max(high * shares // (base * num_splits), -(-shares // num_splits))
     return max(least, 1), most
 
 
-def _even_lots(lots: int, num_splits: int) -> list[int]:
-    quantity, larger = divmod(lots, num_splits)
+def _even(shares: int, num_splits: int) -> list[int]:
+    quantity, larger = divmod(shares, num_splits)
     return [quantity + (index < larger) for index in range(num_splits)]
 
 
-def _random_lots(lots: int, num_splits: int, random: Random) -> list[int]:
-    least, most = quantity_bounds(lots, num_splits)
+def _random(shares: int, num_splits: int, random: Random) -> list[int]:
+    least, most = quantity_bounds(shares, num_splits)
     drawn = [least + int(random.random() * (most - least + 1)) for _ in range(num_splits)]
-    missing = lots - sum(drawn)
+    missing = shares - sum(drawn)
     if missing >= 0:
         room = [most - quantity for quantity in drawn]
         return [quantity + share for quantity, share in zip(drawn, _shares(missing, room), strict=True)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
@@ -14,12 +15,34 @@ from pulse_core.domain.errors import Forbidden, InvalidRequest, InvalidState, No
 from pulse_core.models import Account
 from pulse_core.repositories import accounts, audit
 from pulse_core.services import guessing, passwords
+from pulse_core.services.copies import copy_of
 from pulse_core.services.guessing import Attempt
 from pulse_core.services.revocations import end_everything
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9_.@-]{1,63}")
 TERMINAL = "terminal"
 REQUESTS_PER_MINUTE = (1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class AccountReport:
+    """An account without its secrets. `requests_per_minute` None: the installation's limit holds."""
+
+    id: str
+    username: str
+    role: Role
+    is_active: bool
+    generation: int
+    requests_per_minute: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Authenticated(AccountReport):
+    """An account whose password was right, with the hash that it was right for."""
+
+    password_hash: str = field(repr=False)
 
 
 class AccountChanges(TypedDict, total=False):
@@ -31,7 +54,7 @@ class AccountChanges(TypedDict, total=False):
     requests_per_minute: int | None
 
 
-def add_account(username: str, password: str, role: Role, now: datetime, actor: str = TERMINAL) -> Account:
+def add_account(username: str, password: str, role: Role, now: datetime, actor: str = TERMINAL) -> AccountReport:
     """Make an account. Raises InvalidRequest, or InvalidState when the name is taken."""
     if not USERNAME.fullmatch(username):
         rule = "2 to 64 of a-z, 0-9, _ . @ and -, the first a letter or digit"
@@ -43,10 +66,12 @@ def add_account(username: str, password: str, role: Role, now: datetime, actor: 
         account = accounts.by_username(session, username)
         assert account is not None  # noqa: S101
         audit.add(session, "account.added", actor, account.id, now, username=username, role=role.value)
-    return account
+        return copy_of(account, AccountReport)
 
 
-def authenticate(username: str, password: str, attempt: Attempt | None = None, now: datetime | None = None) -> Account:
+def authenticate(
+    username: str, password: str, attempt: Attempt | None = None, now: datetime | None = None
+) -> Authenticated:
     """The account of these credentials. Raises Unauthorized, the same way and as slowly for every reason.
 
     A failed `attempt` is counted at `now`.
@@ -55,43 +80,45 @@ def authenticate(username: str, password: str, attempt: Attempt | None = None, n
         account = accounts.by_username(session, username) if "\x00" not in username else None
     is_right = passwords.is_right(account.password_hash if account else None, password)
     if account is not None and is_right and account.is_active:
-        return account
+        return copy_of(account, Authenticated)
     if attempt is not None and now is not None:
         guessing.count_failure(attempt, account.id if account else None, now)
     raise Unauthorized("username or password is wrong")
 
 
-def account_of(account_id: str) -> Account:
+def account_of(account_id: str) -> AccountReport:
     """Raises NotFound."""
     with db.transaction() as session:
         account = accounts.get(session, account_id)
     if account is None:
         raise NotFound("there is no such account")
-    return account
+    return copy_of(account, AccountReport)
 
 
-def account_named(username: str) -> Account:
+def account_named(username: str) -> AccountReport:
     """Raises NotFound."""
     with db.transaction() as session:
         account = accounts.by_username(session, username) if USERNAME.fullmatch(username) else None
     if account is None:
         raise NotFound(f"there is no account {username}")
-    return account
+    return copy_of(account, AccountReport)
 
 
-def list_accounts() -> Sequence[Account]:
+def list_accounts() -> Sequence[AccountReport]:
     """Every account, by name."""
     with db.transaction() as session:
-        return accounts.all_of_them(session)
+        return [copy_of(one, AccountReport) for one in accounts.all_of_them(session)]
 
 
-def account_page(limit: int, after: str | None) -> Sequence[Account]:
+def account_page(limit: int, after: str | None) -> Sequence[AccountReport]:
     """Up to `limit` accounts by name, those after the username `after`."""
     with db.transaction() as session:
-        return accounts.page(session, limit, after)
+        return [copy_of(one, AccountReport) for one in accounts.page(session, limit, after)]
 
 
-def change_account(account_id: str, now: datetime, actor: str = TERMINAL, **changes: Unpack[AccountChanges]) -> Account:
+def change_account(
+    account_id: str, now: datetime, actor: str = TERMINAL, **changes: Unpack[AccountChanges]
+) -> AccountReport:
     """Change what is given; all but a new limit ends every login and token of the account. Its orders go on.
 
     Raises NotFound, InvalidRequest, or InvalidState for admins who would lock themselves out.
@@ -112,7 +139,7 @@ def change_account(account_id: str, now: datetime, actor: str = TERMINAL, **chan
             accounts.change(session, account, now, **changed)
         if changed.keys() - {"requests_per_minute"}:
             end_everything(session, account, now)
-    return account
+        return copy_of(account, AccountReport)
 
 
 def disable_account(username: str, now: datetime) -> None:

@@ -85,7 +85,6 @@ def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
         "order_unique_key": new_order.order_unique_key,
         "broker": settings().broker,
         **{name: getattr(new_order, name) for name in STATED},
-        "lot_size": 1,
         "seed": secrets.randbits(63),
         "start_at": start_at,
         "end_at": start_at + timedelta(minutes=new_order.duration_minutes),

@@ -24,6 +24,7 @@ from pulse_core.domain.roles import SCOPES
 from pulse_core.identity_models import ApiKey
 from pulse_core.repositories import accounts, audit, keys
 from pulse_core.services import revocations
+from pulse_core.services.copies import copy_of
 
 CHECKSUM_LENGTH = 6
 LONGEST_LIFE_DAYS = 366
@@ -36,10 +37,24 @@ _NAME = re.compile(r"[\x20-\x7e]{1,64}")
 
 
 @dataclass(frozen=True)
+class KeyReport:
+    """An API key without its secret."""
+
+    id: str
+    account_id: str
+    name: str
+    scopes: Sequence[str]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
 class NewKey:
     """A key and its text, which nobody will see again."""
 
-    key: ApiKey
+    key: KeyReport
     text: str
 
 
@@ -81,7 +96,7 @@ def add_key(
         )
         keys.add(session, key)
         audit.add(session, "key.added", actor or account_id, key.id, now, account_id=account_id, scopes=key.scopes)
-    return NewKey(key, body + checksum(body))
+        return NewKey(copy_of(key, KeyReport), body + checksum(body))
 
 
 def holder_of(text: str, now: datetime) -> Holder:
@@ -101,13 +116,13 @@ def holder_of(text: str, now: datetime) -> Holder:
     return Holder(key.id, account.id, account.role, scopes, key.expires_at, account.requests_per_minute)
 
 
-def key_page(account_id: str | None, limit: int, before: str | None) -> Sequence[ApiKey]:
+def key_page(account_id: str | None, limit: int, before: str | None) -> Sequence[KeyReport]:
     """Up to `limit` keys of an account, None for all, the newest first, those older than the key `before`."""
     with db.transaction() as session:
-        return keys.page(session, account_id, limit, before)
+        return [copy_of(one, KeyReport) for one in keys.page(session, account_id, limit, before)]
 
 
-def revoke_key(account_id: str | None, key_id: str, actor: str, now: datetime) -> ApiKey:
+def revoke_key(account_id: str | None, key_id: str, actor: str, now: datetime) -> KeyReport:
     """Revoke a key of the account, None for anybody's; repeating it is harmless. Raises NotFound."""
     with db.transaction() as session:
         key = keys.revoke(session, account_id, key_id, now)
@@ -116,7 +131,7 @@ def revoke_key(account_id: str | None, key_id: str, actor: str, now: datetime) -
         if key.revoked_at == now:
             audit.add(session, "key.revoked", actor, key_id, now, account_id=key.account_id)
             revocations.record(session, RevocationKind.KEY, key_id, now)
-    return key
+        return copy_of(key, KeyReport)
 
 
 def checksum(body: str) -> str:

@@ -1,48 +1,97 @@
 """What an operator may do about slices that did not make it: list, look, try again, ask the broker again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pulse_core import db, queue
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
 from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.domain.status import SLICE_MOVES
 from pulse_core.failpoints import failpoint
 from pulse_core.log import get_logger
-from pulse_core.models import Order, OrderSlice, Placement, SliceEvent
+from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, orders, placements, slices
 from pulse_core.repositories.slices import SliceFilters
+from pulse_core.services.copies import copy_of
 from pulse_core.services.resolve import resolve_now
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
+class SliceState:
+    """A slice as operators see it, of whatever account."""
+
+    id: str
+    order_id: str
+    sequence_number: int
+    status: SliceStatus
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal | None
+    scheduled_at: datetime
+    due_at: datetime
+    sent_at: datetime | None
+    attempts: int
+    client_order_id: str | None
+    broker_order_id: str | None
+    error_code: str | None
+    error_message: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to place a slice; `outcome` None while it may still be under way."""
+
+    attempt: int
+    client_order_id: str
+    broker_order_id: str | None
+    quantity: int
+    claimed_at: datetime
+    outcome: PlacementOutcome | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened to a slice."""
+
+    at: datetime
+    kind: EventKind
+    from_status: str | None
+    to_status: str | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class SliceHistory:
     """A slice with every attempt to place it and everything that happened to it, oldest first."""
 
-    order: Order
-    slice: OrderSlice
-    attempts: Sequence[Placement]
-    events: Sequence[SliceEvent]
+    slice: SliceState
+    attempts: Sequence[Attempt]
+    events: Sequence[Entry]
 
 
-def list_slices(filters: SliceFilters, limit: int) -> Sequence[OrderSlice]:
+def list_slices(filters: SliceFilters, limit: int) -> Sequence[SliceState]:
     """Up to `limit` slices of any account, the latest changed first."""
     with db.transaction() as session:
-        return slices.listed(session, filters, limit)
+        return [copy_of(one, SliceState) for one in slices.listed(session, filters, limit)]
 
 
 def slice_history(slice_id: str) -> SliceHistory:
     """Every attempt and broker answer of one slice. Raises NotFound."""
     with db.transaction() as session:
-        one = _existing(session, slice_id)
-        order = session.get_one(Order, one.order_id)
-        return SliceHistory(order, one, placements.of_slice(session, slice_id), events.of_slice(session, slice_id))
+        return SliceHistory(
+            copy_of(_existing(session, slice_id), SliceState),
+            [copy_of(one, Attempt) for one in placements.of_slice(session, slice_id)],
+            [copy_of(one, Entry) for one in events.of_slice(session, slice_id)],
+        )
 
 
 def why_not_retried(slice_id: str, now: datetime) -> str | None:

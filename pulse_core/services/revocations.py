@@ -8,18 +8,30 @@ from sqlalchemy.orm import Session
 
 from pulse_core import db
 from pulse_core.domain.enums import RevocationKind
-from pulse_core.identity_models import Account, Revocation
+from pulse_core.identity_models import Account
 from pulse_core.repositories import accounts, audit, revocations, sessions
+from pulse_core.services.copies import copy_of
 
 # No gateway gives out access tokens that live longer.
 LONGEST_TOKEN_LIFE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
+class RevocationReport:
+    """What gateways must refuse; `generation` says for an account which of its tokens have ended: all older ones."""
+
+    id: int
+    kind: RevocationKind
+    subject: str
+    generation: int | None
+    revoked_at: datetime
+
+
+@dataclass(frozen=True)
 class News:
     """Revocations in their order, and the id of the very last one: more than these when a page was too short."""
 
-    revocations: Sequence[Revocation]
+    revocations: Sequence[RevocationReport]
     latest: int
 
 
@@ -27,7 +39,8 @@ def news(after: int, limit: int) -> News:
     """Up to `limit` revocations that came after the id."""
     with db.transaction() as session:
         latest = revocations.latest(session)
-        return News(revocations.after(session, after, limit), latest)
+        found = revocations.after(session, after, limit)
+        return News([copy_of(one, RevocationReport) for one in found], latest)
 
 
 def revoke_token(jti: str, actor: str, now: datetime) -> None:

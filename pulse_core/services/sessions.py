@@ -15,7 +15,8 @@ from pulse_core.domain.errors import Unauthorized
 from pulse_core.identity_models import Account, LoginSession
 from pulse_core.repositories import accounts, audit, sessions
 from pulse_core.services import guessing, passwords, revocations
-from pulse_core.services.accounts import authenticate
+from pulse_core.services.accounts import AccountReport, authenticate
+from pulse_core.services.copies import copy_of
 from pulse_core.services.guessing import Attempt
 
 LIFETIME = timedelta(hours=12)
@@ -26,7 +27,7 @@ KEPT_AFTER_EXPIRY = timedelta(days=1)
 class Login:
     """Who is logged in, until when, and the one token that keeps the login going."""
 
-    account: Account
+    account: AccountReport
     session_id: str
     expires_at: datetime
     refresh_token: str
@@ -83,7 +84,7 @@ def log_out(account_id: str, session_id: str, now: datetime) -> None:
 def _begin(session: Session, account: Account, now: datetime) -> Login:
     session_id, expires_at = ids.session_id(ULID.from_datetime(now)), now + LIFETIME
     sessions.add(session, session_id, account.id, now, expires_at)
-    return Login(account, session_id, expires_at, _new_token(session, session_id, now))
+    return Login(copy_of(account, AccountReport), session_id, expires_at, _new_token(session, session_id, now))
 
 
 def _goes_on(begun: LoginSession, account: Account, now: datetime) -> bool:
@@ -94,7 +95,8 @@ def _next(
     session: Session, begun: LoginSession, account: Account, token_hash: str, address: str | None, now: datetime
 ) -> Login | None:
     if sessions.use_token(session, token_hash, now):
-        return Login(account, begun.id, begun.expires_at, _new_token(session, begun.id, now))
+        report = copy_of(account, AccountReport)
+        return Login(report, begun.id, begun.expires_at, _new_token(session, begun.id, now))
     sessions.end(session, account.id, begun.id, SessionEnd.REUSE, now)
     audit.add(session, "refresh_token.reused", "pulse", account.id, now, address, session_id=begun.id)
     revocations.record(session, RevocationKind.SESSION, begun.id, now)

@@ -31,7 +31,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Doubt:
+class _Doubt:
     """A slice, and the attempt of it whose outcome or end was never seen."""
 
     order: Order
@@ -75,7 +75,7 @@ def doubted_before(now: datetime) -> datetime:
     return book_days.sent_since(brokers.connect(settings()), now)
 
 
-def _doubt(session: Session, slice_id: str) -> Doubt:
+def _doubt(session: Session, slice_id: str) -> _Doubt:
     if slices.get(session, slice_id) is None:
         raise NotFound(f"there is no slice {slice_id}")
     order, one = slices.lock(session, slice_id)
@@ -83,10 +83,10 @@ def _doubt(session: Session, slice_id: str) -> Doubt:
     is_in_doubt = one.status is SliceStatus.UNKNOWN or one.error_code == END_UNSEEN
     if not is_in_doubt or attempt is None:
         raise _refused(one, f"it is {one.status}, and there is nothing to settle")
-    return Doubt(order, one, attempt)
+    return _Doubt(order, one, attempt)
 
 
-def _check_no_book_can_tell(doubt: Doubt, now: datetime) -> None:
+def _check_no_book_can_tell(doubt: _Doubt, now: datetime) -> None:
     broker = brokers.connect(settings())
     if doubt.sent_at < book_days.sent_since(broker, now):
         return
@@ -98,7 +98,7 @@ def _check_no_book_can_tell(doubt: Doubt, now: datetime) -> None:
     _check_book_lacks(doubt, now)
 
 
-def _check_book_lacks(doubt: Doubt, now: datetime) -> None:
+def _check_book_lacks(doubt: _Doubt, now: datetime) -> None:
     try:
         book = read_book(now, is_checked=True)
     except BookUnavailable as error:
@@ -114,7 +114,7 @@ def _refused(one: OrderSlice, why: str) -> InvalidState:
     return InvalidState(f"slice {one.id} cannot be settled: {why}", {"status": one.status})
 
 
-def _settle(fence: Fence, seen: Doubt, said: Settlement, actor: str, now: datetime) -> SliceStatus:
+def _settle(fence: Fence, seen: _Doubt, said: Settlement, actor: str, now: datetime) -> SliceStatus:
     with fence.transaction() as session:
         doubt = _doubt(session, seen.slice.id)
         if doubt.attempt.client_order_id != seen.attempt.client_order_id:
@@ -131,7 +131,7 @@ def _settle(fence: Fence, seen: Doubt, said: Settlement, actor: str, now: dateti
     return seen.slice.status if settled is None else settled.status
 
 
-def _tell_request(session: Session, doubt: Doubt, said: Settlement, actor: str, now: datetime) -> None:
+def _tell_request(session: Session, doubt: _Doubt, said: Settlement, actor: str, now: datetime) -> None:
     stated = {"filled": said.filled, "price": said.price, "absent": said.absent, "reason": said.reason}
     about = {"client_order_id": doubt.attempt.client_order_id, "seen": doubt.slice.status}
     detail: dict[str, Any] = about | {name: value for name, value in stated.items() if value}
@@ -139,7 +139,7 @@ def _tell_request(session: Session, doubt: Doubt, said: Settlement, actor: str, 
     events.add(session, EventKind.REQUEST, one.order_id, one.id, now, request="settle", actor=actor, **detail)
 
 
-def _write_off(session: Session, doubt: Doubt, said: Settlement, now: datetime) -> None:
+def _write_off(session: Session, doubt: _Doubt, said: Settlement, now: datetime) -> None:
     """It was never placed: from FAILED an operator may have it sent again, and nobody else does."""
     placements.complete(session, doubt.attempt.client_order_id, PlacementOutcome.ABSENT)
     why = {"error_code": SETTLED_ABSENT, "error_message": said.reason, "sent_at": None}
@@ -147,7 +147,7 @@ def _write_off(session: Session, doubt: Doubt, said: Settlement, now: datetime) 
         slices.move(session, doubt.slice, SliceStatus.FAILED, now, **why)
 
 
-def _is_followed_on(session: Session, doubt: Doubt, now: datetime) -> bool:
+def _is_followed_on(session: Session, doubt: _Doubt, now: datetime) -> bool:
     """Whether another attempt of the slice may be live: then it stays in doubt, for that one."""
     other = placements.live_beside(session, doubt.slice.id, doubt.attempt.client_order_id)
     if other is not None:
@@ -155,7 +155,7 @@ def _is_followed_on(session: Session, doubt: Doubt, now: datetime) -> bool:
     return other is not None
 
 
-def _add_fill(session: Session, doubt: Doubt, said: Settlement, actor: str, now: datetime) -> None:
+def _add_fill(session: Session, doubt: _Doubt, said: Settlement, actor: str, now: datetime) -> None:
     attempt = doubt.attempt
     broker_order_id = attempt.broker_order_id or attempt.client_order_id
     booked = fills.of_broker_order(session, attempt.broker, broker_order_id)
@@ -170,7 +170,7 @@ def _add_fill(session: Session, doubt: Doubt, said: Settlement, actor: str, now:
     events.add(session, EventKind.FILL, doubt.order.id, doubt.slice.id, now, **detail)
 
 
-def _end(session: Session, doubt: Doubt, now: datetime) -> None:
+def _end(session: Session, doubt: _Doubt, now: datetime) -> None:
     one, attempt, totals = doubt.slice, doubt.attempt, _totals(session, doubt)
     ended_at = attempt.ended_at or now
     placements.complete(session, attempt.client_order_id, PlacementOutcome.ACKNOWLEDGED, ended_at=ended_at)
@@ -181,5 +181,5 @@ def _end(session: Session, doubt: Doubt, now: datetime) -> None:
         slices.move(session, one, SliceStatus.FILLED if totals.filled >= one.quantity else SliceStatus.EXPIRED, now)
 
 
-def _totals(session: Session, doubt: Doubt) -> Totals:
+def _totals(session: Session, doubt: _Doubt) -> Totals:
     return fills.totals(session, {doubt.slice.id}).get(doubt.slice.id, NOTHING)

@@ -77,5 +77,4 @@ def _plan(order: Order) -> list[PlannedSlice]:
         order.start_at,
         order.end_at - order.start_at,
         order.seed if order.randomize else None,
-        order.lot_size,
     )

@@ -20,6 +20,7 @@ from pulse_core.models import Webhook
 from pulse_core.outbound import Policy, Unreachable
 from pulse_core.repositories import webhooks
 from pulse_core.services import feed
+from pulse_core.services.copies import copy_of
 from pulse_core.services.feed import EventReport
 
 log = get_logger(__name__)
@@ -35,10 +36,24 @@ _under_way = Lock()
 
 
 @dataclass(frozen=True)
+class WebhookReport:
+    """A webhook, and how far it has come: `delivered_sequence` is the last event that was taken there."""
+
+    id: str
+    url: str
+    created_at: datetime
+    disabled_at: datetime | None
+    delivered_sequence: int
+    failing_since: datetime | None
+    failures: int
+    last_error: str | None
+
+
+@dataclass(frozen=True)
 class NewWebhook:
     """A webhook and the secret that signs its deliveries."""
 
-    webhook: Webhook
+    webhook: WebhookReport
     secret: str
 
 
@@ -62,23 +77,23 @@ def add_webhook(account_id: str, url: str, now: datetime) -> NewWebhook:
         if len(webhooks.of_account(session, account_id)) >= MOST_OF_ACCOUNT:
             raise InvalidState(f"an account has at most {MOST_OF_ACCOUNT} webhooks", {"limit": MOST_OF_ACCOUNT})
         webhooks.add(session, webhook)
-    return NewWebhook(webhook, secret_of(webhook.id))
+        return NewWebhook(copy_of(webhook, WebhookReport), secret_of(webhook.id))
 
 
-def list_webhooks(account_id: str) -> Sequence[Webhook]:
+def list_webhooks(account_id: str) -> Sequence[WebhookReport]:
     """The account's webhooks, the oldest first."""
     with db.transaction() as session:
-        return webhooks.of_account(session, account_id)
+        return [copy_of(one, WebhookReport) for one in webhooks.of_account(session, account_id)]
 
 
-def enable_webhook(account_id: str, webhook_id: str, now: datetime) -> Webhook:
+def enable_webhook(account_id: str, webhook_id: str, now: datetime) -> WebhookReport:
     """Try again at once, from where it stopped. Raises NotFound."""
     with db.transaction() as session:
         healed = {"disabled_at": None, "failing_since": None, "failures": 0, "last_error": None}
         enabled = webhooks.change(session, account_id, webhook_id, next_attempt_at=now, **healed)
     if enabled is None:
         raise NotFound("there is no such webhook")
-    return enabled
+    return copy_of(enabled, WebhookReport)
 
 
 def remove_webhook(account_id: str, webhook_id: str) -> None:

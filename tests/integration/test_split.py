@@ -112,15 +112,15 @@ def test_a_skipped_order_cannot_be_cancelled() -> None:
         cancel_order(account, order_id, utcnow())
 
 
-def test_an_order_that_whole_lots_cannot_make_up_is_skipped_and_does_not_hold_up_the_others() -> None:
+def test_an_order_with_fewer_shares_than_slices_is_skipped_and_does_not_hold_up_the_others() -> None:
     hopeless, other = an_order(total_quantity=100), an_order()
     with db.transaction() as session:
-        session.execute(update(Order).where(Order.id == hopeless).values(lot_size=30))
+        session.execute(update(Order).where(Order.id == hopeless).values(total_quantity=4))
 
     split_forgotten(utcnow() + FORGOTTEN_AFTER)
 
     assert (order(hopeless).status, order(hopeless).result) == (OrderStatus.SKIPPED, OrderResult.UNFILLED)
-    assert "lot size 30" in (order(hopeless).skip_reason or "")
+    assert "4 shares are too few" in (order(hopeless).skip_reason or "")
     assert order(other).status is OrderStatus.IN_PROGRESS
 
 

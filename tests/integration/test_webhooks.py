@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from pulse_core import config
+from pulse_core import config, db
 from pulse_core.clock import utcnow
 from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound
+from pulse_core.repositories.webhooks import of_account
 from pulse_core.services import webhooks
 from pulse_core.services.sweeps import SWEEPS
 from pulse_core.services.webhooks import deliver_webhooks
@@ -115,7 +116,8 @@ def test_two_deliverers_do_not_post_side_by_side(receiver: Receiver) -> None:
     account, now = an_account(), utcnow()
     webhooks.add_webhook(account, receiver.url, now)
     an_order(account_id=account)
-    (seen,) = webhooks.list_webhooks(account)
+    with db.transaction() as session:
+        (seen,) = of_account(session, account)
 
     assert webhooks._deliver(seen, now)
     assert not webhooks._deliver(seen, now)

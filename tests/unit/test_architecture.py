@@ -108,6 +108,43 @@ def test_the_domain_has_no_clock_no_dice_and_no_outside(path: Path) -> None:
     assert (unseeded, impure) == ([], [])
 
 
+@pytest.mark.parametrize("path", modules(CORE / "services"), ids=lambda path: path.stem)
+def test_no_service_hands_out_rows_of_tables(path: Path) -> None:
+    module = tree(path)
+    rows = {
+        alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").endswith("models")
+        for alias in node.names
+    }
+    returned = [node.returns for node in module.body if is_public(node) and isinstance(node, ast.FunctionDef)]
+    held = [
+        line.annotation
+        for node in module.body
+        if is_public(node) and isinstance(node, ast.ClassDef)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign)
+    ]
+
+    named = {name_of(part) for one in (*returned, *held) if one for part in ast.walk(one) if isinstance(part, ast.expr)}
+    assert named & rows == set()
+
+
+def is_public(node: ast.stmt) -> bool:
+    return not getattr(node, "name", "_").startswith("_")
+
+
+def test_no_command_and_no_view_knows_the_tables() -> None:
+    imported = {
+        node.module
+        for path in modules(ROOT / "pulse_app", CORE / "cli", ROOT / "pulse_tasks")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom)
+    }
+
+    assert {name for name in imported if name and name.endswith("models")} == set()
+
+
 def test_no_transaction_is_open_while_the_broker_is_asked() -> None:
     services = [tree(path) for path in modules(CORE / "services", ROOT / "pulse_tasks")]
     asking = functions_that_ask_the_broker(services)

@@ -16,6 +16,7 @@ import pulse_core.config
 from pulse_core import cli
 from pulse_core.cli.ready_screen import ready_screen
 from pulse_core.domain.alarms import AlarmCode
+from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import ORDER_MOVES, SLICE_MOVES
 from pulse_core.models import Base
 from pulse_core.services.sweeps import SWEEPS
@@ -121,6 +122,12 @@ def test_moves_stand_in_the_design_page_as_in_the_code(heading: str, moves: Any)
         for status, _, goes_to in table(DOCS / "design.md", heading)
     }
     assert documented == {str(status): {str(to) for to in targets} for status, targets in moves.items()}
+
+
+@pytest.mark.parametrize(("heading", "statuses"), [("A slice", SliceStatus), ("An order", OrderStatus)])
+def test_every_status_means_in_the_design_page_what_it_means_in_the_code(heading: str, statuses: Any) -> None:
+    documented = {status: meaning for status, meaning, _ in table(DOCS / "design.md", heading)}
+    assert documented == {status.value: status.meaning for status in statuses}
 
 
 def test_alarms_stand_in_the_design_page_as_in_the_code() -> None:

@@ -18,13 +18,11 @@ ROUNDING = timedelta(microseconds=2)
 
 
 @st.composite
-def quantities(draw: st.DrawFn) -> tuple[int, int, int]:
-    """(total quantity, number of slices, lot size); crowded where the lots hardly suffice."""
+def quantities(draw: st.DrawFn) -> tuple[int, int]:
+    """(total quantity, number of slices); crowded where the shares hardly suffice."""
     num_splits = draw(st.integers(MIN_SPLITS, MAX_SPLITS))
-    lot_size = draw(st.just(1) | st.integers(1, MAX_QUANTITY // num_splits))
-    most = MAX_QUANTITY // lot_size
-    lots = draw(st.integers(num_splits, min(num_splits * 12, most)) | st.integers(num_splits, most))
-    return lots * lot_size, num_splits, lot_size
+    total = draw(st.integers(num_splits, num_splits * 12) | st.integers(num_splits, MAX_QUANTITY))
+    return total, num_splits
 
 
 def amounts(planned: list[PlannedSlice]) -> list[int]:
@@ -32,45 +30,44 @@ def amounts(planned: list[PlannedSlice]) -> list[int]:
 
 
 @given(quantities(), MINUTES, st.none() | SEEDS)
-def test_the_slices_add_up_to_the_order_in_whole_lots(asked: tuple[int, int, int], minutes: int, seed: int) -> None:
-    total, num_splits, lot_size = asked
-    planned = plan(total, num_splits, START, timedelta(minutes=minutes), seed, lot_size)
+def test_the_slices_add_up_to_the_order(asked: tuple[int, int], minutes: int, seed: int) -> None:
+    total, num_splits = asked
+    planned = plan(total, num_splits, START, timedelta(minutes=minutes), seed)
 
     assert sum(amounts(planned)) == total
     assert [one.sequence_number for one in planned] == list(range(1, num_splits + 1))
-    assert all(quantity >= lot_size and quantity % lot_size == 0 for quantity in amounts(planned))
+    assert min(amounts(planned)) >= 1
 
 
 @given(quantities(), SEEDS)
 def test_every_randomised_slice_the_last_included_is_within_a_fifth_of_the_average(
-    asked: tuple[int, int, int], seed: int
+    asked: tuple[int, int], seed: int
 ) -> None:
-    total, num_splits, lot_size = asked
-    lots = total // lot_size
-    # Where no whole number of lots lies within a fifth, the whole numbers next to the average are as close as it gets.
-    least = min(-(-8 * lots // (10 * num_splits)), lots // num_splits)
-    most = max(12 * lots // (10 * num_splits), -(-lots // num_splits))
+    total, num_splits = asked
+    # Where no whole number lies within a fifth, those next to the average are as close as it gets.
+    least = min(-(-8 * total // (10 * num_splits)), total // num_splits)
+    most = max(12 * total // (10 * num_splits), -(-total // num_splits))
 
-    for quantity in amounts(plan(total, num_splits, START, timedelta(minutes=60), seed, lot_size)):
-        assert least <= quantity // lot_size <= most
+    for quantity in amounts(plan(total, num_splits, START, timedelta(minutes=60), seed)):
+        assert least <= quantity <= most
 
 
 @given(quantities())
-def test_even_slices_differ_by_at_most_one_lot_the_larger_first(asked: tuple[int, int, int]) -> None:
-    total, num_splits, lot_size = asked
-    even = amounts(plan(total, num_splits, START, timedelta(minutes=60), None, lot_size))
+def test_even_slices_differ_by_at_most_one_share_the_larger_first(asked: tuple[int, int]) -> None:
+    total, num_splits = asked
+    even = amounts(plan(total, num_splits, START, timedelta(minutes=60), None))
 
-    assert max(even) - min(even) <= lot_size
+    assert max(even) - min(even) <= 1
     assert even == sorted(even, reverse=True)
 
 
 @given(quantities(), MINUTES, st.none() | SEEDS)
 def test_slices_go_out_in_order_from_the_start_to_the_end_of_the_window(
-    asked: tuple[int, int, int], minutes: int, seed: int | None
+    asked: tuple[int, int], minutes: int, seed: int | None
 ) -> None:
-    total, num_splits, lot_size = asked
+    total, num_splits = asked
     duration = timedelta(minutes=minutes)
-    times = [one.scheduled_at for one in plan(total, num_splits, START, duration, seed, lot_size)]
+    times = [one.scheduled_at for one in plan(total, num_splits, START, duration, seed)]
 
     assert (times[0], times[-1]) == (START, START + duration)
     assert all(earlier < later for earlier, later in pairwise(times))
@@ -97,9 +94,9 @@ def test_even_times_are_evenly_spaced(num_splits: int, minutes: int) -> None:
 
 
 @given(quantities(), MINUTES, SEEDS)
-def test_the_same_seed_gives_the_same_schedule(asked: tuple[int, int, int], minutes: int, seed: int) -> None:
-    total, num_splits, lot_size = asked
-    window = (START, timedelta(minutes=minutes), seed, lot_size)
+def test_the_same_seed_gives_the_same_schedule(asked: tuple[int, int], minutes: int, seed: int) -> None:
+    total, num_splits = asked
+    window = (START, timedelta(minutes=minutes), seed)
 
     assert plan(total, num_splits, *window) == plan(total, num_splits, *window)
 
@@ -131,7 +128,7 @@ def test_randomised_quantities_use_the_whole_range_in_every_place() -> None:
         assert max(place) > 230
 
 
-@pytest.mark.parametrize(("total", "num_splits", "lot_size"), [(4, 5, 1), (100, 5, 25), (101, 2, 50)])
-def test_too_few_lots_or_a_broken_one_are_refused(total: int, num_splits: int, lot_size: int) -> None:
-    with pytest.raises(ValueError, match="lot"):
-        plan(total, num_splits, START, timedelta(minutes=60), None, lot_size)
+@pytest.mark.parametrize(("total", "num_splits"), [(4, 5), (1, 2)])
+def test_fewer_shares_than_slices_are_refused(total: int, num_splits: int) -> None:
+    with pytest.raises(ValueError, match="too few"):
+        plan(total, num_splits, START, timedelta(minutes=60), None)

@@ -1,6 +1,7 @@
 """Alarms and the hold on all sending have codes: their sentences may be reworded, and decide nothing.
 
-The sentences are those by which services before this revision told alarms apart, to the letter.
+The sentences are those by which services before this revision told alarms apart, to the letter. And the lot size of an
+order, which nobody can set, is no longer written.
 """
 
 import json
@@ -47,14 +48,16 @@ _CODE_HOLD = """
 
 
 def upgrade() -> None:
-    # Events first, which takes a while and blocks nobody: every claim looks at the table of the hold, which is locked
-    # from its change to the commit.
+    # Events first, which takes a while and blocks nobody. Every claim looks at orders and at the hold, in this order:
+    # both are locked from their change to the commit.
     op.execute(sa.text(_CODE_ALARMS).bindparams(codes=json.dumps(_ALARMS)))
+    op.alter_column("orders", "lot_size", server_default="1")
     op.add_column("installation", sa.Column("hold_code", sa.String(20)))
     op.create_check_constraint(op.f("ck_installation_hold_code"), "installation", _IS_HOLD_CODE)
     op.execute(sa.text(_CODE_HOLD).bindparams(codes=json.dumps(_HOLDS)))
 
 
 def downgrade() -> None:
+    op.alter_column("orders", "lot_size", server_default=None)
     op.drop_column("installation", "hold_code")
     op.execute("UPDATE slice_events SET detail = detail - 'code' WHERE kind = 'ALARM'")
