@@ -15,8 +15,8 @@ from pulse_core.cli.order_tables import described
 from pulse_core.cli.output import print_json, say
 from pulse_core.client.answers import Order, Slice
 from pulse_core.client.gateway import Credentials, Gateway
+from pulse_core.client.new_order import NewOrder, SplitConfig
 from pulse_core.domain.enums import Side
-from pulse_core.domain.orders import NewOrder
 from pulse_core.stack.errors import StackError
 from pulse_core.stack.running import RunningStack
 
@@ -35,7 +35,7 @@ def demo(quantity: int, splits: int, minutes: int, is_json: bool, data_dir: Path
     Trades at the paper exchange of the running stack, or of one that is started for it and stopped afterwards.
     Exit code 0 only when all is filled (else 5) and Pulse and the exchange agree to the share and the paisa (else 1).
     """
-    new_order = NewOrder(f"demo-{ULID()}", INSTRUMENT, Side.BUY, quantity, splits, minutes)
+    new_order = NewOrder(f"demo-{ULID()}", INSTRUMENT, Side.BUY, quantity, SplitConfig(splits, minutes))
     try:
         with stack_for_demo(options.stack_settings(data_dir=data_dir)) as stack:
             exit_code = _trade(stack, new_order, is_json)

@@ -40,13 +40,28 @@ def described(order: Order) -> str:
     )
 
 
+def _kind(order: Order) -> str:
+    price = "" if order.limit_price is None else f" at {order.limit_price}"
+    return f"{order.order_type.value}{price}"
+
+
+def _time_out(seconds: int | None) -> str:
+    return "the installation's own" if seconds is None else f"{seconds} s for a slice at the broker"
+
+
 def _facts(order: Order) -> list[tuple[str, object]]:
     left = order.exposure
     price = "" if order.average_price is None else f" at {order.average_price} on average"
     return [
         ("Order", order.order_id),
         ("Key", order.order_unique_key),
+        ("Account", order.account_id),
         ("Asked", described(order)),
+        ("Type", _kind(order)),
+        ("Window", f"{instant(order.start_at)} to {instant(order.end_at)}"),
+        ("Product", "the installation's own" if order.product is None else order.product.value),
+        ("Time-out", _time_out(order.slice_timeout_seconds)),
+        ("Note", order.client_note or "-"),
         ("Status", state(order)),
         ("Filled", f"{order.filled_quantity} of {order.total_quantity}{price}"),
         ("Open", f"{left.working} working, {left.unknown} unknown, {left.unsent} unsent"),

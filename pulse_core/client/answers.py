@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pulse_core.domain.enums import OrderResult, OrderStatus, Side, SliceStatus
+from pulse_core.domain.enums import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES
 
 
@@ -50,10 +51,18 @@ class Order(Answer):
 
     order_id: str
     order_unique_key: str
+    account_id: str
     instrument: str
     side: Side
     total_quantity: int
     split_config: SplitConfig
+    order_type: OrderType
+    limit_price: Decimal | None
+    start_at: datetime
+    end_at: datetime
+    product: Product | None
+    slice_timeout_seconds: int | None
+    client_note: str | None
     status: OrderStatus
     result: OrderResult | None
     skip_reason: str | None
@@ -107,3 +116,30 @@ class Slice(Answer):
 
 class SliceList(Answer):
     slices: list[Slice]
+
+
+class Event(Answer):
+    """Something that happened to an order or to one of its slices; `event_id` rises from event to event."""
+
+    event_id: int
+    type: str
+    order_id: str
+    slice_id: str | None
+    at: datetime
+    from_status: str | None
+    to_status: str | None
+    actor: str
+    reason: str
+    details: Mapping[str, Any]
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the order has ended with it."""
+        return self.slice_id is None and self.to_status in FINAL_ORDERS
+
+
+class EventPage(Answer):
+    """Events in their order; `next_after` is None when there were no others yet."""
+
+    events: list[Event]
+    next_after: int | None

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from pulse_core.client.answers import AccessToken, Answer, Order, OrderPage, Placed, Slice, SliceList
 from pulse_core.client.errors import NotReachable, Refused
+from pulse_core.client.new_order import NewOrder
 from pulse_core.client.transport import Request, Response, Transport
-from pulse_core.domain.orders import NewOrder
 
 _A = TypeVar("_A", bound=Answer)
 
@@ -47,18 +47,7 @@ class Gateway:
 
     def place(self, order: NewOrder) -> Placed:
         """Place the order, or find the one placed before under the same unique key."""
-        body = {
-            "order_unique_key": order.order_unique_key,
-            "instrument": order.instrument,
-            "side": order.side,
-            "total_quantity": order.total_quantity,
-            "split_config": {
-                "num_splits": order.num_splits,
-                "duration_minutes": order.duration_minutes,
-                "randomize": order.randomize,
-            },
-        }
-        answer = self._ask(Request("POST", "/api/orders", body=body))
+        answer = self._ask(Request("POST", "/api/orders", body=order))
         is_replay = answer.headers.get("Idempotent-Replayed") == "true"
         return self._read(Placed, answer).model_copy(update={"replayed": is_replay})
 

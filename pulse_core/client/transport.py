@@ -12,6 +12,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueErro
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from pulse_core.client.errors import GatewayError, NotReachable, Refused
+from pulse_core.client.wire import plain
 
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
 PATIENCE_SECONDS = 30.0
@@ -23,12 +24,15 @@ Response = urllib3.BaseHTTPResponse
 
 @dataclass(frozen=True)
 class Request:
-    """A request that may be repeated without harm, as all of the public API may. A query's None is left out."""
+    """A request that may be repeated without harm, as all of the public API may. What is None is left out.
+
+    `body` is a mapping or a dataclass.
+    """
 
     method: str
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    body: object | None = field(default=None, repr=False)
 
 
 class Transport:
@@ -56,13 +60,13 @@ class Transport:
             time.sleep(pause)
 
     def _send_once(self, request: Request, token: str | None) -> Response:
-        query = urlencode({name: value for name, value in request.query.items() if value is not None})
+        query = urlencode({name: plain(value) for name, value in request.query.items() if value is not None})
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             answer = self._pool.request(
                 request.method,
                 f"{self.url}{request.path}{'?' if query else ''}{query}",
-                body=None if request.body is None else json.dumps(request.body).encode(),
+                body=None if request.body is None else json.dumps(request.body, default=plain).encode(),
                 headers=headers if request.body is None else headers | {"Content-Type": "application/json"},
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
                 redirect=False,

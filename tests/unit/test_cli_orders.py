@@ -11,6 +11,7 @@ PLACE = [
     "orders", "place", "--instrument", "NSE:RELIANCE", "--side", "buy",
     "--quantity", "100", "--splits", "5", "--minutes", "60",
 ]  # fmt: skip
+NEEDED = ("order_unique_key", "instrument", "side", "total_quantity", "split_config")
 
 
 def test_an_order_is_placed_and_its_id_and_key_are_shown(gateway: FakeGateway, pulse: Pulse) -> None:
@@ -27,6 +28,35 @@ def test_an_order_is_placed_and_its_id_and_key_are_shown(gateway: FakeGateway, p
         "total_quantity": 100,
         "split_config": {"num_splits": 5, "duration_minutes": 60, "randomize": False},
     }
+
+
+def test_every_term_that_an_order_may_state_is_an_option(gateway: FakeGateway, pulse: Pulse) -> None:
+    terms = ["--limit-price", "2510.50", "--start-at", "2026-03-02T09:20+05:30", "--product", "mis"]
+    result = pulse(*PLACE, *terms, "--slice-timeout", "120", "--note", "leg 2 [bold]")
+    assert result.exit_code == 0
+    [sent] = gateway.calls("POST", "/api/orders")
+    assert sent.body is not None
+    assert {name: sent.body[name] for name in sent.body if name not in NEEDED} == {
+        "order_type": "LIMIT",
+        "limit_price": "2510.50",
+        "start_at": "2026-03-02T03:50:00Z",
+        "product": "MIS",
+        "slice_timeout_seconds": 120,
+        "client_note": "leg 2 [bold]",
+    }
+
+
+def test_the_order_type_is_taken_at_its_word(gateway: FakeGateway, pulse: Pulse) -> None:
+    pulse(*PLACE, "--order-type", "market", "--limit-price", "2510.50")
+    pulse(*PLACE, "--order-type", "limit")
+    stated = [sent.body or {} for sent in gateway.calls("POST", "/api/orders")]
+    assert [one["order_type"] for one in stated] == ["MARKET", "LIMIT"]
+
+
+@pytest.mark.parametrize("term", [("--limit-price", "1e3"), ("--start-at", "soon"), ("--product", "BO")])
+def test_what_is_no_term_is_wrong_usage(gateway: FakeGateway, pulse: Pulse, term: tuple[str, str]) -> None:
+    assert pulse(*PLACE, *term).exit_code == 2
+    assert gateway.seen == []
 
 
 def test_with_json_only_data_is_on_stdout(pulse: Pulse) -> None:
@@ -180,6 +210,13 @@ def test_an_order_is_shown_with_its_slices_and_nothing_is_taken_for_markup(gatew
     assert result.exit_code == 0
     for text in ("[red]key[/red] :smile:", "100 of 100 at 1402.35", "MarginException: Insufficient funds [bold]"):
         assert text in result.stdout
+
+
+def test_every_term_of_an_order_is_shown(gateway: FakeGateway, pulse: Pulse) -> None:
+    terms = {"order_type": "LIMIT", "limit_price": "2510.50", "product": "MIS", "client_note": "leg 2 [bold]"}
+    shown = pulse("orders", "show", gateway.add(**terms, slice_timeout_seconds=120)).stdout
+    for text in ("LIMIT at 2510.50", "MIS", "120 s for a slice", "leg 2 [bold]", "2026-03-02 04:00:00Z to 2026-03-02"):
+        assert text in shown
 
 
 def test_json_keeps_every_field_of_the_answer(gateway: FakeGateway, pulse: Pulse) -> None:

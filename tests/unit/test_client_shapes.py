@@ -1,0 +1,76 @@
+"""The client states and reads every field that the public API has: a new one cannot be forgotten."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pulse_core.client import answers
+from pulse_core.client.gateway import Gateway
+from pulse_core.client.new_order import NewOrder, SplitConfig
+from pulse_core.domain.enums import OrderType, Product, Side
+from tests.gateway import FakeGateway
+
+OPENAPI = Path(__file__).parents[2] / "docs" / "services" / "gapi-api" / "openapi.yaml"
+SHAPES: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())["components"]["schemas"]
+
+
+@pytest.mark.parametrize("shape", [NewOrder, SplitConfig], ids=lambda shape: shape.__name__)
+def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
+    assert {one.name for one in fields(shape)} == SHAPES[shape.__name__]["properties"].keys()
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (answers.Order, "Order"),
+        (answers.SplitConfig, "SplitConfig"),
+        (answers.Exposure, "Exposure"),
+        (answers.OrderPage, "OrderPage"),
+        (answers.Slice, "Slice"),
+        (answers.SliceError, "SliceError"),
+        (answers.SliceList, "SliceList"),
+        (answers.Event, "Event"),
+        (answers.EventPage, "EventPage"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_every_field_of_an_answer_is_read(answer: type[answers.Answer], name: str) -> None:
+    assert answer.model_fields.keys() == SHAPES[name]["properties"].keys()
+
+
+def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -> None:
+    Gateway(gateway.url, gateway.token).place(
+        NewOrder(
+            order_unique_key="monday-1",
+            instrument="NSE:RELIANCE",
+            side=Side.BUY,
+            total_quantity=100,
+            split_config=SplitConfig(5, 60, randomize=False),
+            order_type=OrderType.LIMIT,
+            limit_price=Decimal("2510.50"),
+            start_at=datetime(2026, 3, 2, 4, 0, tzinfo=UTC),
+            product=Product.MIS,
+            slice_timeout_seconds=120,
+            client_note="rebalance, leg 2",
+        )
+    )
+
+    [sent] = gateway.calls("POST", "/api/orders")
+    assert sent.body == {
+        "order_unique_key": "monday-1",
+        "instrument": "NSE:RELIANCE",
+        "side": "BUY",
+        "total_quantity": 100,
+        "split_config": {"num_splits": 5, "duration_minutes": 60, "randomize": False},
+        "order_type": "LIMIT",
+        "limit_price": "2510.50",
+        "start_at": "2026-03-02T04:00:00Z",
+        "product": "MIS",
+        "slice_timeout_seconds": 120,
+        "client_note": "rebalance, leg 2",
+    }
