@@ -41,11 +41,12 @@ class Seen:
 
 
 class FakeGateway:
-    """`orders` and `slices` are what it answers with; `canned` is used up first, `seen` is what came in."""
+    """`orders`, `slices` and `events` are what it answers with; `canned` is used up first, `seen` is what came in."""
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.slices: dict[str, list[dict[str, Any]]] = {}
+        self.events: dict[str, list[dict[str, Any]]] = {}
         self.changes: dict[str, deque[dict[str, Any]]] = {}
         self.canned: deque[Canned] = deque()
         self.seen: list[Seen] = []
@@ -112,13 +113,25 @@ class FakeGateway:
             return _error(404, "NOT_FOUND", "there is no such order")
         if rest == "slices":
             return 200, {"slices": self.slices.get(order_id, [])}, {}
-        if seen.method == "DELETE":
-            order |= {"status": "CANCELLED", "result": "UNFILLED", "finished_at": AT}
+        if rest == "events":
+            return self._events(self.events.get(order_id, []), seen.query)
+        if seen.method != "GET":
+            order |= _ACTS[rest or "cancel"]
             return 202, order, {}
         shown = dict(order)
         if self.changes[order_id]:
             order |= self.changes[order_id].popleft()
         return 200, shown, {}
+
+    def _events(self, events: list[dict[str, Any]], query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
+        """A page, or what has happened by now as a stream that then breaks off."""
+        if query.get("format") != ["json"]:
+            new = [one for one in events if one["event_id"] > int(query["last_event_id"][0])]
+            return 200, b": \n\n" + b"".join(map(_frame, new)), {"Content-Type": "text/event-stream"}
+        limit = int(query["limit"][0])
+        rest = [one for one in events if one["event_id"] > int(query["after"][0])]
+        next_after = rest[limit - 1]["event_id"] if len(rest) >= limit else None
+        return 200, {"events": rest[:limit], "next_after": next_after}, {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -191,8 +204,29 @@ def slice_answer(number: int, **changes: Any) -> dict[str, Any]:
     return one | changes
 
 
+def event_answer(number: int, kind: str, **changes: Any) -> dict[str, Any]:
+    """An event of an order as gapi shows it; `kind` is such as order.done."""
+    about, status = kind.split(".")
+    event = {
+        "event_id": number, "type": kind, "order_id": f"ord_{1:026d}",
+        "slice_id": None if about == "order" else f"sl_{1:026d}", "at": AT, "from_status": None,
+        "to_status": status.upper(), "actor": "pulse", "reason": f"why {number}", "details": {},
+    }  # fmt: skip
+    return event | changes
+
+
 FILLED = {"status": "DONE", "result": "FILLED", "filled_quantity": 100, "leaves_quantity": 0,
           "average_price": "1402.35", "slices": {"FILLED": 5}, "finished_at": AT}  # fmt: skip
+
+_ACTS = {
+    "cancel": {"status": "CANCELLED", "result": "UNFILLED", "finished_at": AT},
+    "pause": {"status": "PAUSED"},
+    "resume": {"status": "IN_PROGRESS"},
+}
+
+
+def _frame(event: dict[str, Any]) -> bytes:
+    return f"id: {event['event_id']}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
 def _ids(order: dict[str, Any]) -> dict[str, str]:

@@ -45,7 +45,7 @@ Exit codes:
   3    no stack is running, or the gateway or database gives no answer
   4    the service refused it, and said why
   5    the order ended without being filled in full
-  130  `watch` or `demo` was interrupted
+  130  `watch`, `events --follow` or `demo` was interrupted
 Results go to stdout, messages to stderr."""
 
 

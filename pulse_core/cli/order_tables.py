@@ -6,12 +6,14 @@ import click
 
 from pulse_core.cli.output import clock_time, instant, print_facts, print_table, say
 from pulse_core.cli.watching import state
-from pulse_core.client.answers import Order, Slice
+from pulse_core.client.answers import Event, Order, Slice
 
 _ORDER_COLUMNS = ("Order", "Key", "Created", "Side", "Instrument", ">Quantity", ">Filled", ">Price", "Status")
 _SLICE_COLUMNS = (
     ">No", "Scheduled", "Sent", ">Attempts", ">Quantity", ">Filled", ">Price", "Status", "Broker's order", "Error",
 )  # fmt: skip
+
+_EVENT_COLUMNS = (">Event", "At", "Type", "Slice", "By", "Why")
 
 
 def print_orders(orders: Sequence[Order]) -> None:
@@ -28,6 +30,27 @@ def print_order(order: Order, slices: Sequence[Slice]) -> None:
     if slices:
         click.echo()
         print_table(_SLICE_COLUMNS, (_slice_row(one) for one in slices))
+
+
+def print_slices(slices: Sequence[Slice]) -> None:
+    """One line for each slice, with its id."""
+    if not slices:
+        say("There are no such slices.")
+        return
+    print_table(("Slice", *_SLICE_COLUMNS), ((one.slice_id, *_slice_row(one)) for one in slices))
+
+
+def print_events(events: Sequence[Event]) -> None:
+    """One line for each event."""
+    if not events:
+        say("There are no such events.")
+        return
+    print_table(_EVENT_COLUMNS, (event_row(one) for one in events))
+
+
+def event_row(event: Event) -> tuple[object, ...]:
+    """Number, time, type, slice, who did it and why."""
+    return event.event_id, instant(event.at), event.type, event.slice_id, event.actor, event.reason
 
 
 def described(order: Order) -> str:

@@ -8,8 +8,9 @@ import click
 
 from pulse_core.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_core.cli.connection import Where, connect, connection_options
+from pulse_core.cli.order_events import events
 from pulse_core.cli.order_placing import place, side_choice
-from pulse_core.cli.order_tables import print_order, print_orders
+from pulse_core.cli.order_tables import print_order, print_orders, print_slices
 from pulse_core.cli.output import print_json, say
 from pulse_core.cli.values import Instant
 from pulse_core.client.answers import Order, OrderPage
@@ -21,7 +22,7 @@ _status_choice = click.Choice([status.value for status in OrderStatus], case_sen
 
 @click.group(epilog=EXIT_CODES)
 def orders() -> None:
-    """Place, list, show, watch and cancel orders through the gateway.
+    """Place, find, follow, pause and cancel orders through the gateway.
 
     On a running stack everything is found by itself: its gateway and its demo user. Elsewhere give --gateway
     and --username, or the variables PULSE_GATEWAY_URL, PULSE_USERNAME and PULSE_PASSWORD.
@@ -29,6 +30,7 @@ def orders() -> None:
 
 
 orders.add_command(place)
+orders.add_command(events)
 
 
 @orders.command("list")
@@ -88,6 +90,25 @@ def show(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 
 @orders.command()
 @click.argument("order_id")
+@click.option("--after", type=click.IntRange(0), default=0, help="Slices after this number only.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Slices in a page.")
+@options.as_json
+@connection_options
+def slices(order_id: str, after: int, limit: int, is_json: bool, **where: Unpack[Where]) -> None:
+    """List the slices of an order with their ids, in the order of their times; none before it is split."""
+    wanted = [one for one in connect(**where).slices(order_id) if one.sequence_number > after]
+    page = wanted[:limit]
+    next_after = page[-1].sequence_number if len(wanted) > limit else None
+    if is_json:
+        print_json({"slices": page, "next_after": next_after})
+        return
+    print_slices(page)
+    if next_after is not None:
+        say(f"There are more: --after {next_after}")
+
+
+@orders.command()
+@click.argument("order_id")
 @options.as_json
 @connection_options
 def watch(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
@@ -112,15 +133,49 @@ def watch(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 @click.argument("order_id")
 @options.as_json
 @connection_options
+def pause(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+    """Send nothing new of an order until it is resumed; what works at the broker goes on.
+
+    What it misses meanwhile goes out afterwards, as far as it fits into the order's window. Repeating it is harmless.
+    """
+    order = connect(**where).pause(order_id)
+    _print_state(order, is_json)
+    if not is_json:
+        say(f"Let it go on: pulse orders resume {order.order_id}")
+
+
+@orders.command()
+@click.argument("order_id")
+@options.as_json
+@connection_options
+def resume(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+    """Let a paused order go on. What it missed goes out one planned interval apart; what no longer fits is SKIPPED.
+
+    Repeating it is harmless.
+    """
+    order = connect(**where).resume(order_id)
+    _print_state(order, is_json)
+    if not is_json:
+        say(f"Follow it: pulse orders watch {order.order_id}")
+
+
+@orders.command()
+@click.argument("order_id")
+@options.as_json
+@connection_options
 def cancel(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
     """Cancel what is not filled; what is filled stays. Repeating it is harmless."""
     order = connect(**where).cancel(order_id)
+    _print_state(order, is_json)
+    if not is_json and not order.is_final:
+        say(f"The broker is asked to cancel what works there: pulse orders watch {order.order_id}")
+
+
+def _print_state(order: Order, is_json: bool) -> None:
     if is_json:
         print_json(order)
         return
     click.echo(f"{order.order_id} {watching.summary(order)}")
-    if not order.is_final:
-        say(f"The broker is asked to cancel what works there: pulse orders watch {order.order_id}")
 
 
 def _all_pages(gateway: Gateway, filters: dict[str, Any], limit: int, cursor: str | None) -> OrderPage:

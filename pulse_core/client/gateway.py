@@ -1,5 +1,6 @@
 """The public API as methods. Orders may be repeated as well as questions: their unique key makes one of them."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -7,10 +8,23 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from pulse_core.client.answers import AccessToken, Answer, Order, OrderPage, Placed, Slice, SliceList
+from pulse_core.client.answers import (
+    AccessToken,
+    Answer,
+    Event,
+    EventPage,
+    Order,
+    OrderPage,
+    Placed,
+    Slice,
+    SliceList,
+)
 from pulse_core.client.errors import NotReachable, Refused
 from pulse_core.client.new_order import NewOrder
+from pulse_core.client.stream import data_of
 from pulse_core.client.transport import Request, Response, Transport
+
+RECONNECT_SECONDS = 1.0
 
 _A = TypeVar("_A", bound=Answer)
 
@@ -76,6 +90,53 @@ class Gateway:
         """Cancel what is not filled; repeating it is harmless."""
         return self._read(Order, self._ask(Request("DELETE", _path(order_id))))
 
+    def pause(self, order_id: str) -> Order:
+        """Send nothing new of it until it is resumed; repeating it is harmless."""
+        return self._read(Order, self._ask(Request("POST", f"{_path(order_id)}/pause")))
+
+    def resume(self, order_id: str) -> Order:
+        """Let a paused order go on; repeating it is harmless."""
+        return self._read(Order, self._ask(Request("POST", f"{_path(order_id)}/resume")))
+
+    def event_page(self, order_id: str, after: int = 0, limit: int = 100) -> EventPage:
+        """Up to `limit` events of an order, those after the event with the id `after`."""
+        query = {"format": "json", "after": after, "limit": limit}
+        return self._read(EventPage, self._ask(Request("GET", f"{_path(order_id)}/events", query=query)))
+
+    def events(self, order_id: str, after: int = 0, limit: int = 500) -> Iterator[Event]:
+        """Everything that has happened to an order after this event, asked for in pages of `limit`."""
+        next_after: int | None = after
+        while next_after is not None:
+            page = self.event_page(order_id, next_after, limit)
+            yield from page.events
+            next_after = page.next_after
+
+    def follow(self, order_id: str, after: int = 0) -> Iterator[Event]:
+        """Everything that has happened to an order after this event, and what happens next, until it has ended.
+
+        A stream that is cut is opened again where it was.
+        """
+        while True:
+            # Asked first: when it has ended, the pages tell all of it.
+            has_ended = self.order(order_id).is_final
+            for event in self.events(order_id, after):
+                yield event
+                after = event.event_id
+            if has_ended:
+                return
+            for event in self._live(order_id, after):
+                yield event
+                after = event.event_id
+                if event.is_end:
+                    break
+            else:
+                time.sleep(RECONNECT_SECONDS)
+
+    def _live(self, order_id: str, after: int) -> Iterator[Event]:
+        request = Request("GET", f"{_path(order_id)}/events", query={"last_event_id": after}, is_stream=True)
+        for data in data_of(self._ask(request)):
+            yield self._parse(Event, data)
+
     def _ask(self, request: Request) -> Response:
         if self._token is None:
             self.log_in()
@@ -88,8 +149,11 @@ class Gateway:
         return self._transport.send(request, self._token)
 
     def _read(self, kind: type[_A], answer: Response) -> _A:
+        return self._parse(kind, answer.data)
+
+    def _parse(self, kind: type[_A], data: bytes) -> _A:
         try:
-            return kind.model_validate_json(answer.data)
+            return kind.model_validate_json(data)
         except ValidationError as error:
             raise NotReachable(f"{self.url} does not answer like a gateway of this version.") from error
 

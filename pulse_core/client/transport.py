@@ -15,6 +15,8 @@ from pulse_core.client.errors import GatewayError, NotReachable, Refused
 from pulse_core.client.wire import plain
 
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
+# A stream says something every 15 seconds: twice that in silence, and its connection is dead.
+SILENCE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0
 LONGEST_PAUSE = 5.0
 _BUSY = (429, 502, 503, 504)
@@ -26,13 +28,14 @@ Response = urllib3.BaseHTTPResponse
 class Request:
     """A request that may be repeated without harm, as all of the public API may. What is None is left out.
 
-    `body` is a mapping or a dataclass.
+    `body` is a mapping or a dataclass. A stream's answer is handed over unread.
     """
 
     method: str
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
     body: object | None = field(default=None, repr=False)
+    is_stream: bool = False
 
 
 class Transport:
@@ -68,8 +71,9 @@ class Transport:
                 f"{self.url}{request.path}{'?' if query else ''}{query}",
                 body=None if request.body is None else json.dumps(request.body, default=plain).encode(),
                 headers=headers if request.body is None else headers | {"Content-Type": "application/json"},
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
+                timeout=urllib3.Timeout(CONNECT_SECONDS, SILENCE_SECONDS if request.is_stream else ANSWER_SECONDS),
                 redirect=False,
+                preload_content=not request.is_stream,
             )
         except (NewConnectionError, ConnectTimeoutError, LocationValueError) as error:
             raise NotReachable(f"No gateway can be reached at {self.url}.") from error

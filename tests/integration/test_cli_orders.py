@@ -3,15 +3,18 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from pulse_core.cli import main
+from pulse_core.client.gateway import Credentials, Gateway
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Role
 from pulse_core.services import accounts
+from pulse_core.services.split import split_order
 from tests.processes import Processes
 
 PLACE = ("place", "--instrument", "NSE:M&M", "--side", "SELL", "--quantity", "7", "--splits", "2", "--minutes", "1")
@@ -29,11 +32,16 @@ def gateway_url(environment: dict[str, str], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def orders(gateway_url: str) -> Orders:
-    """Runs `pulse orders ... --json` as a new trader; the answer, after checking the exit code."""
+def login(gateway_url: str) -> dict[str, str]:
+    """The variables of a new trader."""
     username, password = f"trader-{secrets.token_hex(8)}", secrets.token_urlsafe(16)
     accounts.add_account(username, password, Role.TRADER, utcnow())
-    login = {"PULSE_GATEWAY_URL": gateway_url, "PULSE_USERNAME": username, "PULSE_PASSWORD": password}
+    return {"PULSE_GATEWAY_URL": gateway_url, "PULSE_USERNAME": username, "PULSE_PASSWORD": password}
+
+
+@pytest.fixture
+def orders(login: dict[str, str]) -> Orders:
+    """Runs `pulse orders ... --json` as that trader; the answer, after checking the exit code."""
 
     def run(*arguments: str, exit_code: int = 0) -> Any:
         result = CliRunner().invoke(main, ["orders", *arguments, "--json"], env=login)
@@ -54,6 +62,36 @@ def test_an_order_is_placed_found_again_and_cancelled(orders: Orders) -> None:
     assert (shown["order"]["instrument"], shown["slices"]) == ("NSE:M&M", [])
     assert orders("cancel", order_id)["status"] == "CANCELLED"
     assert orders("watch", order_id, exit_code=5)["result"] == "UNFILLED"
+
+
+def test_what_happens_to_an_order_is_followed_to_its_end(orders: Orders, login: dict[str, str]) -> None:
+    order_id = orders(*PLACE)["order_id"]
+    gateway = Gateway(login["PULSE_GATEWAY_URL"], Credentials(login["PULSE_USERNAME"], login["PULSE_PASSWORD"]))
+    followed = gateway.follow(order_id)
+    assert next(followed).type == "order.pending"
+
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(lambda: [event.type for event in followed])
+        orders("cancel", order_id)
+        assert rest.result(timeout=20)[-1] == "order.cancelled"
+
+    told = orders("events", order_id, "--all")["events"]
+    assert [one["event_id"] for one in told] == list(range(1, len(told) + 1))
+    assert orders("events", order_id, "--after", "1", "--limit", "1")["events"] == told[1:2]
+    assert orders("slices", order_id) == {"slices": [], "next_after": None}
+
+
+def test_an_order_is_paused_and_resumed(orders: Orders) -> None:
+    order_id = orders(*PLACE)["order_id"]
+    split_order(order_id, utcnow())
+    assert [orders(act, order_id)["status"] for act in ("pause", "pause", "resume")] == [
+        "PAUSED",
+        "PAUSED",
+        "IN_PROGRESS",
+    ]
+    assert len(orders("slices", order_id)["slices"]) == 2
+    orders("cancel", order_id)
+    assert "INVALID_STATE" in orders("pause", order_id, exit_code=4)
 
 
 def test_filters_and_pages_reach_the_service(orders: Orders) -> None:

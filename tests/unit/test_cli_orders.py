@@ -229,7 +229,7 @@ def test_json_keeps_every_field_of_the_answer(gateway: FakeGateway, pulse: Pulse
 
 
 def test_an_unknown_order_is_refused(pulse: Pulse) -> None:
-    for command in ("show", "watch", "cancel"):
+    for command in ("show", "slices", "watch", "events", "pause", "resume", "cancel"):
         result = pulse("orders", command, "../orders?x")
         assert (result.exit_code, result.stderr) == (4, "pulse: there is no such order (NOT_FOUND).\n")
 
@@ -237,6 +237,17 @@ def test_an_unknown_order_is_refused(pulse: Pulse) -> None:
 def test_cancelling_shows_what_is_left(gateway: FakeGateway, pulse: Pulse) -> None:
     order_id = gateway.add()
     assert pulse("orders", "cancel", order_id).stdout == f"{order_id} CANCELLED, UNFILLED: 0 of 100 filled\n"
+
+
+def test_an_order_is_paused_and_goes_on(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add(status="IN_PROGRESS")
+    paused, resumed = pulse("orders", "pause", order_id), pulse("orders", "resume", order_id)
+    assert (paused.stdout, resumed.stdout) == (
+        f"{order_id} PAUSED: 0 of 100 filled\n",
+        f"{order_id} IN_PROGRESS: 0 of 100 filled\n",
+    )
+    assert f"pulse orders resume {order_id}" in paused.stderr
+    assert json.loads(pulse("orders", "pause", order_id, "--json").stdout)["status"] == "PAUSED"
 
 
 def test_a_token_for_curl_is_all_that_is_printed(gateway: FakeGateway, pulse: Pulse) -> None:
