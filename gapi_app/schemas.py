@@ -18,6 +18,7 @@ _INSTRUMENT = {"pattern": "^[A-Z]{1,16}:[A-Z0-9&-]{1,32}$", "example": "NSE:RELI
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
 _ACCOUNT_ID = {"pattern": "^acc_[0-9A-Za-z]{26}$"}
 _ORDER_ID = {"pattern": "^ord_[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+_AVERAGE = {"description": "Per share, at 4 places."}
 
 
 class AnswerSchema(Schema):
@@ -59,7 +60,9 @@ class TermsSchema(Schema):
         metadata={"description": "MARKET or LIMIT."},
     )
     limit_price = Price(
-        load_default=None, allow_none=True, metadata={"description": "Per share; for LIMIT, and only for it."}
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Per share; for LIMIT, and only for it. Keeps its digits."},
     )
     start_at = Instant(
         load_default=None,
@@ -155,7 +158,7 @@ class OrderSchema(TermsSchema, AcceptedSchema):
     skip_reason = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
     leaves_quantity = WholeNumber(required=True, metadata={"description": "Still to be filled."})
-    average_price = Price(required=True, allow_none=True)
+    average_price = Price(required=True, allow_none=True, metadata=_AVERAGE)
     exposure = fields.Nested(ExposureSchema, required=True)
     slices = fields.Dict(
         required=True,
@@ -189,7 +192,7 @@ class SliceSchema(AnswerSchema):
     attempts = WholeNumber(required=True)
     broker_order_id = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
-    average_price = Price(required=True, allow_none=True)
+    average_price = Price(required=True, allow_none=True, metadata=_AVERAGE)
     error = fields.Nested(SliceErrorSchema, required=True, allow_none=True)
 
 

@@ -11,7 +11,7 @@ _ACCEPTED = {"order_id": _ORDER_ID, "order_unique_key": _KEY}
 _ORDER = {
     **_ACCEPTED,
     "order_type": "LIMIT",
-    "limit_price": "2851.5",
+    "limit_price": "2851.50",
     "start_at": "2026-11-23T06:25:06.100000Z",
     "product": "CNC",
     "slice_timeout_seconds": 300,
@@ -44,7 +44,7 @@ _SLICE = {
     "attempts": 1,
     "broker_order_id": "2611232308200000002",
     "filled_quantity": 20,
-    "average_price": "2850",
+    "average_price": "2850.0000",
     "error": None,
 }
 _EVENT = {
@@ -116,7 +116,7 @@ EXAMPLES: dict[str, Any] = {
         "total_quantity": 100,
         "split_config": _SPLIT,
         "order_type": "LIMIT",
-        "limit_price": "2851.5",
+        "limit_price": "2851.50",
         "slice_timeout_seconds": 300,
         "client_note": "rebalancing",
     },

@@ -85,7 +85,7 @@ class Instant(fields.Field[datetime]):
 
 
 class Price(fields.Field[Decimal]):
-    """A decimal as a string, never a float, in ASCII digits; without zeros that say nothing."""
+    """A decimal as a string, never a float, in ASCII digits; with the decimals that it has in the database."""
 
     default_error_messages = {"invalid": 'Must be a string like "1402.35".'}  # noqa: RUF012
 
@@ -93,7 +93,7 @@ class Price(fields.Field[Decimal]):
         super().__init__(metadata=_PRICE_SHOWN | dict(metadata or {}), **kwargs)
 
     def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else format(value.normalize(), "f")
+        return None if value is None else format(value, "f")
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         if not isinstance(value, str) or not _PRICE.fullmatch(value):

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Numeric,
     SmallInteger,
     String,
     UniqueConstraint,
@@ -54,7 +55,8 @@ class Order(Base):
     duration_minutes: Mapped[int] = mapped_column(SmallInteger)
     randomize: Mapped[bool]
     order_type: Mapped[OrderType] = mapped_column(words(OrderType, "order_type"), server_default="MARKET")
-    limit_price: Mapped[Decimal | None]
+    # Without a scale: it comes back with the digits that the client gave.
+    limit_price: Mapped[Decimal | None] = mapped_column(Numeric)
     product: Mapped[Product | None] = mapped_column(words(Product, "product"))
     slice_timeout_seconds: Mapped[int | None] = mapped_column(Integer)
     client_note: Mapped[str | None] = mapped_column(String(200))

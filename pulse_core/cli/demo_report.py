@@ -69,7 +69,7 @@ def _slice_json(one: Slice, found: AtExchange) -> dict[str, Any]:
 
 
 def _average(check: LedgerCheck) -> Decimal | None:
-    return round(check.value / check.quantity, 4).normalize() if check.quantity else None
+    return round(check.value / check.quantity, 4) if check.quantity else None
 
 
 def _fills(quantity: int, average: Decimal | None) -> str:

@@ -110,7 +110,8 @@ def test_an_operator_settles_a_slice_that_no_book_can_tell_of(
 
     assert error_of(refused)[:2] == (403, "FORBIDDEN")
     shown = settled.json()
-    assert (settled.status_code, shown["status"], shown["average_price"]) == (202, "FILLED", "2500.05")
+    assert (settled.status_code, shown["status"], shown["average_price"]) == (202, "FILLED", "2500.0500")
+    assert service.send("GET", f"{service.orders}/{order_id}", trader).json()["average_price"] == "2500.0500"
     assert error_of(again)[:2] == (409, "INVALID_STATE")
     assert again.json()["error"]["details"] == {"status": "FILLED"}
 
@@ -159,7 +160,7 @@ def test_the_terms_of_an_order_are_kept_and_shown(service: Service, trader: Acco
     start_at = (utcnow() + timedelta(days=2)).isoformat().replace("+00:00", "Z")
     terms = {
         "order_type": "LIMIT",
-        "limit_price": "2500.5",
+        "limit_price": "2500.50",
         "start_at": start_at,
         "product": "MIS",
         "slice_timeout_seconds": 30,
@@ -170,6 +171,27 @@ def test_the_terms_of_an_order_are_kept_and_shown(service: Service, trader: Acco
 
     shown = service.send("GET", f"{service.orders}/{order_id}", trader).json()
     assert {name: shown[name] for name in terms} == terms
+
+
+@pytest.mark.parametrize("limit_price", ["2510.50", "2510.5", "2510", "2500.00", "0.01", "10000000"])
+def test_a_limit_price_comes_back_with_the_digits_that_were_given(
+    service: Service, trader: Account, limit_price: str
+) -> None:
+    order_id = service.place(trader, order_type="LIMIT", limit_price=limit_price).json()["order_id"]
+
+    [listed] = service.send("GET", service.orders, trader).json()["orders"]
+    shown = service.send("GET", f"{service.orders}/{order_id}", trader).json()
+
+    assert (listed["limit_price"], shown["limit_price"]) == (limit_price, limit_price)
+
+
+def test_a_repeat_may_write_the_limit_price_with_other_digits(service: Service, trader: Account) -> None:
+    first, again = (
+        service.place(trader, order_unique_key="key-1", order_type="LIMIT", limit_price=price).json()
+        for price in ("2510.50", "2510.5")
+    )
+
+    assert first == again
 
 
 @pytest.mark.parametrize(

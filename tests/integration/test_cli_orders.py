@@ -4,15 +4,19 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from pulse_core import db
 from pulse_core.cli import main
 from pulse_core.client.gateway import Credentials, Gateway
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import Role
+from pulse_core.repositories import slices
 from pulse_core.services import accounts
 from pulse_core.services.split import split_order
 from tests.processes import Processes
@@ -92,6 +96,35 @@ def test_an_order_is_paused_and_resumed(orders: Orders) -> None:
     assert len(orders("slices", order_id)["slices"]) == 2
     orders("cancel", order_id)
     assert "INVALID_STATE" in orders("pause", order_id, exit_code=4)
+
+
+def test_the_terms_of_an_order_come_back_as_they_were_given(orders: Orders, login: dict[str, str]) -> None:
+    terms = ("--product", "mis", "--slice-timeout", "30", "--note", "hedge of the book", "--start-at")
+    start_at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
+    order_id = orders(*PLACE, "--limit-price", "2510.50", *terms, start_at)["order_id"]
+
+    shown = orders("show", order_id)["order"]
+    assert shown == shown | {
+        "order_type": "LIMIT",
+        "limit_price": "2510.50",
+        "start_at": start_at,
+        "product": "MIS",
+        "slice_timeout_seconds": 30,
+        "client_note": "hedge of the book",
+    }
+    printed = CliRunner().invoke(main, ["orders", "show", order_id], env=login).stdout
+    assert "LIMIT at 2510.50\n" in printed
+
+
+def test_averages_are_printed_at_four_places(orders: Orders, login: dict[str, str]) -> None:
+    order_id = orders(*PLACE)["order_id"]
+    split_order(order_id, utcnow())
+    with db.transaction() as session:
+        first = slices.of_order(session, order_id)[0]
+        slices.change(session, first.id, utcnow(), filled_quantity=1, average_price=Decimal("2500.5"))
+
+    assert [one["average_price"] for one in orders("slices", order_id)["slices"]] == ["2500.5000", None]
+    assert " 2500.5000 " in CliRunner().invoke(main, ["orders", "slices", order_id], env=login).stdout
 
 
 def test_filters_and_pages_reach_the_service(orders: Orders) -> None:

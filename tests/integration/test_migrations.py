@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from multiprocessing import get_context
 from uuid import uuid4
 
@@ -10,7 +12,7 @@ import psycopg2
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, insert, text
 from sqlalchemy.engine import Engine
 
 from pulse_core import db, migrations
@@ -18,9 +20,9 @@ from pulse_core.brokers.base import Refused
 from pulse_core.clock import utcnow
 from pulse_core.db import psycopg2_url
 from pulse_core.domain.alarms import HoldCode
-from pulse_core.domain.enums import EventKind
+from pulse_core.domain.enums import EventKind, OrderStatus, OrderType, Role, Side
 from pulse_core.domain.errors import InvalidState
-from pulse_core.models import Base
+from pulse_core.models import Account, Base, Order
 from pulse_core.repositories import events, installation
 from pulse_core.services import retry
 from pulse_core.services.execute import execute_slice
@@ -121,6 +123,46 @@ def test_every_status_column_refuses_a_word_that_is_no_status(new_database: Engi
         ("slice_events", "ck_slice_events_kind"),
         ("accounts", "ck_accounts_role"),
     } <= checks
+
+
+def test_limit_prices_keep_their_digits_and_the_table_is_not_rewritten_for_it(new_database: Engine) -> None:
+    migrations.upgrade(url_of(new_database))
+    add_limit_order(new_database, "2510.50")
+    assert limit_prices(new_database) == ["2510.50"]
+
+    migrations.downgrade(url_of(new_database), "0008")
+    before = file_of_orders(new_database)
+    migrations.upgrade(url_of(new_database))
+
+    assert file_of_orders(new_database) == before
+    assert limit_prices(new_database) == ["2510.5"]
+
+
+def add_limit_order(engine: Engine, limit_price: str) -> None:
+    now = datetime.now(UTC)
+    account = {
+        "id": "acc_1", "username": "meera", "password_hash": "none", "role": Role.TRADER, "is_active": True,
+        "generation": 1,
+    }  # fmt: skip
+    order = {
+        "id": "ord_1", "account_id": "acc_1", "order_unique_key": "key-1", "broker": "paper", "side": Side.BUY,
+        "instrument": "NSE:RELIANCE", "total_quantity": 100, "num_splits": 5, "duration_minutes": 60, "seed": 1,
+        "randomize": False, "order_type": OrderType.LIMIT, "limit_price": Decimal(limit_price), "trace": {},
+        "status": OrderStatus.PENDING, "filled_quantity": 0, "start_at": now, "end_at": now + timedelta(hours=1),
+    }  # fmt: skip
+    with engine.begin() as connection:
+        for model, row in ((Account, account), (Order, order)):
+            connection.execute(insert(model), row | {"created_at": now, "updated_at": now})
+
+
+def limit_prices(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT limit_price::text FROM orders")).scalars())
+
+
+def file_of_orders(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT pg_relation_filenode('orders')")).scalar_one())
 
 
 def test_two_migrations_at_once_wait_for_each_other(new_database: Engine) -> None:
