@@ -3,6 +3,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/pulse
 COPY pyproject.toml setup.cfg constraints.txt README.md celeryconfig.py ./
+COPY api_contract api_contract
 COPY gapi_app gapi_app
 COPY pulse_app pulse_app
 COPY pulse_core pulse_core

@@ -16,11 +16,11 @@ from argon2 import PasswordHasher
 from sqlalchemy import create_engine
 from ulid import ULID
 
+from api_contract import ids
+from api_contract.scopes import Role
 from bench.children import ROOT, SERVERS, BenchError, Children
 from gapi_app.config import Settings as GatewaySettings
 from pulse_core import db, migrations
-from pulse_core.domain import ids
-from pulse_core.domain.enums import Role
 from pulse_core.repositories import accounts
 from pulse_core.stack import plan, processes
 from pulse_core.stack.child import Program

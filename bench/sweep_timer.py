@@ -15,9 +15,9 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import SliceStatus
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import slices
 from pulse_core.services import webhooks

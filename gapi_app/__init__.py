@@ -1,37 +1,40 @@
 """The public gateway: checks who calls and what they ask, and hands orders to pulse over HTTP."""
 
+import logging
 from typing import Any
 
 from flask import Flask, request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from api_contract.blueprint import Api, described_app
+from api_contract.body import refuse_large_body
+from api_contract.error_answers import answer_errors
+from api_contract.errors import NotFound
+from api_contract.log import setup_logging
+from api_contract.tracing import trace_requests
 from gapi_app import admin, control, events, health, internal, jwks, keys, login, orders, postbacks, webhooks
-from gapi_app.api import Api
 from gapi_app.auth import set_up_access
-from gapi_app.body import MAX_BODY_BYTES
 from gapi_app.conditional import answer_conditionally
 from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.connections import make_room
 from gapi_app.cors import allow_origins
 from gapi_app.docs import pages
-from gapi_app.errors import NotFound, answer_errors
 from gapi_app.event_streams import serve_events
 from gapi_app.gate import Gate
 from gapi_app.identity_client import IdentityClient
 from gapi_app.limits import limit_requests
-from gapi_app.log import setup_logging
 from gapi_app.request_bodies import read_bodies_first
 from gapi_app.security import secure_answers
 from gapi_app.slow_clients import SlowClients
-from gapi_app.specification import SPEC
-from gapi_app.tracing import trace_requests
+from gapi_app.specification import SPECIFICATION
 
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
     settings = load_settings()
-    setup_logging(settings.log_format, settings.log_level)
+    setup_logging("gapi", settings.log_format, settings.log_level)
+    # What it warns of, a connection that pulse closed, is answered here.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     make_room()
     app, api = _described_app()
     app.config["EXCHANGES"] = settings.pulse_exchanges
@@ -42,12 +45,12 @@ def create_app() -> Flask:
     serve_events(app, settings)
     app.register_blueprint(pages(api.specification()))
     app.before_request(_refuse_other_names)
-    app.before_request(_refuse_large_body)
+    app.before_request(refuse_large_body)
     secure_answers(app)
     # Runs before it: the last one registered is the first to see an answer.
     answer_conditionally(app)
     allow_origins(app, settings.pulse_cors_origins)
-    trace_requests(app)
+    trace_requests(app, "gapi")
     limit_requests(app, settings)
     app.wsgi_app = gate = Gate(app.wsgi_app)  # type: ignore[method-assign]
     places = read_bodies_first(app, gate)
@@ -65,19 +68,7 @@ def openapi() -> dict[str, Any]:
 
 
 def _described_app() -> tuple[Flask, Api]:
-    app = Flask(__name__, static_folder=None)
-    app.config.update(
-        API_TITLE="Pulse",
-        API_VERSION="1",
-        OPENAPI_VERSION="3.1.0",
-        API_SPEC_OPTIONS=SPEC,
-        # One more: a body without a length is cut at the limit, not refused, and the parser must notice.
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
-    )
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.compact = True  # type: ignore[attr-defined]
-    app.url_map.merge_slashes = False
-    api = Api(app)
+    app, api = described_app(__name__, "Pulse", SPECIFICATION)
     for views in (login, keys, orders, control, events, webhooks, postbacks, admin, internal, jwks, health):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
@@ -88,8 +79,3 @@ def _refuse_other_names() -> None:
     # Werkzeug takes `//internal` for `/internal`; a proxy in front that keeps that one back does not.
     if request.environ["PATH_INFO"].startswith("//"):
         raise NotFound("there is no such page")
-
-
-def _refuse_large_body() -> None:
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise RequestEntityTooLarge

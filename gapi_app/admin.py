@@ -4,10 +4,8 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from gapi_app.api import Blueprint
-from gapi_app.auth import Standing, access, caller, require_token
-from gapi_app.identity_client import identity
-from gapi_app.identity_schemas import (
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import (
     KEY_QUERY,
     NEW_USER,
     PAGE_QUERY,
@@ -17,6 +15,9 @@ from gapi_app.identity_schemas import (
     UserListSchema,
     UserSchema,
 )
+from gapi_app.auth import access, caller, require_token
+from gapi_app.blueprint import Blueprint
+from gapi_app.identity_client import identity
 from gapi_app.revocations import learn_now
 
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Users and keys, for admins")

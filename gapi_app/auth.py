@@ -1,26 +1,18 @@
 """Who calls, by access token or API key, and what they may do. pulse asks the same again."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import cast
 
 from flask import Flask, current_app, g, request
 
-from gapi_app.errors import Forbidden, Unauthorized
+from api_contract.bearer import bearer
+from api_contract.replays import UsedTokens
+from api_contract.scopes import Caller
 from gapi_app.identity_client import IdentityClient
 from gapi_app.key_holders import PREFIX, KeyHolders
-from gapi_app.replays import UsedTokens
 from gapi_app.revocations import Revocations
-from gapi_app.roles import ADMINISTERS, SCOPES, Caller, Scope
 from gapi_app.signing import KeySet
 from gapi_app.tokens import AccessTokens, Identity
-
-
-class Standing(StrEnum):
-    """What a caller must be, where no scope says it."""
-
-    LOGIN = "login"
-    ADMIN = "admin"
 
 
 @dataclass(frozen=True)
@@ -59,44 +51,6 @@ def require_token() -> None:
     g.identity = access().read(bearer("an access token or API key"))
 
 
-def bearer(what: str) -> str:
-    """The text after `Authorization: Bearer`. Raises Unauthorized, saying what is needed there."""
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        raise Unauthorized(f"{what} is needed in Authorization: Bearer")
-    return text
-
-
 def caller() -> Caller:
     """The account that this request is made for."""
     return cast("Identity", g.identity).caller
-
-
-def check(needed: Scope | Standing) -> None:
-    """Raise Forbidden unless the caller has the scope, by role and by API key if any, or the standing."""
-    match needed:
-        case Scope():
-            _check_scope(caller(), needed)
-        case Standing.LOGIN:
-            _check_login(caller())
-        case Standing.ADMIN:
-            _check_login(caller())
-            _check_admin(caller())
-
-
-def _check_scope(who: Caller, scope: Scope) -> None:
-    if scope not in SCOPES[who.role]:
-        raise Forbidden(f"the role {who.role} does not have {scope}", {"role": who.role, "needed": scope})
-    if scope not in who.scopes:
-        raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
-
-
-def _check_login(who: Caller) -> None:
-    # Keys do not manage keys or people.
-    if who.key_id is not None:
-        raise Forbidden("an API key may not do this: log in", {"needed": Standing.LOGIN})
-
-
-def _check_admin(who: Caller) -> None:
-    if who.role not in ADMINISTERS:
-        raise Forbidden("this needs an admin", {"role": who.role, "needed": Standing.ADMIN})

@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from gapi_app.api import Blueprint
+from api_contract.order_rules import Settlement, check_settlement
+from api_contract.scopes import Scope
+from api_contract.shapes.orders import SETTLEMENT, OrderSchema, SliceSchema
 from gapi_app.auth import caller, require_token
+from gapi_app.blueprint import Blueprint
 from gapi_app.pulse_client import pulse
-from gapi_app.roles import Scope
-from gapi_app.rules import check_settlement
-from gapi_app.schemas import SETTLEMENT, OrderSchema, SliceSchema
 
 blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description="Control of running orders")
 blueprint.before_request(require_token)
@@ -58,5 +58,5 @@ def resolve_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def settle_slice(body: dict[str, Any], order_id: str, slice_id: str) -> tuple[Response, int]:
     """Say what became of a slice, when no book of the broker can tell any more; for operators."""
-    check_settlement(body)
-    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "settle", body)), 202
+    check_settlement(Settlement(**body))
+    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "settle", SETTLEMENT.dump(body))), 202

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, jsonify, redirect, send_file
 
-from gapi_app.errors import NotFound
+from api_contract.errors import NotFound
 
 _ASSETS = files("flask_swagger_ui") / "dist"
 _SERVED = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})

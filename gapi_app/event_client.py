@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gapi_app.errors import NotFound, UpstreamError
+from api_contract.errors import NotFound
+from api_contract.ids import ORDER_ID
+from api_contract.scopes import GATEWAY, Caller
+from gapi_app.errors import UpstreamError
 from gapi_app.pulse_client import PulseClient
-from gapi_app.roles import GATEWAY, Caller
-from gapi_app.rules import ORDER_ID
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Feed:
 
 
 class EventClient(PulseClient):
-    """The part of pulse's `/internal` API that tells what happened. Every method raises ApiError."""
+    """The part of pulse's `/internal` API that tells what happened. Every method raises PulseError."""
 
     def poll(self, after: Mapping[str, int | None], limit: int) -> list[Feed]:
         """What is new of several accounts; for None, where the account stands."""

@@ -11,7 +11,7 @@ from threading import Condition, Thread
 
 import structlog
 
-from gapi_app.errors import ApiError
+from api_contract.errors import PulseError
 from gapi_app.event_client import EventClient, LiveEvent
 
 POLL_SECONDS, RETRY_SECONDS = 0.25, 1.0
@@ -104,7 +104,7 @@ class Hub:
             try:
                 has_more = self._poll()
                 is_well = True
-            except ApiError:
+            except PulseError:
                 pass
             if was_well != is_well:
                 log.warning("events can be read" if is_well else "events cannot be read")

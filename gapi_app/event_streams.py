@@ -9,9 +9,9 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from api_contract.errors import PulseError, RateLimited
 from gapi_app import clock
 from gapi_app.config import Settings
-from gapi_app.errors import ApiError, RateLimited
 from gapi_app.event_client import EventClient, Feed, LiveEvent
 from gapi_app.event_hub import Channel, Hub
 
@@ -35,8 +35,7 @@ class Slots:
         """Take a slot; when there is none, `make_room` and wait a moment. Raises RateLimited."""
         with self._changed:
             if not self._is_free(account_id) and not self._wait(account_id, make_room):
-                limits = {"limit": self._most_of_account, "retry_after_seconds": 15}
-                raise RateLimited("too many event streams are open", limits)
+                raise RateLimited("too many event streams are open", 15, {"limit": self._most_of_account})
             self._open[account_id] += 1
 
     def release(self, account_id: str) -> None:
@@ -102,7 +101,7 @@ class Stream:
     def _is_allowed(self) -> bool:
         try:
             self.check()
-        except ApiError:
+        except PulseError:
             return False
         return clock.now() < self.ends_at
 
@@ -117,7 +116,7 @@ class Stream:
     def _read_on(self) -> bytes:
         try:
             page = self.read(self.cursor)
-        except ApiError:
+        except PulseError:
             time.sleep(_RETRY_SECONDS)
             return HEARTBEAT
         is_cut = page.has_more and page.events

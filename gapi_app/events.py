@@ -5,20 +5,21 @@ from typing import Any
 
 from flask import Response, current_app, g, jsonify, request
 
-from gapi_app.api import Blueprint
-from gapi_app.auth import access, caller, require_token
-from gapi_app.errors import InvalidRequest, ServiceUnavailable, UpstreamError
-from gapi_app.event_client import Feed
-from gapi_app.event_schemas import (
-    AUDIT_QUERY,
+from api_contract.errors import InvalidRequest, ServiceUnavailable
+from api_contract.scopes import Caller, Scope
+from api_contract.shapes.events import (
+    EVENT_QUERY,
     ORDER_EVENTS_QUERY,
     RESUME,
     STREAM_QUERY,
     AuditSchema,
     EventPageSchema,
 )
+from gapi_app.auth import access, caller, require_token
+from gapi_app.blueprint import Blueprint
+from gapi_app.errors import UpstreamError
+from gapi_app.event_client import Feed
 from gapi_app.event_streams import READ_AT_ONCE, Events, Stream, events
-from gapi_app.roles import Caller, Scope
 
 _STREAM = "text/event-stream"
 _FRAMES = 'retry: 1000\nid: 17\n\nid: 18\nevent: slice.filled\ndata: {"event_id":18,"type":"slice.filled"}\n\n'
@@ -64,7 +65,7 @@ def follow_order(query: dict[str, Any], headers: dict[str, int], order_id: str) 
 
 @blueprint.route("/orders/<order_id>/audit", methods=["GET"])
 @blueprint.needs(Scope.EVENTS_READ)
-@blueprint.arguments(AUDIT_QUERY, location="query")
+@blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, AuditSchema)
 @blueprint.refuses("NOT_FOUND")
 def audit_order(query: dict[str, int], order_id: str) -> Response:

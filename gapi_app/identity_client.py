@@ -6,17 +6,18 @@ from urllib.parse import quote, urlencode
 
 from flask import current_app
 
-from gapi_app.errors import Unauthorized, UpstreamError
+from api_contract.account_rules import is_own_limit
+from api_contract.errors import Unauthorized
+from api_contract.scopes import GATEWAY, SCOPES, Caller
+from gapi_app.errors import UpstreamError
 from gapi_app.pulse_client import Answer, PulseClient, refusal_of
-from gapi_app.roles import GATEWAY, SCOPES, Caller
-from gapi_app.rules import is_own_limit
 
 _LOGIN = {"account_id": str, "role": str, "session_id": str, "generation": int, "refresh_token": str, "expires_at": str}
 _HOLDER = {"key_id": str, "account_id": str, "role": str, "scopes": list, "expires_at": str}
 
 
 class IdentityClient(PulseClient):
-    """The part of pulse's `/internal` API that is about who may do what. Every method raises ApiError."""
+    """The part of pulse's `/internal` API that is about who may do what. Every method raises PulseError."""
 
     def login(self, username: str, password: str, address: str) -> dict[str, Any]:
         """A login that has begun: what `_LOGIN` names, and the account's `requests_per_minute` if it has its own."""

@@ -3,16 +3,16 @@
 from typing import Any
 
 from flask import current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
+from api_contract.bearer import bearer
+from api_contract.errors import InvalidRequest, Unauthorized
+from api_contract.instants import LEEWAY_SECONDS
+from api_contract.service_tokens import check_request
+from api_contract.shapes.identity import INTROSPECT, REVOKE, IntrospectionSchema
 from gapi_app import clock
-from gapi_app.api import Blueprint
-from gapi_app.auth import access, bearer
-from gapi_app.body import MAX_BODY_BYTES
-from gapi_app.errors import InvalidRequest, Unauthorized
+from gapi_app.auth import access
+from gapi_app.blueprint import Blueprint
 from gapi_app.identity_client import identity
-from gapi_app.identity_schemas import INTROSPECT, REVOKE, IntrospectionSchema
-from gapi_app.instants import LEEWAY_SECONDS
 from gapi_app.revocations import learn_now
 from gapi_app.service_tokens import read_sibling_token
 from gapi_app.specification import SERVICE_TOKEN
@@ -29,10 +29,8 @@ blueprint = Blueprint(
 def _require_service_token() -> None:
     if request.method == "OPTIONS":
         return
-    text = bearer("a service token")
-    if len(request.get_data()) > MAX_BODY_BYTES:
-        raise RequestEntityTooLarge
-    claims = read_sibling_token(text, current_app.config["SERVICE_TOKEN_KEY"], request)
+    claims = read_sibling_token(bearer("a service token"), current_app.config["SERVICE_TOKEN_KEY"])
+    check_request(claims, request)
     if not access().used_service_tokens.use(claims["jti"], claims["exp"] + LEEWAY_SECONDS, clock.now()):
         raise Unauthorized("the service token was used before")
     g.sibling = claims["iss"]

@@ -2,9 +2,9 @@
 
 from flask import Response, jsonify
 
-from gapi_app.api import Blueprint
+from api_contract.shapes.identity import JwksSchema
 from gapi_app.auth import access
-from gapi_app.identity_schemas import JwksSchema
+from gapi_app.blueprint import Blueprint
 
 blueprint = Blueprint(
     "jwks", __name__, url_prefix="/.well-known", description="Keys of access tokens", is_limited=False

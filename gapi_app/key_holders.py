@@ -10,9 +10,9 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Protocol
 
+from api_contract.errors import Unauthorized
+from api_contract.scopes import Caller, Scope
 from gapi_app import clock
-from gapi_app.errors import Unauthorized
-from gapi_app.roles import Caller, Scope
 from gapi_app.tokens import Identity
 
 PREFIX = "pk_"
@@ -37,7 +37,7 @@ class KeyHolders:
         self._lock = Lock()
 
     def read(self, text: str) -> Identity:
-        """Whom a key speaks for. Raises Unauthorized, or another ApiError when pulse does not say."""
+        """Whom a key speaks for. Raises Unauthorized, or another PulseError when pulse does not say."""
         found = _KEY.fullmatch(text)
         if found is None or found["checksum"] != _checksum(text[:-6]):
             raise Unauthorized("the API key is not valid")

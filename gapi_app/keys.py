@@ -4,10 +4,11 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from gapi_app.api import Blueprint
-from gapi_app.auth import Standing, access, caller, require_token
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import NEW_KEY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
+from gapi_app.auth import access, caller, require_token
+from gapi_app.blueprint import Blueprint
 from gapi_app.identity_client import identity
-from gapi_app.identity_schemas import NEW_KEY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
 from gapi_app.revocations import learn_now
 
 blueprint = Blueprint("keys", __name__, url_prefix="/api/keys", description="API keys, for programs")

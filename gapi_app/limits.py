@@ -16,11 +16,11 @@ from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits import parse
 
+from api_contract.errors import RateLimited, ServiceUnavailable, Unauthorized
 from gapi_app import clock
 from gapi_app.auth import access
 from gapi_app.config import Settings
 from gapi_app.counts import SharedCounts
-from gapi_app.errors import RateLimited, ServiceUnavailable, Unauthorized
 from gapi_app.key_holders import PREFIX
 from gapi_app.tokens import Identity
 
@@ -143,12 +143,8 @@ def _budget() -> Budget:
 
 
 def _refuse(limit: RequestLimit) -> None:
-    details = {
-        "limit": limit.limit.amount,
-        "window_seconds": limit.limit.get_expiry(),
-        "retry_after_seconds": _seconds_left(limit),
-    }
-    raise RateLimited("too many requests", details)
+    details = {"limit": limit.limit.amount, "window_seconds": limit.limit.get_expiry()}
+    raise RateLimited("too many requests", _seconds_left(limit), details)
 
 
 def _seconds_left(limit: RequestLimit) -> int:

@@ -4,13 +4,14 @@ from typing import Any
 
 from flask import request
 
-from gapi_app.api import Blueprint
-from gapi_app.auth import Standing, access, caller, require_token
-from gapi_app.errors import Unauthorized
+from api_contract.errors import Unauthorized
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import LOGIN, PASSWORD, REFRESH, TokensSchema
+from gapi_app.auth import access, caller, require_token
+from gapi_app.blueprint import Blueprint
 from gapi_app.identity_client import identity
-from gapi_app.identity_schemas import LOGIN, PASSWORD, REFRESH, TokensSchema
+from gapi_app.refusals import UPSTREAM
 from gapi_app.revocations import learn_now
-from gapi_app.specification import UPSTREAM
 
 _NOT_STORED = {"Cache-Control": "no-store"}
 

@@ -4,12 +4,9 @@ from typing import Any
 
 from flask import Response, current_app, jsonify
 
-from gapi_app.api import Blueprint
-from gapi_app.auth import caller, require_token
-from gapi_app.pulse_client import pulse
-from gapi_app.roles import Scope
-from gapi_app.rules import check_new_order
-from gapi_app.schemas import (
+from api_contract.order_rules import NewOrder, check_new_order
+from api_contract.scopes import Scope
+from api_contract.shapes.orders import (
     NEW_ORDER,
     ORDER_QUERY,
     AcceptedSchema,
@@ -17,6 +14,9 @@ from gapi_app.schemas import (
     OrderSchema,
     SliceListSchema,
 )
+from gapi_app.auth import caller, require_token
+from gapi_app.blueprint import Blueprint
+from gapi_app.pulse_client import pulse
 
 _LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
 _REPLAYED = {"Idempotent-Replayed": {"description": "true: made by an earlier call.", "schema": {"type": "string"}}}
@@ -30,7 +30,7 @@ blueprint.before_request(require_token)
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(202, AcceptedSchema, headers=_LOCATION | _REPLAYED)
 @blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
-def place_order(new_order: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
+def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""
     check_new_order(new_order, current_app.config["EXCHANGES"])
     answer = pulse().place_order(caller(), new_order)

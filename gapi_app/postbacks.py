@@ -3,11 +3,11 @@
 from flask import Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gapi_app.api import Blueprint
-from gapi_app.body import MAX_BODY_BYTES
+from api_contract.body import MAX_BODY_BYTES
+from api_contract.shapes.health import HealthSchema
+from gapi_app.blueprint import Blueprint
 from gapi_app.pulse_client import pulse
-from gapi_app.schemas import HealthSchema
-from gapi_app.specification import UPSTREAM
+from gapi_app.refusals import UPSTREAM
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 64}
 _NEWS = {

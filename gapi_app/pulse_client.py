@@ -13,19 +13,16 @@ from flask import current_app
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
+from api_contract.errors import NotFound, ServiceUnavailable
+from api_contract.ids import ORDER_ID, SLICE_ID
+from api_contract.order_rules import NewOrder
+from api_contract.scopes import GATEWAY, Caller
+from api_contract.service_tokens import service_token
+from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY
+from api_contract.tracing import trace_headers
 from gapi_app import clock
 from gapi_app.config import Settings
-from gapi_app.errors import (
-    NotFound,
-    Refused,
-    ServiceUnavailable,
-    UpstreamError,
-    UpstreamTimeout,
-)
-from gapi_app.roles import GATEWAY, Caller
-from gapi_app.rules import ORDER_ID, SLICE_ID
-from gapi_app.service_tokens import service_token
-from gapi_app.tracing import trace_headers
+from gapi_app.errors import Refused, UpstreamError, UpstreamTimeout
 
 _PASSED_ON = frozenset({400, 403, 404, 409, 422, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -38,7 +35,7 @@ class Answer:
 
 
 class PulseClient:
-    """pulse's `/internal` API, called for one account at a time. Every method raises ApiError."""
+    """pulse's `/internal` API, called for one account at a time. Every method raises PulseError."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.pulse_service_token_key.get_secret_value()
@@ -47,14 +44,16 @@ class PulseClient:
         # Of one server: a manager of pools would look up which one it is for every request.
         self._pool = urllib3.connection_from_url(settings.pulse_url, maxsize=64)
 
-    def place_order(self, who: Caller, new_order: Mapping[str, Any]) -> Answer:
+    def place_order(self, who: Caller, new_order: NewOrder) -> Answer:
         """201 with the ids of a new order, 200 with those of an equal one that was made before."""
-        answer = self._ask("POST", "/internal/orders", who, {200, 201}, new_order)
-        _check_order(answer.body, key=new_order["order_unique_key"])
+        answer = self._ask("POST", "/internal/orders", who, {200, 201}, NEW_ORDER.dump(new_order))
+        _check_order(answer.body, key=new_order.order_unique_key)
         return answer
 
     def list_orders(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
-        return _check_list(self._ask("GET", f"/internal/orders?{urlencode(query)}", who, {200}).body, "orders")
+        return _check_list(
+            self._ask("GET", f"/internal/orders?{urlencode(ORDER_QUERY.dump(query))}", who, {200}).body, "orders"
+        )
 
     def order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"
@@ -87,7 +86,7 @@ class PulseClient:
         self._ask("POST", "/internal/postbacks/zerodha", GATEWAY, {202}, {"body": base64.b64encode(body).decode()})
 
     def check_ready(self) -> None:
-        """Raise ServiceUnavailable or another ApiError unless pulse says that it can serve."""
+        """Raise ServiceUnavailable or another PulseError unless pulse says that it can serve."""
         self._ask("GET", "/ready", GATEWAY, {200})
 
     def _ask(
@@ -114,7 +113,7 @@ class PulseClient:
 
     def _send(self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()
-        token = service_token(self._key, who, method, path, data)
+        token = service_token(self._key, who, method, path, data, clock.now())
         headers = trace_headers() | {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"

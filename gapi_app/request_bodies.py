@@ -7,7 +7,7 @@ from threading import Lock
 
 from flask import Flask, Response, g, request
 
-from gapi_app.errors import RateLimited
+from api_contract.errors import RateLimited
 from gapi_app.gate import Gate
 from gapi_app.limits import account_or_network
 
@@ -38,8 +38,8 @@ class Places:
         """Hold a place. Raises RateLimited when there is none."""
         with self._lock:
             if self._total >= self._most or self._taken[who] >= self._most_for_one:
-                limits = {"limit": self._most_for_one, "retry_after_seconds": _RETRY_SECONDS}
-                raise RateLimited("too many requests are being sent at once and have not arrived", limits)
+                what = "too many requests are being sent at once and have not arrived"
+                raise RateLimited(what, _RETRY_SECONDS, {"limit": self._most_for_one})
             self._taken[who] += 1
             self._total += 1
         try:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from api_contract.errors import PulseError, ServiceUnavailable, Unauthorized
 from gapi_app import clock
-from gapi_app.errors import ApiError, ServiceUnavailable, Unauthorized
 from gapi_app.tokens import Identity
 
 POLL_SECONDS, RETRY_SECONDS = 2.0, 0.25
@@ -62,7 +62,7 @@ class Revocations:
             raise Unauthorized("the access token was revoked")
 
     def poll(self) -> None:
-        """Learn what is new. Raises ApiError when pulse does not say."""
+        """Learn what is new. Raises PulseError when pulse does not say."""
         with self._lock:
             while True:
                 news = self._source.revocations(self._last_id, _PAGE)
@@ -103,7 +103,7 @@ class Revocations:
     def _poll_quietly(self) -> bool:
         try:
             self.poll()
-        except (ApiError, KeyError, TypeError, ValueError):
+        except (PulseError, KeyError, TypeError, ValueError):
             return False
         return True
 
@@ -112,7 +112,7 @@ def learn_now(revocations: Revocations) -> None:
     """Learn at once what this gateway itself has had revoked; should that fail, the next poll does it."""
     try:
         revocations.poll()
-    except (ApiError, KeyError, TypeError, ValueError):
+    except (PulseError, KeyError, TypeError, ValueError):
         log.warning("revocations cannot be read")
 
 

@@ -1,7 +1,6 @@
 """Access tokens: made for a login, and believed only when everything about them is as we make it."""
 
 import hashlib
-import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +11,15 @@ import jwt
 from flask import Flask
 from flask_jwt_extended import JWTManager, create_access_token
 
-from gapi_app import clock, instants
-from gapi_app.errors import Unauthorized
-from gapi_app.roles import SCOPES, Caller
-from gapi_app.rules import is_own_limit
+from api_contract import instants
+from api_contract.account_rules import is_own_limit
+from api_contract.errors import Unauthorized
+from api_contract.ids import ACCOUNT_ID
+from api_contract.scopes import SCOPES, Caller
+from gapi_app import clock
 from gapi_app.signing import KeySet
 
 ISSUER, AUDIENCE = "gapi", "gapi-api"
-_ACCOUNT_ID = re.compile(r"acc_[0-9A-Z]{26}")
 _TEXTS = ("sub", "role", "jti", "type", "sid")
 _REQUIRED = ("iss", "aud", "iat", "exp", "gen", *_TEXTS)
 _OWN_LIMIT = "rpm"
@@ -80,7 +80,7 @@ class AccessTokens:
         if known is None:
             known = self._verify(text)
             self._remember(digest, known)
-        if instants.is_over(known.expires_at):
+        if instants.is_over(known.expires_at, clock.now()):
             raise Unauthorized("the access token has expired")
         return known
 
@@ -100,7 +100,7 @@ class AccessTokens:
             )
         except (jwt.PyJWTError, ValueError):
             raise Unauthorized("the access token is not valid") from None
-        if not _is_ours(claims) or instants.is_early(claims):
+        if not _is_ours(claims) or instants.is_early(claims, clock.now()):
             raise Unauthorized("the access token is not valid")
         caller = Caller(claims["sub"], claims["role"], SCOPES[claims["role"]], session_id=claims["sid"])
         own_limit = claims.get(_OWN_LIMIT)
@@ -120,4 +120,4 @@ def _is_ours(claims: Mapping[str, Any]) -> bool:
         return False
     if _OWN_LIMIT in claims and (claims[_OWN_LIMIT] is None or not is_own_limit(claims[_OWN_LIMIT])):
         return False
-    return claims["type"] == "access" and claims["role"] in SCOPES and bool(_ACCOUNT_ID.fullmatch(claims["sub"]))
+    return claims["type"] == "access" and claims["role"] in SCOPES and bool(ACCOUNT_ID.fullmatch(claims["sub"]))

@@ -4,41 +4,12 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Response, jsonify
-from marshmallow import fields, validate
 
-from gapi_app.api import Blueprint
+from api_contract.scopes import Scope
+from api_contract.shapes.webhooks import NEW_WEBHOOK, MadeWebhookSchema, WebhookListSchema, WebhookSchema
 from gapi_app.auth import caller, require_token
+from gapi_app.blueprint import Blueprint
 from gapi_app.event_streams import events
-from gapi_app.fields import Instant, WholeNumber
-from gapi_app.roles import Scope
-from gapi_app.schemas import AnswerSchema, RequestSchema
-
-_URL = {"format": "uri", "example": "https://example.com/pulse-events"}
-
-
-class NewWebhookSchema(RequestSchema):
-    url = fields.String(required=True, validate=validate.Length(1, 500), metadata=_URL)
-
-
-class WebhookSchema(AnswerSchema):
-    webhook_id = fields.String(required=True)
-    url = fields.String(required=True)
-    created_at = Instant(required=True)
-    disabled_at = Instant(required=True, allow_none=True, metadata={"description": "Given up after a day."})
-    delivered_event_id = WholeNumber(required=True, metadata={"description": "The last event that was taken."})
-    failing_since = Instant(required=True, allow_none=True)
-    failures = WholeNumber(required=True, metadata={"description": "Attempts since then."})
-    last_error = fields.String(required=True, allow_none=True)
-
-
-class MadeWebhookSchema(AnswerSchema):
-    webhook = fields.Nested(WebhookSchema, required=True)
-    secret = fields.String(required=True, metadata={"description": "Signs deliveries; keep it."})
-
-
-class WebhookListSchema(AnswerSchema):
-    webhooks = fields.List(fields.Nested(WebhookSchema), required=True)
-
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="Events posted to clients")
 blueprint.before_request(require_token)
@@ -54,7 +25,7 @@ def list_webhooks() -> Response:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Scope.EVENTS_READ)
-@blueprint.arguments(NewWebhookSchema())
+@blueprint.arguments(NEW_WEBHOOK)
 @blueprint.response(201, MadeWebhookSchema)
 @blueprint.refuses("INVALID_STATE")
 def add_webhook(given: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pulse_app.api import Blueprint
-from pulse_app.auth import Standing, require_service_token
+from api_contract.errors import NotFound
+from api_contract.ids import ACCOUNT_ID
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import NEW_USER, PAGE_QUERY, USER_CHANGE, UserListSchema, UserSchema
 from pulse_app.auth import account_id as caller_id
-from pulse_app.identity_schemas import ACCOUNT_CHANGE, NEW_ACCOUNT, PAGE_QUERY, AccountListSchema, AccountSchema
-from pulse_app.service_tokens import ACCOUNT_ID
+from pulse_app.auth import require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.domain.errors import NotFound
 from pulse_core.services import accounts, revocations
 from pulse_core.services.accounts import AccountReport
 
@@ -20,16 +21,16 @@ blueprint.before_request(require_service_token)
 @blueprint.route("", methods=["GET"])
 @blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(PAGE_QUERY, location="query")
-@blueprint.response(200, AccountListSchema)
+@blueprint.response(200, UserListSchema)
 def list_accounts(query: dict[str, Any]) -> dict[str, Sequence[AccountReport]]:
     """Accounts by name, those after the username `after`."""
-    return {"users": accounts.account_page(query["limit"], query["after"])}
+    return {"users": accounts.account_page(query["limit"], query.get("after"))}
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
-@blueprint.arguments(NEW_ACCOUNT)
-@blueprint.response(201, AccountSchema)
+@blueprint.arguments(NEW_USER)
+@blueprint.response(201, UserSchema)
 @blueprint.refuses("INVALID_STATE")
 def add_account(new: dict[str, Any]) -> AccountReport:
     """Make an account."""
@@ -38,7 +39,7 @@ def add_account(new: dict[str, Any]) -> AccountReport:
 
 @blueprint.route("/<account_id>", methods=["GET"])
 @blueprint.needs(Standing.ADMIN)
-@blueprint.response(200, AccountSchema)
+@blueprint.response(200, UserSchema)
 @blueprint.refuses("NOT_FOUND")
 def show_account(account_id: str) -> AccountReport:
     """One account."""
@@ -47,8 +48,8 @@ def show_account(account_id: str) -> AccountReport:
 
 @blueprint.route("/<account_id>", methods=["PATCH"])
 @blueprint.needs(Standing.ADMIN)
-@blueprint.arguments(ACCOUNT_CHANGE)
-@blueprint.response(200, AccountSchema)
+@blueprint.arguments(USER_CHANGE)
+@blueprint.response(200, UserSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def change_account(changes: dict[str, Any], account_id: str) -> AccountReport:
     """Change role, password, limit or whether it is active. All but a limit ends its logins; orders go on."""

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from pulse_app.api import Blueprint
+from api_contract.errors import NotFound
+from api_contract.ids import SLICE_ID
+from api_contract.scopes import Scope
+from api_contract.shapes.orders import SETTLEMENT, OrderSchema, SliceSchema
 from pulse_app.auth import account_id, owner_to_change, require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
-from pulse_app.schemas import SETTLEMENT, OrderSchema, SliceSchema
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Scope
-from pulse_core.domain.errors import NotFound
 from pulse_core.services import pause, report, retry, settlement
-from pulse_core.services.report import SLICE_ID, OrderReport, SliceReport
+from pulse_core.services.report import OrderReport, SliceReport
 
 blueprint = Blueprint("control", __name__, url_prefix="/internal/orders", description="Control of running orders")
 blueprint.before_request(require_service_token)

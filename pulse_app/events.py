@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from pulse_app.api import Blueprint
-from pulse_app.auth import Standing, owner_to_read, require_service_token
-from pulse_app.event_schemas import EVENT_QUERY, POLL, AuditSchema, FeedsSchema, OrderEventsSchema
+from api_contract.scopes import Scope, Standing
+from api_contract.shapes.events import EVENT_QUERY, AuditSchema
+from api_contract.shapes.internal import POLL, FeedsSchema, OrderEventsSchema
+from pulse_app.auth import owner_to_read, require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
-from pulse_core.domain.enums import Scope
 from pulse_core.services import feed
 from pulse_core.services.feed import OrderAudit, OrderEvents
 

@@ -2,23 +2,14 @@
 
 from typing import Any
 
-from flask import Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-from pulse_app.api import Blueprint
-from pulse_app.schemas import HealthSchema, ReadySchema
+from api_contract.health import add_health, add_metrics
+from api_contract.shapes.internal import ReadySchema
+from pulse_app.blueprint import Blueprint
 from pulse_core import db, queue
 from pulse_core.domain.errors import DatabaseUnavailable
 
 blueprint = Blueprint("health", __name__, description="For load balancers and monitoring")
-
-
-@blueprint.route("/health", methods=["GET"])
-@blueprint.doc(security=[])
-@blueprint.response(200, HealthSchema)
-def health() -> dict[str, str]:
-    """Says that the process lives, without looking at anything else."""
-    return {"status": "ok"}
+add_health(blueprint)
 
 
 @blueprint.route("/ready", methods=["GET"])
@@ -35,9 +26,4 @@ def ready() -> dict[str, Any]:
     return {"status": "ready", "degraded": [] if queue.is_reachable() else ["redis"]}
 
 
-@blueprint.route("/metrics", methods=["GET"])
-@blueprint.doc(security=[])
-@blueprint.response(200, {"type": "string"}, content_type="text/plain")
-def metrics() -> Response:
-    """Counters and timings in the Prometheus text format."""
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+add_metrics(blueprint)

@@ -1,28 +1,20 @@
 """API keys: one's own, everybody's for admins, and what the gateway asks about each."""
 
-import re
 from typing import Any
 
-from pulse_app.api import Blueprint
-from pulse_app.auth import Standing, account_id, require_service_token
-from pulse_app.identity_schemas import (
-    KEY_QUERY,
-    KEY_TEXT,
-    NEW_KEY,
-    PAGE_QUERY,
-    HolderSchema,
-    KeyListSchema,
-    KeySchema,
-    MadeKeySchema,
-)
+from api_contract.errors import InvalidRequest, NotFound, Unauthorized
+from api_contract.ids import KEY_ID
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import KEY_QUERY, NEW_KEY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
+from api_contract.shapes.internal import KEY_TEXT, HolderSchema
+from pulse_app.auth import account_id, require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_app.sessions import of_the_user
 from pulse_core.clock import utcnow
-from pulse_core.domain.errors import InvalidRequest, NotFound, Unauthorized
 from pulse_core.services import keys
 from pulse_core.services.keys import KeyReport
 
 _SHOWN = ("id", "account_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
-_KEY_ID = re.compile(r"key_[0-9A-Z]{26}")
 
 blueprint = Blueprint("keys", __name__, url_prefix="/internal/keys", description="API keys")
 blueprint.before_request(require_service_token)
@@ -64,7 +56,7 @@ def revoke_key(key_id: str) -> KeyReport:
 @blueprint.response(200, KeyListSchema)
 def list_all_keys(query: dict[str, Any]) -> dict[str, Any]:
     """Everybody's keys, or those of one account, newest first; for admins."""
-    return {"keys": keys.key_page(query["account_id"], query["limit"], _after(query))}
+    return {"keys": keys.key_page(query.get("account_id"), query["limit"], _after(query))}
 
 
 @blueprint.route("/all/<key_id>", methods=["DELETE"])
@@ -89,13 +81,13 @@ def name_holder(given: dict[str, str]) -> keys.Holder:
 
 
 def _known(key_id: str) -> str:
-    if not _KEY_ID.fullmatch(key_id):
+    if not KEY_ID.fullmatch(key_id):
         raise NotFound("there is no such key")
     return key_id
 
 
 def _after(query: dict[str, Any]) -> str | None:
-    after: str | None = query["after"]
-    if after is not None and not _KEY_ID.fullmatch(after):
+    after: str | None = query.get("after")
+    if after is not None and not KEY_ID.fullmatch(after):
         raise InvalidRequest("after must be a key_id", {"field": "after"})
     return after

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from pulse_app.api import Blueprint
-from pulse_app.auth import account_id, owner_to_change, owner_to_read, require_service_token
-from pulse_app.schemas import (
+from api_contract.errors import Forbidden, NotFound
+from api_contract.ids import ORDER_ID
+from api_contract.order_rules import NewOrder
+from api_contract.scopes import Scope
+from api_contract.shapes.orders import (
     NEW_ORDER,
     ORDER_QUERY,
     AcceptedSchema,
@@ -12,12 +14,11 @@ from pulse_app.schemas import (
     OrderSchema,
     SliceListSchema,
 )
+from pulse_app.auth import account_id, owner_to_change, owner_to_read, require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Scope
-from pulse_core.domain.errors import Forbidden, NotFound
-from pulse_core.domain.orders import NewOrder
 from pulse_core.services import cancel, intake, report
-from pulse_core.services.report import ORDER_ID, OrderFilters, OrderPage, OrderReport
+from pulse_core.services.report import OrderFilters, OrderPage, OrderReport
 
 _LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
 
@@ -31,10 +32,10 @@ blueprint.before_request(require_service_token)
 @blueprint.response(201, AcceptedSchema, headers=_LOCATION)
 @blueprint.alt_response(200, schema=AcceptedSchema, headers=_LOCATION, description="Made by an earlier call")
 @blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
-def place_order(body: dict[str, Any]) -> tuple[dict[str, str], int, dict[str, str]]:
+def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""
-    submission = intake.submit_order(account_id(), _new_order(body), utcnow())
-    accepted = {"order_id": submission.order_id, "order_unique_key": body["order_unique_key"]}
+    submission = intake.submit_order(account_id(), new_order, utcnow())
+    accepted = {"order_id": submission.order_id, "order_unique_key": new_order.order_unique_key}
     return accepted, 201 if submission.is_new else 200, {"Location": f"/internal/orders/{submission.order_id}"}
 
 
@@ -81,25 +82,6 @@ def _listed_owner(asked: str | None) -> str | None:
     if owner is not None and asked not in (None, owner):
         raise Forbidden("the orders of other accounts are for operators and admins", {"field": "account_id"})
     return owner or asked
-
-
-def _new_order(body: dict[str, Any]) -> NewOrder:
-    split = body["split_config"]
-    return NewOrder(
-        order_unique_key=body["order_unique_key"],
-        instrument=body["instrument"],
-        side=body["side"],
-        total_quantity=body["total_quantity"],
-        num_splits=split["num_splits"],
-        duration_minutes=split["duration_minutes"],
-        randomize=split["randomize"],
-        order_type=body["order_type"],
-        limit_price=body["limit_price"],
-        start_at=body["start_at"],
-        product=body["product"],
-        slice_timeout_seconds=body["slice_timeout_seconds"],
-        client_note=body["client_note"],
-    )
 
 
 def known_order(order_id: str) -> str:

@@ -3,10 +3,12 @@
 import base64
 import binascii
 
-from pulse_app.api import Blueprint
-from pulse_app.auth import Standing, require_service_token
-from pulse_app.schemas import POSTBACK, HealthSchema
-from pulse_core.domain.errors import InvalidRequest
+from api_contract.errors import InvalidRequest
+from api_contract.scopes import Standing
+from api_contract.shapes.health import HealthSchema
+from api_contract.shapes.internal import POSTBACK
+from pulse_app.auth import require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_core.services.postback import take_postback
 
 blueprint = Blueprint("postbacks", __name__, url_prefix="/internal/postbacks", description="News from the broker")

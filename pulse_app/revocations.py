@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from pulse_app.api import Blueprint
-from pulse_app.auth import Standing, require_service_token
-from pulse_app.identity_schemas import NEW_REVOCATION, NEWS_QUERY, NewsSchema
+from api_contract.errors import InvalidRequest
+from api_contract.scopes import Standing
+from api_contract.shapes.internal import NEW_REVOCATION, NEWS_QUERY, NewsSchema
+from pulse_app.auth import require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.domain.errors import InvalidRequest
 from pulse_core.services import revocations
 from pulse_core.services.revocations import News
 

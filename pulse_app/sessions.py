@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from pulse_app.api import Blueprint
-from pulse_app.auth import Standing, account_id, require_service_token
-from pulse_app.identity_schemas import LOGIN, PASSWORD, REFRESH, LoginAnswerSchema
+from api_contract.errors import NotFound, Unauthorized
+from api_contract.scopes import Standing
+from api_contract.shapes.internal import LOGIN, PASSWORD, REFRESH, LoginAnswerSchema
+from pulse_app.auth import account_id, require_service_token
+from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.domain.errors import NotFound, Unauthorized
 from pulse_core.services import accounts, revocations, sessions
 from pulse_core.services.sessions import Login
 

@@ -1,48 +1,17 @@
 """Where accounts want their events posted."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from marshmallow import fields, validate
-
-from pulse_app.api import Blueprint
+from api_contract.errors import NotFound
+from api_contract.ids import WEBHOOK_ID
+from api_contract.scopes import Scope
+from api_contract.shapes.webhooks import NEW_WEBHOOK, MadeWebhookSchema, WebhookListSchema, WebhookSchema
 from pulse_app.auth import account_id, require_service_token
-from pulse_app.fields import Instant, WholeNumber
-from pulse_app.schemas import AnswerSchema, RequestSchema
+from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Scope
-from pulse_core.domain.errors import NotFound
-from pulse_core.outbound import LONGEST_URL
 from pulse_core.services import webhooks
 from pulse_core.services.webhooks import WebhookReport
-
-_WEBHOOK_ID = re.compile(r"whk_[0-9A-HJKMNP-TV-Z]{26}")
-
-
-class NewWebhookSchema(RequestSchema):
-    url = fields.String(required=True, validate=validate.Length(1, LONGEST_URL))
-
-
-class WebhookSchema(AnswerSchema):
-    webhook_id = fields.String(required=True, attribute="id")
-    url = fields.String(required=True)
-    created_at = Instant(required=True)
-    disabled_at = Instant(required=True, allow_none=True)
-    delivered_event_id = WholeNumber(required=True, attribute="delivered_sequence")
-    failing_since = Instant(required=True, allow_none=True)
-    failures = WholeNumber(required=True)
-    last_error = fields.String(required=True, allow_none=True)
-
-
-class MadeWebhookSchema(AnswerSchema):
-    webhook = fields.Nested(WebhookSchema, required=True)
-    secret = fields.String(required=True)
-
-
-class WebhookListSchema(AnswerSchema):
-    webhooks = fields.List(fields.Nested(WebhookSchema), required=True)
-
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/internal/webhooks", description="Events posted to clients")
 blueprint.before_request(require_service_token)
@@ -58,7 +27,7 @@ def list_webhooks() -> dict[str, Sequence[WebhookReport]]:
 
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Scope.EVENTS_READ)
-@blueprint.arguments(NewWebhookSchema())
+@blueprint.arguments(NEW_WEBHOOK)
 @blueprint.response(201, MadeWebhookSchema)
 @blueprint.refuses("INVALID_STATE")
 def add_webhook(given: dict[str, Any]) -> webhooks.NewWebhook:
@@ -86,6 +55,6 @@ def remove_webhook(webhook_id: str) -> None:
 
 def _known(webhook_id: str) -> str:
     # Not every text can be asked of Postgres: a NUL would fail there.
-    if not _WEBHOOK_ID.fullmatch(webhook_id):
+    if not WEBHOOK_ID.fullmatch(webhook_id):
         raise NotFound("there is no such webhook")
     return webhook_id

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock, Thread
 
+from api_contract.log import get_logger
 from pulse_core.domain.errors import DatabaseUnavailable
-from pulse_core.log import get_logger
 
 log = get_logger(__name__)
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from pulse_core import forks, lineage, poolers, prepared
 from pulse_core.config import Settings, settings
 from pulse_core.domain.errors import DatabaseUnavailable, RowsLocked
-from pulse_core.log import get_logger
+from api_contract.log import get_logger
 
 log = get_logger(__name__)
 

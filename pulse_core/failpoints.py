@@ -14,8 +14,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from api_contract.log import get_logger
 from pulse_core.config import settings
-from pulse_core.log import get_logger
 
 VARIABLE = "PULSE_FAILPOINT"
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -7,8 +7,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api_contract.scopes import Role
+from api_contract.vocabulary import RevocationKind
 from pulse_core.base_model import Base, words
-from pulse_core.domain.enums import RevocationKind, Role, SessionEnd
+from pulse_core.domain.enums import SessionEnd
 
 
 class Account(Base):

@@ -13,7 +13,7 @@ from psycopg2 import OperationalError
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from pulse_core.log import get_logger
+from api_contract.log import get_logger
 
 log = get_logger(__name__)
 

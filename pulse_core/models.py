@@ -22,17 +22,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pulse_core.base_model import Base as Base
 from pulse_core.base_model import words
 from pulse_core.domain.alarms import HoldCode
-from pulse_core.domain.enums import (
-    CancelReason,
-    EventKind,
-    OrderResult,
-    OrderStatus,
-    OrderType,
-    PlacementOutcome,
-    Product,
-    Side,
-    SliceStatus,
-)
+from pulse_core.domain.enums import (CancelReason, EventKind, PlacementOutcome)
+from api_contract.vocabulary import (OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus)
 from pulse_core.identity_models import Account as Account
 from pulse_core.webhook_model import Webhook as Webhook
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from threading import Event, Timer
 from urllib.parse import urlsplit
 
-LONGEST_URL = 500
+from api_contract.account_rules import LONGEST_WEBHOOK_URL
+
 CONNECT_SECONDS, ANSWER_SECONDS = 1.0, 2.0
 _URL = re.compile(r"https?://[!-~]+")
 _TRANSLATED = tuple(ipaddress.ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
@@ -64,7 +65,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], policy: Policy) -> i
 
 
 def _parts(url: str, policy: Policy) -> tuple[str, str, int, str]:
-    if len(url) > LONGEST_URL or not _URL.fullmatch(url):
+    if len(url) > LONGEST_WEBHOOK_URL or not _URL.fullmatch(url):
         raise Unreachable("not an URL")
     try:
         parts = urlsplit(url)

@@ -12,8 +12,8 @@ from celery import Celery
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 
+from api_contract.log import current_trace, get_logger
 from pulse_core.failpoints import failpoint
-from pulse_core.log import current_trace, get_logger
 
 log = get_logger(__name__)
 

@@ -5,7 +5,7 @@ import sys
 from celery import Celery
 from celery.signals import setup_logging
 
-from pulse_core import log
+from api_contract import log
 from pulse_core.config import settings
 from pulse_core.services.sweeps import SWEEPS
 from pulse_tasks import worker

@@ -1,8 +1,8 @@
 """What an operator asks for by message: `celery -A pulse_tasks call pulse.retry_slice --args '["sl_..."]'`."""
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.log import get_logger
 from pulse_core.clock import utcnow
-from pulse_core.domain.errors import InvalidState, NotFound
-from pulse_core.log import get_logger
 from pulse_core.services import retry
 from pulse_tasks import app
 from pulse_tasks.base import PulseTask

@@ -14,10 +14,10 @@ from typing import Any
 
 from celery import bootsteps
 
+from api_contract.log import get_logger
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.log import get_logger
 from pulse_core.repositories import slices
 from pulse_core.services import recovery
 from pulse_core.services.execute import execute_slice

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import text
 
+from api_contract.order_rules import NewOrder
+from api_contract.scopes import Role
+from api_contract.vocabulary import Side
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import Role, Side
-from pulse_core.domain.orders import NewOrder
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import accounts, orders, slices
 from pulse_core.services.intake import submit_order

@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from api_contract.vocabulary import Side
 from pulse_core.brokers.base import BrokerError, Placement
 from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_core.clock import boottime
-from pulse_core.domain.enums import Side
 from tests.arrivals import HTTP
 
 Request = Callable[[str], object]

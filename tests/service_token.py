@@ -7,8 +7,7 @@ from typing import Any
 
 import jwt
 
-from pulse_core.domain.enums import Role
-from pulse_core.domain.roles import SCOPES
+from api_contract.scopes import SCOPES, Role
 
 
 def service_claims(account_id: str, role: str, method: str, path: str, body: bytes = b"") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from pulse_core.domain.enums import Product, Side
+from api_contract.vocabulary import Product, Side
 
 
 @dataclass(frozen=True)

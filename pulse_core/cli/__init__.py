@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from api_contract.errors import PulseError
+from api_contract.log import keep_logs_off_stdout
 from pulse_core.client.errors import GatewayError, NotReachable, Refused
-from pulse_core.domain.errors import DatabaseUnavailable, PulseError
-from pulse_core.log import keep_logs_off_stdout
+from pulse_core.domain.errors import DatabaseUnavailable
 from pulse_core.stack.errors import NotRunning, StackError
 
 # Imported when used, so that a command and its completion start quickly.

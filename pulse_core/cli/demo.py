@@ -16,7 +16,7 @@ from pulse_core.cli.output import print_json, say
 from pulse_core.client.answers import Order, Slice
 from pulse_core.client.gateway import Credentials, Gateway
 from pulse_core.client.new_order import NewOrder, SplitConfig
-from pulse_core.domain.enums import Side
+from api_contract.vocabulary import Side
 from pulse_core.stack.errors import StackError
 from pulse_core.stack.running import RunningStack
 

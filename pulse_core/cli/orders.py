@@ -15,7 +15,7 @@ from pulse_core.cli.output import print_json, say
 from pulse_core.cli.values import Instant
 from pulse_core.client.answers import Order, OrderPage
 from pulse_core.client.gateway import Gateway
-from pulse_core.domain.enums import OrderStatus
+from api_contract.vocabulary import OrderStatus
 
 _status_choice = click.Choice([status.value for status in OrderStatus], case_sensitive=False)
 

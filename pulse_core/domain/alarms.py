@@ -1,6 +1,6 @@
 """What an operator must see. Code decides by the codes alone; their sentences are for people."""
 
-from pulse_core.domain.explained import Explained
+from api_contract.explained import Explained
 
 
 class AlarmCode(Explained):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pulse_core.domain.enums import SliceStatus
+from api_contract.vocabulary import SliceStatus
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from api_contract.vocabulary import OrderStatus, SliceStatus
+from pulse_core.domain.enums import EventKind
 
 PULSE, BROKER = "pulse", "broker"
 

@@ -1,33 +1,11 @@
-"""Ids that say what they name. The callers pass the instant and the key in: nothing here draws its own."""
+"""The ids that orders carry at the broker. The callers pass the key in: nothing here draws its own."""
 
 import hmac
 from base64 import b32encode
 from functools import cache
 
-from ulid import ULID
-
 # The alphabet of the other ids, in place of that of base 32.
 _OURS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
-
-
-def order_id(ulid: ULID) -> str:
-    return f"ord_{ulid}"
-
-
-def slice_id(ulid: ULID) -> str:
-    return f"sl_{ulid}"
-
-
-def account_id(ulid: ULID) -> str:
-    return f"acc_{ulid}"
-
-
-def session_id(ulid: ULID) -> str:
-    return f"ses_{ulid}"
-
-
-def api_key_id(ulid: ULID) -> str:
-    return f"key_{ulid}"
 
 
 def client_order_id(key: bytes, slice_id: str, attempt: int) -> str:

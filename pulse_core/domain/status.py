@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core.domain.errors import IllegalMove
 
 SLICE_MOVES: Mapping[SliceStatus, frozenset[SliceStatus]] = {

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from pulse_core.domain.enums import Role
+from api_contract.scopes import Role
 from pulse_core.models import Account
 
 

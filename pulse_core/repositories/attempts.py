@@ -30,10 +30,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.expression import CTE, ColumnElement, Select
 
-from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, Product, Side, SliceStatus
+from api_contract.log import get_logger
+from api_contract.vocabulary import OrderStatus, Product, Side, SliceStatus
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.domain.exposure import Tally
 from pulse_core.domain.status import FINAL_SLICES
-from pulse_core.log import get_logger
 from pulse_core.models import Installation, Order, OrderSlice, Placement, SliceEvent
 from pulse_core.prepared import prepared
 from pulse_core.repositories.seen import still

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
 from pulse_core.identity_models import AuditEntry
-from pulse_core.log import get_logger
 
 log = get_logger(__name__)
 

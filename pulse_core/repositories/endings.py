@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from pulse_core.domain.enums import EventKind, SliceStatus
+from api_contract.log import get_logger
+from api_contract.vocabulary import SliceStatus
+from pulse_core.domain.enums import EventKind
 from pulse_core.domain.status import check_slice_move
-from pulse_core.log import get_logger
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events
 from pulse_core.repositories.seen import still

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import EventKind
-from pulse_core.log import get_logger
+from api_contract.log import get_logger
 from pulse_core.models import Order, SliceEvent
 
 log = get_logger(__name__)

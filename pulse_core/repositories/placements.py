@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from pulse_core.domain.enums import PlacementOutcome, SliceStatus
+from api_contract.vocabulary import SliceStatus
+from pulse_core.domain.enums import PlacementOutcome
 from pulse_core.models import OrderSlice, Placement
 from pulse_core.repositories.attempts import may_be_live
 

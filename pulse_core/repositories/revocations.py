@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from pulse_core.domain.enums import RevocationKind
+from api_contract.vocabulary import RevocationKind
 from pulse_core.identity_models import Revocation
 
 _LOCK = 7_075_133

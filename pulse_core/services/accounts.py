@@ -8,10 +8,11 @@ from typing import Any, TypedDict, Unpack
 
 from ulid import ULID
 
+from api_contract import ids
+from api_contract.account_rules import REQUESTS_PER_MINUTE
+from api_contract.errors import Forbidden, InvalidRequest, InvalidState, NotFound, Unauthorized
+from api_contract.scopes import Role
 from pulse_core import db
-from pulse_core.domain import ids
-from pulse_core.domain.enums import Role
-from pulse_core.domain.errors import Forbidden, InvalidRequest, InvalidState, NotFound, Unauthorized
 from pulse_core.models import Account
 from pulse_core.repositories import accounts, audit
 from pulse_core.services import guessing, passwords
@@ -21,7 +22,6 @@ from pulse_core.services.revocations import end_everything
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9_.@-]{1,63}")
 TERMINAL = "terminal"
-REQUESTS_PER_MINUTE = (1, 1_000_000)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from api_contract.log import get_logger
 from pulse_core import brokers, clock, db
 from pulse_core.brokers.base import BookUnavailable, Broker, BrokerOrder, BrokerTrade
 from pulse_core.config import settings
-from pulse_core.log import get_logger
 from pulse_core.models import Placement
 from pulse_core.repositories import placements, slices
 from pulse_core.services.adopt import adopt

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
-from pulse_core.domain.enums import EventKind, OrderStatus
-from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.domain.enums import EventKind
 from pulse_core.domain.status import order_result
 from pulse_core.failpoints import failpoint
 from pulse_core.repositories import events, orders

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pulse_core.brokers.base import BookUnavailable
 from pulse_core.domain.errors import DatabaseUnavailable, RowsLocked
-from pulse_core.log import get_logger
+from api_contract.log import get_logger
 
 log = get_logger(__name__)
 

@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from api_contract.log import bound_trace
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import brokers, db
 from pulse_core.brokers.base import Broker, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.clock import boottime, is_steady
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain import ids
-from pulse_core.domain.enums import OrderStatus, PlacementOutcome, SliceStatus
+from pulse_core.domain.enums import PlacementOutcome
 from pulse_core.domain.exposure import exposure
 from pulse_core.failpoints import failpoint
-from pulse_core.log import bound_trace
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import attempts, installation, slices
 from pulse_core.repositories.attempts import Claimed, Standing

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from api_contract.errors import NotFound
 from pulse_core import db
-from pulse_core.domain.errors import NotFound
 from pulse_core.domain.happenings import event_actor, event_reason, event_type
 from pulse_core.models import Order, SliceEvent
 from pulse_core.repositories import feeds, orders

@@ -12,10 +12,10 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy.orm import Session
 
+from api_contract.errors import RateLimited
+from api_contract.log import get_logger
 from pulse_core import db
 from pulse_core.domain.backoff import backoff
-from pulse_core.domain.errors import RateLimited
-from pulse_core.log import get_logger
 from pulse_core.repositories import audit, guesses
 
 FREE_FOR_USERNAME, FREE_FOR_ADDRESS = 5, 30

@@ -7,13 +7,13 @@ from typing import Any
 
 from ulid import ULID
 
+from api_contract import ids
+from api_contract.errors import DuplicateOrderUniqueKey
+from api_contract.log import current_trace, get_logger
+from api_contract.order_rules import NewOrder, check_new_order, check_start
 from pulse_core import db, queue
 from pulse_core.config import settings
-from pulse_core.domain import ids
-from pulse_core.domain.errors import DuplicateOrderUniqueKey
-from pulse_core.domain.orders import NewOrder, check_new_order, check_start
 from pulse_core.failpoints import failpoint
-from pulse_core.log import current_trace, get_logger
 from pulse_core.models import Order
 from pulse_core.repositories import orders
 

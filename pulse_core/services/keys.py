@@ -16,18 +16,18 @@ from datetime import datetime, timedelta
 
 from ulid import ULID
 
+from api_contract import ids
+from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS
+from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
+from api_contract.scopes import SCOPES, Role, Scope
+from api_contract.vocabulary import RevocationKind
 from pulse_core import db
-from pulse_core.domain import ids
-from pulse_core.domain.enums import RevocationKind, Role, Scope
-from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
-from pulse_core.domain.roles import SCOPES
 from pulse_core.identity_models import ApiKey
 from pulse_core.repositories import accounts, audit, keys
 from pulse_core.services import revocations
 from pulse_core.services.copies import copy_of
 
 CHECKSUM_LENGTH = 6
-LONGEST_LIFE_DAYS = 366
 MOST_LIVE_KEYS = 20
 USE_IS_NOTED_EACH = timedelta(minutes=1)
 
@@ -147,9 +147,9 @@ def _check(name: str, days: int) -> None:
     if not _NAME.fullmatch(name):
         rule = "1 to 64 printable ASCII characters"
         raise InvalidRequest(f"name must be {rule}", {"field": "name", "rule": rule})
-    if not 1 <= days <= LONGEST_LIFE_DAYS:
-        details = {"field": "expires_in_days", "min": 1, "max": LONGEST_LIFE_DAYS}
-        raise InvalidRequest(f"expires_in_days must be from 1 to {LONGEST_LIFE_DAYS}", details)
+    if not 1 <= days <= LONGEST_KEY_LIFE_DAYS:
+        details = {"field": "expires_in_days", "min": 1, "max": LONGEST_KEY_LIFE_DAYS}
+        raise InvalidRequest(f"expires_in_days must be from 1 to {LONGEST_KEY_LIFE_DAYS}", details)
 
 
 def _check_scopes(scopes: Collection[Scope], role: Role) -> None:

@@ -16,11 +16,12 @@ from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.backoff import backoff
-from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
+from pulse_core.domain.enums import (EventKind, PlacementOutcome)
+from api_contract.vocabulary import SliceStatus
 from pulse_core.domain.errors import DatabaseUnavailable, LostRace
 from pulse_core.domain.exposure import exposure
 from pulse_core.failpoints import failpoint
-from pulse_core.log import get_logger
+from api_contract.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement
 from pulse_core.repositories import attempts, events, placements, slices, tallies
 from pulse_core.repositories.attempts import Claimed

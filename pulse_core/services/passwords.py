@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from pulse_core.domain.errors import InvalidRequest, RateLimited
+from api_contract.errors import InvalidRequest, RateLimited
 
 SHORTEST, LONGEST = 12, 128
 

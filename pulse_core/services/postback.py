@@ -6,11 +6,11 @@ import time
 from threading import Lock
 from typing import Any
 
+from api_contract.errors import Forbidden, InvalidRequest
+from api_contract.log import get_logger
 from pulse_core import queue
 from pulse_core.brokers.zerodha.postback import postback_checksum
 from pulse_core.config import settings
-from pulse_core.domain.errors import Forbidden, InvalidRequest
-from pulse_core.log import get_logger
 
 log = get_logger(__name__)
 

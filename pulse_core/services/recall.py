@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from api_contract.vocabulary import OrderStatus
 from pulse_core import brokers, db
 from pulse_core.brokers.base import BrokerError
 from pulse_core.config import settings
-from pulse_core.domain.enums import CancelReason, EventKind, OrderStatus
+from pulse_core.domain.enums import CancelReason, EventKind
 from pulse_core.failpoints import failpoint
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, slices

@@ -14,12 +14,12 @@ from functools import cache
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
 from pulse_core import clock, db
 from pulse_core.brokers.base import BookUnavailable
 from pulse_core.config import settings
 from pulse_core.domain.alarms import AlarmCode, HoldCode
 from pulse_core.lineage import Lineage, lineage
-from pulse_core.log import get_logger
 from pulse_core.repositories import installation
 from pulse_core.repositories.installation import Hold
 from pulse_core.services.lost_claims import Findings, find_lost_claims

@@ -3,16 +3,16 @@
 import base64
 import binascii
 import hmac
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from api_contract.errors import InvalidRequest, NotFound
+from api_contract.ids import ORDER_ID
+from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core import db
 from pulse_core.config import settings
-from pulse_core.domain.enums import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
-from pulse_core.domain.errors import InvalidRequest, NotFound
 from pulse_core.domain.exposure import Exposure, Tally, exposure, leaves_quantity
 from pulse_core.domain.status import FINAL_ORDERS
 from pulse_core.models import Order, OrderSlice
@@ -20,9 +20,6 @@ from pulse_core.repositories import orders, slices, tallies
 from pulse_core.repositories.orders import OrderFilters
 
 __all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceReport", "order_page", "order_report", "slice_reports"]
-
-SLICE_ID = re.compile(r"sl_[0-7][0-9A-HJKMNP-TV-Z]{25}")
-ORDER_ID = re.compile(r"ord_[0-9A-HJKMNP-TV-Z]{26}")
 
 SIGNATURE_BYTES = 16
 

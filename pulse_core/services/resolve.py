@@ -9,7 +9,8 @@ from pulse_core.brokers.base import BookUnavailable, BrokerOrder
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain.alarms import AlarmCode
-from pulse_core.domain.enums import PlacementOutcome, SliceStatus
+from pulse_core.domain.enums import PlacementOutcome
+from api_contract.vocabulary import SliceStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, placements, slices

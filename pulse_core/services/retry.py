@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from pulse_core import db, queue
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
-from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.domain.enums import (EventKind, PlacementOutcome)
+from api_contract.vocabulary import (OrderStatus, SliceStatus)
+from api_contract.errors import (InvalidState, NotFound)
 from pulse_core.domain.status import SLICE_MOVES
 from pulse_core.failpoints import failpoint
-from pulse_core.log import get_logger
+from api_contract.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, orders, placements, slices
 from pulse_core.repositories.slices import SliceFilters

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 from ulid import ULID
 
+from api_contract import ids
+from api_contract.errors import Unauthorized
+from api_contract.vocabulary import RevocationKind
 from pulse_core import db
-from pulse_core.domain import ids
-from pulse_core.domain.enums import RevocationKind, SessionEnd
-from pulse_core.domain.errors import Unauthorized
+from pulse_core.domain.enums import SessionEnd
 from pulse_core.identity_models import Account, LoginSession
 from pulse_core.repositories import accounts, audit, sessions
 from pulse_core.services import guessing, passwords, revocations

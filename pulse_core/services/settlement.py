@@ -7,14 +7,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.log import get_logger
+from api_contract.order_rules import Settlement, check_settlement
+from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.brokers.base import BookUnavailable, BrokerTrade
 from pulse_core.config import settings
 from pulse_core.db import Fence
-from pulse_core.domain.enums import EventKind, PlacementOutcome, SliceStatus
-from pulse_core.domain.errors import InvalidState, NotFound
-from pulse_core.domain.settlement import Settlement, check_settlement, what_lacks
-from pulse_core.log import get_logger
+from pulse_core.domain.enums import EventKind, PlacementOutcome
+from pulse_core.domain.settlement import what_lacks
 from pulse_core.models import Order, OrderSlice, Placement
 from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.fills import Totals

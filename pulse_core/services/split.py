@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 from ulid import ULID
 
+from api_contract import ids
+from api_contract.log import bound_trace, get_logger
+from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
-from pulse_core.domain import ids, slicing
-from pulse_core.domain.enums import OrderStatus
+from pulse_core.domain import slicing
 from pulse_core.domain.slicing import PlannedSlice
 from pulse_core.domain.status import order_result
 from pulse_core.failpoints import failpoint
-from pulse_core.log import bound_trace, get_logger
 from pulse_core.models import Order
 from pulse_core.repositories import orders, slices
 from pulse_core.services.each import for_each

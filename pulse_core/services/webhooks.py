@@ -11,11 +11,12 @@ from threading import Lock, Thread
 
 from ulid import ULID
 
+from api_contract.errors import InvalidRequest, InvalidState, NotFound
+from api_contract.log import get_logger
 from pulse_core import db, outbound
 from pulse_core.config import settings
 from pulse_core.domain.backoff import backoff
-from pulse_core.domain.errors import DatabaseUnavailable, InvalidRequest, InvalidState, NotFound
-from pulse_core.log import get_logger
+from pulse_core.domain.errors import DatabaseUnavailable
 from pulse_core.models import Webhook
 from pulse_core.outbound import Policy, Unreachable
 from pulse_core.repositories import webhooks

@@ -5,10 +5,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from api_contract.errors import InvalidState, Unauthorized
+from api_contract.scopes import Role
 from pulse_core import config, db
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role
-from pulse_core.domain.errors import InvalidState, Unauthorized
 from pulse_core.services import accounts
 from pulse_core.stack.config import StackSettings
 from pulse_core.stack.keys import Keys

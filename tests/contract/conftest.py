@@ -9,10 +9,10 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection
 from ulid import ULID
 
+from api_contract import ids
+from api_contract.scopes import Role
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain import ids
-from pulse_core.domain.enums import Role
 from pulse_core.repositories import accounts
 from tests.contract.client import Account, Service
 from tests.processes import Processes

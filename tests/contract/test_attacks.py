@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import gapi_app
-from pulse_core.domain.enums import Role
+from api_contract.scopes import Role
 from tests.contract.client import Account, Service, error_of, new_order, resolved
 
 FOREIGN = ("account_id", "role", "status", "filled_quantity", "is_active", "generation", "order_id", "__proto__")

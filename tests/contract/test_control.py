@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from api_contract.scopes import Role
 from pulse_core import brokers, db
 from pulse_core.brokers.base import Refused
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role
 from pulse_core.repositories import slices
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.split import split_order

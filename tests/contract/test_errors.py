@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from api_contract.scopes import Role
 from pulse_core import db
-from pulse_core.domain.enums import Role
 from tests.contract.client import Account, Service, error_of, new_order
 
 UNKNOWN_ORDER = "ord_01J00000000000000000000000"

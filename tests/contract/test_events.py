@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from pulse_core.domain.enums import Role
+from api_contract.scopes import Role
 from pulse_core.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.event_stream import stream

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from pulse_core.domain.enums import Role
+from api_contract.scopes import Role
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.logins import Login, log_in
 from tests.processes import wait_until

@@ -9,8 +9,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
+from api_contract.scopes import Role
 from pulse_core import db
-from pulse_core.domain.enums import Role
 from pulse_core.stack.ports import free_port
 from tests import servers
 from tests.contract.client import Account, Service, error_of

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
+from api_contract.scopes import Role, Scope
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role, Scope
 from pulse_core.services import keys, webhooks
 from tests.contract.client import DOCUMENTS, Account, Service
 from tests.contract.conftest import make_account

@@ -4,18 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-import gapi_app.roles
-from pulse_core.domain import roles
-from pulse_core.domain.enums import Role, Scope
+from api_contract.scopes import Role
 from tests.contract.client import Account, Service, error_of
-
-
-def test_the_gateway_and_the_core_state_the_same_rules() -> None:
-    assert {role.value: set(scopes) for role, scopes in roles.SCOPES.items()} == {
-        role: set(scopes) for role, scopes in gapi_app.roles.SCOPES.items()
-    }
-    assert list(Scope) == list(gapi_app.roles.Scope)
-    assert gapi_app.roles.ADMINISTERS == roles.ADMINISTERS
 
 
 @pytest.mark.parametrize("role", Role)

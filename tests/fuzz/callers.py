@@ -7,7 +7,7 @@ from typing import Any
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from pulse_core.domain.enums import Role
+from api_contract.scopes import Role
 from tests.contract.client import Account, Service, body_of
 from tests.contract.conftest import make_account
 from tests.contract.siblings import sibling_token

@@ -11,11 +11,11 @@ from schemathesis import Case
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api_contract.scopes import Scope
 from pulse_core import db
 from pulse_core.brokers.zerodha.postback import postback_checksum
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import Scope
 from pulse_core.services import keys, pause, sessions, webhooks
 from tests.contract.client import Account
 from tests.contract.conftest import make_account

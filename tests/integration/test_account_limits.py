@@ -8,11 +8,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from api_contract.errors import InvalidRequest, Unauthorized
+from api_contract.scopes import Role, Scope
 from pulse_core import db
 from pulse_core.cli import main
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role, Scope
-from pulse_core.domain.errors import InvalidRequest, Unauthorized
 from pulse_core.services import revocations
 from pulse_core.services.accounts import account_named, account_of, add_account, change_account
 from pulse_core.services.keys import add_key, holder_of

@@ -2,9 +2,9 @@
 
 import pytest
 
+from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
+from api_contract.scopes import Role
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role
-from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
 from pulse_core.services.accounts import add_account, authenticate, disable_account, list_accounts
 
 pytestmark = pytest.mark.usefixtures("clean_database")

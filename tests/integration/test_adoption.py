@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import SliceStatus
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile
 from pulse_core.services.resolve import resolve_slices

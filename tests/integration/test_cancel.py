@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import select
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.models import SliceEvent
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice

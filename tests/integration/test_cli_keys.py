@@ -5,10 +5,10 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
+from api_contract.errors import Unauthorized
+from api_contract.scopes import Role
 from pulse_core.cli import main
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role
-from pulse_core.domain.errors import Unauthorized
 from pulse_core.services.accounts import account_named, add_account, authenticate
 from pulse_core.services.keys import holder_of
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from api_contract.errors import Unauthorized
 from pulse_core.cli import main
-from pulse_core.domain.errors import Unauthorized
 from pulse_core.services import accounts
 
 PULSE = str(Path(sys.executable).with_name("pulse"))

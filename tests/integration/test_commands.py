@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import Refused
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import SliceStatus
 from pulse_core.repositories import slices
 from pulse_core.services.execute import execute_slice
 from pulse_core.stack.processes import executable

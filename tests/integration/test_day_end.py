@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import BookUnavailable, BrokerOrderStatus
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind, OrderResult, OrderStatus, SliceStatus
+from pulse_core.domain.enums import EventKind
 from pulse_core.models import OrderSlice, SliceEvent
 from pulse_core.repositories import placements, slices
 from pulse_core.services.cancel import cancel_order

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import OrderStatus
 from pulse_core.models import Order
 from pulse_core.queue import Wakeup
 from pulse_core.repositories.slices import HINT_LIFETIME

@@ -12,8 +12,9 @@ from pulse_core import failpoints
 from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement, Refused
 from pulse_core.cli import main
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
-from pulse_core.domain.errors import InvalidState
+from pulse_core.domain.enums import (EventKind, PlacementOutcome)
+from api_contract.vocabulary import (OrderStatus, SliceStatus)
+from api_contract.errors import InvalidState
 from pulse_core.services import retry
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api_contract.errors import NotFound
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.domain.enums import EventKind
-from pulse_core.domain.errors import NotFound
 from pulse_core.repositories import events, feeds
 from pulse_core.services import feed
 from pulse_core.services.cancel import cancel_order

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import clock, config
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind, SliceStatus
+from pulse_core.domain.enums import EventKind
 from pulse_core.models import OrderSlice
 from pulse_core.services import execute, retry, track
 from pulse_core.services.execute import execute_slice

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core.brokers.base import NotSent, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.track import track_slices
 from tests.broker import SimulatedBroker, accept_and_fill, accept_but_lose_the_answer, answer_with

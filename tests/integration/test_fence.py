@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import NotSent
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.errors import DatabaseUnavailable
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import orders, slices

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text, update
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import clock, db, failpoints
 from pulse_core.brokers.base import Refused
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import PlacementOutcome, SliceStatus
+from pulse_core.domain.enums import PlacementOutcome
 from pulse_core.models import OrderSlice
 from pulse_core.services import recovery, resolve, retry
 from pulse_core.services.execute import execute_slice

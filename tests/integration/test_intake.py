@@ -10,11 +10,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select
 
+from api_contract.errors import DuplicateOrderUniqueKey, InvalidQuantity, InvalidRequest
+from api_contract.log import bound_trace
+from api_contract.vocabulary import OrderStatus, OrderType, Product, Side
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import OrderStatus, OrderType, Product, Side
-from pulse_core.domain.errors import DuplicateOrderUniqueKey, InvalidQuantity, InvalidRequest
-from pulse_core.log import bound_trace
 from pulse_core.models import Order, SliceEvent
 from pulse_core.queue import Wakeup
 from pulse_core.services.intake import Submission, submit_order

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
+from api_contract.scopes import Role, Scope
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role, Scope
-from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
 from pulse_core.services import keys, revocations
 from pulse_core.services.accounts import add_account, change_account
 from pulse_core.services.keys import NewKey, add_key, holder_of, key_page, revoke_key

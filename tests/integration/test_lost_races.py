@@ -12,8 +12,10 @@ from pulse_core import db
 from pulse_core.brokers.base import Placement, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState, LostRace
+from pulse_core.domain.enums import EventKind
+from api_contract.vocabulary import (OrderStatus, SliceStatus)
+from api_contract.errors import InvalidState
+from pulse_core.domain.errors import LostRace
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, fills, orders, slices
 from pulse_core.services.cancel import cancel_order

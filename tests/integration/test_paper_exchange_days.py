@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from api_contract.vocabulary import Side
 from pulse_core.brokers.base import BrokerOrder, Placement, Refused
 from pulse_core.brokers.zerodha.books import INDIA
 from pulse_core.clock import boottime
-from pulse_core.domain.enums import Side
 from tests.exchange import RunningExchange, start_exchange
 
 

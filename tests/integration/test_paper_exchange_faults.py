@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from api_contract.vocabulary import Side
 from pulse_core.brokers.base import (
     BookUnavailable,
     BrokerOrder,
@@ -22,7 +23,6 @@ from pulse_core.brokers.base import (
 from pulse_core.brokers.paper.ledger import LedgerOrder
 from pulse_core.brokers.zerodha.postback import postback_checksum
 from pulse_core.clock import boottime
-from pulse_core.domain.enums import Side
 from tests.exchange import API_SECRET, RunningExchange, start_exchange
 
 

@@ -10,11 +10,11 @@ import pytest
 import requests
 from kiteconnect import KiteConnect
 
+from api_contract.vocabulary import Side
 from pulse_core.brokers import connect
 from pulse_core.brokers.base import BookUnavailable, Broker, BrokerOrderStatus, NotSent, Placement, Refused
 from pulse_core.clock import boottime
 from pulse_core.config import Settings
-from pulse_core.domain.enums import Side
 from tests.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
 
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core.config import settings
-from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState, NotFound
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.pause import end_forgotten_pauses, pause_order, resume_order

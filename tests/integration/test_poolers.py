@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from api_contract.vocabulary import SliceStatus
 from pulse_app import create_app
 from pulse_core import db, poolers
-from pulse_core.domain.enums import SliceStatus
 from pulse_core.domain.errors import SharedSession
 from pulse_core.services.execute import execute_slice
 from pulse_core.stack import processes

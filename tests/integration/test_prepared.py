@@ -13,10 +13,10 @@ from sqlalchemy import Connection, DateTime, Executable, Numeric, String, bindpa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from api_contract.vocabulary import Side
 from pulse_core import db, prepared, repositories
 from pulse_core.base_model import words
 from pulse_core.config import settings
-from pulse_core.domain.enums import Side
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 MARKED = (

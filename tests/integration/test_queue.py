@@ -11,8 +11,8 @@ import redis
 from celery import Celery
 from kombu.asynchronous.hub import Hub
 
+from api_contract.log import bound_trace, current_trace
 from pulse_core import queue
-from pulse_core.log import bound_trace, current_trace
 from pulse_core.queue import Wakeup
 from pulse_core.services.sweeps import SWEEPS
 from pulse_core.stack.ports import free_port

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import OutcomeUnknown
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import CancelReason, EventKind, OrderResult, OrderStatus, SliceStatus
+from pulse_core.domain.enums import CancelReason, EventKind
 from pulse_core.models import OrderSlice, SliceEvent
 from pulse_core.repositories import slices
 from pulse_core.services.cancel import cancel_order

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from api_contract.errors import InvalidState
+from api_contract.vocabulary import SliceStatus
 from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, SliceStatus
-from pulse_core.domain.errors import InvalidState
+from pulse_core.domain.enums import EventKind
 from pulse_core.services import retry
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
+from api_contract.errors import InvalidRequest, NotFound
+from api_contract.vocabulary import OrderStatus, Side, SliceStatus
 from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Refused
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import OrderStatus, Side, SliceStatus
-from pulse_core.domain.errors import InvalidRequest, NotFound
 from pulse_core.domain.exposure import Exposure
 from pulse_core.domain.status import FINAL_ORDERS
 from pulse_core.services.cancel import cancel_order

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import BookUnavailable, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, OrderStatus, PlacementOutcome, SliceStatus
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.models import OrderSlice, SliceEvent
 from pulse_core.models import Placement as Attempt
 from pulse_core.services.cancel import cancel_order

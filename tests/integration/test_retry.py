@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.brokers.base import NotSent, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState, NotFound
+from pulse_core.domain.enums import EventKind
 from pulse_core.services import retry
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import event, text
 
+from api_contract.errors import Forbidden, InvalidState, RateLimited, Unauthorized
+from api_contract.scopes import Role
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import Role
-from pulse_core.domain.errors import Forbidden, InvalidState, RateLimited, Unauthorized
 from pulse_core.services import guessing, passwords, revocations
 from pulse_core.services.accounts import add_account, change_account, change_password
 from pulse_core.services.sessions import log_in, log_out, refresh

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import text
 
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
 from pulse_core.services.settle import finish_orders, settle_order
 from tests.factories import a_split_order, order, slices_of
 

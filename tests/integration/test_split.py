@@ -10,8 +10,9 @@ from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain import slicing
-from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
-from pulse_core.domain.errors import InvalidState, RowsLocked
+from api_contract.vocabulary import (OrderResult, OrderStatus, SliceStatus)
+from api_contract.errors import InvalidState
+from pulse_core.domain.errors import RowsLocked
 from pulse_core.models import Order
 from pulse_core.repositories import orders
 from pulse_core.services.cancel import cancel_order

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from api_contract.vocabulary import OrderStatus
 from pulse_core import db
-from pulse_core.domain.enums import OrderStatus
 from pulse_core.stack import plan
 from pulse_core.stack.config import StackSettings
 from pulse_core.stack.errors import StackError

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import BookUnavailable, BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind, OrderResult, OrderStatus, SliceStatus
+from pulse_core.domain.enums import EventKind
 from pulse_core.domain.errors import IllegalMove
 from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
 from pulse_core.repositories.endings import Ending, end_all

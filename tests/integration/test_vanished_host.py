@@ -14,9 +14,9 @@ import psycopg2
 import pytest
 from sqlalchemy import make_url, text
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db, migrations
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import SliceStatus
 from pulse_core.services.resolve import expire_claims
 from tests import hosts
 from tests.factories import a_slice, a_split_order, slices_of

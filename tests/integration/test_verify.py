@@ -17,7 +17,7 @@ import requests
 
 from pulse_core import config, verify
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import SliceStatus
+from api_contract.vocabulary import SliceStatus
 from pulse_core.models import OrderSlice
 from pulse_core.services.day_end import end_day
 from pulse_core.services.execute import execute_slice

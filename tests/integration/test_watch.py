@@ -8,10 +8,10 @@ from types import ModuleType
 import pytest
 from sqlalchemy import update
 
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.errors import DatabaseUnavailable
 from pulse_core.models import Order, OrderSlice
 from pulse_core.services.sweeps import SWEEPS, Sweep

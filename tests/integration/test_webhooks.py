@@ -8,7 +8,7 @@ import pytest
 
 from pulse_core import config, db
 from pulse_core.clock import utcnow
-from pulse_core.domain.errors import InvalidRequest, InvalidState, NotFound
+from api_contract.errors import (InvalidRequest, InvalidState, NotFound)
 from pulse_core.repositories.webhooks import of_account
 from pulse_core.services import webhooks
 from pulse_core.services.sweeps import SWEEPS

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
+from api_contract.log import bound_trace
+from api_contract.vocabulary import OrderResult, OrderStatus
 from pulse_core import queue
 from pulse_core.brokers.paper.ledger import Ledger
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import OrderResult, OrderStatus
-from pulse_core.log import bound_trace
 from pulse_core.stack.child import Child
 from tests import servers
 from tests.factories import a_split_order, an_order, order, slices_of

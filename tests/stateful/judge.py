@@ -8,8 +8,8 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import RealDictCursor
 
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus, Placement
-from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, SLICE_MOVES
 from tests.stateful.exchange import FaultyExchange
 

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from api_contract.errors import DuplicateOrderUniqueKey, InvalidState
 from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus
-from pulse_core.domain.errors import DatabaseUnavailable, DuplicateOrderUniqueKey, InvalidState
+from pulse_core.domain.errors import DatabaseUnavailable
 from pulse_core.services import broker_book, execute, outcome, recovery, track
 from pulse_core.services.cancel import cancel_order
 from pulse_core.services.execute import execute_slice

@@ -9,14 +9,13 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
-from gapi_app import rules
-from gapi_app.errors import Unauthorized, UpstreamError
+from api_contract.errors import Unauthorized
+from gapi_app.errors import UpstreamError
 from gapi_app.identity_client import IdentityClient
 from gapi_app.limits import stricter
 from gapi_app.pulse_client import Answer
 from gapi_app.signing import load_keys
 from gapi_app.tokens import AccessTokens
-from pulse_core.services import accounts
 
 KEY = secrets.token_urlsafe(32)
 ACCOUNT_ID = "acc_01J00000000000000000000000"
@@ -82,7 +81,3 @@ def test_a_limit_that_is_none_is_not_taken_from_pulse(monkeypatch: pytest.Monkey
 )
 def test_the_stricter_limit_is_found_across_units(installation: str, own: int | None, expected: str) -> None:
     assert stricter(installation, own) == expected
-
-
-def test_gateway_and_core_allow_the_same_limits() -> None:
-    assert rules.REQUESTS_PER_MINUTE == accounts.REQUESTS_PER_MINUTE

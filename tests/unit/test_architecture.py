@@ -8,9 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
-PACKAGES = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks")
+PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_core", "pulse_tasks")
 
 PURE_IMPORTS = {
+    "api_contract",
     "base64",
     "collections",
     "dataclasses",

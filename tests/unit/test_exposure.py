@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_core.domain.enums import SliceStatus
+from api_contract.vocabulary import SliceStatus
 from pulse_core.domain.exposure import Exposure, Tally, exposure, leaves_quantity
 
 shares = st.integers(0, 10**9)

@@ -6,9 +6,10 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
-from gapi_app import clock, instants
+from api_contract import instants
+from api_contract.errors import Unauthorized
+from gapi_app import clock
 from gapi_app.clock import ALARM_AGAIN_AFTER, BELIEVED_SECONDS, PulseTime
-from gapi_app.errors import Unauthorized
 from gapi_app.signing import load_keys
 from gapi_app.tokens import AccessTokens
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gapi_app.errors import ServiceUnavailable, Unauthorized
+from api_contract.errors import ServiceUnavailable, Unauthorized
+from api_contract.scopes import Caller
 from gapi_app.revocations import Revocations
-from gapi_app.roles import Caller
 from gapi_app.tokens import Identity
 
 LIFETIME = 900

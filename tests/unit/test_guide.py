@@ -4,15 +4,16 @@ import re
 from datetime import timedelta
 
 import gapi_app
-from gapi_app import body, rules
+from api_contract import account_rules, body, order_rules
+from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS
+from api_contract.scopes import ADMINISTERS, SCOPES, Scope
+from api_contract.shapes.events import ORDER_EVENTS_QUERY
+from api_contract.shapes.orders import ORDER_QUERY, NewOrderSchema, TermsSchema
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from gapi_app.config import Settings
 from gapi_app.errors import HTTP_STATUS
-from gapi_app.event_schemas import ORDER_EVENTS_QUERY
-from gapi_app.roles import ADMINISTERS, SCOPES, Scope
-from gapi_app.schemas import ORDER_QUERY, NewOrderSchema, TermsSchema
-from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from pulse_core.domain.enums import EventKind
 from pulse_core.domain.happenings import event_type
-from pulse_core.domain.orders import FARTHEST_START
 from pulse_core.services import guessing, keys, sessions, webhooks
 from tests.unit.test_docs import CODE, DOCS, tables
 
@@ -84,7 +85,7 @@ def test_every_limit_is_that_of_the_code() -> None:
         "requests of an account": per_minute["pulse_rate_limit_account"],
         "new orders of an account, counted apart": per_minute["pulse_rate_limit_orders"],
         "an account's own limit, where an admin has set one": "{} to {} requests a minute".format(
-            *rules.REQUESTS_PER_MINUTE
+            *account_rules.REQUESTS_PER_MINUTE
         ),
         "requests of an address without a good token, logins among them": per_minute["pulse_rate_limit_address"],
         "failed logins before waiting begins": (
@@ -93,12 +94,13 @@ def test_every_limit_is_that_of_the_code() -> None:
         "open event streams": "{pulse_streams_per_account} for an account, {pulse_streams} in all".format(**default),
         "body of a request": f"{body.MAX_BODY_BYTES // 1024} KiB",
         "time to send a request": f"{default['pulse_request_timeout']:.0f} s",
-        "shares of an order": str(rules.MAX_QUANTITY),
-        "slices of an order": "{} to {}".format(*rules.SPLITS),
-        "window of an order": "{} to {} minutes, beginning within {} days".format(*rules.MINUTES, FARTHEST_START.days),
+        "shares of an order": str(order_rules.MAX_QUANTITY),
+        "slices of an order": f"{order_rules.MIN_SPLITS} to {order_rules.MAX_SPLITS}",
+        "window of an order": f"{order_rules.MIN_MINUTES} to {order_rules.MAX_MINUTES} minutes,"
+        f" beginning within {order_rules.FARTHEST_START.days} days",
         "orders on a page": str(ORDER_QUERY.fields["limit"].validate.max),
         "events on a page": str(ORDER_EVENTS_QUERY.fields["limit"].validate.max),
-        "API keys": f"{keys.MOST_LIVE_KEYS} for an account, each for {keys.LONGEST_LIFE_DAYS} days at most",
+        "API keys": f"{keys.MOST_LIVE_KEYS} for an account, each for {LONGEST_KEY_LIFE_DAYS} days at most",
         "webhooks": f"{webhooks.MOST_OF_ACCOUNT} for an account, {webhooks.BATCH} events in a delivery",
         "access token": f"{default['pulse_access_token_lifetime'] // 60} minutes",
         "login": f"{sessions.LIFETIME // timedelta(hours=1)} hours",

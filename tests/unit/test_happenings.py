@@ -4,7 +4,8 @@ from itertools import product
 
 import pytest
 
-from pulse_core.domain.enums import EventKind, OrderStatus, SliceStatus
+from api_contract.vocabulary import OrderStatus, SliceStatus
+from pulse_core.domain.enums import EventKind
 from pulse_core.domain.happenings import event_actor, event_reason, event_type
 from pulse_core.domain.status import ORDER_MOVES, SLICE_MOVES
 

@@ -8,6 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
+from api_contract.ids import (
+    ACCOUNT_ID,
+    KEY_ID,
+    ORDER_ID,
+    SESSION_ID,
+    SLICE_ID,
+    account_id,
+    api_key_id,
+    order_id,
+    session_id,
+    slice_id,
+)
 from pulse_core.domain import ids
 
 KEYS = st.binary(min_size=32, max_size=32)
@@ -40,9 +52,24 @@ def test_the_client_order_id_of_an_attempt_never_changes() -> None:
     assert ids.client_order_id(ONE_KEY, "sl_01KB00000000000000000000", 1) == "JFH31AJRBS8YR5C6R7A6"
 
 
-@pytest.mark.parametrize(("make", "prefix"), [(ids.order_id, "ord_"), (ids.slice_id, "sl_"), (ids.account_id, "acc_")])
-def test_an_id_says_what_it_names_and_sorts_by_time(make: Callable[[ULID], str], prefix: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "pattern"),
+    [
+        (order_id, ORDER_ID),
+        (slice_id, SLICE_ID),
+        (account_id, ACCOUNT_ID),
+        (session_id, SESSION_ID),
+        (api_key_id, KEY_ID),
+    ],
+)
+def test_an_id_says_what_it_names_and_sorts_by_time(make: Callable[[ULID], str], pattern: re.Pattern[str]) -> None:
     earlier, later = (make(ULID.from_timestamp(second)) for second in (1_800_000_000.001, 1_800_000_000.002))
 
-    assert re.fullmatch(prefix + "[0-9A-HJKMNP-TV-Z]{26}", earlier)
+    assert pattern.fullmatch(earlier)
+    assert pattern.fullmatch(make(ULID.from_int(2**128 - 1)))
     assert earlier < later
+
+
+@pytest.mark.parametrize("changed", ["acc_8" + "0" * 25, "acc_0" + "I" * 25, "acc_0" + "a" * 25, "acc_" + "0" * 27])
+def test_what_no_ulid_can_be_is_no_id(changed: str) -> None:
+    assert not ACCOUNT_ID.fullmatch(changed)

@@ -5,14 +5,14 @@ import subprocess
 import sys
 from typing import Any
 
-from pulse_core.log import bound_trace, current_trace
+from api_contract.log import bound_trace, current_trace
 
 TRACE = {"request_id": "r-1", "trace_id": "t-1", "traceparent": "00-a-b-01"}
 
 
 def lines_of(body: str, log_format: str = "json") -> list[str]:
     """What a process that sets up its log and then runs `body` writes."""
-    program = f"from pulse_core import log\nlog.setup_logging('worker', {log_format!r}, 'INFO')\n{body}"
+    program = f"from api_contract import log\nlog.setup_logging('worker', {log_format!r}, 'INFO')\n{body}"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert run.stdout == ""
     return run.stderr.splitlines()

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pulse_core.domain.enums import Side
-from pulse_core.domain.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
-from pulse_core.domain.orders import NewOrder, check_new_order
+from api_contract.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
+from api_contract.order_rules import NewOrder, check_new_order
+from api_contract.vocabulary import Side
 
 GOOD = NewOrder("my-order-1", "NSE:RELIANCE", Side.BUY, 100, 5, 60)
 EXCHANGES = frozenset({"NSE", "BSE"})

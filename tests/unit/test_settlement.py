@@ -5,8 +5,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pulse_core.domain.errors import InvalidRequest
-from pulse_core.domain.settlement import TICK, Settlement, what_lacks
+from api_contract.errors import InvalidRequest
+from api_contract.order_rules import TICK, Settlement
+from pulse_core.domain.settlement import what_lacks
 
 prices = st.decimals(Decimal("0.0001"), Decimal(100_000), places=4)
 

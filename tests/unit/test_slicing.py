@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_core.domain.orders import MAX_MINUTES, MAX_QUANTITY, MAX_SPLITS, MIN_MINUTES, MIN_SPLITS
+from api_contract.order_rules import MAX_MINUTES, MAX_QUANTITY, MAX_SPLITS, MIN_MINUTES, MIN_SPLITS
 from pulse_core.domain.slicing import PlannedSlice, plan
 
 START = datetime(2026, 11, 23, 9, 15, tzinfo=UTC)

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from pulse_core.domain.enums import OrderResult, OrderStatus, SliceStatus
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core.domain.errors import IllegalMove
 from pulse_core.domain.status import (
     FINAL_ORDERS,

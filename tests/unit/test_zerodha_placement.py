@@ -8,11 +8,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from api_contract.vocabulary import Side
 from pulse_core.brokers.base import BrokerError, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_core.clock import boottime
-from pulse_core.domain.enums import Side
 from tests.unit.wire import Act, answer, hang_up, redirect, reset, say_nothing, wire
 
 PLACEMENT = Placement("ABCDEFGHIJ0123456789", "NSE:M&M", Side.BUY, 12)

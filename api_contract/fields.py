@@ -1,9 +1,10 @@
 """Fields that take exactly what the contract says, and nothing that could be turned into it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from marshmallow import fields, validate
@@ -32,9 +33,9 @@ def described_more(_converter: Any, field: fields.Field[Any], ret: dict[str, Any
 
 
 def _key_schema(key: fields.Field[Any]) -> dict[str, Any]:
-    if isinstance(key, fields.Enum):
-        return {"enum": [one.value for one in key.enum]}
     for rule in key.validators:
+        if isinstance(rule, validate.OneOf):
+            return {"enum": list(rule.choices)}
         if isinstance(rule, validate.Regexp):
             return {"pattern": f"^{str(rule.regex.pattern)[:-2]}$"}
     return {}
@@ -62,7 +63,19 @@ class Truth(fields.Boolean):
         return value
 
 
-class Instant(fields.Field[datetime]):
+class Word(fields.String):
+    """One of the words of an enum, and no other text; `error` says so to a person."""
+
+    def __init__(self, words: Iterable[StrEnum], error: str | None = None, **kwargs: Any) -> None:
+        self._words = {word.value: word for word in words}
+        super().__init__(validate=validate.OneOf(list(self._words), error=error), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        return self._words.get(text, text)
+
+
+class Instant(fields.String):
     """RFC 3339 in UTC with Z; an aware datetime inside."""
 
     default_error_messages = {"invalid": "Must be an instant like 2026-01-31T09:15:00Z."}  # noqa: RUF012
@@ -70,12 +83,10 @@ class Instant(fields.Field[datetime]):
     def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(metadata=_INSTANT_SHOWN | dict(metadata or {}), **kwargs)
 
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else _shown(value)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:  # type: ignore[override]
         if not isinstance(value, str) or not _INSTANT.fullmatch(value):
             raise self.make_error("invalid")
         try:
@@ -84,18 +95,22 @@ class Instant(fields.Field[datetime]):
             raise self.make_error("invalid") from None
 
 
-class Price(fields.Field[Decimal]):
-    """A decimal as a string, never a float, in ASCII digits; with the decimals that it has in the database."""
+def _shown(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Price(fields.String):
+    """A decimal as a string, never a float, in ASCII digits; with the decimals that it has."""
 
     default_error_messages = {"invalid": 'Must be a string like "1402.35".'}  # noqa: RUF012
 
     def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(metadata=_PRICE_SHOWN | dict(metadata or {}), **kwargs)
 
-    def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else format(value, "f")
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:  # type: ignore[override]
         if not isinstance(value, str) or not _PRICE.fullmatch(value):
             raise self.make_error("invalid")
         return Decimal(value)

@@ -6,12 +6,14 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from gapi_app.fields import Instant, Limit, WholeNumber
-from gapi_app.schemas import AnswerSchema, RequestSchema
+from api_contract.fields import Instant, Limit, WholeNumber
+from api_contract.shapes.base import A_SLICE, AN_ACCOUNT, AN_ORDER, AnswerSchema, RequestSchema
+from api_contract.shapes.orders import ACCEPTED_EXAMPLE
 
+MOST_EVENTS_AT_ONCE = 500
 _AFTER = {"description": "The event_id before the first one wanted."}
 _RESUME = {"description": "Go on after this event_id, 0 for all; the header Last-Event-ID comes before it."}
-_NEXT = {"description": "Ask again after this one; null when there were no others yet."}
+NEXT = {"description": "Ask again after this one; null when there were no others yet."}
 _ACTOR = {"description": "An account, an operator, `broker` or `pulse`."}
 
 
@@ -41,6 +43,11 @@ class StreamQuerySchema(RequestSchema):
     last_event_id = EventId(metadata=_RESUME)
 
 
+class EventQuerySchema(RequestSchema):
+    after = EventId(load_default=0, metadata=_AFTER)
+    limit = Limit(1, MOST_EVENTS_AT_ONCE, load_default=100)
+
+
 class OrderEventsQuerySchema(StreamQuerySchema):
     format = fields.String(
         load_default="stream",
@@ -48,12 +55,7 @@ class OrderEventsQuerySchema(StreamQuerySchema):
         metadata={"description": "json: a page of what has happened so far, with `after` and `limit`."},
     )
     after = EventId(load_default=0, metadata=_AFTER)
-    limit = Limit(1, 500, load_default=100)
-
-
-class AuditQuerySchema(RequestSchema):
-    after = EventId(load_default=0, metadata=_AFTER)
-    limit = Limit(1, 500, load_default=100)
+    limit = Limit(1, MOST_EVENTS_AT_ONCE, load_default=100)
 
 
 class EventSchema(AnswerSchema):
@@ -71,7 +73,7 @@ class EventSchema(AnswerSchema):
 
 class EventPageSchema(AnswerSchema):
     events = fields.List(fields.Nested(EventSchema), required=True)
-    next_after = WholeNumber(required=True, allow_none=True, metadata=_NEXT)
+    next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
 
 
 class AuditSchema(AnswerSchema):
@@ -80,10 +82,31 @@ class AuditSchema(AnswerSchema):
     account_id = fields.String(required=True)
     trace = fields.Dict(required=True, metadata={"description": "Ids of the request that placed the order."})
     entries = fields.List(fields.Nested(EventSchema), required=True)
-    next_after = WholeNumber(required=True, allow_none=True, metadata=_NEXT)
+    next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
 
 
 RESUME = ResumeSchema()
-STREAM_QUERY = StreamQuerySchema()
-ORDER_EVENTS_QUERY = OrderEventsQuerySchema()
-AUDIT_QUERY = AuditQuerySchema()
+STREAM_QUERY, ORDER_EVENTS_QUERY, EVENT_QUERY = StreamQuerySchema(), OrderEventsQuerySchema(), EventQuerySchema()
+
+EVENT_EXAMPLE = {
+    "event_id": 18,
+    "type": "slice.filled",
+    "order_id": AN_ORDER,
+    "slice_id": A_SLICE,
+    "at": "2026-11-23T06:40:20.733000Z",
+    "from_status": "WORKING",
+    "to_status": "FILLED",
+    "actor": "broker",
+    "reason": "filled",
+    "details": {},
+}
+EXAMPLES: dict[str, Any] = {
+    "EventPage": {"events": [EVENT_EXAMPLE], "next_after": 18},
+    "Audit": {
+        **ACCEPTED_EXAMPLE,
+        "account_id": AN_ACCOUNT,
+        "trace": {"request_id": "0f8fad5b-d9cb-469f-a165-70867728950e"},
+        "entries": [EVENT_EXAMPLE],
+        "next_after": None,
+    },
+}

@@ -1,4 +1,4 @@
-"""What a client may ask for, and the limits it must keep to (the contract's table of fields)."""
+"""What an order may ask for, and what may be said of a slice. Both services check: neither believes the other."""
 
 import re
 from collections.abc import Collection
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pulse_core.domain.enums import OrderType, Product, Side
-from pulse_core.domain.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
+from api_contract.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
+from api_contract.vocabulary import OrderType, Product, Side
 
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
 INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&-]{1,32})")
@@ -16,7 +16,8 @@ MIN_SPLITS, MAX_SPLITS = 2, 100
 MIN_MINUTES, MAX_MINUTES = 1, 1440
 MIN_TIMEOUT, MAX_TIMEOUT = 1, 3600
 MIN_PRICE, MAX_PRICE = Decimal("0.01"), Decimal("10000000")
-LONGEST_NOTE = 200
+LONGEST_NOTE = LONGEST_REASON = 200
+TICK = Decimal("0.0001")
 FARTHEST_START = timedelta(days=30)
 # A client's clock may run a little behind ours.
 START_TOLERANCE = timedelta(seconds=5)
@@ -45,6 +46,16 @@ class NewOrder:
     client_note: str | None = None
 
 
+@dataclass(frozen=True)
+class Settlement:
+    """In all `filled` shares of one attempt at `price` each on average; or, when `absent`, none but those booked."""
+
+    filled: int | None
+    price: Decimal | None
+    absent: bool
+    reason: str
+
+
 def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     """Raise the first rule that is broken: InvalidRequest or one of its three narrower kinds."""
     _check_unique_key(new_order.order_unique_key)
@@ -68,6 +79,25 @@ def check_start(start_at: datetime | None, now: datetime) -> None:
         raise InvalidRequest(f"start_at must be within {days} days", {"field": "start_at", "max_days": days})
 
 
+def check_settlement(said: Settlement) -> None:
+    """Raise InvalidRequest unless it says one thing, within the limits."""
+    if said.absent == (said.filled is not None):
+        raise InvalidRequest("state filled, or absent: one of the two", {"field": "filled", "rule": "filled or absent"})
+    if (said.filled is None) != (said.price is None):
+        raise InvalidRequest("filled and price belong together", {"field": "price", "rule": "with filled"})
+    if said.filled is not None and not 1 <= said.filled <= MAX_QUANTITY:
+        raise out_of_range("filled", 1, MAX_QUANTITY)
+    if said.price is not None and not _is_price(said.price):
+        details = {"field": "price", "min": str(TICK), "max": str(MAX_PRICE), "decimals": 4}
+        raise InvalidRequest(f"price must be from {TICK} to {MAX_PRICE} with at most 4 decimals", details)
+    _check_reason(said)
+
+
+def out_of_range(field: str, least: int, most: int) -> InvalidRequest:
+    """The refusal of a number that is not from `least` to `most`."""
+    return InvalidRequest(f"{field} must be from {least} to {most}", {"field": field, "min": least, "max": most})
+
+
 def _check_unique_key(key: str) -> None:
     if not UNIQUE_KEY.fullmatch(key):
         rule = "1 to 64 printable ASCII characters"
@@ -75,14 +105,14 @@ def _check_unique_key(key: str) -> None:
 
 
 def _check_instrument(instrument: str, exchanges: Collection[str]) -> None:
-    details = {"field": "instrument", "expected_format": "EXCHANGE:SYMBOL", "exchanges": sorted(exchanges)}
     match = INSTRUMENT.fullmatch(instrument)
-    if match is None:
+    if match is None or match["exchange"] not in exchanges:
+        known = sorted(exchanges)
         raise InvalidInstrument(
-            "instrument must be EXCHANGE:SYMBOL with a symbol of 1 to 32 of A-Z, 0-9, & and -", details
+            f"instrument must be EXCHANGE:SYMBOL with an exchange of {', '.join(known)}"
+            " and a symbol of 1 to 32 of A-Z, 0-9, & and -",
+            {"field": "instrument", "expected_format": "EXCHANGE:SYMBOL", "exchanges": known},
         )
-    if match["exchange"] not in exchanges:
-        raise InvalidInstrument(f"exchange {match['exchange']} is not configured", details)
 
 
 def _check_range(field: str, value: int, least: int, most: int) -> None:
@@ -124,3 +154,15 @@ def _check_note(note: str | None) -> None:
     if note is not None and (len(note) > LONGEST_NOTE or not note.isprintable()):
         rule = f"at most {LONGEST_NOTE} printable characters"
         raise InvalidRequest(f"client_note must have {rule}", {"field": "client_note", "rule": rule})
+
+
+def _is_price(price: Decimal) -> bool:
+    return price.is_finite() and TICK <= price <= MAX_PRICE and price == round(price, 4)
+
+
+def _check_reason(said: Settlement) -> None:
+    rule = f"at most {LONGEST_REASON} printable characters"
+    if said.absent and not said.reason.strip():
+        raise InvalidRequest("reason is needed with absent", {"field": "reason", "rule": "required"})
+    if len(said.reason) > LONGEST_REASON or not said.reason.isprintable():
+        raise InvalidRequest(f"reason must have {rule}", {"field": "reason", "rule": rule})

@@ -1,30 +1,44 @@
 """The shapes of logins, keys, users and tokens."""
 
+import re
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
-from gapi_app.fields import Instant, Limit, Truth, WholeNumber
-from gapi_app.roles import SCOPES, Scope
-from gapi_app.rules import REQUESTS_PER_MINUTE
-from gapi_app.schemas import AnswerSchema, RequestSchema
+from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS, REQUESTS_PER_MINUTE
+from api_contract.fields import Instant, Limit, Truth, WholeNumber, Word
+from api_contract.ids import ACCOUNT_ID, KEY_ID
+from api_contract.scopes import Role, Scope
+from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, shown
 
-LONGEST_KEY_LIFE_DAYS = 366
-_ROLES = sorted(SCOPES)
-_ACCOUNT_ID = {"pattern": "^acc_[0-9A-Z]{26}$"}
-_KEY_ID = {"pattern": "^key_[0-9A-Z]{26}$"}
+JTI = re.compile("[A-Za-z0-9_.-]{1,64}")
+MOST_SCOPES = 10
+_ACCOUNT_ID, _KEY_ID = shown(ACCOUNT_ID), shown(KEY_ID)
+_SCOPES = {"example": ["orders:read", "orders:write"]}
 _WORD = {"format": "password"}
 
 
-def _own_limit(**options: Any) -> WholeNumber:
+def own_limit(**options: Any) -> WholeNumber:
+    """The field of an account's own limit."""
     least, most = REQUESTS_PER_MINUTE
     text = "The user's own limit; null: the installation's."
     return WholeNumber(allow_none=True, metadata={"minimum": least, "maximum": most, "description": text}, **options)
 
 
-def _scopes() -> fields.List:  # type: ignore[type-arg]
+def role_field(**options: Any) -> Word:
+    """The field of an account's role."""
+    return Word(sorted(Role), **options)
+
+
+def scopes_shown() -> fields.List[Any]:
+    """The field of scopes in an answer."""
     known = fields.String(validate=validate.OneOf([scope.value for scope in Scope]))
-    return fields.List(known, required=True, metadata={"example": ["orders:read", "orders:write"]})
+    return fields.List(known, required=True, metadata=_SCOPES)
+
+
+def _few(scopes: list[Scope]) -> None:
+    if len(scopes) > MOST_SCOPES:
+        raise ValidationError(f"Longer than maximum length {MOST_SCOPES}.")
 
 
 class LoginSchema(RequestSchema):
@@ -60,22 +74,20 @@ class PageQuerySchema(RequestSchema):
 
 
 class KeyQuerySchema(PageQuerySchema):
-    account_id = fields.String(
-        validate=validate.Regexp(r"acc_[0-9A-Z]{26}\Z", error="Must be an account_id."), metadata=_ACCOUNT_ID
-    )
+    account_id = fields.String(validate=matches(ACCOUNT_ID, "Must be an account_id."), metadata=_ACCOUNT_ID)
 
 
 class NewKeySchema(RequestSchema):
     name = fields.String(required=True, validate=validate.Length(1, 64), metadata={"example": "rebalancer"})
-    scopes = _scopes()
+    scopes = fields.List(Word(Scope), required=True, validate=_few, metadata=_SCOPES)
     expires_in_days = WholeNumber(load_default=90, metadata={"minimum": 1, "maximum": LONGEST_KEY_LIFE_DAYS})
 
 
 class KeySchema(AnswerSchema):
-    key_id = fields.String(required=True, metadata=_KEY_ID)
+    key_id = fields.String(required=True, attribute="id", metadata=_KEY_ID)
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     name = fields.String(required=True)
-    scopes = _scopes()
+    scopes = scopes_shown()
     created_at = Instant(required=True)
     expires_at = Instant(required=True)
     last_used_at = Instant(required=True, allow_none=True, metadata={"description": "To the minute."})
@@ -91,11 +103,11 @@ class KeyListSchema(AnswerSchema):
 
 
 class UserSchema(AnswerSchema):
-    account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
+    account_id = fields.String(required=True, attribute="id", metadata=_ACCOUNT_ID)
     username = fields.String(required=True)
-    role = fields.String(required=True, validate=validate.OneOf(_ROLES))
+    role = role_field(required=True)
     is_active = Truth(required=True)
-    requests_per_minute = _own_limit(required=True)
+    requests_per_minute = own_limit(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
 
@@ -107,14 +119,14 @@ class UserListSchema(AnswerSchema):
 class NewUserSchema(RequestSchema):
     username = fields.String(required=True, validate=validate.Length(1, 64))
     password = fields.String(required=True, validate=validate.Length(1, 256), metadata=_WORD)
-    role = fields.String(required=True, validate=validate.OneOf(_ROLES))
+    role = role_field(required=True)
 
 
 class UserChangeSchema(RequestSchema):
-    role = fields.String(validate=validate.OneOf(_ROLES))
+    role = role_field()
     is_active = Truth()
     password = fields.String(validate=validate.Length(1, 256), metadata=_WORD)
-    requests_per_minute = _own_limit()
+    requests_per_minute = own_limit()
 
 
 class IntrospectSchema(RequestSchema):
@@ -126,7 +138,7 @@ class IntrospectionSchema(AnswerSchema):
 
     active = Truth(required=True)
     sub = fields.String(metadata=_ACCOUNT_ID)
-    role = fields.String(validate=validate.OneOf(_ROLES))
+    role = role_field()
     scope = fields.String(metadata={"description": "Separated by spaces."})
     token_type = fields.String(validate=validate.OneOf(["access_token", "api_key"]))
     jti = fields.String(metadata={"description": "The token's id, or the key's."})
@@ -137,10 +149,8 @@ class IntrospectionSchema(AnswerSchema):
 
 
 class RevokeSchema(RequestSchema):
-    jti = fields.String(validate=validate.Regexp(r"[A-Za-z0-9_.-]{1,64}\Z", error="Must be the jti of a token."))
-    account_id = fields.String(
-        validate=validate.Regexp(r"acc_[0-9A-Z]{26}\Z", error="Must be an account_id."), metadata=_ACCOUNT_ID
-    )
+    jti = fields.String(validate=matches(JTI, "Must be the jti of a token."))
+    account_id = fields.String(validate=matches(ACCOUNT_ID, "Must be an account_id."), metadata=_ACCOUNT_ID)
 
 
 class JwksSchema(AnswerSchema):
@@ -151,3 +161,70 @@ LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
 PAGE_QUERY, KEY_QUERY = PageQuerySchema(), KeyQuerySchema()
 NEW_KEY, NEW_USER, USER_CHANGE = NewKeySchema(), NewUserSchema(), UserChangeSchema()
 INTROSPECT, REVOKE = IntrospectSchema(), RevokeSchema()
+
+KEY_TEXT_EXAMPLE = f"pk_{A_KEY[4:]}_Zk3v9QdW1xR7bT5nM2cF8hJ4gL6pS0aYeUiOwXqVa1B2c3"
+_KEY = {
+    "key_id": A_KEY,
+    "account_id": AN_ACCOUNT,
+    "name": "rebalancer",
+    "scopes": ["orders:read", "orders:write"],
+    "created_at": "2026-11-23T06:30:00.000000Z",
+    "expires_at": "2027-02-21T06:30:00.000000Z",
+    "last_used_at": None,
+    "revoked_at": None,
+}
+_USER = {
+    "account_id": AN_ACCOUNT,
+    "username": "meera",
+    "role": "trader",
+    "is_active": True,
+    "requests_per_minute": None,
+    "created_at": "2026-11-23T06:20:00.000000Z",
+    "updated_at": "2026-11-23T06:20:00.000000Z",
+}
+EXAMPLES: dict[str, Any] = {
+    "Login": {"username": "meera", "password": "a password of hers"},
+    "Refresh": {"refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9"},
+    "Password": {"current_password": "a password of hers", "new_password": "another password of hers"},
+    "Tokens": {
+        "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9...",
+        "token_type": "Bearer",
+        "expires_in": 900,
+        "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
+        "refresh_expires_at": "2026-11-23T18:25:00.000000Z",
+    },
+    "NewKey": {"name": "rebalancer", "scopes": ["orders:read", "orders:write"], "expires_in_days": 90},
+    "Key": _KEY,
+    "KeyList": {"keys": [_KEY]},
+    "MadeKey": _KEY | {"api_key": KEY_TEXT_EXAMPLE},
+    "NewUser": {"username": "meera", "password": "a password of hers", "role": "trader"},
+    "User": _USER,
+    "UserList": {"users": [_USER]},
+    "UserChange": {"role": "operator", "requests_per_minute": 300},
+    "Introspect": {"token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."},
+    "Introspection": {
+        "active": True,
+        "sub": AN_ACCOUNT,
+        "role": "trader",
+        "scope": "events:read orders:read orders:write",
+        "token_type": "access_token",
+        "jti": "5b2c1a7e-8f0d-4c6b-9a3e-2d1f4b6c8e0a",
+        "iat": 1_795_415_106,
+        "exp": 1_795_416_006,
+        "iss": "gapi",
+        "aud": "gapi-api",
+    },
+    "Revoke": {"account_id": AN_ACCOUNT},
+    "Jwks": {
+        "keys": [
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "kid": "2026-11",
+                "use": "sig",
+                "alg": "EdDSA",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            }
+        ]
+    },
+}

@@ -8,25 +8,34 @@ import flask_smorest
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from pulse_app import specification
-from pulse_app.auth import Standing, check
-from pulse_app.body import StrictParser
-from pulse_app.errors import answer_http_exception
-from pulse_app.fields import Instant, Price, described_more
-from pulse_app.schemas import ErrorSchema
-from pulse_core.domain.enums import Scope
+from api_contract.body import MAX_BODY_BYTES, StrictParser
+from api_contract.error_answers import answer_http_exception
+from api_contract.fields import described_more
+from api_contract.openapi import CODES, Specification, in_order
+from api_contract.scopes import Scope, Standing
+from api_contract.shapes.base import error_schema
 
 View = Callable[..., Any]
+Security = list[dict[str, Any]] | None
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """Views that read their input strictly."""
+    """Views that read their input strictly. A service says who may call them, and what that means for its errors."""
 
     ARGUMENTS_PARSER = StrictParser()
+    SCHEME: str
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(self._prepare_refusals_doc)
+
+    def check(self, needed: Scope | Standing) -> None:
+        """Raise Forbidden unless the caller has what is needed."""
+        raise NotImplementedError
+
+    def codes_of(self, security: Security) -> list[str]:
+        """The codes of the errors that follow from what opens a view."""
+        raise NotImplementedError
 
     def needs(self, needed: Scope | Standing) -> Callable[[View], View]:
         """Run a view only for callers who have a scope, or a standing; the specification says which."""
@@ -34,7 +43,7 @@ class Blueprint(flask_smorest.Blueprint):
         def guard(view: View) -> View:
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
-                check(needed)
+                self.check(needed)
                 return view(*args, **kwargs)
 
             return _noted(guarded, needs=needed)
@@ -55,22 +64,26 @@ class Blueprint(flask_smorest.Blueprint):
     def _prepare_refusals_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
         doc["operationId"] = doc_info["operation_id"]
         if "needs" in doc_info:
-            doc["security"] = [{specification.SERVICE_TOKEN: [str(doc_info["needs"])]}]
+            doc["security"] = [{self.SCHEME: [str(doc_info["needs"])]}]
         security = doc_info.get("manual_doc", {}).get("security", doc.get("security"))
-        doc[specification.CODES] = specification.codes(doc, doc_info.get("refuses", ()), security)
+        found = ["PAYLOAD_TOO_LARGE", "INTERNAL_ERROR", *doc_info.get("refuses", ()), *self.codes_of(security)]
+        if "parameters" in doc or "requestBody" in doc:
+            found += ["INVALID_REQUEST"]
+        if "requestBody" in doc:
+            found += ["UNSUPPORTED_MEDIA_TYPE"]
+        doc[CODES] = in_order(found)
         return doc
 
 
 class Api(flask_smorest.Api):
     """The registered views and their specification."""
 
-    ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, specification: Specification) -> None:
+        self.ERROR_SCHEMA = error_schema(specification.codes)
+        self._specification = specification
         super().__init__()
-        self.register_field(Instant, "string", "date-time")
-        self.register_field(Price, "string", None)
         self.init_app(app)
         self.ma_plugin.converter.add_attribute_function(described_more)
 
@@ -79,7 +92,24 @@ class Api(flask_smorest.Api):
 
     def specification(self) -> dict[str, Any]:
         """The OpenAPI document."""
-        return specification.complete(self.spec.to_dict())
+        return self._specification.complete(self.spec.to_dict())
+
+
+def described_app(name: str, title: str, specification: Specification) -> tuple[Flask, Api]:
+    """An app without views, and its API; needs no settings."""
+    app = Flask(name, static_folder=None)
+    app.config.update(
+        API_TITLE=title,
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        API_SPEC_OPTIONS=specification.options,
+        # One more: a body without a length is cut at the limit, not refused, and the parser must notice.
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    return app, Api(app, specification)
 
 
 def _noted(view: View, **notes: Any) -> View:

@@ -1,52 +1,42 @@
-"""The shapes of the public API. Requests are read with these; answers are pulse's, described by these."""
+"""The shapes of orders and slices: types and names here, the rules for values in `order_rules`."""
 
-from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
+import re
+from typing import Any
 
-from gapi_app.errors import HTTP_STATUS
-from gapi_app.fields import Instant, Limit, Price, Truth, WholeNumber
-from gapi_app.rules import LONGEST_NOTE, LONGEST_REASON, MAX_QUANTITY, MINUTES, SPLITS, TIMEOUT
+from marshmallow import Schema, fields, post_load, validate
 
-_SIDES = ("BUY", "SELL")
-_ORDER_TYPES = ("MARKET", "LIMIT")
-_PRODUCTS = ("CNC", "MIS", "NRML")
-_ORDER_STATUSES = ("PENDING", "IN_PROGRESS", "PAUSED", "CANCELLING", "CANCELLED", "DONE", "SKIPPED")
-_RESULTS = ("FILLED", "PARTIALLY_FILLED", "UNFILLED")
-_SLICE_STATUSES = (
-    "SCHEDULED", "SENDING", "UNKNOWN", "WORKING", "FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED", "SKIPPED",
-)  # fmt: skip
-_INSTRUMENT = {"pattern": "^[A-Z]{1,16}:[A-Z0-9&-]{1,32}$", "example": "NSE:RELIANCE"}
+from api_contract.fields import Instant, Limit, Price, Truth, WholeNumber, Word
+from api_contract.ids import ACCOUNT_ID, ORDER_ID
+from api_contract.order_rules import (
+    LONGEST_NOTE,
+    LONGEST_REASON,
+    MAX_MINUTES,
+    MAX_QUANTITY,
+    MAX_SPLITS,
+    MAX_TIMEOUT,
+    MIN_MINUTES,
+    MIN_SPLITS,
+    MIN_TIMEOUT,
+    NewOrder,
+)
+from api_contract.shapes.base import A_SLICE, AN_ACCOUNT, AN_ORDER, AnswerSchema, RequestSchema, matches, shown
+from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
+
+_ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&-]{1,32}")
+_INSTRUMENT = shown(_ANY_INSTRUMENT) | {"example": "NSE:RELIANCE"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
-_ACCOUNT_ID = {"pattern": "^acc_[0-9A-Za-z]{26}$"}
-_ORDER_ID = {"pattern": "^ord_[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+_ACCOUNT_ID, _ORDER_ID = shown(ACCOUNT_ID), shown(ORDER_ID)
 _AVERAGE = {"description": "Per share, at 4 places."}
 
 
-class AnswerSchema(Schema):
-    """Further fields may follow in answers."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-
-class ErrorDetailSchema(AnswerSchema):
-    code = fields.String(required=True, validate=validate.OneOf(sorted(HTTP_STATUS)))
-    message = fields.String(required=True, metadata={"description": "For a person."})
-    details = fields.Dict(required=True, metadata={"description": "Names the field and the rule broken."})
-
-
-class ErrorSchema(AnswerSchema):
-    error = fields.Nested(ErrorDetailSchema, required=True)
-
-
-class RequestSchema(Schema):
-    class Meta:
-        unknown = RAISE
+def _side(**options: Any) -> Word:
+    return Word(Side, "Must be BUY or SELL.", **options)
 
 
 class SplitConfigSchema(RequestSchema):
-    num_splits = WholeNumber(required=True, metadata={"minimum": SPLITS[0], "maximum": SPLITS[1], "example": 5})
+    num_splits = WholeNumber(required=True, metadata={"minimum": MIN_SPLITS, "maximum": MAX_SPLITS, "example": 5})
     duration_minutes = WholeNumber(
-        required=True, metadata={"minimum": MINUTES[0], "maximum": MINUTES[1], "example": 60}
+        required=True, metadata={"minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "example": 60}
     )
     randomize = Truth(load_default=True)
 
@@ -54,9 +44,10 @@ class SplitConfigSchema(RequestSchema):
 class TermsSchema(Schema):
     """What an order may state beyond its quantity and its split."""
 
-    order_type = fields.String(
-        load_default="MARKET",
-        validate=validate.OneOf(_ORDER_TYPES, error="Must be MARKET or LIMIT."),
+    order_type = Word(
+        OrderType,
+        "Must be MARKET or LIMIT.",
+        load_default=OrderType.MARKET,
         metadata={"description": "MARKET or LIMIT."},
     )
     limit_price = Price(
@@ -65,20 +56,19 @@ class TermsSchema(Schema):
         metadata={"description": "Per share; for LIMIT, and only for it. Keeps its digits."},
     )
     start_at = Instant(
-        load_default=None,
-        allow_none=True,
-        metadata={"description": "Opens the window; up to 30 days ahead, else now."},
+        load_default=None, allow_none=True, metadata={"description": "Opens the window; up to 30 days ahead, else now."}
     )
-    product = fields.String(
+    product = Word(
+        Product,
+        "Must be CNC, MIS or NRML.",
         load_default=None,
         allow_none=True,
-        validate=validate.OneOf(_PRODUCTS, error="Must be CNC, MIS or NRML."),
         metadata={"description": "Else the default."},
     )
     slice_timeout_seconds = WholeNumber(
         load_default=None,
         allow_none=True,
-        metadata={"minimum": TIMEOUT[0], "maximum": TIMEOUT[1], "description": "How long a placed slice may work."},
+        metadata={"minimum": MIN_TIMEOUT, "maximum": MAX_TIMEOUT, "description": "How long a placed slice may work."},
     )
     client_note = fields.String(
         load_default=None, allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "Kept and shown."}
@@ -88,9 +78,16 @@ class TermsSchema(Schema):
 class NewOrderSchema(RequestSchema, TermsSchema):
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
-    side = fields.String(required=True, validate=validate.OneOf(_SIDES, error="Must be BUY or SELL."))
+    side = _side(required=True)
     total_quantity = WholeNumber(required=True, metadata={"minimum": 1, "maximum": MAX_QUANTITY, "example": 100})
     split_config = fields.Nested(SplitConfigSchema, required=True)
+
+    @post_load
+    def as_order(self, stated: dict[str, Any], **_: Any) -> NewOrder:
+        return NewOrder(**stated.pop("split_config"), **stated)
+
+    def get_attribute(self, obj: NewOrder, attr: str, default: Any) -> Any:
+        return obj if attr == "split_config" else super().get_attribute(obj, attr, default)
 
 
 class AcceptedSchema(AnswerSchema):
@@ -100,15 +97,12 @@ class AcceptedSchema(AnswerSchema):
 
 class OrderQuerySchema(RequestSchema):
     account_id = fields.String(
-        validate=validate.Regexp(r"acc_[0-9A-Za-z]{26}\Z", error="Must be an account_id."),
+        validate=matches(ACCOUNT_ID, "Must be an account_id."),
         metadata={**_ACCOUNT_ID, "description": "Of another account: for operators and admins."},
     )
-    status = fields.String(validate=validate.OneOf(_ORDER_STATUSES))
-    instrument = fields.String(
-        validate=validate.Regexp(r"[A-Z]{1,16}:[A-Z0-9&-]{1,32}\Z", error="Must be EXCHANGE:SYMBOL."),
-        metadata=_INSTRUMENT,
-    )
-    side = fields.String(validate=validate.OneOf(_SIDES, error="Must be BUY or SELL."))
+    status = Word(OrderStatus)
+    instrument = fields.String(validate=matches(_ANY_INSTRUMENT, "Must be EXCHANGE:SYMBOL."), metadata=_INSTRUMENT)
+    side = _side()
     created_from = Instant(metadata={"description": "Inclusive."})
     created_to = Instant(metadata={"description": "Exclusive."})
     sort = fields.String(
@@ -150,11 +144,11 @@ class ExposureSchema(AnswerSchema):
 class OrderSchema(TermsSchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
-    side = fields.String(required=True, validate=validate.OneOf(_SIDES))
+    side = _side(required=True)
     total_quantity = WholeNumber(required=True)
     split_config = fields.Nested(SplitConfigSchema, required=True)
-    status = fields.String(required=True, validate=validate.OneOf(_ORDER_STATUSES))
-    result = fields.String(required=True, allow_none=True, validate=validate.OneOf(_RESULTS))
+    status = Word(OrderStatus, required=True)
+    result = Word(OrderResult, required=True, allow_none=True)
     skip_reason = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
     leaves_quantity = WholeNumber(required=True, metadata={"description": "Still to be filled."})
@@ -162,7 +156,7 @@ class OrderSchema(TermsSchema, AcceptedSchema):
     exposure = fields.Nested(ExposureSchema, required=True)
     slices = fields.Dict(
         required=True,
-        keys=fields.String(validate=validate.OneOf(_SLICE_STATUSES)),
+        keys=Word(SliceStatus),
         values=WholeNumber(),
         metadata={"description": "How many slices have each status."},
     )
@@ -187,7 +181,7 @@ class SliceSchema(AnswerSchema):
     sequence_number = WholeNumber(required=True)
     quantity = WholeNumber(required=True)
     scheduled_at = Instant(required=True)
-    status = fields.String(required=True, validate=validate.OneOf(_SLICE_STATUSES))
+    status = Word(SliceStatus, required=True)
     sent_at = Instant(required=True, allow_none=True)
     attempts = WholeNumber(required=True)
     broker_order_id = fields.String(required=True, allow_none=True)
@@ -195,19 +189,77 @@ class SliceSchema(AnswerSchema):
     average_price = Price(required=True, allow_none=True, metadata=_AVERAGE)
     error = fields.Nested(SliceErrorSchema, required=True, allow_none=True)
 
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        if attr != "error":
+            return super().get_attribute(obj, attr, default)
+        return {"code": obj.error_code, "message": obj.error_message} if obj.error_code else None
+
 
 class SliceListSchema(AnswerSchema):
     slices = fields.List(fields.Nested(SliceSchema), required=True)
 
 
-class HealthSchema(AnswerSchema):
-    status = fields.String(required=True, validate=validate.Equal("ok"))
-
-
-class ReadySchema(AnswerSchema):
-    status = fields.String(required=True, validate=validate.Equal("ready"))
-
-
 NEW_ORDER = NewOrderSchema()
-SETTLEMENT = SettlementSchema()
 ORDER_QUERY = OrderQuerySchema()
+SETTLEMENT = SettlementSchema()
+
+ACCEPTED_EXAMPLE = {"order_id": AN_ORDER, "order_unique_key": "my-order-1"}
+_SPLIT = {"num_splits": 5, "duration_minutes": 60, "randomize": True}
+_ORDER = {
+    **ACCEPTED_EXAMPLE,
+    "order_type": "LIMIT",
+    "limit_price": "2851.50",
+    "start_at": "2026-11-23T06:25:06.100000Z",
+    "product": "CNC",
+    "slice_timeout_seconds": 300,
+    "client_note": "rebalancing",
+    "account_id": AN_ACCOUNT,
+    "instrument": "NSE:RELIANCE",
+    "side": "BUY",
+    "total_quantity": 100,
+    "split_config": _SPLIT,
+    "status": "IN_PROGRESS",
+    "result": None,
+    "skip_reason": None,
+    "filled_quantity": 41,
+    "leaves_quantity": 59,
+    "average_price": "2849.9744",
+    "exposure": {"filled": 41, "working": 0, "unknown": 0, "unsent": 59},
+    "slices": {"FILLED": 2, "SCHEDULED": 3},
+    "end_at": "2026-11-23T07:25:06.100000Z",
+    "created_at": "2026-11-23T06:25:06.100000Z",
+    "updated_at": "2026-11-23T06:40:20.510000Z",
+    "finished_at": None,
+}
+_SLICE = {
+    "slice_id": A_SLICE,
+    "sequence_number": 2,
+    "quantity": 20,
+    "scheduled_at": "2026-11-23T06:40:20.481000Z",
+    "status": "FILLED",
+    "sent_at": "2026-11-23T06:40:20.510000Z",
+    "attempts": 1,
+    "broker_order_id": "2611232308200000002",
+    "filled_quantity": 20,
+    "average_price": "2850.0000",
+    "error": None,
+}
+EXAMPLES: dict[str, Any] = {
+    "NewOrder": {
+        "order_unique_key": "my-order-1",
+        "instrument": "NSE:RELIANCE",
+        "side": "BUY",
+        "total_quantity": 100,
+        "split_config": _SPLIT,
+        "order_type": "LIMIT",
+        "limit_price": "2851.50",
+        "slice_timeout_seconds": 300,
+        "client_note": "rebalancing",
+    },
+    "Accepted": ACCEPTED_EXAMPLE,
+    "Order": _ORDER,
+    "OrderPage": {"orders": [_ORDER], "next_cursor": None},
+    "Settlement": {"filled": 12, "price": "2850.05", "reason": "contract note of the day"},
+    "Slice": _SLICE,
+    "SliceList": {"slices": [_SLICE]},
+}

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import marshmallow as ma
-from flask import Request
+from flask import Request, request
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from pulse_core.domain.errors import InvalidRequest
+from api_contract.errors import InvalidRequest, UnsupportedMediaType
 
 MAX_BODY_BYTES = 64 * 1024
 _MAX_DIGITS = 40
@@ -25,10 +25,10 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> dict[str, Any]:
         if req.mimetype != "application/json" or req.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
-            raise UnsupportedMediaType
+            raise UnsupportedMediaType("Content-Type must be application/json")
         # A compressed body would be measured before and not after it grows.
         if "Content-Encoding" in req.headers:
-            raise UnsupportedMediaType
+            raise UnsupportedMediaType("compressed bodies are not read")
         body = req.get_data()
         if len(body) > MAX_BODY_BYTES:
             raise RequestEntityTooLarge
@@ -43,6 +43,12 @@ class StrictParser(FlaskParser):
     def handle_error(self, error: ma.ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
         messages = next(iter(error.messages_dict.values()))
         raise invalid_fields(dict(_flat(messages)))
+
+
+def refuse_large_body() -> None:
+    """For `before_request`: a body that says itself that it is too large is not read."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
 
 
 def invalid_fields(rules: Mapping[str, str]) -> InvalidRequest:

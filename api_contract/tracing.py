@@ -3,12 +3,14 @@
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from flask import Flask, request
 from prometheus_client import Counter, Histogram
+
+from api_contract.log import bound_trace, current_trace, get_logger
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -16,34 +18,35 @@ if TYPE_CHECKING:
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ROUTE = "gapi.route"
+_ROUTE = "pulse.route"
 _HEADERS = {"request_id": "X-Request-Id", "trace_id": "X-Trace-Id", "traceparent": "traceparent"}
 
-_REQUESTS = Counter("gapi_requests", "Requests answered.", ["method", "route", "status"])
-_SECONDS = Histogram("gapi_request_seconds", "Time to answer.", ["method", "route"])
-
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
-def trace_requests(app: Flask) -> None:
-    """Wrap the app, so that answers made outside of any view carry their ids too."""
+def trace_requests(app: Flask, service: str, quiet_routes: Collection[str] = ()) -> None:
+    """Wrap the app, so that answers made outside of any view carry their ids too.
+
+    `service` begins the names of its counters; good answers of `quiet_routes` are logged for debugging only.
+    """
 
     @app.before_request
     def note_route() -> None:
         request.environ[_ROUTE] = request.url_rule.rule if request.url_rule else "unmatched"
 
-    app.wsgi_app = _Traced(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _Traced(app.wsgi_app, service, quiet_routes)  # type: ignore[method-assign]
 
 
 def trace_headers() -> dict[str, str]:
     """The ids of this request as headers for the next service."""
-    bound = structlog.contextvars.get_contextvars()
-    return {header: bound[name] for name, header in _HEADERS.items() if name in bound}
+    return {_HEADERS[name]: value for name, value in current_trace().items()}
 
 
 class _Traced:
-    def __init__(self, app: "WSGIApplication") -> None:
+    def __init__(self, app: "WSGIApplication", service: str, quiet_routes: Collection[str]) -> None:
         self._app = app
+        self._requests, self._seconds = _metrics(service)
+        self._quiet_routes = quiet_routes
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         started = time.perf_counter()
@@ -56,11 +59,26 @@ class _Traced:
             headers += [("X-Request-Id", ids["request_id"]), ("X-Trace-Id", ids["trace_id"])]
             return start_response(line, headers, exc_info)
 
-        with structlog.contextvars.bound_contextvars(**ids):
+        with bound_trace(ids):
             try:
                 return self._app(environ, start)
             finally:
-                _observe(environ, status, time.perf_counter() - started)
+                self._observe(environ, status, time.perf_counter() - started)
+
+    def _observe(self, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+        # A client chooses method and path: only known words become labels and log fields.
+        method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else "OTHER"
+        route = environ.get(_ROUTE, "unmatched")
+        self._requests.labels(method, route, status).inc()
+        self._seconds.labels(method, route).observe(seconds)
+        write = log.debug if route in self._quiet_routes and status == "200" else log.info
+        write("request answered", method=method, path=route, status=int(status), duration_ms=round(seconds * 1000, 1))
+
+
+@cache
+def _metrics(service: str) -> tuple[Counter, Histogram]:
+    requests = Counter(f"{service}_requests", "Requests answered.", ["method", "route", "status"])
+    return requests, Histogram(f"{service}_request_seconds", "Time to answer.", ["method", "route"])
 
 
 def _ids(environ: "WSGIEnvironment") -> dict[str, str]:
@@ -74,12 +92,3 @@ def _ids(environ: "WSGIEnvironment") -> dict[str, str]:
 
 def _sane(value: str | None) -> str:
     return value if value and _SANE_ID.fullmatch(value) else str(uuid.uuid4())
-
-
-def _observe(environ: "WSGIEnvironment", status: str, seconds: float) -> None:
-    # A client chooses method and path: only known words become labels and log fields.
-    method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else "OTHER"
-    route = environ.get(_ROUTE, "unmatched")
-    _REQUESTS.labels(method, route, status).inc()
-    _SECONDS.labels(method, route).observe(seconds)
-    log.info("request answered", method=method, path=route, status=int(status), duration_ms=round(seconds * 1000, 1))

@@ -1,0 +1,110 @@
+"""Everything that a service of Pulse refuses or cannot do, as one tree, and the HTTP status of each code.
+
+PulseError
+    InvalidRequest
+        InvalidInstrument
+        InvalidQuantity
+        InvalidSplitConfig
+    Unauthorized
+    Forbidden
+    NotFound
+    DuplicateOrderUniqueKey
+    InvalidState
+    UnsupportedMediaType
+    RateLimited
+    ServiceUnavailable
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# In the order in which the specifications list them. Each service answers with some of them.
+HTTP_STATUS = {
+    "INVALID_REQUEST": 400,
+    "INVALID_INSTRUMENT": 400,
+    "INVALID_QUANTITY": 400,
+    "INVALID_SPLIT_CONFIG": 400,
+    "UNAUTHORIZED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "DUPLICATE_ORDER_UNIQUE_KEY": 409,
+    "INVALID_STATE": 409,
+    "PAYLOAD_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RATE_LIMITED": 429,
+    "INTERNAL_ERROR": 500,
+    "DATABASE_ERROR": 500,
+    "UPSTREAM_ERROR": 502,
+    "SERVICE_UNAVAILABLE": 503,
+    "UPSTREAM_TIMEOUT": 504,
+}
+
+
+class PulseError(Exception):
+    """A refusal with a stable code, a sentence for a person and details for a program."""
+
+    code = "INTERNAL_ERROR"
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that goes with the code."""
+        return HTTP_STATUS[self.code]
+
+
+class InvalidRequest(PulseError):
+    code = "INVALID_REQUEST"
+
+
+class InvalidInstrument(InvalidRequest):
+    code = "INVALID_INSTRUMENT"
+
+
+class InvalidQuantity(InvalidRequest):
+    code = "INVALID_QUANTITY"
+
+
+class InvalidSplitConfig(InvalidRequest):
+    code = "INVALID_SPLIT_CONFIG"
+
+
+class Unauthorized(PulseError):
+    code = "UNAUTHORIZED"
+
+
+class Forbidden(PulseError):
+    code = "FORBIDDEN"
+
+
+class NotFound(PulseError):
+    code = "NOT_FOUND"
+
+
+class DuplicateOrderUniqueKey(PulseError):
+    code = "DUPLICATE_ORDER_UNIQUE_KEY"
+
+
+class InvalidState(PulseError):
+    code = "INVALID_STATE"
+
+
+class UnsupportedMediaType(PulseError):
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class RateLimited(PulseError):
+    """Too many attempts; `retry_after` is in whole seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, retry_after: int, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, {**(details or {}), "retry_after_seconds": retry_after})
+
+
+class ServiceUnavailable(PulseError):
+    code = "SERVICE_UNAVAILABLE"

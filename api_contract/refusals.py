@@ -1,0 +1,110 @@
+"""What each error code means, which details come with it, and one that was seen; for the codes of both services."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+TEXT: dict[str, Any] = {"type": "string"}
+_TEXTS: dict[str, Any] = {"type": "array", "items": TEXT}
+NUMBER: dict[str, Any] = {"type": "integer"}
+_FIELD: dict[str, Any] = {"type": "string", "description": "The field, with dots: `split_config.num_splits`."}
+SECONDS: dict[str, Any] = {"type": "integer", "minimum": 1}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`details`: the properties that may stand there; further ones may follow. `required`: those that always do."""
+
+    meaning: str
+    message: str
+    example: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+    def schema(self, code: str) -> dict[str, Any]:
+        """The error body with this code."""
+        details: dict[str, Any] = {"type": "object", "properties": self.details}
+        if self.required:
+            details["required"] = list(self.required)
+        properties = {"code": {"const": code}, "message": TEXT, "details": details}
+        error = {"type": "object", "properties": properties, "required": ["code", "message", "details"]}
+        return {
+            "type": "object",
+            "description": self.meaning,
+            "properties": {"error": error},
+            "required": ["error"],
+            "examples": [{"error": {"code": code, "message": self.message, "details": self.example}}],
+        }
+
+
+_RULE = {"type": "string", "description": "The rule that it broke."}
+_FIELDS = {
+    "type": "object",
+    "description": "Each field with the rule that it broke, when there are several.",
+    "additionalProperties": TEXT,
+}
+_LIMIT = {"type": ["integer", "string"]}
+_STATUS = {"type": "string", "description": "The status that does not allow it."}
+MISSING = {**_TEXTS, "description": "What cannot be reached."}
+
+SHARED = {
+    "INVALID_REQUEST": Refusal(
+        "A malformed body, or a field that is missing, unknown, ill-typed or out of its limits.",
+        "side: Must be BUY or SELL.",
+        {"field": "side", "rule": "Must be BUY or SELL."},
+        {"field": _FIELD, "rule": _RULE, "fields": _FIELDS, "min": _LIMIT, "max": _LIMIT, "allowed": _TEXTS},
+    ),
+    "INVALID_INSTRUMENT": Refusal(
+        "Not `EXCHANGE:SYMBOL`, or an exchange that is not served.",
+        "instrument must be EXCHANGE:SYMBOL with an exchange of BSE, NSE and a symbol of 1 to 32 of A-Z, 0-9, & and -",
+        {"field": "instrument", "expected_format": "EXCHANGE:SYMBOL", "exchanges": ["BSE", "NSE"]},
+        {"field": _FIELD, "expected_format": TEXT, "exchanges": _TEXTS},
+        ("field", "expected_format", "exchanges"),
+    ),
+    "INVALID_QUANTITY": Refusal(
+        "Less than one share for each slice, or too many.",
+        "total_quantity must be at least split_config.num_splits (5)",
+        {"field": "total_quantity", "min": 5, "num_splits": 5},
+        {"field": _FIELD, "min": NUMBER, "max": NUMBER, "num_splits": NUMBER},
+        ("field", "min"),
+    ),
+    "INVALID_SPLIT_CONFIG": Refusal(
+        "A number of slices or a duration out of its limits.",
+        "split_config.num_splits must be from 2 to 100",
+        {"field": "split_config.num_splits", "min": 2, "max": 100},
+        {"field": _FIELD, "min": NUMBER, "max": NUMBER},
+        ("field", "min", "max"),
+    ),
+    "FORBIDDEN": Refusal(
+        "A good token whose role or scopes do not allow this.",
+        "the role viewer does not have orders:write",
+        {"role": "viewer", "needed": "orders:write"},
+        {"role": TEXT, "needed": {**TEXT, "description": "A scope, or `login`."}, "field": _FIELD},
+    ),
+    "NOT_FOUND": Refusal("There is no such thing, or it belongs to another account.", "there is no such order"),
+    "DUPLICATE_ORDER_UNIQUE_KEY": Refusal(
+        "The key was used for another order.",
+        "order_unique_key was used before for an order that differs in side",
+        {
+            "field": "order_unique_key",
+            "existing_order_id": "ord_01M83H8RHMTHDRXSMTYCVNSZWN",
+            "differs": ["side"],
+        },
+        {
+            "field": _FIELD,
+            "existing_order_id": TEXT,
+            "differs": {**_TEXTS, "description": "The fields that are not the same."},
+        },
+        ("field", "existing_order_id", "differs"),
+    ),
+    "INVALID_STATE": Refusal(
+        "The state of things does not allow it: a status, a name that is taken, a number that is reached.",
+        "the order is DONE and cannot be cancelled",
+        {"status": "DONE"},
+        {"status": _STATUS, "field": _FIELD, "limit": NUMBER, "max": NUMBER, "account_id": TEXT},
+    ),
+    "PAYLOAD_TOO_LARGE": Refusal("The body has more than 64 KiB.", "request entity too large"),
+    "UNSUPPORTED_MEDIA_TYPE": Refusal(
+        "The body is not `application/json` in UTF-8, or is compressed.", "Content-Type must be application/json"
+    ),
+    "INTERNAL_ERROR": Refusal("A defect on our side; it was logged.", "something went wrong on our side"),
+}

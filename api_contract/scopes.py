@@ -1,0 +1,92 @@
+"""Who calls, what each role may do, and on whose orders. Each service asks for itself: neither believes the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from api_contract.errors import Forbidden
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    TRADER = "trader"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    """What a role, or an API key of it, may do."""
+
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    SLICES_OPERATE = "slices:operate"
+    EVENTS_READ = "events:read"
+
+
+class Standing(StrEnum):
+    """What a caller must be, where no scope says it."""
+
+    LOGIN = "login"
+    ADMIN = "admin"
+    GATEWAY = "gateway"
+
+
+_READING = frozenset({Scope.ORDERS_READ, Scope.EVENTS_READ})
+
+# An admin looks after people and keys, and trades nothing.
+SCOPES: Mapping[str, frozenset[Scope]] = {
+    Role.VIEWER: _READING,
+    Role.TRADER: _READING | {Scope.ORDERS_WRITE},
+    Role.OPERATOR: _READING | {Scope.ORDERS_WRITE, Scope.SLICES_OPERATE},
+    Role.ADMIN: _READING,
+}
+READS_EVERY_ACCOUNT = frozenset({Role.OPERATOR, Role.ADMIN})
+CHANGES_EVERY_ACCOUNT = frozenset({Role.OPERATOR})
+ADMINISTERS = frozenset({Role.ADMIN})
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The account that a call is made for. `session_id`: by a login; `key_id`: by way of an API key."""
+
+    account_id: str
+    role: str
+    scopes: frozenset[str] = frozenset()
+    session_id: str | None = None
+    key_id: str | None = None
+
+
+# For the calls that are made for no account.
+GATEWAY = Caller("gapi", "gapi")
+
+
+def check_access(who: Caller, needed: Scope | Standing) -> None:
+    """Raise Forbidden unless the caller has the scope, by role and by API key if any, or the standing."""
+    if needed == Standing.GATEWAY:
+        if who.account_id != GATEWAY.account_id:
+            raise Forbidden("only the gateway itself may call this", {"needed": needed})
+        return
+    if isinstance(needed, Scope):
+        _check_scope(who, needed)
+        return
+    _check_login(who)
+    if needed == Standing.ADMIN:
+        _check_admin(who)
+
+
+def _check_scope(who: Caller, scope: Scope) -> None:
+    if scope not in SCOPES[who.role]:
+        raise Forbidden(f"the role {who.role} does not have {scope}", {"role": who.role, "needed": scope})
+    if scope not in who.scopes:
+        raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
+
+
+def _check_login(who: Caller) -> None:
+    # Keys do not manage keys or people.
+    if who.key_id is not None:
+        raise Forbidden("an API key may not do this: log in", {"needed": Standing.LOGIN})
+
+
+def _check_admin(who: Caller) -> None:
+    if who.role not in ADMINISTERS:
+        raise Forbidden("this needs an admin", {"role": who.role, "needed": Standing.ADMIN})

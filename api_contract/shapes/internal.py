@@ -1,0 +1,172 @@
+"""The shapes that only the two services say to each other; where both have one, this is the internal one."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from api_contract.fields import Instant, Limit, WholeNumber, Word
+from api_contract.ids import ACCOUNT_ID, KEY_ID
+from api_contract.shapes import health, identity
+from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, shown
+from api_contract.shapes.events import EVENT_EXAMPLE, MOST_EVENTS_AT_ONCE, NEXT, EventSchema
+from api_contract.shapes.identity import KEY_TEXT_EXAMPLE, own_limit, role_field, scopes_shown
+from api_contract.vocabulary import RevocationKind
+
+MOST_FEEDS = 500
+_ACCOUNT_ID, _KEY_ID = shown(ACCOUNT_ID), shown(KEY_ID)
+
+
+class _FromAddressSchema(Schema):
+    address = fields.String(
+        load_default=None,
+        validate=validate.Length(1, 64),
+        metadata={"description": "Where the client called the gateway from.", "example": "192.0.2.7"},
+    )
+
+
+class LoginSchema(_FromAddressSchema, identity.LoginSchema):
+    pass
+
+
+class RefreshSchema(_FromAddressSchema, identity.RefreshSchema):
+    pass
+
+
+class PasswordSchema(_FromAddressSchema, identity.PasswordSchema):
+    pass
+
+
+class LoginAnswerSchema(AnswerSchema):
+    account_id = fields.String(required=True, attribute="account.id", metadata=_ACCOUNT_ID)
+    username = fields.String(required=True, attribute="account.username")
+    role = role_field(required=True, attribute="account.role")
+    generation = WholeNumber(required=True, attribute="account.generation")
+    requests_per_minute = own_limit(required=True, attribute="account.requests_per_minute")
+    session_id = fields.String(required=True)
+    refresh_token = fields.String(required=True)
+    expires_at = Instant(required=True, metadata={"description": "When the login ends, however often refreshed."})
+
+
+class KeyTextSchema(RequestSchema):
+    api_key = fields.String(required=True, validate=validate.Length(1, 100), metadata={"format": "password"})
+
+
+class HolderSchema(AnswerSchema):
+    key_id = fields.String(required=True, metadata=_KEY_ID)
+    account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
+    role = role_field(required=True)
+    scopes = scopes_shown()
+    expires_at = Instant(required=True)
+    requests_per_minute = own_limit(required=True)
+
+
+class NewsQuerySchema(RequestSchema):
+    after = Limit(0, 999_999_999, load_default=0)
+    limit = Limit(1, 1000, load_default=500)
+
+
+class RevocationSchema(AnswerSchema):
+    id = WholeNumber(required=True)
+    kind = Word(RevocationKind, required=True)
+    subject = fields.String(required=True, metadata={"description": "jti, session, key or account."})
+    generation = WholeNumber(
+        required=True, allow_none=True, metadata={"description": "ACCOUNT: tokens of older generations are revoked."}
+    )
+    revoked_at = Instant(required=True)
+
+
+class NewsSchema(AnswerSchema):
+    revocations = fields.List(fields.Nested(RevocationSchema), required=True)
+    latest = WholeNumber(required=True, metadata={"description": "The id of the very last one."})
+
+
+class NewRevocationSchema(identity.RevokeSchema):
+    actor = fields.String(required=True, validate=validate.Regexp(r"[a-z0-9-]{1,32}\Z"))
+
+
+class PollSchema(RequestSchema):
+    after = fields.Dict(
+        required=True,
+        keys=fields.String(validate=matches(ACCOUNT_ID, "Must be an account's id.")),
+        values=WholeNumber(allow_none=True, validate=validate.Range(0, 10**18)),
+        validate=validate.Length(1, MOST_FEEDS),
+        metadata={
+            "minProperties": 1,
+            "maxProperties": MOST_FEEDS,
+            "description": "The last event_id seen of each account; null asks for the latest and no events.",
+        },
+    )
+    limit = WholeNumber(load_default=100, validate=validate.Range(1, MOST_EVENTS_AT_ONCE))
+
+
+class FeedSchema(AnswerSchema):
+    account_id = fields.String(required=True)
+    events = fields.List(fields.Nested(EventSchema), required=True)
+    last_event_id = WholeNumber(required=True, metadata={"description": "The latest that can be read."})
+    is_complete = fields.Boolean(required=True, metadata={"description": "False while older events await numbers."})
+
+
+class FeedsSchema(AnswerSchema):
+    feeds = fields.List(fields.Nested(FeedSchema), required=True)
+
+
+class OrderEventsSchema(FeedSchema):
+    next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
+
+
+class PostbackSchema(RequestSchema):
+    body = fields.String(required=True, metadata={"description": "What the broker posted, in base64."})
+
+
+class ReadySchema(health.ReadySchema):
+    degraded = fields.List(
+        fields.String(), required=True, metadata={"description": "What is missing without stopping orders."}
+    )
+
+
+LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
+KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
+POLL, POSTBACK = PollSchema(), PostbackSchema()
+
+_ADDRESS = {"address": "192.0.2.7"}
+_FEED = {"account_id": AN_ACCOUNT, "events": [EVENT_EXAMPLE], "last_event_id": 18, "is_complete": True}
+EXAMPLES: dict[str, Any] = {
+    **{name: identity.EXAMPLES[name] | _ADDRESS for name in ("Login", "Refresh", "Password")},
+    "LoginAnswer": {
+        "account_id": AN_ACCOUNT,
+        "username": "meera",
+        "role": "trader",
+        "generation": 1,
+        "requests_per_minute": None,
+        "session_id": "ses_01M83HD4E5F6G7H8J9K0M1N2P3",
+        "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
+        "expires_at": "2026-11-23T18:25:00.000000Z",
+    },
+    "KeyText": {"api_key": KEY_TEXT_EXAMPLE},
+    "Holder": {
+        "key_id": A_KEY,
+        "account_id": AN_ACCOUNT,
+        "role": "trader",
+        "scopes": ["orders:read", "orders:write"],
+        "expires_at": "2027-02-21T06:30:00.000000Z",
+        "requests_per_minute": None,
+    },
+    "Poll": {"after": {AN_ACCOUNT: 17}, "limit": 100},
+    "Feeds": {"feeds": [_FEED]},
+    "OrderEvents": _FEED | {"next_after": None},
+    "News": {
+        "revocations": [
+            {
+                "id": 7,
+                "kind": "KEY",
+                "subject": A_KEY,
+                "generation": None,
+                "revoked_at": "2026-11-23T06:45:00.000000Z",
+            }
+        ],
+        "latest": 7,
+    },
+    "NewRevocation": {"account_id": AN_ACCOUNT, "actor": "backoffice"},
+    "Postback": {"body": "eyJvcmRlcl9pZCI6ICIyNjExMjMyMzA4MjAwMDAwMDAyIn0="},
+    "Ready": {"status": "ready", "degraded": []},
+}

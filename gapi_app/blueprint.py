@@ -1,0 +1,35 @@
+"""Views of the gateway: opened by an access token, and counted."""
+
+from typing import Any
+
+from api_contract import blueprint
+from api_contract.blueprint import Security
+from api_contract.scopes import Scope, Standing, check_access
+from gapi_app.auth import caller
+from gapi_app.refusals import UPSTREAM
+from gapi_app.specification import ACCESS_TOKEN, IS_LIMITED
+
+
+class Blueprint(blueprint.Blueprint):
+    """`is_limited`: its views count against the limits of requests."""
+
+    SCHEME = ACCESS_TOKEN
+
+    def __init__(self, *args: Any, is_limited: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_limited = is_limited
+
+    def check(self, needed: Scope | Standing) -> None:
+        check_access(caller(), needed)
+
+    def codes_of(self, security: Security) -> list[str]:
+        found = ["RATE_LIMITED"] if self._is_limited else []
+        if security:
+            # Even to know a caller, pulse may have to be asked.
+            found += ["UNAUTHORIZED", *UPSTREAM]
+        if security and ACCESS_TOKEN in security[0]:
+            found += ["FORBIDDEN"]
+        return found
+
+    def _prepare_refusals_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return super()._prepare_refusals_doc(doc, doc_info, **more) | {IS_LIMITED: self._is_limited}
