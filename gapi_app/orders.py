@@ -7,6 +7,7 @@ from flask import Response, current_app, jsonify
 from api_contract.order_rules import NewOrder, check_new_order
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
+    LOCATION,
     NEW_ORDER,
     ORDER_QUERY,
     AcceptedSchema,
@@ -18,7 +19,6 @@ from gapi_app.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.pulse_client import pulse
 
-_LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
 _REPLAYED = {"Idempotent-Replayed": {"description": "true: made by an earlier call.", "schema": {"type": "string"}}}
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/orders", description="Parent orders and their slices")
@@ -28,7 +28,7 @@ blueprint.before_request(require_token)
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.arguments(NEW_ORDER)
-@blueprint.response(202, AcceptedSchema, headers=_LOCATION | _REPLAYED)
+@blueprint.response(202, AcceptedSchema, headers=LOCATION | _REPLAYED)
 @blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
 def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""

@@ -7,6 +7,7 @@ from api_contract.ids import ORDER_ID
 from api_contract.order_rules import NewOrder
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
+    LOCATION,
     NEW_ORDER,
     ORDER_QUERY,
     AcceptedSchema,
@@ -20,8 +21,6 @@ from pulse_core.clock import utcnow
 from pulse_core.services import cancel, intake, report
 from pulse_core.services.report import OrderFilters, OrderPage, OrderReport
 
-_LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
-
 blueprint = Blueprint("orders", __name__, url_prefix="/internal/orders", description="Parent orders and their slices")
 blueprint.before_request(require_service_token)
 
@@ -29,8 +28,8 @@ blueprint.before_request(require_service_token)
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.arguments(NEW_ORDER)
-@blueprint.response(201, AcceptedSchema, headers=_LOCATION)
-@blueprint.alt_response(200, schema=AcceptedSchema, headers=_LOCATION, description="Made by an earlier call")
+@blueprint.response(201, AcceptedSchema, headers=LOCATION)
+@blueprint.alt_response(200, schema=AcceptedSchema, headers=LOCATION, description="Made by an earlier call")
 @blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""

@@ -203,6 +203,9 @@ NEW_ORDER = NewOrderSchema()
 ORDER_QUERY = OrderQuerySchema()
 SETTLEMENT = SettlementSchema()
 
+# The header of an answer that made an order.
+LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
+
 ACCEPTED_EXAMPLE = {"order_id": AN_ORDER, "order_unique_key": "my-order-1"}
 _SPLIT = {"num_splits": 5, "duration_minutes": 60, "randomize": True}
 _ORDER = {
