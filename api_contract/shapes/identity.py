@@ -38,7 +38,7 @@ def scopes_shown() -> fields.List[Any]:
 
 def _few(scopes: list[Scope]) -> None:
     if len(scopes) > MOST_SCOPES:
-        raise ValidationError(f"Longer than maximum length {MOST_SCOPES}.")
+        raise ValidationError(f"Length must be between 0 and {MOST_SCOPES}.")
 
 
 class LoginSchema(RequestSchema):

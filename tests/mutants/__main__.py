@@ -22,7 +22,7 @@ from tests.mutants.page import failpoint_table, table
 from tests.mutants.turns import sample
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("gapi_app", "pulse_app", "pulse_core", "pulse_tasks", "tests", "celeryconfig.py", "setup.cfg")
+COPIED = ("api_contract", "gapi_app", "pulse_app", "pulse_core", "pulse_tasks", "tests", "celeryconfig.py", "setup.cfg")
 
 
 @dataclass(frozen=True)
