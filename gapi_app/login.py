@@ -1,5 +1,6 @@
 """Logging in, staying in and logging out."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import request
@@ -89,5 +90,5 @@ def _tokens(login: dict[str, Any]) -> dict[str, Any]:
         "token_type": "Bearer",
         "expires_in": tokens.lifetime_seconds,
         "refresh_token": login["refresh_token"],
-        "refresh_expires_at": login["expires_at"],
+        "refresh_expires_at": datetime.fromisoformat(login["expires_at"]),
     }
