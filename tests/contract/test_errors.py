@@ -106,6 +106,7 @@ def test_a_split_has_limits(service: Service, trader: Account, field: str, value
         "created_from=2026-01-01", "created_from=2026-01-01T00:00:00", "created_to=2026-01-01T00:00:00%2B05:30",
         "created_to=2026-02-30T00:00:00Z", "created_to=%D9%A2026-01-01T00:00:00Z", "cursor=", "cursor=nonsense",
         "cursor=%00", "cursor=b3JkXw", "status=%FF",
+        "account_id=acc_8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "account_id=acc_01j00000000000000000000000",
     ],
 )  # fmt: skip
 def test_a_query_is_read_strictly(service: Service, trader: Account, query: str) -> None:
