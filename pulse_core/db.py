@@ -19,10 +19,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
 from pulse_core import forks, lineage, poolers, prepared
 from pulse_core.config import Settings, settings
 from pulse_core.domain.errors import DatabaseUnavailable, RowsLocked
-from api_contract.log import get_logger
 
 log = get_logger(__name__)
 

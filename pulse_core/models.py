@@ -19,11 +19,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core.base_model import Base as Base
 from pulse_core.base_model import words
 from pulse_core.domain.alarms import HoldCode
-from pulse_core.domain.enums import (CancelReason, EventKind, PlacementOutcome)
-from api_contract.vocabulary import (OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus)
+from pulse_core.domain.enums import CancelReason, EventKind, PlacementOutcome
 from pulse_core.identity_models import Account as Account
 from pulse_core.webhook_model import Webhook as Webhook
 

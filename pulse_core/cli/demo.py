@@ -7,6 +7,7 @@ import click
 import psycopg2
 from ulid import ULID
 
+from api_contract.vocabulary import Side
 from pulse_core.cli import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_core.cli.demo_report import as_json, print_report
 from pulse_core.cli.demo_stack import stack_for_demo
@@ -16,7 +17,6 @@ from pulse_core.cli.output import print_json, say
 from pulse_core.client.answers import Order, Slice
 from pulse_core.client.gateway import Credentials, Gateway
 from pulse_core.client.new_order import NewOrder, SplitConfig
-from api_contract.vocabulary import Side
 from pulse_core.stack.errors import StackError
 from pulse_core.stack.running import RunningStack
 

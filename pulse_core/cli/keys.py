@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
+from api_contract.scopes import Scope
 from pulse_core.cli import EXIT_CODES, options
 from pulse_core.cli.database import use_database
 from pulse_core.cli.output import instant, print_json, print_table, say
 from pulse_core.clock import utcnow
-from api_contract.scopes import Scope
 from pulse_core.services import accounts
 from pulse_core.services import keys as api_keys
 from pulse_core.services.keys import KeyReport

@@ -7,6 +7,7 @@ from typing import Unpack
 import click
 from ulid import ULID
 
+from api_contract.vocabulary import OrderType, Product, Side
 from pulse_core.cli import options
 from pulse_core.cli.connection import Where, connect, connection_options
 from pulse_core.cli.output import print_facts, print_json, say
@@ -15,7 +16,6 @@ from pulse_core.client.answers import Placed
 from pulse_core.client.errors import GatewayError
 from pulse_core.client.gateway import Gateway
 from pulse_core.client.new_order import NewOrder, SplitConfig
-from pulse_core.domain.enums import OrderType, Product, Side
 
 side_choice = click.Choice([side.value for side in Side], case_sensitive=False)
 _type_choice = click.Choice([one.value for one in OrderType], case_sensitive=False)

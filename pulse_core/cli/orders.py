@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 import click
 
+from api_contract.vocabulary import OrderStatus
 from pulse_core.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_core.cli.connection import Where, connect, connection_options
 from pulse_core.cli.order_events import events
@@ -15,7 +16,6 @@ from pulse_core.cli.output import print_json, say
 from pulse_core.cli.values import Instant
 from pulse_core.client.answers import Order, OrderPage
 from pulse_core.client.gateway import Gateway
-from api_contract.vocabulary import OrderStatus
 
 _status_choice = click.Choice([status.value for status in OrderStatus], case_sensitive=False)
 

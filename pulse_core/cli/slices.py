@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
+from api_contract.errors import InvalidRequest, InvalidState, NotFound
+from api_contract.order_rules import Settlement
+from api_contract.vocabulary import SliceStatus
 from pulse_core.brokers.base import BookUnavailable
 from pulse_core.cli import EXIT_CODES, EXIT_REFUSED, Sentences, options
 from pulse_core.cli.database import use_database
 from pulse_core.cli.output import clock_time, instant, print_json, print_table, say
 from pulse_core.clock import utcnow
-from api_contract.vocabulary import SliceStatus
-from api_contract.errors import (InvalidRequest, InvalidState, NotFound)
-from api_contract.order_rules import Settlement
 from pulse_core.repositories.slices import SliceFilters
 from pulse_core.services import retry, settlement
 from pulse_core.services.retry import SliceState

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from api_contract.scopes import Role
 from pulse_core.cli import EXIT_CODES, options
 from pulse_core.cli.database import use_database
 from pulse_core.cli.output import instant, print_json, print_table, say
 from pulse_core.clock import utcnow
-from api_contract.scopes import Role
 from pulse_core.services import accounts
 from pulse_core.services.accounts import AccountReport
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from api_contract.vocabulary import (OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus)
+from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES
 
 

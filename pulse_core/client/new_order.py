@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from pulse_core.domain.enums import OrderType, Product, Side
+from api_contract.vocabulary import OrderType, Product, Side
 
 
 @dataclass(frozen=True)

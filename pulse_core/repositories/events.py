@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import EventKind
-from api_contract.log import get_logger
 from pulse_core.models import Order, SliceEvent
 
 log = get_logger(__name__)

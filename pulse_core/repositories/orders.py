@@ -10,11 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import Select
 
+from api_contract.log import get_logger
+from api_contract.vocabulary import OrderStatus, Side, SliceStatus
 from pulse_core.domain.enums import EventKind
-from api_contract.vocabulary import (OrderStatus, Side, SliceStatus)
 from pulse_core.domain.errors import LostRace
 from pulse_core.domain.status import FINAL_SLICES, check_order_move
-from api_contract.log import get_logger
 from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
 from pulse_core.prepared import prepared
 from pulse_core.repositories import events

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Interval, Row, Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.domain.enums import EventKind
-from api_contract.vocabulary import (OrderStatus, SliceStatus)
 from pulse_core.domain.errors import LostRace
 from pulse_core.domain.slicing import PlannedSlice
 from pulse_core.domain.status import check_slice_move
-from api_contract.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement
 from pulse_core.repositories import events
 from pulse_core.repositories.seen import still

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import PlacementOutcome
-from api_contract.vocabulary import SliceStatus
 from pulse_core.models import Placement
 from pulse_core.repositories import events, placements, slices
 

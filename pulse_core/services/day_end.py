@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.config import settings
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import PlacementOutcome
-from api_contract.vocabulary import SliceStatus
 from pulse_core.models import OrderSlice
 from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.slices import END_UNSEEN

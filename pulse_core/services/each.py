@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from api_contract.log import get_logger
 from pulse_core.brokers.base import BookUnavailable
 from pulse_core.domain.errors import DatabaseUnavailable, RowsLocked
-from api_contract.log import get_logger
 
 log = get_logger(__name__)
 

@@ -11,12 +11,12 @@ from itertools import groupby
 
 from sqlalchemy.orm import Session
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import BrokerOrder
 from pulse_core.config import settings
 from pulse_core.domain import ids
 from pulse_core.domain.alarms import AlarmCode
-from api_contract.vocabulary import SliceStatus
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, installation, lost, slices
 from pulse_core.services.adopt import point_at

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus
 from pulse_core.clock import boottime
@@ -16,12 +18,10 @@ from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.backoff import backoff
-from pulse_core.domain.enums import (EventKind, PlacementOutcome)
-from api_contract.vocabulary import SliceStatus
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.domain.errors import DatabaseUnavailable, LostRace
 from pulse_core.domain.exposure import exposure
 from pulse_core.failpoints import failpoint
-from api_contract.log import get_logger
 from pulse_core.models import Order, OrderSlice, Placement
 from pulse_core.repositories import attempts, events, placements, slices, tallies
 from pulse_core.repositories.attempts import Claimed

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.domain.enums import EventKind
-from api_contract.vocabulary import (OrderStatus, SliceStatus)
-from api_contract.errors import (InvalidState, NotFound)
 from pulse_core.domain.errors import LostRace
 from pulse_core.domain.pacing import repace
 from pulse_core.models import Order

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, clock, db
 from pulse_core.brokers.base import BookUnavailable, BrokerOrder
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.domain.alarms import AlarmCode
 from pulse_core.domain.enums import PlacementOutcome
-from api_contract.vocabulary import SliceStatus
 from pulse_core.failpoints import failpoint
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, placements, slices

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api_contract.errors import InvalidState, NotFound
+from api_contract.log import get_logger
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
-from pulse_core.domain.enums import (EventKind, PlacementOutcome)
-from api_contract.vocabulary import (OrderStatus, SliceStatus)
-from api_contract.errors import (InvalidState, NotFound)
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.domain.status import SLICE_MOVES
 from pulse_core.failpoints import failpoint
-from api_contract.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, orders, placements, slices
 from pulse_core.repositories.slices import SliceFilters

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from pulse_core import db
 from api_contract.vocabulary import RevocationKind
+from pulse_core import db
 from pulse_core.identity_models import Account
 from pulse_core.repositories import accounts, audit, revocations, sessions
 from pulse_core.services.copies import copy_of

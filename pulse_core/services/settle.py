@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.domain.alarms import AlarmCode
-from api_contract.vocabulary import (OrderStatus, SliceStatus)
 from pulse_core.domain.errors import LostRace
 from pulse_core.domain.status import FINAL_ORDERS, FINAL_SLICES, order_result
 from pulse_core.models import Order

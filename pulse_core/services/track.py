@@ -8,15 +8,15 @@ from operator import attrgetter
 
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
+from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.brokers.base import BrokerOrder, BrokerOrderStatus
 from pulse_core.config import settings
 from pulse_core.domain.alarms import AlarmCode
-from pulse_core.domain.enums import (CancelReason, EventKind)
-from api_contract.vocabulary import SliceStatus
+from pulse_core.domain.enums import CancelReason, EventKind
 from pulse_core.domain.status import FINAL_SLICES
 from pulse_core.failpoints import failpoint
-from api_contract.log import get_logger
 from pulse_core.models import Order, OrderSlice
 from pulse_core.repositories import events, fills, placements, slices
 from pulse_core.repositories.endings import Ending, end_all

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from api_contract.scopes import Role
 from pulse_core import db
 from pulse_core.cli import main
 from pulse_core.client.gateway import Credentials, Gateway
 from pulse_core.clock import utcnow
-from api_contract.scopes import Role
 from pulse_core.repositories import slices
 from pulse_core.services import accounts
 from pulse_core.services.split import split_order

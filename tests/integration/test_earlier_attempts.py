@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
+from api_contract.errors import InvalidState
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import failpoints
 from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement, Refused
 from pulse_core.cli import main
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import (EventKind, PlacementOutcome)
-from api_contract.vocabulary import (OrderStatus, SliceStatus)
-from api_contract.errors import InvalidState
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.services import retry
 from pulse_core.services.execute import execute_slice
 from pulse_core.services.reconcile import reconcile

@@ -15,13 +15,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, insert, text
 from sqlalchemy.engine import Engine
 
+from api_contract.errors import InvalidState
+from api_contract.scopes import Role
+from api_contract.vocabulary import OrderStatus, OrderType, Side
 from pulse_core import db, migrations
 from pulse_core.brokers.base import Refused
 from pulse_core.clock import utcnow
 from pulse_core.db import psycopg2_url
 from pulse_core.domain.alarms import HoldCode
-from pulse_core.domain.enums import EventKind, OrderStatus, OrderType, Role, Side
-from pulse_core.domain.errors import InvalidState
+from pulse_core.domain.enums import EventKind
 from pulse_core.models import Account, Base, Order
 from pulse_core.repositories import events, installation
 from pulse_core.services import retry

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db, failpoints
 from pulse_core.brokers.base import NotSent, OutcomeUnknown, Refused
-from pulse_core.domain.enums import (EventKind, PlacementOutcome)
-from api_contract.vocabulary import SliceStatus
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.domain.errors import DatabaseUnavailable, LostRace
 from pulse_core.repositories import slices
 from pulse_core.services import outcome, retry

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db, lineage
 from pulse_core.brokers.base import BookUnavailable, NotSent, Placement
 from pulse_core.cli import main
 from pulse_core.clock import utcnow
 from pulse_core.domain import ids
 from pulse_core.domain.alarms import AlarmCode, HoldCode
-from pulse_core.domain.enums import (EventKind, PlacementOutcome)
-from api_contract.vocabulary import (OrderStatus, SliceStatus)
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.lineage import Lineage, Seen
 from pulse_core.repositories import installation, placements, slices
 from pulse_core.repositories.installation import Hold

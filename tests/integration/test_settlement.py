@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from api_contract.errors import InvalidRequest, InvalidState, NotFound
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import config, db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain.alarms import AlarmCode
-from pulse_core.domain.enums import (EventKind, PlacementOutcome)
-from api_contract.vocabulary import (OrderResult, OrderStatus, SliceStatus)
-from api_contract.errors import (InvalidRequest, InvalidState, NotFound)
+from pulse_core.domain.enums import EventKind, PlacementOutcome
 from pulse_core.models import Fill, Placement
 from pulse_core.repositories import placements
 from pulse_core.services import retry

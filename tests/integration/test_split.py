@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from api_contract.errors import InvalidState
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.domain import slicing
-from api_contract.vocabulary import (OrderResult, OrderStatus, SliceStatus)
-from api_contract.errors import InvalidState
 from pulse_core.domain.errors import RowsLocked
 from pulse_core.models import Order
 from pulse_core.repositories import orders

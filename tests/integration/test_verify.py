@@ -15,9 +15,9 @@ import psycopg2
 import pytest
 import requests
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core import config, verify
 from pulse_core.clock import utcnow
-from api_contract.vocabulary import SliceStatus
 from pulse_core.models import OrderSlice
 from pulse_core.services.day_end import end_day
 from pulse_core.services.execute import execute_slice

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from api_contract.errors import InvalidRequest, InvalidState, NotFound
 from pulse_core import config, db
 from pulse_core.clock import utcnow
-from api_contract.errors import (InvalidRequest, InvalidState, NotFound)
 from pulse_core.repositories.webhooks import of_account
 from pulse_core.services import webhooks
 from pulse_core.services.sweeps import SWEEPS

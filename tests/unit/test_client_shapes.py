@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from api_contract.vocabulary import OrderType, Product, Side
 from pulse_core.client import answers
 from pulse_core.client.gateway import Gateway
 from pulse_core.client.new_order import NewOrder, SplitConfig
-from pulse_core.domain.enums import OrderType, Product, Side
 from tests.gateway import FakeGateway
 
 OPENAPI = Path(__file__).parents[2] / "docs" / "services" / "gapi-api" / "openapi.yaml"

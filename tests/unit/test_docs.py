@@ -13,10 +13,10 @@ from pydantic_settings import BaseSettings
 
 import gapi_app.config
 import pulse_core.config
+from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import cli
 from pulse_core.cli.ready_screen import ready_screen
 from pulse_core.domain.alarms import AlarmCode
-from pulse_core.domain.enums import OrderStatus, SliceStatus
 from pulse_core.domain.status import ORDER_MOVES, SLICE_MOVES
 from pulse_core.models import Base
 from pulse_core.services.sweeps import SWEEPS

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from api_contract.log import get_logger, setup_logging
 from pulse_core.brokers.paper.app import create_app
 from pulse_core.brokers.paper.books import Books
 from pulse_core.brokers.paper.clock import now_us

@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Event, Thread
 
-from api_contract.log import get_logger
 from pulse_core.brokers.paper.books import FINAL, Books
 from pulse_core.brokers.paper.checks import OrderRequest
 from pulse_core.brokers.paper.clock import now_us
