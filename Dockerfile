@@ -6,7 +6,9 @@ COPY pyproject.toml setup.cfg constraints.txt README.md celeryconfig.py ./
 COPY api_contract api_contract
 COPY gapi_app gapi_app
 COPY pulse_app pulse_app
+COPY pulse_client pulse_client
 COPY pulse_core pulse_core
+COPY pulse_ops pulse_ops
 COPY pulse_tasks pulse_tasks
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/pulse/bin/pip install --disable-pip-version-check -c constraints.txt .

@@ -29,19 +29,19 @@ demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against 
 	@exec $(BIN)/pulse demo $(ARGS)
 
 test: $(INSTALLED) ## Run the suite against real servers
-	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/chaos --ignore=tests/fuzz $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz $(ARGS)
 
 fuzz: $(INSTALLED) ## Send both services what their specifications allow and forbid: CASES=20000
-	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings --timeout 3600 tests/fuzz $(ARGS)
+	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings --timeout 3600 tests/rigs/fuzz $(ARGS)
 
 faults: $(INSTALLED) ## Kill and stop processes at every failpoint, and a minute of chaos
-	@exec $(BIN)/python -m pytest -n 2 tests/chaos $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 tests/rigs/chaos $(ARGS)
 
 chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: SECONDS=600 SEED=1 FAULTS='kill-*'
-	@exec $(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)
+	@exec $(BIN)/python -m tests.rigs.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)
 
 mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
-	@exec $(BIN)/python -m tests.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)
+	@exec $(BIN)/python -m tests.rigs.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)
 
 bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for three minutes
 	@exec $(BIN)/python -m bench $(ARGS)

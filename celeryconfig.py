@@ -4,6 +4,7 @@ Every choice and the fault behind it is described in docs/services/pulse-backgro
 """
 
 from pulse_core.config import settings_to_start
+from pulse_core.tasks import DEFAULT_QUEUE, ROUTES
 
 _settings = settings_to_start("celery")
 
@@ -11,8 +12,8 @@ broker_url = _settings.redis_url.get_secret_value()
 result_backend = None
 task_ignore_result = True
 
-task_default_queue = "control"
-task_routes = {"pulse.execute_slice": {"queue": "slices"}}
+task_default_queue = DEFAULT_QUEUE
+task_routes = ROUTES
 task_create_missing_queues = True
 
 # A task may be delivered twice and that is harmless; not being delivered costs a sweep's delay.

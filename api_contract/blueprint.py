@@ -46,7 +46,7 @@ class Blueprint(flask_smorest.Blueprint):
                 self.check(needed)
                 return view(*args, **kwargs)
 
-            return _noted(guarded, needs=needed)
+            return _annotated(guarded, needs=needed)
 
         return guard
 
@@ -54,12 +54,12 @@ class Blueprint(flask_smorest.Blueprint):
         """State the codes of a view's errors, but those that follow from its input and from what it needs."""
 
         def state(view: View) -> View:
-            return _noted(view, refuses=codes)
+            return _annotated(view, refuses=codes)
 
         return state
 
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
-        super().add_url_rule(rule, endpoint, _noted(view_func, operation_id=view_func.__name__), **options)
+        super().add_url_rule(rule, endpoint, _annotated(view_func, operation_id=view_func.__name__), **options)
 
     def _prepare_refusals_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
         doc["operationId"] = doc_info["operation_id"]
@@ -112,6 +112,6 @@ def described_app(name: str, title: str, specification: Specification) -> tuple[
     return app, Api(app, specification)
 
 
-def _noted(view: View, **notes: Any) -> View:
+def _annotated(view: View, **notes: Any) -> View:
     view._apidoc = getattr(view, "_apidoc", {}) | notes  # type: ignore[attr-defined]
     return view

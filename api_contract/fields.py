@@ -84,7 +84,7 @@ class Instant(fields.String):
         super().__init__(metadata=_INSTANT_SHOWN | dict(metadata or {}), **kwargs)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else _shown(value)
+        return None if value is None else _rfc3339(value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:  # type: ignore[override]
         if not isinstance(value, str) or not _INSTANT.fullmatch(value):
@@ -95,7 +95,7 @@ class Instant(fields.String):
             raise self.make_error("invalid") from None
 
 
-def _shown(instant: datetime) -> str:
+def _rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -63,3 +63,16 @@ class RevocationKind(StrEnum):
     SESSION = "SESSION"
     KEY = "KEY"
     ACCOUNT = "ACCOUNT"
+
+
+FINAL_SLICES = frozenset(
+    {
+        SliceStatus.FILLED,
+        SliceStatus.CANCELLED,
+        SliceStatus.REJECTED,
+        SliceStatus.EXPIRED,
+        SliceStatus.FAILED,
+        SliceStatus.SKIPPED,
+    }
+)
+FINAL_ORDERS = frozenset({OrderStatus.DONE, OrderStatus.CANCELLED, OrderStatus.SKIPPED})

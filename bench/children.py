@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from bench.cpu import family
-from pulse_core.stack.child import Child, Program, wait_until_ready
+from pulse_ops.stack.child import Child, Program, wait_until_ready
 
 SERVERS = ("postgres", "redis")
 ROOT = Path(__file__).parents[1]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from bench.children import ROOT, SERVERS, BenchError, Children
 from bench.stack import Servers, Site
-from pulse_core.stack import probes, processes
-from pulse_core.stack.child import Program
-from pulse_core.stack.ports import free_port
-from pulse_core.stack.processes import Listen
+from pulse_ops.stack import probes, processes
+from pulse_ops.stack.child import Program
+from pulse_ops.stack.ports import free_port
+from pulse_ops.stack.processes import Listen
 
 FRONT, KEPT, BACK, CELERY = "floor-front", "floor-kept-front", "floor-back", "floor-celery"
 _REDIS_NUMBER = 15

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import psutil
 
 from bench.children import ROOT
-from pulse_core.stack import binaries
+from pulse_ops.stack import binaries
 
 _PACKAGES = ("celery", "kombu", "redis", "flask", "granian", "sqlalchemy", "psycopg2-binary", "requests", "urllib3")
 

@@ -21,15 +21,15 @@ from api_contract.scopes import Role
 from bench.children import ROOT, SERVERS, BenchError, Children
 from gapi_app.config import Settings as GatewaySettings
 from pulse_core import db, migrations
-from pulse_core.repositories import accounts
-from pulse_core.stack import plan, processes
-from pulse_core.stack.child import Program
-from pulse_core.stack.config import StackSettings
-from pulse_core.stack.keys import Keys, kept_keys
-from pulse_core.stack.plan import ledger_path
-from pulse_core.stack.ports import free_port
-from pulse_core.stack.postgres import EmbeddedPostgres
-from pulse_core.stack.redis import EmbeddedRedis
+from pulse_core.identity.store import accounts
+from pulse_ops.stack import plan, processes
+from pulse_ops.stack.child import Program
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.plan import ledger_path
+from pulse_ops.stack.ports import free_port
+from pulse_ops.stack.postgres import EmbeddedPostgres
+from pulse_ops.stack.redis import EmbeddedRedis
+from pulse_ops.stack.secrets import Keys, kept_keys
 
 # What answers requests, and what works behind it.
 FRONT = (processes.EXCHANGE, processes.PULSE, processes.GAPI)

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.models import OrderSlice
-from pulse_core.repositories import slices
-from pulse_core.services import webhooks
-from pulse_core.services.sweeps import SWEEPS
+from pulse_core.events import webhooks
+from pulse_core.sweeps import SWEEPS
+from pulse_core.tasks import Task
+from pulse_core.trading.store import slices
+from pulse_core.trading.tables import OrderSlice
 
 DUE_QUERY = "the due query, for 500 slices"
 _TAKEN = 500
@@ -58,7 +59,7 @@ def _take_due(now: datetime) -> None:
 _CALLS: Mapping[str, Callable[[datetime], object]] = {
     **{name: sweep.run for name, sweep in SWEEPS.items()},
     # Its sweep only starts a thread that does this.
-    "pulse.deliver_webhooks": webhooks.deliver_webhooks,
+    Task.DELIVER_WEBHOOKS: webhooks.deliver_due,
     DUE_QUERY: _take_due,
 }
 

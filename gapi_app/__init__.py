@@ -12,21 +12,27 @@ from api_contract.error_answers import answer_errors
 from api_contract.errors import NotFound
 from api_contract.log import setup_logging
 from api_contract.tracing import trace_requests
-from gapi_app import admin, control, events, health, internal, jwks, keys, login, orders, postbacks, webhooks
-from gapi_app.auth import set_up_access
-from gapi_app.conditional import answer_conditionally
+from gapi_app import health
+from gapi_app.access import internal_tokens, jwks
+from gapi_app.access.auth import set_up_access
 from gapi_app.config import load_settings, load_signing_keys
-from gapi_app.connections import make_room
-from gapi_app.cors import allow_origins
-from gapi_app.docs import pages
-from gapi_app.event_streams import serve_events
-from gapi_app.gate import Gate
-from gapi_app.identity_client import IdentityClient
-from gapi_app.limits import limit_requests
-from gapi_app.request_bodies import read_bodies_first
-from gapi_app.security import secure_answers
-from gapi_app.slow_clients import SlowClients
-from gapi_app.specification import SPECIFICATION
+from gapi_app.events import views as events
+from gapi_app.events import webhooks
+from gapi_app.events.streams import serve_events
+from gapi_app.guard.concurrency import Concurrency
+from gapi_app.guard.cors import allow_origins
+from gapi_app.guard.etags import answer_conditionally
+from gapi_app.guard.fd_limit import make_room
+from gapi_app.guard.limits import limit_requests
+from gapi_app.guard.security import secure_answers
+from gapi_app.guard.slow_clients import SlowClients
+from gapi_app.guard.uploads import read_bodies_first
+from gapi_app.identity import api_keys, login, users
+from gapi_app.identity.client import IdentityClient
+from gapi_app.openapi import SPECIFICATION
+from gapi_app.orders import control, postbacks
+from gapi_app.orders import views as orders
+from gapi_app.web.docs import pages
 
 
 def create_app() -> Flask:
@@ -52,7 +58,7 @@ def create_app() -> Flask:
     allow_origins(app, settings.pulse_cors_origins)
     trace_requests(app, "gapi")
     limit_requests(app, settings)
-    app.wsgi_app = gate = Gate(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = gate = Concurrency(app.wsgi_app)  # type: ignore[method-assign]
     places = read_bodies_first(app, gate)
     SlowClients(
         gate, lambda: places.are_scarce, settings.pulse_request_timeout, settings.pulse_stream_heartbeat
@@ -69,8 +75,9 @@ def openapi() -> dict[str, Any]:
 
 def _described_app() -> tuple[Flask, Api]:
     app, api = described_app(__name__, "Pulse", SPECIFICATION)
-    for views in (login, keys, orders, control, events, webhooks, postbacks, admin, internal, jwks, health):
-        api.register_blueprint(views.blueprint)
+    rooms = (login, api_keys, orders, control, events, webhooks, postbacks, users, internal_tokens, jwks, health)
+    for room in rooms:
+        api.register_blueprint(room.blueprint)
     answer_errors(app)
     return app, api
 

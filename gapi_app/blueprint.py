@@ -5,9 +5,9 @@ from typing import Any
 from api_contract import blueprint
 from api_contract.blueprint import Security
 from api_contract.scopes import Scope, Standing, check_access
-from gapi_app.auth import caller
+from gapi_app.access.auth import caller
+from gapi_app.openapi import ACCESS_TOKEN, IS_LIMITED
 from gapi_app.refusals import UPSTREAM
-from gapi_app.specification import ACCESS_TOKEN, IS_LIMITED
 
 
 class Blueprint(blueprint.Blueprint):

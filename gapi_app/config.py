@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from gapi_app.origins import checked_origin
-from gapi_app.signing import KeySet, WeakKeys, load_keys
+from gapi_app.access.signing import KeySet, WeakKeys, load_keys
+from gapi_app.guard.origins import checked_origin
 
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
 _KEY_BYTES = 32

@@ -2,10 +2,10 @@
 
 from api_contract.health import add_health, add_metrics
 from api_contract.shapes.health import ReadySchema
-from gapi_app.auth import access
+from gapi_app.access.auth import access
 from gapi_app.blueprint import Blueprint
-from gapi_app.pulse_client import pulse
 from gapi_app.refusals import UPSTREAM
+from gapi_app.upstream import pulse
 
 blueprint = Blueprint("health", __name__, description="For load balancers and monitoring", is_limited=False)
 add_health(blueprint)

@@ -8,13 +8,14 @@ from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
 from api_contract.log import setup_logging
 from api_contract.tracing import trace_requests
-from pulse_app import accounts, control, events, health, keys, orders, postbacks, revocations, sessions, webhooks
+from pulse_app import control, events, health, orders, postbacks, webhooks
 from pulse_app.errors import answer_errors
-from pulse_app.specification import SPECIFICATION
+from pulse_app.identity import accounts, api_keys, revocations, sessions
+from pulse_app.openapi import SPECIFICATION
 from pulse_app.time_header import tell_time
 from pulse_core import db
 from pulse_core.config import settings_to_start
-from pulse_core.domain.errors import DatabaseUnavailable, SharedSession
+from pulse_core.errors import DatabaseUnavailable, SharedSession
 
 
 def create_app() -> Flask:
@@ -37,7 +38,7 @@ def openapi() -> dict[str, Any]:
 
 def _described_app() -> tuple[Flask, Api]:
     app, api = described_app(__name__, "Pulse, internal", SPECIFICATION)
-    for views in (sessions, accounts, keys, revocations, orders, control, events, webhooks, postbacks, health):
+    for views in (sessions, accounts, api_keys, revocations, orders, control, events, webhooks, postbacks, health):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api

@@ -4,7 +4,7 @@ from api_contract import blueprint
 from api_contract.blueprint import Security
 from api_contract.scopes import Scope, Standing
 from pulse_app import auth
-from pulse_app.specification import SERVICE_TOKEN
+from pulse_app.openapi import SERVICE_TOKEN
 
 
 class Blueprint(blueprint.Blueprint):

@@ -10,8 +10,9 @@ from pulse_app.auth import account_id, owner_to_change, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
 from pulse_core.clock import utcnow
-from pulse_core.services import pause, report, retry, settlement
-from pulse_core.services.report import OrderReport, SliceReport
+from pulse_core.trading.order import pause, queries
+from pulse_core.trading.order.queries import OrderReport, SliceReport
+from pulse_core.trading.slice import operations, settlement
 
 blueprint = Blueprint("control", __name__, url_prefix="/internal/orders", description="Control of running orders")
 blueprint.before_request(require_service_token)
@@ -41,8 +42,8 @@ def resume_order(order_id: str) -> OrderReport:
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> SliceReport:
     """Put a failed or rejected slice of any account back into the schedule."""
-    retry.retry_slice(_slice_of(order_id, slice_id), account_id(), utcnow())
-    return report.slice_report(order_id, slice_id)
+    operations.retry_slice(_slice_of(order_id, slice_id), account_id(), utcnow())
+    return queries.slice_report(order_id, slice_id)
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/resolve", methods=["POST"])
@@ -51,8 +52,8 @@ def retry_slice(order_id: str, slice_id: str) -> SliceReport:
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resolve_slice(order_id: str, slice_id: str) -> SliceReport:
     """Have a worker ask the broker at once about an UNKNOWN slice of any account."""
-    retry.request_resolve(_slice_of(order_id, slice_id), account_id(), utcnow())
-    return report.slice_report(order_id, slice_id)
+    operations.request_resolve(_slice_of(order_id, slice_id), account_id(), utcnow())
+    return queries.slice_report(order_id, slice_id)
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/settle", methods=["POST"])
@@ -63,11 +64,11 @@ def resolve_slice(order_id: str, slice_id: str) -> SliceReport:
 def settle_slice(body: dict[str, Any], order_id: str, slice_id: str) -> SliceReport:
     """Book what an operator says became of a slice of any account, when no book of the broker can tell."""
     settlement.settle_slice(_slice_of(order_id, slice_id), account_id(), utcnow(), **body)
-    return report.slice_report(order_id, slice_id)
+    return queries.slice_report(order_id, slice_id)
 
 
 def _slice_of(order_id: str, slice_id: str) -> str:
     if not SLICE_ID.fullmatch(slice_id):
         raise NotFound("there is no such slice")
-    report.slice_report(known_order(order_id), slice_id)
+    queries.slice_report(known_order(order_id), slice_id)
     return slice_id

@@ -5,7 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_contract import error_answers
 from api_contract.log import get_logger
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.errors import DatabaseUnavailable
 
 _ACCOUNT_OF_ORDER = "fk_orders_account_id"
 

@@ -1,5 +1,6 @@
 """What happened to orders: for the gateway's live streams, and page by page."""
 
+from dataclasses import asdict
 from typing import Any
 
 from api_contract.scopes import Scope, Standing
@@ -8,8 +9,9 @@ from api_contract.shapes.internal import POLL, FeedsSchema, OrderEventsSchema
 from pulse_app.auth import owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
-from pulse_core.services import feed
-from pulse_core.services.feed import OrderAudit, OrderEvents
+from pulse_core.events import feed
+from pulse_core.events.feed import OrderEvents
+from pulse_core.trading.order.queries import OrderOrigin, order_origin
 
 blueprint = Blueprint("events", __name__, url_prefix="/internal", description="What happened to orders")
 blueprint.before_request(require_service_token)
@@ -31,7 +33,7 @@ def poll_events(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.refuses("NOT_FOUND")
 def list_events(query: dict[str, int], order_id: str) -> OrderEvents:
     """Events of one order, oldest first, a page at a time."""
-    return feed.order_events(owner_to_read(), known_order(order_id), query["after"], query["limit"])
+    return _events_of(order_origin(owner_to_read(), known_order(order_id)), query)
 
 
 @blueprint.route("/orders/<order_id>/audit", methods=["GET"])
@@ -39,6 +41,12 @@ def list_events(query: dict[str, int], order_id: str) -> OrderEvents:
 @blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, AuditSchema)
 @blueprint.refuses("NOT_FOUND")
-def audit_order(query: dict[str, int], order_id: str) -> OrderAudit:
+def audit_order(query: dict[str, int], order_id: str) -> dict[str, Any]:
     """Who placed an order, and everything that happened to it with who did it and why."""
-    return feed.order_audit(owner_to_read(), known_order(order_id), query["after"], query["limit"])
+    origin = order_origin(owner_to_read(), known_order(order_id))
+    page = _events_of(origin, query)
+    return asdict(origin) | {"entries": page.events, "next_after": page.next_after}
+
+
+def _events_of(origin: OrderOrigin, query: dict[str, int]) -> OrderEvents:
+    return feed.order_events(origin.account_id, origin.order_id, query["after"], query["limit"])

@@ -6,7 +6,7 @@ from api_contract.health import add_health, add_metrics
 from api_contract.shapes.internal import ReadySchema
 from pulse_app.blueprint import Blueprint
 from pulse_core import db, queue
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.errors import DatabaseUnavailable
 
 blueprint = Blueprint("health", __name__, description="For load balancers and monitoring")
 add_health(blueprint)

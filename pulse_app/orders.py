@@ -18,8 +18,8 @@ from api_contract.shapes.orders import (
 from pulse_app.auth import account_id, owner_to_change, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.services import cancel, intake, report
-from pulse_core.services.report import OrderFilters, OrderPage, OrderReport
+from pulse_core.trading.order import accept, cancel, queries
+from pulse_core.trading.order.queries import OrderFilters, OrderPage, OrderReport
 
 blueprint = Blueprint("orders", __name__, url_prefix="/internal/orders", description="Parent orders and their slices")
 blueprint.before_request(require_service_token)
@@ -33,7 +33,7 @@ blueprint.before_request(require_service_token)
 @blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""
-    submission = intake.submit_order(account_id(), new_order, utcnow())
+    submission = accept.submit_order(account_id(), new_order, utcnow())
     accepted = {"order_id": submission.order_id, "order_unique_key": new_order.order_unique_key}
     return accepted, 201 if submission.is_new else 200, {"Location": f"/internal/orders/{submission.order_id}"}
 
@@ -46,7 +46,7 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
     """The account's orders, for operators and admins everybody's, newest first unless sorted otherwise."""
     limit, cursor, sort = query.pop("limit"), query.pop("cursor", None), query.pop("sort")
     owner = _listed_owner(query.pop("account_id", None))
-    return report.order_page(owner, OrderFilters(**query), limit, cursor, oldest_first=sort == "created_at")
+    return queries.order_page(owner, OrderFilters(**query), limit, cursor, oldest_first=sort == "created_at")
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
@@ -55,7 +55,7 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
 @blueprint.refuses("NOT_FOUND")
 def show_order(order_id: str) -> OrderReport:
     """One order: what was asked, what is done, and what is still exposed."""
-    return report.order_report(owner_to_read(), known_order(order_id))
+    return queries.order_report(owner_to_read(), known_order(order_id))
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
@@ -64,7 +64,7 @@ def show_order(order_id: str) -> OrderReport:
 @blueprint.refuses("NOT_FOUND")
 def list_slices(order_id: str) -> dict[str, Any]:
     """The slices of an order in the order of their times."""
-    return {"slices": report.slice_reports(owner_to_read(), known_order(order_id))}
+    return {"slices": queries.slice_reports(owner_to_read(), known_order(order_id))}
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])

@@ -9,7 +9,7 @@ from api_contract.shapes.health import HealthSchema
 from api_contract.shapes.internal import POSTBACK
 from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
-from pulse_core.services.postback import take_postback
+from pulse_core.trading.slice.postback import take_postback
 
 blueprint = Blueprint("postbacks", __name__, url_prefix="/internal/postbacks", description="News from the broker")
 blueprint.before_request(require_service_token)

@@ -10,8 +10,8 @@ from api_contract.shapes.webhooks import NEW_WEBHOOK, MadeWebhookSchema, Webhook
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.services import webhooks
-from pulse_core.services.webhooks import WebhookReport
+from pulse_core.events import webhooks
+from pulse_core.events.webhooks import WebhookReport
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/internal/webhooks", description="Events posted to clients")
 blueprint.before_request(require_service_token)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 
 from pulse_core import db
-from pulse_core.database_clock import DatabaseClock, Measurement
+from pulse_core.boottime import boottime
+from pulse_core.postgres.database_clock import DatabaseClock, Measurement
 
 _NOW = select(func.extract("epoch", func.clock_timestamp()))
-_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def utcnow() -> datetime:
@@ -31,11 +31,6 @@ def by_wall_clock(at: datetime) -> datetime:
     """What this machine's wall clock will show then, as far as that is known. Never waits."""
     known = _database.last_known()
     return at if known is None else at + timedelta(seconds=time.time() - known)
-
-
-def boottime() -> float:
-    """Seconds of a clock that nobody sets, and that runs on while the machine sleeps."""
-    return time.clock_gettime(_BOOTTIME)
 
 
 def _measure() -> Measurement:

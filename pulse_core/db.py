@@ -20,9 +20,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from pulse_core import forks, lineage, poolers, prepared
 from pulse_core.config import Settings, settings
-from pulse_core.domain.errors import DatabaseUnavailable, RowsLocked
+from pulse_core.errors import DatabaseUnavailable, RowsLocked
+from pulse_core.postgres import forks, lineage, poolers, prepared
 
 log = get_logger(__name__)
 

@@ -14,15 +14,9 @@ from redis.exceptions import RedisError
 
 from api_contract.log import current_trace, get_logger
 from pulse_core.failpoints import failpoint
+from pulse_core.tasks import Task
 
 log = get_logger(__name__)
-
-SPLIT_ORDER = "pulse.split_order"
-EXECUTE_SLICE = "pulse.execute_slice"
-DISPATCH_DUE_SLICES = "pulse.dispatch_due_slices"
-CANCEL_SLICES = "pulse.cancel_slices"
-TRACK_SLICES = "pulse.track_slices"
-RESOLVE_SLICES = "pulse.resolve_slices"
 
 UNREACHABLE = (OperationalError, BatchPublishError, RedisError, OSError)
 MOST_WAITING = 10_000
@@ -35,7 +29,7 @@ MOST_TOGETHER = 20
 class Wakeup:
     """One message: the task's name, its arguments, when it should run, and the trace it belongs to."""
 
-    task: str
+    task: Task
     args: tuple[str, ...] = ()
     eta: datetime | None = None
     trace: tuple[tuple[str, str], ...] = ()
@@ -47,7 +41,7 @@ def app() -> Celery:
     return Celery("pulse", config_source="celeryconfig", set_as_current=False)
 
 
-def wake(task: str, *args: str, eta: datetime | None = None) -> None:
+def wake(task: Task, *args: str, eta: datetime | None = None) -> None:
     """Send one wake-up in the background: never waits for the queue and never fails."""
     _outbox().put(Wakeup(task, args, eta, tuple(current_trace().items())))
 
@@ -56,7 +50,7 @@ def send(wakeups: Iterable[Wakeup]) -> None:
     """Send wake-ups now, in one batch. Raises one of UNREACHABLE when the queue is away."""
     with app().producer_pool.acquire(block=True, timeout=2) as producer, producer.batch():
         for one in wakeups:
-            app().send_task(one.task, args=one.args, eta=one.eta, headers=dict(one.trace), producer=producer)
+            app().send_task(one.task.value, args=one.args, eta=one.eta, headers=dict(one.trace), producer=producer)
 
 
 def is_reachable() -> bool:
@@ -106,12 +100,12 @@ class _Outbox:
 
 def _joined(wakeups: Sequence[Wakeup]) -> Iterator[Wakeup]:
     """The same wake-ups, with orders to be split together in one message; each has its trace in its row."""
-    splits = [one for one in wakeups if one.task == SPLIT_ORDER]
-    yield from (one for one in wakeups if one.task != SPLIT_ORDER)
+    splits = [one for one in wakeups if one.task is Task.SPLIT_ORDER]
+    yield from (one for one in wakeups if one.task is not Task.SPLIT_ORDER)
     for start in range(0, len(splits), MOST_TOGETHER):
         together = splits[start : start + MOST_TOGETHER]
         order_ids = tuple(order_id for one in together for order_id in one.args)
-        yield together[0] if len(together) == 1 else Wakeup(SPLIT_ORDER, order_ids)
+        yield together[0] if len(together) == 1 else Wakeup(Task.SPLIT_ORDER, order_ids)
 
 
 @cache

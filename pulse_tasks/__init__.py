@@ -7,15 +7,15 @@ from celery.signals import setup_logging
 
 from api_contract import log
 from pulse_core.config import settings
-from pulse_core.services.sweeps import SWEEPS
+from pulse_core.sweeps import SWEEPS
 from pulse_tasks import worker
 
 app = Celery("pulse", include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps"])
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = {
     # Without an expiry, which would be by beat's own clock.
-    name: {"task": name, "schedule": sweep.every, "kwargs": {"is_tick": True}}
-    for name, sweep in SWEEPS.items()
+    task.value: {"task": task.value, "schedule": sweep.every, "kwargs": {"is_tick": True}}
+    for task, sweep in SWEEPS.items()
 }
 worker.install(app)
 

@@ -5,8 +5,8 @@ from typing import Any
 from celery import Task
 
 from api_contract.log import TRACE_FIELDS, bound_trace, get_logger
-from pulse_core.brokers.base import BookUnavailable
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.brokers.port import BookUnavailable
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.queue import UNREACHABLE
 
 log = get_logger(__name__)

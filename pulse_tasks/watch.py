@@ -18,10 +18,11 @@ from api_contract.log import get_logger
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.repositories import slices
-from pulse_core.services import recovery
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.sweeps import SWEEPS, Sweep
+from pulse_core.sweeps import SWEEPS, Sweep
+from pulse_core.tasks import Task
+from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.store import slices
 from pulse_tasks.base import AWAY
 
 log = get_logger(__name__)
@@ -34,17 +35,17 @@ LONGEST_REST = 2.0
 
 # A new process has run none: where processes end more often than a sweep comes round, it would never run.
 _last_run = dict.fromkeys(SWEEPS, float("-inf"))
-_began_at: dict[str, float] = {}
-_under_way: dict[str, threading.Lock] = {}
-_rests_until: dict[str, float] = {}
+_began_at: dict[Task, float] = {}
+_under_way: dict[Task, threading.Lock] = {}
+_rests_until: dict[Task, float] = {}
 
 
-def note_run(sweep: str) -> None:
+def note_run(sweep: Task) -> None:
     """Remember that a sweep was run in this process just now."""
     _last_run[sweep] = time.monotonic()
 
 
-def run_sweep(name: str, *, is_tick: bool = False) -> None:
+def run_sweep(name: Task, *, is_tick: bool = False) -> None:
     """Run a sweep, unless this process is at it or has just been.
 
     A second run would take a thread to wait for the same rows. Of ticks that waited for a worker one is enough.
@@ -62,7 +63,7 @@ def run_sweep(name: str, *, is_tick: bool = False) -> None:
         under_way.release()
 
 
-def _run(name: str, sweep: Sweep) -> None:
+def _run(name: Task, sweep: Sweep) -> None:
     started = _began_at[name] = time.monotonic()
     sweep.run(utcnow())
     # One that failed is run again as soon as it is asked for.
@@ -100,7 +101,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 def execute_overdue() -> None:
     """Place slices whose message has not led to anything."""
     # Without a slice that is due, too: the first one need not wait then.
-    if not recovery.may_send():
+    if not sending_hold.may_send():
         return
     with db.transaction() as session:
         before = utcnow() - timedelta(seconds=settings().overdue_after)

@@ -12,7 +12,7 @@ from celery.worker.consumer import Consumer
 
 from pulse_core import brokers, clock, db
 from pulse_core.config import settings
-from pulse_core.domain.errors import DatabaseUnavailable, SharedSession
+from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_tasks.watch import Watch
 
 POOLS = ("threads", "solo")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pulse_core import migrations
-from pulse_core.stack.ports import free_port
-from tests import servers
-from tests.processes import Processes
-from tests.servers import RunningPostgres, RunningRedis
+from pulse_ops.stack.ports import free_port
+from tests.support import servers
+from tests.support.processes import Processes
+from tests.support.servers import RunningPostgres, RunningRedis
 
 # Tests ask more of the gateway than a client may; those about limits set their own.
 UNLIMITED = {f"PULSE_RATE_LIMIT_{name}": "off" for name in ("ACCOUNT", "ORDERS", "ADDRESS", "POSTBACKS")}

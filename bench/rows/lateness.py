@@ -8,7 +8,7 @@ from bench.clients import Client, instant
 from bench.context import Bench
 from bench.cpu import cpu_taken
 from bench.figures import Figure, Reach, Row, Rule, Spread, median_by_name, quantiles
-from pulse_core.brokers.paper.ledger import Ledger
+from pulse_ops.paper_exchange.ledger import Ledger
 
 RATE = 20
 _ORDERS = 40

@@ -16,8 +16,8 @@ from bench.figures import Figure, Reach, Row, Rule, quantiles, single
 from bench.fill import fill_tables
 from bench.stack import FRONT, Site
 from bench.sweep_timer import DUE_QUERY
-from pulse_core.services.sweeps import SWEEPS
-from pulse_core.stack import processes
+from pulse_core.sweeps import SWEEPS
+from pulse_ops.stack import processes
 
 FEW = 1000
 PAGE = "a page of 20 orders"

@@ -3,7 +3,7 @@
 from datetime import time
 from functools import cache
 
-from pulse_core.brokers.base import Broker
+from pulse_core.brokers.port import Broker
 from pulse_core.config import Settings
 
 

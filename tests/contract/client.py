@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 import gapi_app
 import pulse_app
-from tests.service_token import service_claims
+from tests.support.service_token import service_claims
 
 SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 DOCUMENTS = {"gapi": gapi_app.openapi(), "pulse": pulse_app.openapi()}

@@ -13,9 +13,9 @@ from api_contract import ids
 from api_contract.scopes import Role
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.repositories import accounts
+from pulse_core.identity.store import accounts
 from tests.contract.client import Account, Service
-from tests.processes import Processes
+from tests.support.processes import Processes
 
 
 @pytest.fixture(scope="session")

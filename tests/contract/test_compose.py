@@ -15,10 +15,10 @@ from pydantic_settings import BaseSettings
 
 import gapi_app.config
 import pulse_core.config
-from gapi_app.request_bodies import READ_AT_ONCE
-from pulse_core.stack import processes
-from pulse_core.stack.config import StackSettings
-from pulse_core.stack.processes import Listen
+from gapi_app.guard.uploads import READ_AT_ONCE
+from pulse_ops.stack import processes
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.processes import Listen
 from tests.contract import compose
 from tests.contract.compose import ROOT
 

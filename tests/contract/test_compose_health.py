@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from pulse_core.stack import binaries, probes
-from pulse_core.stack import processes as commands
-from pulse_core.stack.ports import free_port
-from pulse_core.stack.processes import Listen
+from pulse_ops.stack import binaries, probes
+from pulse_ops.stack import processes as commands
+from pulse_ops.stack.ports import free_port
+from pulse_ops.stack.processes import Listen
 from tests.contract import compose
 from tests.contract.client import Service
 from tests.contract.test_compose import SECRETS
-from tests.processes import LOOPBACK, Processes, wait_until
+from tests.support.processes import LOOPBACK, Processes, wait_until
 
 OK, FAILED = 0, 1
 

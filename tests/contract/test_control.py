@@ -7,14 +7,14 @@ import pytest
 
 from api_contract.scopes import Role
 from pulse_core import brokers, db
-from pulse_core.brokers.base import Refused
+from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
-from pulse_core.repositories import slices
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.split import split_order
-from tests.broker import SimulatedBroker, answer_with, lose_the_request
+from pulse_core.trading.order.split import split_order
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.store import slices
 from tests.contract.client import Account, Service, error_of
-from tests.factories import a_slice, slices_of
+from tests.support.broker import SimulatedBroker, answer_with, lose_the_request
+from tests.support.factories import a_slice, slices_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

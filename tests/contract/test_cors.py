@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.contract.client import Account, Service
-from tests.processes import Processes
+from tests.support.processes import Processes
 
 DESK, LOCAL, FOREIGN = "https://desk.example.com", "http://localhost:3000", "https://evil.example.com"
 READABLE = {

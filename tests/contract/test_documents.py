@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from pulse_core.cli.openapi import DOCS, document, openapi
+from pulse_ops.cli.openapi import DOCS, document, openapi
 from tests.contract.client import Service, resolved
 
 SERVICES = ["gapi", "pulse"]

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 import pytest
 
 from api_contract.scopes import Role
-from pulse_core.stack.ports import free_port
+from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.event_stream import stream
 from tests.contract.logins import log_in
-from tests.processes import Processes, wait_until
+from tests.support.processes import Processes, wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -8,7 +8,7 @@ import requests
 from api_contract.scopes import Role
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.logins import Login, log_in
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 
 def make(login: Login, *scopes: str, days: int = 30) -> dict[str, str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from gapi_app.limits import network_of
-from tests import servers
+from gapi_app.guard.limits import network_of
 from tests.contract.client import Account, Service, error_of, new_order
-from tests.processes import wait_until
-from tests.servers import RunningRedis
+from tests.support import servers
+from tests.support.processes import wait_until
+from tests.support.servers import RunningRedis
 
 HOUR = {"PULSE_RATE_LIMIT_ACCOUNT": "5/hour", "PULSE_RATE_LIMIT_ORDERS": "3/hour", "PULSE_RATE_LIMIT_ADDRESS": "4/hour"}
 LOGIN = {"username": "nobody", "password": "wrong"}

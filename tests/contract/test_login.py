@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from api_contract.scopes import Role
 from pulse_core import db
-from pulse_core.stack.ports import free_port
-from tests import servers
+from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of
 from tests.contract.logins import an_address, log_in, try_login
-from tests.processes import Processes, wait_until
+from tests.support import servers
+from tests.support.processes import Processes, wait_until
 
 NEW_PASSWORD = "another password of hers"
 

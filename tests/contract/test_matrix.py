@@ -10,12 +10,13 @@ import requests
 
 from api_contract.scopes import Role, Scope
 from pulse_core.clock import utcnow
-from pulse_core.services import keys, webhooks
+from pulse_core.events import webhooks
+from pulse_core.identity import api_keys
 from tests.contract.client import DOCUMENTS, Account, Service
 from tests.contract.conftest import make_account
 from tests.contract.rights import EXPIRED, KINDS, NOBODY, RIGHTS, SERVICE, Kind, On, expected
 from tests.contract.siblings import sibling_token
-from tests.factories import a_split_order, slices_of
+from tests.support.factories import a_split_order, slices_of
 
 # Whoever has called one of these is another afterwards, or has nothing left to call it on.
 SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "log_user_out"} | {
@@ -110,12 +111,12 @@ def make_caller(kind: Kind) -> Caller:
         "account_id": account.account_id,
         "order_id": order_id,
         "slice_id": slices_of(order_id)[0].id,
-        "key_id": keys.add_key(account.account_id, "bot", [Scope.ORDERS_READ], 30, now).key.id,
+        "key_id": api_keys.add_key(account.account_id, "bot", [Scope.ORDERS_READ], 30, now).key.id,
         "webhook_id": webhooks.add_webhook(account.account_id, "https://93.184.216.34/events", now).webhook.id,
     }
     if kind.key_scopes is None:
         return Caller(kind, account, things, None, None)
-    made = keys.add_key(account.account_id, "caller", [Scope(one) for one in kind.key_scopes], 30, now)
+    made = api_keys.add_key(account.account_id, "caller", [Scope(one) for one in kind.key_scopes], 30, now)
     return Caller(kind, account, things, made.text, made.key.id)
 
 

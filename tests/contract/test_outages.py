@@ -9,11 +9,11 @@ from sqlalchemy import create_engine, text
 
 from pulse_core import migrations
 from pulse_core.db import psycopg2_url
-from pulse_core.stack.ports import free_port
-from tests import servers
+from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.conftest import make_account
-from tests.processes import Processes, wait_until
+from tests.support import servers
+from tests.support.processes import Processes, wait_until
 
 ACCEPTED_WITHIN = 2.0
 

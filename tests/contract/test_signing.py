@@ -16,7 +16,7 @@ from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
 from tests.contract.client import Account, Service
 from tests.contract.logins import Login, log_in
-from tests.processes import Processes
+from tests.support.processes import Processes
 
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 RSA = rsa.generate_private_key(65_537, 2048)

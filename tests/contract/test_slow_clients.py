@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from gapi_app.connections import make_room
+from gapi_app.guard.fd_limit import make_room
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.slow import HALF_A_HEAD, IN_CHUNKS, WITHOUT_BODY, answer_of, connected, is_closed
 from tests.contract.upstream import Upstream
-from tests.processes import Processes, wait_until
+from tests.support.processes import Processes, wait_until
 
 # What a person would call at once, on a machine that does something else besides.
 PROMPT = 5

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from tests.contract.client import Account, Service, new_order
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pulse_core.stack.ports import free_port
+from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.upstream import Upstream, answering, sending
-from tests.processes import Processes
+from tests.support.processes import Processes
 
 ORDER_ID = "ord_01J00000000000000000000000"
 # The contract's promise when pulse is down or hangs.

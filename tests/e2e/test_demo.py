@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks import PULSE, environment_for, processes_of
+from tests.support.stacks import PULSE, environment_for, processes_of
 
 
 @pytest.mark.timeout(240)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pulse_core.stack.ports import free_port
-from tests.guide.page import Answer, examples
-from tests.guide.reader import Reader, file_name
-from tests.guide.shell import shell
-from tests.processes import wait_until
-from tests.stacks import Stack, environment_for, running_stack
+from pulse_ops.stack.ports import free_port
+from tests.rigs.guide.page import Answer, examples
+from tests.rigs.guide.reader import Reader, file_name
+from tests.rigs.guide.shell import shell
+from tests.support.processes import wait_until
+from tests.support.stacks import Stack, environment_for, running_stack
 
 ROOT = Path(__file__).parents[2]
 GUIDE, README = ROOT / "docs" / "api.md", ROOT / "README.md"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from pulse_core.stack import probes
-from pulse_core.stack.ports import free_port
-from tests.processes import wait_until
-from tests.stacks import PULSE, environment_for, processes_of, running_stack
+from pulse_ops.stack import probes
+from pulse_ops.stack.ports import free_port
+from tests.support.processes import wait_until
+from tests.support.stacks import PULSE, environment_for, processes_of, running_stack
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -3,15 +3,16 @@
 import pytest
 
 from pulse_core import brokers
-from pulse_core.services import broker_book, recovery
-from tests.broker import SimulatedBroker
+from pulse_core.trading.book import reading
+from pulse_core.trading.recovery import sending_hold
+from tests.support.broker import SimulatedBroker
 
 
 @pytest.fixture
 def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     simulated = SimulatedBroker()
     monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
-    monkeypatch.setattr(broker_book, "_last", broker_book.LastReading())
+    monkeypatch.setattr(reading, "_last", reading.LastReading())
     # A process reads the book before it first sends: here, before a test takes the book away.
-    assert recovery.may_send()
+    assert sending_hold.may_send()
     return simulated

@@ -11,12 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from api_contract.errors import InvalidRequest, Unauthorized
 from api_contract.scopes import Role, Scope
 from pulse_core import db
-from pulse_core.cli import main
 from pulse_core.clock import utcnow
-from pulse_core.services import revocations
-from pulse_core.services.accounts import account_named, account_of, add_account, change_account
-from pulse_core.services.keys import add_key, holder_of
-from pulse_core.services.sessions import log_in, refresh
+from pulse_core.identity import revocations
+from pulse_core.identity.accounts import account_named, account_of, add_account, change_account
+from pulse_core.identity.api_keys import add_key, holder_of
+from pulse_core.identity.sessions import log_in, refresh
+from pulse_ops.cli import main
 
 PASSWORD = "correct horse battery"
 

@@ -5,7 +5,7 @@ import pytest
 from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
 from api_contract.scopes import Role
 from pulse_core.clock import utcnow
-from pulse_core.services.accounts import add_account, authenticate, disable_account, list_accounts
+from pulse_core.identity.accounts import add_account, authenticate, disable_account, list_accounts
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -28,7 +28,7 @@ def test_the_password_is_kept_as_a_salted_hash() -> None:
     add("asha")
     add("ravi")
 
-    hashes = {account.password_hash for account in list_accounts()}
+    hashes = {authenticate(username, PASSWORD).password_hash for username in ("asha", "ravi")}
 
     assert len(hashes) == 2
     assert all(one.startswith("$argon2id$") and PASSWORD not in one for one in hashes)

@@ -5,11 +5,11 @@ from datetime import timedelta
 from api_contract.vocabulary import SliceStatus
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.resolve import resolve_slices
-from tests.broker import SimulatedBroker, lose_the_request
-from tests.factories import a_slice, a_split_order, slices_of
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import resolve_slices
+from tests.support.broker import SimulatedBroker, lose_the_request
+from tests.support.factories import a_slice, a_split_order, slices_of
 
 
 def test_an_adopted_order_that_the_next_reading_misses_is_not_absent_at_once(broker: SimulatedBroker) -> None:

@@ -7,15 +7,15 @@ from sqlalchemy import update
 
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.alarms import AlarmCode, HoldCode
-from pulse_core.domain.enums import EventKind
-from pulse_core.models import Installation
-from pulse_core.repositories import events, installation
-from pulse_core.services import recovery
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.retry import slice_history
-from tests.broker import SimulatedBroker
-from tests.factories import a_split_order, settle_delay, slices_of
+from pulse_core.events.names import EventKind
+from pulse_core.trading.alarms import AlarmCode, HoldCode
+from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice.operations import slice_history
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.store import events, installation
+from pulse_core.trading.tables import Installation
+from tests.support.broker import SimulatedBroker
+from tests.support.factories import a_split_order, settle_delay, slices_of
 
 
 def reword(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_which_hold_ends_by_itself_follows_from_its_code_and_a_hold_without_one_
 ) -> None:
     now = utcnow()
     with db.transaction() as session:
-        installation.know_database(session, recovery._present(session))
+        installation.know_database(session, sending_hold._present(session))
         installation.hold(session, HoldCode.ANOTHER_DATABASE, now)
         session.execute(update(Installation).values(hold_code=code))
 
@@ -74,8 +74,8 @@ def test_which_hold_ends_by_itself_follows_from_its_code_and_a_hold_without_one_
     until = now + settle_delay() + timedelta(seconds=10)
     while now < until:
         now += timedelta(seconds=3)
-        recovery.watch_hold(now)
+        sending_hold.watch_hold(now)
         reconcile(now)
 
-    assert (recovery.standing().hold is None) == is_ended
-    recovery.release("the test")
+    assert (sending_hold.standing().hold is None) == is_ended
+    sending_hold.release("the test")

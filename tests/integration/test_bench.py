@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.processes import wait_until
-from tests.stacks import outer_environment
+from tests.support.processes import wait_until
+from tests.support.stacks import outer_environment
 
 ROOT = Path(__file__).parents[2]
 

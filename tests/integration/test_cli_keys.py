@@ -7,10 +7,10 @@ from click.testing import CliRunner, Result
 
 from api_contract.errors import Unauthorized
 from api_contract.scopes import Role
-from pulse_core.cli import main
 from pulse_core.clock import utcnow
-from pulse_core.services.accounts import account_named, add_account, authenticate
-from pulse_core.services.keys import holder_of
+from pulse_core.identity.accounts import account_named, add_account, authenticate
+from pulse_core.identity.api_keys import holder_of
+from pulse_ops.cli import main
 
 PASSWORD = "correct horse battery"
 

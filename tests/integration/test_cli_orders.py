@@ -12,14 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from api_contract.scopes import Role
+from pulse_client.gateway import Credentials, Gateway
 from pulse_core import db
-from pulse_core.cli import main
-from pulse_core.client.gateway import Credentials, Gateway
 from pulse_core.clock import utcnow
-from pulse_core.repositories import slices
-from pulse_core.services import accounts
-from pulse_core.services.split import split_order
-from tests.processes import Processes
+from pulse_core.identity import accounts
+from pulse_core.trading.order.split import split_order
+from pulse_core.trading.store import slices
+from pulse_ops.cli import main
+from tests.support.processes import Processes
 
 PLACE = ("place", "--instrument", "NSE:M&M", "--side", "SELL", "--quantity", "7", "--splits", "2", "--minutes", "1")
 Orders = Callable[..., Any]

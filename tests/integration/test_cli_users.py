@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api_contract.errors import Unauthorized
-from pulse_core.cli import main
-from pulse_core.services import accounts
+from pulse_core.identity import accounts
+from pulse_ops.cli import main
 
 PULSE = str(Path(sys.executable).with_name("pulse"))
 Users = Callable[..., Result]

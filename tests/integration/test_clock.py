@@ -15,8 +15,9 @@ from kombu.asynchronous.timer import to_timestamp
 from sqlalchemy import text
 
 from pulse_core import clock, db
-from pulse_core.database_clock import DatabaseClock
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.boottime import boottime
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.postgres.database_clock import DatabaseClock
 
 CLOSE = timedelta(seconds=0.5)
 
@@ -24,7 +25,7 @@ CLOSE = timedelta(seconds=0.5)
 @pytest.fixture
 def fresh(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The clock of a process that has just started."""
-    monkeypatch.setattr(clock, "_database", DatabaseClock(clock._measure, clock.boottime, lambda: clock.time.time()))
+    monkeypatch.setattr(clock, "_database", DatabaseClock(clock._measure, boottime, lambda: clock.time.time()))
     return clock
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
-from pulse_core.brokers.base import Refused
+from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
-from pulse_core.repositories import slices
-from pulse_core.services.execute import execute_slice
-from pulse_core.stack.processes import executable
-from tests.broker import SimulatedBroker, answer_with, lose_the_request
-from tests.factories import a_slice, a_split_order, slices_of
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.store import slices
+from pulse_ops.stack.processes import executable
+from tests.support.broker import SimulatedBroker, answer_with, lose_the_request
+from tests.support.factories import a_slice, a_split_order, slices_of
 
 CELERY = ("celery", "-A", "pulse_tasks", "slices")
 PULSE = ("pulse", "slices")

@@ -11,19 +11,20 @@ from sqlalchemy import select
 
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
-from pulse_core.brokers.base import BookUnavailable, BrokerOrderStatus
+from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind
-from pulse_core.models import OrderSlice, SliceEvent
-from pulse_core.repositories import placements, slices
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.day_end import end_day
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.recall import cancel_slices
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.track import track_slices
-from tests.broker import PRICE, SimulatedBroker
-from tests.factories import a_slice, a_split_order, an_account, order, slices_of
+from pulse_core.events.names import EventKind
+from pulse_core.events.tables import SliceEvent
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.slice.cancel_working import cancel_slices
+from pulse_core.trading.slice.day_end import end_day
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import placements, slices
+from pulse_core.trading.tables import OrderSlice
+from tests.support.broker import PRICE, SimulatedBroker
+from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of
 
 
 @pytest.fixture(autouse=True)

@@ -12,13 +12,14 @@ from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.models import Order
 from pulse_core.queue import Wakeup
-from pulse_core.repositories.slices import HINT_LIFETIME
-from pulse_core.services import dispatch
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.dispatch import dispatch_due_slices
-from tests.factories import a_split_order, an_account, order, slices_of
+from pulse_core.tasks import Task
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.slice import dispatch
+from pulse_core.trading.slice.dispatch import dispatch_due_slices
+from pulse_core.trading.store.slices import HINT_LIFETIME
+from pulse_core.trading.tables import Order
+from tests.support.factories import a_split_order, an_account, order, slices_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -45,7 +46,7 @@ def test_a_slice_is_sent_when_it_comes_into_the_horizon_with_its_time_and_trace(
 
     dispatch_due_slices(second.scheduled_at - horizon())
     (message,) = [one for one in sent if one.args == (second.id,)]
-    assert (message.task, message.eta) == (queue.EXECUTE_SLICE, second.scheduled_at)
+    assert (message.task, message.eta) == (Task.EXECUTE_SLICE, second.scheduled_at)
     assert dict(message.trace) == order(order_id).trace
 
 

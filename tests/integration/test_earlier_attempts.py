@@ -11,17 +11,18 @@ from click.testing import CliRunner
 from api_contract.errors import InvalidState
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import failpoints
-from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement, Refused
-from pulse_core.cli import main
+from pulse_core.brokers.port import BrokerOrderStatus, NotSent, Placement, Refused
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind, PlacementOutcome
-from pulse_core.services import retry
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.resolve import resolve_slices
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, accept, answer_with, lose_the_request
-from tests.factories import a_slice, a_split_order, later, order, settle_delay, slices_of, watch_the_book
+from pulse_core.events.names import EventKind
+from pulse_core.trading.slice import operations
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.vocabulary import PlacementOutcome
+from pulse_ops.cli import main
+from tests.support.broker import SimulatedBroker, accept, answer_with, lose_the_request
+from tests.support.factories import a_slice, a_split_order, later, order, settle_delay, slices_of, watch_the_book
 
 TURNED_UP = "TURNED_UP"
 RATE_LIMITED = answer_with(NotSent("RATE_LIMITED", "too many"))
@@ -34,11 +35,11 @@ def no_actions() -> Iterator[None]:
 
 
 def alarms(slice_id: str) -> list[str]:
-    return [one.detail["code"] for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+    return [one.detail["code"] for one in operations.slice_history(slice_id).events if one.kind is EventKind.ALARM]
 
 
 def outcomes(slice_id: str) -> list[PlacementOutcome | None]:
-    return [one.outcome for one in retry.slice_history(slice_id).attempts]
+    return [one.outcome for one in operations.slice_history(slice_id).attempts]
 
 
 def execute_again(slice_id: str) -> None:
@@ -64,7 +65,7 @@ def rejected_by_the_book(broker: SimulatedBroker) -> tuple[str, str]:
     broker_order_id = next(iter(broker.book))
     broker.reject(broker_order_id)
     track_slices(utcnow())
-    retry.retry_slice(first.id, "ops", utcnow())
+    operations.retry_slice(first.id, "ops", utcnow())
     return first.id, broker_order_id
 
 
@@ -161,13 +162,13 @@ def test_a_slice_is_not_retried_while_an_attempt_of_it_may_be_live_and_is_once_t
     stray = broker.enter(broker.placements[0])
     reconcile(utcnow())
     broker.book[stray] = replace(broker.book[stray], status=BrokerOrderStatus.OPEN)
-    with pytest.raises(retry.InvalidState, match="attempt 1 of it may be live"):
-        retry.retry_slice(first.id, "ops", utcnow())
+    with pytest.raises(operations.InvalidState, match="attempt 1 of it may be live"):
+        operations.retry_slice(first.id, "ops", utcnow())
 
     broker.book[stray] = replace(broker.book[stray], status=BrokerOrderStatus.CANCELLED)
     reconcile(utcnow())
 
-    retry.retry_slice(first.id, "ops", utcnow())
+    operations.retry_slice(first.id, "ops", utcnow())
     execute_again(first.id)
     assert a_slice(first.id).status is SliceStatus.WORKING
 
@@ -210,8 +211,8 @@ def test_a_slice_is_not_retried_while_its_late_order_is_live_filled_or_unknown(
     reconcile(utcnow())
 
     with pytest.raises(InvalidState, match=why) as refused:
-        retry.retry_slice(slice_id, "ops", utcnow())
-    reason = retry.why_not_retried(slice_id, utcnow())
+        operations.retry_slice(slice_id, "ops", utcnow())
+    reason = operations.why_not_retried(slice_id, utcnow())
     assert refused.value.message == f"slice {slice_id} cannot be retried: {reason}"
 
 
@@ -241,7 +242,7 @@ def test_a_slice_is_retried_once_the_book_proves_that_its_late_order_ended_with_
     broker.book[late] = replace(broker.book[late], status=end)
     reconcile(utcnow())
 
-    retry.retry_slice(slice_id, "ops", utcnow())
+    operations.retry_slice(slice_id, "ops", utcnow())
 
     execute_again(slice_id)
     assert (a_slice(slice_id).status, broker.placements[-1].quantity) == (SliceStatus.WORKING, 20)
@@ -258,7 +259,7 @@ def test_a_refusal_that_also_stands_rejected_in_the_book_is_confirmed_by_it(brok
 
     assert (a_slice(first.id).status, alarms(first.id)) == (SliceStatus.REJECTED, [])
     assert outcomes(first.id) == [PlacementOutcome.REFUSED]
-    retry.retry_slice(first.id, "ops", utcnow())
+    operations.retry_slice(first.id, "ops", utcnow())
     execute_again(first.id)
     assert a_slice(first.id).status is SliceStatus.WORKING
 
@@ -300,7 +301,7 @@ def test_a_slice_is_lowered_to_the_room_that_its_order_has_left(broker: Simulate
 
     execute_again(second)
     assert (broker.placements[-1].quantity, a_slice(second).status) == (16, SliceStatus.WORKING)
-    lowered = [one.detail for one in retry.slice_history(second).events if one.kind is EventKind.ALARM]
+    lowered = [one.detail for one in operations.slice_history(second).events if one.kind is EventKind.ALARM]
     assert [(one["lowered_from"], one["lowered_to"]) for one in lowered] == [(20, 16)]
 
 

@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 from api_contract.errors import NotFound
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind
-from pulse_core.repositories import events, feeds
-from pulse_core.services import feed
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.pause import pause_order
-from tests.factories import a_split_order, an_account, an_order
+from pulse_core.events import feed
+from pulse_core.events.names import EventKind
+from pulse_core.events.store import numbering
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.pause import pause_order
+from pulse_core.trading.order.queries import order_origin
+from pulse_core.trading.store import events
+from tests.support.factories import a_split_order, an_account, an_order
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -135,7 +137,7 @@ def test_a_long_past_of_one_account_holds_up_no_other() -> None:
             write(session, order_id, note)
 
     with db.transaction() as session:
-        assert feeds.number(session, [long, short, silent], 2) == {long: 2, short: 1}
+        assert numbering.number(session, [long, short, silent], 2) == {long: 2, short: 1}
 
     pages = {page.account_id: page for page in feed.poll({long: 1, short: 0, silent: 0}, 3)}
     assert {one: [event.event_id for event in page.events] for one, page in pages.items()} == {
@@ -216,9 +218,10 @@ def test_events_of_an_order_carry_the_numbers_of_its_account() -> None:
     ]  # fmt: skip
     assert page.events[2].actor == "acc_operator"
     assert page.last_event_id == 6
-    assert feed.order_events(None, second, 3, 100).events[0].event_id == 4
+    assert feed.order_events(account, second, 3, 100).events[0].event_id == 4
+    assert order_origin(None, first).account_id == account
     with pytest.raises(NotFound):
-        feed.order_events(an_account(), first, 0, 100)
+        order_origin(an_account(), first)
 
 
 def test_a_cancellation_says_who_asked_for_it_and_how_the_order_ended() -> None:

@@ -8,24 +8,24 @@ import pytest
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import clock, config
-from pulse_core.brokers.base import BookUnavailable, BrokerOrder
+from pulse_core.brokers.port import BookUnavailable, BrokerOrder
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind
-from pulse_core.models import OrderSlice
-from pulse_core.services import execute, retry, track
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.resolve import LONGEST_PAUSE, resolve_slices
-from pulse_core.services.track import MISSING_FOR, track_slices
-from tests.broker import SimulatedBroker, accept, lose_the_request
-from tests.factories import a_slice, a_split_order, later, settle_delay, slices_of, watch_the_book
+from pulse_core.events.names import EventKind
+from pulse_core.trading.slice import execute, operations, track
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import LONGEST_PAUSE, resolve_slices
+from pulse_core.trading.slice.track import MISSING_FOR, track_slices
+from pulse_core.trading.tables import OrderSlice
+from tests.support.broker import SimulatedBroker, accept, lose_the_request
+from tests.support.factories import a_slice, a_split_order, later, settle_delay, slices_of, watch_the_book
 
 DOUBTED = "the broker's book lacks orders that it acknowledged, and proves no absence"
 MISSING = "a working order is missing from the broker's book"
 
 
 def alarms(slice_id: str) -> list[str]:
-    return [one.detail["alarm"] for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+    return [one.detail["alarm"] for one in operations.slice_history(slice_id).events if one.kind is EventKind.ALARM]
 
 
 def an_unknown_slice(broker: SimulatedBroker, *answers: Callable[[SimulatedBroker, object], str]) -> OrderSlice:

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
-from pulse_core.brokers.base import NotSent, Refused
+from pulse_core.brokers.port import NotSent, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, accept_and_fill, accept_but_lose_the_answer, answer_with
-from tests.factories import a_slice, a_split_order, order, slices_of
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.track import track_slices
+from tests.support.broker import SimulatedBroker, accept_and_fill, accept_but_lose_the_answer, answer_with
+from tests.support.factories import a_slice, a_split_order, order, slices_of
 
 
 def test_a_due_slice_is_placed_with_its_quantity_and_becomes_working(broker: SimulatedBroker) -> None:
@@ -61,10 +61,10 @@ def test_what_was_certainly_not_sent_goes_back_into_the_schedule_with_a_pause(br
 
     execute_slice(first.id)
 
-    put_back = a_slice(first.id)
-    assert put_back.status is SliceStatus.SCHEDULED
-    assert put_back.due_at > first.due_at
-    assert put_back.scheduled_at == first.scheduled_at
+    reschedule = a_slice(first.id)
+    assert reschedule.status is SliceStatus.SCHEDULED
+    assert reschedule.due_at > first.due_at
+    assert reschedule.scheduled_at == first.scheduled_at
 
 
 def test_after_its_last_attempt_a_slice_is_failed(broker: SimulatedBroker) -> None:

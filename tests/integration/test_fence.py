@@ -12,18 +12,18 @@ from sqlalchemy.exc import DBAPIError
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
-from pulse_core.brokers.base import NotSent
+from pulse_core.brokers.port import NotSent
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.errors import DatabaseUnavailable
-from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import orders, slices
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.resolve import expire_claims
-from pulse_core.services.settle import settle_order
-from tests.broker import SimulatedBroker
-from tests.factories import (
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.leases import expire_claims
+from pulse_core.trading.store import orders, slices
+from pulse_core.trading.tables import Order, OrderSlice
+from tests.support.broker import SimulatedBroker
+from tests.support.factories import (
     a_slice,
     a_split_order,
     an_account,
@@ -34,7 +34,7 @@ from tests.factories import (
     slices_of,
     watch_the_book,
 )
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 FENCE_HOLDERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
 
@@ -218,7 +218,7 @@ def test_a_slice_cancelled_while_its_closed_window_was_noticed_stays_cancelled(b
             execution = worker.submit(execute_slice, first.id, lambda: long_after)
             wait_until(is_a_session_waiting_for_a_lock)
             orders.move(session, cancelled, OrderStatus.CANCELLING, utcnow())
-            settle_order(session, cancelled, utcnow())
+            roll_up(session, cancelled, utcnow())
         execution.result(timeout=10)
 
     assert a_slice(first.id).status is SliceStatus.CANCELLED
@@ -234,7 +234,7 @@ def test_a_claim_that_loses_the_race_against_a_cancellation_sends_nothing(broker
             cancelled = orders.of_account(session, account, order_id, locked=True)
             assert cancelled is not None
             orders.move(session, cancelled, OrderStatus.CANCELLING, utcnow())
-            settle_order(session, cancelled, utcnow())
+            roll_up(session, cancelled, utcnow())
             execution = worker.submit(execute_slice, first.id)
             wait_until(is_a_session_waiting_for_a_lock)
         execution.result(timeout=10)

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import event, text
 
 from pulse_core import db
-from pulse_core.domain.errors import DatabaseUnavailable
-from tests.factories import an_account, an_order, order
-from tests.processes import wait_until
+from pulse_core.errors import DatabaseUnavailable
+from tests.support.factories import an_account, an_order, order
+from tests.support.processes import wait_until
 
 FENCES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 CANCEL_FENCES = "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"

@@ -9,17 +9,19 @@ from sqlalchemy import text, update
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import clock, db, failpoints
-from pulse_core.brokers.base import Refused
+from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import PlacementOutcome
-from pulse_core.models import OrderSlice
-from pulse_core.services import recovery, resolve, retry
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.resolve import expire_claims, resolve_slices
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, accept, answer_with, lose_the_request
-from tests.factories import a_slice, a_split_order, settle_delay, slices_of
-from tests.processes import wait_until
+from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice import operations, resolve
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.leases import expire_claims
+from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.tables import OrderSlice
+from pulse_core.trading.vocabulary import PlacementOutcome
+from tests.support.broker import SimulatedBroker, accept, answer_with, lose_the_request
+from tests.support.factories import a_slice, a_split_order, settle_delay, slices_of
+from tests.support.processes import wait_until
 
 SOMEBODY_ELSES = "A" * 20
 
@@ -81,7 +83,7 @@ def test_a_slice_of_another_broker_is_neither_claimed_nor_looked_up_nor_tracked(
     for one in (unknown, working):
         execute_slice(one.id, clock=lambda due_at=one.due_at: due_at)  # type: ignore[misc]
     broker.name = "another"
-    assert recovery.may_send()
+    assert sending_hold.may_send()
 
     execute_slice(waiting.id)
     handled = [sweep(utcnow() + timedelta(hours=1)) for sweep in (resolve_slices, track_slices)]
@@ -98,7 +100,7 @@ def test_an_acknowledgement_of_one_attempt_never_counts_for_another(broker: Simu
 
     kept = a_slice(first.id)
     assert (kept.status, kept.client_order_id) == (SliceStatus.SENDING, SOMEBODY_ELSES)
-    (attempt,) = retry.slice_history(first.id).attempts
+    (attempt,) = operations.slice_history(first.id).attempts
     assert (attempt.outcome, attempt.broker_order_id) == (PlacementOutcome.ACKNOWLEDGED, next(iter(broker.book)))
 
 

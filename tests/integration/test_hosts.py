@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import hosts
-from tests.hosts import Host
-from tests.processes import wait_until
+from tests.support import hosts
+from tests.support.hosts import Host
+from tests.support.processes import wait_until
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_loss_has_a_share_and_a_direction(pair: tuple[Host, ...]) -> None:
 
 def test_a_test_that_was_killed_leaves_nothing_behind_for_long() -> None:
     hosts.require()
-    program = "from tests.hosts import network\nwith network('lost') as (host,): host.run('sleep', '60')"
+    program = "from tests.support.hosts import network\nwith network('lost') as (host,): host.run('sleep', '60')"
     killed = subprocess.Popen([sys.executable, "-c", program])
     left_over = re.compile(rf"^pulse-{killed.pid}-\d+-lost", re.MULTILINE)
 

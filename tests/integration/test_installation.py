@@ -7,10 +7,10 @@ from sqlalchemy import delete, select
 
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.domain.alarms import HoldCode
-from pulse_core.models import Installation
-from pulse_core.repositories import installation
-from pulse_core.repositories.installation import Hold
+from pulse_core.trading.alarms import HoldCode
+from pulse_core.trading.store import installation
+from pulse_core.trading.store.installation import Hold
+from pulse_core.trading.tables import Installation
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -15,11 +15,12 @@ from api_contract.log import bound_trace
 from api_contract.vocabulary import OrderStatus, OrderType, Product, Side
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
-from pulse_core.models import Order, SliceEvent
+from pulse_core.events.tables import SliceEvent
 from pulse_core.queue import Wakeup
-from pulse_core.services.intake import Submission, submit_order
-from tests.factories import a_new_order, an_account, an_order, later, order
-from tests.processes import wait_until
+from pulse_core.trading.order.accept import Submission, submit_order
+from pulse_core.trading.tables import Order
+from tests.support.factories import a_new_order, an_account, an_order, later, order
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

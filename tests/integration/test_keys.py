@@ -9,9 +9,9 @@ from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthor
 from api_contract.scopes import Role, Scope
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.services import keys, revocations
-from pulse_core.services.accounts import add_account, change_account
-from pulse_core.services.keys import NewKey, add_key, holder_of, key_page, revoke_key
+from pulse_core.identity import api_keys, revocations
+from pulse_core.identity.accounts import add_account, change_account
+from pulse_core.identity.api_keys import NewKey, add_key, holder_of, key_page, revoke_key
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -55,7 +55,7 @@ def test_a_key_with_one_other_character_is_refused(asha: str, place: int) -> Non
 def test_a_key_with_another_secret_is_refused(asha: str, secret: str) -> None:
     body = make(asha).text[:30] + secret
     with pytest.raises(Unauthorized):
-        holder_of(body + keys.checksum(body), utcnow())
+        holder_of(body + api_keys.checksum(body), utcnow())
 
 
 def test_a_key_ends_when_it_expires_is_revoked_or_its_account_is_disabled(asha: str) -> None:
@@ -87,7 +87,7 @@ def test_no_key_may_do_more_than_the_role(asha: str, scopes: list[Scope]) -> Non
 
 
 def test_an_account_has_a_limited_number_of_keys_that_work(asha: str) -> None:
-    made = [make(asha) for _ in range(keys.MOST_LIVE_KEYS)]
+    made = [make(asha) for _ in range(api_keys.MOST_LIVE_KEYS)]
     with pytest.raises(InvalidState):
         make(asha)
     revoke_key(asha, made[0].key.id, asha, utcnow())

@@ -11,22 +11,31 @@ from sqlalchemy.orm import Session
 from api_contract.errors import InvalidState
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
-from pulse_core.brokers.base import Placement, Refused
+from pulse_core.brokers.port import Placement, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind
-from pulse_core.domain.errors import LostRace
-from pulse_core.models import Order, OrderSlice
-from pulse_core.repositories import events, fills, orders, slices
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.recall import cancel_slices
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.resolve import resolve_slices
-from pulse_core.services.retry import retry_slice, slice_history
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, answer_with, lose_the_request
-from tests.factories import a_slice, a_split_order, an_account, later, order, settle_delay, slices_of, watch_the_book
+from pulse_core.errors import LostRace
+from pulse_core.events.names import EventKind
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.slice.cancel_working import cancel_slices
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.operations import retry_slice, slice_history
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import events, fills, orders, slices
+from pulse_core.trading.tables import Order, OrderSlice
+from tests.support.broker import SimulatedBroker, answer_with, lose_the_request
+from tests.support.factories import (
+    a_slice,
+    a_split_order,
+    an_account,
+    later,
+    order,
+    settle_delay,
+    slices_of,
+    watch_the_book,
+)
 
 
 def at_once(*calls: Callable[[], object]) -> None:

@@ -19,19 +19,21 @@ from api_contract.errors import InvalidState
 from api_contract.scopes import Role
 from api_contract.vocabulary import OrderStatus, OrderType, Side
 from pulse_core import db, migrations
-from pulse_core.brokers.base import Refused
+from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
 from pulse_core.db import psycopg2_url
-from pulse_core.domain.alarms import HoldCode
-from pulse_core.domain.enums import EventKind
-from pulse_core.models import Account, Base, Order
-from pulse_core.repositories import events, installation
-from pulse_core.services import retry
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from tests.broker import SimulatedBroker, answer_with
-from tests.factories import a_split_order, slices_of
-from tests.servers import RunningPostgres
+from pulse_core.events.names import EventKind
+from pulse_core.identity.tables import Account
+from pulse_core.schema import METADATA
+from pulse_core.trading.alarms import HoldCode
+from pulse_core.trading.slice import operations
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.store import events, installation
+from pulse_core.trading.tables import Order
+from tests.support.broker import SimulatedBroker, answer_with
+from tests.support.factories import a_split_order, slices_of
+from tests.support.servers import RunningPostgres
 
 DEFINITIONS = """
     SELECT rel.relname, con.conname, pg_get_constraintdef(con.oid)
@@ -100,7 +102,7 @@ def test_the_migrated_database_is_what_the_models_say(new_database: Engine) -> N
     migrations.upgrade(url_of(new_database))
 
     with new_database.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
 def test_every_column_check_and_index_is_defined_as_in_the_models(
@@ -109,7 +111,7 @@ def test_every_column_check_and_index_is_defined_as_in_the_models(
     migrations.upgrade(url_of(new_database))
     migrated = definitions(new_database)
     migrations.downgrade(url_of(new_database), "base")
-    Base.metadata.create_all(new_database)
+    METADATA.create_all(new_database)
 
     assert definitions(new_database) == migrated
 
@@ -193,7 +195,7 @@ SENTENCES = {
 
 
 def raised(slice_id: str) -> list[tuple[str, str | None]]:
-    alarms = [one.detail for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+    alarms = [one.detail for one in operations.slice_history(slice_id).events if one.kind is EventKind.ALARM]
     return [(one["alarm"], one.get("code")) for one in alarms]
 
 
@@ -208,7 +210,7 @@ def test_alarms_of_before_get_their_codes_by_their_sentences(broker: SimulatedBr
     go_back_and_forth(clean_database)
 
     assert raised(first.id) == [*SENTENCES.items(), (strange, None)]
-    requests = [one.detail for one in retry.slice_history(first.id).events if one.kind is EventKind.REQUEST]
+    requests = [one.detail for one in operations.slice_history(first.id).events if one.kind is EventKind.REQUEST]
     assert requests == [{"alarm": "order overfilled"}]
 
 
@@ -241,7 +243,7 @@ def test_an_attempt_that_turned_up_before_alarms_had_codes_still_keeps_its_slice
 
     assert raised(first.id) == [("order taken for not placed is in the book", "TURNED_UP")]
     with pytest.raises(InvalidState, match="attempt 1 of it may be live"):
-        retry.retry_slice(first.id, "ops", utcnow())
+        operations.retry_slice(first.id, "ops", utcnow())
 
 
 def go_back_and_forth(database_url: str) -> None:

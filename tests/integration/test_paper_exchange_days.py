@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from api_contract.vocabulary import Side
-from pulse_core.brokers.base import BrokerOrder, Placement, Refused
-from pulse_core.brokers.zerodha.books import INDIA
-from pulse_core.clock import boottime
-from tests.exchange import RunningExchange, start_exchange
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import BrokerOrder, Placement, Refused
+from pulse_core.brokers.zerodha.rows import INDIA
+from tests.support.exchange import RunningExchange, start_exchange
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 import pytest
 
 from api_contract.vocabulary import Side
-from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus, OutcomeUnknown, Placement, Refused
-from pulse_core.brokers.paper.ledger import Arrival, LedgerOrder
-from pulse_core.clock import boottime
-from tests.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus, OutcomeUnknown, Placement, Refused
+from pulse_ops.paper_exchange.ledger import Arrival, LedgerOrder
+from tests.support.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from api_contract.vocabulary import Side
-from pulse_core.brokers.base import (
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerOrder,
     BrokerOrderStatus,
@@ -20,10 +21,9 @@ from pulse_core.brokers.base import (
     Placement,
     Refused,
 )
-from pulse_core.brokers.paper.ledger import LedgerOrder
 from pulse_core.brokers.zerodha.postback import postback_checksum
-from pulse_core.clock import boottime
-from tests.exchange import API_SECRET, RunningExchange, start_exchange
+from pulse_ops.paper_exchange.ledger import LedgerOrder
+from tests.support.exchange import API_SECRET, RunningExchange, start_exchange
 
 
 class Inbox:

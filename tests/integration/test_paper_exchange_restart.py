@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from api_contract.vocabulary import Side
-from pulse_core.brokers.base import BrokerError, BrokerOrderStatus, NotSent, OutcomeUnknown, Placement
-from pulse_core.clock import boottime
-from tests.exchange import RunningExchange, start_exchange
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import BrokerError, BrokerOrderStatus, NotSent, OutcomeUnknown, Placement
+from tests.support.exchange import RunningExchange, start_exchange
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_ids_are_never_given_again_after_a_restart(exchange: RunningExchange) ->
 def test_a_ledger_that_is_none_ends_the_exchange_with_one_sentence(tmp_path: Path) -> None:
     broken = tmp_path / "broken.sqlite"
     broken.write_text("this is no database, however long the file may be")
-    command = [sys.executable, "-m", "pulse_core.brokers.paper", "--port", "0", "--ledger", str(broken)]
+    command = [sys.executable, "-m", "pulse_ops.paper_exchange", "--port", "0", "--ledger", str(broken)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("Error: cannot open the ledger")

@@ -11,11 +11,11 @@ import requests
 from kiteconnect import KiteConnect
 
 from api_contract.vocabulary import Side
+from pulse_core.boottime import boottime
 from pulse_core.brokers import connect
-from pulse_core.brokers.base import BookUnavailable, Broker, BrokerOrderStatus, NotSent, Placement, Refused
-from pulse_core.clock import boottime
+from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrderStatus, NotSent, Placement, Refused
 from pulse_core.config import Settings
-from tests.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
+from tests.support.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
 
 
 @pytest.fixture(scope="module")

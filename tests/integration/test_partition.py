@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import hosts
-from tests.certificates import self_signed
-from tests.hosts import Host
-from tests.processes import wait_until
-from tests.senders import KINDS
+from tests.support import hosts
+from tests.support.certificates import self_signed
+from tests.support.hosts import Host
+from tests.support.processes import wait_until
+from tests.support.senders import KINDS
 
 # The kernel sends again 3.0 and 6.2 s after the first time (0.2 s, doubled each time). The requests leave within
 # SPREAD and are given up after TIMEOUT; when the link is back, their ages are spread between these two instants. The
@@ -28,7 +28,7 @@ Cut = Callable[[Host, list[Host]], None]
 
 @dataclass
 class Senders:
-    """The program `tests.senders` on a host; `endings` tells by request how its call ended."""
+    """The program `tests.support.senders` on a host; `endings` tells by request how its call ended."""
 
     host: Host
     url: str
@@ -40,7 +40,12 @@ class Senders:
     def start(self) -> None:
         options = {"name": self.host.name, "url": self.url, "count": self.count}
         options |= {"spread": self.spread, "timeout": self.timeout}
-        command = (sys.executable, "-m", "tests.senders", *(f"--{key}={value}" for key, value in options.items()))
+        command = (
+            sys.executable,
+            "-m",
+            "tests.support.senders",
+            *(f"--{key}={value}" for key, value in options.items()),
+        )
         self.process = self.host.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def wait_until(self, said: str) -> None:
@@ -126,9 +131,9 @@ def start(everyone: list[Senders]) -> None:
 
 
 def start_broker(host: Host, folder: Path) -> Path:
-    """Start `tests.arrivals`, and return the file it writes."""
+    """Start `tests.support.arrivals`, and return the file it writes."""
     file = folder / "arrivals"
-    command = (sys.executable, "-m", "tests.arrivals", host.address, str(file), str(self_signed(folder)))
+    command = (sys.executable, "-m", "tests.support.arrivals", host.address, str(file), str(self_signed(folder)))
     process = host.popen(*command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

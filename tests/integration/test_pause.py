@@ -7,12 +7,12 @@ import pytest
 from api_contract.errors import InvalidState, NotFound
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core.config import settings
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.pause import end_forgotten_pauses, pause_order, resume_order
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, accept_and_fill
-from tests.factories import a_slice, a_split_order, an_account, an_order, order, slices_of
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.pause import end_forgotten_pauses, pause_order, resume_order
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.track import track_slices
+from tests.support.broker import SimulatedBroker, accept_and_fill
+from tests.support.factories import a_slice, a_split_order, an_account, an_order, order, slices_of
 
 
 def paused(**changes: object) -> str:

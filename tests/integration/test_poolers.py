@@ -12,19 +12,20 @@ import pytest
 
 from api_contract.vocabulary import SliceStatus
 from pulse_app import create_app
-from pulse_core import db, poolers
-from pulse_core.domain.errors import SharedSession
-from pulse_core.services.execute import execute_slice
-from pulse_core.stack import processes
-from pulse_core.stack.doctor import _sessions as sessions_finding
-from pulse_core.stack.errors import StackError
-from pulse_core.stack.external import check_external
-from pulse_core.stack.ports import free_port
-from pulse_core.stack.processes import Listen
-from tests.broker import SimulatedBroker
-from tests.factories import a_slice, a_split_order, slices_of
-from tests.pgbouncer import running_pgbouncer
-from tests.servers import connected_to
+from pulse_core import db
+from pulse_core.errors import SharedSession
+from pulse_core.postgres import poolers
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_ops.stack import processes
+from pulse_ops.stack.doctor import _sessions as sessions_finding
+from pulse_ops.stack.errors import StackError
+from pulse_ops.stack.external import check_external
+from pulse_ops.stack.ports import free_port
+from pulse_ops.stack.processes import Listen
+from tests.support.broker import SimulatedBroker
+from tests.support.factories import a_slice, a_split_order, slices_of
+from tests.support.pgbouncer import running_pgbouncer
+from tests.support.servers import connected_to
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from api_contract.vocabulary import Side
-from pulse_core import db, prepared, repositories
-from pulse_core.base_model import words
+from pulse_core import db
 from pulse_core.config import settings
+from pulse_core.postgres import prepared
+from pulse_core.postgres.table_base import words
+from pulse_core.trading import store
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 MARKED = (
@@ -123,13 +125,13 @@ def test_what_is_not_marked_is_not_prepared(connection: Connection) -> None:
 
 
 def test_each_statement_that_is_prepared_has_a_name_of_its_own() -> None:
-    modules = [import_module(one.name) for one in iter_modules(repositories.__path__, "pulse_core.repositories.")]
+    modules = [import_module(one.name) for one in iter_modules(store.__path__, "pulse_core.trading.store.")]
     statements = [value for one in modules for value in vars(one).values() if isinstance(value, Executable)]
     names = [
         options[prepared._OPTION] for one in statements if prepared._OPTION in (options := one.get_execution_options())
     ]
 
-    assert {"claim", "standing", "acknowledge", "add_order"} <= set(names)
+    assert {"claim", "last_look", "acknowledge", "add_order"} <= set(names)
     assert sorted(set(names)) == sorted(names)
 
 

@@ -14,9 +14,10 @@ from kombu.asynchronous.hub import Hub
 from api_contract.log import bound_trace, current_trace
 from pulse_core import queue
 from pulse_core.queue import Wakeup
-from pulse_core.services.sweeps import SWEEPS
-from pulse_core.stack.ports import free_port
-from tests.processes import wait_until
+from pulse_core.sweeps import SWEEPS
+from pulse_core.tasks import Task
+from pulse_ops.stack.ports import free_port
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -66,7 +67,7 @@ def waiting(redis_url: str, queue_name: str) -> int:
 def test_a_wakeup_names_its_task_and_carries_the_trace_of_its_request() -> None:
     eta = datetime(2026, 11, 23, 9, 15, tzinfo=UTC)
     with bound_trace({**TRACE, "order_id": "ord_1"}):
-        queue.wake(queue.EXECUTE_SLICE, "sl_1", eta=eta)
+        queue.wake(Task.EXECUTE_SLICE, "sl_1", eta=eta)
 
     (message,) = messages("slices")
     headers = message.headers
@@ -80,9 +81,7 @@ def test_a_wakeup_names_its_task_and_carries_the_trace_of_its_request() -> None:
 
 
 def test_placements_have_a_queue_of_their_own(redis_url: str) -> None:
-    queue.send(
-        [Wakeup(queue.EXECUTE_SLICE, ("sl_1",)), Wakeup(queue.SPLIT_ORDER, ("ord_1",)), Wakeup("pulse.reconcile")]
-    )
+    queue.send([Wakeup(Task.EXECUTE_SLICE, ("sl_1",)), Wakeup(Task.SPLIT_ORDER, ("ord_1",)), Wakeup(Task.RECONCILE)])
 
     assert (waiting(redis_url, "slices"), waiting(redis_url, "control")) == (1, 2)
 
@@ -90,7 +89,7 @@ def test_placements_have_a_queue_of_their_own(redis_url: str) -> None:
 def test_a_batch_sends_all_of_it(redis_url: str) -> None:
     traces = {f"sl_{number}": {"request_id": f"r-{number}"} for number in range(200)}
 
-    queue.send(Wakeup(queue.EXECUTE_SLICE, (name,), trace=tuple(trace.items())) for name, trace in traces.items())
+    queue.send(Wakeup(Task.EXECUTE_SLICE, (name,), trace=tuple(trace.items())) for name, trace in traces.items())
 
     assert waiting(redis_url, "slices") == 200
     sent = {one.payload[0][0]: {"request_id": one.headers["request_id"]} for one in messages("slices", 200)}
@@ -131,7 +130,7 @@ def test_beat_sends_every_sweep_with_nothing_that_a_clock_decides(tasks: Celery)
 
 def test_a_queue_that_is_away_is_an_error_that_callers_know(dead_queue: None) -> None:
     with pytest.raises(queue.UNREACHABLE):
-        queue.send([Wakeup(queue.SPLIT_ORDER, ("ord_1",))])
+        queue.send([Wakeup(Task.SPLIT_ORDER, ("ord_1",))])
 
     assert not queue.is_reachable()
 
@@ -153,9 +152,9 @@ def test_a_failed_batch_is_lost_and_the_next_goes_out(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(queue, "send", send)
     outbox = queue._Outbox()
-    outbox.put(Wakeup(queue.SPLIT_ORDER, ("ord_1",)))
+    outbox.put(Wakeup(Task.SPLIT_ORDER, ("ord_1",)))
     wait_until(lambda: not failures)
-    outbox.put(Wakeup(queue.SPLIT_ORDER, ("ord_2",)))
+    outbox.put(Wakeup(Task.SPLIT_ORDER, ("ord_2",)))
 
     wait_until(lambda: sent, 10, "the second message")
     assert sent == ["ord_2"]
@@ -165,12 +164,12 @@ def test_orders_that_were_accepted_together_are_split_by_one_message(monkeypatch
     monkeypatch.setattr(queue._Outbox, "_run", lambda _self: None)
     outbox = queue._Outbox()
     for number in range(queue.MOST_TOGETHER + 2):
-        outbox.put(Wakeup(queue.SPLIT_ORDER, (f"ord_{number}",), trace=(("request_id", f"r-{number}"),)))
-    outbox.put(Wakeup(queue.RESOLVE_SLICES))
+        outbox.put(Wakeup(Task.SPLIT_ORDER, (f"ord_{number}",), trace=(("request_id", f"r-{number}"),)))
+    outbox.put(Wakeup(Task.RESOLVE_SLICES))
 
     together = list(queue._joined(outbox._take()))
 
-    assert [one.task for one in together] == [queue.RESOLVE_SLICES, queue.SPLIT_ORDER, queue.SPLIT_ORDER]
+    assert [one.task for one in together] == [Task.RESOLVE_SLICES, Task.SPLIT_ORDER, Task.SPLIT_ORDER]
     assert [len(one.args) for one in together] == [0, queue.MOST_TOGETHER, 2]
 
 
@@ -180,7 +179,7 @@ def test_a_queue_that_is_away_for_long_does_not_fill_the_memory(monkeypatch: pyt
     outbox = queue._Outbox()
 
     for number in range(10):
-        outbox.put(Wakeup(queue.SPLIT_ORDER, (f"ord_{number}",)))
+        outbox.put(Wakeup(Task.SPLIT_ORDER, (f"ord_{number}",)))
 
     assert [one.args[0] for one in outbox._take()] == ["ord_0", "ord_1", "ord_2"]
 

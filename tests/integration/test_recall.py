@@ -11,19 +11,21 @@ from sqlalchemy import select, text
 
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
-from pulse_core.brokers.base import OutcomeUnknown
+from pulse_core.brokers.port import OutcomeUnknown
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import CancelReason, EventKind
-from pulse_core.models import OrderSlice, SliceEvent
-from pulse_core.repositories import slices
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.recall import BATCH, cancel_slices
-from pulse_core.services.retry import retry_slice
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker
-from tests.factories import a_slice, a_split_order, an_account, order, slices_of
+from pulse_core.events.names import EventKind
+from pulse_core.events.tables import SliceEvent
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.slice.cancel_working import BATCH, cancel_slices
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.operations import retry_slice
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import slices
+from pulse_core.trading.tables import OrderSlice
+from pulse_core.trading.vocabulary import CancelReason
+from tests.support.broker import SimulatedBroker
+from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of
 
 
 def a_working_slice(account_id: str | None = None) -> OrderSlice:

@@ -7,22 +7,22 @@ import pytest
 
 from api_contract.errors import InvalidState
 from api_contract.vocabulary import SliceStatus
-from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Placement
+from pulse_core.brokers.port import BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind
-from pulse_core.services import retry
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, answer_with
-from tests.factories import a_slice, a_split_order, slices_of
+from pulse_core.events.names import EventKind
+from pulse_core.trading.slice import operations
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.track import track_slices
+from tests.support.broker import SimulatedBroker, answer_with
+from tests.support.factories import a_slice, a_split_order, slices_of
 
 NOT_SENT = answer_with(NotSent("CONNECTION_REFUSED", "nobody listens"))
 
 
 def alarms(slice_id: str) -> list[str]:
-    return [one.detail["alarm"] for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+    return [one.detail["alarm"] for one in operations.slice_history(slice_id).events if one.kind is EventKind.ALARM]
 
 
 def a_replaced_attempt(broker: SimulatedBroker) -> tuple[str, Placement]:
@@ -112,6 +112,6 @@ def test_a_slice_whose_lost_attempt_turned_up_is_not_retried(broker: SimulatedBr
     reconcile(utcnow())
 
     with pytest.raises(InvalidState, match="may be live at the broker"):
-        retry.retry_slice(first.id, "ops", utcnow())
+        operations.retry_slice(first.id, "ops", utcnow())
 
     assert a_slice(first.id).status is SliceStatus.FAILED

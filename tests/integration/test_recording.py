@@ -8,16 +8,18 @@ from sqlalchemy import text
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db, failpoints
-from pulse_core.brokers.base import NotSent, OutcomeUnknown, Refused
-from pulse_core.domain.enums import EventKind, PlacementOutcome
-from pulse_core.domain.errors import DatabaseUnavailable, LostRace
-from pulse_core.repositories import slices
-from pulse_core.services import outcome, retry
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.resolve import expire_claims, resolve_slices
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, accept, answer_with
-from tests.factories import a_slice, a_split_order, later, settle_delay, slices_of, watch_the_book
+from pulse_core.brokers.port import NotSent, OutcomeUnknown, Refused
+from pulse_core.errors import DatabaseUnavailable, LostRace
+from pulse_core.events.names import EventKind
+from pulse_core.trading.slice import operations, outcome
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.leases import expire_claims
+from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import slices
+from pulse_core.trading.vocabulary import PlacementOutcome
+from tests.support.broker import SimulatedBroker, accept, answer_with
+from tests.support.factories import a_slice, a_split_order, later, settle_delay, slices_of, watch_the_book
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +74,9 @@ def test_an_answer_is_recorded_once_though_its_first_move_lost_a_race(
 
     execute_slice(first.id)
 
-    told = [one.kind for one in retry.slice_history(first.id).events]
+    told = [one.kind for one in operations.slice_history(first.id).events]
     assert (a_slice(first.id).status, told.count(EventKind.BROKER_CALL)) == (status, 1)
-    assert [one.outcome for one in retry.slice_history(first.id).attempts] == [kind]
+    assert [one.outcome for one in operations.slice_history(first.id).attempts] == [kind]
 
 
 @pytest.mark.parametrize(("answer", "status", "kind"), ANSWERS)
@@ -87,7 +89,7 @@ def test_every_answer_is_recorded_though_the_fence_was_cut_after_it(
 
     execute_slice(first.id)
 
-    (attempt,) = retry.slice_history(first.id).attempts
+    (attempt,) = operations.slice_history(first.id).attempts
     assert (a_slice(first.id).status, attempt.outcome) == (status, kind)
     assert attempt.broker_order_id == next(iter(broker.book), None)
 
@@ -100,7 +102,7 @@ def test_an_answer_is_recorded_when_its_commit_was_cut(broker: SimulatedBroker) 
     execute_slice(first.id)
 
     assert a_slice(first.id).status is SliceStatus.REJECTED
-    assert len([one for one in retry.slice_history(first.id).events if one.detail.get("call")]) == 1
+    assert len([one for one in operations.slice_history(first.id).events if one.detail.get("call")]) == 1
 
 
 def test_recording_is_tried_again_while_the_database_is_away(

@@ -7,25 +7,27 @@ import pytest
 from click.testing import CliRunner
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
-from pulse_core import db, lineage
-from pulse_core.brokers.base import BookUnavailable, NotSent, Placement
-from pulse_core.cli import main
+from pulse_core import db
+from pulse_core.brokers.port import BookUnavailable, NotSent, Placement
 from pulse_core.clock import utcnow
-from pulse_core.domain import ids
-from pulse_core.domain.alarms import AlarmCode, HoldCode
-from pulse_core.domain.enums import EventKind, PlacementOutcome
-from pulse_core.lineage import Lineage, Seen
-from pulse_core.repositories import installation, placements, slices
-from pulse_core.repositories.installation import Hold
-from pulse_core.services import recovery
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.resolve import resolve_slices
-from pulse_core.services.retry import slice_history
-from tests.broker import SimulatedBroker, accept_and_fill, answer_with
-from tests.factories import a_new_order, a_slice, a_split_order, order, settle_delay, slices_of, watch_the_book
-from tests.lost import forget, forget_order, move_to, start_again
+from pulse_core.events.names import EventKind
+from pulse_core.postgres import lineage
+from pulse_core.postgres.lineage import Lineage, Seen
+from pulse_core.trading import client_order_ids
+from pulse_core.trading.alarms import AlarmCode, HoldCode
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.operations import slice_history
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.store import installation, placements, slices
+from pulse_core.trading.store.installation import Hold
+from pulse_core.trading.vocabulary import PlacementOutcome
+from pulse_ops.cli import main
+from tests.support.broker import SimulatedBroker, accept_and_fill, answer_with
+from tests.support.factories import a_new_order, a_slice, a_split_order, order, settle_delay, slices_of, watch_the_book
+from tests.support.lost import forget, forget_order, move_to, start_again
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +43,12 @@ def _restored_installation(broker: SimulatedBroker) -> Iterator[None]:
 def _settle() -> None:
     with db.transaction() as session:
         installation.release(session)
-        installation.know_database(session, recovery._present(session))
-    recovery._quiet.interrupt()
+        installation.know_database(session, sending_hold._present(session))
+    sending_hold._quiet.interrupt()
 
 
 def hold() -> Hold | None:
-    return recovery.standing().hold
+    return sending_hold.standing().hold
 
 
 def a_sent_slice(broker: SimulatedBroker) -> str:
@@ -65,9 +67,9 @@ def a_strangers_order(broker: SimulatedBroker, tag: str) -> str:
 def watch(since: datetime, until: datetime) -> None:
     """Run the sweep as often as it is run, for the last time at `until`."""
     while since < until:
-        recovery.watch_hold(since)
+        sending_hold.watch_hold(since)
         since += timedelta(seconds=3)
-    recovery.watch_hold(until)
+    sending_hold.watch_hold(until)
 
 
 def test_a_slice_that_the_database_forgot_to_have_sent_is_found_in_the_book_and_not_sent_again(
@@ -95,7 +97,9 @@ def test_an_attempt_that_was_not_placed_and_lost_with_the_one_that_was_is_record
     slice_id = slices_of(a_split_order())[0].id
     key = installation.client_order_id_key()
     stated = a_new_order()
-    live = broker.enter(Placement(ids.client_order_id(key, slice_id, 3), stated.instrument, stated.side, 20))
+    live = broker.enter(
+        Placement(client_order_ids.client_order_id(key, slice_id, 3), stated.instrument, stated.side, 20)
+    )
     start_again()
 
     execute_slice(slice_id)
@@ -118,7 +122,7 @@ def test_what_was_lost_of_a_slice_that_has_ended_is_recorded_and_its_fills_are_b
     forget(slice_id, status)
     start_again()
 
-    assert recovery.may_send()
+    assert sending_hold.may_send()
     reconcile(utcnow())
 
     found = a_slice(slice_id)
@@ -137,7 +141,7 @@ def test_a_live_order_of_a_slice_that_was_cancelled_before_it_was_found_is_calle
     cancel_order(found.account_id, first.order_id, utcnow())
     start_again()
 
-    assert recovery.may_send()
+    assert sending_hold.may_send()
     reconcile(utcnow())
 
     assert broker.cancels == [live]
@@ -160,7 +164,7 @@ def test_a_slice_in_doubt_about_an_earlier_attempt_follows_the_lost_one_when_tha
         slices.move(session, a_slice(slice_id), SliceStatus.UNKNOWN, now, **doubt)
     start_again()
 
-    assert recovery.may_send()
+    assert sending_hold.may_send()
     watch_the_book(now, now + settle_delay() + timedelta(seconds=5))
     resolve_slices(now + settle_delay() + timedelta(seconds=10))
 
@@ -172,7 +176,7 @@ def test_a_slice_in_doubt_about_an_earlier_attempt_follows_the_lost_one_when_tha
 def test_nothing_is_sent_while_the_book_cannot_be_read_and_the_slice_goes_out_after_it_was(
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "PAUSE", 0)
+    monkeypatch.setattr(sending_hold, "PAUSE", 0)
     first = slices_of(a_split_order())[0]
     start_again()
     broker.is_book_readable = False
@@ -196,7 +200,7 @@ def test_a_book_that_lacks_acknowledged_orders_clears_no_process(broker: Simulat
     execute_slice(second.id)
 
     assert len(broker.placements) == 1
-    assert not recovery.is_cleared()
+    assert not sending_hold.is_cleared()
 
 
 def test_a_lost_attempt_whose_slice_a_worker_holds_clears_no_process(broker: SimulatedBroker) -> None:
@@ -205,10 +209,10 @@ def test_a_lost_attempt_whose_slice_a_worker_holds_clears_no_process(broker: Sim
     start_again()
 
     with db.fence(slice_id):
-        assert not recovery.may_send()
-    recovery._clearance.cache_clear()
+        assert not sending_hold.may_send()
+    sending_hold._clearance.cache_clear()
 
-    assert recovery.may_send()
+    assert sending_hold.may_send()
     assert a_slice(slice_id).attempts == 1
 
 
@@ -271,7 +275,7 @@ def test_an_outage_or_a_pause_between_two_readings_begins_the_wait_anew(broker: 
     if trouble == "outage":
         broker.is_book_readable = False
         with pytest.raises(BookUnavailable):
-            recovery.watch_hold(now + timedelta(seconds=33))
+            sending_hold.watch_hold(now + timedelta(seconds=33))
         broker.is_book_readable = True
     resumed = now + timedelta(seconds=36 if trouble == "outage" else 60)
 
@@ -285,15 +289,15 @@ def test_an_outage_or_a_pause_between_two_readings_begins_the_wait_anew(broker: 
 def test_a_setting_of_never_leaves_the_end_of_a_hold_to_an_operator(
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    never = recovery.settings().model_copy(update={"settle_delay": "never"})
-    monkeypatch.setattr(recovery, "settings", lambda: never)
+    never = sending_hold.settings().model_copy(update={"settle_delay": "never"})
+    monkeypatch.setattr(sending_hold, "settings", lambda: never)
     move_to("another database")
     now = utcnow()
 
     watch(now, now + timedelta(minutes=5))
 
     assert hold() is not None
-    assert recovery.release("somebody")
+    assert sending_hold.release("somebody")
     assert hold() is None
 
 
@@ -309,14 +313,14 @@ def test_orders_that_no_slice_explains_keep_another_database_held_until_an_opera
     watch(now, now + 2 * settle_delay())
 
     assert hold() is not None
-    assert [one.broker_order_id for one in recovery.compare(utcnow()).unexplained] == [forgotten]
-    assert recovery.release("somebody")
+    assert [one.broker_order_id for one in sending_hold.compare(utcnow()).unexplained] == [forgotten]
+    assert sending_hold.release("somebody")
     watch(now, now + timedelta(seconds=9))
     assert hold() is None
 
 
 def test_orders_of_another_installation_on_the_account_hold_nothing_up(broker: SimulatedBroker) -> None:
-    a_strangers_order(broker, ids.client_order_id(b"another key", "sl_1", 1))
+    a_strangers_order(broker, client_order_ids.client_order_id(b"another key", "sl_1", 1))
     move_to("another database")
     now = utcnow()
 
@@ -326,7 +330,7 @@ def test_orders_of_another_installation_on_the_account_hold_nothing_up(broker: S
 
 
 def test_at_an_ordinary_start_unexplained_orders_are_told_and_hold_nothing_up(broker: SimulatedBroker) -> None:
-    a_strangers_order(broker, ids.client_order_id(installation.client_order_id_key(), "sl_forgotten", 1))
+    a_strangers_order(broker, client_order_ids.client_order_id(installation.client_order_id_key(), "sl_forgotten", 1))
     start_again()
     waiting = slices_of(a_split_order())[0].id
 
@@ -345,18 +349,18 @@ def test_a_database_that_was_never_compared_is_held_only_when_the_book_knows_mor
     move_to(None)
     start_again()
 
-    assert recovery.may_send()
+    assert sending_hold.may_send()
 
-    stands = recovery.standing()
+    stands = sending_hold.standing()
     assert stands.known == stands.present
     assert (stands.hold is not None) == is_book_strange
 
 
 def test_the_orders_of_a_day_and_a_half_ago_are_not_looked_at(broker: SimulatedBroker) -> None:
     slice_id = slices_of(a_split_order(utcnow() - timedelta(hours=36)))[0].id
-    a_strangers_order(broker, ids.client_order_id(installation.client_order_id_key(), slice_id, 1))
+    a_strangers_order(broker, client_order_ids.client_order_id(installation.client_order_id_key(), slice_id, 1))
 
-    findings = recovery.compare(utcnow())
+    findings = sending_hold.compare(utcnow())
 
     assert (len(findings.recorded), len(findings.unexplained)) == (0, 1)
 
@@ -365,25 +369,25 @@ def test_a_new_connection_to_another_database_stops_a_process_until_it_has_compa
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = lineage.lineage(db.engine())
-    assert recovery.may_send()
+    assert sending_hold.may_send()
     assert seen.seen is not None
     monkeypatch.setattr(seen, "seen", Seen("another database", 0))
 
     db.engine().dispose()
     db.ping()
 
-    assert not recovery.is_cleared()
-    assert recovery.may_send()
+    assert not sending_hold.is_cleared()
+    assert sending_hold.may_send()
     assert hold() is None
 
 
 def test_a_log_that_went_back_holds_everything(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = lineage.lineage(db.engine())
-    assert recovery.may_send()
+    assert sending_hold.may_send()
     assert seen.seen is not None
     monkeypatch.setattr(seen, "seen", Seen(seen.seen.database, 2**60))
 
-    recovery.watch_hold(utcnow())
+    sending_hold.watch_hold(utcnow())
 
     found = hold()
     assert found is not None
@@ -426,7 +430,7 @@ def test_an_operator_is_walked_through_it(broker: SimulatedBroker) -> None:
 
 def test_an_operator_releases_nothing_while_the_book_cannot_be_read(broker: SimulatedBroker) -> None:
     move_to("another database")
-    recovery.watch_hold(utcnow())
+    sending_hold.watch_hold(utcnow())
     broker.is_book_readable = False
 
     result = CliRunner().invoke(main, ["recover", "--release", "--yes"])

@@ -7,19 +7,18 @@ from random import Random
 import pytest
 
 from api_contract.errors import InvalidRequest, NotFound
-from api_contract.vocabulary import OrderStatus, Side, SliceStatus
-from pulse_core.brokers.base import BrokerOrderStatus, NotSent, Refused
+from api_contract.vocabulary import FINAL_ORDERS, OrderStatus, Side, SliceStatus
+from pulse_core.brokers.port import BrokerOrderStatus, NotSent, Refused
 from pulse_core.clock import utcnow
-from pulse_core.domain.exposure import Exposure
-from pulse_core.domain.status import FINAL_ORDERS
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.recall import cancel_slices
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.report import OrderFilters, order_page, order_report, slice_reports
-from pulse_core.services.resolve import resolve_slices
-from pulse_core.services.track import track_slices
-from tests.broker import (
+from pulse_core.trading.exposure import Exposure
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.queries import OrderFilters, order_page, order_report, slice_reports
+from pulse_core.trading.slice.cancel_working import cancel_slices
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.slice.track import track_slices
+from tests.support.broker import (
     SimulatedBroker,
     accept,
     accept_and_fill,
@@ -27,7 +26,7 @@ from tests.broker import (
     answer_with,
     lose_the_request,
 )
-from tests.factories import a_slice, a_split_order, an_account, an_order, order, slices_of
+from tests.support.factories import a_slice, a_split_order, an_account, an_order, order, slices_of
 
 ANSWERS = [
     accept,

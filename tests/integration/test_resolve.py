@@ -8,22 +8,34 @@ from sqlalchemy import select
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
-from pulse_core.brokers.base import BookUnavailable, NotSent, Placement
+from pulse_core.brokers.port import BookUnavailable, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind, PlacementOutcome
-from pulse_core.models import OrderSlice, SliceEvent
-from pulse_core.models import Placement as Attempt
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.recall import cancel_slices
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.report import order_report
-from pulse_core.services.resolve import LOOK_AGAIN_AFTER, WATCH_EVERY, expire_claims, resolve_slices
-from pulse_core.services.retry import slice_history
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, accept_but_lose_the_answer, lose_the_request
-from tests.factories import a_slice, a_split_order, an_account, later, order, settle_delay, slices_of, watch_the_book
+from pulse_core.events.names import EventKind
+from pulse_core.events.tables import SliceEvent
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.queries import order_report
+from pulse_core.trading.slice.cancel_working import cancel_slices
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.leases import expire_claims
+from pulse_core.trading.slice.operations import slice_history
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import LOOK_AGAIN_AFTER, WATCH_EVERY, resolve_slices
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.tables import OrderSlice
+from pulse_core.trading.tables import Placement as Attempt
+from pulse_core.trading.vocabulary import PlacementOutcome
+from tests.support.broker import SimulatedBroker, accept_but_lose_the_answer, lose_the_request
+from tests.support.factories import (
+    a_slice,
+    a_split_order,
+    an_account,
+    later,
+    order,
+    settle_delay,
+    slices_of,
+    watch_the_book,
+)
 
 
 def an_unknown_slice(
@@ -91,11 +103,11 @@ def test_absent_once_proves_nothing(broker: SimulatedBroker) -> None:
 def test_absent_again_after_the_settle_delay_it_goes_back_and_is_sent_under_another_id(broker: SimulatedBroker) -> None:
     one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
     watch_the_book(first_look, first_look + settle_delay())
-    put_back = a_slice(one.id)
-    assert put_back.status is SliceStatus.SCHEDULED
-    assert put_back.due_at > first_look + settle_delay()
+    reschedule = a_slice(one.id)
+    assert reschedule.status is SliceStatus.SCHEDULED
+    assert reschedule.due_at > first_look + settle_delay()
 
-    execute_slice(one.id, clock=lambda: put_back.due_at)
+    execute_slice(one.id, clock=lambda: reschedule.due_at)
 
     assert a_slice(one.id).status is SliceStatus.WORKING
     assert outcomes(one.id) == [PlacementOutcome.ABSENT, PlacementOutcome.ACKNOWLEDGED]
@@ -222,7 +234,7 @@ def test_the_last_attempt_absent_from_the_book_fails_the_slice(
 ) -> None:
     one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
     once = settings().model_copy(update={"placement_attempts": 1})
-    monkeypatch.setattr("pulse_core.services.outcome.settings", lambda: once)
+    monkeypatch.setattr("pulse_core.trading.slice.outcome.settings", lambda: once)
 
     watch_the_book(first_look, first_look + settle_delay())
 

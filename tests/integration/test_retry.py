@@ -7,16 +7,22 @@ import pytest
 
 from api_contract.errors import InvalidState, NotFound
 from api_contract.vocabulary import OrderStatus, SliceStatus
-from pulse_core.brokers.base import NotSent, Refused
+from pulse_core.brokers.port import NotSent, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.enums import EventKind
-from pulse_core.services import retry
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker, accept_and_fill, accept_but_lose_the_answer, answer_with, lose_the_request
-from tests.factories import a_slice, a_split_order, order, settle_delay, slices_of, watch_the_book
+from pulse_core.events.names import EventKind
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.slice import operations
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.track import track_slices
+from tests.support.broker import (
+    SimulatedBroker,
+    accept_and_fill,
+    accept_but_lose_the_answer,
+    answer_with,
+    lose_the_request,
+)
+from tests.support.factories import a_slice, a_split_order, order, settle_delay, slices_of, watch_the_book
 
 REFUSED = answer_with(Refused("MarginException", "not enough funds"))
 
@@ -31,7 +37,7 @@ def a_rejected_slice(broker: SimulatedBroker) -> str:
 def test_a_retried_slice_is_placed_again_under_a_new_client_order_id(broker: SimulatedBroker) -> None:
     slice_id = a_rejected_slice(broker)
 
-    retry.retry_slice(slice_id, "ops", utcnow())
+    operations.retry_slice(slice_id, "ops", utcnow())
     execute_slice(slice_id)
 
     assert a_slice(slice_id).status is SliceStatus.WORKING
@@ -41,9 +47,9 @@ def test_a_retried_slice_is_placed_again_under_a_new_client_order_id(broker: Sim
 def test_retrying_twice_sends_once(broker: SimulatedBroker) -> None:
     slice_id = a_rejected_slice(broker)
 
-    retry.retry_slice(slice_id, "ops", utcnow())
+    operations.retry_slice(slice_id, "ops", utcnow())
     with pytest.raises(InvalidState, match="SCHEDULED"):
-        retry.retry_slice(slice_id, "ops", utcnow())
+        operations.retry_slice(slice_id, "ops", utcnow())
     execute_slice(slice_id)
     execute_slice(slice_id)
 
@@ -56,7 +62,7 @@ def test_of_many_operators_who_retry_at_once_one_succeeds(broker: SimulatedBroke
 
     def try_it(name: str) -> None:
         try:
-            retry.retry_slice(slice_id, name, utcnow())
+            operations.retry_slice(slice_id, name, utcnow())
         except InvalidState:
             return
         won.append(name)
@@ -67,7 +73,7 @@ def test_of_many_operators_who_retry_at_once_one_succeeds(broker: SimulatedBroke
     for one in operators:
         one.join()
 
-    requests = [event for event in retry.slice_history(slice_id).events if event.kind is EventKind.REQUEST]
+    requests = [event for event in operations.slice_history(slice_id).events if event.kind is EventKind.REQUEST]
     assert [event.detail["actor"] for event in requests] == won
     assert len(won) == 1
 
@@ -78,7 +84,7 @@ def test_an_unknown_slice_is_refused_because_it_may_be_live(broker: SimulatedBro
     execute_slice(first.id)
 
     with pytest.raises(InvalidState, match="may be live"):
-        retry.retry_slice(first.id, "ops", utcnow())
+        operations.retry_slice(first.id, "ops", utcnow())
 
 
 @pytest.mark.parametrize("answer", [accept_and_fill, lambda broker, placement: broker.enter(placement)])
@@ -89,7 +95,7 @@ def test_a_live_or_filled_slice_is_refused(broker: SimulatedBroker, answer: obje
     track_slices(utcnow())
 
     with pytest.raises(InvalidState, match=f"it is {a_slice(first.id).status}"):
-        retry.retry_slice(first.id, "ops", utcnow())
+        operations.retry_slice(first.id, "ops", utcnow())
 
 
 def test_a_slice_of_a_cancelled_order_is_refused(broker: SimulatedBroker) -> None:
@@ -98,7 +104,7 @@ def test_a_slice_of_a_cancelled_order_is_refused(broker: SimulatedBroker) -> Non
     cancel_order(parent.account_id, parent.id, utcnow())
 
     with pytest.raises(InvalidState, match="its order is CANCELLED"):
-        retry.retry_slice(slice_id, "ops", utcnow())
+        operations.retry_slice(slice_id, "ops", utcnow())
 
 
 def test_a_slice_is_refused_once_its_window_is_over(broker: SimulatedBroker) -> None:
@@ -106,7 +112,7 @@ def test_a_slice_is_refused_once_its_window_is_over(broker: SimulatedBroker) -> 
     over = order(a_slice(slice_id).order_id).end_at + timedelta(seconds=settings().late_grace + 1)
 
     with pytest.raises(InvalidState, match="window closed"):
-        retry.retry_slice(slice_id, "ops", over)
+        operations.retry_slice(slice_id, "ops", over)
 
 
 def test_a_retry_reopens_a_done_order_and_it_is_done_again_when_filled(broker: SimulatedBroker) -> None:
@@ -119,7 +125,7 @@ def test_a_retry_reopens_a_done_order_and_it_is_done_again_when_filled(broker: S
     assert order(order_id).status is OrderStatus.DONE
 
     rejected = slices_of(order_id)[0].id
-    retry.retry_slice(rejected, "ops", end_at)
+    operations.retry_slice(rejected, "ops", end_at)
     assert order(order_id).status is OrderStatus.IN_PROGRESS
     execute_slice(rejected, clock=lambda: end_at)
     track_slices(end_at)
@@ -136,7 +142,7 @@ def test_a_rejected_slice_with_fills_is_retried_for_what_is_left(broker: Simulat
     broker.reject(broker_order_id)
     track_slices(utcnow())
 
-    retry.retry_slice(first.id, "ops", utcnow())
+    operations.retry_slice(first.id, "ops", utcnow())
     execute_slice(first.id)
 
     assert [one.quantity for one in broker.placements] == [20, 13]
@@ -153,7 +159,7 @@ def test_a_retry_gives_the_full_number_of_attempts_again(broker: SimulatedBroker
             execute_slice(first.id, clock=lambda due_at=due_at: due_at)
 
     exhaust()
-    retry.retry_slice(first.id, "ops", utcnow())
+    operations.retry_slice(first.id, "ops", utcnow())
     exhaust()
 
     assert (a_slice(first.id).status, a_slice(first.id).attempts) == (SliceStatus.FAILED, 2 * attempts)
@@ -164,9 +170,9 @@ def test_resolving_asks_the_book_now_and_records_who_asked(broker: SimulatedBrok
     first = slices_of(a_split_order())[0]
     execute_slice(first.id)
 
-    assert retry.resolve_slice(first.id, "ops", utcnow()) is SliceStatus.WORKING
+    assert operations.resolve_slice(first.id, "ops", utcnow()) is SliceStatus.WORKING
 
-    assert any(event.detail.get("actor") == "ops" for event in retry.slice_history(first.id).events)
+    assert any(event.detail.get("actor") == "ops" for event in operations.slice_history(first.id).events)
 
 
 def test_resolving_by_hand_does_not_shorten_the_settle_delay(broker: SimulatedBroker) -> None:
@@ -175,7 +181,7 @@ def test_resolving_by_hand_does_not_shorten_the_settle_delay(broker: SimulatedBr
     execute_slice(first.id)
     now = utcnow()
 
-    statuses = [retry.resolve_slice(first.id, "ops", now) for _ in range(3)]
+    statuses = [operations.resolve_slice(first.id, "ops", now) for _ in range(3)]
 
     assert set(statuses) == {SliceStatus.UNKNOWN}
     watch_the_book(now, now + settle_delay())
@@ -184,4 +190,4 @@ def test_resolving_by_hand_does_not_shorten_the_settle_delay(broker: SimulatedBr
 
 def test_a_slice_that_does_not_exist_is_not_found(broker: SimulatedBroker) -> None:
     with pytest.raises(NotFound):
-        retry.retry_slice("sl_00000000000000000000000000", "ops", utcnow())
+        operations.retry_slice("sl_00000000000000000000000000", "ops", utcnow())

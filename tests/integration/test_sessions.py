@@ -12,9 +12,9 @@ from api_contract.errors import Forbidden, InvalidState, RateLimited, Unauthoriz
 from api_contract.scopes import Role
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.services import guessing, passwords, revocations
-from pulse_core.services.accounts import add_account, change_account, change_password
-from pulse_core.services.sessions import log_in, log_out, refresh
+from pulse_core.identity import login_throttle, passwords, revocations
+from pulse_core.identity.accounts import add_account, change_account, change_password
+from pulse_core.identity.sessions import log_in, log_out, refresh
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -171,7 +171,7 @@ def test_many_guesses_at_once_get_few_looks_at_the_password() -> None:
     now = utcnow()
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda _number: guess(now=now), range(24)))
-    assert answers.count("UNAUTHORIZED") <= guessing.FREE_FOR_USERNAME + 3
+    assert answers.count("UNAUTHORIZED") <= login_throttle.FREE_FOR_USERNAME + 3
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from sqlalchemy import text
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.services.settle import finish_orders, settle_order
-from tests.factories import a_split_order, order, slices_of
+from pulse_core.trading.roll_up import finish_orders, roll_up
+from tests.support.factories import a_split_order, order, slices_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -92,7 +92,7 @@ def test_settling_a_finished_order_again_changes_nothing() -> None:
     finished = order(order_id)
 
     with db.transaction() as session:
-        settle_order(session, finished, utcnow())
+        roll_up(session, finished, utcnow())
 
     assert (order(order_id).status, order(order_id).updated_at) == (OrderStatus.DONE, finished.updated_at)
 

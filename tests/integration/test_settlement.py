@@ -13,18 +13,19 @@ from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import config, db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.alarms import AlarmCode
-from pulse_core.domain.enums import EventKind, PlacementOutcome
-from pulse_core.models import Fill, Placement
-from pulse_core.repositories import placements
-from pulse_core.services import retry
-from pulse_core.services.day_end import end_day
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.settlement import settle_slice
-from pulse_core.services.track import track_slices
-from tests.broker import PRICE, SimulatedBroker, accept_but_lose_the_answer, lose_the_request
-from tests.factories import a_slice, a_split_order, order, slices_of
+from pulse_core.events.names import EventKind
+from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.slice import operations
+from pulse_core.trading.slice.day_end import end_day
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.settlement import settle_slice
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import placements
+from pulse_core.trading.tables import Fill, Placement
+from pulse_core.trading.vocabulary import PlacementOutcome
+from tests.support.broker import PRICE, SimulatedBroker, accept_but_lose_the_answer, lose_the_request
+from tests.support.factories import a_slice, a_split_order, order, slices_of
 
 SOLD = Decimal("2501.5")
 
@@ -38,7 +39,7 @@ def _one_day(broker: SimulatedBroker) -> None:
 def left_to_operators(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
     """SETTLE_DELAY=never."""
     never = settings().model_copy(update={"settle_delay": "never"})
-    monkeypatch.setattr("pulse_core.services.settlement.settings", lambda: never)
+    monkeypatch.setattr("pulse_core.trading.slice.settlement.settings", lambda: never)
     assert config.settings() is not never
 
 
@@ -77,7 +78,7 @@ def fills_of(slice_id: str) -> list[Fill]:
 
 
 def requests(slice_id: str) -> list[dict[str, Any]]:
-    return [one.detail for one in retry.slice_history(slice_id).events if one.kind is EventKind.REQUEST]
+    return [one.detail for one in operations.slice_history(slice_id).events if one.kind is EventKind.REQUEST]
 
 
 def test_an_unknown_slice_that_was_filled_in_full_is_filled(broker: SimulatedBroker) -> None:
@@ -108,7 +109,7 @@ def test_what_was_said_and_by_whom_is_kept(broker: SimulatedBroker) -> None:
     said = {"filled": 7, "price": "2501.5", "reason": "the contract note says so", "seen": "UNKNOWN"}
     about = {"client_order_id": attempt_of(slice_id).client_order_id}
     assert requests(slice_id) == [{"request": "settle", "actor": "meera", **said, **about}]
-    assert not [one for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM]
+    assert not [one for one in operations.slice_history(slice_id).events if one.kind is EventKind.ALARM]
 
 
 def test_a_slice_that_was_never_placed_has_failed_and_can_be_sent_again(broker: SimulatedBroker) -> None:
@@ -119,7 +120,7 @@ def test_a_slice_that_was_never_placed_has_failed_and_can_be_sent_again(broker: 
     one = a_slice(slice_id)
     assert (one.error_code, one.error_message) == ("SETTLED_ABSENT", "not in the tradebook")
     assert attempt_of(slice_id).outcome is PlacementOutcome.ABSENT
-    retry.retry_slice(slice_id, "meera", utcnow())
+    operations.retry_slice(slice_id, "meera", utcnow())
     execute_slice(slice_id)
     assert a_slice(slice_id).status is SliceStatus.WORKING
     assert len({one.client_order_id for one in broker.placements}) == 2
@@ -327,7 +328,7 @@ def test_two_operators_at_once_settle_once(broker: SimulatedBroker, monkeypatch:
         return tomorrow()
 
     asked: Callable[..., datetime] = settle_as_well
-    monkeypatch.setattr("pulse_core.services.settlement.book_days.sent_since", asked)
+    monkeypatch.setattr("pulse_core.trading.book.days.sent_since", asked)
     settle_slice(slice_id, "meera", tomorrow(), filled=5, price=SOLD)
 
     assert [one["actor"] for one in requests(slice_id)] == ["meera"]
@@ -343,7 +344,7 @@ def test_a_settled_absence_that_turns_up_is_told_and_its_fills_are_booked(broker
 
     one, raised = (
         a_slice(slice_id),
-        [one for one in retry.slice_history(slice_id).events if one.kind is EventKind.ALARM],
+        [one for one in operations.slice_history(slice_id).events if one.kind is EventKind.ALARM],
     )
     assert (one.status, one.filled_quantity) == (SliceStatus.FAILED, 20)
     assert AlarmCode.TURNED_UP in [alarm.detail["code"] for alarm in raised]
@@ -353,7 +354,7 @@ def test_a_slice_with_two_attempts_in_doubt_is_settled_for_one_after_the_other(b
     slice_id = an_unknown_slice(broker)
     first = attempt_of(slice_id)
     settle_slice(slice_id, "meera", tomorrow(), absent=True, reason="not in the tradebook")
-    retry.retry_slice(slice_id, "meera", utcnow())
+    operations.retry_slice(slice_id, "meera", utcnow())
     broker.answers = [lose_the_request]
     execute_slice(slice_id)
     with db.transaction() as session:

@@ -11,14 +11,14 @@ from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain import slicing
-from pulse_core.domain.errors import RowsLocked
-from pulse_core.models import Order
-from pulse_core.repositories import orders
-from pulse_core.services.cancel import cancel_order
-from pulse_core.services.split import FORGOTTEN_AFTER, split_forgotten, split_order
-from tests.factories import a_split_order, an_account, an_order, order, sessions_waiting_for_a_lock, slices_of
-from tests.processes import wait_until
+from pulse_core.errors import RowsLocked
+from pulse_core.trading import schedule
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.split import FORGOTTEN_AFTER, split_forgotten_orders, split_order
+from pulse_core.trading.store import orders
+from pulse_core.trading.tables import Order
+from tests.support.factories import a_split_order, an_account, an_order, order, sessions_waiting_for_a_lock, slices_of
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("clean_database")
 def test_the_slices_are_those_of_the_stored_seed() -> None:
     order_id = a_split_order(total_quantity=1000, num_splits=10, randomize=True)
     parent = order(order_id)
-    planned = slicing.plan(1000, 10, parent.start_at, timedelta(minutes=60), parent.seed)
+    planned = schedule.plan(1000, 10, parent.start_at, timedelta(minutes=60), parent.seed)
 
     slices = slices_of(order_id)
     assert parent.status is OrderStatus.IN_PROGRESS
@@ -53,7 +53,7 @@ def test_an_order_that_somebody_holds_locked_holds_up_no_other() -> None:
     with db.transaction() as session:
         orders.lock(session, held)
         with pytest.raises(RowsLocked):
-            split_forgotten(utcnow())
+            split_forgotten_orders(utcnow())
 
     assert [order(one).status for one in (held, free)] == [OrderStatus.PENDING, OrderStatus.IN_PROGRESS]
 
@@ -118,7 +118,7 @@ def test_an_order_with_fewer_shares_than_slices_is_skipped_and_does_not_hold_up_
     with db.transaction() as session:
         session.execute(update(Order).where(Order.id == hopeless).values(total_quantity=4))
 
-    split_forgotten(utcnow() + FORGOTTEN_AFTER)
+    split_forgotten_orders(utcnow() + FORGOTTEN_AFTER)
 
     assert (order(hopeless).status, order(hopeless).result) == (OrderStatus.SKIPPED, OrderResult.UNFILLED)
     assert "4 shares are too few" in (order(hopeless).skip_reason or "")
@@ -128,10 +128,10 @@ def test_an_order_with_fewer_shares_than_slices_is_skipped_and_does_not_hold_up_
 def test_an_order_whose_message_was_lost_is_split_by_the_sweep() -> None:
     order_id = an_order()
 
-    assert split_forgotten(utcnow()) == 0
-    assert split_forgotten(utcnow() + FORGOTTEN_AFTER) == 1
+    assert split_forgotten_orders(utcnow()) == 0
+    assert split_forgotten_orders(utcnow() + FORGOTTEN_AFTER) == 1
     assert order(order_id).status is OrderStatus.IN_PROGRESS
-    assert split_forgotten(utcnow() + FORGOTTEN_AFTER) == 0
+    assert split_forgotten_orders(utcnow() + FORGOTTEN_AFTER) == 0
 
 
 def test_only_slices_within_the_horizon_are_handed_to_celery_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

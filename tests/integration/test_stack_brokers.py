@@ -9,13 +9,13 @@ from sqlalchemy import text
 
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db
-from pulse_core.stack import plan
-from pulse_core.stack.config import StackSettings
-from pulse_core.stack.errors import StackError
-from pulse_core.stack.keys import Keys
-from pulse_core.stack.open_orders import check_orders
-from tests.factories import an_account, an_order
-from tests.stacks import PULSE, environment_for, processes_of
+from pulse_ops.stack import plan
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.errors import StackError
+from pulse_ops.stack.open_orders import check_orders
+from pulse_ops.stack.secrets import Keys
+from tests.support.factories import an_account, an_order
+from tests.support.stacks import PULSE, environment_for, processes_of
 
 CREDENTIALS = {"KITE_API_KEY": "k1", "KITE_ACCESS_TOKEN": "t1", "KITE_API_SECRET": "s1"}
 FINAL = {OrderStatus.DONE, OrderStatus.CANCELLED, OrderStatus.SKIPPED}

@@ -14,11 +14,11 @@ import psycopg2
 import pytest
 import redis
 
-from pulse_core.stack import binaries
-from pulse_core.stack.child import Child
-from pulse_core.stack.postgres import EmbeddedPostgres
-from pulse_core.stack.redis import client_for_one_question
-from tests.servers import RunningPostgres, running_postgres, running_redis, start
+from pulse_ops.stack import binaries
+from pulse_ops.stack.child import Child
+from pulse_ops.stack.postgres import EmbeddedPostgres
+from pulse_ops.stack.redis import client_for_one_question
+from tests.support.servers import RunningPostgres, running_postgres, running_redis, start
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become another user")
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pulse_core.stack import probes
-from pulse_core.stack.child import Child, Program
-from pulse_core.stack.errors import StackError
-from pulse_core.stack.supervisor import Stopped, Supervisor
-from tests.processes import wait_until
+from pulse_ops.stack import probes
+from pulse_ops.stack.child import Child, Program
+from pulse_ops.stack.errors import StackError
+from pulse_ops.stack.supervisor import Stopped, Supervisor
+from tests.support.processes import wait_until
 
 SUPERVISE = """
 import sys, time
 from pathlib import Path
-from pulse_core.stack import probes
-from pulse_core.stack.child import Child, Program
+from pulse_ops.stack import probes
+from pulse_ops.stack.child import Child, Program
 
 folder = Path(sys.argv[1])
 child = Child(Program("sleeper", ("sleep", "60"), probes.always), folder / "sleeper.log")

@@ -12,18 +12,19 @@ from sqlalchemy import func, select, update
 
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
-from pulse_core.brokers.base import BookUnavailable, BrokerOrderStatus, NotSent, Placement
+from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
-from pulse_core.domain.enums import EventKind
-from pulse_core.domain.errors import IllegalMove
-from pulse_core.models import Fill, Order, OrderSlice, SliceEvent
-from pulse_core.repositories.endings import Ending, end_all
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.recall import cancel_slices
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.track import track_slices
-from tests.broker import SimulatedBroker
-from tests.factories import a_slice, a_split_order, later, order, slices_of
+from pulse_core.errors import IllegalMove
+from pulse_core.events.names import EventKind
+from pulse_core.events.tables import SliceEvent
+from pulse_core.trading.slice.cancel_working import cancel_slices
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store.endings import Ending, end_all
+from pulse_core.trading.tables import Fill, Order, OrderSlice
+from tests.support.broker import SimulatedBroker
+from tests.support.factories import a_slice, a_split_order, later, order, slices_of
 
 
 def a_working_slice(**changes: object) -> OrderSlice:

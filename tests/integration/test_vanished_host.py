@@ -17,12 +17,12 @@ from sqlalchemy import make_url, text
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db, migrations
 from pulse_core.clock import utcnow
-from pulse_core.services.resolve import expire_claims
-from tests import hosts
-from tests.factories import a_slice, a_split_order, slices_of
-from tests.hosts import Host
-from tests.processes import wait_until
-from tests.servers import connected_to, running_postgres
+from pulse_core.trading.slice.leases import expire_claims
+from tests.support import hosts
+from tests.support.factories import a_slice, a_split_order, slices_of
+from tests.support.hosts import Host
+from tests.support.processes import wait_until
+from tests.support.servers import connected_to, running_postgres
 
 FENCES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 LEASE = 12
@@ -31,9 +31,9 @@ WORKER = """
 import sys, threading, time
 from sqlalchemy import text
 from pulse_core import brokers, db
-from pulse_core.domain.errors import DatabaseUnavailable
-from pulse_core.services.execute import execute_slice
-from tests.broker import SimulatedBroker
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.trading.slice.execute import execute_slice
+from tests.support.broker import SimulatedBroker
 
 broker = SimulatedBroker()
 broker.wait_for_turn = lambda _seconds: print("claimed", flush=True) or time.sleep(600)

@@ -16,21 +16,22 @@ import pytest
 import requests
 
 from api_contract.vocabulary import SliceStatus
-from pulse_core import config, verify
+from pulse_core import config
 from pulse_core.clock import utcnow
-from pulse_core.models import OrderSlice
-from pulse_core.services.day_end import end_day
-from pulse_core.services.execute import execute_slice
-from pulse_core.services.reconcile import reconcile
-from pulse_core.services.resolve import resolve_slices
-from pulse_core.services.settlement import settle_slice
-from pulse_core.services.track import track_slices
-from pulse_core.stack.child import Child
-from pulse_core.verify import books, database
-from pulse_core.verify.facts import Facts
-from tests.factories import a_split_order, slices_of
-from tests.processes import Processes, wait_until
-from tests.stacks import PULSE
+from pulse_core.trading.slice.day_end import end_day
+from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.reconcile import reconcile
+from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.slice.settlement import settle_slice
+from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.tables import OrderSlice
+from pulse_ops import verify
+from pulse_ops.stack.child import Child
+from pulse_ops.verify import broker_records, database
+from pulse_ops.verify.facts import Facts
+from tests.support.factories import a_split_order, slices_of
+from tests.support.processes import Processes, wait_until
+from tests.support.stacks import PULSE
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
@@ -95,7 +96,9 @@ def test_the_ledger_is_enough_when_the_exchange_is_gone(trade: Trade) -> None:
 
 
 def test_the_ledger_says_the_same_as_file_and_over_http(trade: Trade) -> None:
-    assert books.from_exchange(trade.environment["PAPER_EXCHANGE_URL"]) == books.from_ledger(trade.ledger)
+    assert broker_records.from_exchange(trade.environment["PAPER_EXCHANGE_URL"]) == broker_records.from_ledger(
+        trade.ledger
+    )
 
 
 def test_orders_of_another_broker_are_not_judged(trade: Trade) -> None:
@@ -117,7 +120,7 @@ def test_the_settle_delay_is_a_number_of_seconds_or_never(trade: Trade) -> None:
 def test_the_books_of_the_day_are_enough_where_there_is_no_ledger(trade: Trade) -> None:
     facts = Facts(
         database.read(trade.environment["DATABASE_URL"], "paper"),
-        books.from_kite(trade.environment["PAPER_EXCHANGE_URL"], "paper", "paper"),
+        broker_records.from_kite(trade.environment["PAPER_EXCHANGE_URL"], "paper", "paper"),
         is_final=True,
         grace=timedelta(0),
     )
@@ -244,7 +247,7 @@ def test_an_order_accepted_after_it_was_taken_for_absent_is_excused_by_the_settl
     assert doubtful.slices()[0].attempts == 1
     assert doubtful.verify("--final", "--settle-delay", "1")[1]["violations"] == []
     code, answer = doubtful.verify("--final", "--settle-delay", "60")
-    assert (code, answer["violations_by_promise"]["written-off-rightly"]) == (1, 1)
+    assert (code, answer["violations_by_promise"]["presumed-absent-rightly"]) == (1, 1)
 
 
 def test_a_refusal_that_stands_in_the_book_is_no_violation(doubtful: Doubtful) -> None:
@@ -288,4 +291,4 @@ def test_an_operators_wrong_word_is_named(doubtful: Doubtful, over_night: OrderS
     settle_slice(over_night.id, "operator", TOMORROW, absent=True, reason="nobody saw it")
 
     broken = {violation["promise"] for violation in doubtful.verify("--final")[1]["violations"]}
-    assert broken == {"fills-agree", "written-off-rightly"}
+    assert broken == {"fills-agree", "presumed-absent-rightly"}

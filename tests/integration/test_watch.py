@@ -12,11 +12,11 @@ from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.domain.errors import DatabaseUnavailable
-from pulse_core.models import Order, OrderSlice
-from pulse_core.services.sweeps import SWEEPS, Sweep
-from tests.broker import SimulatedBroker
-from tests.factories import a_slice, a_split_order, order, slices_of
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.sweeps import SWEEPS, Sweep
+from pulse_core.trading.tables import Order, OrderSlice
+from tests.support.broker import SimulatedBroker
+from tests.support.factories import a_slice, a_split_order, order, slices_of
 
 
 @pytest.fixture

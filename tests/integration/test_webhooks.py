@@ -9,13 +9,14 @@ import pytest
 from api_contract.errors import InvalidRequest, InvalidState, NotFound
 from pulse_core import config, db
 from pulse_core.clock import utcnow
-from pulse_core.repositories.webhooks import of_account
-from pulse_core.services import webhooks
-from pulse_core.services.sweeps import SWEEPS
-from pulse_core.services.webhooks import deliver_webhooks
-from tests.factories import an_account, an_order
-from tests.processes import wait_until
-from tests.receiver import Receiver, running_receiver
+from pulse_core.events import webhooks
+from pulse_core.events.store.webhooks import of_account
+from pulse_core.events.webhooks import deliver_due
+from pulse_core.sweeps import SWEEPS
+from pulse_core.tasks import Task
+from tests.support.factories import an_account, an_order
+from tests.support.processes import wait_until
+from tests.support.receiver import Receiver, running_receiver
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def test_events_arrive_in_order_each_once_and_signed(receiver: Receiver, monkeyp
     made = webhooks.add_webhook(account, receiver.url, utcnow())
     for _ in range(3):
         an_order(account_id=account)
-    while deliver_webhooks(utcnow()):
+    while deliver_due(utcnow()):
         pass
 
     assert receiver.event_ids() == [2, 3, 4]
@@ -58,13 +59,13 @@ def test_what_was_not_taken_is_posted_again_later(receiver: Receiver, status: in
     webhooks.add_webhook(account, receiver.url, now)
     an_order(account_id=account)
 
-    assert deliver_webhooks(now) == 0
-    assert deliver_webhooks(now) == 0
+    assert deliver_due(now) == 0
+    assert deliver_due(now) == 0
     assert len(receiver.deliveries) == 1
     (failing,) = webhooks.list_webhooks(account)
     assert (failing.failures, failing.failing_since, failing.delivered_sequence) == (1, now, 0)
 
-    assert deliver_webhooks(now + timedelta(seconds=2)) == 1
+    assert deliver_due(now + timedelta(seconds=2)) == 1
     (well,) = webhooks.list_webhooks(account)
     assert (well.failures, well.failing_since, well.last_error, well.delivered_sequence) == (0, None, None, 1)
     assert receiver.event_ids() == [1, 1]
@@ -76,14 +77,14 @@ def test_a_day_of_failures_ends_a_webhook_until_it_is_enabled(receiver: Receiver
     an_order(account_id=account)
     receiver.statuses += [500] * 2
     for later in (timedelta(0), timedelta(hours=25)):
-        deliver_webhooks(now + later)
+        deliver_due(now + later)
     (dead,) = webhooks.list_webhooks(account)
     assert (dead.disabled_at, dead.last_error) == (now + timedelta(hours=25), "answered 500")
-    assert deliver_webhooks(now + timedelta(days=9)) == 0
+    assert deliver_due(now + timedelta(days=9)) == 0
 
     webhooks.enable_webhook(account, made.webhook.id, now)
 
-    assert deliver_webhooks(now) == 1
+    assert deliver_due(now) == 1
     assert receiver.event_ids() == [1, 1, 1]
 
 
@@ -94,7 +95,7 @@ def test_a_receiver_that_fails_holds_up_no_other(receiver: Receiver) -> None:
     webhooks.add_webhook(account, receiver.url, now)
     an_order(account_id=account)
 
-    assert deliver_webhooks(now) == 1
+    assert deliver_due(now) == 1
     assert receiver.event_ids() == [1]
     assert [one.last_error for one in webhooks.list_webhooks(account)] == ["no connection", None]
 
@@ -104,12 +105,12 @@ def test_the_sweep_does_not_wait_for_a_slow_receiver(receiver: Receiver) -> None
     account = an_account()
     webhooks.add_webhook(account, receiver.url, utcnow())
     an_order(account_id=account)
-    SWEEPS["pulse.deliver_webhooks"].run(utcnow())
+    SWEEPS[Task.DELIVER_WEBHOOKS].run(utcnow())
     wait_until(lambda: receiver.deliveries)
 
-    assert SWEEPS["pulse.deliver_webhooks"].run(utcnow()) == 0
+    assert SWEEPS[Task.DELIVER_WEBHOOKS].run(utcnow()) == 0
     wait_until(lambda: webhooks.list_webhooks(account)[0].last_error == "no answer in time")
-    wait_until(lambda: SWEEPS["pulse.deliver_webhooks"].run(utcnow()) and receiver.event_ids() == [1, 1])
+    wait_until(lambda: SWEEPS[Task.DELIVER_WEBHOOKS].run(utcnow()) and receiver.event_ids() == [1, 1])
 
 
 def test_two_deliverers_do_not_post_side_by_side(receiver: Receiver) -> None:
@@ -131,7 +132,7 @@ def test_a_host_that_stopped_being_public_gets_nothing(receiver: Receiver, monke
     monkeypatch.setenv("PULSE_WEBHOOK_ALLOW_PRIVATE", "false")
     config.settings.cache_clear()
 
-    assert deliver_webhooks(now) == 0
+    assert deliver_due(now) == 0
     assert receiver.deliveries == []
     assert webhooks.list_webhooks(account)[0].last_error == "the host is not public"
 

@@ -13,13 +13,13 @@ from celery import Celery
 from api_contract.log import bound_trace
 from api_contract.vocabulary import OrderResult, OrderStatus
 from pulse_core import queue
-from pulse_core.brokers.paper.ledger import Ledger
 from pulse_core.clock import utcnow
-from pulse_core.stack.child import Child
-from tests import servers
-from tests.factories import a_split_order, an_order, order, slices_of
-from tests.processes import Processes, wait_until
-from tests.servers import RunningRedis
+from pulse_ops.paper_exchange.ledger import Ledger
+from pulse_ops.stack.child import Child
+from tests.support import servers
+from tests.support.factories import a_split_order, an_order, order, slices_of
+from tests.support.processes import Processes, wait_until
+from tests.support.servers import RunningRedis
 
 QUICK = {"OVERDUE_AFTER": "1", "BROKER_TIMEOUT": "3", "LEASE": "8", "SETTLE_DELAY": "1"}
 PATIENCE = 40

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pulse_core.cli import main
-from tests.gateway import PASSWORD, USERNAME, FakeGateway, Pulse, fake_gateway
+from pulse_ops.cli import main
+from tests.support.gateway import PASSWORD, USERNAME, FakeGateway, Pulse, fake_gateway
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from flask import Flask
 from pydantic import SecretStr
 
 from api_contract.errors import Unauthorized
+from gapi_app.access.signing import load_keys
+from gapi_app.access.tokens import AccessTokens
 from gapi_app.errors import UpstreamError
-from gapi_app.identity_client import IdentityClient
-from gapi_app.limits import stricter
-from gapi_app.pulse_client import Answer
-from gapi_app.signing import load_keys
-from gapi_app.tokens import AccessTokens
+from gapi_app.guard.limits import stricter
+from gapi_app.identity.client import IdentityClient
+from gapi_app.upstream import Answer
 
 KEY = secrets.token_urlsafe(32)
 ACCOUNT_ID = "acc_01J00000000000000000000000"

@@ -1,6 +1,7 @@
 """Rules of the code that no type checker sees: who writes a status, who is pure, who talks to the broker when."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
-PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_core", "pulse_tasks")
+PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_ops", "pulse_tasks")
+SUBJECTS = ("trading", "identity", "events")
+STORES = [CORE / subject / "store" for subject in SUBJECTS]
+RULES = [
+    *(CORE / "trading" / f"{name}.py" for name in ("status", "exposure", "schedule", "repacing", "settlement")),
+    *(CORE / "trading" / f"{name}.py" for name in ("vocabulary", "alarms", "client_order_ids")),
+    CORE / "events" / "names.py",
+    *(
+        ROOT / "api_contract" / f"{name}.py"
+        for name in ("vocabulary", "scopes", "ids", "errors", "order_rules", "account_rules")
+    ),
+]
 
 PURE_IMPORTS = {
     "api_contract",
@@ -46,15 +58,17 @@ def name_of(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-OUTSIDE_REPOSITORIES = [
+OUTSIDE_STORES = [
     path
     for path in modules(*(ROOT / package for package in PACKAGES))
-    if CORE / "repositories" not in path.parents and CORE / "brokers" not in path.parents
+    # The exchange keeps a ledger of its own.
+    if not {*STORES, CORE / "brokers", ROOT / "pulse_ops" / "paper_exchange"} & set(path.parents)
 ]
+DEEDS = [path for path in modules(*(CORE / one for one in SUBJECTS)) if not {*STORES} & set(path.parents)]
 
 
-@pytest.mark.parametrize("path", OUTSIDE_REPOSITORIES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_status_is_written_in_the_repositories_only(path: Path) -> None:
+@pytest.mark.parametrize("path", OUTSIDE_STORES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_status_is_written_in_the_stores_only(path: Path) -> None:
     module = tree(path)
     assigned = [
         target
@@ -79,22 +93,30 @@ def test_a_status_is_written_in_the_repositories_only(path: Path) -> None:
     assert (assigned, set_by_name, statements) == ([], [], [])
 
 
-def test_a_repository_sets_a_status_only_where_a_row_is_made_or_moved() -> None:
+def test_a_store_sets_a_status_only_where_a_row_is_made_or_moved() -> None:
     writers = {
         (path.stem, function.name)
-        for path in modules(CORE / "repositories")
+        for path in modules(*STORES)
         for function in ast.walk(tree(path))
         if isinstance(function, ast.FunctionDef)
         for call in calls(function)
         if name_of(call.func) == "values" and any(word.arg == "status" for word in call.keywords)
     }
 
-    quick = {("attempts", "_claimed_slice"), ("attempts", "_acknowledge_statement"), ("endings", "_ended")}
-    assert writers == {("orders", "_add_statement"), ("orders", "move"), ("slices", "move")} | quick
+    assert writers == {("orders", "_add_statement"), ("orders", "move"), ("slices", "move")}
 
 
-@pytest.mark.parametrize("path", modules(CORE / "domain"), ids=lambda path: path.stem)
-def test_the_domain_has_no_clock_no_dice_and_no_outside(path: Path) -> None:
+def test_a_statement_in_a_file_takes_its_move_from_the_table_of_moves() -> None:
+    files = {path.stem: path.read_text() for store in STORES for path in (store / "sql").glob("*.sql")}
+    moves = {name: re.findall(r"\bstatus = ([\w.:]+)", text.partition("SET ")[2]) for name, text in files.items()}
+    checked = {"claim": ":to_status", "acknowledge": ":to_status", "end_working": "ending.status"}
+
+    assert {name: found[0] for name, found in moves.items() if found} == checked
+    assert all(":from_status" in files[name] for name in checked)
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_rules_have_no_clock_no_dice_and_no_outside(path: Path) -> None:
     module = tree(path)
     imported = {
         alias.name.partition(".")[0]
@@ -109,13 +131,13 @@ def test_the_domain_has_no_clock_no_dice_and_no_outside(path: Path) -> None:
     assert (unseeded, impure) == ([], [])
 
 
-@pytest.mark.parametrize("path", modules(CORE / "services"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", DEEDS, ids=lambda path: str(path.relative_to(CORE)))
 def test_no_service_hands_out_rows_of_tables(path: Path) -> None:
     module = tree(path)
     rows = {
         alias.name
         for node in ast.walk(module)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").endswith("models")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").endswith("tables")
         for alias in node.names
     }
     returned = [node.returns for node in module.body if is_public(node) and isinstance(node, ast.FunctionDef)]
@@ -138,16 +160,16 @@ def is_public(node: ast.stmt) -> bool:
 def test_no_command_and_no_view_knows_the_tables() -> None:
     imported = {
         node.module
-        for path in modules(ROOT / "pulse_app", CORE / "cli", ROOT / "pulse_tasks")
+        for path in modules(ROOT / "pulse_app", ROOT / "pulse_ops" / "cli", ROOT / "pulse_tasks")
         for node in ast.walk(tree(path))
         if isinstance(node, ast.ImportFrom)
     }
 
-    assert {name for name in imported if name and name.endswith("models")} == set()
+    assert {name for name in imported if name and name.endswith(".tables")} == set()
 
 
 def test_no_transaction_is_open_while_the_broker_is_asked() -> None:
-    services = [tree(path) for path in modules(CORE / "services", ROOT / "pulse_tasks")]
+    services = [tree(path) for path in (*DEEDS, *modules(ROOT / "pulse_tasks"))]
     asking = functions_that_ask_the_broker(services)
     asked_inside = [
         name_of(call.func)

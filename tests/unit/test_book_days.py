@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
-from pulse_core.services import book_days
+from pulse_core.trading.book import days
 
 # 00:00 of 24 November in India.
 MIDNIGHT = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
@@ -25,6 +25,6 @@ def test_every_instant_of_a_day_has_its_midnight(broker: ZerodhaBroker, later: t
 def test_what_was_sent_within_a_minute_of_midnight_counts_for_neither_side(broker: ZerodhaBroker) -> None:
     minute = timedelta(minutes=1)
 
-    assert book_days.sent_since(broker, MIDNIGHT) == MIDNIGHT - minute
-    assert book_days.over_before(broker, MIDNIGHT + minute / 2) == MIDNIGHT - timedelta(days=1)
-    assert book_days.over_before(broker, MIDNIGHT + minute) == MIDNIGHT
+    assert days.sent_since(broker, MIDNIGHT) == MIDNIGHT - minute
+    assert days.over_before(broker, MIDNIGHT + minute / 2) == MIDNIGHT - timedelta(days=1)
+    assert days.over_before(broker, MIDNIGHT + minute) == MIDNIGHT

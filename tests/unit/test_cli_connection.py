@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pulse_core.cli import main
-from pulse_core.stack import lock, running
-from pulse_core.stack.running import RunningStack
-from tests.gateway import PASSWORD, USERNAME, FakeGateway, fake_gateway
+from pulse_ops.cli import main
+from pulse_ops.stack import lock, running
+from pulse_ops.stack.running import RunningStack
+from tests.support.gateway import PASSWORD, USERNAME, FakeGateway, fake_gateway
 
 Start = Callable[..., None]
 

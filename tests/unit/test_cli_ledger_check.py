@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pulse_core.brokers.paper.schema import open_for_writing
-from pulse_core.cli.ledger_check import LedgerCheck, check_against_ledger
-from pulse_core.client.answers import Order, Slice
-from tests.gateway import FILLED, order_answer, slice_answer
+from pulse_client.models import Order, Slice
+from pulse_ops.cli.ledger_check import LedgerCheck, check_against_ledger
+from pulse_ops.paper_exchange.schema import open_for_writing
+from tests.support.gateway import FILLED, order_answer, slice_answer
 
 SCHEDULED_US = 1_772_424_000_000_000
 TAGS = {number: [f"TAG{number}"] for number in range(1, 6)}

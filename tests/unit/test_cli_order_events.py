@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pulse_core.client import gateway as client
-from tests.gateway import FILLED, Canned, FakeGateway, Pulse, event_answer, slice_answer
-from tests.processes import wait_until
+from pulse_client import gateway as client
+from tests.support.gateway import FILLED, Canned, FakeGateway, Pulse, event_answer, slice_answer
+from tests.support.processes import wait_until
 
 PLACED, STARTED = event_answer(1, "order.pending"), event_answer(4, "slice.filled", reason="filled [bold]")
 ENDED = event_answer(9, "order.done")

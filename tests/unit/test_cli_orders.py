@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pulse_core.stack.ports import free_port
-from tests.gateway import FILLED, Canned, FakeGateway, Pulse, slice_answer
+from pulse_ops.stack.ports import free_port
+from tests.support.gateway import FILLED, Canned, FakeGateway, Pulse, slice_answer
 
 PLACE = [
     "orders", "place", "--instrument", "NSE:RELIANCE", "--side", "buy",

@@ -2,9 +2,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from pulse_core.cli import watching
-from pulse_core.client.answers import Order
-from tests.gateway import FILLED, order_answer
+from pulse_client.models import Order
+from pulse_ops.cli import watching
+from tests.support.gateway import FILLED, order_answer
 
 
 def test_a_terminal_gets_a_bar_that_fills() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import AT, FILLED, FakeGateway, Pulse
-from tests.processes import wait_until
+from tests.support.gateway import AT, FILLED, FakeGateway, Pulse
+from tests.support.processes import wait_until
 
 
 def test_watching_shows_each_change_once_and_ends_with_the_order(gateway: FakeGateway, pulse: Pulse) -> None:

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from api_contract.vocabulary import OrderType, Product, Side
-from pulse_core.client import answers
-from pulse_core.client.gateway import Gateway
-from pulse_core.client.new_order import NewOrder, SplitConfig
-from tests.gateway import FakeGateway
+from pulse_client import models
+from pulse_client.gateway import Gateway
+from pulse_client.new_order import NewOrder, SplitConfig
+from tests.support.gateway import FakeGateway
 
 OPENAPI = Path(__file__).parents[2] / "docs" / "services" / "gapi-api" / "openapi.yaml"
 SHAPES: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())["components"]["schemas"]
@@ -27,19 +27,19 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "name"),
     [
-        (answers.Order, "Order"),
-        (answers.SplitConfig, "SplitConfig"),
-        (answers.Exposure, "Exposure"),
-        (answers.OrderPage, "OrderPage"),
-        (answers.Slice, "Slice"),
-        (answers.SliceError, "SliceError"),
-        (answers.SliceList, "SliceList"),
-        (answers.Event, "Event"),
-        (answers.EventPage, "EventPage"),
+        (models.Order, "Order"),
+        (models.SplitConfig, "SplitConfig"),
+        (models.Exposure, "Exposure"),
+        (models.OrderPage, "OrderPage"),
+        (models.Slice, "Slice"),
+        (models.SliceError, "SliceError"),
+        (models.SliceList, "SliceList"),
+        (models.Event, "Event"),
+        (models.EventPage, "EventPage"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
-def test_every_field_of_an_answer_is_read(answer: type[answers.Answer], name: str) -> None:
+def test_every_field_of_an_answer_is_read(answer: type[models.Answer], name: str) -> None:
     assert answer.model_fields.keys() == SHAPES[name]["properties"].keys()
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pulse_core import database_clock
-from pulse_core.database_clock import ALARM_AGAIN_AFTER, EVERY, LONGEST_BELIEVED, DatabaseClock, Measurement
-from pulse_core.domain.errors import DatabaseUnavailable
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.postgres import database_clock
+from pulse_core.postgres.database_clock import ALARM_AGAIN_AFTER, EVERY, LONGEST_BELIEVED, DatabaseClock, Measurement
 
 EPOCH = 1_800_000_000.0
 

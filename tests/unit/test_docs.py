@@ -14,15 +14,17 @@ from pydantic_settings import BaseSettings
 import gapi_app.config
 import pulse_core.config
 from api_contract.vocabulary import OrderStatus, SliceStatus
-from pulse_core import cli
-from pulse_core.cli.ready_screen import ready_screen
-from pulse_core.domain.alarms import AlarmCode
-from pulse_core.domain.status import ORDER_MOVES, SLICE_MOVES
-from pulse_core.models import Base
-from pulse_core.services.sweeps import SWEEPS
-from pulse_core.stack import plan, processes
-from pulse_core.stack.config import StackSettings
-from pulse_core.stack.running import RunningStack
+from pulse_core.postgres.table_base import Base
+from pulse_core.schema import METADATA
+from pulse_core.sweeps import SWEEPS
+from pulse_core.tasks import Task
+from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.status import ORDER_MOVES, SLICE_MOVES
+from pulse_ops import cli
+from pulse_ops.cli.ready_screen import ready_screen
+from pulse_ops.stack import plan, processes
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.running import RunningStack
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -136,11 +138,11 @@ def test_alarms_stand_in_the_design_page_as_in_the_code() -> None:
 
 def test_every_table_of_the_database_stands_in_the_design_page() -> None:
     documented = {name for row in table(DOCS / "design.md", "Tables") for name in CODE.findall(row[0])}
-    assert documented == set(Base.metadata.tables)
+    assert documented == set(METADATA.tables)
 
 
 def test_rights_to_delete_cover_what_the_code_deletes() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "pulse_core" / "repositories").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "pulse_core").glob("*/store/*.py"))
     names = {mapper.class_.__name__: str(mapper.local_table) for mapper in Base.registry.mappers}
     granted = re.search(r"GRANT DELETE ON (.+) TO", (DOCS / "deployment.md").read_text())
     assert granted is not None
@@ -155,7 +157,7 @@ def test_sweeps_stand_in_the_page_of_the_workers_as_in_the_code() -> None:
 def test_other_tasks_stand_in_the_page_of_the_workers() -> None:
     source = "".join(path.read_text() for path in (ROOT / "pulse_tasks").glob("*.py"))
     documented = {row[0].strip("`") for row in table(BACKGROUND / "overview.md", "Tasks")}
-    assert documented == set(re.findall(r'name="(pulse\.\w+)"', source))
+    assert documented == {Task[name].value for name in re.findall(r"name=Task\.(\w+)\.value", source)}
 
 
 def test_commands_of_the_workers_stand_in_their_page() -> None:

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_contract.vocabulary import SliceStatus
-from pulse_core.domain.exposure import Exposure, Tally, exposure, leaves_quantity
+from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
 
 shares = st.integers(0, 10**9)
-some_tally = st.builds(Tally, st.sampled_from(SliceStatus), st.integers(1, 100), shares, shares)
+some_tally = st.builds(StatusTotals, st.sampled_from(SliceStatus), st.integers(1, 100), shares, shares)
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,11 @@ some_tally = st.builds(Tally, st.sampled_from(SliceStatus), st.integers(1, 100),
     ],
 )
 def test_what_is_filled_counts_as_filled_and_the_rest_by_its_status(status: SliceStatus, counted: Exposure) -> None:
-    assert exposure([Tally(status, 1, 30, 70)]) == counted
+    assert exposure([StatusTotals(status, 1, 30, 70)]) == counted
 
 
 @given(st.lists(some_tally))
-def test_the_parts_never_exceed_the_quantity_of_the_slices(tallies: list[Tally]) -> None:
+def test_the_parts_never_exceed_the_quantity_of_the_slices(tallies: list[StatusTotals]) -> None:
     counted = exposure(tallies)
 
     assert counted.filled == sum(one.filled for one in tallies)

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from api_contract import instants
 from api_contract.errors import Unauthorized
 from gapi_app import clock
+from gapi_app.access.signing import load_keys
+from gapi_app.access.tokens import AccessTokens
 from gapi_app.clock import ALARM_AGAIN_AFTER, BELIEVED_SECONDS, PulseTime
-from gapi_app.signing import load_keys
-from gapi_app.tokens import AccessTokens
 
 EPOCH = 1_800_000_000.0
 ACCOUNT_ID = "acc_01J00000000000000000000000"

@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 import redis
 
-from gapi_app import counts
-from gapi_app.counts import PREFIX, SharedCounts
+from gapi_app.guard import shared_counts
+from gapi_app.guard.shared_counts import PREFIX, SharedCounts
 
 HOUR = 3600
 
@@ -94,7 +94,7 @@ def test_a_new_window_begins_at_nothing_and_the_old_one_is_forgotten(
     monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline
 ) -> None:
     shared, now = SharedCounts(), 1_000_000.0
-    monkeypatch.setattr(counts.clock, "now", lambda: now)
+    monkeypatch.setattr(shared_counts.clock, "now", lambda: now)
     assert count(shared, 5) == 5
     assert shared.get_expiry("k") == (1_000_000 // HOUR + 1) * HOUR
     now += HOUR
@@ -105,7 +105,7 @@ def test_a_new_window_begins_at_nothing_and_the_old_one_is_forgotten(
 
 
 def test_it_remembers_a_bounded_number_of_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "_MOST_KEPT", 10)
+    monkeypatch.setattr(shared_counts, "_MOST_KEPT", 10)
     shared = SharedCounts()
     for number in range(25):
         count(shared, 1, f"address:{number}")

@@ -7,8 +7,8 @@ import pytest
 
 from api_contract.errors import ServiceUnavailable, Unauthorized
 from api_contract.scopes import Caller
-from gapi_app.revocations import Revocations
-from gapi_app.tokens import Identity
+from gapi_app.access.revocations import Revocations
+from gapi_app.access.tokens import Identity
 
 LIFETIME = 900
 

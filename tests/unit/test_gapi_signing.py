@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
 import gapi_app
-from gapi_app.signing import WeakKeys, load_keys
+from gapi_app.access.signing import WeakKeys, load_keys
 
 STRONG = "kJ8d-2Lq0_zXvB7nM4tYpR6sWcE1gHfA9uOi5"
 ED = {**OKPAlgorithm.to_jwk(ed25519.Ed25519PrivateKey.generate(), as_dict=True), "alg": "EdDSA", "kid": "a"}

@@ -12,10 +12,10 @@ from api_contract.shapes.events import ORDER_EVENTS_QUERY
 from api_contract.shapes.orders import ORDER_QUERY, NewOrderSchema, TermsSchema
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from gapi_app.config import Settings
-from gapi_app.specification import SPECIFICATION
-from pulse_core.domain.enums import EventKind
-from pulse_core.domain.happenings import event_type
-from pulse_core.services import guessing, keys, sessions, webhooks
+from gapi_app.openapi import SPECIFICATION
+from pulse_core.events import webhooks
+from pulse_core.events.names import EventKind, event_type
+from pulse_core.identity import api_keys, login_throttle, sessions
 from tests.unit.test_docs import CODE, DOCS, tables
 
 GUIDE = DOCS / "api.md"
@@ -90,7 +90,7 @@ def test_every_limit_is_that_of_the_code() -> None:
         ),
         "requests of an address without a good token, logins among them": per_minute["pulse_rate_limit_address"],
         "failed logins before waiting begins": (
-            f"{guessing.FREE_FOR_USERNAME} for a username, {guessing.FREE_FOR_ADDRESS} for an address"
+            f"{login_throttle.FREE_FOR_USERNAME} for a username, {login_throttle.FREE_FOR_ADDRESS} for an address"
         ),
         "open event streams": "{pulse_streams_per_account} for an account, {pulse_streams} in all".format(**default),
         "body of a request": f"{body.MAX_BODY_BYTES // 1024} KiB",
@@ -101,7 +101,7 @@ def test_every_limit_is_that_of_the_code() -> None:
         f" beginning within {order_rules.FARTHEST_START.days} days",
         "orders on a page": str(ORDER_QUERY.fields["limit"].validate.max),
         "events on a page": str(ORDER_EVENTS_QUERY.fields["limit"].validate.max),
-        "API keys": f"{keys.MOST_LIVE_KEYS} for an account, each for {LONGEST_KEY_LIFE_DAYS} days at most",
+        "API keys": f"{api_keys.MOST_LIVE_KEYS} for an account, each for {LONGEST_KEY_LIFE_DAYS} days at most",
         "webhooks": f"{webhooks.MOST_OF_ACCOUNT} for an account, {webhooks.BATCH} events in a delivery",
         "access token": f"{default['pulse_access_token_lifetime'] // 60} minutes",
         "login": f"{sessions.LIFETIME // timedelta(hours=1)} hours",

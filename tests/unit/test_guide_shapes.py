@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.guide.page import Answer
-from tests.guide.shapes import Comparison
+from tests.rigs.guide.page import Answer
+from tests.rigs.guide.shapes import Comparison
 
 ID, OTHER_ID = "ord_01M83SKD9WDSW3C497FJ90J252", "ord_01M83SNW4V5B2X7Q3T0E8RZK6D"
 

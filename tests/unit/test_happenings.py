@@ -5,9 +5,8 @@ from itertools import product
 import pytest
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
-from pulse_core.domain.enums import EventKind
-from pulse_core.domain.happenings import event_actor, event_reason, event_type
-from pulse_core.domain.status import ORDER_MOVES, SLICE_MOVES
+from pulse_core.events.names import EventKind, event_actor, event_reason, event_type
+from pulse_core.trading.status import ORDER_MOVES, SLICE_MOVES
 
 SLICE, ACCOUNT = "sl_1", "acc_1"
 

@@ -20,7 +20,7 @@ from api_contract.ids import (
     session_id,
     slice_id,
 )
-from pulse_core.domain import ids
+from pulse_core.trading import client_order_ids
 
 KEYS = st.binary(min_size=32, max_size=32)
 ATTEMPTS = st.tuples(st.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=26, max_size=26), st.integers(1, 100))
@@ -29,27 +29,30 @@ ONE_KEY, OTHER_KEY = bytes(32), bytes([1] * 32)
 
 @given(KEYS, ATTEMPTS)
 def test_a_client_order_id_is_twenty_characters_that_every_broker_takes(key: bytes, attempt: tuple[str, int]) -> None:
-    assert re.fullmatch(r"[A-Z0-9]{20}", ids.client_order_id(key, *attempt))
+    assert re.fullmatch(r"[A-Z0-9]{20}", client_order_ids.client_order_id(key, *attempt))
 
 
 @given(ATTEMPTS, ATTEMPTS)
 def test_each_attempt_has_one_client_order_id_of_its_own(one: tuple[str, int], other: tuple[str, int]) -> None:
-    of_one, of_other = ids.client_order_id(ONE_KEY, *one), ids.client_order_id(ONE_KEY, *other)
+    of_one, of_other = (
+        client_order_ids.client_order_id(ONE_KEY, *one),
+        client_order_ids.client_order_id(ONE_KEY, *other),
+    )
 
     assert (of_one == of_other) == (one == other)
 
 
 @given(ATTEMPTS)
 def test_a_client_order_id_shows_which_installation_it_is_from_and_nobody_else_has_it(attempt: tuple[str, int]) -> None:
-    of_one, of_other = (ids.client_order_id(key, *attempt) for key in (ONE_KEY, OTHER_KEY))
+    of_one, of_other = (client_order_ids.client_order_id(key, *attempt) for key in (ONE_KEY, OTHER_KEY))
 
-    assert of_one.startswith(ids.installation_mark(ONE_KEY))
+    assert of_one.startswith(client_order_ids.installation_mark(ONE_KEY))
     assert of_one[:4] != of_other[:4]
     assert of_one[4:] != of_other[4:]
 
 
 def test_the_client_order_id_of_an_attempt_never_changes() -> None:
-    assert ids.client_order_id(ONE_KEY, "sl_01KB00000000000000000000", 1) == "JFH31AJRBS8YR5C6R7A6"
+    assert client_order_ids.client_order_id(ONE_KEY, "sl_01KB00000000000000000000", 1) == "JFH31AJRBS8YR5C6R7A6"
 
 
 @pytest.mark.parametrize(

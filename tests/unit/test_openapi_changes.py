@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from pulse_core.cli.openapi import document, openapi
-from pulse_core.cli.openapi_changes import breaking_changes
+from pulse_ops.cli.openapi import document, openapi
+from pulse_ops.openapi.changes import breaking_changes
 
 TEXT = {"type": "string"}
 DOCUMENT: dict[str, Any] = {

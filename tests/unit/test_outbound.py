@@ -2,7 +2,7 @@
 
 import pytest
 
-from pulse_core.outbound import Policy, Unreachable, check_url
+from pulse_core.events.outbound import Policy, Unreachable, check_url
 
 STRICT = Policy(allow_http=False, allow_private=False)
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, time
 import pytest
 from pydantic import ValidationError
 
-from pulse_core.brokers.paper.checks import OrderRequest, check
-from pulse_core.brokers.paper.clock import trading_day
-from pulse_core.brokers.paper.errors import WireError
-from pulse_core.brokers.paper.faults import Faults, Rule, Scenario, Stage
-from pulse_core.brokers.paper.limits import Limits
-from pulse_core.brokers.paper.market import Market, crosses
+from pulse_ops.paper_exchange.checks import OrderRequest, check
+from pulse_ops.paper_exchange.clock import trading_day
+from pulse_ops.paper_exchange.errors import WireError
+from pulse_ops.paper_exchange.faults import Faults, Rule, Scenario, Stage
+from pulse_ops.paper_exchange.limits import Limits
+from pulse_ops.paper_exchange.market import Market, crosses
 
 FORM: Mapping[str, str] = {
     "exchange": "NSE",

@@ -14,8 +14,8 @@ from api_contract.replays import UsedTokens
 from api_contract.scopes import GATEWAY, Caller, Scope
 from api_contract.service_tokens import check_request
 from pulse_app.service_tokens import caller_of, read_gateway_token
-from pulse_core.domain.errors import DatabaseUnavailable
-from tests.service_token import service_claims
+from pulse_core.errors import DatabaseUnavailable
+from tests.support.service_token import service_claims
 
 KEY = "a key for tests, of more than 32 bytes"
 ACCOUNT = "acc_01J00000000000000000000000"

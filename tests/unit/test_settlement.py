@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from api_contract.errors import InvalidRequest
 from api_contract.order_rules import TICK, Settlement
-from pulse_core.domain.settlement import what_lacks
+from pulse_core.trading.settlement import what_lacks
 
 prices = st.decimals(Decimal("0.0001"), Decimal(100_000), places=4)
 

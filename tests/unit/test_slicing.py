@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_contract.order_rules import MAX_MINUTES, MAX_QUANTITY, MAX_SPLITS, MIN_MINUTES, MIN_SPLITS
-from pulse_core.domain.slicing import PlannedSlice, plan
+from pulse_core.trading.schedule import PlannedSlice, plan
 
 START = datetime(2026, 11, 23, 9, 15, tzinfo=UTC)
 MINUTES = st.integers(MIN_MINUTES, MAX_MINUTES)

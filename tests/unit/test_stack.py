@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from pulse_core.stack import preflight, processes
-from pulse_core.stack.binaries import is_open_to_all
-from pulse_core.stack.config import StackSettings
-from pulse_core.stack.errors import NotRunning, StackError
-from pulse_core.stack.external import libpq_url
-from pulse_core.stack.keys import kept_keys
-from pulse_core.stack.lock import is_held, only_stack_on
-from pulse_core.stack.logs import LARGEST_BYTES, LogFile, readable
-from pulse_core.stack.ports import free_port
-from pulse_core.stack.processes import Listen
-from pulse_core.stack.running import find
-from pulse_core.stack.supervisor import pause_before
+from pulse_ops.stack import preflight, processes
+from pulse_ops.stack.binaries import is_open_to_all
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.errors import NotRunning, StackError
+from pulse_ops.stack.external import libpq_url
+from pulse_ops.stack.lock import is_held, only_stack_on
+from pulse_ops.stack.logs import LARGEST_BYTES, LogFile, readable
+from pulse_ops.stack.ports import free_port
+from pulse_ops.stack.processes import Listen
+from pulse_ops.stack.running import find
+from pulse_ops.stack.secrets import kept_keys
+from pulse_ops.stack.supervisor import pause_before
 
 
 def settings(**ports: int) -> StackSettings:

@@ -4,17 +4,9 @@ from itertools import product
 
 import pytest
 
-from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
-from pulse_core.domain.errors import IllegalMove
-from pulse_core.domain.status import (
-    FINAL_ORDERS,
-    FINAL_SLICES,
-    ORDER_MOVES,
-    SLICE_MOVES,
-    check_order_move,
-    check_slice_move,
-    order_result,
-)
+from api_contract.vocabulary import FINAL_ORDERS, FINAL_SLICES, OrderResult, OrderStatus, SliceStatus
+from pulse_core.errors import IllegalMove
+from pulse_core.trading.status import ORDER_MOVES, SLICE_MOVES, check_order_move, check_slice_move, order_result
 
 ILLEGAL_SLICE_MOVES = [(seen, to) for seen, to in product(SliceStatus, repeat=2) if to not in SLICE_MOVES[seen]]
 ILLEGAL_ORDER_MOVES = [(seen, to) for seen, to in product(OrderStatus, repeat=2) if to not in ORDER_MOVES[seen]]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pulse_core.verify import broken_promises
-from pulse_core.verify.facts import (
+from pulse_ops.verify import broken_promises
+from pulse_ops.verify.facts import (
     ArrivalRow,
     BrokerBooks,
     BrokerOrderRow,
@@ -187,11 +187,11 @@ WRONGS: dict[str, tuple[str, Callable[[Facts], Facts]]] = {
         lambda f: changed(f, "placements", 0, broker_order_id=None),
     ),
     "an attempt taken for absent is there": (
-        "written-off-rightly",
+        "presumed-absent-rightly",
         lambda f: changed(f, "placements", 0, outcome="ABSENT"),
     ),
     "an attempt taken for absent turned up once": (
-        "written-off-rightly",
+        "presumed-absent-rightly",
         lambda f: added(
             f,
             "events",

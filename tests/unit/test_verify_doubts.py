@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pulse_core.verify import broken_promises
-from pulse_core.verify.facts import ArrivalRow, BrokerOrderRow, BrokerTradeRow, EventRow, Facts, FillRow, PlacementRow
+from pulse_ops.verify import broken_promises
+from pulse_ops.verify.facts import ArrivalRow, BrokerOrderRow, BrokerTradeRow, EventRow, Facts, FillRow, PlacementRow
 from tests.unit.test_verify import (
     TAGS,
     a_flawless_trade,
@@ -74,19 +74,19 @@ def test_an_order_that_came_later_than_any_delay_is_excused_when_an_alarm_told_o
 
 
 def test_an_order_that_came_within_the_settle_delay_was_written_off_wrongly() -> None:
-    assert {"written-off-rightly"} <= broken(a_late_double(accepted_after=59))
+    assert {"presumed-absent-rightly"} <= broken(a_late_double(accepted_after=59))
     patient = replace(a_late_double(), settle_delay=timedelta(seconds=66))
-    assert {"written-off-rightly", "one-live-order"} <= broken(patient)
+    assert {"presumed-absent-rightly", "one-live-order"} <= broken(patient)
 
 
 def test_where_nothing_is_ever_written_off_nothing_is_excused() -> None:
-    assert "written-off-rightly" in broken(replace(a_late_double(), settle_delay=None))
+    assert "presumed-absent-rightly" in broken(replace(a_late_double(), settle_delay=None))
 
 
 def test_an_order_that_turned_up_needs_its_alarm_once_news_had_time_to_come() -> None:
     silent = a_late_double(told_at=None)
-    assert "written-off-rightly" in broken(silent)
-    assert "written-off-rightly" not in broken(replace(silent, is_final=False, grace=timedelta(seconds=480)))
+    assert "presumed-absent-rightly" in broken(silent)
+    assert "presumed-absent-rightly" not in broken(replace(silent, is_final=False, grace=timedelta(seconds=480)))
 
 
 def test_a_live_order_that_nobody_could_expect_is_called_back_within_the_grace() -> None:
@@ -98,7 +98,7 @@ def test_a_live_order_that_nobody_could_expect_is_called_back_within_the_grace()
 def test_a_book_that_lags_beyond_the_settle_delay_excuses_as_a_late_acceptance_does() -> None:
     prompt = a_late_double(accepted_after=1)
     number = len(prompt.books.orders) - 1
-    assert "written-off-rightly" in broken(prompt)
+    assert "presumed-absent-rightly" in broken(prompt)
     assert broken(changed(prompt, "broker_orders", number, visible_at=at(131))) == set()
 
 
@@ -168,12 +168,12 @@ def test_a_refusal_that_stands_rejected_in_the_book_breaks_no_promise() -> None:
 
 @pytest.mark.parametrize("change", [{"status": "OPEN"}, {"status": "CANCELLED"}, {"filled_quantity": 1}])
 def test_a_refused_order_that_lives_or_traded_was_written_off_wrongly(change: dict[str, Any]) -> None:
-    assert "written-off-rightly" in broken(changed(a_refusal_in_the_book(), "broker_orders", 1, **change))
+    assert "presumed-absent-rightly" in broken(changed(a_refusal_in_the_book(), "broker_orders", 1, **change))
 
 
 def test_an_alarm_about_a_refusal_that_its_book_confirms_is_a_false_one() -> None:
     alarm = alarmed("sl_2", 70, TURNED_UP, broker_order_id="B2")
-    assert "written-off-rightly" in broken(added(a_refusal_in_the_book(), "events", alarm))
+    assert "presumed-absent-rightly" in broken(added(a_refusal_in_the_book(), "events", alarm))
 
 
 def test_an_attempt_belongs_at_the_broker_of_its_order() -> None:
@@ -304,9 +304,9 @@ def test_an_unknown_attempt_is_settled_under_its_own_id_and_compared_with_its_or
 def test_an_order_of_which_nothing_came_may_be_settled_as_absent() -> None:
     facts = changed(without(an_unknown_settled(50), "trades", 1), "broker_orders", 1, filled_quantity=0)
     facts = changed(changed(facts, "broker_orders", 1, status="CANCELLED"), "placements", 1, outcome="ABSENT")
-    assert "written-off-rightly" not in broken(facts)
-    assert "written-off-rightly" in broken(changed(facts, "broker_orders", 1, filled_quantity=1))
-    assert "written-off-rightly" in broken(changed(facts, "broker_orders", 1, status="OPEN"))
+    assert "presumed-absent-rightly" not in broken(facts)
+    assert "presumed-absent-rightly" in broken(changed(facts, "broker_orders", 1, filled_quantity=1))
+    assert "presumed-absent-rightly" in broken(changed(facts, "broker_orders", 1, status="OPEN"))
 
 
 def test_what_was_settled_though_it_never_came_to_the_broker_has_no_trades() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pulse_core.brokers.base import BookUnavailable, BrokerOrder, BrokerOrderStatus, BrokerTrade
+from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus, BrokerTrade
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_core.brokers.zerodha.postback import postback_checksum
 from tests.unit.wire import Act, answer, reset, wire

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from pulse_core.brokers.base import NotSent
-from pulse_core.brokers.limiter import PerSecondLimiter
+from pulse_core.brokers.port import NotSent
+from pulse_core.brokers.rate_limit import PerSecondLimiter
 
 
 class Time:

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from api_contract.vocabulary import Side
-from pulse_core.brokers.base import BrokerError, NotSent, OutcomeUnknown, Placement, Refused
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
-from pulse_core.clock import boottime
 from tests.unit.wire import Act, answer, hang_up, redirect, reset, say_nothing, wire
 
 PLACEMENT = Placement("ABCDEFGHIJ0123456789", "NSE:M&M", Side.BUY, 12)

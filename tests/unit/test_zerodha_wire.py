@@ -13,10 +13,10 @@ import urllib3
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import InsecureRequestWarning
 
-from pulse_core.brokers.base import BookUnavailable, NotSent, OutcomeUnknown, Refused
+from pulse_core.brokers.port import BookUnavailable, NotSent, OutcomeUnknown, Refused
 from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import BOOK_PATIENCE, ZerodhaBroker
-from tests.certificates import self_signed
+from tests.support.certificates import self_signed
 from tests.unit.test_zerodha_placement import PLACEMENT, accepted, answer, broker, error, soon
 from tests.unit.wire import Act, wire
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from kiteconnect import KiteConnect
 
-from pulse_core.brokers.base import (
+from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerError,
     BrokerOrder,
@@ -15,8 +15,8 @@ from pulse_core.brokers.base import (
     OutcomeUnknown,
     Placement,
 )
-from pulse_core.brokers.limiter import PerSecondLimiter
-from pulse_core.brokers.zerodha import answers, books
+from pulse_core.brokers.rate_limit import PerSecondLimiter
+from pulse_core.brokers.zerodha import errors, rows
 from pulse_core.brokers.zerodha.transport import Call, Session
 
 T = TypeVar("T")
@@ -85,19 +85,19 @@ class ZerodhaBroker:
 
     def book_day(self, at: datetime) -> date:
         """Kite's books are kept by the day in India, which begins at midnight unless the exchange is simulated."""
-        return books.day_of(at, self._day_starts)
+        return rows.day_of(at, self._day_starts)
 
     def book_day_start(self, at: datetime) -> datetime:
         """The hour at which that day begins in India."""
-        return datetime.combine(self.book_day(at), self._day_starts, books.INDIA)
+        return datetime.combine(self.book_day(at), self._day_starts, rows.INDIA)
 
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""
-        return self._book(self._client.orders, books.broker_order)
+        return self._book(self._client.orders, rows.broker_order)
 
     def trade_book(self) -> Sequence[BrokerTrade]:
         """Every fill of today. Raises BookUnavailable."""
-        return self._book(self._client.trades, books.broker_trade)
+        return self._book(self._client.trades, rows.broker_trade)
 
     def _pricing(self, placement: Placement) -> dict[str, str]:
         if placement.limit_price is None:
@@ -126,7 +126,7 @@ class ZerodhaBroker:
             raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
-        return answers.failure(call, error, self._secrets)
+        return errors.failure(call, error, self._secrets)
 
 
 def _watch(send: Callable[[], object], call: Call) -> tuple[object, Exception | None]:

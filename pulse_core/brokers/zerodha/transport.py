@@ -24,8 +24,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from pulse_core.brokers.base import NotSent
-from pulse_core.clock import boottime
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import NotSent
 
 POOL_SIZE = 64
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -37,7 +37,7 @@ UNACKNOWLEDGED = 0.75
 class Call:
     """One request to the broker.
 
-    It leaves before `not_after`, an instant of `clock.boottime()`, or never; `timeout` seconds later it is over, which
+    It leaves before `not_after`, an instant of `boottime()`, or never; `timeout` seconds later it is over, which
     is `patience` times what the client asks for.
     """
 

@@ -1,0 +1,73 @@
+"""For sibling services: what a user's token says, and the end of tokens. No user's token opens this."""
+
+from typing import Any
+
+from flask import current_app, g, request
+
+from api_contract.bearer import bearer
+from api_contract.errors import InvalidRequest, Unauthorized
+from api_contract.instants import LEEWAY_SECONDS
+from api_contract.service_tokens import check_request
+from api_contract.shapes.identity import INTROSPECT, REVOKE, IntrospectionSchema
+from gapi_app import clock
+from gapi_app.access.auth import access
+from gapi_app.access.revocations import learn_now
+from gapi_app.access.service_tokens import read_sibling_token
+from gapi_app.access.tokens import AUDIENCE, ISSUER
+from gapi_app.blueprint import Blueprint
+from gapi_app.identity.client import identity
+from gapi_app.openapi import SERVICE_TOKEN
+
+_BY_SERVICES: list[dict[str, list[str]]] = [{SERVICE_TOKEN: []}]
+
+blueprint = Blueprint(
+    "internal", __name__, url_prefix="/internal/tokens", description="For sibling services", is_limited=False
+)
+
+
+@blueprint.before_request
+def _require_service_token() -> None:
+    if request.method == "OPTIONS":
+        return
+    claims = read_sibling_token(bearer("a service token"), current_app.config["SERVICE_TOKEN_KEY"])
+    check_request(claims, request)
+    if not access().used_service_tokens.use(claims["jti"], claims["exp"] + LEEWAY_SECONDS, clock.now()):
+        raise Unauthorized("the service token was used before")
+    g.sibling = claims["iss"]
+
+
+@blueprint.route("/introspect", methods=["POST"])
+@blueprint.doc(security=_BY_SERVICES)
+@blueprint.arguments(INTROSPECT)
+@blueprint.response(200, IntrospectionSchema)
+@blueprint.refuses("RATE_LIMITED")
+def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Say whether an access token or API key is good now, and whom it speaks for (RFC 7662)."""
+    return _introspection(given["token"]), 200, {"Cache-Control": "no-store"}
+
+
+@blueprint.route("/revoke", methods=["POST"])
+@blueprint.doc(security=_BY_SERVICES)
+@blueprint.arguments(REVOKE)
+@blueprint.response(204)
+@blueprint.refuses("RATE_LIMITED")
+def revoke(given: dict[str, str]) -> None:
+    """Revoke the access token with a `jti`, or every login and access token of an `account_id`."""
+    if len(given) != 1:
+        rule = "give jti or account_id, one of them"
+        raise InvalidRequest(rule, {"fields": {"jti": rule, "account_id": rule}})
+    identity().revoke(given, g.sibling)
+    learn_now(access().revocations)
+
+
+def _introspection(text: str) -> dict[str, Any]:
+    try:
+        found = access().read(text)
+    except Unauthorized:
+        return {"active": False}
+    who = found.caller
+    told: dict[str, Any] = {"active": True, "sub": who.account_id, "role": who.role, "jti": found.jti}
+    told |= {"scope": " ".join(sorted(who.scopes)), "exp": found.expires_at, "iss": ISSUER, "aud": AUDIENCE}
+    if who.key_id is not None:
+        return told | {"token_type": "api_key"}
+    return told | {"token_type": "access_token", "iat": found.issued_at}

@@ -1,0 +1,1 @@
+"""What happens to orders: live streams, pages, webhooks."""

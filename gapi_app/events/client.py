@@ -1,0 +1,78 @@
+"""Calls to pulse about events, and events as they are written to a stream."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api_contract.errors import NotFound
+from api_contract.ids import ORDER_ID
+from api_contract.scopes import GATEWAY, Caller
+from gapi_app.errors import UpstreamError
+from gapi_app.upstream import PulseClient
+
+
+@dataclass(frozen=True)
+class LiveEvent:
+    """An event of an account, ready to be sent."""
+
+    event_id: int
+    order_id: str
+    frame: bytes
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A part of an account's events. `last_event_id` is the latest that can be read, here or in the next part."""
+
+    account_id: str
+    events: Sequence[LiveEvent]
+    last_event_id: int
+    is_complete: bool
+    has_more: bool
+
+
+class EventClient(PulseClient):
+    """The part of pulse's `/internal` API that tells what happened. Every method raises PulseError."""
+
+    def poll(self, after: Mapping[str, int | None], limit: int) -> list[Feed]:
+        """What is new of several accounts; for None, where the account stands."""
+        body = self._ask("POST", "/internal/events/poll", GATEWAY, {200}, {"after": after, "limit": limit}).body
+        try:
+            return [_feed(one, len(one["events"]) == limit) for one in body["feeds"]]
+        except (KeyError, TypeError):
+            raise UpstreamError("pulse gave an answer without events") from None
+
+    def order_feed(self, who: Caller, order_id: str, after: int, limit: int) -> Feed:
+        """Events of one order, with where the account stands whose order it is."""
+        page = self.order_events(who, order_id, {"after": after, "limit": limit})
+        try:
+            return _feed(page, page["next_after"] is not None)
+        except (KeyError, TypeError):
+            raise UpstreamError("pulse gave an answer without events") from None
+
+    def order_events(self, who: Caller, order_id: str, page: Mapping[str, int]) -> dict[str, Any]:
+        return self._page(who, order_id, "events", page)
+
+    def audit(self, who: Caller, order_id: str, page: Mapping[str, int]) -> dict[str, Any]:
+        return self._page(who, order_id, "audit", page)
+
+    def webhooks(self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Ask about webhooks, or change them; `path` is what follows their own."""
+        return self._ask(method, f"/internal/webhooks{path}", who, {200, 201, 204}, body).body
+
+    def _page(self, who: Caller, order_id: str, what: str, page: Mapping[str, int]) -> dict[str, Any]:
+        if not ORDER_ID.fullmatch(order_id):
+            raise NotFound("there is no such order")
+        path = f"/internal/orders/{order_id}/{what}?after={page['after']}&limit={page['limit']}"
+        return self._ask("GET", path, who, {200}).body
+
+
+def _feed(body: Mapping[str, Any], has_more: bool) -> Feed:
+    events = [LiveEvent(one["event_id"], one["order_id"], _frame(one)) for one in body["events"]]
+    return Feed(body["account_id"], events, body["last_event_id"], body["is_complete"], has_more)
+
+
+def _frame(event: Mapping[str, Any]) -> bytes:
+    data = json.dumps(event, separators=(",", ":"))
+    return f"id: {event['event_id']}\nevent: {event['type']}\ndata: {data}\n\n".encode()

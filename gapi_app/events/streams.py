@@ -1,0 +1,139 @@
+"""Open streams: how many there may be, what each one sends, and when it ends."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import Condition
+from typing import cast
+
+from flask import Flask, current_app
+
+from api_contract.errors import PulseError, RateLimited
+from gapi_app import clock
+from gapi_app.config import Settings
+from gapi_app.events.client import EventClient, Feed, LiveEvent
+from gapi_app.events.hub import Channel, Hub
+
+HEARTBEAT = b":\n\n"
+_RETRY_MS = 1000
+READ_AT_ONCE = 200
+_PATIENCE_SECONDS, _RETRY_SECONDS = 0.5, 1.0
+
+
+class Slots:
+    """How many streams may be open, in all and for each account."""
+
+    def __init__(self, most: int, most_of_account: int) -> None:
+        self._most = most
+        self._most_of_account = most_of_account
+        self._open: Counter[str] = Counter()
+        self._waiting: set[str] = set()
+        self._changed = Condition()
+
+    def take(self, account_id: str, make_room: Callable[[], None]) -> None:
+        """Take a slot; when there is none, `make_room` and wait a moment. Raises RateLimited."""
+        with self._changed:
+            if not self._is_free(account_id) and not self._wait(account_id, make_room):
+                raise RateLimited("too many event streams are open", 15, {"limit": self._most_of_account})
+            self._open[account_id] += 1
+
+    def release(self, account_id: str) -> None:
+        with self._changed:
+            self._open -= Counter([account_id])
+            self._changed.notify_all()
+
+    def _wait(self, account_id: str, make_room: Callable[[], None]) -> bool:
+        # One at a time: requests that wait are requests that others cannot make.
+        if account_id in self._waiting:
+            return False
+        self._waiting.add(account_id)
+        try:
+            make_room()
+            return self._changed.wait_for(lambda: self._is_free(account_id), _PATIENCE_SECONDS)
+        finally:
+            self._waiting.discard(account_id)
+
+    def _is_free(self, account_id: str) -> bool:
+        return self._open[account_id] < self._most_of_account and self._open.total() < self._most
+
+
+@dataclass
+class Events:
+    """What it takes to serve events."""
+
+    client: EventClient
+    hub: Hub
+    slots: Slots
+    heartbeat_seconds: float
+
+
+@dataclass
+class Stream:
+    """One open stream. `read` gives the events after one of them from pulse itself; `order_id` narrows it down."""
+
+    channel: Channel
+    cursor: int
+    read: Callable[[int], Feed]
+    check: Callable[[], None]
+    ends_at: float
+    heartbeat_seconds: float
+    order_id: str | None = None
+    _silent_until: float = 0
+
+    def frames(self) -> Iterator[bytes]:
+        """What is sent, until the token ends or is revoked. An id comes first, for whoever has to resume at once."""
+        yield self._spoken(f"retry: {_RETRY_MS}\nid: {self.cursor}\n\n".encode())
+        while self._is_allowed():
+            frames = self._next()
+            if frames:
+                yield self._spoken(frames)
+                continue
+            seconds = min(self._silent_until - time.monotonic(), self.ends_at - clock.now())
+            is_nudged = self.channel.wait(self.cursor, max(seconds, 0))
+            if is_nudged or time.monotonic() >= self._silent_until:
+                yield self._spoken(HEARTBEAT)
+
+    def _spoken(self, said: bytes) -> bytes:
+        self._silent_until = time.monotonic() + self.heartbeat_seconds
+        return said
+
+    def _is_allowed(self) -> bool:
+        try:
+            self.check()
+        except PulseError:
+            return False
+        return clock.now() < self.ends_at
+
+    def _next(self) -> bytes:
+        events = self.channel.after(self.cursor)
+        if events is None:
+            return self._read_on()
+        if events:
+            self.cursor = events[-1].event_id
+        return self._joined(events)
+
+    def _read_on(self) -> bytes:
+        try:
+            page = self.read(self.cursor)
+        except PulseError:
+            time.sleep(_RETRY_SECONDS)
+            return HEARTBEAT
+        is_cut = page.has_more and page.events
+        self.cursor = page.events[-1].event_id if is_cut else max(self.cursor, page.last_event_id)
+        return self._joined(page.events)
+
+    def _joined(self, events: Sequence[LiveEvent]) -> bytes:
+        return b"".join(one.frame for one in events if self.order_id in (None, one.order_id))
+
+
+def serve_events(app: Flask, settings: Settings) -> None:
+    """Give the app its client for events, the hub and the slots."""
+    client = EventClient(settings)
+    slots = Slots(settings.pulse_streams, settings.pulse_streams_per_account)
+    app.extensions["events"] = Events(client, Hub(client), slots, settings.pulse_stream_heartbeat)
+
+
+def events() -> Events:
+    """That of the running app."""
+    return cast("Events", current_app.extensions["events"])

@@ -1,0 +1,121 @@
+"""What happens to orders, live as Server-Sent Events or page by page."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, current_app, g, jsonify, request
+
+from api_contract.errors import InvalidRequest, ServiceUnavailable
+from api_contract.scopes import Caller, Scope
+from api_contract.shapes.events import (
+    EVENT_QUERY,
+    ORDER_EVENTS_QUERY,
+    RESUME,
+    STREAM_QUERY,
+    AuditSchema,
+    EventPageSchema,
+)
+from gapi_app.access.auth import access, caller, require_token
+from gapi_app.blueprint import Blueprint
+from gapi_app.errors import UpstreamError
+from gapi_app.events.client import Feed
+from gapi_app.events.streams import READ_AT_ONCE, Events, Stream, events
+
+_STREAM = "text/event-stream"
+_FRAMES = 'retry: 1000\nid: 17\n\nid: 18\nevent: slice.filled\ndata: {"event_id":18,"type":"slice.filled"}\n\n'
+
+blueprint = Blueprint("events", __name__, url_prefix="/api", description="What happens to orders")
+blueprint.before_request(require_token)
+
+
+@blueprint.route("/events", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.arguments(STREAM_QUERY, location="query")
+@blueprint.arguments(RESUME, location="headers")
+@blueprint.response(200, {"type": "string"}, content_type=_STREAM, description="The stream", example=_FRAMES)
+def follow_account(query: dict[str, int], headers: dict[str, int]) -> Response:
+    """Follow everything that happens to the account's orders, as Server-Sent Events; resumes without a loss."""
+    who, serving = caller(), events()
+
+    def read(after: int | None) -> Feed:
+        return _only(serving.client.poll({who.account_id: after}, READ_AT_ONCE))
+
+    return _stream(serving, who, query | headers, read(None), read)
+
+
+@blueprint.route("/orders/<order_id>/events", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.arguments(ORDER_EVENTS_QUERY, location="query")
+@blueprint.arguments(RESUME, location="headers")
+@blueprint.response(200, EventPageSchema, description="The stream, or a page")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type=_STREAM, example=_FRAMES)
+@blueprint.refuses("NOT_FOUND")
+def follow_order(query: dict[str, Any], headers: dict[str, int], order_id: str) -> Response:
+    """Follow what happens to one order, as Server-Sent Events; with `format=json`, read what has happened so far."""
+    who, serving = caller(), events()
+    if query["format"] == "json":
+        page = serving.client.order_events(who, order_id, query)
+        return jsonify(events=page.get("events"), next_after=page.get("next_after"))
+
+    def read(after: int) -> Feed:
+        return serving.client.order_feed(who, order_id, after, READ_AT_ONCE)
+
+    return _stream(serving, who, query | headers, serving.client.order_feed(who, order_id, 0, 1), read, order_id)
+
+
+@blueprint.route("/orders/<order_id>/audit", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.arguments(EVENT_QUERY, location="query")
+@blueprint.response(200, AuditSchema)
+@blueprint.refuses("NOT_FOUND")
+def audit_order(query: dict[str, int], order_id: str) -> Response:
+    """Who placed an order, and everything that happened to it with who did it and why."""
+    return jsonify(events().client.audit(caller(), order_id, query))
+
+
+def _stream(
+    serving: Events,
+    who: Caller,
+    asked: dict[str, Any],
+    now: Feed,
+    read: Callable[[int], Feed],
+    order_id: str | None = None,
+) -> Response:
+    cursor = asked.get("last_event_id", now.last_event_id)
+    if not now.is_complete:
+        raise ServiceUnavailable("the events of this account are being numbered; try again", {"retry_after_seconds": 5})
+    if cursor > now.last_event_id:
+        raise InvalidRequest("there is no such event yet", {"field": "last_event_id", "max": now.last_event_id})
+    if request.method == "HEAD":
+        return Response(content_type=_STREAM)
+    check, ends_at = _check_again(), g.identity.expires_at
+    serving.slots.take(who.account_id, lambda: serving.hub.nudge(now.account_id))
+    stream = Stream(
+        channel=serving.hub.join(now.account_id, now.last_event_id),
+        cursor=cursor,
+        read=read,
+        check=check,
+        ends_at=ends_at,
+        heartbeat_seconds=serving.heartbeat_seconds,
+        order_id=order_id,
+    )
+    response = current_app.response_class(stream.frames(), content_type=_STREAM)
+    response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+    @response.call_on_close
+    def leave() -> None:
+        serving.hub.leave(now.account_id)
+        serving.slots.release(who.account_id)
+
+    return response
+
+
+def _check_again() -> Callable[[], None]:
+    revocations, identity = access().revocations, g.identity
+    return lambda: revocations.check(identity)
+
+
+def _only(feeds: list[Feed]) -> Feed:
+    if len(feeds) != 1:
+        raise UpstreamError("pulse did not say what is new")
+    return feeds[0]

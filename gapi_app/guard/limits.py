@@ -1,0 +1,151 @@
+"""How many requests are answered in a time: for an account once it is known, for an address before that.
+
+Each budget is counted on its own, so that one that is used up takes nothing from another: of an account its new
+orders and everything else; of an address postbacks and whatever else comes without a token that is known to be good.
+An account's own limit takes the place of the installation's, but lets no more new orders through than that does.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import cast
+
+from flask import Flask, Response, g, request
+from flask_limiter import Limiter, RequestLimit
+from limits import parse
+
+from api_contract.errors import RateLimited, ServiceUnavailable, Unauthorized
+from gapi_app import clock
+from gapi_app.access.api_keys import PREFIX
+from gapi_app.access.auth import access
+from gapi_app.access.tokens import Identity
+from gapi_app.config import Settings
+from gapi_app.guard.shared_counts import SharedCounts
+
+OFF = "off"
+HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+# Who watches the gateway must see it in any rush; a sibling asks for many people, with a token of its own.
+_UNLIMITED = ("/health", "/ready", "/metrics", "/.well-known/", "/internal/")
+_POSTBACKS = "/api/postbacks/"
+_ORDERS = "/api/orders"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Whose requests are counted together, and how many there may be."""
+
+    key: str
+    limit: str
+
+
+def limit_requests(app: Flask, settings: Settings) -> None:
+    """Refuse requests beyond the limits with 429, and say on each limited answer how many are left."""
+    limiter = Limiter(
+        key_func=lambda: _budget().key,
+        application_limits=[lambda: _budget().limit],
+        storage_uri=f"{SharedCounts.STORAGE_SCHEME[0]}://",
+        strategy="fixed-window",
+        request_identifier=lambda: "any",
+        on_breach=_refuse,
+    )
+    choose = _chooser(settings)
+
+    @app.before_request
+    def choose_budget() -> None:
+        g.known = _known()
+        g.budget = choose()
+
+    limiter.request_filter(lambda: _budget().limit == OFF)
+    limiter.init_app(app)
+    if settings.pulse_limits_redis_url:
+        cast("SharedCounts", limiter.storage).follow(settings.pulse_limits_redis_url.get_secret_value())
+
+    @app.after_request
+    def show_limit(response: Response) -> Response:
+        if limit := limiter.current_limit:
+            shown = (limit.limit.amount, limit.remaining, _seconds_left(limit))
+            response.headers.update({name: str(value) for name, value in zip(HEADERS, shown, strict=True)})
+        return response
+
+
+def network_of(address: str) -> str:
+    """What is counted as one address: whoever has one IPv6 address has 2^64 of them."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((int(parsed) >> 64 << 64, 64)))
+
+
+def account_or_network() -> str:
+    """Who sends this request, as far as that is known without asking pulse."""
+    known = cast("Identity | None", g.known)
+    return known.caller.account_id if known else network_of(request.remote_addr or "")
+
+
+def stricter(limit: str, own: int | None) -> str:
+    """The one that lets less through in the long run: the installation's limit, or an account's own per minute."""
+    if own is None or (limit != OFF and _per_minute(limit) <= own):
+        return limit
+    return f"{own}/minute"
+
+
+def _chooser(settings: Settings) -> Callable[[], Budget]:
+    unlimited = Budget("unlimited", OFF)
+
+    def choose() -> Budget:
+        path = request.path
+        if path.startswith(_UNLIMITED):
+            return unlimited
+        if known := cast("Identity | None", g.known):
+            return _budget_of(known, settings)
+        network = network_of(request.remote_addr or "")
+        if path.startswith(_POSTBACKS):
+            return Budget(f"postbacks:{network}", settings.pulse_rate_limit_postbacks)
+        return Budget(f"address:{network}", settings.pulse_rate_limit_address)
+
+    return choose
+
+
+def _budget_of(known: Identity, settings: Settings) -> Budget:
+    account, own = known.caller.account_id, known.requests_per_minute
+    if request.path == _ORDERS and request.method == "POST":
+        return Budget(f"orders:{account}", stricter(settings.pulse_rate_limit_orders, own))
+    return Budget(f"account:{account}", settings.pulse_rate_limit_account if own is None else f"{own}/minute")
+
+
+@cache
+def _per_minute(limit: str) -> float:
+    parsed = parse(limit)
+    return parsed.amount * 60 / parsed.get_expiry()
+
+
+def _known() -> Identity | None:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    try:
+        identity = access().holders.known(text) if text.startswith(PREFIX) else access().tokens.read(text)
+        if identity is None:
+            return None
+        access().revocations.check(identity)
+    except (Unauthorized, ServiceUnavailable):
+        return None
+    return identity
+
+
+def _budget() -> Budget:
+    return cast("Budget", g.budget)
+
+
+def _refuse(limit: RequestLimit) -> None:
+    details = {"limit": limit.limit.amount, "window_seconds": limit.limit.get_expiry()}
+    raise RateLimited("too many requests", _seconds_left(limit), details)
+
+
+def _seconds_left(limit: RequestLimit) -> int:
+    return max(1, math.ceil(limit.reset_at - clock.now()))

@@ -1,0 +1,45 @@
+"""One's own API keys."""
+
+from typing import Any
+
+from flask import Response, jsonify
+
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import NEW_KEY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
+from gapi_app.access.auth import access, caller, require_token
+from gapi_app.access.revocations import learn_now
+from gapi_app.blueprint import Blueprint
+from gapi_app.identity.client import identity
+
+blueprint = Blueprint("keys", __name__, url_prefix="/api/keys", description="API keys, for programs")
+blueprint.before_request(require_token)
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.needs(Standing.LOGIN)
+@blueprint.arguments(PAGE_QUERY, location="query")
+@blueprint.response(200, KeyListSchema)
+def list_keys(query: dict[str, Any]) -> Response:
+    """The account's keys, newest first, with their last use."""
+    return jsonify(identity().keys(caller(), query))
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
+@blueprint.arguments(NEW_KEY)
+@blueprint.response(201, MadeKeySchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def add_key(new_key: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
+    """Make a key with some of the role's scopes. `api_key` is in this answer and nowhere else: keep it."""
+    return jsonify(identity().add_key(caller(), new_key)), 201, {"Cache-Control": "no-store"}
+
+
+@blueprint.route("/<key_id>", methods=["DELETE"])
+@blueprint.needs(Standing.LOGIN)
+@blueprint.response(200, KeySchema)
+@blueprint.refuses("NOT_FOUND")
+def revoke_key(key_id: str) -> Response:
+    """Revoke a key; repeating it is harmless."""
+    revoked = identity().revoke_key(caller(), key_id)
+    learn_now(access().revocations)
+    return jsonify(revoked)

@@ -1,0 +1,120 @@
+"""Calls to pulse about logins, accounts, keys and revocations."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from flask import current_app
+
+from api_contract.account_rules import is_own_limit
+from api_contract.errors import Unauthorized
+from api_contract.scopes import GATEWAY, SCOPES, Caller
+from gapi_app.errors import UpstreamError
+from gapi_app.upstream import Answer, PulseClient, refusal_of
+
+_LOGIN = {"account_id": str, "role": str, "session_id": str, "generation": int, "refresh_token": str, "expires_at": str}
+_HOLDER = {"key_id": str, "account_id": str, "role": str, "scopes": list, "expires_at": str}
+
+
+class IdentityClient(PulseClient):
+    """The part of pulse's `/internal` API that is about who may do what. Every method raises PulseError."""
+
+    def login(self, username: str, password: str, address: str) -> dict[str, Any]:
+        """A login that has begun: what `_LOGIN` names, and the account's `requests_per_minute` if it has its own."""
+        credentials = {"username": username, "password": password, "address": address}
+        answer = self._ask("POST", "/internal/sessions", GATEWAY, {200, 401}, credentials)
+        return _checked(_of_the_user(answer), _LOGIN)
+
+    def refresh(self, refresh_token: str, address: str) -> dict[str, Any]:
+        """The same login, gone on."""
+        given = {"refresh_token": refresh_token, "address": address}
+        answer = self._ask("POST", "/internal/sessions/refresh", GATEWAY, {200, 401}, given)
+        return _checked(_of_the_user(answer), _LOGIN)
+
+    def log_out(self, who: Caller) -> None:
+        self._ask("DELETE", f"/internal/sessions/{quote(who.session_id or '', safe='')}", who, {204})
+
+    def log_out_everywhere(self, who: Caller) -> None:
+        self._ask("DELETE", "/internal/sessions", who, {204})
+
+    def change_password(self, who: Caller, current: str, new: str, address: str) -> None:
+        given = {"current_password": current, "new_password": new, "address": address}
+        self._ask("POST", "/internal/sessions/password", who, {204}, given)
+
+    def key_holder(self, api_key: str) -> dict[str, Any] | None:
+        """Whom a key speaks for, None for a key that does not work."""
+        answer = self._ask("POST", "/internal/keys/holder", GATEWAY, {200, 401}, {"api_key": api_key})
+        try:
+            return _checked(_of_the_user(answer), _HOLDER)
+        except Unauthorized:
+            return None
+
+    def keys(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
+        return self._listed(f"/internal/keys?{urlencode(query)}", who, "keys")
+
+    def add_key(self, who: Caller, new_key: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", "/internal/keys", who, {201}, new_key).body
+
+    def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
+        return self._ask("DELETE", f"/internal/keys/{quote(key_id, safe='')}", who, {200}).body
+
+    def all_keys(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
+        return self._listed(f"/internal/keys/all?{urlencode(query)}", who, "keys")
+
+    def revoke_any_key(self, who: Caller, key_id: str) -> dict[str, Any]:
+        return self._ask("DELETE", f"/internal/keys/all/{quote(key_id, safe='')}", who, {200}).body
+
+    def users(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
+        return self._listed(f"/internal/accounts?{urlencode(query)}", who, "users")
+
+    def user(self, who: Caller, account_id: str) -> dict[str, Any]:
+        return self._ask("GET", _account(account_id), who, {200}).body
+
+    def add_user(self, who: Caller, new_user: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", "/internal/accounts", who, {201}, new_user).body
+
+    def change_user(self, who: Caller, account_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("PATCH", _account(account_id), who, {200}, changes).body
+
+    def log_user_out(self, who: Caller, account_id: str) -> None:
+        self._ask("DELETE", f"{_account(account_id)}/sessions", who, {204})
+
+    def revocations(self, after: int, limit: int) -> dict[str, Any]:
+        """What was revoked after the one with this id, and the id of the latest."""
+        return self._ask("GET", f"/internal/revocations?after={after}&limit={limit}", GATEWAY, {200}).body
+
+    def revoke(self, subject: Mapping[str, str], actor: str) -> None:
+        """Revoke a `jti`, or everything of an `account_id`, for a sibling service."""
+        self._ask("POST", "/internal/revocations", GATEWAY, {204}, {**subject, "actor": actor})
+
+    def _listed(self, path: str, who: Caller, name: str) -> dict[str, Any]:
+        body = self._ask("GET", path, who, {200}).body
+        if not isinstance(body.get(name), list):
+            raise UpstreamError(f"pulse gave an answer without {name}")
+        return body
+
+
+def identity() -> IdentityClient:
+    """The client of the running app."""
+    return cast("IdentityClient", current_app.extensions["pulse"])
+
+
+def _of_the_user(answer: Answer) -> dict[str, Any]:
+    if answer.status == 200:
+        return answer.body
+    refusal = refusal_of(answer.body)
+    if refusal.get("details", {}).get("reason") == "credentials":
+        raise Unauthorized(refusal["message"])
+    raise UpstreamError("pulse did not accept the gateway's call")
+
+
+def _checked(body: dict[str, Any], shape: Mapping[str, type]) -> dict[str, Any]:
+    if not all(isinstance(body.get(name), kind) for name, kind in shape.items()) or body["role"] not in SCOPES:
+        raise UpstreamError("pulse did not say who this is")
+    if not is_own_limit(body.get("requests_per_minute")):
+        raise UpstreamError("pulse did not say how often this account may ask")
+    return body
+
+
+def _account(account_id: str) -> str:
+    return f"/internal/accounts/{quote(account_id, safe='')}"

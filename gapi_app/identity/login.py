@@ -1,0 +1,94 @@
+"""Logging in, staying in and logging out."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import request
+
+from api_contract.errors import Unauthorized
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import LOGIN, PASSWORD, REFRESH, TokensSchema
+from gapi_app.access.auth import access, caller, require_token
+from gapi_app.access.revocations import learn_now
+from gapi_app.blueprint import Blueprint
+from gapi_app.identity.client import identity
+from gapi_app.refusals import UPSTREAM
+
+_NOT_STORED = {"Cache-Control": "no-store"}
+
+blueprint = Blueprint("login", __name__, url_prefix="/api/auth", description="Logging in and out")
+
+
+@blueprint.before_request
+def _require_token_but_to_get_one() -> None:
+    if request.endpoint not in ("login.log_in", "login.refresh"):
+        require_token()
+
+
+@blueprint.route("/login", methods=["POST"])
+@blueprint.doc(security=[])
+@blueprint.arguments(LOGIN)
+@blueprint.response(200, TokensSchema)
+@blueprint.refuses("UNAUTHORIZED", *UPSTREAM)
+def log_in(credentials: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Exchange a username and password for an access token and a refresh token; guessing is held up."""
+    login = identity().login(credentials["username"], credentials["password"], request.remote_addr or "")
+    return _tokens(login), 200, _NOT_STORED
+
+
+@blueprint.route("/refresh", methods=["POST"])
+@blueprint.doc(security=[])
+@blueprint.arguments(REFRESH)
+@blueprint.response(200, TokensSchema)
+@blueprint.refuses("UNAUTHORIZED", *UPSTREAM)
+def refresh(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Exchange a refresh token for new tokens. Each is good once: one that comes again ends its whole login."""
+    try:
+        login = identity().refresh(given["refresh_token"], request.remote_addr or "")
+    except Unauthorized:
+        # It may have been one that was stolen: what its login gave out must end at once.
+        learn_now(access().revocations)
+        raise
+    return _tokens(login), 200, _NOT_STORED
+
+
+@blueprint.route("/logout", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
+@blueprint.response(204)
+def log_out() -> None:
+    """End this login: its access tokens and its refresh token."""
+    identity().log_out(caller())
+    learn_now(access().revocations)
+
+
+@blueprint.route("/logout-all", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
+@blueprint.response(204)
+def log_out_everywhere() -> None:
+    """End every login of the account. API keys stay."""
+    identity().log_out_everywhere(caller())
+    learn_now(access().revocations)
+
+
+@blueprint.route("/password", methods=["POST"])
+@blueprint.needs(Standing.LOGIN)
+@blueprint.arguments(PASSWORD)
+@blueprint.response(204)
+@blueprint.refuses("NOT_FOUND")
+def change_password(given: dict[str, str]) -> None:
+    """Set a new password; ends every login of the account, this one too."""
+    who = caller()
+    identity().change_password(who, given["current_password"], given["new_password"], request.remote_addr or "")
+    learn_now(access().revocations)
+
+
+def _tokens(login: dict[str, Any]) -> dict[str, Any]:
+    tokens = access().tokens
+    account_id, own_limit = login["account_id"], login.get("requests_per_minute")
+    return {
+        "access_token": tokens.issue(account_id, login["role"], login["session_id"], login["generation"], own_limit),
+        "token_type": "Bearer",
+        "expires_in": tokens.lifetime_seconds,
+        "refresh_token": login["refresh_token"],
+        "refresh_expires_at": datetime.fromisoformat(login["expires_at"]),
+    }

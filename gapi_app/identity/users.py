@@ -1,0 +1,95 @@
+"""Users and keys of everybody, for admins who have logged in."""
+
+from typing import Any
+
+from flask import Response, jsonify
+
+from api_contract.scopes import Standing
+from api_contract.shapes.identity import (
+    KEY_QUERY,
+    NEW_USER,
+    PAGE_QUERY,
+    USER_CHANGE,
+    KeyListSchema,
+    KeySchema,
+    UserListSchema,
+    UserSchema,
+)
+from gapi_app.access.auth import access, caller, require_token
+from gapi_app.access.revocations import learn_now
+from gapi_app.blueprint import Blueprint
+from gapi_app.identity.client import identity
+
+blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Users and keys, for admins")
+blueprint.before_request(require_token)
+
+
+@blueprint.route("/users", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(PAGE_QUERY, location="query")
+@blueprint.response(200, UserListSchema)
+def list_users(query: dict[str, Any]) -> Response:
+    """Users by name, a page at a time."""
+    return jsonify(identity().users(caller(), query))
+
+
+@blueprint.route("/users", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(NEW_USER)
+@blueprint.response(201, UserSchema)
+@blueprint.refuses("INVALID_STATE")
+def add_user(new_user: dict[str, Any]) -> tuple[Response, int]:
+    """Make a user."""
+    return jsonify(identity().add_user(caller(), new_user)), 201
+
+
+@blueprint.route("/users/<account_id>", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, UserSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_user(account_id: str) -> Response:
+    """One user."""
+    return jsonify(identity().user(caller(), account_id))
+
+
+@blueprint.route("/users/<account_id>", methods=["PATCH"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(USER_CHANGE)
+@blueprint.response(200, UserSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def change_user(changes: dict[str, Any], account_id: str) -> Response:
+    """Change role, password, limit or whether a user is active. All but a limit ends their logins; orders go on."""
+    changed = identity().change_user(caller(), account_id, changes)
+    access().holders.forget()
+    learn_now(access().revocations)
+    return jsonify(changed)
+
+
+@blueprint.route("/users/<account_id>/logout", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(204)
+@blueprint.refuses("NOT_FOUND")
+def log_user_out(account_id: str) -> None:
+    """End every login of a user. API keys stay."""
+    identity().log_user_out(caller(), account_id)
+    learn_now(access().revocations)
+
+
+@blueprint.route("/keys", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(KEY_QUERY, location="query")
+@blueprint.response(200, KeyListSchema)
+def list_all_keys(query: dict[str, Any]) -> Response:
+    """Everybody's keys, or those of one account, newest first."""
+    return jsonify(identity().all_keys(caller(), query))
+
+
+@blueprint.route("/keys/<key_id>", methods=["DELETE"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, KeySchema)
+@blueprint.refuses("NOT_FOUND")
+def revoke_any_key(key_id: str) -> Response:
+    """Revoke anybody's key; repeating it is harmless."""
+    revoked = identity().revoke_any_key(caller(), key_id)
+    learn_now(access().revocations)
+    return jsonify(revoked)

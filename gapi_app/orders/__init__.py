@@ -1,0 +1,1 @@
+"""Orders: place, read, steer; and what brokers post about them."""

@@ -1,0 +1,62 @@
+"""Small control of a running order: hold it, let it go on, try a slice again, ask about one, settle one."""
+
+from typing import Any
+
+from flask import Response, jsonify
+
+from api_contract.order_rules import Settlement, check_settlement
+from api_contract.scopes import Scope
+from api_contract.shapes.orders import SETTLEMENT, OrderSchema, SliceSchema
+from gapi_app.access.auth import caller, require_token
+from gapi_app.blueprint import Blueprint
+from gapi_app.upstream import pulse
+
+blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description="Control of running orders")
+blueprint.before_request(require_token)
+
+
+@blueprint.route("/<order_id>/pause", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.response(202, OrderSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def pause_order(order_id: str) -> tuple[Response, int]:
+    """Send nothing new of an order until it is resumed; what works at the broker goes on. Repeating it is harmless."""
+    return jsonify(pulse().act_on_order(caller(), order_id, "pause")), 202
+
+
+@blueprint.route("/<order_id>/resume", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.response(202, OrderSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def resume_order(order_id: str) -> tuple[Response, int]:
+    """Let a paused order go on: what it missed goes out one interval apart, what no longer fits is SKIPPED."""
+    return jsonify(pulse().act_on_order(caller(), order_id, "resume")), 202
+
+
+@blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.response(202, SliceSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def retry_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
+    """Put a failed or rejected slice back into the schedule; for operators. Never a slice that may be live."""
+    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "retry")), 202
+
+
+@blueprint.route("/<order_id>/slices/<slice_id>/resolve", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.response(202, SliceSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def resolve_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
+    """Have the broker asked at once about a slice that is UNKNOWN; for operators."""
+    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "resolve")), 202
+
+
+@blueprint.route("/<order_id>/slices/<slice_id>/settle", methods=["POST"])
+@blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.arguments(SETTLEMENT)
+@blueprint.response(202, SliceSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def settle_slice(body: dict[str, Any], order_id: str, slice_id: str) -> tuple[Response, int]:
+    """Say what became of a slice, when no book of the broker can tell any more; for operators."""
+    check_settlement(Settlement(**body))
+    return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "settle", SETTLEMENT.dump(body))), 202

@@ -1,0 +1,76 @@
+"""The public order API: check, forward to pulse, hand back what pulse says."""
+
+from typing import Any
+
+from flask import Response, current_app, jsonify
+
+from api_contract.order_rules import NewOrder, check_new_order
+from api_contract.scopes import Scope
+from api_contract.shapes.orders import (
+    LOCATION,
+    NEW_ORDER,
+    ORDER_QUERY,
+    AcceptedSchema,
+    OrderPageSchema,
+    OrderSchema,
+    SliceListSchema,
+)
+from gapi_app.access.auth import caller, require_token
+from gapi_app.blueprint import Blueprint
+from gapi_app.upstream import pulse
+
+_REPLAYED = {"Idempotent-Replayed": {"description": "true: made by an earlier call.", "schema": {"type": "string"}}}
+
+blueprint = Blueprint("orders", __name__, url_prefix="/api/orders", description="Parent orders and their slices")
+blueprint.before_request(require_token)
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.arguments(NEW_ORDER)
+@blueprint.response(202, AcceptedSchema, headers=LOCATION | _REPLAYED)
+@blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
+def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
+    """Take an order that will be split and worked over time; repeating it with its key makes no second one."""
+    check_new_order(new_order, current_app.config["EXCHANGES"])
+    answer = pulse().place_order(caller(), new_order)
+    headers = {"Location": f"/api/orders/{answer.body['order_id']}"}
+    if answer.status == 200:
+        headers["Idempotent-Replayed"] = "true"
+    return jsonify(answer.body), 202, headers
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
+@blueprint.arguments(ORDER_QUERY, location="query")
+@blueprint.response(200, OrderPageSchema)
+def list_orders(query: dict[str, Any]) -> Response:
+    """The account's orders, for operators and admins everybody's, newest first unless sorted otherwise."""
+    return jsonify(pulse().list_orders(caller(), query))
+
+
+@blueprint.route("/<order_id>", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
+@blueprint.response(200, OrderSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_order(order_id: str) -> Response:
+    """One order: what was asked, what is done, and what is still exposed."""
+    return jsonify(pulse().order(caller(), order_id))
+
+
+@blueprint.route("/<order_id>/slices", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
+@blueprint.response(200, SliceListSchema)
+@blueprint.refuses("NOT_FOUND")
+def list_slices(order_id: str) -> Response:
+    """The slices of an order in the order of their times."""
+    return jsonify(pulse().slices(caller(), order_id))
+
+
+@blueprint.route("/<order_id>", methods=["DELETE"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.response(202, OrderSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def cancel_order(order_id: str) -> tuple[Response, int]:
+    """Cancel what is not filled: unsent slices at once, working ones at the broker; repeating it is harmless."""
+    return jsonify(pulse().cancel_order(caller(), order_id)), 202

@@ -1,0 +1,152 @@
+"""The public API as methods. Orders may be repeated as well as questions: their unique key makes one of them."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from pulse_client.errors import NotReachable, Refused
+from pulse_client.models import AccessToken, Answer, Event, EventPage, Order, OrderPage, Placed, Slice, SliceList
+from pulse_client.new_order import NewOrder
+from pulse_client.stream import data_of
+from pulse_client.transport import Request, Response, Transport
+
+RECONNECT_SECONDS = 1.0
+
+_A = TypeVar("_A", bound=Answer)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    username: str
+    password: str = field(repr=False)
+
+
+class Gateway:
+    """Acts for one account, by its credentials or by an access token. Every method raises GatewayError.
+
+    With credentials it logs in when it has to, so that a long watch outlives its tokens.
+    """
+
+    def __init__(self, url: str, identity: Credentials | str, say: Callable[[str], None] = lambda _line: None) -> None:
+        self._transport = Transport(url, say)
+        self._credentials = identity if isinstance(identity, Credentials) else None
+        self._token = identity if isinstance(identity, str) else None
+
+    @property
+    def url(self) -> str:
+        return self._transport.url
+
+    def log_in(self) -> AccessToken:
+        """A fresh access token. With a token in place of credentials there is nothing to log in with."""
+        assert self._credentials is not None, "needs credentials"  # noqa: S101
+        body = {"username": self._credentials.username, "password": self._credentials.password}
+        answer = self._transport.send(Request("POST", "/api/auth/login", body=body), token=None)
+        token = self._read(AccessToken, answer)
+        self._token = token.access_token
+        return token
+
+    def place(self, order: NewOrder) -> Placed:
+        """Place the order, or find the one placed before under the same unique key."""
+        answer = self._ask(Request("POST", "/api/orders", body=order))
+        is_replay = answer.headers.get("Idempotent-Replayed") == "true"
+        return self._read(Placed, answer).model_copy(update={"replayed": is_replay})
+
+    def order(self, order_id: str) -> Order:
+        return self._read(Order, self._ask(Request("GET", _path(order_id))))
+
+    def slices(self, order_id: str) -> list[Slice]:
+        """The slices in the order of their times; none before the order is split."""
+        return self._read(SliceList, self._ask(Request("GET", f"{_path(order_id)}/slices"))).slices
+
+    def page(self, filters: Mapping[str, Any], limit: int, cursor: str | None = None) -> OrderPage:
+        """Up to `limit` orders, newest first. The filters are those of the API; None leaves one out."""
+        query = {**filters, "limit": limit, "cursor": cursor}
+        return self._read(OrderPage, self._ask(Request("GET", "/api/orders", query=query)))
+
+    def pages(self, filters: Mapping[str, Any], limit: int, cursor: str | None = None) -> Iterator[OrderPage]:
+        """Every page from the cursor on."""
+        while True:
+            page = self.page(filters, limit, cursor)
+            yield page
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+
+    def cancel(self, order_id: str) -> Order:
+        """Cancel what is not filled; repeating it is harmless."""
+        return self._read(Order, self._ask(Request("DELETE", _path(order_id))))
+
+    def pause(self, order_id: str) -> Order:
+        """Send nothing new of it until it is resumed; repeating it is harmless."""
+        return self._read(Order, self._ask(Request("POST", f"{_path(order_id)}/pause")))
+
+    def resume(self, order_id: str) -> Order:
+        """Let a paused order go on; repeating it is harmless."""
+        return self._read(Order, self._ask(Request("POST", f"{_path(order_id)}/resume")))
+
+    def event_page(self, order_id: str, after: int = 0, limit: int = 100) -> EventPage:
+        """Up to `limit` events of an order, those after the event with the id `after`."""
+        query = {"format": "json", "after": after, "limit": limit}
+        return self._read(EventPage, self._ask(Request("GET", f"{_path(order_id)}/events", query=query)))
+
+    def events(self, order_id: str, after: int = 0, limit: int = 500) -> Iterator[Event]:
+        """Everything that has happened to an order after this event, asked for in pages of `limit`."""
+        next_after: int | None = after
+        while next_after is not None:
+            page = self.event_page(order_id, next_after, limit)
+            yield from page.events
+            next_after = page.next_after
+
+    def follow(self, order_id: str, after: int = 0) -> Iterator[Event]:
+        """Everything that has happened to an order after this event, and what happens next, until it has ended.
+
+        A stream that is cut is opened again where it was.
+        """
+        while True:
+            # Asked first: when it has ended, the pages tell all of it.
+            has_ended = self.order(order_id).is_final
+            for event in self.events(order_id, after):
+                yield event
+                after = event.event_id
+            if has_ended:
+                return
+            for event in self._live(order_id, after):
+                yield event
+                after = event.event_id
+                if event.is_end:
+                    break
+            else:
+                time.sleep(RECONNECT_SECONDS)
+
+    def _live(self, order_id: str, after: int) -> Iterator[Event]:
+        request = Request("GET", f"{_path(order_id)}/events", query={"last_event_id": after}, is_stream=True)
+        for data in data_of(self._ask(request)):
+            yield self._parse(Event, data)
+
+    def _ask(self, request: Request) -> Response:
+        if self._token is None:
+            self.log_in()
+        try:
+            return self._transport.send(request, self._token)
+        except Refused as refused:
+            if refused.status != 401 or self._credentials is None:
+                raise
+        self.log_in()
+        return self._transport.send(request, self._token)
+
+    def _read(self, kind: type[_A], answer: Response) -> _A:
+        return self._parse(kind, answer.data)
+
+    def _parse(self, kind: type[_A], data: bytes) -> _A:
+        try:
+            return kind.model_validate_json(data)
+        except ValidationError as error:
+            raise NotReachable(f"{self.url} does not answer like a gateway of this version.") from error
+
+
+def _path(order_id: str) -> str:
+    return f"/api/orders/{quote(order_id, safe='')}"

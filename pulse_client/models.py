@@ -1,0 +1,153 @@
+"""What the public API answers, read strictly where it is used and kept whole where it is passed on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from api_contract.vocabulary import (
+    FINAL_ORDERS,
+    FINAL_SLICES,
+    OrderResult,
+    OrderStatus,
+    OrderType,
+    Product,
+    Side,
+    SliceStatus,
+)
+
+
+class Answer(BaseModel):
+    """Further fields may follow in answers: they are kept, and printed with `--json`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class AccessToken(Answer):
+    """`expires_in` is in seconds."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+class Placed(Answer):
+    """An accepted order; `replayed` when an earlier call with the same key had made it."""
+
+    order_id: str
+    order_unique_key: str
+    replayed: bool = False
+
+
+class SplitConfig(Answer):
+    num_splits: int
+    duration_minutes: int
+    randomize: bool
+
+
+class Exposure(Answer):
+    filled: int
+    working: int
+    unknown: int
+    unsent: int
+
+
+class Order(Answer):
+    """A parent order; `slices` counts its slices by status."""
+
+    order_id: str
+    order_unique_key: str
+    account_id: str
+    instrument: str
+    side: Side
+    total_quantity: int
+    split_config: SplitConfig
+    order_type: OrderType
+    limit_price: Decimal | None
+    start_at: datetime
+    end_at: datetime
+    product: Product | None
+    slice_timeout_seconds: int | None
+    client_note: str | None
+    status: OrderStatus
+    result: OrderResult | None
+    skip_reason: str | None
+    filled_quantity: int
+    leaves_quantity: int
+    average_price: Decimal | None
+    exposure: Exposure
+    slices: Mapping[SliceStatus, int]
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL_ORDERS
+
+    @property
+    def is_filled(self) -> bool:
+        return self.result is OrderResult.FILLED
+
+    @property
+    def finished_slices(self) -> int:
+        return sum(count for status, count in self.slices.items() if status in FINAL_SLICES)
+
+
+class OrderPage(Answer):
+    """Orders, newest first; `next_cursor` is None on the last page."""
+
+    orders: list[Order]
+    next_cursor: str | None
+
+
+class SliceError(Answer):
+    code: str
+    message: str | None
+
+
+class Slice(Answer):
+    slice_id: str
+    sequence_number: int
+    quantity: int
+    scheduled_at: datetime
+    status: SliceStatus
+    sent_at: datetime | None
+    attempts: int
+    broker_order_id: str | None
+    filled_quantity: int
+    average_price: Decimal | None
+    error: SliceError | None
+
+
+class SliceList(Answer):
+    slices: list[Slice]
+
+
+class Event(Answer):
+    """Something that happened to an order or to one of its slices; `event_id` rises from event to event."""
+
+    event_id: int
+    type: str
+    order_id: str
+    slice_id: str | None
+    at: datetime
+    from_status: str | None
+    to_status: str | None
+    actor: str
+    reason: str
+    details: Mapping[str, Any]
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the order has ended with it."""
+        return self.slice_id is None and self.to_status in FINAL_ORDERS
+
+
+class EventPage(Answer):
+    """Events in their order; `next_after` is None when there were no others yet."""
+
+    events: list[Event]
+    next_after: int | None

@@ -1,0 +1,128 @@
+"""One HTTP request to the gateway, and as many more as its patience allows."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
+from urllib3.exceptions import TimeoutError as TimedOut
+
+from pulse_client.errors import GatewayError, NotReachable, Refused
+from pulse_client.wire import plain
+
+CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
+# A stream says something every 15 seconds: twice that in silence, and its connection is dead.
+SILENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 30.0
+LONGEST_PAUSE = 5.0
+_BUSY = (429, 502, 503, 504)
+
+Response = urllib3.BaseHTTPResponse
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that may be repeated without harm, as all of the public API may. What is None is left out.
+
+    `body` is a mapping or a dataclass. A stream's answer is handed over unread.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: object | None = field(default=None, repr=False)
+    is_stream: bool = False
+
+
+class Transport:
+    """`say` tells the person at the terminal why it takes longer."""
+
+    def __init__(self, url: str, say: Callable[[str], None]) -> None:
+        self.url = url.rstrip("/")
+        self._say = say
+        self._pool = urllib3.PoolManager(retries=False)
+
+    def send(self, request: Request, token: str | None) -> Response:
+        """A successful answer, perhaps not the first one. Raises GatewayError."""
+        ends_at = time.monotonic() + PATIENCE_SECONDS
+        pauses = _pauses()
+        while True:
+            try:
+                return self._send_once(request, token)
+            except GatewayError as error:
+                if error.again_after is None:
+                    raise
+                pause = max(next(pauses), error.again_after)
+                if time.monotonic() + pause > ends_at:
+                    raise
+                self._say(f"{error} Asking again in {pause:g} s.")
+            time.sleep(pause)
+
+    def _send_once(self, request: Request, token: str | None) -> Response:
+        query = urlencode({name: plain(value) for name, value in request.query.items() if value is not None})
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            answer = self._pool.request(
+                request.method,
+                f"{self.url}{request.path}{'?' if query else ''}{query}",
+                body=None if request.body is None else json.dumps(request.body, default=plain).encode(),
+                headers=headers if request.body is None else headers | {"Content-Type": "application/json"},
+                timeout=urllib3.Timeout(CONNECT_SECONDS, SILENCE_SECONDS if request.is_stream else ANSWER_SECONDS),
+                redirect=False,
+                preload_content=not request.is_stream,
+            )
+        except (NewConnectionError, ConnectTimeoutError, LocationValueError) as error:
+            raise NotReachable(f"No gateway can be reached at {self.url}.") from error
+        except TimedOut as error:
+            raise NotReachable(f"{self.url} gave no answer within {ANSWER_SECONDS:g} s.", again_after=0) from error
+        except HTTPError as error:
+            raise NotReachable(f"{self.url} broke off the connection.", again_after=0) from error
+        if 200 <= answer.status < 300:
+            return answer
+        raise self._failure(answer)
+
+    def _failure(self, answer: Response) -> GatewayError:
+        is_busy = answer.status in _BUSY
+        again_after = _retry_after(answer) if is_busy else None
+        error = _error_of(answer)
+        if error is None:
+            return NotReachable(f"{self.url} does not answer like a gateway (HTTP {answer.status}).", again_after)
+        code, sentence = error
+        if answer.status < 500:
+            return Refused(sentence, answer.status, code, again_after)
+        kind = NotReachable if is_busy else GatewayError
+        return kind(f"The gateway could not do it: {sentence}", again_after)
+
+
+def _pauses() -> Iterator[float]:
+    pause = 0.5
+    while True:
+        yield pause
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _retry_after(answer: Response) -> float:
+    seconds = answer.headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdecimal() and seconds.isascii() else 0.0
+
+
+def _error_of(answer: Response) -> tuple[str, str] | None:
+    """Code and sentence of the API's error body; None when it is not one."""
+    try:
+        error = json.loads(answer.data)["error"]
+        code, message, details = str(error["code"]), str(error["message"]), dict(error["details"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return code, f"{_sentence(message, details)} ({code})."
+
+
+def _sentence(message: str, details: Mapping[str, Any]) -> str:
+    if isinstance(fields := details.get("fields"), Mapping):
+        message += ": " + "; ".join(f"{name}: {rule}" for name, rule in fields.items())
+    if "existing_order_id" in details:
+        message += f"; the order of this key is {details['existing_order_id']}"
+    return message.rstrip(".")

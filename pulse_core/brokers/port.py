@@ -1,0 +1,124 @@
+"""The broker port: what Pulse asks of a broker, and the four ways a placement can end.
+
+A second broker is one more file that implements `Broker` and one more line in `brokers.connect`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from api_contract.vocabulary import Product, Side
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One order for one slice. `client_order_id` is 20 characters of A-Z and 0-9.
+
+    With a `limit_price` (per share) it is a limit order, otherwise a market order; without a `product` the
+    broker's configured one is taken.
+    """
+
+    client_order_id: str
+    instrument: str
+    side: Side
+    quantity: int
+    limit_price: Decimal | None = None
+    product: Product | None = None
+
+
+class BrokerOrderStatus(StrEnum):
+    """A broker's order as far as Pulse cares; every interim state of the broker is OPEN."""
+
+    OPEN = "OPEN"
+    COMPLETE = "COMPLETE"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True)
+class BrokerOrder:
+    """One row of the broker's order book of today."""
+
+    broker_order_id: str
+    client_order_id: str | None
+    status: BrokerOrderStatus
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal | None
+    message: str | None
+
+
+@dataclass(frozen=True)
+class BrokerTrade:
+    """One fill. `price` is per share, `traded_at` aware and in UTC."""
+
+    broker_trade_id: str
+    broker_order_id: str
+    quantity: int
+    price: Decimal
+    traded_at: datetime
+
+
+class BrokerError(Exception):
+    """A call to the broker that did not succeed; `code` and `message` are fit for a person and hold no secret."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Refused(BrokerError):
+    """The broker answered, and the answer was no: nothing was placed, and repeating it will not help."""
+
+
+class NotSent(BrokerError):
+    """Certainly nothing was placed, and it may be tried again: connection refused, name not resolved, 429."""
+
+
+class OutcomeUnknown(BrokerError):
+    """The order may be live: time-out after sending, reset, 5xx, unreadable answer. Never send it again blindly."""
+
+
+class BookUnavailable(BrokerError):
+    """The broker's book could not be read, so it proves nothing, least of all an absence."""
+
+
+class Broker(Protocol):
+    """A broker account. Methods are safe to call from many threads, and none retries by itself."""
+
+    name: str
+
+    def wait_for_turn(self, seconds: float) -> None:
+        """Wait, `seconds` at most, until the broker's rate limit leaves room for one order.
+
+        Raises NotSent when there is none by then.
+        """
+
+    def place(self, placement: Placement, not_after: float) -> str:
+        """Send one order and return its broker order id.
+
+        `not_after` is an instant of `boottime()`, checked at the last moment before the request leaves.
+        Raises NotSent (also when it is later than `not_after`), Refused or OutcomeUnknown.
+        """
+
+    def cancel(self, broker_order_id: str) -> None:
+        """Ask for the cancellation of what is left. Success says only that the request was taken.
+
+        Raises Refused, NotSent or OutcomeUnknown; the book alone tells what became of it.
+        """
+
+    def book_day(self, at: datetime) -> date:
+        """The day whose book holds an order placed at this instant; the books show one day only."""
+
+    def book_day_start(self, at: datetime) -> datetime:
+        """The first instant of that day, aware."""
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        """Every order of today. Raises BookUnavailable."""
+
+    def trade_book(self) -> Sequence[BrokerTrade]:
+        """Every fill of today. Raises BookUnavailable."""

@@ -1,0 +1,63 @@
+"""What an answer, or none, says about an order: by HTTP status and raw error_type, nothing else."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Refused
+from pulse_core.brokers.zerodha.rows import storable
+from pulse_core.brokers.zerodha.transport import Call
+
+# A gateway says 408 when it waited for us: it may have passed the order on all the same.
+_AMBIGUOUS_STATUSES = frozenset({408})
+# Raised between Kite and the exchange's order system: the order may have got through, whatever the status.
+_AMBIGUOUS_ERROR_TYPES = frozenset({"NetworkException", "DataException"})
+_ERROR_TYPE = re.compile(r"[A-Za-z]{1,40}")
+_MESSAGE_LENGTH = 200
+
+
+def failure(call: Call, error: Exception | None, secrets: Collection[str]) -> BrokerError:
+    """Why `call` did not succeed, told without any of the `secrets`.
+
+    `error` is what the client raised, if anything; only its class name is used, for the message.
+    """
+    cause = type(error).__name__
+    if not call.has_left:
+        return NotSent("UNREACHABLE", f"no connection to the broker ({cause})")
+    if call.status is None:
+        return OutcomeUnknown("NO_ANSWER", f"the request left, and no answer came ({cause})")
+    body = _body(call)
+    code = _error_type(body) or f"HTTP_{call.status}"
+    message = _message(call, body, secrets)
+    if call.status == 429:
+        return NotSent("RATE_LIMITED", message)
+    if _is_refusal(call.status, code):
+        return Refused(code, message)
+    return OutcomeUnknown(code, message)
+
+
+def _is_refusal(status: int, code: str) -> bool:
+    return 400 <= status < 500 and status not in _AMBIGUOUS_STATUSES and code not in _AMBIGUOUS_ERROR_TYPES
+
+
+def _body(call: Call) -> Mapping[str, Any]:
+    try:
+        body = json.loads(call.body)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _error_type(body: Mapping[str, Any]) -> str | None:
+    error_type = body.get("error_type")
+    return error_type if isinstance(error_type, str) and _ERROR_TYPE.fullmatch(error_type) else None
+
+
+def _message(call: Call, body: Mapping[str, Any], secrets: Collection[str]) -> str:
+    message = body.get("message")
+    if not isinstance(message, str) or not message:
+        return f"HTTP {call.status} without a readable message"
+    for secret in secrets:
+        message = message.replace(secret, "***")
+    return storable(message[:_MESSAGE_LENGTH])

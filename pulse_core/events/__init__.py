@@ -1,0 +1,1 @@
+"""What happened to orders: names, numbers without a gap, feeds and webhooks."""

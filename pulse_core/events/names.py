@@ -1,0 +1,91 @@
+"""What an event is called outside, who made it happen, and why."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from api_contract.vocabulary import OrderStatus, SliceStatus
+
+PULSE, BROKER = "pulse", "broker"
+
+
+class EventKind(StrEnum):
+    MOVE = "MOVE"
+    BROKER_CALL = "BROKER_CALL"
+    FILL = "FILL"
+    ALARM = "ALARM"
+    REQUEST = "REQUEST"
+
+
+_WHY_SLICE: Mapping[SliceStatus, str] = {
+    SliceStatus.SCHEDULED: "it is to be sent again",
+    SliceStatus.SENDING: "its time has come",
+    SliceStatus.UNKNOWN: "it may be live at the broker, whose book will tell",
+    SliceStatus.WORKING: "the broker has taken it",
+    SliceStatus.FILLED: "the broker has filled it",
+    SliceStatus.CANCELLED: "its order is being cancelled",
+    SliceStatus.REJECTED: "the broker refused it",
+    SliceStatus.EXPIRED: "its time at the broker ran out",
+    SliceStatus.FAILED: "it could not be sent in the attempts allowed",
+    SliceStatus.SKIPPED: "it no longer fits into the window",
+}
+_WHY_ORDER: Mapping[OrderStatus, str] = {
+    OrderStatus.PENDING: "the client placed it",
+    OrderStatus.IN_PROGRESS: "its slices are being worked",
+    OrderStatus.PAUSED: "a pause was asked for",
+    OrderStatus.CANCELLING: "its cancellation was asked for",
+    OrderStatus.CANCELLED: "its cancellation is complete",
+    OrderStatus.DONE: "all its slices have ended",
+    OrderStatus.SKIPPED: "it could not be split",
+}
+# What an operator said: nothing of the broker's fills a slice that is UNKNOWN.
+_SETTLED = (SliceStatus.UNKNOWN, SliceStatus.FILLED)
+_BY_BROKER = frozenset({SliceStatus.FILLED, SliceStatus.REJECTED})
+
+
+def event_type(kind: EventKind, slice_id: str | None, to_status: str | None) -> str:
+    """The name clients know an event by, such as `slice.filled` or `order.alarm`."""
+    subject = "order" if slice_id is None else "slice"
+    match kind:
+        case EventKind.MOVE:
+            return f"{subject}.{(to_status or '').lower()}"
+        case EventKind.ALARM:
+            return "order.alarm"
+        case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST:
+            return f"{subject}.{kind.lower()}"
+
+
+def event_actor(
+    kind: EventKind, from_status: str | None, to_status: str | None, detail: Mapping[str, Any], account_id: str
+) -> str:
+    """Who made it happen: an account or an operator by name, `broker`, or `pulse` itself."""
+    if detail.get("actor"):
+        return str(detail["actor"])
+    if kind is EventKind.MOVE and from_status is None:
+        return account_id
+    is_brokers = kind is EventKind.FILL or (kind is EventKind.MOVE and to_status in _BY_BROKER)
+    return BROKER if is_brokers and (from_status, to_status) != _SETTLED else PULSE
+
+
+def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, detail: Mapping[str, Any]) -> str:
+    """Why it happened, in a sentence for a person."""
+    match kind:
+        case EventKind.ALARM:
+            return str(detail.get("alarm"))
+        case EventKind.REQUEST:
+            return f"{detail.get('request')} was asked for"
+        case EventKind.FILL if detail.get("actor"):
+            return f"{detail.get('quantity')} were traded, by the word of {detail.get('actor')}"
+        case EventKind.FILL:
+            return f"the broker traded {detail.get('quantity')}"
+        case EventKind.BROKER_CALL:
+            return f"the broker was asked to {detail.get('call')}: {detail.get('outcome') or detail.get('answer')}"
+        case EventKind.MOVE:
+            return _why_moved(slice_id, to_status, detail)
+
+
+def _why_moved(slice_id: str | None, to_status: str | None, detail: Mapping[str, Any]) -> str:
+    stated = detail.get("error_message") or detail.get("error_code") or detail.get("skip_reason")
+    if stated:
+        return str(stated)
+    return _WHY_ORDER[OrderStatus(to_status or "")] if slice_id is None else _WHY_SLICE[SliceStatus(to_status or "")]

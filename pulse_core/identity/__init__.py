@@ -1,0 +1,1 @@
+"""Accounts, logins, API keys, and what was revoked."""

@@ -1,0 +1,45 @@
+"""What is looked for again and again, because every message may be lost.
+
+Each sweep is bounded, safe to run any number of times at once, and needs nothing but Postgres and the broker.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pulse_core.events import webhooks
+from pulse_core.tasks import Task
+from pulse_core.trading import roll_up
+from pulse_core.trading.order import pause, split
+from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A service call that returns how much it found, and how many seconds lie between two runs.
+
+    A run that is asked for earlier than `rest` times the duration of the last one is left out: another is on its way.
+    """
+
+    run: Callable[[datetime], int]
+    every: float
+    rest: float = 0.0
+
+
+SWEEPS: Mapping[Task, Sweep] = {
+    Task.DISPATCH_DUE_SLICES: Sweep(dispatch.dispatch_due_slices, every=1),
+    # In a rush every fill is a hint. Reading the whole book of a long day for each would leave time for nothing else,
+    # and the news of one order cost least when many are settled together.
+    Task.TRACK_SLICES: Sweep(track.track_slices, every=1, rest=1),
+    Task.SPLIT_FORGOTTEN_ORDERS: Sweep(split.split_forgotten_orders, every=3),
+    Task.EXPIRE_CLAIMS: Sweep(leases.expire_claims, every=3),
+    Task.RESOLVE_SLICES: Sweep(resolve.resolve_slices, every=2),
+    Task.CANCEL_SLICES: Sweep(cancel_working.cancel_slices, every=1),
+    Task.FINISH_ORDERS: Sweep(roll_up.finish_orders, every=5),
+    Task.END_FORGOTTEN_PAUSES: Sweep(pause.end_forgotten_pauses, every=30),
+    Task.RECONCILE: Sweep(reconcile.reconcile, every=30),
+    Task.END_DAY: Sweep(day_end.end_day, every=30),
+    Task.WATCH_HOLD: Sweep(sending_hold.watch_hold, every=3),
+    Task.DELIVER_WEBHOOKS: Sweep(webhooks.deliver_webhooks, every=2),
+}

@@ -1,0 +1,26 @@
+"""Every task by its name on the wire, and its queue. A sweep and the function that it runs have one name."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    SPLIT_ORDER = "pulse.split_order"
+    EXECUTE_SLICE = "pulse.execute_slice"
+    RETRY_SLICE = "pulse.retry_slice"
+    DISPATCH_DUE_SLICES = "pulse.dispatch_due_slices"
+    TRACK_SLICES = "pulse.track_slices"
+    SPLIT_FORGOTTEN_ORDERS = "pulse.split_forgotten_orders"
+    EXPIRE_CLAIMS = "pulse.expire_claims"
+    RESOLVE_SLICES = "pulse.resolve_slices"
+    CANCEL_SLICES = "pulse.cancel_slices"
+    FINISH_ORDERS = "pulse.finish_orders"
+    END_FORGOTTEN_PAUSES = "pulse.end_forgotten_pauses"
+    RECONCILE = "pulse.reconcile"
+    END_DAY = "pulse.end_day"
+    WATCH_HOLD = "pulse.watch_hold"
+    DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
+
+
+DEFAULT_QUEUE = "control"
+ROUTES: Mapping[str, Mapping[str, str]] = {Task.EXECUTE_SLICE.value: {"queue": "slices"}}

@@ -1,0 +1,1 @@
+"""Parent orders and their slices: from acceptance to the last fill."""

@@ -1,0 +1,136 @@
+"""The broker's book of today, read in one way by whoever needs it.
+
+Every reading takes over attempts that were taken for not placed and turn up in it. One that fails, or that lacks what
+the broker is known to have, begins the settle delay of every doubt anew, whoever met it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from api_contract.log import get_logger
+from pulse_core import brokers, clock, db
+from pulse_core.batching import for_each
+from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerTrade
+from pulse_core.config import settings
+from pulse_core.trading.book.adopt import adopt
+from pulse_core.trading.store import placements, slices
+from pulse_core.trading.tables import Placement
+
+log = get_logger(__name__)
+
+# No broker's book shows more than a day.
+BOOK_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Book:
+    """One reading of the broker's book of today, its rows found by id; `duplicates` share another's client order id.
+
+    `started_at` and `ended_at` are instants of the database's clock between which it was read. `lacking` are broker
+    orders that it does not show although, before the reading began, they were acknowledged to us today or stood in the
+    reading before.
+    """
+
+    broker: str
+    by_broker_order_id: Mapping[str, BrokerOrder]
+    by_client_order_id: Mapping[str, BrokerOrder]
+    duplicates: Sequence[BrokerOrder]
+    trades: Mapping[str, Sequence[BrokerTrade]]
+    started_at: datetime
+    ended_at: datetime
+    lacking: Sequence[str] = ()
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether what it does not show may count as absent: an empty, stale or cut book proves nothing."""
+        return not self.lacking
+
+
+def read_book(now: datetime, *, is_checked: bool = False) -> Book:
+    """Read the book of the connected broker, at `now` or later. Raises BookUnavailable.
+
+    Whether it is evidence is looked at only while there is a doubt that needs it, or where it `is_checked`.
+    """
+    broker = brokers.connect(settings())
+    known = {*_acknowledged_today(broker, now, is_checked=is_checked), *_last.orders_of(broker.book_day(now))}
+    try:
+        book = _read(broker, known, now)
+    except BookUnavailable:
+        _begin_delays_anew(broker.name, now)
+        raise
+    if not book.is_evidence:
+        log.warning("the book lacks acknowledged orders", broker=book.broker, lacking=len(book.lacking))
+        _begin_delays_anew(broker.name, now)
+    _last.note(broker.book_day(now), book.by_broker_order_id)
+    _adopt_presumed_absent(book)
+    return book
+
+
+class LastReading:
+    """The orders that this process saw in the reading before: a book of one day never shrinks."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._orders: frozenset[str] = frozenset()
+
+    def orders_of(self, day: date) -> Collection[str]:
+        return self._orders if day == self._day else ()
+
+    def note(self, day: date, orders: Collection[str]) -> None:
+        self._orders, self._day = frozenset(orders), day
+
+
+_last = LastReading()
+
+
+def _acknowledged_today(broker: Broker, now: datetime, *, is_checked: bool) -> Sequence[str]:
+    with db.transaction() as session:
+        if not is_checked and not slices.has_unknown(session, broker.name):
+            return ()
+        found = placements.acknowledged(session, broker.name, now - BOOK_KEPT)
+    today = broker.book_day(now)
+    return [broker_order_id for broker_order_id, claimed_at in found if broker.book_day(claimed_at) == today]
+
+
+def _read(broker: Broker, known: Collection[str], now: datetime) -> Book:
+    """Orders first, then trades, so that the trades cover what the orders say."""
+    orders = broker.order_book()
+    trades: dict[str, list[BrokerTrade]] = {}
+    for trade in broker.trade_book():
+        trades.setdefault(trade.broker_order_id, []).append(trade)
+    by_client_order_id: dict[str, BrokerOrder] = {}
+    duplicates = [
+        row
+        for row in orders
+        if row.client_order_id and by_client_order_id.setdefault(row.client_order_id, row) is not row
+    ]
+    by_broker_order_id = {row.broker_order_id: row for row in orders}
+    return Book(
+        broker=broker.name,
+        by_broker_order_id=by_broker_order_id,
+        by_client_order_id=by_client_order_id,
+        duplicates=duplicates,
+        trades=trades,
+        started_at=now,
+        ended_at=max(clock.utcnow(), now),
+        lacking=[broker_order_id for broker_order_id in known if broker_order_id not in by_broker_order_id],
+    )
+
+
+def _begin_delays_anew(broker: str, now: datetime) -> None:
+    """A broker that was away, or whose book is not whole, may still enter what it had taken before."""
+    with db.transaction() as session:
+        slices.begin_delays_anew(session, broker, now)
+
+
+def _adopt_presumed_absent(book: Book) -> None:
+    with db.transaction() as session:
+        presumed = placements.presumed_absent(session, book.broker, book.started_at - BOOK_KEPT)
+    found = [attempt for attempt in presumed if attempt.client_order_id in book.by_client_order_id]
+
+    def take_over(attempt: Placement) -> None:
+        with db.transaction() as session:
+            adopt(session, attempt, book.by_client_order_id[attempt.client_order_id], book.ended_at)
+
+    for_each(found, take_over)

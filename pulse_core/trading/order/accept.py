@@ -1,0 +1,106 @@
+"""Accept an order: one row, one commit, and the order can no longer be forgotten."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ulid import ULID
+
+from api_contract import ids
+from api_contract.errors import DuplicateOrderUniqueKey
+from api_contract.log import current_trace, get_logger
+from api_contract.order_rules import NewOrder, check_new_order, check_start
+from pulse_core import db, queue
+from pulse_core.config import settings
+from pulse_core.failpoints import failpoint
+from pulse_core.tasks import Task
+from pulse_core.trading.store import orders
+from pulse_core.trading.tables import Order
+
+log = get_logger(__name__)
+
+# The columns that hold what the client stated, by the name the client knows them under.
+STATED = {
+    "instrument": "instrument",
+    "side": "side",
+    "total_quantity": "total_quantity",
+    "num_splits": "split_config.num_splits",
+    "duration_minutes": "split_config.duration_minutes",
+    "randomize": "split_config.randomize",
+    "order_type": "order_type",
+    "limit_price": "limit_price",
+    "product": "product",
+    "slice_timeout_seconds": "slice_timeout_seconds",
+    "client_note": "client_note",
+}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The order's id, and whether this call made it."""
+
+    order_id: str
+    is_new: bool
+
+
+def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
+    """Accept an order, or find the one that was accepted under the same unique key.
+
+    Raises InvalidRequest or a narrower kind, DuplicateOrderUniqueKey, DatabaseUnavailable.
+    """
+    check_new_order(new_order, settings().pulse_exchanges)
+    if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
+        check_start(new_order.start_at, now)
+    row = _row(account_id, new_order, now)
+    failpoint("intake.before_commit")
+    with db.statement() as connection:
+        is_new = orders.add(connection, row)
+    failpoint("intake.after_commit")
+    if not is_new:
+        return _earlier(account_id, new_order)
+    # After the commit: a worker must find the row, and a lost message is found by the sweep.
+    queue.wake(Task.SPLIT_ORDER, row["id"])
+    failpoint("intake.after_wakeup")
+    log.info("order accepted", order_id=row["id"], account_id=account_id)
+    return Submission(row["id"], is_new=True)
+
+
+def _is_known(account_id: str, order_unique_key: str) -> bool:
+    with db.transaction() as session:
+        return orders.knows_key(session, account_id, order_unique_key)
+
+
+def _earlier(account_id: str, new_order: NewOrder) -> Submission:
+    with db.transaction() as session:
+        order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+    _check_same(order, new_order)
+    return Submission(order.id, is_new=False)
+
+
+def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
+    start_at = max(new_order.start_at or now, now)
+    return {
+        "id": ids.order_id(ULID.from_datetime(now)),
+        "account_id": account_id,
+        "order_unique_key": new_order.order_unique_key,
+        "broker": settings().broker,
+        **{name: getattr(new_order, name) for name in STATED},
+        "seed": secrets.randbits(63),
+        "start_at": start_at,
+        "end_at": start_at + timedelta(minutes=new_order.duration_minutes),
+        "created_at": now,
+        "updated_at": now,
+        "trace": current_trace(),
+    }
+
+
+def _check_same(order: Order, new_order: NewOrder) -> None:
+    differs = [shown for name, shown in STATED.items() if getattr(order, name) != getattr(new_order, name)]
+    if order.start_at != max(new_order.start_at or order.created_at, order.created_at):
+        differs.append("start_at")
+    if differs:
+        raise DuplicateOrderUniqueKey(
+            f"order_unique_key was used before for an order that differs in {', '.join(differs)}",
+            {"field": "order_unique_key", "existing_order_id": order.id, "differs": differs},
+        )

@@ -1,0 +1,90 @@
+"""Hold an order and let it go on: a paused order sends nothing new, and what works at the broker is still followed."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from api_contract.errors import InvalidState, NotFound
+from api_contract.vocabulary import OrderStatus, SliceStatus
+from pulse_core import db, queue
+from pulse_core.batching import for_each
+from pulse_core.config import settings
+from pulse_core.errors import LostRace
+from pulse_core.events.names import EventKind
+from pulse_core.tasks import Task
+from pulse_core.trading.order.queries import OrderReport, order_report
+from pulse_core.trading.repacing import repace
+from pulse_core.trading.roll_up import end_unsent, roll_up
+from pulse_core.trading.store import events, orders, slices
+from pulse_core.trading.tables import Order
+
+MISSED = {"error_code": "PAUSED", "error_message": "its time passed while the order was paused, and no room was left"}
+
+
+def pause_order(account_id: str | None, order_id: str, actor: str, now: datetime) -> OrderReport:
+    """Send nothing new of an order in progress; repeating it is harmless. Raises NotFound, InvalidState."""
+    with db.transaction() as session:
+        order = _own(session, account_id, order_id)
+        if order.status is not OrderStatus.PAUSED:
+            _check(order, OrderStatus.IN_PROGRESS, "paused")
+            events.add(session, EventKind.REQUEST, order.id, None, now, request="pause", actor=actor)
+            orders.move(session, order, OrderStatus.PAUSED, now)
+    return order_report(account_id, order_id)
+
+
+def resume_order(account_id: str | None, order_id: str, actor: str, now: datetime) -> OrderReport:
+    """Let a paused order go on, with what it missed re-paced inside its window; repeating it is harmless.
+
+    Raises NotFound, InvalidState.
+    """
+    with db.transaction() as session:
+        order = _own(session, account_id, order_id)
+        if order.status is not OrderStatus.IN_PROGRESS:
+            _check(order, OrderStatus.PAUSED, "resumed")
+            events.add(session, EventKind.REQUEST, order.id, None, now, request="resume", actor=actor)
+            orders.move(session, order, OrderStatus.IN_PROGRESS, now)
+            _repace(session, order, now)
+            roll_up(session, order, now)
+    queue.wake(Task.DISPATCH_DUE_SLICES)
+    return order_report(account_id, order_id)
+
+
+def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
+    """Skip what is unsent of orders whose window closed while they were paused; returns how many there were."""
+    with db.transaction() as session:
+        forgotten = orders.paused_past(session, now - timedelta(seconds=settings().late_grace), limit)
+
+    def end(order_id: str) -> None:
+        with db.transaction() as session:
+            order = orders.lock(session, order_id)
+            if order is not None and order.status is OrderStatus.PAUSED:
+                end_unsent(session, order, SliceStatus.SKIPPED, now, **MISSED)
+                roll_up(session, order, now)
+
+    for_each(forgotten, end)
+    return len(forgotten)
+
+
+def _own(session: Session, account_id: str | None, order_id: str) -> Order:
+    order = orders.of_account(session, account_id, order_id, locked=True)
+    if order is None:
+        raise NotFound("there is no such order")
+    return order
+
+
+def _check(order: Order, needed: OrderStatus, deed: str) -> None:
+    if order.status is not needed:
+        raise InvalidState(f"the order is {order.status} and cannot be {deed}", {"status": order.status})
+
+
+def _repace(session: Session, order: Order, now: datetime) -> None:
+    unsent = slices.unsent(session, order.id)
+    interval = (order.end_at - order.start_at) / (order.num_splits - 1)
+    for one, due_at in zip(unsent, repace([one.due_at for one in unsent], now, interval, order.end_at), strict=True):
+        if due_at is None:
+            # Not locked: one that a worker claimed before the pause is followed from there.
+            with suppress(LostRace):
+                slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
+        elif due_at != one.due_at:
+            slices.change(session, one.id, now, due_at=due_at, hinted_until=None)

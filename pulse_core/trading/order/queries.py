@@ -1,0 +1,217 @@
+"""What a client may know of its orders, read in one transaction each."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from api_contract.errors import InvalidRequest, NotFound
+from api_contract.ids import ORDER_ID
+from api_contract.vocabulary import FINAL_ORDERS, OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
+from pulse_core import db
+from pulse_core.config import settings
+from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
+from pulse_core.trading.store import orders, slices, totals
+from pulse_core.trading.store.orders import OrderFilters
+from pulse_core.trading.tables import Order, OrderSlice
+
+__all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceReport", "order_page", "order_report", "slice_reports"]
+
+SIGNATURE_BYTES = 16
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    num_splits: int
+    duration_minutes: int
+    randomize: bool
+
+
+@dataclass(frozen=True)
+class OrderReport:
+    """An order as clients see it; `slices` counts its slices by status."""
+
+    order_id: str
+    account_id: str
+    order_unique_key: str
+    instrument: str
+    side: Side
+    total_quantity: int
+    split_config: SplitConfig
+    order_type: OrderType
+    limit_price: Decimal | None
+    start_at: datetime
+    end_at: datetime
+    product: Product | None
+    slice_timeout_seconds: int | None
+    client_note: str | None
+    status: OrderStatus
+    result: OrderResult | None
+    skip_reason: str | None
+    filled_quantity: int
+    leaves_quantity: int
+    average_price: Decimal | None
+    exposure: Exposure
+    slices: Mapping[SliceStatus, int]
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OrderOrigin:
+    """Where an order came from; `trace` holds the ids of the request that placed it."""
+
+    order_id: str
+    order_unique_key: str
+    account_id: str
+    trace: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """A slice as clients see it."""
+
+    slice_id: str
+    sequence_number: int
+    quantity: int
+    scheduled_at: datetime
+    status: SliceStatus
+    sent_at: datetime | None
+    attempts: int
+    broker_order_id: str | None
+    filled_quantity: int
+    average_price: Decimal | None
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """Orders, newest first, and the cursor of the next page, None on the last."""
+
+    orders: Sequence[OrderReport]
+    next_cursor: str | None
+
+
+def order_origin(account_id: str | None, order_id: str) -> OrderOrigin:
+    """Whose order it is; an `account_id` of None reads anybody's. Raises NotFound."""
+    with db.transaction() as session:
+        order = orders.of_account(session, account_id, order_id)
+    if order is None:
+        raise NotFound("there is no such order")
+    return OrderOrigin(order.id, order.order_unique_key, order.account_id, order.trace)
+
+
+def order_report(account_id: str | None, order_id: str) -> OrderReport:
+    """One order of the account, None for any. Raises NotFound."""
+    with db.transaction() as session:
+        order = orders.of_account(session, account_id, order_id)
+        if order is None:
+            raise NotFound("there is no such order")
+        return _report(order, totals.of_order(session, order_id))
+
+
+def slice_reports(account_id: str | None, order_id: str) -> list[SliceReport]:
+    """The slices of one order of the account, None for any, in sequence; none before it is split. Raises NotFound."""
+    with db.transaction() as session:
+        if orders.of_account(session, account_id, order_id) is None:
+            raise NotFound("there is no such order")
+        return [_slice_report(one) for one in slices.of_order(session, order_id)]
+
+
+def slice_report(order_id: str, slice_id: str) -> SliceReport:
+    """One slice of an order, whoever owns it. Raises NotFound."""
+    with db.transaction() as session:
+        one = slices.get(session, slice_id)
+    if one is None or one.order_id != order_id:
+        raise NotFound("there is no such slice")
+    return _slice_report(one)
+
+
+def order_page(
+    account_id: str | None, filters: OrderFilters, limit: int, cursor: str | None, *, oldest_first: bool = False
+) -> OrderPage:
+    """Up to `limit` orders, newest first unless asked otherwise.
+
+    Raises InvalidRequest for a cursor that Pulse did not give out for this account and this way of sorting.
+    """
+    scope = f"{account_id} {oldest_first}"
+    beyond = _decode(cursor, scope) if cursor is not None else None
+    with db.transaction() as session:
+        found = orders.page(session, account_id, filters, limit + 1, beyond, oldest_first=oldest_first)
+        shown = found[:limit]
+        parts = totals.of_orders(session, [order.id for order in shown])
+    reports = [_report(order, parts.get(order.id, [])) for order in shown]
+    return OrderPage(reports, _encode(shown[-1].id, scope) if len(found) > limit else None)
+
+
+def _report(order: Order, parts: Sequence[StatusTotals]) -> OrderReport:
+    is_pending = order.status is OrderStatus.PENDING
+    return OrderReport(
+        order_id=order.id,
+        account_id=order.account_id,
+        order_unique_key=order.order_unique_key,
+        instrument=order.instrument,
+        side=order.side,
+        total_quantity=order.total_quantity,
+        split_config=SplitConfig(order.num_splits, order.duration_minutes, order.randomize),
+        order_type=order.order_type,
+        limit_price=order.limit_price,
+        start_at=order.start_at,
+        end_at=order.end_at,
+        product=order.product,
+        slice_timeout_seconds=order.slice_timeout_seconds,
+        client_note=order.client_note,
+        status=order.status,
+        result=order.result,
+        skip_reason=order.skip_reason,
+        filled_quantity=order.filled_quantity,
+        leaves_quantity=leaves_quantity(order.total_quantity, order.filled_quantity, order.status in FINAL_ORDERS),
+        average_price=order.average_price,
+        exposure=Exposure(unsent=order.total_quantity) if is_pending else exposure(parts),
+        slices={one.status: one.slices for one in parts},
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+        finished_at=order.finished_at,
+    )
+
+
+def _slice_report(one: OrderSlice) -> SliceReport:
+    return SliceReport(
+        slice_id=one.id,
+        sequence_number=one.sequence_number,
+        quantity=one.quantity,
+        scheduled_at=one.scheduled_at,
+        status=one.status,
+        sent_at=one.sent_at,
+        attempts=one.attempts,
+        broker_order_id=one.broker_order_id,
+        filled_quantity=one.filled_quantity,
+        average_price=one.average_price,
+        error_code=one.error_code,
+        error_message=one.error_message,
+    )
+
+
+def _encode(order_id: str, scope: str) -> str:
+    return base64.urlsafe_b64encode(order_id.encode() + _signature(order_id, scope)).decode()
+
+
+def _decode(cursor: str, scope: str) -> str:
+    try:
+        signed = base64.urlsafe_b64decode(cursor)
+        order_id, signature = signed[:-SIGNATURE_BYTES].decode("ascii"), signed[-SIGNATURE_BYTES:]
+    except (binascii.Error, ValueError):
+        order_id, signature = "", b""
+    if not ORDER_ID.fullmatch(order_id) or not hmac.compare_digest(signature, _signature(order_id, scope)):
+        raise InvalidRequest("cursor is not one that this service gave out for this listing", {"field": "cursor"})
+    return order_id
+
+
+def _signature(order_id: str, scope: str) -> bytes:
+    key = settings().pulse_service_token_key.get_secret_value().encode()
+    return hmac.digest(key, f"cursor {scope} {order_id}".encode(), "sha256")[:SIGNATURE_BYTES]

@@ -1,0 +1,247 @@
+"""Keep what a database has forgotten from being bought again.
+
+A restored backup, or a standby that was promoted without the last commits, holds slices as unsent that are at the
+broker. So no process sends before it has compared the broker's book with the database that it is connected to, and the
+whole installation sends nothing, for as long as a request may take to turn up, once something is known to be lost.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from api_contract.log import get_logger
+from pulse_core import clock, db
+from pulse_core.brokers.port import BookUnavailable
+from pulse_core.config import settings
+from pulse_core.postgres.lineage import Lineage, lineage
+from pulse_core.trading.alarms import AlarmCode, HoldCode
+from pulse_core.trading.recovery.lost_claims import Findings, find_lost_claims
+from pulse_core.trading.store import installation
+from pulse_core.trading.store.installation import Hold
+
+log = get_logger(__name__)
+
+# How long a thread waits for the one that compares, and nobody compares again after a failure, in seconds.
+PATIENCE = 5.0
+PAUSE = 2.0
+# After a longer pause between two readings an outage of the broker may have gone unseen.
+LONGEST_PAUSE = timedelta(seconds=10)
+
+# What the database has forgotten altogether nobody but an operator can tell. A hold without a code is of a service that
+# did not know of codes yet.
+_ENDED_BY_OPERATORS = (HoldCode.FIRST_LOOK, None)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The database at hand, the one that the broker's book was last compared with, and the hold on all sending."""
+
+    present: str
+    known: str | None
+    hold: Hold | None
+
+
+class _Clearance:
+    """Which database this process may send from: the one it has compared with the book, until it meets another."""
+
+    def __init__(self) -> None:
+        self.under_way = threading.Lock()
+        self.setbacks_held = 0
+        self._breaks = -1
+        self._not_before = float("-inf")
+
+    def is_given(self, seen: Lineage) -> bool:
+        return self._breaks == seen.breaks
+
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._not_before
+
+    def give(self, breaks: int) -> None:
+        self._breaks = breaks
+
+    def put_off(self) -> None:
+        self._not_before = time.monotonic() + PAUSE
+
+
+class _Quiet:
+    """Since when every reading in this process was evidence and showed nothing lost, with no long pause in between."""
+
+    def __init__(self) -> None:
+        self._since: datetime | None = None
+        self._last: datetime | None = None
+
+    def interrupt(self) -> None:
+        self._since = None
+
+    def since(self, findings: Findings) -> datetime:
+        book = findings.book
+        is_gap = self._last is None or book.started_at - self._last > LONGEST_PAUSE
+        if is_gap or self._since is None or findings.recorded or not findings.is_conclusive:
+            self._since = book.ended_at
+        self._last = book.ended_at
+        return self._since
+
+
+_quiet = _Quiet()
+
+
+def is_cleared() -> bool:
+    """Whether this process has compared the broker's book with its database. Costs nothing.
+
+    Ask while holding the connection that a slice is claimed on: a new one may have led to another database.
+    """
+    return _clearance(db.engine()).is_given(lineage(db.engine()))
+
+
+def may_send() -> bool:
+    """Whether this process may send; compares first where that was not done, in one thread while others wait.
+
+    Ask before taking a fence: recording a lost claim needs it. Raises DatabaseUnavailable.
+    """
+    if is_cleared():
+        return True
+    under_way = _clearance(db.engine()).under_way
+    if not under_way.acquire(timeout=PATIENCE):
+        return False
+    try:
+        return is_cleared() or _clear()
+    finally:
+        under_way.release()
+
+
+def compare(now: datetime) -> Findings:
+    """Compare the broker's book with the database, record lost claims, and hold all sending where something was lost.
+
+    Raises BookUnavailable.
+    """
+    setbacks = lineage(db.engine()).setbacks
+    with db.transaction() as session:
+        _hold_another(session, now)
+    _clearance(db.engine()).setbacks_held = setbacks
+    # Another database may have another one.
+    installation.forget_key()
+    findings = find_lost_claims(now)
+    with db.transaction() as session:
+        _conclude(session, findings)
+    return findings
+
+
+def standing() -> Standing:
+    """How the installation stands."""
+    with db.transaction() as session:
+        return Standing(_present(session), installation.known_database(session), installation.held(session))
+
+
+def watch_hold(now: datetime) -> int:
+    """Notice another database, and end a hold once nothing lost can turn up; returns how many claims were recorded.
+
+    A hold ends by itself when no reading for as long as SETTLE_DELAY has shown anything lost, or that the database
+    does not know. Raises BookUnavailable.
+    """
+    stands = standing()
+    is_known = stands.known in (None, stands.present)
+    if stands.hold is None and is_known and not _is_set_back():
+        return 0
+    try:
+        findings = compare(now)
+    except BookUnavailable:
+        _quiet.interrupt()
+        raise
+    _release_if_settled(findings)
+    return len(findings.recorded)
+
+
+def release(actor: str) -> bool:
+    """Let slices be sent again, on the word of an operator; False when nothing was held."""
+    with db.transaction() as session:
+        is_released = installation.release(session)
+    if is_released:
+        log.warning("hold released", actor=actor)
+    return is_released
+
+
+@cache
+def _clearance(_engine: Engine) -> _Clearance:
+    return _Clearance()
+
+
+def _clear() -> bool:
+    clearance, seen = _clearance(db.engine()), lineage(db.engine())
+    if not clearance.is_due():
+        return False
+    # Before anything is read: a database that is replaced meanwhile must be compared as well.
+    breaks = seen.breaks
+    try:
+        findings = compare(clock.utcnow())
+    except BookUnavailable as error:
+        log.warning("nothing is sent before the book was read", reason=str(error))
+        clearance.put_off()
+        return False
+    if not findings.is_conclusive:
+        lacking, pending = len(findings.book.lacking), len(findings.pending)
+        log.warning("nothing is sent before the book is whole", lacking=lacking, pending=pending)
+        clearance.put_off()
+        return False
+    if findings.unexplained:
+        _alarm_unexplained(findings)
+    clearance.give(breaks)
+    return is_cleared()
+
+
+def _alarm_unexplained(findings: Findings) -> None:
+    of_broker = [row.broker_order_id for row in findings.unexplained]
+    code = AlarmCode.UNEXPLAINED_ORDERS
+    log.error("alarm raised", alarm=code.meaning, code=code, orders=of_broker)
+
+
+def _present(session: Session) -> str:
+    driver = session.connection().connection.driver_connection
+    assert driver is not None  # noqa: S101
+    return lineage(db.engine()).look(driver).database
+
+
+def _is_set_back() -> bool:
+    return lineage(db.engine()).setbacks > _clearance(db.engine()).setbacks_held
+
+
+def _hold_another(session: Session, now: datetime) -> None:
+    present, known = _present(session), installation.known_database(session)
+    if known not in (None, present):
+        installation.know_database(session, present)
+        _hold(session, HoldCode.ANOTHER_DATABASE, now, known=known, present=present)
+    elif _is_set_back():
+        _hold(session, HoldCode.LOG_WENT_BACK, now, present=present)
+
+
+def _conclude(session: Session, findings: Findings) -> None:
+    at = findings.book.ended_at
+    if findings.recorded:
+        _hold(session, HoldCode.CLAIMS_WERE_LOST, at, claims=len(findings.recorded))
+    if installation.known_database(session) is not None or not findings.is_conclusive:
+        return
+    if findings.unexplained or findings.foreign:
+        _hold(session, HoldCode.FIRST_LOOK, at, orders=len(findings.unexplained) + len(findings.foreign))
+    installation.know_database(session, _present(session))
+
+
+def _hold(session: Session, code: HoldCode, now: datetime, **detail: object) -> None:
+    if installation.hold(session, code, now):
+        what = AlarmCode.SENDING_HELD
+        log.error("alarm raised", alarm=f"{what.meaning}: {code.meaning}", code=what, hold_code=code, **detail)
+
+
+def _release_if_settled(findings: Findings) -> None:
+    quiet_since, settle_delay = _quiet.since(findings), settings().settle_delay
+    with db.transaction() as session:
+        hold = installation.held(session)
+        if hold is None or settle_delay == "never" or findings.unexplained or hold.code in _ENDED_BY_OPERATORS:
+            return
+        settled_at = max(quiet_since, hold.since) + timedelta(seconds=settle_delay)
+        if findings.is_conclusive and findings.book.started_at >= settled_at:
+            installation.release(session)
+            log.warning("hold released", reason=hold.reason, held_since=hold.since)

@@ -1,0 +1,68 @@
+"""Call back what still works at the broker: past its deadline, or of a cancelled order."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from api_contract.vocabulary import OrderStatus
+from pulse_core import brokers, db
+from pulse_core.batching import for_each
+from pulse_core.brokers.port import BrokerError
+from pulse_core.config import settings
+from pulse_core.events.names import EventKind
+from pulse_core.failpoints import failpoint
+from pulse_core.trading.book import days
+from pulse_core.trading.store import events, slices
+from pulse_core.trading.tables import OrderSlice
+from pulse_core.trading.vocabulary import CancelReason
+
+# After a request to cancel, each time twice as long: what cannot be cancelled must not take the turns of what can.
+PAUSES = timedelta(seconds=10), timedelta(minutes=5)
+# Below the ten calls a second that Zerodha allows besides placing, with room for reading the books.
+BATCH = 6
+
+
+def cancel_slices(now: datetime, limit: int = BATCH) -> int:
+    """Call back working slices past their deadline or of a cancelled order; returns how many.
+
+    Only the broker's book says whether it worked, so each is asked for again until the book shows its end. What was
+    sent on an earlier day of the broker is not: its book no longer holds it.
+    """
+    broker = brokers.connect(settings())
+    with db.transaction() as session:
+        due = slices.to_cancel(session, broker.name, days.sent_since(broker, now), now, PAUSES, limit)
+    # Side by side: an answer that does not come must not hold up the others.
+    with ThreadPoolExecutor(BATCH) as pool:
+        for_each([pool.submit(_cancel, one, now) for one in due], lambda asked: asked.result())
+    return len(due)
+
+
+def _cancel(seen: OrderSlice, now: datetime) -> None:
+    with db.transaction() as session:
+        order, one = slices.lock(session, seen.id)
+        # It was listed without a lock: it may have ended, or another sweep may have asked.
+        if _is_changed(one, seen):
+            return
+        reason = CancelReason.ORDER_CANCELLED if order.status is OrderStatus.CANCELLING else CancelReason.DEADLINE
+        asks = one.cancel_asks + 1
+        slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now, cancel_asks=asks)
+    failpoint("recall.before_ask")
+    answer = _ask(one.broker_order_id or "")
+    failpoint("recall.after_ask")
+    with db.transaction() as session:
+        events.add(session, EventKind.BROKER_CALL, one.order_id, one.id, now, call="cancel", answer=answer)
+
+
+def _is_changed(one: OrderSlice, seen: OrderSlice) -> bool:
+    return (one.status, one.broker_order_id, one.cancel_asked_at) != (
+        seen.status,
+        seen.broker_order_id,
+        seen.cancel_asked_at,
+    )
+
+
+def _ask(broker_order_id: str) -> str:
+    try:
+        brokers.connect(settings()).cancel(broker_order_id)
+    except BrokerError as error:
+        return str(error)
+    return "taken"

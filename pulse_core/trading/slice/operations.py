@@ -1,0 +1,180 @@
+"""What an operator may do about slices that did not make it: list, look, try again, ask the broker again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from api_contract.errors import InvalidState, NotFound
+from api_contract.log import get_logger
+from api_contract.vocabulary import OrderStatus, SliceStatus
+from pulse_core import db, queue
+from pulse_core.config import settings
+from pulse_core.copies import copy_of
+from pulse_core.events.names import EventKind
+from pulse_core.failpoints import failpoint
+from pulse_core.tasks import Task
+from pulse_core.trading.slice.resolve import resolve_now
+from pulse_core.trading.status import SLICE_MOVES
+from pulse_core.trading.store import events, orders, placements, slices
+from pulse_core.trading.store.slices import SliceFilters
+from pulse_core.trading.tables import Order, OrderSlice
+from pulse_core.trading.vocabulary import PlacementOutcome
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SliceState:
+    """A slice as operators see it, of whatever account."""
+
+    id: str
+    order_id: str
+    sequence_number: int
+    status: SliceStatus
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal | None
+    scheduled_at: datetime
+    due_at: datetime
+    sent_at: datetime | None
+    attempts: int
+    client_order_id: str | None
+    broker_order_id: str | None
+    error_code: str | None
+    error_message: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to place a slice; `outcome` None while it may still be under way."""
+
+    attempt: int
+    client_order_id: str
+    broker_order_id: str | None
+    quantity: int
+    claimed_at: datetime
+    outcome: PlacementOutcome | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened to a slice."""
+
+    at: datetime
+    kind: EventKind
+    from_status: str | None
+    to_status: str | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SliceHistory:
+    """A slice with every attempt to place it and everything that happened to it, oldest first."""
+
+    slice: SliceState
+    attempts: Sequence[Attempt]
+    events: Sequence[Entry]
+
+
+def list_slices(filters: SliceFilters, limit: int) -> Sequence[SliceState]:
+    """Up to `limit` slices of any account, the latest changed first."""
+    with db.transaction() as session:
+        return [copy_of(one, SliceState) for one in slices.listed(session, filters, limit)]
+
+
+def slice_history(slice_id: str) -> SliceHistory:
+    """Every attempt and broker answer of one slice. Raises NotFound."""
+    with db.transaction() as session:
+        return SliceHistory(
+            copy_of(_existing(session, slice_id), SliceState),
+            [copy_of(one, Attempt) for one in placements.of_slice(session, slice_id)],
+            [copy_of(one, Entry) for one in events.of_slice(session, slice_id)],
+        )
+
+
+def why_not_retried(slice_id: str, now: datetime) -> str | None:
+    """Why a retry of this slice would be refused now, None when it would not. Raises NotFound."""
+    with db.transaction() as session:
+        one = _existing(session, slice_id)
+        return _refusal(session, session.get_one(Order, one.order_id), one, now)
+
+
+def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
+    """Put a FAILED or REJECTED slice back into the schedule, for what is left of it, due at once.
+
+    Raises NotFound, or InvalidState with the reason why the slice cannot be sent again.
+    """
+    with db.transaction() as session:
+        _existing(session, slice_id)
+        order, one = slices.lock(session, slice_id)
+        if (reason := _refusal(session, order, one, now)) is not None:
+            raise InvalidState(f"slice {slice_id} cannot be retried: {reason}", {"status": one.status})
+        if order.status is OrderStatus.DONE:
+            orders.move(session, order, OrderStatus.IN_PROGRESS, now, result=None, finished_at=None)
+        seen = one.status
+        slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now, hinted_until=None, sent_at=None, failures=0)
+        events.add(session, EventKind.REQUEST, order.id, one.id, now, request="retry", actor=actor, seen=seen)
+        failpoint("retry.before_commit")
+    failpoint("retry.after_commit")
+    log.info("retry requested", slice_id=slice_id, actor=actor)
+    queue.wake(Task.EXECUTE_SLICE, slice_id)
+
+
+def resolve_slice(slice_id: str, actor: str, now: datetime) -> SliceStatus:
+    """Ask the broker's book about an UNKNOWN slice now, and return its status after that.
+
+    Raises NotFound, InvalidState for a slice whose state is known, BookUnavailable.
+    """
+    resolve_now(_requested(slice_id, actor, now), now)
+    with db.transaction() as session:
+        return _existing(session, slice_id).status
+
+
+def request_resolve(slice_id: str, actor: str, now: datetime) -> None:
+    """Have a worker ask the broker's book about an UNKNOWN slice at once. Raises NotFound, InvalidState."""
+    _requested(slice_id, actor, now)
+    queue.wake(Task.RESOLVE_SLICES)
+
+
+def _refusal(session: Session, order: Order, one: OrderSlice, now: datetime) -> str | None:
+    """Why this slice must not be sent again, None when it may be: the same for a retry and for its dry run."""
+    if one.status is SliceStatus.UNKNOWN:
+        return "it is UNKNOWN and may be live at the broker; resolve it first"
+    if SliceStatus.SCHEDULED not in SLICE_MOVES[one.status] or one.status is SliceStatus.SENDING:
+        return f"it is {one.status}"
+    if one.filled_quantity >= one.quantity:
+        return "it is filled"
+    if order.status not in (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.DONE):
+        return f"its order is {order.status}"
+    if now > order.end_at + timedelta(seconds=settings().late_grace):
+        return f"its order's window closed at {order.end_at:%Y-%m-%d %H:%M:%S} UTC"
+    live = placements.live_beside(session, one.id, None)
+    return None if live is None else f"attempt {live.attempt} of it may be live at the broker"
+
+
+def _requested(slice_id: str, actor: str, now: datetime) -> OrderSlice:
+    with db.transaction() as session:
+        _existing(session, slice_id)
+        order, one = slices.lock(session, slice_id)
+        if one.status is not SliceStatus.UNKNOWN:
+            raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
+        if order.broker != settings().broker:
+            message = f"slice {slice_id} was placed with {order.broker}, and this is {settings().broker}"
+            raise InvalidState(f"{message}: only its own broker's book can tell", {"broker": order.broker})
+        # A first look that found nothing keeps its settle delay: asking more often makes an absence no surer.
+        if one.absent_since is None:
+            slices.change(session, slice_id, now, resolve_at=now)
+        events.add(session, EventKind.REQUEST, order.id, one.id, now, request="resolve", actor=actor)
+    return one
+
+
+def _existing(session: Session, slice_id: str) -> OrderSlice:
+    one = slices.get(session, slice_id)
+    if one is None:
+        raise NotFound(f"there is no slice {slice_id}")
+    return one

@@ -1,0 +1,216 @@
+"""Record how an attempt to place a slice came out: an answer of the broker is a proof in hand, and is never dropped."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from api_contract.log import get_logger
+from api_contract.vocabulary import SliceStatus
+from pulse_core import db
+from pulse_core.backoff import backoff
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus
+from pulse_core.config import settings
+from pulse_core.db import Fence
+from pulse_core.errors import DatabaseUnavailable, LostRace
+from pulse_core.events.names import EventKind
+from pulse_core.failpoints import failpoint
+from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.book.adopt import adopt, point_at
+from pulse_core.trading.exposure import exposure
+from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.store import claims, events, placements, slices, totals
+from pulse_core.trading.store.claims import Claimed
+from pulse_core.trading.tables import Order, OrderSlice, Placement
+from pulse_core.trading.vocabulary import PlacementOutcome
+
+log = get_logger(__name__)
+
+# While the database is away a worker goes on trying to record for so long, in seconds. After that, the book tells.
+RECORD_FOR = 20.0
+PAUSE = 0.25
+OUR_OWN_REASONS = frozenset(
+    {
+        "CLAIM_LOST",
+        "EARLIER_ATTEMPT_LIVE",
+        "ORDER_NOT_RUNNING",
+        "OVER_QUANTITY",
+        "OWN_RATE_LIMIT",
+        "QUANTITY_CHANGED",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the attempt came out, in the words of the placements table."""
+
+    kind: PlacementOutcome
+    broker_order_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    sent_at: datetime | None = None
+
+
+def record(fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcome, now: Callable[[], datetime]) -> None:
+    """Record an outcome over the fenced connection or, when that is gone, over any, for as long as RECORD_FOR.
+
+    Raises DatabaseUnavailable when it could not be recorded by then; the broker's book will tell.
+    """
+    names = {"order_id": claimed.order_id, "slice_id": claimed.slice_id, "client_order_id": client_order_id}
+    answer = {"broker_order_id": outcome.broker_order_id, "code": outcome.code}
+    # First of all: the log outlives a database that is lost between the answer and the record.
+    log.info("attempt came out", outcome=outcome.kind, **names, **answer)
+    if _acknowledge(fence, claimed, client_order_id, outcome, now):
+        return
+    for connect in _connections(fence):
+        try:
+            with connect() as session:
+                _write(session, claimed.slice_id, client_order_id, outcome, now())
+                failpoint("execute.before_record_commit")
+            return
+        except (DatabaseUnavailable, LostRace) as error:
+            log.warning("outcome not recorded yet", **names, reason=str(error))
+    raise DatabaseUnavailable(db.AWAY)
+
+
+def deadline(order: Order, sent_at: datetime) -> datetime:
+    """When what is left of a slice sent at this instant is called back."""
+    return sent_at + _patience(order.slice_timeout_seconds)
+
+
+def reschedule(
+    session: Session, one: OrderSlice, now: datetime, error_code: str | None, error_message: str | None
+) -> None:
+    """A slice that is certainly not at the broker goes back into the schedule, or is FAILED after its attempts.
+
+    With an earlier attempt of it that may be live, that one is followed instead.
+    """
+    live = placements.live_beside(session, one.id, one.client_order_id)
+    if live is not None:
+        point_at(session, one.id, live, now)
+        return
+    failures = one.failures + (error_code not in OUR_OWN_REASONS)
+    changes = {"failures": failures, "error_code": error_code, "error_message": error_message, "sent_at": None}
+    if failures >= settings().placement_attempts:
+        slices.move(session, one, SliceStatus.FAILED, now, **changes)
+        return
+    pause = backoff(max(failures, 1), settings().retry_backoff_max, secrets.randbelow(1000) / 1000)
+    slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now + pause, hinted_until=None, **changes)
+
+
+def _acknowledge(
+    fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcome, now: Callable[[], datetime]
+) -> bool:
+    """What nearly every slice takes, in one statement: one that works ends nothing, so its order is not locked."""
+    if outcome.broker_order_id is None:
+        return False
+    at = now()
+    deadline_at = at + _patience(claimed.slice_timeout_seconds)
+    try:
+        with fence.statement() as connection:
+            return claims.acknowledge(
+                connection,
+                claimed,
+                client_order_id,
+                outcome.broker_order_id,
+                sent_at=outcome.sent_at,
+                deadline_at=deadline_at,
+                now=at,
+            )
+    except DatabaseUnavailable as error:
+        log.warning("fence lost before the record", slice_id=claimed.slice_id, reason=str(error))
+        return False
+
+
+def _connections(fence: Fence) -> Iterator[Callable[[], AbstractContextManager[Session]]]:
+    ends_at = boottime() + RECORD_FOR
+    yield fence.transaction
+    while boottime() < ends_at:
+        yield db.transaction
+        time.sleep(PAUSE)
+
+
+def _write(session: Session, slice_id: str, client_order_id: str, outcome: Outcome, now: datetime) -> None:
+    order, one = slices.lock(session, slice_id)
+    attempt = placements.by_client_order_id(session, client_order_id)
+    if attempt is None or _is_recorded(attempt, outcome):
+        return
+    if one.client_order_id != client_order_id or one.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
+        _write_late(session, attempt, outcome, now)
+        return
+    placements.complete(session, client_order_id, outcome.kind, outcome.broker_order_id)
+    told = outcome.broker_order_id or outcome.message
+    events.add(session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", outcome=outcome.kind, answer=told)
+    _move_on(session, order, one, outcome, now)
+    roll_up(session, order, now)
+
+
+def _is_recorded(attempt: Placement, outcome: Outcome) -> bool:
+    """Whether it was recorded before: by a commit whose answer was lost, or by a look into the book."""
+    if outcome.kind is PlacementOutcome.UNKNOWN:
+        return attempt.outcome is not None
+    return attempt.outcome is outcome.kind and attempt.broker_order_id == outcome.broker_order_id
+
+
+def _write_late(session: Session, attempt: Placement, outcome: Outcome, now: datetime) -> None:
+    """The slice has gone on from this attempt: an order that the broker names must be followed all the same."""
+    if outcome.broker_order_id is not None:
+        row = BrokerOrder(
+            broker_order_id=outcome.broker_order_id,
+            client_order_id=attempt.client_order_id,
+            status=BrokerOrderStatus.OPEN,
+            quantity=attempt.quantity,
+            filled_quantity=0,
+            average_price=None,
+            message=None,
+        )
+        adopt(session, attempt, row, now)
+
+
+def _move_on(session: Session, order: Order, one: OrderSlice, outcome: Outcome, now: datetime) -> None:
+    error = {"error_code": outcome.code, "error_message": outcome.message}
+    match outcome.kind:
+        case PlacementOutcome.ACKNOWLEDGED:
+            found = {"broker_order_id": outcome.broker_order_id, "sent_at": outcome.sent_at}
+            deadline_at = deadline(order, now)
+            slices.move(session, one, SliceStatus.WORKING, now, deadline_at=deadline_at, **found, **error)
+        case PlacementOutcome.REFUSED:
+            slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)
+        case PlacementOutcome.UNKNOWN:
+            if one.status is not SliceStatus.UNKNOWN:
+                slices.move(session, one, SliceStatus.UNKNOWN, now, sent_at=outcome.sent_at, resolve_at=now, **error)
+        case _:
+            reschedule(session, one, now, outcome.code, outcome.message)
+            if outcome.code == "OVER_QUANTITY":
+                _make_room(session, order, one.id, now)
+
+
+def _make_room(session: Session, order: Order, slice_id: str, now: datetime) -> None:
+    """Lower a slice to what its order has room for, or skip it: something else of the order was overfilled."""
+    one = slices.get(session, slice_id)
+    if one is None or one.status is not SliceStatus.SCHEDULED:
+        return
+    too_much = exposure(totals.of_order(session, order.id)).total - order.total_quantity
+    room = one.quantity - one.filled_quantity - too_much
+    if too_much <= 0:
+        return
+    if room > 0:
+        lowered = one.quantity - too_much
+        told = {"lowered_from": one.quantity, "lowered_to": lowered}
+        events.alarm(session, AlarmCode.SLICE_LOWERED, order.id, one.id, now, **told)
+        slices.change(session, one.id, now, quantity=lowered)
+        return
+    no_room = AlarmCode.NO_ROOM
+    if not events.was_raised_for(session, order.id, no_room):
+        events.alarm(session, no_room, order.id, one.id, now)
+    slices.move(session, one, SliceStatus.SKIPPED, now, error_code="OVER_QUANTITY", error_message=no_room.meaning)
+
+
+def _patience(slice_timeout_seconds: int | None) -> timedelta:
+    return timedelta(seconds=slice_timeout_seconds or settings().slice_timeout)

@@ -1,0 +1,133 @@
+"""Find out from the broker's book what became of a slice, and never from anything else."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from api_contract.vocabulary import SliceStatus
+from pulse_core import brokers, clock, db
+from pulse_core.batching import for_each
+from pulse_core.brokers.port import BookUnavailable, BrokerOrder
+from pulse_core.config import settings
+from pulse_core.db import Fence
+from pulse_core.failpoints import failpoint
+from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.book.reading import Book, read_book
+from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.slice.outcome import deadline, reschedule
+from pulse_core.trading.slice.track import settle_slices
+from pulse_core.trading.store import events, placements, slices
+from pulse_core.trading.tables import Order, OrderSlice
+from pulse_core.trading.vocabulary import PlacementOutcome
+
+LOOK_AGAIN_AFTER = timedelta(seconds=5)
+WATCH_EVERY = timedelta(seconds=2)
+ASK_SELDOM_EVERY = timedelta(minutes=5)
+# A look that comes so much later than it was due was kept from seeing what happened meanwhile.
+LONGEST_PAUSE = timedelta(seconds=10)
+# The broker's clock may be ahead of ours: a reading that ends shortly before midnight may show the next day.
+NEAR_MIDNIGHT = timedelta(minutes=1)
+
+
+def resolve_slices(now: datetime, limit: int = 200) -> int:
+    """Look up UNKNOWN slices in the broker's book; returns how many were looked at.
+
+    Raises BookUnavailable, after postponing the next look. While the database's clock is not steady, every settle
+    delay begins anew: it would be measured by two clocks.
+    """
+    if not clock.is_steady():
+        with db.transaction() as session:
+            slices.begin_delays_anew(session, settings().broker, now)
+        return 0
+    with db.transaction() as session:
+        unknown = slices.to_resolve(session, brokers.connect(settings()).name, now, limit)
+    if not unknown:
+        return 0
+    try:
+        book = read_book(now)
+    except BookUnavailable:
+        with db.transaction() as session:
+            # A broker that was away may still enter what it had taken before: the settle delay begins anew.
+            slices.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
+        raise
+    for_each(unknown, lambda one: _look_up(one, book))
+    return len(unknown)
+
+
+def resolve_now(one: OrderSlice, now: datetime) -> None:
+    """Look up one UNKNOWN slice, whenever its next look would be due. Raises BookUnavailable."""
+    _look_up(one, read_book(now))
+
+
+def _look_up(one: OrderSlice, book: Book) -> None:
+    with db.fence(one.id) as fence:
+        if fence is not None:
+            _resolve(fence, one, book, book.ended_at)
+
+
+def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
+    with fence.transaction() as session:
+        order, one = slices.lock(session, seen.id)
+        # The book was read for the attempt that was seen; of a later one it proves nothing.
+        if one.status is not SliceStatus.UNKNOWN or one.client_order_id != seen.client_order_id:
+            return
+        row = book.by_client_order_id.get(one.client_order_id or "")
+        if row is None:
+            _take_note_of_absence(session, one, book)
+        else:
+            _take_over(session, order, one, row, now)
+            settle_slices(session, order, [(one, row.broker_order_id)], book, now)
+        roll_up(session, order, now)
+        failpoint("resolve.before_commit")
+    failpoint("resolve.after_commit")
+
+
+def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder, now: datetime) -> None:
+    placements.complete(session, one.client_order_id or "", PlacementOutcome.ACKNOWLEDGED, row.broker_order_id)
+    found = {"broker_order_id": row.broker_order_id, "deadline_at": deadline(order, one.sent_at or now)}
+    slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
+
+
+def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None:
+    """Absent all through the settle delay, in a whole book that was read throughout, is absent; once proves nothing."""
+    settle_delay = settings().settle_delay
+    if not _is_in_todays_book(one, book):
+        _give_to_operators(session, one, AlarmCode.DAY_OVER, book, look_again=ASK_SELDOM_EVERY)
+    elif not book.is_evidence:
+        _give_to_operators(session, one, AlarmCode.BOOK_PROVES_NOTHING, book, look_again=LOOK_AGAIN_AFTER)
+    elif settle_delay == "never":
+        _give_to_operators(session, one, AlarmCode.LEFT_TO_OPERATORS, book, look_again=WATCH_EVERY)
+    else:
+        _count_absence(session, one, book, timedelta(seconds=settle_delay))
+
+
+def _count_absence(session: Session, one: OrderSlice, book: Book, settle_delay: timedelta) -> None:
+    """From the end of the first reading that lacked it to the start of this one."""
+    since = None if _was_unwatched(one, book) else one.absent_since
+    settled_at = (since or book.ended_at) + settle_delay
+    if since is None or book.started_at < settled_at:
+        look_at = min(settled_at, book.ended_at + WATCH_EVERY)
+        slices.change(session, one.id, book.ended_at, absent_since=since or book.ended_at, resolve_at=look_at)
+        return
+    placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
+    reschedule(session, one, book.ended_at, "ABSENT", "the broker's book shows no trace of it")
+
+
+def _was_unwatched(one: OrderSlice, book: Book) -> bool:
+    """Whether nobody looked for so long that an outage of the broker may have gone unseen."""
+    return one.resolve_at is None or book.started_at > one.resolve_at + LONGEST_PAUSE
+
+
+def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
+    """Whether the book that was read is, from start to end, the one in which this attempt would stand."""
+    broker = brokers.connect(settings())
+    instants = (one.sent_at or book.started_at, book.started_at, book.ended_at, book.ended_at + NEAR_MIDNIGHT)
+    return len({broker.book_day(at) for at in instants}) == 1
+
+
+def _give_to_operators(session: Session, one: OrderSlice, code: AlarmCode, book: Book, look_again: timedelta) -> None:
+    """The book cannot tell for now, or never will: one alarm for the attempt, and no absence is counted."""
+    client_order_id = one.client_order_id or ""
+    if not events.was_raised(session, one.id, code, client_order_id=client_order_id):
+        events.alarm(session, code, one.order_id, one.id, book.ended_at, client_order_id=client_order_id)
+    slices.change(session, one.id, book.ended_at, absent_since=None, resolve_at=book.ended_at + look_again)

@@ -1,0 +1,85 @@
+"""The ends of slices at the broker: those of one order together, in two statements however many they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, Executable, Numeric, String, select
+from sqlalchemy.orm import Session
+
+from api_contract.log import get_logger
+from api_contract.vocabulary import SliceStatus
+from pulse_core.events.names import EventKind
+from pulse_core.postgres import sql
+from pulse_core.trading.status import check_slice_move
+from pulse_core.trading.store import events
+from pulse_core.trading.tables import OrderSlice
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a working slice ended, and what it holds then."""
+
+    one: OrderSlice
+    to: SliceStatus
+    filled_quantity: int
+    average_price: Decimal | None
+    error_code: str | None
+    error_message: str | None
+
+
+def end_all(session: Session, order_id: str, endings: Sequence[Ending], now: datetime) -> None:
+    """Move working slices of one order, locked by the caller, to their ends.
+
+    One that works no more is left as it is. Raises IllegalMove for a move the table of moves does not have.
+    """
+    if not endings:
+        return
+    for ending in endings:
+        check_slice_move(SliceStatus.WORKING, ending.to)
+    rows = session.scalars(
+        _END_WORKING,
+        {
+            "from_status": SliceStatus.WORKING.value,
+            "now": now,
+            "ids": [ending.one.id for ending in endings],
+            "statuses": [ending.to.value for ending in endings],
+            "filled": [ending.filled_quantity for ending in endings],
+            "prices": [ending.average_price for ending in endings],
+            "error_codes": [ending.error_code for ending in endings],
+            "error_messages": [ending.error_message for ending in endings],
+        },
+        execution_options={"populate_existing": True},
+    )
+    told = [(one.id, (SliceStatus.WORKING, one.status), _why(one)) for one in rows]
+    events.add_all(session, EventKind.MOVE, order_id, told, now)
+    for slice_id, (seen, to), why in told:
+        log.info("slice moved", order_id=order_id, slice_id=slice_id, seen=seen, to=to, **why)
+
+
+def _why(one: OrderSlice) -> dict[str, Any]:
+    why: dict[str, Any] = {"attempt": one.attempts}
+    if one.status is SliceStatus.REJECTED:
+        why |= {"error_code": one.error_code, "error_message": one.error_message}
+    return {name: value for name, value in why.items() if value}
+
+
+def _load() -> Executable:
+    binds: sql.Types = {
+        "from_status": String(),
+        "now": DateTime(timezone=True),
+        "ids": ARRAY(String()),
+        "statuses": ARRAY(String()),
+        "filled": ARRAY(BigInteger()),
+        "prices": ARRAY(Numeric()),
+        "error_codes": ARRAY(String()),
+        "error_messages": ARRAY(String()),
+    }
+    return select(OrderSlice).from_statement(sql.load(__package__, "end_working", binds))
+
+
+_END_WORKING = _load()

@@ -1,0 +1,91 @@
+"""One row for each trade of the broker, however often it is reported."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from pulse_core.brokers.port import BrokerTrade
+from pulse_core.trading.tables import Fill
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Shares booked for a slice, their average price to 4 places, and the shares by broker order id."""
+
+    filled: int = 0
+    average: Decimal | None = None
+    of_broker_order: Mapping[str, int] = field(default_factory=dict)
+
+
+def add(
+    session: Session,
+    broker: str,
+    trades: Sequence[tuple[str, BrokerTrade]],
+    now: datetime,
+    settled_by: str | None = None,
+) -> dict[str, int]:
+    """Book those of the trades, each with its slice's id, that are not booked yet; their shares by slice id."""
+    if not trades:
+        return {}
+    rows = [
+        {
+            "slice_id": slice_id,
+            "broker": broker,
+            "broker_order_id": trade.broker_order_id,
+            "broker_trade_id": trade.broker_trade_id,
+            "quantity": trade.quantity,
+            "price": trade.price,
+            "traded_at": trade.traded_at,
+            "recorded_at": now,
+            "settled_by": settled_by,
+        }
+        for slice_id, trade in trades
+    ]
+    added: Counter[str] = Counter()
+    for slice_id, quantity in session.execute(_ADDED, rows):
+        added[slice_id] += quantity
+    return dict(added)
+
+
+def totals(session: Session, slice_ids: Collection[str]) -> dict[str, Totals]:
+    """What is booked for each of these slices that have fills, by slice id."""
+    by_slice: dict[str, list[tuple[str, int, Decimal]]] = {}
+    for slice_id, broker_order_id, quantity, value in session.execute(_SUMS, {"of_slices": list(slice_ids)}):
+        by_slice.setdefault(slice_id, []).append((broker_order_id, int(quantity), value))
+    return {slice_id: _totals(sums) for slice_id, sums in by_slice.items()}
+
+
+def _totals(sums: Sequence[tuple[str, int, Decimal]]) -> Totals:
+    filled = sum(quantity for _id, quantity, _value in sums)
+    value = sum((value for _id, _quantity, value in sums), Decimal(0))
+    average = (value / filled).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    return Totals(filled, average, {broker_order_id: quantity for broker_order_id, quantity, _value in sums})
+
+
+def of_broker_order(session: Session, broker: str, broker_order_id: str) -> Sequence[Fill]:
+    """Everything booked for one broker order."""
+    rows = select(Fill).where(Fill.broker == broker, Fill.broker_order_id == broker_order_id)
+    return session.scalars(rows).all()
+
+
+def booked(session: Session, broker: str, broker_order_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """(broker order id, trade id) of every fill booked for these broker orders."""
+    rows = select(Fill.broker_order_id, Fill.broker_trade_id).where(
+        Fill.broker == broker, Fill.broker_order_id.in_(broker_order_ids)
+    )
+    return {(order_id, trade_id) for order_id, trade_id in session.execute(rows)}
+
+
+# Made once: building a statement costs more than running it.
+_SUMS = (
+    select(Fill.slice_id, Fill.broker_order_id, func.sum(Fill.quantity), func.sum(Fill.price * Fill.quantity))
+    .where(Fill.slice_id.in_(bindparam("of_slices", expanding=True)))
+    .group_by(Fill.slice_id, Fill.broker_order_id)
+)
+_ADDED = insert(Fill).on_conflict_do_nothing().returning(Fill.slice_id, Fill.quantity)

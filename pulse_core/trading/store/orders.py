@@ -1,0 +1,195 @@
+"""The only writer of an order's status and totals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, exists, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import Select
+
+from api_contract.log import get_logger
+from api_contract.vocabulary import FINAL_SLICES, OrderStatus, Side, SliceStatus
+from pulse_core.errors import LostRace
+from pulse_core.events.names import EventKind
+from pulse_core.events.tables import SliceEvent
+from pulse_core.postgres.prepared import prepared
+from pulse_core.trading.status import check_order_move
+from pulse_core.trading.store import events
+from pulse_core.trading.store.conditions import status_is
+from pulse_core.trading.tables import Fill, Order, OrderSlice
+
+log = get_logger(__name__)
+
+_LIVE = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
+
+
+@dataclass(frozen=True)
+class OrderFilters:
+    """What a listing is narrowed to; instants are aware, `created_from` included, `created_to` not."""
+
+    status: OrderStatus | None = None
+    instrument: str | None = None
+    side: Side | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+
+def add(connection: Connection, order: dict[str, Any]) -> bool:
+    """Insert a PENDING order with its first event; False when the account has used its unique key before.
+
+    One statement, as every order takes this step while its client waits.
+    """
+    return connection.execute(_ADD, {f"new_{name}": value for name, value in order.items()}).one_or_none() is not None
+
+
+def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order:
+    """The account's order with this key; it must exist."""
+    rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
+    return session.scalars(rows).one()
+
+
+def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
+    """Whether the account has used this key before."""
+    used = exists().where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
+    return bool(session.scalar(select(used)))
+
+
+def of_account(session: Session, account_id: str | None, order_id: str, *, locked: bool = False) -> Order | None:
+    """An order that belongs to this account, or to any for an account of None; None for somebody else's."""
+    rows = select(Order).where(Order.id == order_id)
+    if account_id is not None:
+        rows = rows.where(Order.account_id == account_id)
+    if locked:
+        rows = rows.with_for_update(key_share=True)
+    return session.scalar(rows.execution_options(populate_existing=True))
+
+
+def page(
+    session: Session,
+    account_id: str | None,
+    filters: OrderFilters,
+    limit: int,
+    beyond: str | None,
+    *,
+    oldest_first: bool,
+) -> Sequence[Order]:
+    """Up to `limit` orders of the account, None for all, in the order of their making, those after the id `beyond`."""
+    rows = select(Order) if account_id is None else select(Order).where(Order.account_id == account_id)
+    for column, value in ((Order.status, filters.status), (Order.instrument, filters.instrument)):
+        if value is not None:
+            rows = rows.where(column == value)
+    if filters.side is not None:
+        rows = rows.where(Order.side == filters.side)
+    if filters.created_from is not None:
+        rows = rows.where(Order.created_at >= filters.created_from)
+    if filters.created_to is not None:
+        rows = rows.where(Order.created_at < filters.created_to)
+    if beyond is not None:
+        rows = rows.where(Order.id > beyond if oldest_first else Order.id < beyond)
+    return session.scalars(rows.order_by(Order.id if oldest_first else Order.id.desc()).limit(limit)).all()
+
+
+def get(session: Session, order_id: str) -> Order | None:
+    return session.get(Order, order_id, populate_existing=True)
+
+
+def lock(session: Session, order_id: str) -> Order | None:
+    """The order, locked until the transaction ends. Always before its slices."""
+    rows = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
+    return session.scalar(rows.execution_options(populate_existing=True))
+
+
+def move(session: Session, order: Order, to: OrderStatus, now: datetime, **changes: Any) -> None:
+    """Move an order on from the status it was seen in.
+
+    Raises LostRace when somebody else moved it first, with nothing written, and IllegalMove for a move the table of
+    moves does not have.
+    """
+    seen = order.status
+    check_order_move(seen, to)
+    moved = session.scalar(
+        update(Order)
+        .where(Order.id == order.id, status_is(Order.status, seen))
+        .values(status=to, updated_at=now, **changes)
+        .returning(Order)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    if moved is None:
+        raise LostRace(f"order {order.id} is no longer {seen}", {"order_id": order.id, "seen": seen, "to": to})
+    why = {name: changes[name] for name in ("result", "skip_reason") if changes.get(name)}
+    events.add(session, EventKind.MOVE, order.id, None, now, (seen, to), **why)
+    log.info("order moved", order_id=order.id, seen=seen, to=to)
+
+
+def change(session: Session, order_id: str, now: datetime, **changes: Any) -> None:
+    """Set columns other than the status."""
+    session.execute(
+        update(Order)
+        .where(Order.id == order_id)
+        .values(updated_at=now, **changes)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def fill_totals(session: Session, order_id: str) -> tuple[int, Any]:
+    """(filled quantity, average price or None) of an order, recomputed from its fills."""
+    total = func.sum(Fill.quantity)
+    row = session.execute(
+        select(func.coalesce(total, 0), func.round(func.sum(Fill.price * Fill.quantity) / total, 4))
+        .join(OrderSlice, OrderSlice.id == Fill.slice_id)
+        .where(OrderSlice.order_id == order_id)
+    ).one()
+    return int(row[0]), row[1]
+
+
+def unsplit(session: Session, created_before: datetime, limit: int) -> Sequence[str]:
+    """PENDING orders old enough that their split message may be lost, the oldest first."""
+    rows = select(Order.id).where(Order.status == OrderStatus.PENDING, Order.created_at <= created_before)
+    return session.scalars(rows.order_by(Order.created_at).limit(limit)).all()
+
+
+def live(session: Session, beyond: str, limit: int) -> Sequence[str]:
+    """Orders that are neither waiting to be split nor ended, in the order of their ids, those after `beyond`."""
+    rows = select(Order.id).where(Order.status.in_(_LIVE), Order.id > beyond)
+    return session.scalars(rows.order_by(Order.id).limit(limit)).all()
+
+
+def to_finish(session: Session, order_ids: Sequence[str]) -> Sequence[str]:
+    """Those of these live orders whose slices are all final, or that are being cancelled with slices still unsent."""
+    open_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status.not_in(FINAL_SLICES))
+    unsent_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status == SliceStatus.SCHEDULED)
+    is_half_cancelled = and_(Order.status == OrderStatus.CANCELLING, unsent_slice)
+    rows = select(Order.id).where(Order.id.in_(order_ids), Order.status.in_(_LIVE), or_(~open_slice, is_half_cancelled))
+    return session.scalars(rows).all()
+
+
+def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequence[str]:
+    """Paused orders whose window had closed before this instant."""
+    rows = select(Order.id).where(Order.status == OrderStatus.PAUSED, Order.end_at < ended_before)
+    return session.scalars(rows.limit(limit)).all()
+
+
+_ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
+_LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at", "lot_size"}
+
+
+def _add_statement() -> Select[Any]:
+    stated: dict[str, Any] = {one.name: bindparam(f"new_{one.name}") for one in _ORDERS.c if one.name not in _LATER}
+    added = (
+        insert(_ORDERS)
+        .values(**stated, status=OrderStatus.PENDING, filled_quantity=0)
+        .on_conflict_do_nothing(index_elements=["account_id", "order_unique_key"])
+        .returning(_ORDERS.c.id, _ORDERS.c.account_id, _ORDERS.c.created_at)
+        .cte("added")
+    )
+    kind, to = literal(EventKind.MOVE, _EVENTS.c.kind.type), literal(OrderStatus.PENDING.value)
+    event = select(added.c.account_id, added.c.id, added.c.created_at, kind, to, literal({}, _EVENTS.c.detail.type))
+    told = insert(_EVENTS).from_select(["account_id", "order_id", "at", "kind", "to_status", "detail"], event)
+    return select(added.c.id).add_cte(told.cte("told"))
+
+
+# Made once: building a statement costs more than running it.
+_ADD = _add_statement().execution_options(**prepared("add_order"))

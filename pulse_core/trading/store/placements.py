@@ -1,0 +1,125 @@
+"""Every attempt to place a slice: written before the request, completed after the answer."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from api_contract.vocabulary import SliceStatus
+from pulse_core.trading.tables import OrderSlice, Placement
+from pulse_core.trading.vocabulary import PlacementOutcome
+
+
+def complete(
+    session: Session,
+    client_order_id: str,
+    outcome: PlacementOutcome,
+    broker_order_id: str | None = None,
+    ended_at: datetime | None = None,
+) -> None:
+    """Record how an attempt came out, and when its broker order ended if it has."""
+    changes: dict[str, Any] = {"outcome": outcome}
+    if ended_at is not None:
+        changes["ended_at"] = ended_at
+    if broker_order_id is not None:
+        changes["broker_order_id"] = broker_order_id
+    session.execute(update(Placement).where(Placement.client_order_id == client_order_id).values(**changes))
+
+
+def by_broker_order(session: Session, broker: str, broker_order_ids: Collection[str]) -> dict[str, str]:
+    """Slice ids by broker order id, for those of these broker orders that are ours."""
+    rows = select(Placement.broker_order_id, Placement.slice_id).where(
+        Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids)
+    )
+    return {broker_order_id: slice_id for broker_order_id, slice_id in session.execute(rows) if broker_order_id}
+
+
+def presumed_absent(session: Session, broker: str, since: datetime) -> Sequence[Placement]:
+    """Attempts claimed since then that Pulse took for not placed and that have no broker order yet."""
+    gone = (PlacementOutcome.ABSENT, PlacementOutcome.NOT_SENT, PlacementOutcome.REFUSED)
+    rows = select(Placement).where(
+        Placement.broker == broker,
+        Placement.claimed_at >= since,
+        Placement.outcome.in_(gone),
+        Placement.broker_order_id.is_(None),
+    )
+    return session.scalars(rows).all()
+
+
+def acknowledged(session: Session, broker: str, since: datetime) -> list[tuple[str, datetime]]:
+    """(broker order id, claimed at) of every attempt claimed since then whose broker order is known."""
+    rows = select(Placement.broker_order_id, Placement.claimed_at).where(
+        Placement.broker == broker, Placement.claimed_at >= since, Placement.broker_order_id.is_not(None)
+    )
+    return [(broker_order_id or "", claimed_at) for broker_order_id, claimed_at in session.execute(rows)]
+
+
+def unended(session: Session, broker: str, broker_order_ids: Collection[str]) -> set[str]:
+    """Those of these broker orders that are ours and were not yet seen to have ended."""
+    rows = select(Placement.broker_order_id).where(
+        Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids), Placement.ended_at.is_(None)
+    )
+    return {broker_order_id for broker_order_id in session.scalars(rows) if broker_order_id}
+
+
+def end(session: Session, broker: str, broker_order_ids: Collection[str], now: datetime) -> None:
+    """These broker orders have ended, and all their fills are booked."""
+    if broker_order_ids:
+        ended = update(Placement).where(
+            Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids), Placement.ended_at.is_(None)
+        )
+        session.execute(ended.values(ended_at=now).execution_options(synchronize_session=False))
+
+
+def live_beside(session: Session, slice_id: str, client_order_id: str | None) -> Placement | None:
+    """The first attempt of the slice, other than the one of this id, that may be live at the broker."""
+    rows = select(Placement).where(
+        Placement.slice_id == slice_id,
+        Placement.client_order_id != (client_order_id or ""),
+        _may_be_live(),
+    )
+    return session.scalar(rows.order_by(Placement.attempt).limit(1))
+
+
+def any_since(session: Session, since: datetime) -> bool:
+    """Whether anything was placed, or may have been, since this instant."""
+    return bool(session.scalar(select(exists().where(Placement.claimed_at >= since))))
+
+
+def of_slice(session: Session, slice_id: str) -> Sequence[Placement]:
+    """Every attempt to place one slice, in their order."""
+    return session.scalars(select(Placement).where(Placement.slice_id == slice_id).order_by(Placement.attempt)).all()
+
+
+def by_client_order_id(session: Session, client_order_id: str) -> Placement | None:
+    return session.get(Placement, client_order_id)
+
+
+def orphans(session: Session, broker: str, live_broker_order_ids: Collection[str]) -> Sequence[Placement]:
+    """Attempts whose broker order is live although their slice works another order, or none."""
+    is_worked = (OrderSlice.broker_order_id == Placement.broker_order_id) & (OrderSlice.status == SliceStatus.WORKING)
+    rows = (
+        select(Placement)
+        .join(OrderSlice, OrderSlice.id == Placement.slice_id)
+        .where(
+            Placement.broker == broker,
+            Placement.broker_order_id.in_(live_broker_order_ids),
+            ~func.coalesce(is_worked, False),
+            # A slice that is being sent stops before the wire, and follows this attempt, or goes on to another.
+            OrderSlice.status != SliceStatus.SENDING,
+            (OrderSlice.status != SliceStatus.UNKNOWN) | (OrderSlice.client_order_id != Placement.client_order_id),
+        )
+    )
+    return session.scalars(rows).all()
+
+
+def _may_be_live() -> ColumnElement[bool]:
+    """Whether an attempt may have an order that can still trade; claim.sql and last_look.sql ask the same."""
+    is_acknowledged = Placement.outcome == PlacementOutcome.ACKNOWLEDGED
+    return or_(
+        Placement.outcome.is_(None),
+        Placement.outcome == PlacementOutcome.UNKNOWN,
+        and_(is_acknowledged, Placement.ended_at.is_(None)),
+    )

@@ -1,0 +1,306 @@
+"""Every move of a slice: compare-and-set, with its event in the same transaction.
+
+The moves that come in a rush, on the way to the broker and at the end there, have statements of their own in `attempts`
+and `endings`. Nothing else writes a slice's status.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Interval, Row, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from api_contract.log import get_logger
+from api_contract.vocabulary import OrderStatus, SliceStatus
+from pulse_core.errors import LostRace
+from pulse_core.events.names import EventKind
+from pulse_core.trading.schedule import PlannedSlice
+from pulse_core.trading.status import check_slice_move
+from pulse_core.trading.store import events
+from pulse_core.trading.store.conditions import status_is
+from pulse_core.trading.tables import Order, OrderSlice, Placement
+
+log = get_logger(__name__)
+
+Rows = TypeVar("Rows", bound=Select[Any])
+
+
+@dataclass(frozen=True)
+class SliceFilters:
+    """What a listing is narrowed to; `since` is an aware instant of the slice's last change.
+
+    With `doubted_before`: to ends that were not seen, and to what was sent before then and is UNKNOWN still.
+    """
+
+    statuses: Collection[SliceStatus] = ()
+    order_id: str | None = None
+    since: datetime | None = None
+    doubted_before: datetime | None = None
+
+
+# The code of a slice that ended with the broker's day, unseen.
+END_UNSEEN = "END_UNSEEN"
+HINT_LIFETIME = timedelta(seconds=10)
+# An order that was found in the book only later has no instant of its own.
+_SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
+
+
+def add_planned(
+    session: Session, order_id: str, planned: Sequence[tuple[str, PlannedSlice]], horizon: datetime, now: datetime
+) -> None:
+    """Insert an order's whole schedule; slices due before `horizon` count as handed to Celery."""
+    session.execute(
+        insert(OrderSlice),
+        [
+            {
+                "id": slice_id,
+                "order_id": order_id,
+                "sequence_number": one.sequence_number,
+                "quantity": one.quantity,
+                "scheduled_at": one.scheduled_at,
+                "due_at": one.scheduled_at,
+                "hinted_until": max(one.scheduled_at, now) + HINT_LIFETIME if one.scheduled_at <= horizon else None,
+                "status": SliceStatus.SCHEDULED,
+                "attempts": 0,
+                "failures": 0,
+                "cancel_asks": 0,
+                "filled_quantity": 0,
+                "updated_at": now,
+            }
+            for slice_id, one in planned
+        ],
+    )
+
+
+def get(session: Session, slice_id: str) -> OrderSlice | None:
+    return session.get(OrderSlice, slice_id, populate_existing=True)
+
+
+def lock(session: Session, slice_id: str) -> tuple[Order, OrderSlice]:
+    """A slice and its order, both locked until the transaction ends; the order first, as everywhere."""
+    order_id = session.scalars(select(OrderSlice.order_id).where(OrderSlice.id == slice_id)).one()
+    order = session.get_one(Order, order_id, with_for_update={"key_share": True}, populate_existing=True)
+    one = session.get_one(OrderSlice, slice_id, with_for_update={"key_share": True}, populate_existing=True)
+    return order, one
+
+
+def lock_together(session: Session, order_id: str, slice_ids: Collection[str]) -> tuple[Order, dict[str, OrderSlice]]:
+    """An order and some of its slices by id, all locked until the transaction ends; the order first, as everywhere."""
+    order = session.get_one(Order, order_id, with_for_update={"key_share": True}, populate_existing=True)
+    rows = select(OrderSlice).where(OrderSlice.order_id == order_id, OrderSlice.id.in_(slice_ids))
+    rows = rows.order_by(OrderSlice.id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    return order, {one.id: one for one in session.scalars(rows)}
+
+
+def orders_of(session: Session, slice_ids: Collection[str]) -> dict[str, str]:
+    """Order ids by slice id."""
+    rows = select(OrderSlice.id, OrderSlice.order_id).where(OrderSlice.id.in_(slice_ids))
+    return {one.id: one.order_id for one in session.execute(rows)}
+
+
+def of_order(session: Session, order_id: str) -> Sequence[OrderSlice]:
+    """All slices of an order in their sequence."""
+    rows = select(OrderSlice).where(OrderSlice.order_id == order_id).order_by(OrderSlice.sequence_number)
+    return session.scalars(rows.execution_options(populate_existing=True)).all()
+
+
+def unsent(session: Session, order_id: str) -> Sequence[OrderSlice]:
+    """The SCHEDULED slices of an order in their sequence."""
+    rows = select(OrderSlice).where(OrderSlice.order_id == order_id, OrderSlice.status == SliceStatus.SCHEDULED)
+    return session.scalars(rows.order_by(OrderSlice.sequence_number).execution_options(populate_existing=True)).all()
+
+
+def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **changes: Any) -> None:
+    """Move a slice on from the status it was seen in.
+
+    `changes` are further columns to set. Raises LostRace when somebody else moved it first, with nothing written, and
+    IllegalMove for a move the table of moves does not have.
+    """
+    seen = one.status
+    check_slice_move(seen, to)
+    moved = session.scalar(
+        update(OrderSlice)
+        .where(OrderSlice.id == one.id, status_is(OrderSlice.status, seen))
+        .values(status=to, updated_at=now, **changes)
+        .returning(OrderSlice)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    if moved is None:
+        raise LostRace(f"slice {one.id} is no longer {seen}", {"slice_id": one.id, "seen": seen, "to": to})
+    told = ("error_code", "error_message", "client_order_id", "broker_order_id")
+    why = {name: changes[name] for name in told if changes.get(name)}
+    events.add(session, EventKind.MOVE, one.order_id, one.id, now, (seen, to), attempt=moved.attempts, **why)
+    log.info("slice moved", order_id=one.order_id, slice_id=one.id, seen=seen, to=to, attempt=moved.attempts, **why)
+
+
+def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> None:
+    """Set columns other than the status."""
+    session.execute(
+        update(OrderSlice)
+        .where(OrderSlice.id == slice_id)
+        .values(updated_at=now, **changes)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def take_due(
+    session: Session, broker: str, horizon: datetime, now: datetime, limit: int
+) -> Sequence[Row[str, datetime, dict[str, str]]]:
+    """Mark up to `limit` slices for this broker, due before `horizon`, as handed to Celery.
+
+    Returns (id, due_at, trace) of each. A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice
+    is taken again.
+    """
+    due = (
+        select(OrderSlice.id)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(
+            OrderSlice.status == SliceStatus.SCHEDULED,
+            OrderSlice.due_at <= horizon,
+            or_(OrderSlice.hinted_until.is_(None), OrderSlice.hinted_until <= now),
+            Order.status == OrderStatus.IN_PROGRESS,
+            Order.broker == broker,
+        )
+        .order_by(OrderSlice.due_at)
+        .limit(limit)
+        .with_for_update(of=OrderSlice, skip_locked=True, key_share=True)
+    )
+    return session.execute(
+        update(OrderSlice)
+        .where(OrderSlice.id.in_(due), Order.id == OrderSlice.order_id)
+        .values(hinted_until=func.greatest(OrderSlice.due_at, now) + HINT_LIFETIME)
+        .returning(OrderSlice.id, OrderSlice.due_at, Order.trace)
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
+def overdue(session: Session, broker: str, before: datetime, limit: int) -> Sequence[str]:
+    """Slices for this broker that should have gone out before this instant and that nobody claimed."""
+    rows = (
+        select(OrderSlice.id)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(
+            OrderSlice.status == SliceStatus.SCHEDULED,
+            OrderSlice.due_at <= before,
+            Order.status == OrderStatus.IN_PROGRESS,
+            Order.broker == broker,
+        )
+        .order_by(OrderSlice.due_at)
+        .limit(limit)
+    )
+    return session.scalars(rows).all()
+
+
+def expired_claims(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """Slices whose claim has outlived its lease."""
+    rows = select(OrderSlice.id).where(OrderSlice.status == SliceStatus.SENDING, OrderSlice.lease_expires_at <= now)
+    return session.scalars(rows.order_by(OrderSlice.lease_expires_at).limit(limit)).all()
+
+
+def to_resolve(session: Session, broker: str, now: datetime, limit: int) -> Sequence[OrderSlice]:
+    """UNKNOWN slices whose next look into this broker's book is due."""
+    rows = _unknown(select(OrderSlice), broker).where(OrderSlice.resolve_at <= now)
+    return session.scalars(rows.order_by(OrderSlice.resolve_at).limit(limit)).all()
+
+
+def has_unknown(session: Session, broker: str) -> bool:
+    """Whether anything is in doubt at this broker."""
+    return session.scalar(_unknown(select(OrderSlice.id), broker).limit(1)) is not None
+
+
+def begin_delays_anew(session: Session, broker: str, now: datetime) -> None:
+    """Forget since when UNKNOWN slices have been absent from this broker's book."""
+    waiting = _unknown(select(OrderSlice.id), broker).where(OrderSlice.absent_since.is_not(None))
+    _change_in_order(session, waiting, {"absent_since": None, "updated_at": now})
+
+
+def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, now: datetime) -> None:
+    """Put off the next look for these UNKNOWN slices, and begin their settle delay anew."""
+    unknown = select(OrderSlice.id).where(OrderSlice.id.in_(slice_ids), OrderSlice.status == SliceStatus.UNKNOWN)
+    _change_in_order(session, unknown, {"resolve_at": until, "absent_since": None, "updated_at": now})
+
+
+def working(session: Session, broker: str) -> dict[str, str]:
+    """Every slice that is live at this broker: slice ids by broker order id, the nearest deadline first."""
+    rows = (
+        select(OrderSlice.broker_order_id, OrderSlice.id)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker == broker)
+    )
+    found = session.execute(rows.order_by(OrderSlice.deadline_at))
+    return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
+
+
+def to_cancel(
+    session: Session, broker: str, sent_since: datetime, now: datetime, pauses: tuple[timedelta, timedelta], limit: int
+) -> Sequence[OrderSlice]:
+    """This broker's slices, sent since an instant, that work past their deadline or for a cancelled order.
+
+    Those that were asked for least often come first. The first of the `pauses` comes after the first request, twice as
+    long a one after each further request, and the second of them is the longest.
+    """
+    shortest, longest = (literal(pause, Interval) for pause in pauses)
+    doublings = func.least(func.greatest(OrderSlice.cancel_asks, 1) - 1, 20)
+    asked_until = OrderSlice.cancel_asked_at + func.least(shortest * func.power(2, doublings), longest)
+    rows = (
+        select(OrderSlice)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
+        .where(
+            OrderSlice.status == SliceStatus.WORKING,
+            Order.broker == broker,
+            _SENT_AT.op(">=")(sent_since),
+            or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING),
+            or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
+        )
+        .order_by(OrderSlice.cancel_asks, OrderSlice.cancel_asked_at.asc().nulls_first(), OrderSlice.deadline_at)
+        .limit(limit)
+    )
+    return session.scalars(rows).all()
+
+
+def left_working(session: Session, broker: str, sent_before: datetime) -> Sequence[OrderSlice]:
+    """This broker's slices that still work an order sent before this instant, the oldest first."""
+    rows = (
+        select(OrderSlice)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
+        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker == broker, _SENT_AT.op("<")(sent_before))
+    )
+    return session.scalars(rows.order_by(_SENT_AT)).all()
+
+
+def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[OrderSlice]:
+    """Up to `limit` slices of any account, the latest changed first."""
+    rows = select(OrderSlice)
+    if filters.statuses:
+        rows = rows.where(OrderSlice.status.in_(filters.statuses))
+    if filters.order_id is not None:
+        rows = rows.where(OrderSlice.order_id == filters.order_id)
+    if filters.since is not None:
+        rows = rows.where(OrderSlice.updated_at >= filters.since)
+    if filters.doubted_before is not None:
+        rows = rows.join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
+        is_doubted = and_(OrderSlice.status == SliceStatus.UNKNOWN, _SENT_AT.op("<")(filters.doubted_before))
+        rows = rows.where(or_(is_doubted, OrderSlice.error_code == END_UNSEEN))
+    return session.scalars(rows.order_by(OrderSlice.updated_at.desc(), OrderSlice.id).limit(limit)).all()
+
+
+def _unknown(rows: Rows, broker: str) -> Rows:
+    return rows.join(Order, Order.id == OrderSlice.order_id).where(
+        OrderSlice.status == SliceStatus.UNKNOWN, Order.broker == broker
+    )
+
+
+def _change_in_order(session: Session, rows: Select[Any], changes: dict[str, Any]) -> None:
+    # Locked in the order of their ids: two sweeps that met the same outage would deadlock otherwise.
+    rows = rows.order_by(OrderSlice.id).with_for_update(of=OrderSlice, key_share=True)
+    locked = session.scalars(rows).all()
+    session.execute(
+        update(OrderSlice)
+        .where(OrderSlice.id.in_(locked))
+        .values(**changes)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,62 @@
+-- Take a due slice for one worker: the slice becomes SENDING, the attempt is recorded, and an event tells of it.
+-- Returns no row when the slice may not be claimed. All instants are the database's unless one is given.
+WITH moment AS (
+    SELECT coalesce(:now, clock_timestamp()) AS now
+),
+claimed AS (
+    UPDATE order_slices AS slice
+       SET status = :to_status,
+           attempts = slice.attempts + 1,
+           client_order_id = :client_order_id,
+           broker_order_id = NULL,
+           lease_expires_at = moment.now + :lease,
+           sent_at = moment.now,
+           absent_since = NULL,
+           cancel_reason = NULL,
+           cancel_asked_at = NULL,
+           cancel_asks = 0,
+           updated_at = moment.now
+      FROM moment, orders
+     WHERE slice.id = :slice_id
+       -- Joined with nothing, so that no partial index is taken for the primary key (see conditions.py).
+       AND slice.status || '' = :from_status
+       AND slice.attempts = :attempts_before
+       AND slice.due_at <= moment.now
+       AND slice.filled_quantity < slice.quantity
+       -- No earlier attempt may have an order at the broker that can still trade.
+       AND NOT EXISTS (
+           SELECT 1 FROM placements
+            WHERE placements.slice_id = :slice_id
+              AND (placements.outcome IS NULL
+                   OR placements.outcome = 'UNKNOWN'
+                   OR (placements.outcome = 'ACKNOWLEDGED' AND placements.ended_at IS NULL)))
+       AND orders.id = slice.order_id
+       AND orders.status || '' = 'IN_PROGRESS'
+       AND orders.broker = :broker
+       AND orders.end_at >= moment.now - :late_grace
+       -- Nothing is sent while sending is held.
+       AND NOT EXISTS (SELECT 1 FROM installation WHERE installation.held_since IS NOT NULL)
+ RETURNING slice.id, slice.order_id, orders.account_id, slice.attempts,
+           slice.quantity - slice.filled_quantity AS lacking,
+           orders.instrument, orders.side, orders.limit_price, orders.product, orders.slice_timeout_seconds,
+           orders.trace, slice.updated_at AS claimed_at, orders.total_quantity
+),
+placed AS (
+    INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)
+    SELECT :client_order_id, id, attempts, lacking, :broker, claimed_at
+      FROM claimed
+),
+told AS (
+    INSERT INTO slice_events (account_id, order_id, slice_id, at, kind, from_status, to_status, detail)
+    SELECT account_id, order_id, id, claimed_at, 'MOVE', :from_status, :to_status,
+           jsonb_build_object('attempt', attempts, 'client_order_id', :client_order_id)
+      FROM claimed
+)
+SELECT claimed.*,
+       -- All shares of the order that are filled, live or unsent, as they stood before this statement.
+       (SELECT CAST(sum(part.filled_quantity)
+                    + coalesce(sum(greatest(part.quantity - part.filled_quantity, 0))
+                               FILTER (WHERE part.status = ANY (:open_statuses)), 0) AS bigint)
+          FROM order_slices AS part
+         WHERE part.order_id = claimed.order_id) AS exposed
+  FROM claimed

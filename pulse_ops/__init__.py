@@ -1,0 +1,1 @@
+"""What people run around the service: command line, local stack, judge, simulated exchange, API pages."""

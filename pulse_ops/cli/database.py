@@ -1,0 +1,24 @@
+"""The database of the commands that work without the API."""
+
+import os
+import secrets
+from pathlib import Path
+
+from pulse_core import config
+from pulse_ops.cli import options
+from pulse_ops.stack import running
+from pulse_ops.stack.errors import NotRunning
+
+
+def use_database(data_dir: Path | None) -> None:
+    """Let the services of this process work on DATABASE_URL, else on the running stack's. Raises NotRunning."""
+    settings = options.stack_settings(data_dir=data_dir)
+    if settings.database_url is None:
+        try:
+            os.environ.update(running.find(settings.data_dir).environment)
+        except NotRunning as error:
+            raise NotRunning("No database: set DATABASE_URL, or start the stack with `pulse up`.") from error
+    # A process of the services needs these; a command that only reads and writes rows does not.
+    os.environ.setdefault("REDIS_URL", "redis://127.0.0.1")
+    os.environ.setdefault("PULSE_SERVICE_TOKEN_KEY", secrets.token_urlsafe(32))
+    config.settings.cache_clear()

@@ -1,0 +1,116 @@
+"""`pulse orders place`: every term that an order may state, as an option."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Unpack
+
+import click
+from ulid import ULID
+
+from api_contract.vocabulary import OrderType, Product, Side
+from pulse_client.errors import GatewayError
+from pulse_client.gateway import Gateway
+from pulse_client.models import Placed
+from pulse_client.new_order import NewOrder, SplitConfig
+from pulse_ops.cli import options
+from pulse_ops.cli.connection import Where, connect, connection_options
+from pulse_ops.cli.output import print_facts, print_json, say
+from pulse_ops.cli.values import Instant, Price
+
+side_choice = click.Choice([side.value for side in Side], case_sensitive=False)
+_type_choice = click.Choice([one.value for one in OrderType], case_sensitive=False)
+_product_choice = click.Choice([one.value for one in Product], case_sensitive=False)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  100 shares in 5 slices over an hour, at the market:
+    pulse orders place --instrument NSE:RELIANCE --side BUY --quantity 100 --splits 5 --minutes 60
+  the same at 2510.50 or better, from 09:20 Indian time on:
+    pulse orders place --instrument NSE:RELIANCE --side BUY --quantity 100 --splits 5 --minutes 60 \\
+      --limit-price 2510.50 --start-at 2026-03-02T09:20+05:30"""
+)
+@click.option("--instrument", required=True, metavar="EXCHANGE:SYMBOL", help="What to trade, such as NSE:RELIANCE.")
+@click.option("--side", required=True, type=side_choice, metavar="BUY|SELL")
+@click.option("--quantity", required=True, type=int, help="Shares in all.")
+@click.option("--splits", required=True, type=int, help="Into how many slices, 2 to 100.")
+@click.option("--minutes", required=True, type=int, help="Over how long, 1 to 1440.")
+@click.option(
+    "--randomize/--even", default=True, show_default=True, help="Vary quantities and times, or keep them even."
+)
+@click.option("--limit-price", type=Price(), help="Per share, at most 2 decimals: makes it a LIMIT order.")
+@click.option(
+    "--order-type", type=_type_choice, metavar="MARKET|LIMIT", help="Unset: LIMIT with --limit-price, else MARKET."
+)
+@click.option("--start-at", type=Instant(), help="When it begins (UTC unless it names an offset), up to 30 days ahead.")
+@click.option("--product", type=_product_choice, metavar="CNC|MIS|NRML", help="Unset: the installation's own.")
+@click.option(
+    "--slice-timeout", type=int, metavar="SECONDS", help="How long a slice may work at the broker, 1 to 3600."
+)
+@click.option("--note", help="A note of yours, kept with the order and shown; up to 200 characters.")
+@click.option("--key", help="The order's unique key, 1 to 64 characters; unset: a new one.")
+@options.as_json
+@connection_options
+def place(
+    instrument: str,
+    side: str,
+    quantity: int,
+    splits: int,
+    minutes: int,
+    randomize: bool,
+    limit_price: Decimal | None,
+    order_type: str | None,
+    start_at: datetime | None,
+    product: str | None,
+    slice_timeout: int | None,
+    note: str | None,
+    key: str | None,
+    is_json: bool,
+    **where: Unpack[Where],
+) -> None:
+    """Place an order; the same command with the same --key makes no second one.
+
+    The key is shown before the order is sent. Should the command fail or be interrupted, repeat it with that key.
+    """
+    order = NewOrder(
+        order_unique_key=f"cli-{ULID()}" if key is None else key,
+        instrument=instrument,
+        side=Side(side),
+        total_quantity=quantity,
+        split_config=SplitConfig(splits, minutes, randomize),
+        order_type=_order_type(order_type, limit_price),
+        limit_price=limit_price,
+        start_at=start_at,
+        product=None if product is None else Product(product),
+        slice_timeout_seconds=slice_timeout,
+        client_note=note,
+    )
+    gateway = connect(**where)
+    say(f"Placing the order with --key {order.order_unique_key}")
+    _show(_place(gateway, order), is_json)
+
+
+def _order_type(stated: str | None, limit_price: Decimal | None) -> OrderType | None:
+    if stated is not None:
+        return OrderType(stated)
+    return None if limit_price is None else OrderType.LIMIT
+
+
+def _place(gateway: Gateway, order: NewOrder) -> Placed:
+    try:
+        return gateway.place(order)
+    except GatewayError as error:
+        if error.again_after is not None:
+            say(f"It may have been placed. Repeat the command with --key {order.order_unique_key} to make sure.")
+        raise
+
+
+def _show(placed: Placed, is_json: bool) -> None:
+    if placed.replayed:
+        say("This key was used for this order before: here is that one, nothing new was made.")
+    if is_json:
+        print_json(placed)
+        return
+    print_facts((("Order", placed.order_id), ("Key", placed.order_unique_key)))
+    say(f"Follow it: pulse orders watch {placed.order_id}")

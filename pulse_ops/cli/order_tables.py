@@ -1,0 +1,123 @@
+"""Orders and slices as a person reads them; every time is in UTC."""
+
+from collections.abc import Sequence
+
+import click
+
+from pulse_client.models import Event, Order, Slice
+from pulse_ops.cli.output import clock_time, instant, print_facts, print_table, say
+from pulse_ops.cli.watching import state
+
+_ORDER_COLUMNS = ("Order", "Key", "Created", "Side", "Instrument", ">Quantity", ">Filled", ">Price", "Status")
+_SLICE_COLUMNS = (
+    ">No", "Scheduled", "Sent", ">Attempts", ">Quantity", ">Filled", ">Price", "Status", "Broker's order", "Error",
+)  # fmt: skip
+
+_EVENT_COLUMNS = (">Event", "At", "Type", "Slice", "By", "Why")
+
+
+def print_orders(orders: Sequence[Order]) -> None:
+    """One line for each order."""
+    if not orders:
+        say("There are no such orders.")
+        return
+    print_table(_ORDER_COLUMNS, (_order_row(order) for order in orders))
+
+
+def print_order(order: Order, slices: Sequence[Slice]) -> None:
+    """Everything about one order."""
+    print_facts(_facts(order))
+    if slices:
+        click.echo()
+        print_table(_SLICE_COLUMNS, (_slice_row(one) for one in slices))
+
+
+def print_slices(slices: Sequence[Slice]) -> None:
+    """One line for each slice, with its id."""
+    if not slices:
+        say("There are no such slices.")
+        return
+    print_table(("Slice", *_SLICE_COLUMNS), ((one.slice_id, *_slice_row(one)) for one in slices))
+
+
+def print_events(events: Sequence[Event]) -> None:
+    """One line for each event."""
+    if not events:
+        say("There are no such events.")
+        return
+    print_table(_EVENT_COLUMNS, (event_row(one) for one in events))
+
+
+def event_row(event: Event) -> tuple[object, ...]:
+    """Number, time, type, slice, who did it and why."""
+    return event.event_id, instant(event.at), event.type, event.slice_id, event.actor, event.reason
+
+
+def described(order: Order) -> str:
+    """What was asked for, in words."""
+    split = order.split_config
+    manner = "randomized" if split.randomize else "even"
+    return (
+        f"{order.side.value} {order.total_quantity} {order.instrument} in {split.num_splits} slices"
+        f" over {split.duration_minutes} min, {manner}"
+    )
+
+
+def _kind(order: Order) -> str:
+    price = "" if order.limit_price is None else f" at {order.limit_price}"
+    return f"{order.order_type.value}{price}"
+
+
+def _time_out(seconds: int | None) -> str:
+    return "the installation's own" if seconds is None else f"{seconds} s for a slice at the broker"
+
+
+def _facts(order: Order) -> list[tuple[str, object]]:
+    left = order.exposure
+    price = "" if order.average_price is None else f" at {order.average_price} on average"
+    return [
+        ("Order", order.order_id),
+        ("Key", order.order_unique_key),
+        ("Account", order.account_id),
+        ("Asked", described(order)),
+        ("Type", _kind(order)),
+        ("Window", f"{instant(order.start_at)} to {instant(order.end_at)}"),
+        ("Product", "the installation's own" if order.product is None else order.product.value),
+        ("Time-out", _time_out(order.slice_timeout_seconds)),
+        ("Note", order.client_note or "-"),
+        ("Status", state(order)),
+        ("Filled", f"{order.filled_quantity} of {order.total_quantity}{price}"),
+        ("Open", f"{left.working} working, {left.unknown} unknown, {left.unsent} unsent"),
+        ("Created", instant(order.created_at)),
+        ("Finished", instant(order.finished_at) or "-"),
+    ]
+
+
+def _order_row(order: Order) -> tuple[object, ...]:
+    return (
+        order.order_id,
+        order.order_unique_key,
+        instant(order.created_at),
+        order.side.value,
+        order.instrument,
+        order.total_quantity,
+        order.filled_quantity,
+        order.average_price,
+        state(order),
+    )
+
+
+def _slice_row(one: Slice) -> tuple[object, ...]:
+    error = "" if one.error is None else ": ".join(filter(None, (one.error.code, one.error.message)))
+    return (
+        one.sequence_number,
+        clock_time(one.scheduled_at),
+        clock_time(one.sent_at),
+        one.attempts,
+        one.quantity,
+        one.filled_quantity,
+        one.average_price,
+        one.status.value,
+        one.broker_order_id,
+        error,
+    )

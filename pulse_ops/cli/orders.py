@@ -1,0 +1,191 @@
+"""`pulse orders`: place and follow orders through the public API."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Unpack
+
+import click
+
+from api_contract.vocabulary import OrderStatus
+from pulse_client.gateway import Gateway
+from pulse_client.models import Order, OrderPage
+from pulse_ops.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
+from pulse_ops.cli.connection import Where, connect, connection_options
+from pulse_ops.cli.order_events import events
+from pulse_ops.cli.order_placing import place, side_choice
+from pulse_ops.cli.order_tables import print_order, print_orders, print_slices
+from pulse_ops.cli.output import print_json, say
+from pulse_ops.cli.values import Instant
+
+_status_choice = click.Choice([status.value for status in OrderStatus], case_sensitive=False)
+
+
+@click.group(epilog=EXIT_CODES)
+def orders() -> None:
+    """Place, find, follow, pause and cancel orders through the gateway.
+
+    On a running stack everything is found by itself: its gateway and its demo user. Elsewhere give --gateway
+    and --username, or the variables PULSE_GATEWAY_URL, PULSE_USERNAME and PULSE_PASSWORD.
+    """
+
+
+orders.add_command(place)
+orders.add_command(events)
+
+
+@orders.command("list")
+@click.option("--status", type=_status_choice, help="Orders in this status only.")
+@click.option("--instrument", metavar="EXCHANGE:SYMBOL", help="Orders in this instrument only.")
+@click.option("--side", type=side_choice, metavar="BUY|SELL", help="Orders of this side only.")
+@click.option("--created-from", type=Instant(), help="Created at this time (UTC) or later.")
+@click.option("--created-to", type=Instant(), help="Created before this time (UTC).")
+@click.option("--limit", type=int, default=50, show_default=True, help="Orders in a page, 1 to 200.")
+@click.option("--cursor", help="Go on where an earlier page ended.")
+@click.option("--all", "is_all", is_flag=True, help="Every page.")
+@options.as_json
+@connection_options
+def list_(
+    status: str | None,
+    instrument: str | None,
+    side: str | None,
+    created_from: datetime | None,
+    created_to: datetime | None,
+    limit: int,
+    cursor: str | None,
+    is_all: bool,
+    is_json: bool,
+    **where: Unpack[Where],
+) -> None:
+    """List your orders, newest first."""
+    filters = {
+        "status": status,
+        "instrument": instrument,
+        "side": side,
+        "created_from": created_from,
+        "created_to": created_to,
+    }
+    gateway = connect(**where)
+    page = _all_pages(gateway, filters, limit, cursor) if is_all else gateway.page(filters, limit, cursor)
+    if is_json:
+        print_json(page)
+        return
+    print_orders(page.orders)
+    if page.next_cursor:
+        say(f"There are more: --all, or --cursor {page.next_cursor}")
+
+
+@orders.command()
+@click.argument("order_id")
+@options.as_json
+@connection_options
+def show(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+    """Show an order and its slices."""
+    gateway = connect(**where)
+    order, slices = gateway.order(order_id), gateway.slices(order_id)
+    if is_json:
+        print_json({"order": order, "slices": slices})
+        return
+    print_order(order, slices)
+
+
+@orders.command()
+@click.argument("order_id")
+@click.option("--after", type=click.IntRange(0), default=0, help="Slices after this number only.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Slices in a page.")
+@options.as_json
+@connection_options
+def slices(order_id: str, after: int, limit: int, is_json: bool, **where: Unpack[Where]) -> None:
+    """List the slices of an order with their ids, in the order of their times; none before it is split."""
+    wanted = [one for one in connect(**where).slices(order_id) if one.sequence_number > after]
+    page = wanted[:limit]
+    next_after = page[-1].sequence_number if len(wanted) > limit else None
+    if is_json:
+        print_json({"slices": page, "next_after": next_after})
+        return
+    print_slices(page)
+    if next_after is not None:
+        say(f"There are more: --after {next_after}")
+
+
+@orders.command()
+@click.argument("order_id")
+@options.as_json
+@connection_options
+def watch(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+    """Follow an order to its end; exit 0 when it was filled, 5 when not.
+
+    With --json, each change is a line with the whole order. Ctrl-C ends the watching, not the order.
+    """
+    gateway = connect(**where)
+    try:
+        order = _follow(gateway, order_id, is_json)
+    except KeyboardInterrupt:
+        say(f"\nThe order goes on. Watch it again: pulse orders watch {order_id}")
+        say(f"Cancel what is left of it: pulse orders cancel {order_id}")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    if not is_json:
+        click.echo(f"{order.order_id} {watching.summary(order)}")
+    if not order.is_filled:
+        raise SystemExit(EXIT_NOT_FILLED)
+
+
+@orders.command()
+@click.argument("order_id")
+@options.as_json
+@connection_options
+def pause(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+    """Send nothing new of an order until it is resumed; what works at the broker goes on.
+
+    What it misses meanwhile goes out afterwards, as far as it fits into the order's window. Repeating it is harmless.
+    """
+    order = connect(**where).pause(order_id)
+    _print_state(order, is_json)
+    if not is_json:
+        say(f"Let it go on: pulse orders resume {order.order_id}")
+
+
+@orders.command()
+@click.argument("order_id")
+@options.as_json
+@connection_options
+def resume(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+    """Let a paused order go on. What it missed goes out one planned interval apart; what no longer fits is SKIPPED.
+
+    Repeating it is harmless.
+    """
+    order = connect(**where).resume(order_id)
+    _print_state(order, is_json)
+    if not is_json:
+        say(f"Follow it: pulse orders watch {order.order_id}")
+
+
+@orders.command()
+@click.argument("order_id")
+@options.as_json
+@connection_options
+def cancel(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+    """Cancel what is not filled; what is filled stays. Repeating it is harmless."""
+    order = connect(**where).cancel(order_id)
+    _print_state(order, is_json)
+    if not is_json and not order.is_final:
+        say(f"The broker is asked to cancel what works there: pulse orders watch {order.order_id}")
+
+
+def _print_state(order: Order, is_json: bool) -> None:
+    if is_json:
+        print_json(order)
+        return
+    click.echo(f"{order.order_id} {watching.summary(order)}")
+
+
+def _all_pages(gateway: Gateway, filters: dict[str, Any], limit: int, cursor: str | None) -> OrderPage:
+    found = [order for page in gateway.pages(filters, limit, cursor) for order in page.orders]
+    return OrderPage(orders=found, next_cursor=None)
+
+
+def _follow(gateway: Gateway, order_id: str, is_json: bool) -> Order:
+    with watching.progress() as show_progress:
+        show_change: Callable[[Order], None] = print_json if is_json else show_progress
+        for order in watching.changes_of(gateway, order_id):
+            show_change(order)
+    return order

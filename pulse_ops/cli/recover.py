@@ -1,0 +1,130 @@
+"""`pulse recover`: what the database has forgotten after a restore or a failover, and the end of the hold."""
+
+import getpass
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pulse_core.brokers.port import BookUnavailable, BrokerOrder
+from pulse_core.clock import utcnow
+from pulse_core.config import settings
+from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.recovery.lost_claims import Findings
+from pulse_core.trading.recovery.sending_hold import Standing
+from pulse_ops.cli import EXIT_FAILURE, EXIT_REFUSED, options
+from pulse_ops.cli.database import use_database
+from pulse_ops.cli.output import instant, print_facts, print_json, print_table, say
+
+EXIT_CODES = """\b
+Exit codes:
+  0    slices may be sent
+  1    nothing is sent: the hold stands
+  2    wrong usage or settings
+  3    no stack is running, or the database gives no answer
+  4    the broker's book cannot be read, or does not show enough to release the hold
+Results go to stdout, messages to stderr."""
+
+
+@click.command(epilog=EXIT_CODES)
+@click.option("--release", "is_release", is_flag=True, help="End the hold, whatever the database has forgotten.")
+@click.option("--yes", is_flag=True, help="Do not ask before the hold is ended.")
+@options.as_json
+@options.data_dir
+def recover(is_release: bool, yes: bool, is_json: bool, data_dir: Path | None) -> None:
+    """Compare the database with the broker's book after a restore or a failover, and record what it has lost.
+
+    A database that lost its last commits holds slices as unsent that are at the broker. Pulse notices that by itself:
+    it sends nothing (the hold), finds the lost attempts in the book and records them. The hold ends by itself once
+    nothing more can turn up, unless the book shows orders that the database has forgotten altogether: nobody but you
+    can tell what they mean. See to them at the broker, then end the hold with --release.
+
+    Works on DATABASE_URL, else on the running stack's database, and asks the book of BROKER.
+    """
+    use_database(data_dir)
+    findings = _compare()
+    stands = sending_hold.standing()
+    if is_json:
+        print_json(_summary(stands, findings))
+    else:
+        _show(stands, findings)
+    if is_release and stands.hold is not None:
+        _release(findings, stands.hold.since, yes)
+    elif stands.hold is not None:
+        raise SystemExit(EXIT_FAILURE)
+
+
+def _compare() -> Findings:
+    try:
+        return sending_hold.compare(utcnow())
+    except BookUnavailable as error:
+        say(f"The broker's book cannot be read, so nothing was compared and nothing is released: {error.message}")
+        raise SystemExit(EXIT_REFUSED) from error
+
+
+def _release(findings: Findings, since: datetime, yes: bool) -> None:
+    if not findings.is_conclusive:
+        say("The hold is not ended: the book is not whole, or a worker holds a slice whose attempt was lost.")
+        raise SystemExit(EXIT_REFUSED)
+    if not yes:
+        click.confirm(_question(findings, since), abort=True, err=True)
+    sending_hold.release(f"{getpass.getuser()} (command line)")
+    say("Slices are sent again.")
+
+
+def _question(findings: Findings, since: datetime) -> str:
+    delay = settings().settle_delay
+    if delay == "never" or utcnow() - since < timedelta(seconds=delay):
+        say("A request sent before the hold may still turn up at the broker: SETTLE_DELAY has not passed.")
+    return f"Send slices again, with {len(findings.unexplained)} orders at the broker that no slice explains?"
+
+
+def _show(stands: Standing, findings: Findings) -> None:
+    held = stands.hold
+    book = "whole" if findings.book.is_evidence else f"lacks {len(findings.book.lacking)} acknowledged orders"
+    print_facts(
+        [
+            ("database", stands.present),
+            ("known", stands.known),
+            ("book", f"{len(findings.book.by_broker_order_id)} orders of {findings.book.broker} today, {book}"),
+            ("hold", f"since {instant(held.since)}: {held.reason}" if held else "none, slices are sent"),
+        ]
+    )
+    claims = [("recorded", one) for one in findings.recorded] + [("held by a worker", one) for one in findings.pending]
+    if claims:
+        click.echo("\nAttempts that the database had lost:")
+        rows = [[one.slice_id, one.attempt, one.broker_order_id, state] for state, one in claims]
+        print_table(["Slice", ">Attempt", "Broker order", "Now"], rows)
+    _show_orders("Orders of this installation that no slice explains: see to them at the broker", findings.unexplained)
+    _show_orders("Orders of another installation, or of a time when tags did not say whose they are", findings.foreign)
+
+
+def _show_orders(what: str, rows: Any) -> None:
+    if rows:
+        click.echo(f"\n{what}:")
+        columns = ["Broker order", "Tag", "Status", ">Quantity", ">Filled"]
+        print_table(columns, [[getattr(row, name) for name in _ORDER_FIELDS] for row in rows])
+
+
+_ORDER_FIELDS = ("broker_order_id", "client_order_id", "status", "quantity", "filled_quantity")
+
+
+def _summary(stands: Standing, findings: Findings) -> dict[str, Any]:
+    return {
+        "database": stands.present,
+        "known_database": stands.known,
+        "held_since": stands.hold.since if stands.hold else None,
+        "hold_code": stands.hold.code if stands.hold else None,
+        "hold_reason": stands.hold.reason if stands.hold else None,
+        "book_is_whole": findings.book.is_evidence,
+        "recorded": [asdict(one) for one in findings.recorded],
+        "pending": [asdict(one) for one in findings.pending],
+        "unexplained": [_order(row) for row in findings.unexplained],
+        "foreign": [_order(row) for row in findings.foreign],
+    }
+
+
+def _order(row: BrokerOrder) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _ORDER_FIELDS}

@@ -1,0 +1,54 @@
+"""`pulse up`: the whole stack in this terminal."""
+
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from pulse_ops.cli import options
+from pulse_ops.cli.ready_screen import ready_screen
+from pulse_ops.stack.up import run_stack
+
+
+@click.command()
+@click.option("--gapi-port", type=int, help="Port of the public gateway (PULSE_GAPI_PORT, else 8000).")
+@click.option("--pulse-port", type=int, help="Port of the order API (PULSE_PULSE_PORT, else 8001).")
+@click.option("--exchange-port", type=int, help="Port of the paper exchange (PULSE_EXCHANGE_PORT, else 8002).")
+@click.option("--flower-port", type=int, help="Port of the task dashboard (PULSE_FLOWER_PORT, else 5555).")
+@click.option("--bind-host", help="Address to listen on (PULSE_BIND_HOST, else 127.0.0.1).")
+@options.data_dir
+@click.option("--verbose", is_flag=True, help="Show every log line, not only warnings and errors.")
+def up(
+    gapi_port: int | None,
+    pulse_port: int | None,
+    exchange_port: int | None,
+    flower_port: int | None,
+    bind_host: str | None,
+    data_dir: Path | None,
+    verbose: bool,
+) -> None:
+    """Start everything and keep it running until Ctrl-C.
+
+    Postgres and Redis are started too, unless DATABASE_URL and REDIS_URL name servers of yours. Data, logs and
+    generated passwords stay in the data folder. Two stacks need different ports and folders.
+    """
+    settings = options.stack_settings(
+        gapi_port=gapi_port,
+        pulse_port=pulse_port,
+        exchange_port=exchange_port,
+        flower_port=flower_port,
+        bind_host=bind_host,
+        data_dir=data_dir,
+    )
+    run_stack(settings, _say, lambda stack: _print(ready_screen(settings, stack)), is_verbose=verbose)
+
+
+def _say(line: str) -> None:
+    _print(f"{datetime.now().astimezone():%H:%M:%S} {line}", is_message=True)
+
+
+def _print(text: str, is_message: bool = False) -> None:
+    # A terminal that was closed must not keep the stack from ending in order.
+    with suppress(OSError):
+        click.echo(text, err=is_message)

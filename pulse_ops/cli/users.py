@@ -1,0 +1,151 @@
+"""`pulse users`: who may log in."""
+
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from api_contract.scopes import Role
+from pulse_core.clock import utcnow
+from pulse_core.identity import accounts
+from pulse_core.identity.accounts import AccountReport
+from pulse_ops.cli import EXIT_CODES, options
+from pulse_ops.cli.database import use_database
+from pulse_ops.cli.output import instant, print_json, print_table, say
+
+_role_choice = click.Choice([role.value for role in Role], case_sensitive=False)
+
+
+@click.group(epilog=EXIT_CODES)
+def users() -> None:
+    """Add, list and change the accounts that may log in. All changes but a limit end their logins; orders go on.
+
+    Works on the database of DATABASE_URL, else on that of the running stack.
+    """
+
+
+@users.command()
+@click.argument("username")
+@click.option("--role", type=_role_choice, default=Role.TRADER.value, show_default=True)
+@click.option("--generate", is_flag=True, help="Make up a password and print it, this once.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
+@options.as_json
+@options.data_dir
+def add(username: str, role: str, generate: bool, password_stdin: bool, is_json: bool, data_dir: Path | None) -> None:
+    """Add an account; the password is asked for unless an option says otherwise."""
+    if generate and password_stdin:
+        raise click.UsageError("--generate and --password-stdin exclude each other.")
+    use_database(data_dir)
+    password = secrets.token_urlsafe(18) if generate else _given_password(password_stdin)
+    account = accounts.add_account(username, password, Role(role), utcnow())
+    say(f"{account.username} may log in, as {account.role.value}.")
+    if generate:
+        say("The password is shown this once:")
+    if is_json:
+        print_json(_fields(account) | ({"password": password} if generate else {}))
+    elif generate:
+        click.echo(password)
+
+
+@users.command("list")
+@options.as_json
+@options.data_dir
+def list_(is_json: bool, data_dir: Path | None) -> None:
+    """List every account."""
+    use_database(data_dir)
+    found = accounts.list_accounts()
+    if is_json:
+        print_json([_fields(account) for account in found])
+        return
+    print_table(("Username", "Role", "State", ">Per minute", "Created"), (_row(account) for account in found))
+
+
+@users.command()
+@click.argument("username")
+@options.data_dir
+def disable(username: str, data_dir: Path | None) -> None:
+    """Bar an account: its logins, tokens and API keys end at once. Its orders go on."""
+    use_database(data_dir)
+    accounts.disable_account(username, utcnow())
+    say(f"{username} can no longer log in.")
+
+
+@users.command()
+@click.argument("username")
+@options.data_dir
+def enable(username: str, data_dir: Path | None) -> None:
+    """Let a disabled account log in again; API keys that have not expired work again too."""
+    use_database(data_dir)
+    accounts.change_account(accounts.account_named(username).id, utcnow(), is_active=True)
+    say(f"{username} may log in.")
+
+
+@users.command()
+@click.argument("username")
+@click.argument("role", type=_role_choice)
+@options.data_dir
+def role(username: str, role: str, data_dir: Path | None) -> None:
+    """Give an account another role."""
+    use_database(data_dir)
+    accounts.change_account(accounts.account_named(username).id, utcnow(), role=Role(role))
+    say(f"{username} is {role}, from the next login on.")
+
+
+@users.command()
+@click.argument("username")
+@click.option("--generate", is_flag=True, help="Make up a password and print it, this once.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
+@options.data_dir
+def password(username: str, generate: bool, password_stdin: bool, data_dir: Path | None) -> None:
+    """Set a new password; it is asked for unless an option says otherwise."""
+    if generate and password_stdin:
+        raise click.UsageError("--generate and --password-stdin exclude each other.")
+    use_database(data_dir)
+    account = accounts.account_named(username)
+    new = secrets.token_urlsafe(18) if generate else _given_password(password_stdin)
+    accounts.change_account(account.id, utcnow(), password=new)
+    say(f"{username} has a new password." + (" It is shown this once:" if generate else ""))
+    if generate:
+        click.echo(new)
+
+
+@users.command()
+@click.argument("username")
+@click.argument("requests_per_minute", type=int, required=False)
+@click.option("--clear", "is_cleared", is_flag=True, help="Let the installation's limit hold again.")
+@options.data_dir
+def limit(username: str, requests_per_minute: int | None, is_cleared: bool, data_dir: Path | None) -> None:
+    """Limit an account's requests per minute: for its keys within seconds, for logins from their next refresh on."""
+    if (requests_per_minute is None) is not is_cleared:
+        raise click.UsageError("Give the requests per minute, or --clear.")
+    use_database(data_dir)
+    accounts.change_account(accounts.account_named(username).id, utcnow(), requests_per_minute=requests_per_minute)
+    said = "as many requests as everybody" if is_cleared else f"{requests_per_minute} requests a minute"
+    say(f"{username} may make {said}.")
+
+
+def _given_password(is_on_stdin: bool) -> str:
+    if is_on_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for the password: --password-stdin, or --generate.")
+    password = click.prompt("Password, 12 characters or more", hide_input=True, confirmation_prompt=True, err=True)
+    assert isinstance(password, str)  # noqa: S101
+    return password
+
+
+def _row(account: AccountReport) -> tuple[object, ...]:
+    state = "active" if account.is_active else "disabled"
+    return account.username, account.role.value, state, account.requests_per_minute, instant(account.created_at)
+
+
+def _fields(account: AccountReport) -> dict[str, object]:
+    return {
+        "account_id": account.id,
+        "username": account.username,
+        "role": account.role.value,
+        "is_active": account.is_active,
+        "requests_per_minute": account.requests_per_minute,
+        "created_at": account.created_at,
+    }

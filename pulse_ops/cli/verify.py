@@ -1,0 +1,127 @@
+"""`pulse verify`: does the database say what the broker says, and was every promise kept."""
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg2
+import requests
+
+from pulse_core.config import settings
+from pulse_ops import verify as judge
+from pulse_ops.cli import EXIT_FAILURE, options
+from pulse_ops.stack import running
+from pulse_ops.stack.errors import NotRunning, StackError
+from pulse_ops.verify import broker_records, database
+from pulse_ops.verify.facts import BrokerBooks, Facts
+from pulse_ops.verify.violation import Violation
+
+
+def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: str) -> timedelta | None:
+    if value == "never":
+        return None
+    try:
+        return timedelta(seconds=float(value))
+    except ValueError:
+        raise click.BadParameter("seconds, or never") from None
+
+
+@click.command()
+@options.data_dir
+@options.as_json
+@click.option("--final", "is_final", is_flag=True, help="Everything must have ended: nothing may be on its way.")
+@click.option("--grace", default=60.0, show_default=True, help="Seconds that news may take into the database.")
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="SQLite ledger of a paper exchange that is not running.",
+)
+@click.option(
+    "--settle-delay",
+    envvar="SETTLE_DELAY",
+    default="60",
+    show_default=True,
+    callback=_seconds_or_never,
+    help="Seconds that the book had to lack an order before it counted as not placed, or never.",
+)
+def verify(
+    data_dir: Path | None,
+    is_json: bool,
+    is_final: bool,
+    grace: float,
+    ledger: Path | None,
+    settle_delay: timedelta | None,
+) -> None:
+    """Compare the database with the broker's books; exit 1 when a promise was broken.
+
+    The paper exchange is judged by its whole ledger, Zerodha by today's order and trade book. Promises, and what
+    each of them means, stand in docs/reliability.md.
+    """
+    facts = _facts(data_dir, ledger, is_final, timedelta(seconds=grace), settle_delay)
+    broken = judge.broken_promises(facts)
+    if is_json:
+        click.echo(json.dumps(_summary(facts, broken)))
+    else:
+        _show(facts, broken)
+    if broken:
+        raise SystemExit(EXIT_FAILURE)
+
+
+def _facts(
+    data_dir: Path | None, ledger: Path | None, is_final: bool, grace: timedelta, settle_delay: timedelta | None
+) -> Facts:
+    _connect_to_stack(data_dir)
+    url, broker = os.environ.get("DATABASE_URL"), os.environ.get("BROKER", "paper")
+    if not url:
+        raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
+    try:
+        # The database first: what it knows, the books must know.
+        return Facts(database.read(url, broker), _books(broker, ledger), is_final, grace, settle_delay)
+    except psycopg2.Error as error:
+        raise StackError(f"The database cannot be read ({str(error).strip()}): see `pulse doctor`.") from error
+    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
+        raise StackError(f"The broker's books cannot be read ({error}): see `pulse doctor`.") from error
+
+
+def _connect_to_stack(data_dir: Path | None) -> None:
+    try:
+        stack = running.find(options.stack_settings(data_dir=data_dir).data_dir)
+    except NotRunning:
+        return
+    os.environ.update(stack.environment)
+
+
+def _books(broker: str, ledger: Path | None) -> BrokerBooks:
+    if ledger is not None:
+        return broker_records.from_ledger(ledger)
+    if broker == "paper":
+        return broker_records.from_exchange(os.environ.get("PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
+    kite = settings()
+    key, token = kite.kite_api_key.get_secret_value(), kite.kite_access_token.get_secret_value()
+    return broker_records.from_kite(kite.kite_root_url, key, token)
+
+
+def _summary(facts: Facts, broken: list[Violation]) -> dict[str, Any]:
+    return {
+        "orders": len(facts.database.orders),
+        "slices": len(facts.database.slices),
+        "fills": len(facts.database.fills),
+        "broker_orders": len(facts.books.orders),
+        "violations_by_promise": dict.fromkeys(judge.names(), 0) | Counter(one.promise for one in broken),
+        "violations": [asdict(one) for one in broken],
+    }
+
+
+def _show(facts: Facts, broken: list[Violation]) -> None:
+    for one in broken:
+        about = " ".join(filter(None, (one.order_id, one.slice_id)))
+        click.echo(f"{one.promise}: {about}\n    expected {one.expected}\n    found    {one.found}")
+    orders, slices, fills = len(facts.database.orders), len(facts.database.slices), len(facts.database.fills)
+    click.echo(
+        f"{orders} orders, {slices} slices, {fills} fills: {len(broken)} violations of {len(judge.names())} promises"
+    )

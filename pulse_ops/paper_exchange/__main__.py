@@ -1,0 +1,114 @@
+"""Run the paper exchange: `python -m pulse_ops.paper_exchange --ledger exchange.sqlite`."""
+
+import signal
+import sqlite3
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from pulse_ops.paper_exchange.app import create_app
+from pulse_ops.paper_exchange.clock import now_us
+from pulse_ops.paper_exchange.context import Desk
+from pulse_ops.paper_exchange.exchange import Exchange
+from pulse_ops.paper_exchange.faults import Faults, Scenario
+from pulse_ops.paper_exchange.limits import Limits
+from pulse_ops.paper_exchange.log import service_log, setup_logging
+from pulse_ops.paper_exchange.market import Market
+from pulse_ops.paper_exchange.postbacks import Postbacks
+from pulse_ops.paper_exchange.server import Server
+from pulse_ops.paper_exchange.store import Books
+
+log = service_log()
+
+
+@click.command(context_settings={"auto_envvar_prefix": "PAPER", "show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", default=8002, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option("--ledger", type=click.Path(path_type=Path, dir_okay=False), required=True, help="SQLite file.")
+@click.option(
+    "--day-starts",
+    type=click.DateTime(["%H:%M", "%H:%M:%S"]),
+    default="00:00",
+    help="When a day begins, by India's clock. Set it for the exchange and for Pulse alike.",
+)
+@click.option("--seed", default=1, help="Seed of the prices.")
+@click.option("--limits/--no-limits", default=True, help="Kite's rate limits.")
+@click.option("--scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Faults, as JSON.")
+@click.option("--postback-url", help="Where news about orders is posted.")
+@click.option("--api-key", envvar="KITE_API_KEY", default="paper", show_default=False, help="Key it accepts.")
+@click.option(
+    "--access-token", envvar="KITE_ACCESS_TOKEN", default="paper", show_default=False, help="Token it accepts."
+)
+@click.option("--api-secret", envvar="KITE_API_SECRET", default="paper", show_default=False, help="Signs postbacks.")
+@click.option("--log-format", envvar="LOG_FORMAT", default="auto", type=click.Choice(["auto", "json", "console"]))
+def main(
+    host: str,
+    port: int,
+    ledger: Path,
+    day_starts: datetime,
+    seed: int,
+    limits: bool,
+    scenario: Path | None,
+    postback_url: str | None,
+    api_key: str,
+    access_token: str,
+    api_secret: str,
+    log_format: str,
+) -> None:
+    """The paper exchange: a simulated Zerodha with a ledger of its own. Prints its URL when it is open."""
+    setup_logging(log_format)
+    books = _books(ledger, day_starts)
+    market = Market(seed, books.last_prices())
+    exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
+    desk = Desk(
+        exchange,
+        Limits(books.orders_today(now_us()), time.time()) if limits else None,
+        f"token {api_key}:{access_token}",
+    )
+    _serve(exchange, host, port, desk)
+
+
+def _serve(exchange: Exchange, host: str, port: int, desk: Desk) -> None:
+    try:
+        server = Server(host, port, create_app(desk))
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit(0))
+    exchange.start()
+    log.info("exchange opened", url=server.url, ledger=str(exchange.books.path))
+    click.echo(server.url)
+    try:
+        server.serve_forever()
+    finally:
+        exchange.close()
+
+
+def _books(ledger: Path, day_starts: datetime) -> Books:
+    try:
+        return Books(ledger, day_starts.time())
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise click.ClickException(f"cannot open the ledger {ledger}: {error}") from None
+
+
+def _scenario(books: Books, path: Path | None) -> Scenario:
+    # A file counts once: after a restart the scenario goes on where it stood, with what is left of its counts.
+    text = path.read_text() if path else None
+    if text is not None and text != books.note("scenario_file"):
+        try:
+            scenario = Scenario.model_validate_json(text)
+        except ValidationError as error:
+            raise click.ClickException(f"{path}: {error}") from None
+        books.set_note("scenario_file", text)
+        books.set_note("scenario", scenario.model_dump_json())
+        return scenario
+    stored = books.note("scenario")
+    return Scenario.model_validate_json(stored) if stored else Scenario()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The paper exchange as a WSGI application that speaks Kite Connect v3."""
+
+import hmac
+
+from flask import Flask, Response, jsonify, request
+
+from pulse_ops.paper_exchange.context import Desk, count, desk
+from pulse_ops.paper_exchange.control import control
+from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, bad_input
+from pulse_ops.paper_exchange.orders import orders
+from pulse_ops.paper_exchange.quotes import quotes
+from pulse_ops.paper_exchange.server import DROP
+
+
+def create_app(served: Desk) -> Flask:
+    """The exchange with all its routes."""
+    app = Flask(__name__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["desk"] = served
+    for blueprint in (orders, quotes, control):
+        app.register_blueprint(blueprint)
+    app.before_request(_authorize)
+    app.register_error_handler(WireError, _error)
+    app.register_error_handler(ConnectionDropped, _drop)
+    app.register_error_handler(404, lambda _: _error(WireError(404, "GeneralException", "Route not found")))
+    app.register_error_handler(405, lambda _: _error(WireError(405, "GeneralException", "Method not allowed")))
+    return app
+
+
+def _authorize() -> None:
+    if request.blueprint == control.name:
+        return
+    if request.headers.get("X-Kite-Version") != "3":
+        raise bad_input("Missing or unknown `X-Kite-Version`.")
+    given = request.headers.get("Authorization", "").encode()
+    if not hmac.compare_digest(given, desk().authorization.encode()):
+        raise WireError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
+    # Placements are counted by their own route, which books them too.
+    if request.endpoint != "orders.place":
+        count("quotes" if request.endpoint == "quotes.last_prices" else "other")
+
+
+def _error(error: WireError) -> tuple[Response, int]:
+    return jsonify(status="error", message=error.message, error_type=error.error_type, data=None), error.status
+
+
+def _drop(_: ConnectionDropped) -> tuple[str, int]:
+    request.environ[DROP] = True
+    return "", 500

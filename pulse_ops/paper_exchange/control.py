@@ -1,0 +1,67 @@
+"""Routes beside the protocol, for tests and judges: health, scenario, end of the day, ledger."""
+
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import ValidationError
+
+from pulse_ops.paper_exchange.context import desk
+from pulse_ops.paper_exchange.errors import bad_input
+from pulse_ops.paper_exchange.faults import Scenario
+from pulse_ops.paper_exchange.ledger import Ledger
+
+control = Blueprint("control", __name__, url_prefix="/_paper")
+
+
+@control.get("/health")
+def health() -> Response:
+    """Say that the exchange is open."""
+    return jsonify(status="ok")
+
+
+@control.get("/scenario")
+def show_scenario() -> Response:
+    """The scenario in force, with what is left of each count."""
+    return jsonify(desk().exchange.faults.scenario.model_dump())
+
+
+@control.put("/scenario")
+def put_scenario() -> Response:
+    """Put a scenario in force."""
+    try:
+        scenario = Scenario.model_validate_json(request.get_data())
+    except ValidationError as error:
+        raise bad_input(str(error)) from None
+    desk().exchange.set_scenario(scenario)
+    return jsonify(scenario.model_dump())
+
+
+@control.post("/day-end")
+def end_day() -> Response:
+    """End every order of the day and begin the next one, which is told."""
+    return jsonify(day=desk().exchange.end_day())
+
+
+@control.get("/ledger")
+def show_ledger() -> Response:
+    """Orders, trades and arrivals as the ledger has them; `?tag=` narrows them to one client order id."""
+    tag = request.args.get("tag")
+    with Ledger(desk().exchange.books.path) as ledger:
+        return jsonify(
+            orders=[_plain(order) for order in ledger.orders(tag)],
+            trades=[_plain(trade) for trade in ledger.trades(tag)],
+            arrivals=[_plain(arrival) for arrival in ledger.arrivals(tag)],
+        )
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {name: _text(value) for name, value in asdict(row).items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,232 @@
+"""What happens to orders: accepted, filled, rejected, cancelled, as the market and the scenario have it."""
+
+import sqlite3
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from pulse_ops.paper_exchange.checks import OrderRequest
+from pulse_ops.paper_exchange.clock import now_us
+from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, unknown_order
+from pulse_ops.paper_exchange.faults import Faults, Rule, Scenario, Stage
+from pulse_ops.paper_exchange.later import Later
+from pulse_ops.paper_exchange.log import service_log
+from pulse_ops.paper_exchange.market import Market, crosses
+from pulse_ops.paper_exchange.postbacks import Postbacks
+from pulse_ops.paper_exchange.store import FINAL, Books
+
+TICK_SECONDS = 0.05
+
+log = service_log()
+
+Hits = Mapping[Stage, Rule]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A placement request: its number, the instant and the day it came in, and its form as sent."""
+
+    number: int
+    at: int
+    day: str
+    form: Mapping[str, str]
+
+
+class Exchange:
+    """The order system and the matching engine behind it. Safe to call from many threads."""
+
+    def __init__(self, books: Books, market: Market, faults: Faults, postbacks: Postbacks) -> None:
+        self.books = books
+        self.market = market
+        self.faults = faults
+        self._postbacks = postbacks
+        self._later = Later()
+        self._closing = Event()
+        self._day = ""
+
+    def start(self) -> None:
+        """Begin to move prices and to fill what waits."""
+        Thread(target=self._keep_ticking, name="market", daemon=True).start()
+
+    def close(self) -> None:
+        """End the market and close the books."""
+        self._closing.set()
+        self.books.close()
+
+    def set_scenario(self, scenario: Scenario) -> None:
+        """Put a scenario in force; it survives a restart."""
+        self.faults.replace(scenario)
+        self._save_scenario()
+
+    def arrive(self, at: int, form: Mapping[str, str]) -> Arrived:
+        """Number a placement request."""
+        return Arrived(self.books.next_arrival(), at, self.books.day(at), form)
+
+    def faults_for(self, arrived: Arrived, request: OrderRequest) -> Hits:
+        """What the scenario has in store for this order."""
+        hits = self.faults.for_order(arrived.number, request)
+        if any(rule.count is not None for rule in hits.values()):
+            self._save_scenario()
+        return hits
+
+    def fault_for(self, stage: Stage) -> Rule | None:
+        """What the scenario has in store for this look at the book, or this cancellation."""
+        rule = self.faults.for_request(stage)
+        if rule is not None and rule.count is not None:
+            self._save_scenario()
+        return rule
+
+    def turn_away(self, arrived: Arrived, outcome: str, hits: Hits) -> None:
+        """Book a request that was not accepted."""
+        with self.books.transaction():
+            self._add_arrival(arrived, outcome, hits)
+
+    def refuse_in_book(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> None:
+        """Book a refused request, and an order beside it that is rejected from its beginning."""
+        now = now_us()
+        with self.books.transaction():
+            order_id = self._add_order(request, "OPEN", hits, now)
+            self.books.end_order(order_id, "REJECTED", hits[Stage.ENTRY].message, now)
+            self._add_arrival(arrived, "REFUSED", hits, order_id)
+        self._report(order_id)
+
+    def accept(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
+        """Book an order and let it meet the market. It is on disk when its id is returned."""
+        life = hits.get(Stage.LIFE)
+        with self.books.transaction():
+            # Inside, so that no order of a day is booked after that day was ended.
+            now = now_us()
+            is_pending = life is not None and life.fault == "open_pending"
+            order_id = self._add_order(request, "OPEN PENDING" if is_pending else "OPEN", hits, now)
+            self._add_arrival(arrived, "ACCEPTED", hits, order_id)
+            if life is not None:
+                self._live_through(life, order_id, request, now)
+            else:
+                self._trade(order_id, request, now)
+        self._report(order_id)
+        return order_id
+
+    def accept_later(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> Future[str]:
+        """Accept an order when its time has come, whether or not anybody waits for the answer.
+
+        The order's id comes as the future's result, or ConnectionDropped when the day has ended meanwhile.
+        """
+        with self.books.transaction():
+            self._add_arrival(arrived, "PENDING", hits)
+        return self._later.call(hits[Stage.ENTRY].seconds, lambda: self._accept_late(arrived, request, hits))
+
+    def cancel(self, order_id: str) -> None:
+        """Cancel what is left of an order. Raises WireError."""
+        now = now_us()
+        with self.books.transaction():
+            order = self.books.order(order_id)
+            if order is None or order["day"] != self.books.day(now):
+                raise unknown_order()
+            if order["status"] in FINAL:
+                raise WireError(400, "OrderException", f"Order cannot be cancelled: it is {order['status']}.")
+            self.books.end_order(order_id, "CANCELLED", None, now)
+            self.books.replan_fills_after_cancel(order_id, now)
+        self._report(order_id)
+
+    def end_day(self) -> str:
+        """End the day before its time and begin the next one, which is returned."""
+        with self.books.transaction():
+            self.books.end_day_early()
+        self.tick()
+        return self.books.day(now_us())
+
+    def tick(self) -> None:
+        """End what its day ends, fill what is due, move the prices of what waits, and fill what they cross."""
+        now = now_us()
+        today = self.books.day(now)
+        with self.books.transaction():
+            touched = self.books.end_orders_before(today, now) if today != self._day else []
+            touched += [self._fill_planned(plan, now) for plan in self.books.take_due_fills(now)]
+            touched += [order["order_id"] for order in self.books.resting_orders() if self._fill_crossed(order, now)]
+        self._day = today
+        for order_id in touched:
+            self._report(order_id)
+
+    def _accept_late(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
+        if self.books.day(now_us()) != arrived.day:
+            self.turn_away(arrived, "LOST", hits)
+            raise ConnectionDropped
+        return self.accept(arrived, request, hits)
+
+    def _add_arrival(self, arrived: Arrived, outcome: str, hits: Hits, order_id: str | None = None) -> None:
+        faults = [rule.fault for rule in hits.values()]
+        self.books.add_arrival(arrived.number, arrived.at, arrived.form, outcome, faults, order_id)
+
+    def _add_order(self, request: OrderRequest, status: str, hits: Hits, now: int) -> str:
+        book, postback = hits.get(Stage.BOOK), hits.get(Stage.POSTBACK)
+        return self.books.add_order(
+            request,
+            status,
+            at=now,
+            visible_at=now + _us(book.seconds) if book else now,
+            postback=(postback.fault, postback.seconds) if postback else (None, 0.0),
+        )
+
+    def _keep_ticking(self) -> None:
+        while not self._closing.wait(TICK_SECONDS):
+            try:
+                self.tick()
+            except sqlite3.OperationalError:
+                log.exception("tick failed")
+            except sqlite3.ProgrammingError:
+                # Closed between the wait and the tick.
+                return
+
+    def _live_through(self, life: Rule, order_id: str, request: OrderRequest, now: int) -> None:
+        part = int(request.quantity * life.fraction)
+        if life.fault == "reject":
+            self.books.end_order(order_id, "REJECTED", life.message, now)
+        elif life.fault == "open_pending":
+            self.books.plan_fill(order_id, request.quantity, due_at=now + _us(life.seconds))
+        elif life.fault == "late_fill":
+            self.books.plan_fill(order_id, max(part, 1), due_at=None, after_cancel=_us(life.seconds))
+        elif part:
+            self.books.add_fill(order_id, part, self.market.step(request.instrument), now)
+
+    def _trade(self, order_id: str, request: OrderRequest, now: int) -> None:
+        price = self.market.step(request.instrument)
+        can_trade = request.price is None or crosses(request.transaction_type, request.price, price)
+        delay = _us(self.faults.scenario.fill_delay)
+        if can_trade and delay:
+            self.books.plan_fill(order_id, request.quantity, due_at=now + delay)
+        elif can_trade:
+            self.books.add_fill(order_id, request.quantity, price, now)
+        elif request.validity == "IOC":
+            self.books.end_order(order_id, "CANCELLED", None, now)
+
+    def _fill_planned(self, plan: sqlite3.Row, now: int) -> str:
+        order_id: str = plan["order_id"]
+        order = self.books.order(order_id)
+        if order is not None:
+            quantity = min(plan["quantity"], order["quantity"] - order["filled_quantity"])
+            self.books.add_fill(order_id, quantity, self.market.step(_instrument(order)), now)
+        return order_id
+
+    def _fill_crossed(self, order: sqlite3.Row, now: int) -> bool:
+        price = self.market.step(_instrument(order))
+        if order["order_type"] != "LIMIT" or not crosses(order["transaction_type"], order["price"], price):
+            return False
+        self.books.add_fill(order["order_id"], order["quantity"] - order["filled_quantity"], price, now)
+        return True
+
+    def _report(self, order_id: str) -> None:
+        order = self.books.order(order_id)
+        if order is not None:
+            self._postbacks.send(order)
+
+    def _save_scenario(self) -> None:
+        self.books.set_note("scenario", self.faults.scenario.model_dump_json())
+
+
+def _instrument(order: sqlite3.Row) -> str:
+    return f"{order['exchange']}:{order['tradingsymbol']}"
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -1,0 +1,61 @@
+"""What a reading of the books shows: the rows of the day, or what the scenario makes of them."""
+
+from typing import Any
+
+from pulse_ops.paper_exchange import foreign, wire
+from pulse_ops.paper_exchange.errors import WireError
+from pulse_ops.paper_exchange.faults import Rule
+from pulse_ops.paper_exchange.store import Books
+
+Rows = list[dict[str, Any]]
+
+_ORDERS = "SELECT * FROM orders WHERE day = ? AND visible_at <= ? ORDER BY number"
+# Each order as its last change by then had left it.
+_ORDERS_BACK_THEN = """
+    SELECT orders.order_id, exchange, tradingsymbol, transaction_type, quantity, product, order_type, validity, price,
+           market_protection, tag, changes.status, changes.status_message, changes.filled_quantity,
+           changes.at AS updated_at,
+           (SELECT coalesce(sum(trades.quantity * trades.price), 0) FROM trades
+             WHERE trades.order_id = orders.order_id AND traded_at <= ?2) AS filled_value,
+           CASE changes.status WHEN 'CANCELLED' THEN quantity - changes.filled_quantity ELSE 0 END AS cancelled_quantity
+      FROM orders
+      JOIN changes ON changes.number =
+           (SELECT max(number) FROM changes WHERE changes.order_id = orders.order_id AND changes.at <= ?2)
+     WHERE day = ?1 AND visible_at <= ?2 ORDER BY orders.number
+"""
+_TRADES = (
+    "SELECT trades.*, exchange, tradingsymbol, transaction_type, product FROM trades JOIN orders USING (order_id)"
+    " WHERE day = ? AND visible_at <= ? AND traded_at <= ? ORDER BY trades.number"
+)
+
+
+def order_book(books: Books, rule: Rule | None, now: int) -> Rows:
+    """Every order of the day, as a reading that suffers `rule` shows them. Raises WireError."""
+    at = _instant(rule, now)
+    if rule is not None and rule.fault == "book_foreign":
+        return foreign.orders(books.day(at), at)
+    rows = books.rows(_ORDERS_BACK_THEN if at < now else _ORDERS, books.day(at), at)
+    return _shown([wire.order_row(row) for row in rows], rule)
+
+
+def trade_book(books: Books, rule: Rule | None, now: int) -> Rows:
+    """Every trade of the day, as a reading that suffers `rule` shows them. Raises WireError."""
+    at = _instant(rule, now)
+    if rule is not None and rule.fault == "book_foreign":
+        return foreign.trades(books.day(at), at)
+    return _shown([wire.trade_row(row) for row in books.rows(_TRADES, books.day(at), at, at)], rule)
+
+
+def _instant(rule: Rule | None, now: int) -> int:
+    return now - round(rule.seconds * 1_000_000) if rule is not None and rule.fault == "book_stale" else now
+
+
+def _shown(rows: Rows, rule: Rule | None) -> Rows:
+    if rule is None or rule.fault == "book_stale":
+        return rows
+    if rule.fault == "book_empty":
+        return []
+    if rule.fault == "book_cut":
+        # The end is lost: the newest rows, of which nobody has heard yet.
+        return rows[: int(len(rows) * rule.fraction)]
+    raise WireError(rule.status, "NetworkException", rule.message)

@@ -1,0 +1,113 @@
+"""Which processes a stack consists of, with the environment and the readiness of each."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pulse_ops.stack import probes, processes
+from pulse_ops.stack.child import Program
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.leftovers import MARK
+from pulse_ops.stack.processes import Listen
+from pulse_ops.stack.secrets import Keys
+
+DEMO_USER = "demo"
+
+
+def environment(settings: StackSettings, keys: Keys, database_url: str, redis_url: str) -> dict[str, str]:
+    """What connects a process to this stack. Keys that are set already are kept."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PULSE_SERVICE_TOKEN_KEY": os.environ.get("PULSE_SERVICE_TOKEN_KEY") or keys.service_token_key,
+        "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
+        "PULSE_URL": settings.url(settings.pulse_port),
+        "PULSE_GAPI_URL": settings.url(settings.gapi_port),
+        "PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
+        "BROKER": settings.broker,
+        **_at_the_broker(),
+        **_limits(redis_url),
+    }
+
+
+def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:
+    """Everything but the embedded servers, in the order of their start."""
+    variables = {
+        **os.environ,
+        **shared,
+        "LOG_FORMAT": "json",
+        "PYTHONUNBUFFERED": "1",
+        MARK: str(settings.data_dir.resolve()),
+    }
+    queue_ready = probes.waits_for_messages(shared["REDIS_URL"])
+    everything = [
+        _program(processes.WORKER_SLICES, processes.worker_slices(), queue_ready),
+        _program(processes.WORKER_CONTROL, processes.worker_control(), queue_ready),
+        _server(processes.PULSE, settings, settings.pulse_port, "/ready"),
+        _server(processes.GAPI, settings, settings.gapi_port, "/ready"),
+        _program(processes.BEAT, processes.beat(), probes.always),
+        _flower(settings, keys),
+    ]
+    if ledger := ledger_path(settings):
+        everything.insert(0, _exchange(settings, ledger))
+    return [replace(one, environment={**variables, **one.environment}, folder=settings.data_dir) for one in everything]
+
+
+def urls(settings: StackSettings) -> dict[str, str]:
+    """Where a person or a client finds each service."""
+    gapi = settings.url(settings.gapi_port)
+    found = {
+        "gapi": gapi,
+        "docs": f"{gapi}/docs",
+        "pulse": settings.url(settings.pulse_port),
+        "flower": settings.url(settings.flower_port),
+    }
+    return found | ({"exchange": settings.url(settings.exchange_port)} if settings.broker == "paper" else {})
+
+
+def ledger_path(settings: StackSettings) -> Path | None:
+    """The paper exchange's own account of what happened; None where orders go to a real broker."""
+    return settings.data_dir.resolve() / "exchange" / "ledger.sqlite" if settings.broker == "paper" else None
+
+
+def _at_the_broker() -> dict[str, str]:
+    """Who we are there, so that a command that asks the broker's book asks as the services do."""
+    names = ("KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _limits(redis_url: str) -> dict[str, str]:
+    """Where the gateway shares its counts, unless that is said or the queue is not in a Redis."""
+    name = "PULSE_LIMITS_REDIS_URL"
+    url = os.environ.get(name) or redis_url
+    return {name: url} if url.startswith(("redis://", "rediss://")) else {}
+
+
+def _program(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Program:
+    return Program(name=name, command=processes.executable(command), is_ready=is_ready)
+
+
+def _server(name: str, settings: StackSettings, port: int, path: str) -> Program:
+    command = {processes.PULSE: processes.pulse, processes.GAPI: processes.gapi}[name]
+    return _program(name, command(Listen(settings.bind_host, port)), probes.http_ok(settings.url(port) + path))
+
+
+def _exchange(settings: StackSettings, ledger: Path) -> Program:
+    ledger.parent.mkdir(exist_ok=True)
+    command = processes.exchange(Listen(settings.bind_host, settings.exchange_port), str(ledger))
+    program = _program(
+        processes.EXCHANGE, command, probes.http_ok(settings.url(settings.exchange_port) + "/_paper/health")
+    )
+    postback_url = settings.url(settings.gapi_port) + "/api/postbacks/zerodha"
+    return replace(program, environment={"PAPER_POSTBACK_URL": postback_url})
+
+
+def _flower(settings: StackSettings, keys: Keys) -> Program:
+    listen = Listen(settings.bind_host, settings.flower_port)
+    program = _program(
+        processes.FLOWER, processes.flower(listen), probes.http_ok(settings.url(listen.port) + "/healthcheck")
+    )
+    # Only this machine can reach a loopback address; any other asks for a password.
+    password = {} if settings.is_loopback_only else {"FLOWER_BASIC_AUTH": f"{DEMO_USER}:{keys.flower_password}"}
+    return replace(program, environment=password)

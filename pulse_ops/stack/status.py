@@ -1,0 +1,110 @@
+"""How the running stack is doing: its processes, its queues, its database and its lag."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import psutil
+import psycopg2
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from pulse_core import migrations
+from pulse_ops.stack.external import libpq_url
+from pulse_ops.stack.processes import QUEUES
+from pulse_ops.stack.redis import client_for_one_question
+from pulse_ops.stack.running import RunningProcess, RunningStack
+
+_OLDEST_OVERDUE = """
+SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8
+FROM order_slices WHERE status = 'SCHEDULED' AND due_at < now()
+"""
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """`uptime_seconds` is None while it does not run."""
+
+    name: str
+    state: str
+    pid: int | None
+    uptime_seconds: float | None
+    restarts: int
+
+
+@dataclass(frozen=True)
+class StackStatus:
+    """A value is None when what would tell it does not answer. `lag_seconds`: how long the oldest slice is overdue."""
+
+    is_healthy: bool
+    urls: dict[str, str]
+    processes: Sequence[ProcessStatus]
+    queues: dict[str, int | None]
+    database_revision: str | None
+    code_revision: str
+    lag_seconds: float | None
+
+
+def status_of(stack: RunningStack, now: float) -> StackStatus:
+    """Ask everything once; `now` is in seconds since the epoch."""
+    processes = [_process_status(one, now) for one in stack.processes]
+    database_url = stack.environment["DATABASE_URL"]
+    revision, code_revision = database_revision(database_url), migrations.head()
+    is_running = bool(processes) and all(one.state == "running" for one in processes)
+    return StackStatus(
+        is_healthy=stack.is_ready and is_running and revision == code_revision,
+        urls=stack.urls,
+        processes=processes,
+        queues=queue_depths(stack.environment["REDIS_URL"]),
+        database_revision=revision,
+        code_revision=code_revision,
+        lag_seconds=lag_seconds(database_url),
+    )
+
+
+def queue_depths(redis_url: str, prefix: str = "") -> dict[str, int | None]:
+    """Messages that wait in each queue; None when the queue cannot be asked."""
+    if not redis_url.startswith(("redis://", "rediss://")):
+        return dict.fromkeys(QUEUES)
+    with closing(client_for_one_question(redis_url)) as client:
+        try:
+            return {queue: int(client.llen(prefix + queue)) for queue in QUEUES}
+        except redis.RedisError:
+            return dict.fromkeys(QUEUES)
+
+
+def database_revision(database_url: str) -> str | None:
+    """The migration that the database is at; None when it has none or does not answer."""
+    try:
+        return migrations.current(database_url)
+    except SQLAlchemyError:
+        return None
+
+
+def lag_seconds(database_url: str) -> float | None:
+    """How long the oldest slice that should have gone out is waiting; 0 when none is."""
+    try:
+        connect = psycopg2.connect(libpq_url(database_url), connect_timeout=2)
+        with closing(connect) as connection, connection.cursor() as cursor:
+            cursor.execute(_OLDEST_OVERDUE)
+            return float(cursor.fetchone()[0])
+    except psycopg2.Error:
+        return None
+
+
+def _process_status(one: RunningProcess, now: float) -> ProcessStatus:
+    is_running = one.pid is not None and _is_running(one.pid)
+    return ProcessStatus(
+        name=one.name,
+        state="running" if is_running else "down",
+        pid=one.pid if is_running else None,
+        uptime_seconds=round(now - one.started_at, 1) if is_running else None,
+        restarts=one.restarts,
+    )
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

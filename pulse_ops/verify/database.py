@@ -1,0 +1,65 @@
+"""Read what Pulse believes, by SQL of its own."""
+
+from contextlib import closing
+from datetime import datetime
+from typing import Any, TypeVar
+
+import psycopg2
+
+from pulse_ops.verify.facts import Database, EventRow, FillRow, OrderRow, PlacementRow, SliceRow
+
+Row = TypeVar("Row")
+
+# The broker's own orders, and any that was placed there though it was another's.
+_JUDGED = """SELECT id FROM orders WHERE broker = %(broker)s UNION SELECT s.order_id
+    FROM placements p JOIN order_slices s ON s.id = p.slice_id WHERE p.broker = %(broker)s"""
+_ORDERS = """SELECT id, status, result, total_quantity, num_splits, filled_quantity, average_price,
+    created_at, updated_at, finished_at, broker FROM orders WHERE id = ANY(%(judged)s) ORDER BY id"""
+_SLICES = """SELECT id, order_id, sequence_number, quantity, scheduled_at, due_at, status, attempts, client_order_id,
+    broker_order_id, lease_expires_at, deadline_at, resolve_at, filled_quantity, average_price, updated_at
+    FROM order_slices WHERE order_id = ANY(%(judged)s) ORDER BY order_id, sequence_number"""
+_PLACEMENTS = """SELECT p.client_order_id, p.slice_id, p.attempt, p.quantity, p.broker_order_id, p.outcome,
+    p.claimed_at, p.ended_at, p.broker FROM placements p JOIN order_slices s ON s.id = p.slice_id
+    WHERE s.order_id = ANY(%(judged)s) ORDER BY p.slice_id, p.attempt"""
+_FILLS = """SELECT f.slice_id, f.broker_order_id, f.broker_trade_id, f.quantity, f.price, f.settled_by
+    FROM fills f JOIN order_slices s ON s.id = f.slice_id WHERE s.order_id = ANY(%(judged)s) ORDER BY f.id"""
+_EVENTS = """SELECT order_id, slice_id, at, kind, from_status, to_status,
+    CASE WHEN kind = 'ALARM' THEN detail->>'code' END, detail FROM slice_events
+    WHERE kind IN ('MOVE', 'ALARM', 'FILL', 'REQUEST') AND order_id = ANY(%(judged)s) ORDER BY id"""
+
+
+def read(database_url: str, broker: str) -> Database:
+    """One snapshot of every order for this broker. Raises psycopg2.Error."""
+    with closing(psycopg2.connect(_libpq(database_url), connect_timeout=5, options="-c timezone=UTC")) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with connection.cursor() as cursor:
+            judged = _ids(cursor, broker)
+            return Database(
+                read_at=_now(cursor),
+                orders=_rows(cursor, OrderRow, _ORDERS, judged),
+                slices=_rows(cursor, SliceRow, _SLICES, judged),
+                placements=_rows(cursor, PlacementRow, _PLACEMENTS, judged),
+                fills=_rows(cursor, FillRow, _FILLS, judged),
+                events=_rows(cursor, EventRow, _EVENTS, judged),
+            )
+
+
+def _ids(cursor: Any, broker: str) -> list[str]:
+    cursor.execute(_JUDGED, {"broker": broker})
+    return [order_id for (order_id,) in cursor.fetchall()]
+
+
+def _rows(cursor: Any, kind: type[Row], query: str, judged: list[str]) -> list[Row]:
+    cursor.execute(query, {"judged": judged})
+    return [kind(*row) for row in cursor.fetchall()]
+
+
+def _now(cursor: Any) -> datetime:
+    cursor.execute("SELECT now()")
+    now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def _libpq(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}{separator}{rest}"

@@ -1,0 +1,80 @@
+"""`pulse up` as the rig needs it: within reach of a second host, and each process with a clock that can be moved.
+
+COMMAND is run with RIG_ADDRESS (of this machine, as the host sees it) and RIG_CLOCKS (a folder) where there are such.
+Only what the product has no setting for, and should have none, is replaced here.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pulse_ops.cli import main
+from pulse_ops.stack import plan, postgres, processes, redis, up
+from pulse_ops.stack.child import Program
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.postgres import EmbeddedPostgres
+from pulse_ops.stack.secrets import Keys
+from tests.rigs.chaos.clocks import Clocks, library
+from tests.rigs.chaos.plan import CLOCKS
+
+COMMAND = (sys.executable, "-m", "tests.rigs.chaos.rigged_stack")
+ADDRESS, CLOCKS_FOLDER = "RIG_ADDRESS", "RIG_CLOCKS"
+LOOPBACK = "127.0.0.1"
+
+
+class ReachablePostgres(EmbeddedPostgres):
+    """Lets in the second host too, by the same password."""
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        rules = self._data / "pg_hba.conf"
+        rule = f"host all all {os.environ[ADDRESS]}/30 scram-sha-256\n"
+        if rule not in rules.read_text():
+            rules.write_text(rules.read_text() + rule)
+
+
+def listen_to(address: str) -> None:
+    """Postgres, Redis and the exchange can be reached under this address too."""
+    postgres._SETTINGS["listen_addresses"] += f",{address}"
+    redis._CONFIG = redis._CONFIG.replace(f"bind {LOOPBACK}", f"bind {LOOPBACK} {address}")
+    up.EmbeddedPostgres = ReachablePostgres
+
+
+def change_programs(address: str | None, clocks: Clocks | None) -> None:
+    """Every program as planned, but for its address and its clock."""
+    planned = plan.programs
+
+    def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:
+        found = [reachable(one) if address else one for one in planned(settings, keys, shared)]
+        return [with_clock(one, clocks) if one.name in CLOCKS else one for one in found]
+
+    plan.programs = programs
+
+
+def reachable(program: Program) -> Program:
+    if program.name != processes.EXCHANGE:
+        return program
+    return replace(program, command=tuple("0.0.0.0" if part == LOOPBACK else part for part in program.command))
+
+
+def with_clock(program: Program, clocks: Clocks | None) -> Program:
+    """The program with a clock of its own, where there are such."""
+    if clocks is None:
+        return program
+    return replace(program, environment={**program.environment, **clocks.variables(program.name)})
+
+
+def given_clocks() -> Clocks | None:
+    """The clocks of the folder that the rig named; it has looked for the library before."""
+    folder, found = os.environ.get(CLOCKS_FOLDER), library()
+    return Clocks(Path(folder), found) if folder and found else None
+
+
+if __name__ == "__main__":
+    given = os.environ.get(ADDRESS)
+    if given:
+        listen_to(given)
+    change_programs(given, given_clocks())
+    main(["up"])

@@ -1,0 +1,257 @@
+"""One chaos run from start to judgement."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pulse_core.brokers.zerodha.rows import INDIA
+from tests.rigs.chaos import measure, whole_book
+from tests.rigs.chaos.arrangement import Arrangement, arranged
+from tests.rigs.chaos.injector import Injector
+from tests.rigs.chaos.load import Load, Login, intents
+from tests.rigs.chaos.measure import Tables
+from tests.rigs.chaos.operators import OPERATOR, Operators, add_operator
+from tests.rigs.chaos.plan import DAY_END, PROCESS_FAULTS, day_end, kinds, make_plan
+from tests.support.stacks import PULSE, Stack, environment_for
+
+# Short, so that everything a fault can lead to happens within the run. BROKER_TIMEOUT < LEASE as in real settings;
+# the exchange may take longer than SETTLE_DELAY to accept an order or to show it, so that what was taken for absent
+# does turn up.
+SETTINGS = {
+    "SLICE_TIMEOUT": "8",
+    "LEASE": "6",
+    "BROKER_TIMEOUT": "2",
+    "SETTLE_DELAY": "6",
+    "OVERDUE_AFTER": "3",
+    "RETRY_BACKOFF_MAX": "5",
+    "BROKER_ORDERS_PER_SECOND": "0",
+    "PAPER_LIMITS": "false",
+    "PULSE_RESTART_PAUSE": "1",
+    "ACCESS_TOKEN_LIFETIME": "3600",
+    "PULSE_RATE_LIMIT_ACCOUNT": "off",
+    "PULSE_RATE_LIMIT_ORDERS": "off",
+}
+_STARTED_WITHIN = 30.0
+_GIVE_UP_AFTER = 240.0
+_ACCEPTED_WITHIN = 60.0
+_RECONCILED_WITHIN = 60.0
+_JUDGE_EVERY = 20.0
+_GRACE_UNDER_FIRE = "300"
+
+
+@dataclass
+class Run:
+    """`say` tells a person what happens, line by line. Lengths are seconds."""
+
+    seed: int
+    seconds: float
+    faults: str
+    keep_in: Path
+    say: Callable[[str], None]
+    final_within: float = 60.0
+    verdicts: int = 0
+    violations: list[dict[str, Any]] = field(default_factory=list)
+    _day_ends_at: datetime | None = None
+
+    def carry_out(self) -> dict[str, Any]:
+        """The summary; its `violations` are empty when every promise was kept. Removes what it has written then."""
+        folder = Path(tempfile.mkdtemp(prefix="pulse-chaos-"))
+        try:
+            return self._carry_out(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _carry_out(self, folder: Path) -> dict[str, Any]:
+        data_dir = folder / "stack"
+        environment = environment_for(data_dir) | SETTINGS
+        environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_GAPI_PORT']}/api/postbacks/zerodha"
+        chosen = kinds(self.faults)
+        fire_at = time.time()
+        if DAY_END in chosen:
+            # Set before anything starts, so the fire waits for the instant from which the plan counts.
+            fire_at += _STARTED_WITHIN
+            self._day_ends_at = datetime.fromtimestamp(fire_at + day_end(self.seed, self.seconds), INDIA)
+            environment["PAPER_DAY_STARTS"] = f"{self._day_ends_at:%H:%M:%S}"
+        with arranged(data_dir, environment, chosen, self.say) as arrangement:
+            time.sleep(max(fire_at - time.time(), 0))
+            summary = self._under_fire(arrangement, environment)
+            if summary["violations"]:
+                Tables(arrangement.stack.state.environment["DATABASE_URL"]).dump(folder)
+        if summary["violations"]:
+            summary["kept_in"] = str(self._keep(folder, summary))
+        return summary
+
+    def _under_fire(self, arrangement: Arrangement, environment: dict[str, str]) -> dict[str, Any]:
+        stack = arrangement.stack
+        state = stack.state
+        tables = Tables(state.environment["DATABASE_URL"])
+        load = Load(state.urls["gapi"], state.demo_user or "", state.demo_password or "", self.say)
+        login = Login(state.urls["gapi"], OPERATOR, add_operator(stack.data_dir))
+        operators = Operators(login, tables, _ledger(stack), self._day_ends_at, self.seed)
+        injector = Injector(arrangement, environment, self.say)
+        wanted = intents(self.seed, self.seconds)
+        started = time.monotonic()
+        load.start(wanted)
+        operators.start()
+        with self._judged_meanwhile(stack):
+            injector.carry_out(make_plan(self.seed, self.seconds, arrangement.kinds))
+        injector.calm()
+        faults_ended = time.monotonic()
+        self.say(f"faults ended after {faults_ended - started:.0f} s")
+        load.wait(_ACCEPTED_WITHIN)
+        operators.leave_failures()
+        final_after = self._wait_until_final(tables, faults_ended)
+        operators.end()
+        self._wait_until_reconciled(tables, stack)
+        load.end()
+        verdict = self._judge(stack)
+        self._check_clients(tables, load, len(wanted))
+        self.violations += whole_book.broken(tables, _ledger(stack))
+        for refusal in (*load.refusals, *operators.refusals):
+            self._violation("accepted", "every right request taken in the end", refusal)
+        return self._summary(injector, load, operators, tables, stack, verdict, final_after)
+
+    def _wait_until_final(self, tables: Tables, faults_ended: float) -> float | None:
+        """Seconds from the last fault until every order had ended. They may take until their windows are over."""
+        due = faults_ended
+        while (now := time.monotonic()) < due + _GIVE_UP_AFTER:
+            due = max(due, now + (tables.seconds_of_windows_left() or 0))
+            if tables.open_orders() == []:
+                self.say(f"all orders final {now - faults_ended:.0f} s after the last fault")
+                if now - due > self.final_within:
+                    what = f"all orders final {self.final_within} s after the last fault and window"
+                    self._violation("final-in-time", what, f"{now - due:.1f} s")
+                return round(now - faults_ended, 1)
+            time.sleep(0.5)
+        self._violation("final-in-time", "all orders final", f"open: {tables.open_orders()}")
+        return None
+
+    def _wait_until_reconciled(self, tables: Tables, stack: Stack) -> None:
+        """Late fills are booked by a sweep that runs twice a minute."""
+        ends_at = time.monotonic() + _RECONCILED_WITHIN
+        while time.monotonic() < ends_at:
+            booked = tables.column("SELECT coalesce(sum(quantity), 0) FROM fills")[0]
+            if booked == measure.shares_in_ledger(_ledger(stack)):
+                return
+            time.sleep(1)
+
+    @contextmanager
+    def _judged_meanwhile(self, stack: Stack) -> Iterator[None]:
+        """Under fire too the promises of every moment are kept; what is under way gets its time."""
+        ended = threading.Event()
+
+        def judge() -> None:
+            while not ended.wait(_JUDGE_EVERY):
+                verdict = _verdict(stack, "--grace", _GRACE_UNDER_FIRE)
+                self.verdicts += verdict is not None
+                self.violations += [{**one, "seen": "under fire"} for one in (verdict or {}).get("violations", [])]
+
+        thread = threading.Thread(target=judge)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _judge(self, stack: Stack) -> dict[str, Any]:
+        verdict = _verdict(stack, "--final")
+        if verdict is None:
+            self._violation("verify", "an answer", "none")
+            return {}
+        self.verdicts += 1
+        self.violations += verdict["violations"]
+        return verdict
+
+    def _check_clients(self, tables: Tables, load: Load, expected: int) -> None:
+        """What the gateway told its clients is so: one order for each key, and none forgotten."""
+        stored = set(tables.column("SELECT id FROM orders"))
+        for key, order_ids in load.order_ids.items():
+            if len(order_ids) != 1:
+                self._violation("one-order-for-each-key", f"one order for {key}", ", ".join(order_ids))
+            if lost := order_ids - stored:
+                self._violation("accepted-is-stored", "every accepted order in the database", ", ".join(lost))
+        if len(stored) > expected:
+            self._violation("one-order-for-each-key", f"{expected} orders", f"{len(stored)} orders")
+        if len(load.order_ids) < expected:
+            self._violation("accepted", f"{expected} orders accepted in the end", f"{len(load.order_ids)}")
+
+    def _summary(
+        self,
+        injector: Injector,
+        load: Load,
+        operators: Operators,
+        tables: Tables,
+        stack: Stack,
+        verdict: dict[str, Any],
+        final_after: float | None,
+    ) -> dict[str, Any]:
+        kinds_struck = Counter(fault.kind for fault in injector.struck)
+        struck_orders = measure.exchange_faults(_ledger(stack))
+        return {
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "process_faults": sum(count for kind, count in kinds_struck.items() if kind in PROCESS_FAULTS),
+            "exchange_faults": sum(struck_orders.values()),
+            "faults_by_kind": dict(sorted(kinds_struck.items())) | struck_orders,
+            "faults_missed": dict(Counter(injector.missed)),
+            "left_out": sorted(set(kinds(self.faults)) - set(injector.arrangement.kinds)),
+            "orders": verdict.get("orders"),
+            "slices": verdict.get("slices"),
+            "slices_by_status": _counts(tables, "SELECT status FROM order_slices"),
+            "fills": verdict.get("fills"),
+            "broker_orders": verdict.get("broker_orders"),
+            "orders_by_result": _counts(tables, "SELECT coalesce(result, status) FROM orders"),
+            "alarms": _counts(tables, "SELECT detail->>'alarm' FROM slice_events WHERE kind = 'ALARM'"),
+            "requests_repeated": load.repeats,
+            "cancels": load.cancels,
+            "pauses": load.pauses,
+            "operators": dict(operators.asked),
+            "restarts": {one.name: one.restarts for one in stack.state.processes},
+            "final_seconds_after_last_fault": final_after,
+            "recovery_seconds": measure.recovery_times(tables, injector.struck, load.answered_at),
+            "lateness_seconds": measure.lateness(tables),
+            "verdicts": self.verdicts,
+            "violations_by_promise": dict.fromkeys(verdict.get("violations_by_promise", {}), 0)
+            | Counter(one["promise"] for one in self.violations),
+            "violations": self.violations,
+        }
+
+    def _violation(self, promise: str, expected: str, found: str) -> None:
+        self.violations.append({"promise": promise, "expected": expected, "found": found})
+
+    def _keep(self, folder: Path, summary: dict[str, Any]) -> Path:
+        kept = self.keep_in / f"chaos-seed-{self.seed}-{time.strftime('%H%M%S')}"
+        kept.mkdir(parents=True)
+        shutil.move(folder / "stack" / "logs", kept / "logs")
+        for path in (*folder.glob("*.csv"), *(folder / "stack" / "exchange").iterdir(), folder / "stack/terminal.log"):
+            shutil.move(path, kept / path.name)
+        (kept / "summary.json").write_text(json.dumps(summary, indent=2))
+        return kept
+
+
+def _verdict(stack: Stack, *options: str) -> dict[str, Any] | None:
+    """What `pulse verify` says; None when it could not read one of the sides."""
+    command = [PULSE, "verify", "--json", "--data-dir", str(stack.data_dir), *options]
+    environment = {**os.environ, "SETTLE_DELAY": SETTINGS["SETTLE_DELAY"]}
+    judged = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return json.loads(judged.stdout) if judged.stdout else None
+
+
+def _counts(tables: Tables, query: str) -> dict[str, int]:
+    return dict(Counter(tables.column(query)).most_common())
+
+
+def _ledger(stack: Stack) -> Path:
+    return stack.data_dir / "exchange" / "ledger.sqlite"

@@ -1,0 +1,110 @@
+"""How an order comes to pass a certain failpoint.
+
+A story is a generator: it runs once while the process that will die is there, and its rest once a successor is.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from pulse_core import failpoints, queue
+from pulse_core.clock import utcnow
+from pulse_core.trading.slice.execute import execute_slice
+from tests.support.arena import Arena
+from tests.support.factories import a_split_order, an_order, order, slices_of
+from tests.support.processes import wait_until
+
+WINDOW = timedelta(minutes=1)
+STATED = {"num_splits": 2, "duration_minutes": 1, "total_quantity": 7}
+
+
+class WorkerDied(BaseException):
+    """Ends a call of a service in this process where a worker would die."""
+
+
+def placed_over_http(arena: Arena, instrument: str) -> Iterator[None]:
+    """The client repeats its request until it has an answer; then the window is moved, to save a minute."""
+    split = {"num_splits": 2, "duration_minutes": 1, "randomize": False}
+    body = {"order_unique_key": instrument, "instrument": instrument, "side": "BUY", "total_quantity": 7}
+    arena.ask("POST", "/internal/orders", {**body, "split_config": split})
+    yield
+    answer = arena.ask("POST", "/internal/orders", {**body, "split_config": split})
+    assert answer is not None
+    assert answer.status_code in (200, 201), answer.text
+    arena.make_due(answer.json()["order_id"])
+
+
+def cancelled_over_http(arena: Arena, instrument: str) -> Iterator[None]:
+    """One slice rests at the exchange and one is not due yet when the client cancels."""
+    arena.add_fault("open_pending", instrument, seconds=3600)
+    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **STATED)
+    wait_until(lambda: slices_of(order_id)[0].status == "WORKING", 30, "a working slice")
+    arena.ask("DELETE", f"/internal/orders/{order_id}")
+    yield
+    answer = arena.ask("DELETE", f"/internal/orders/{order_id}")
+    assert answer is not None
+    assert answer.status_code == 202, answer.text
+
+
+def accepted(arena: Arena, instrument: str) -> Iterator[None]:
+    """An order waits to be split."""
+    an_order(utcnow() - WINDOW, arena.account, instrument=instrument, **STATED)
+    yield
+
+
+def split(arena: Arena, instrument: str) -> Iterator[None]:
+    """Both slices of an order are due."""
+    a_split_order(utcnow() - WINDOW, arena.account, instrument=instrument, **STATED)
+    yield
+
+
+def coming_up(arena: Arena, instrument: str) -> Iterator[None]:
+    """A slice will come into the horizon in a second."""
+    a_split_order(utcnow() - WINDOW + timedelta(seconds=11), arena.account, instrument=instrument, **STATED)
+    yield
+
+
+def suffering(arena: Arena, instrument: str, fault: str, **details: float) -> Iterator[None]:
+    """Both slices are due, and the exchange has a fault in store for each."""
+    arena.add_fault(fault, instrument, **details)
+    yield from split(arena, instrument)
+
+
+def left_behind(arena: Arena, instrument: str, point: str) -> Iterator[None]:
+    """A worker has died with the claim on a slice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "wake", lambda *_args, **_kwargs: None)
+        patch.setitem(failpoints.actions, point, _die)
+        # Until its slice counts as overdue nobody else takes it; on a busy machine that may be too short.
+        wait_until(lambda: _left_by_the_dead(arena, instrument), 30, "a claim of a dead worker")
+    yield
+
+
+def retried(arena: Arena, instrument: str) -> Iterator[None]:
+    """A slice was refused, and an operator asks for another attempt, twice."""
+    arena.add_fault("refuse", instrument, count=1)
+    order_id = a_split_order(utcnow() - WINDOW, arena.account, instrument=instrument, **STATED)
+    wait_until(lambda: order(order_id).status == "DONE", 30, "an order with a refused slice")
+    (refused,) = (one.id for one in slices_of(order_id) if one.status == "REJECTED")
+    ask = partial(queue.app().send_task, "pulse.retry_slice", (refused,))
+    ask()
+    yield
+    ask()
+    wait_until(lambda: order(order_id).filled_quantity == 7, 30, "the retried slice's fill")
+
+
+def _left_by_the_dead(arena: Arena, instrument: str) -> bool:
+    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **STATED)
+    try:
+        execute_slice(slices_of(order_id)[0].id)
+    except WorkerDied:
+        return True
+    finally:
+        arena.make_due(order_id)
+    return False
+
+
+def _die() -> None:
+    raise WorkerDied

@@ -1,0 +1,9 @@
+"""All deliberate defects."""
+
+from tests.rigs.mutants.answers import ANSWERS
+from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
+from tests.rigs.mutants.evidence import EVIDENCE
+from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
+from tests.rigs.mutants.protocol import PROTOCOL
+
+DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS)

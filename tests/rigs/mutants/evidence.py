@@ -1,0 +1,107 @@
+"""Defects of what the broker's book is taken to prove."""
+
+from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, TESTS, Change, Defect
+
+EVIDENCE = (
+    Defect(
+        "A book that lacks known orders proves an absence",
+        (Change(f"{BOOK}/reading.py", "        return not self.lacking\n", "        return True\n"),),
+        (
+            f"{TESTS}/test_evidence.py::test_a_book_without_an_acknowledged_order_never_proves_that_another_is_absent",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "A book that has shrunk proves an absence",
+        (Change(f"{BOOK}/reading.py", ", *_last.orders_of(broker.book_day(now))}", "}"),),
+        (
+            f"{TESTS}/test_evidence.py::"
+            "test_a_book_that_shrank_proves_nothing_though_all_that_it_lacks_is_somebody_elses",
+        ),
+    ),
+    Defect(
+        "An outage that another reader of the book met is forgotten",
+        (
+            Change(
+                f"{BOOK}/reading.py",
+                "        _begin_delays_anew(broker.name, now)\n        raise\n",
+                "        raise\n",
+            ),
+        ),
+        (f"{TESTS}/test_evidence.py::test_an_outage_met_by_any_reader_begins_the_settle_delay_anew", STATE_MACHINE),
+    ),
+    Defect(
+        "A book that lacks known orders is forgotten when another reader met it",
+        (
+            Change(
+                f"{BOOK}/reading.py",
+                "        _begin_delays_anew(broker.name, now)\n    _last.note(",
+                "    _last.note(",
+            ),
+        ),
+        (
+            f"{TESTS}/test_evidence.py::test_a_book_that_is_not_whole_begins_the_settle_delay_anew_whoever_reads_it",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "A pause between two looks into the book is ignored",
+        (
+            Change(
+                f"{SLICE}/resolve.py",
+                "None if _was_unwatched(one, book) else one.absent_since",
+                "one.absent_since",
+            ),
+        ),
+        (
+            f"{TESTS}/test_evidence.py::test_a_pause_between_two_looks_begins_the_settle_delay_anew",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "Absence counts from the start of the first reading",
+        (
+            Change(
+                f"{SLICE}/resolve.py",
+                "(since or book.ended_at) + settle_delay",
+                "(since or book.started_at) + settle_delay",
+            ),
+            Change(
+                f"{SLICE}/resolve.py", "absent_since=since or book.ended_at", "absent_since=since or book.started_at"
+            ),
+        ),
+        (f"{TESTS}/test_evidence.py::test_absence_counts_from_the_end_of_one_reading_to_the_start_of_the_next",),
+    ),
+    Defect(
+        "Absence counts to the end of the last reading",
+        (Change(f"{SLICE}/resolve.py", "book.started_at < settled_at", "book.ended_at < settled_at"),),
+        (f"{TESTS}/test_evidence.py::test_absence_counts_from_the_end_of_one_reading_to_the_start_of_the_next",),
+    ),
+    Defect(
+        "Each process measures the settle delay by its own wall clock",
+        (
+            Change(
+                "pulse_core/clock.py",
+                "    return datetime.fromtimestamp(_database.now(), UTC)\n",
+                "    return datetime.fromtimestamp(time.time(), UTC)\n",
+            ),
+        ),
+        (f"{TESTS}/test_clock.py::test_the_time_is_the_databases",),
+    ),
+    Defect(
+        "A reading of the book that straddles midnight proves an absence",
+        (
+            Change(
+                f"{SLICE}/resolve.py",
+                "(one.sent_at or book.started_at, book.started_at, book.ended_at, book.ended_at + NEAR_MIDNIGHT)",
+                "(one.sent_at or book.started_at, book.started_at)",
+            ),
+        ),
+        (f"{TESTS}/test_guards.py::test_a_reading_that_may_have_seen_the_next_days_book_proves_no_absence",),
+    ),
+    Defect(
+        "A working order that the book does not show is missed by nobody",
+        (Change(f"{SLICE}/track.py", "    _alarm_missing(book, working)\n", ""),),
+        (f"{TESTS}/test_evidence.py::test_a_working_order_missing_from_the_book_raises_one_alarm_after_a_while",),
+    ),
+)

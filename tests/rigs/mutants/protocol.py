@@ -1,0 +1,234 @@
+"""Defects of claiming, sending, following and ending."""
+
+from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, STORE, TESTS, TRADING, Change, Defect
+
+PROTOCOL = (
+    Defect(
+        "The fence is not there: every worker gets it",
+        (Change("pulse_core/db.py", 'connection.scalar(_LOCK, {"fenced": slice_id})', "bool(slice_id)"),),
+        (f"{TESTS}/test_fence.py::test_a_fence_is_held_by_one_and_free_after_its_block",),
+    ),
+    Defect(
+        "A cut fence works on over a new connection",
+        (Change("pulse_core/db.py", "        if not _stands(self._connection):\n", "        if False:\n"),),
+        (f"{TESTS}/test_fence.py::test_a_cut_fence_never_works_over_a_new_connection_and_is_free_for_others",),
+    ),
+    Defect(
+        "A request without an answer counts as not sent, and is sent again",
+        (
+            Change(
+                f"{SLICE}/execute.py",
+                "return Outcome(PlacementOutcome.UNKNOWN, None,",
+                "return Outcome(PlacementOutcome.NOT_SENT, None,",
+            ),
+        ),
+        (
+            f"{TESTS}/test_execute.py::test_a_lost_answer_makes_the_slice_unknown_and_it_is_not_sent_again",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "The outcome is recorded before the broker is called",
+        (
+            Change(
+                f"{SLICE}/execute.py",
+                "        broker_order_id = broker.place(claim.placement, claim.not_after)\n",
+                "        guessed_id = claim.placement.client_order_id\n"
+                "        _record(fence, claim, Outcome(PlacementOutcome.ACKNOWLEDGED, guessed_id), sent_at)\n"
+                "        broker_order_id = broker.place(claim.placement, claim.not_after)\n",
+            ),
+        ),
+        (
+            f"{TESTS}/test_execute.py::test_a_due_slice_is_placed_with_its_quantity_and_becomes_working",
+            STATE_MACHINE,
+        ),
+    ),
+    Defect(
+        "The last check before the wire is left out",
+        (Change(f"{SLICE}/execute.py", "        _check_may_send(fence, claim)\n", ""),),
+        (f"{TESTS}/test_fence.py::test_an_order_cancelled_after_the_claim_is_not_sent", STATE_MACHINE),
+    ),
+    Defect(
+        "A worker sends however late it is",
+        (Change(f"{SLICE}/execute.py", "started + config.lease - config.broker_timeout", "started + 86_400"),),
+        (f"{TESTS}/test_lost_races.py::test_a_request_must_leave_before_its_lease_can_be_over",),
+    ),
+    Defect(
+        "A worker that is stopped while it claims gains on its lease",
+        (
+            Change(
+                f"{SLICE}/execute.py",
+                "    not_after = started + config.lease - config.broker_timeout\n",
+                "    not_after = boottime() + config.lease - config.broker_timeout\n",
+            ),
+        ),
+        (f"{TESTS}/test_lost_races.py::test_a_worker_stopped_while_it_reads_the_clock_gains_nothing_on_its_lease",),
+    ),
+    Defect(
+        "The client order id of an earlier attempt is used again",
+        (
+            Change(
+                f"{SLICE}/execute.py",
+                "ids.client_order_id(installation.client_order_id_key(), slice_id, attempt)",
+                "ids.client_order_id(installation.client_order_id_key(), slice_id, 1)",
+            ),
+        ),
+        (f"{TESTS}/test_retry.py::test_a_retried_slice_is_placed_again_under_a_new_client_order_id",),
+    ),
+    Defect(
+        "A status is written without regard to the one that was seen",
+        (
+            Change(
+                f"{STORE}/slices.py",
+                ".where(OrderSlice.id == one.id, status_is(OrderSlice.status, seen))",
+                ".where(OrderSlice.id == one.id)",
+            ),
+        ),
+        (f"{TESTS}/test_lost_races.py::test_a_slice_cancelled_while_it_was_being_claimed_stays_cancelled",),
+    ),
+    Defect(
+        "A slice is claimed whatever its status",
+        (
+            Change(
+                f"{STORE}/sql/claim.sql",
+                "       AND slice.status || '' = :from_status\n",
+                "",
+            ),
+        ),
+        (f"{TESTS}/test_guards.py::test_only_a_slice_that_waits_to_be_sent_is_claimed",),
+    ),
+    Defect(
+        "Two splits of one order do not wait for each other",
+        (
+            Change(
+                f"{STORE}/orders.py",
+                "select(Order).where(Order.id == order_id).with_for_update(key_share=True)",
+                "select(Order).where(Order.id == order_id)",
+            ),
+        ),
+        (f"{TESTS}/test_split.py::test_workers_splitting_at_once_split_once",),
+    ),
+    Defect(
+        "Two dispatchers take the same slices",
+        (Change(f"{STORE}/slices.py", ".with_for_update(of=OrderSlice, skip_locked=True, key_share=True)", ""),),
+        (f"{TESTS}/test_dispatch.py::test_two_dispatchers_at_once_never_take_a_slice_twice",),
+    ),
+    Defect(
+        "The filled quantity is incremented by what the book reports",
+        (
+            Change(
+                f"{STORE}/fills.py",
+                "    for slice_id, quantity in session.execute(_ADDED, rows):\n",
+                "    session.execute(_ADDED, rows)\n"
+                "    for slice_id, quantity in ((row['slice_id'], row['quantity']) for row in rows):\n",
+            ),
+            Change(
+                f"{SLICE}/track.py",
+                "filled_quantity=booked.filled,",
+                "filled_quantity=one.filled_quantity + added[one.id],",
+            ),
+            Change(
+                f"{SLICE}/track.py",
+                "Ending(one, to, booked.filled,",
+                "Ending(one, to, one.filled_quantity + booked.filled,",
+            ),
+        ),
+        (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),
+    ),
+    Defect(
+        "A trade that is reported again is booked again",
+        (
+            Change(
+                f"{STORE}/fills.py",
+                "insert(Fill).on_conflict_do_nothing()",
+                "insert(Fill)",
+            ),
+        ),
+        (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),
+    ),
+    Defect(
+        "An order that is absent once counts as absent",
+        (
+            Change(
+                f"{SLICE}/resolve.py",
+                "    if since is None or book.started_at < settled_at:\n",
+                "    if False:\n",
+            ),
+        ),
+        (f"{TESTS}/test_resolve.py::test_absent_once_proves_nothing", STATE_MACHINE),
+    ),
+    Defect(
+        "A book that cannot be read counts as empty",
+        (
+            Change(
+                f"{BOOK}/reading.py",
+                "    orders = broker.order_book()\n",
+                "    try:\n        orders = broker.order_book()\n    except Exception:\n        orders = []\n",
+            ),
+        ),
+        (
+            f"{TESTS}/test_resolve.py::test_a_book_that_cannot_be_read_proves_no_absence_and_is_asked_again_after_a_pause",
+        ),
+    ),
+    Defect(
+        "A claim expires although its worker holds the fence",
+        (
+            Change(
+                f"{SLICE}/leases.py",
+                "        if fence is None:\n            return\n        with fence.transaction() as session:\n",
+                "        with (fence or db).transaction() as session:\n",
+            ),
+        ),
+        (f"{TESTS}/test_fence.py::test_a_stopped_worker_keeps_its_slice_however_long_its_lease_is_over",),
+    ),
+    Defect(
+        "A claim expires before its lease is over",
+        (
+            Change(
+                f"{STORE}/slices.py",
+                "OrderSlice.status == SliceStatus.SENDING, OrderSlice.lease_expires_at <= now",
+                "OrderSlice.status == SliceStatus.SENDING",
+            ),
+            Change(f"{SLICE}/leases.py", " or one.lease_expires_at is None or one.lease_expires_at > now:", ":"),
+        ),
+        (f"{TESTS}/test_resolve.py::test_claims_whose_lease_runs_are_left_alone",),
+    ),
+    Defect(
+        "A cancelled order leaves its unsent slices scheduled",
+        (
+            Change(
+                f"{TRADING}/roll_up.py",
+                "        end_unsent(session, order, SliceStatus.CANCELLED, now)\n",
+                "        pass\n",
+            ),
+        ),
+        (f"{TESTS}/test_cancel.py::test_an_order_with_nothing_sent_is_cancelled_at_once_with_all_its_slices",),
+    ),
+    Defect(
+        "An end is taken over before its trades are booked",
+        (
+            Change(
+                f"{SLICE}/track.py",
+                "    return totals.of_broker_order.get(row.broker_order_id, 0) >= row.filled_quantity\n",
+                "    return True\n",
+            ),
+        ),
+        (f"{TESTS}/test_track.py::test_an_end_waits_for_the_trades_that_belong_to_it",),
+    ),
+    Defect(
+        "A fill after the end raises no alarm",
+        (Change(f"{SLICE}/track.py", "    if one.status in FINAL_SLICES:\n", "    if False:\n"),),
+        (f"{TESTS}/test_track.py::test_a_fill_after_the_deadline_adds_quantity_keeps_the_status_and_raises_the_alarm",),
+    ),
+    Defect(
+        "A lost hint is never given again",
+        (
+            Change(
+                f"{STORE}/slices.py",
+                "or_(OrderSlice.hinted_until.is_(None), OrderSlice.hinted_until <= now)",
+                "OrderSlice.hinted_until.is_(None)",
+            ),
+        ),
+        (f"{TESTS}/test_dispatch.py::test_a_hint_that_led_to_nothing_is_given_again_after_its_lifetime",),
+    ),
+)

@@ -1,0 +1,228 @@
+"""The services as the state machine sees them: a clock of its own, an exchange that fails, and processes that die."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from api_contract.errors import DuplicateOrderUniqueKey, InvalidState
+from pulse_core import brokers, clock, failpoints, queue
+from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.sweeps import SWEEPS
+from pulse_core.tasks import Task
+from pulse_core.trading.book import reading
+from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice import execute, outcome, track
+from pulse_core.trading.slice.execute import execute_slice
+from tests.rigs.stateful.exchange import ANSWERS, FORESEEN, START, Clock, FaultyExchange
+from tests.rigs.stateful.judge import Judge, Row
+from tests.support import servers
+from tests.support.factories import an_account
+
+MOST_ROUNDS = 200
+LOOKS_OF_A_MINUTE = 16
+SLICES = "SELECT s.* FROM order_slices s JOIN orders o ON o.id = s.order_id"
+FENCED = "execute.after_claim", "execute.after_turn", "execute.before_send", "execute.before_record_commit"
+IN_ORDER = "ORDER BY o.order_unique_key, s.sequence_number"
+
+
+class ProcessDied(BaseException):
+    """Raised at a failpoint: nothing of this call goes on, and nothing of it may catch it."""
+
+
+class World:
+    """One database, one exchange, one clock, and the faults that are about to happen."""
+
+    def __init__(self, database_url: str) -> None:
+        servers.empty_database(database_url)
+        self._patch = pytest.MonkeyPatch()
+        self.clock = Clock(START)
+        self.exchange = FaultyExchange(clock=self.clock)
+        self.judge = Judge(database_url, self.exchange)
+        self.exchange.judge = self.judge.check_placement
+        self.exchange.is_noticed = self.judge.lacks_a_known_order
+        self._patch.setattr(brokers, "connect", lambda _settings: self.exchange)
+        # Every message is lost; whatever is done is done by the rules.
+        self._patch.setattr(queue, "wake", lambda *_args, **_kwargs: None)
+        self._patch.setattr(queue, "send", lambda _wakeups: None)
+        for module in (execute, outcome):
+            self._patch.setattr(module, "boottime", self.clock.monotonic)
+            self._patch.setattr(module, "time", SimpleNamespace(sleep=self.advance))
+        self._patch.setattr(clock, "utcnow", self.clock)
+        # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
+        self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
+        self._forget_what_the_process_saw()
+        assert sending_hold.may_send()
+        self.account = an_account()
+
+    def close(self) -> None:
+        failpoints.actions.clear()
+        self._patch.undo()
+        self.judge.close()
+
+    def settle_on(self, flight: timedelta) -> None:
+        """How late what was given up may still arrive here."""
+        self.exchange.flight = flight
+        self.judge.is_all_foreseen = flight in FORESEEN
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; what was under way arrives in it."""
+        self.clock.now += timedelta(seconds=seconds)
+        self.exchange.deliver(self.clock.now)
+
+    def lose_the_exchange(self, seconds: float) -> None:
+        """Nothing arrives there meanwhile, and nobody looks."""
+        self.clock.now += timedelta(seconds=seconds)
+        self.exchange.hold_back()
+
+    def attempt(self, run: Callable[[], object], fault: str = "") -> None:
+        """Call a service while `fault` ("what@point") strikes; what it refuses or puts off is none of our concern."""
+        unheard = (ProcessDied, DatabaseUnavailable, BookUnavailable, InvalidState, DuplicateOrderUniqueKey)
+        with self._armed(fault), suppress(*unheard):
+            run()
+        self.exchange.reading = self.exchange.cancel_answer = ""
+        self.exchange.answers.clear()
+
+    def sweep(self, name: str, fault: str = "") -> None:
+        self.attempt(lambda: SWEEPS[name].run(self.clock.now), fault)
+
+    def execute(self, slice_id: str, answer: str = "accept", fault: str = "") -> None:
+        if answer == "refuse_but_accept" and self.judge.is_all_foreseen:
+            answer = "refuse_and_reject"
+        self.exchange.answers = [ANSWERS[answer]]
+        # What another worker was told, which sleeps meanwhile, is not its to record.
+        told_others, self.exchange.said = self.exchange.said, {}
+        self.attempt(lambda: execute_slice(slice_id, self.clock), fault)
+        if not fault.startswith("die"):
+            self.judge.check_recorded(self.exchange.said)
+        self.exchange.said = told_others
+
+    def watch(self, every: float, interrupt: Callable[[], object] = lambda: None, at: int = 0) -> None:
+        """Look for what is UNKNOWN until it is found or settled; before one of the looks something comes between."""
+        for look in range(LOOKS_OF_A_MINUTE):
+            if not self.unknown():
+                break
+            if look == at:
+                interrupt()
+            self.sweep(Task.RESOLVE_SLICES)
+            self.advance(every)
+
+    def come_between(self, who: str, what: str) -> None:
+        """The exchange is "away" for so many seconds, or a reader's reading is a bad one."""
+        if who == "away":
+            self.lose_the_exchange(float(what))
+        elif who:
+            self.exchange.reading = what
+            self.sweep(who)
+
+    def slices(self) -> Sequence[Row]:
+        return self.judge.rows(f"{SLICES} {IN_ORDER}")
+
+    def due_slices(self) -> Sequence[Row]:
+        return self.judge.rows(f"{SLICES} WHERE s.status = 'SCHEDULED' AND s.due_at <= %s {IN_ORDER}", self.clock.now)
+
+    def orders(self) -> Sequence[Row]:
+        return self.judge.rows("SELECT * FROM orders ORDER BY order_unique_key")
+
+    def unknown(self) -> Sequence[Row]:
+        return self.judge.rows(f"{SLICES} WHERE s.status = 'UNKNOWN' {IN_ORDER}")
+
+    def working(self) -> list[BrokerOrder]:
+        return [row for row in self.exchange.book.values() if row.status is BrokerOrderStatus.OPEN]
+
+    def ended_with_a_rest(self) -> list[BrokerOrder]:
+        """Orders that may still be filled late; after a rejection nobody can foresee it."""
+        ends = [BrokerOrderStatus.CANCELLED] + [BrokerOrderStatus.REJECTED] * (not self.judge.is_all_foreseen)
+        return [one for one in self.exchange.book.values() if one.status in ends and one.filled_quantity < one.quantity]
+
+    def fill(self, pick: int, quantity: int, price: Decimal) -> None:
+        """Trade some of an order that works, or, late, of one that has ended."""
+        rows = self.working() + self.ended_with_a_rest()
+        if rows:
+            row = rows[pick % len(rows)]
+            self.exchange.fill(row.broker_order_id, min(quantity, row.quantity - row.filled_quantity), price)
+
+    def everybody_else_works(self) -> None:
+        """What the other workers do meanwhile: every sweep, and every slice that is due."""
+        for name in SWEEPS:
+            self.sweep(name)
+        for one in self.due_slices():
+            self.execute(one["id"])
+
+    def come_to_rest(self) -> None:
+        """The faults stop; time goes on until nothing is left to do."""
+        for _ in range(MOST_ROUNDS):
+            if self._is_at_rest():
+                break
+            # A longer pause between two looks would begin the settle delay anew.
+            self.watch(every=10)
+            self.advance(20)
+            self.everybody_else_works()
+            self.judge.check()
+        self.sweep(Task.RECONCILE)
+
+    def _is_at_rest(self) -> bool:
+        is_followed = self.judge.is_all_foreseen or not self.exchange.live_client_order_ids()
+        return is_followed and all(one["finished_at"] for one in self.orders())
+
+    def _forget_what_the_process_saw(self) -> None:
+        self._patch.setattr(reading, "_last", reading.LastReading())
+        self._patch.setattr(track, "_missing", track.Missing())
+
+    @contextmanager
+    def _armed(self, fault: str) -> Iterator[None]:
+        what, _, point = fault.partition("@")
+        if not what:
+            yield
+            return
+
+        def strike_once() -> None:
+            del failpoints.actions[point]
+            if point in FENCED:
+                self.judge.check_fenced()
+            self._strike(what)
+
+        failpoints.actions[point] = strike_once
+        try:
+            yield
+        finally:
+            failpoints.actions.pop(point, None)
+
+    def _strike(self, what: str) -> None:
+        if what == "die":
+            self._forget_what_the_process_saw()
+            raise ProcessDied
+        waiting, self.exchange.answers = self.exchange.answers, []
+        if what == "cancel":
+            self._cancel_everything()
+        if what == "nap":
+            self._nap()
+        if what.startswith("cut"):
+            self.judge.cut_all_connections()
+        if what.endswith("sleep"):
+            self._sleep_through()
+        self.exchange.answers = waiting
+
+    def _cancel_everything(self) -> None:
+        for order in self.orders():
+            self.attempt(partial(cancel_order, self.account, order["id"], self.clock.now))
+
+    def _nap(self) -> None:
+        """This worker is stopped for a moment, in which everything comes that was late, and everybody reads of it."""
+        self.exchange.deliver()
+        for row in self.ended_with_a_rest():
+            self.exchange.fill(row.broker_order_id, 1)
+        self.advance(1)
+        self.everybody_else_works()
+
+    def _sleep_through(self) -> None:
+        """This worker is stopped for longer than its lease, and the others go on."""
+        for seconds in (31, 1, 12):
+            self.advance(seconds)
+            self.everybody_else_works()

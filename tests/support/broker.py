@@ -1,0 +1,116 @@
+"""A broker inside the test's process: the exchange simulated, everything else real."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+from pulse_core.brokers.port import (
+    BookUnavailable,
+    BrokerOrder,
+    BrokerOrderStatus,
+    BrokerTrade,
+    OutcomeUnknown,
+    Placement,
+)
+
+PRICE = Decimal("2500.0500")
+
+
+@dataclass
+class SimulatedBroker:
+    """Keeps a book; `answers` decides, one for each placement, what the caller gets to see of it."""
+
+    name: str = "paper"
+    book: dict[str, BrokerOrder] = field(default_factory=dict)
+    trades: list[BrokerTrade] = field(default_factory=list)
+    placements: list[Placement] = field(default_factory=list)
+    cancels: list[str] = field(default_factory=list)
+    answers: list[Callable[["SimulatedBroker", Placement], str]] = field(default_factory=list)
+    is_book_readable: bool = True
+    is_book_daily: bool = False
+
+    def wait_for_turn(self, seconds: float) -> None:
+        """There is always room."""
+
+    def place(self, placement: Placement, not_after: float) -> str:
+        self.placements.append(placement)
+        answer = self.answers.pop(0) if self.answers else accept
+        return answer(self, placement)
+
+    def cancel(self, broker_order_id: str) -> None:
+        self.cancels.append(broker_order_id)
+        row = self.book[broker_order_id]
+        if row.status is BrokerOrderStatus.OPEN:
+            self.book[broker_order_id] = replace(row, status=BrokerOrderStatus.CANCELLED)
+
+    def book_day(self, at: datetime) -> date:
+        return at.date() if self.is_book_daily else date.min
+
+    def book_day_start(self, at: datetime) -> datetime:
+        day = self.book_day(at) if self.is_book_daily else date(2000, 1, 1)
+        return datetime.combine(day, time.min, UTC)
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        if not self.is_book_readable:
+            raise BookUnavailable("NETWORK", "the book cannot be read")
+        return list(self.book.values())
+
+    def trade_book(self) -> Sequence[BrokerTrade]:
+        return list(self.trades)
+
+    def enter(self, placement: Placement) -> str:
+        """Put an order into the book and return its broker order id."""
+        broker_order_id = f"26112300{len(self.book):06d}"
+        self.book[broker_order_id] = BrokerOrder(
+            broker_order_id=broker_order_id,
+            client_order_id=placement.client_order_id,
+            status=BrokerOrderStatus.OPEN,
+            quantity=placement.quantity,
+            filled_quantity=0,
+            average_price=None,
+            message=None,
+        )
+        return broker_order_id
+
+    def fill(self, broker_order_id: str, quantity: int | None = None, price: Decimal = PRICE) -> None:
+        """Trade `quantity` shares of an order, all that is left of it by default."""
+        row = self.book[broker_order_id]
+        traded = row.quantity - row.filled_quantity if quantity is None else quantity
+        filled = row.filled_quantity + traded
+        trade_id = f"T{len(self.trades):08d}"
+        self.trades.append(BrokerTrade(trade_id, broker_order_id, traded, price, datetime.now(UTC)))
+        is_complete = filled >= row.quantity and row.status is BrokerOrderStatus.OPEN
+        status = BrokerOrderStatus.COMPLETE if is_complete else row.status
+        self.book[broker_order_id] = replace(row, filled_quantity=filled, status=status)
+
+    def reject(self, broker_order_id: str, message: str = "no margin") -> None:
+        self.book[broker_order_id] = replace(
+            self.book[broker_order_id], status=BrokerOrderStatus.REJECTED, message=message
+        )
+
+
+def accept(broker: SimulatedBroker, placement: Placement) -> str:
+    return broker.enter(placement)
+
+
+def accept_and_fill(broker: SimulatedBroker, placement: Placement) -> str:
+    broker_order_id = broker.enter(placement)
+    broker.fill(broker_order_id)
+    return broker_order_id
+
+
+def accept_but_lose_the_answer(broker: SimulatedBroker, placement: Placement) -> str:
+    broker.enter(placement)
+    raise OutcomeUnknown("TIMEOUT", "no answer within 7 s")
+
+
+def lose_the_request(_broker: SimulatedBroker, _placement: Placement) -> str:
+    raise OutcomeUnknown("TIMEOUT", "no answer within 7 s")
+
+
+def answer_with(error: Exception) -> Callable[[SimulatedBroker, Placement], str]:
+    def answer(_broker: SimulatedBroker, _placement: Placement) -> str:
+        raise error
+
+    return answer

@@ -1,0 +1,139 @@
+"""Real Postgres and Redis servers for tests, each in a folder of its own on a free port."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+import pytest
+import redis
+
+from pulse_core import config, db
+from pulse_ops.stack.child import Child, wait_until_ready
+from pulse_ops.stack.postgres import EmbeddedPostgres
+from pulse_ops.stack.redis import EmbeddedRedis
+
+# A crash of the machine is not tested, a crash of the server is: it keeps what it wrote without fsync too.
+FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
+
+
+@dataclass
+class RunningPostgres:
+    server: EmbeddedPostgres
+    child: Child
+
+    def url(self, database: str = "pulse") -> str:
+        return self.server.url(database)
+
+    def start(self) -> None:
+        start(self.child)
+
+    def stop(self) -> None:
+        self.child.stop(10)
+
+
+@dataclass
+class RunningRedis:
+    server: EmbeddedRedis
+    child: Child
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def start(self) -> None:
+        start(self.child)
+
+    def stop(self) -> None:
+        self.child.stop(10)
+
+
+@contextmanager
+def running_postgres(folder: Path, **settings: str) -> Iterator[RunningPostgres]:
+    server = EmbeddedPostgres(folder / "postgres", settings=FAST | settings)
+    running = RunningPostgres(server, Child(server.program(), folder / "postgres.log"))
+    try:
+        running.start()
+        server.create_database()
+        yield running
+    finally:
+        running.stop()
+
+
+@contextmanager
+def connected_to(database_url: str) -> Iterator[None]:
+    """Let this process work on another database for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", database_url)
+        forget_settings()
+        yield
+    forget_settings()
+
+
+def forget_settings() -> None:
+    """Have settings and connections of this process made anew when they are next needed."""
+    config.settings.cache_clear()
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
+    db.engine.cache_clear()
+
+
+@contextmanager
+def running_redis(folder: Path) -> Iterator[RunningRedis]:
+    server = EmbeddedRedis(folder / "redis")
+    running = RunningRedis(server, Child(server.program(), folder / "redis.log"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def start(child: Child, seconds: float = 60) -> None:
+    child.start()
+    if not wait_until_ready(child, seconds):
+        tail = child.log_tail(40)
+        child.kill()
+        raise AssertionError(f"{child.program.name} did not become ready:\n{tail}")
+
+
+def empty_database(url: str) -> None:
+    """Remove every row of every table, whatever refers to it."""
+    connection = psycopg2.connect(url, connect_timeout=10)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables"
+                " WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'installation')"
+            )
+            (tables,) = cursor.fetchone() or (None,)
+            if tables:
+                _truncate(cursor, tables)
+    finally:
+        connection.close()
+
+
+def _truncate(cursor: psycopg2.extensions.cursor, tables: str) -> None:
+    cursor.execute("SET lock_timeout = '1s'")
+    try:
+        cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    except psycopg2.errors.LockNotAvailable:
+        # A transaction that a test left open. Those of running services are short: none of them lasts a second.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '1s'"
+        )
+        cursor.execute("SET lock_timeout = 0")
+        cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
+def empty_redis(url: str) -> None:
+    client = redis.Redis.from_url(url)
+    try:
+        client.flushall()
+    finally:
+        client.close()
