@@ -4,7 +4,7 @@ Sessions are short: one transaction each, opened by a service, never open across
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache, partial
@@ -36,6 +36,15 @@ _HELD_UP = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 
 _proven: WeakSet[Engine] = WeakSet()
 _proving = threading.Lock()
+
+_AFTER_COMMIT = "after_commit"
+
+
+class _Open(threading.local):
+    transactions = 0
+
+
+_open = _Open()
 
 
 @cache
@@ -104,12 +113,30 @@ def transaction(bind: Connection | None = None) -> Iterator[Session]:
 
     Raises DatabaseUnavailable when Postgres is away, too busy or took too long; nothing is half-written then.
     """
-    with (
-        _availability(),
-        Session(bind or engine(), expire_on_commit=False, autoflush=False) as session,
-        session.begin(),
-    ):
-        yield session
+    with _availability(), Session(bind or engine(), expire_on_commit=False, autoflush=False) as session:
+        with _counted(), session.begin():
+            yield session
+        for act in session.info.get(_AFTER_COMMIT, ()):
+            act()
+
+
+def after_commit(session: Session, act: Callable[[], None]) -> None:
+    """Have this done once the session's transaction has committed, and never when it is rolled back."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(act)
+
+
+def is_in_transaction() -> bool:
+    """Whether this thread has a transaction open; what commits by itself is none."""
+    return _open.transactions > 0
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    _open.transactions += 1
+    try:
+        yield
+    finally:
+        _open.transactions -= 1
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 PulseError
     IllegalMove             a defect of ours: a move that the state table does not have
     LostRace                somebody else moved a slice or an order first
+    UncommittedWakeup       a defect of ours: a task was woken inside the transaction whose rows it is to find
     ServiceUnavailable
         DatabaseUnavailable
             RowsLocked
@@ -13,6 +14,10 @@ from api_contract.errors import PulseError, ServiceUnavailable
 
 
 class IllegalMove(PulseError):
+    code = "INTERNAL_ERROR"
+
+
+class UncommittedWakeup(PulseError):
     code = "INTERNAL_ERROR"
 
 

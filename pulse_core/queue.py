@@ -1,18 +1,24 @@
-"""Wake-ups for the workers. A task is sent by its name, and may be lost: the tables are what is true."""
+"""Wake-ups for the workers. A task is sent by its name, and may be lost: the tables are what is true.
+
+None leaves inside a transaction: a worker that is faster than the commit would find nothing to do.
+"""
 
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from queue import Empty, SimpleQueue
 
 from celery import Celery
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
 
 from api_contract.log import current_trace, get_logger
+from pulse_core import db
+from pulse_core.errors import UncommittedWakeup
 from pulse_core.failpoints import failpoint
 from pulse_core.tasks import Task
 
@@ -42,12 +48,25 @@ def app() -> Celery:
 
 
 def wake(task: Task, *args: str, eta: datetime | None = None) -> None:
-    """Send one wake-up in the background: never waits for the queue and never fails."""
-    _outbox().put(Wakeup(task, args, eta, tuple(current_trace().items())))
+    """Send one wake-up in the background, without waiting for the queue or failing with it.
+
+    Raises UncommittedWakeup inside a transaction: there, use `wake_after_commit`.
+    """
+    _check_committed()
+    _outbox().put(_wakeup(task, args, eta))
+
+
+def wake_after_commit(session: Session, task: Task, *args: str, eta: datetime | None = None) -> None:
+    """Send one wake-up in the background once this session has committed, none when it is rolled back."""
+    db.after_commit(session, partial(_outbox().put, _wakeup(task, args, eta)))
 
 
 def send(wakeups: Iterable[Wakeup]) -> None:
-    """Send wake-ups now, in one batch. Raises one of UNREACHABLE when the queue is away."""
+    """Send wake-ups now, in one batch.
+
+    Raises one of UNREACHABLE when the queue is away, UncommittedWakeup inside a transaction.
+    """
+    _check_committed()
     with app().producer_pool.acquire(block=True, timeout=2) as producer, producer.batch():
         for one in wakeups:
             app().send_task(one.task.value, args=one.args, eta=one.eta, headers=dict(one.trace), producer=producer)
@@ -61,6 +80,15 @@ def is_reachable() -> bool:
     except UNREACHABLE:
         return False
     return True
+
+
+def _wakeup(task: Task, args: tuple[str, ...], eta: datetime | None) -> Wakeup:
+    return Wakeup(task, args, eta, tuple(current_trace().items()))
+
+
+def _check_committed() -> None:
+    if db.is_in_transaction():
+        raise UncommittedWakeup("a task is woken inside a transaction")
 
 
 class _Outbox:

@@ -46,7 +46,7 @@ def resume_order(account_id: str | None, order_id: str, actor: str, now: datetim
             orders.move(session, order, OrderStatus.IN_PROGRESS, now)
             _repace(session, order, now)
             roll_up(session, order, now)
-    queue.wake(Task.DISPATCH_DUE_SLICES)
+        queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
     return order_report(account_id, order_id)
 
 

@@ -130,15 +130,18 @@ def resolve_slice(slice_id: str, actor: str, now: datetime) -> SliceStatus:
 
     Raises NotFound, InvalidState for a slice whose state is known, BookUnavailable.
     """
-    resolve_now(_requested(slice_id, actor, now), now)
+    with db.transaction() as session:
+        doubted = _request_resolve(session, slice_id, actor, now)
+    resolve_now(doubted, now)
     with db.transaction() as session:
         return _existing(session, slice_id).status
 
 
 def request_resolve(slice_id: str, actor: str, now: datetime) -> None:
     """Have a worker ask the broker's book about an UNKNOWN slice at once. Raises NotFound, InvalidState."""
-    _requested(slice_id, actor, now)
-    queue.wake(Task.RESOLVE_SLICES)
+    with db.transaction() as session:
+        _request_resolve(session, slice_id, actor, now)
+        queue.wake_after_commit(session, Task.RESOLVE_SLICES)
 
 
 def _refusal(session: Session, order: Order, one: OrderSlice, now: datetime) -> str | None:
@@ -157,19 +160,18 @@ def _refusal(session: Session, order: Order, one: OrderSlice, now: datetime) -> 
     return None if live is None else f"attempt {live.attempt} of it may be live at the broker"
 
 
-def _requested(slice_id: str, actor: str, now: datetime) -> OrderSlice:
-    with db.transaction() as session:
-        _existing(session, slice_id)
-        order, one = slices.lock(session, slice_id)
-        if one.status is not SliceStatus.UNKNOWN:
-            raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
-        if order.broker != settings().broker:
-            message = f"slice {slice_id} was placed with {order.broker}, and this is {settings().broker}"
-            raise InvalidState(f"{message}: only its own broker's book can tell", {"broker": order.broker})
-        # A first look that found nothing keeps its settle delay: asking more often makes an absence no surer.
-        if one.absent_since is None:
-            slices.change(session, slice_id, now, resolve_at=now)
-        events.add(session, EventKind.REQUEST, order.id, one.id, now, request="resolve", actor=actor)
+def _request_resolve(session: Session, slice_id: str, actor: str, now: datetime) -> OrderSlice:
+    _existing(session, slice_id)
+    order, one = slices.lock(session, slice_id)
+    if one.status is not SliceStatus.UNKNOWN:
+        raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
+    if order.broker != settings().broker:
+        message = f"slice {slice_id} was placed with {order.broker}, and this is {settings().broker}"
+        raise InvalidState(f"{message}: only its own broker's book can tell", {"broker": order.broker})
+    # A first look that found nothing keeps its settle delay: asking more often makes an absence no surer.
+    if one.absent_since is None:
+        slices.change(session, slice_id, now, resolve_at=now)
+    events.add(session, EventKind.REQUEST, order.id, one.id, now, request="resolve", actor=actor)
     return one
 
 
