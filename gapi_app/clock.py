@@ -36,6 +36,14 @@ class PulseTime:
         """Seconds since the epoch."""
         return self._wall() if self._offset is None else self._steadily() + self._offset
 
+    def monotonic(self) -> float:
+        """Seconds on the clock that nobody sets."""
+        return self._steadily()
+
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        time.sleep(seconds)
+
     def learn(self, told: str | None, *, is_certain: bool = False) -> None:
         """Take what an answer of pulse told, in milliseconds; what makes no sense tells nothing."""
         if told is None or not _MILLISECONDS.fullmatch(told):
@@ -63,6 +71,6 @@ def _boottime() -> float:
     return time.clock_gettime(_BOOTTIME)
 
 
-_pulse = PulseTime(_boottime, time.time)
-now = _pulse.now
-learn = _pulse.learn
+pulse_time = PulseTime(_boottime, time.time)
+now = pulse_time.now
+learn = pulse_time.learn

@@ -29,8 +29,24 @@ def last_known() -> float | None:
 
 def by_wall_clock(at: datetime) -> datetime:
     """What this machine's wall clock will show then, as far as that is known. Never waits."""
-    known = _database.last_known()
-    return at if known is None else at + timedelta(seconds=time.time() - known)
+    ahead = _database.wall_ahead()
+    return at if ahead is None else at + timedelta(seconds=ahead)
+
+
+class DatabaseTime:
+    """The database's time and the machine's own, for whoever is handed a clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch. Raises DatabaseUnavailable in a process that has never reached the database."""
+        return _database.now()
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that nobody sets."""
+        return boottime()
+
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        time.sleep(seconds)
 
 
 def _measure() -> Measurement:

@@ -13,11 +13,12 @@ from flask_jwt_extended import JWTManager, create_access_token
 
 from api_contract import instants
 from api_contract.account_rules import is_own_limit
+from api_contract.clock import Clock
 from api_contract.errors import Unauthorized
 from api_contract.ids import ACCOUNT_ID
 from api_contract.scopes import SCOPES, Caller
-from gapi_app import clock
 from gapi_app.access.signing import KeySet
+from gapi_app.clock import pulse_time
 
 ISSUER, AUDIENCE = "gapi", "gapi-api"
 _TEXTS = ("sub", "role", "jti", "type", "sid")
@@ -45,9 +46,10 @@ class Identity:
 class AccessTokens:
     """Makes access tokens and reads them; remembers those it has verified until they expire."""
 
-    def __init__(self, app: Flask, keys: KeySet, lifetime_seconds: int) -> None:
+    def __init__(self, app: Flask, keys: KeySet, lifetime_seconds: int, clock: Clock = pulse_time) -> None:
         self.keys = keys
         self.lifetime_seconds = lifetime_seconds
+        self._clock = clock
         self._verified: OrderedDict[bytes, Identity] = OrderedDict()
         self._lock = Lock()
         app.config.update(
@@ -63,7 +65,7 @@ class AccessTokens:
         self, account_id: str, role: str, session_id: str, generation: int, requests_per_minute: int | None = None
     ) -> str:
         kid = self.keys.signing.kid
-        now = int(clock.now())
+        now = int(self._clock.now())
         claims: dict[str, Any] = {"role": role, "sid": session_id, "gen": generation}
         claims |= {"iat": now, "nbf": now, "exp": now + self.lifetime_seconds}
         if requests_per_minute is not None:
@@ -80,7 +82,7 @@ class AccessTokens:
         if known is None:
             known = self._verify(text)
             self._remember(digest, known)
-        if instants.is_over(known.expires_at, clock.now()):
+        if instants.is_over(known.expires_at, self._clock.now()):
             raise Unauthorized("the access token has expired")
         return known
 
@@ -100,7 +102,7 @@ class AccessTokens:
             )
         except (jwt.PyJWTError, ValueError):
             raise Unauthorized("the access token is not valid") from None
-        if not _is_ours(claims) or instants.is_early(claims, clock.now()):
+        if not _is_ours(claims) or instants.is_early(claims, self._clock.now()):
             raise Unauthorized("the access token is not valid")
         caller = Caller(claims["sub"], claims["role"], SCOPES[claims["role"]], session_id=claims["sid"])
         own_limit = claims.get(_OWN_LIMIT)

@@ -1,6 +1,5 @@
 """Open streams: how many there may be, what each one sends, and when it ends."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from api_contract.clock import Clock
 from api_contract.errors import PulseError, RateLimited
-from gapi_app import clock
+from gapi_app.clock import pulse_time
 from gapi_app.config import Settings
 from gapi_app.events.client import EventClient, Feed, LiveEvent
 from gapi_app.events.hub import Channel, Hub
@@ -79,6 +79,7 @@ class Stream:
     ends_at: float
     heartbeat_seconds: float
     order_id: str | None = None
+    clock: Clock = pulse_time
     _silent_until: float = 0
 
     def frames(self) -> Iterator[bytes]:
@@ -89,13 +90,13 @@ class Stream:
             if frames:
                 yield self._spoken(frames)
                 continue
-            seconds = min(self._silent_until - time.monotonic(), self.ends_at - clock.now())
+            seconds = min(self._silent_until - self.clock.monotonic(), self.ends_at - self.clock.now())
             is_nudged = self.channel.wait(self.cursor, max(seconds, 0))
-            if is_nudged or time.monotonic() >= self._silent_until:
+            if is_nudged or self.clock.monotonic() >= self._silent_until:
                 yield self._spoken(HEARTBEAT)
 
     def _spoken(self, said: bytes) -> bytes:
-        self._silent_until = time.monotonic() + self.heartbeat_seconds
+        self._silent_until = self.clock.monotonic() + self.heartbeat_seconds
         return said
 
     def _is_allowed(self) -> bool:
@@ -103,7 +104,7 @@ class Stream:
             self.check()
         except PulseError:
             return False
-        return clock.now() < self.ends_at
+        return self.clock.now() < self.ends_at
 
     def _next(self) -> bytes:
         events = self.channel.after(self.cursor)
@@ -117,7 +118,7 @@ class Stream:
         try:
             page = self.read(self.cursor)
         except PulseError:
-            time.sleep(_RETRY_SECONDS)
+            self.clock.sleep(_RETRY_SECONDS)
             return HEARTBEAT
         is_cut = page.has_more and page.events
         self.cursor = page.events[-1].event_id if is_cut else max(self.cursor, page.last_event_id)

@@ -5,7 +5,6 @@ counted together; so limits hold across gateways and restarts but for what comes
 is away, or hangs, each gateway goes on with what it knows.
 """
 
-import time
 from collections import OrderedDict
 from threading import Lock, Thread
 
@@ -15,7 +14,8 @@ from limits.storage import Storage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gapi_app import clock
+from api_contract.clock import Clock
+from gapi_app.clock import pulse_time
 
 PREFIX = "pulse-limits:"
 EXCHANGE_SECONDS, RETRY_SECONDS = 0.2, 1.0
@@ -41,8 +41,16 @@ class SharedCounts(Storage):
 
     STORAGE_SCHEME = ["pulse-counts"]  # noqa: RUF012  as the base class has it
 
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str | float | bool) -> None:
+    def __init__(
+        self,
+        uri: str | None = None,
+        wrap_exceptions: bool = False,
+        *,
+        clock: Clock = pulse_time,
+        **options: str | float | bool,
+    ) -> None:
         super().__init__(uri, wrap_exceptions, **options)
+        self._clock = clock
         self._counts: OrderedDict[Window, Count] = OrderedDict()
         self._latest: dict[str, int] = {}
         self._lock = Lock()
@@ -53,7 +61,7 @@ class SharedCounts(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count, and how much was counted in this window."""
-        ends_at = _end_of_window(int(expiry))
+        ends_at = self._end_of_window(int(expiry))
         with self._lock:
             count = self._counts.get((key, ends_at))
             if count is None:
@@ -64,10 +72,10 @@ class SharedCounts(Storage):
 
     def get(self, key: str) -> int:
         count = self._counts.get((key, self._latest.get(key, 0)))
-        return count.total if count and count.ends_at > clock.now() else 0
+        return count.total if count and count.ends_at > self._clock.now() else 0
 
     def get_expiry(self, key: str) -> float:
-        return self._latest.get(key, clock.now())
+        return self._latest.get(key, self._clock.now())
 
     def check(self) -> bool:
         return True
@@ -112,11 +120,14 @@ class SharedCounts(Storage):
         return count
 
     def _untold(self) -> list[tuple[Window, int]]:
-        now = clock.now()
+        now = self._clock.now()
         with self._lock:
             for window in [window for window, count in self._counts.items() if count.ends_at <= now]:
                 self._forget(window)
             return [(window, count.untold) for window, count in self._counts.items() if count.untold]
+
+    def _end_of_window(self, seconds: int) -> int:
+        return (int(self._clock.now()) // seconds + 1) * seconds
 
     def _forget(self, window: Window) -> None:
         del self._counts[window]
@@ -130,7 +141,7 @@ class SharedCounts(Storage):
         )
         is_well = True
         while True:
-            time.sleep(EXCHANGE_SECONDS if is_well else RETRY_SECONDS)
+            self._clock.sleep(EXCHANGE_SECONDS if is_well else RETRY_SECONDS)
             was_well, is_well = is_well, self._exchange_quietly(client)
             if was_well != is_well:
                 log.warning("limits are counted for this gateway alone" if was_well else "limits are shared again")
@@ -141,7 +152,3 @@ class SharedCounts(Storage):
         except (redis.RedisError, OSError):
             return False
         return True
-
-
-def _end_of_window(seconds: int) -> int:
-    return (int(clock.now()) // seconds + 1) * seconds

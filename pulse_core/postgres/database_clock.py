@@ -54,6 +54,7 @@ class DatabaseClock:
     ) -> None:
         self._measure = measure
         self._steadily = steadily
+        self._wall = wall
         self._alarm = _WallAlarm(wall, steadily)
         self._lock = Lock()
         self._tried_at = self._heard_at = float("-inf")
@@ -75,6 +76,11 @@ class DatabaseClock:
         """The same as `now`, but without ever waiting; None where it was never measured."""
         best = self._best
         return None if best is None else self._steadily() + best.offset
+
+    def wall_ahead(self) -> float | None:
+        """How many seconds the wall clock is ahead of the database's. Never waits; None where it was never measured."""
+        known = self.last_known()
+        return None if known is None else self._wall() - known
 
     def _kept_fresh(self) -> Measurement:
         best, now = self._best, self._steadily()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import ModuleType, SimpleNamespace
@@ -22,19 +22,32 @@ from pulse_core.postgres.database_clock import DatabaseClock
 CLOSE = timedelta(seconds=0.5)
 
 
+@dataclass
+class Wall:
+    """The wall clock of this machine, as far ahead as a test says."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 @pytest.fixture
-def fresh(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def fresh(environment: dict[str, str], wall: Wall, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The clock of a process that has just started."""
-    monkeypatch.setattr(clock, "_database", DatabaseClock(clock._measure, boottime, lambda: clock.time.time()))
+    monkeypatch.setattr(clock, "_database", DatabaseClock(clock._measure, boottime, wall))
     return clock
 
 
 @pytest.fixture(params=[-60.0, -5.0, 5.0, 60.0])
-def ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[timedelta]:
+def ahead(request: pytest.FixtureRequest, wall: Wall) -> timedelta:
     """How far the wall clock of this machine is ahead, as this process sees it."""
-    real = time.time
-    wall = SimpleNamespace(time=lambda: real() + request.param, clock_gettime=time.clock_gettime)
-    monkeypatch.setattr(clock, "time", wall)
+    wall.ahead = request.param
     return timedelta(seconds=request.param)
 
 

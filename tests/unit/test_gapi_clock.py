@@ -99,25 +99,20 @@ def test_a_machine_that_is_off_is_said_once_until_it_is_right_again(time: PulseT
 
 
 @pytest.mark.parametrize("ahead", [-60.0, -4.0, 4.0, 60.0])
-def test_the_token_of_one_gateway_is_believed_by_another_with_a_different_clock(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, ahead: float
-) -> None:
-    (app, here), (_, there) = a_gateway(), a_gateway()
-    monkeypatch.setattr(clock, "now", machine.wall)
+def test_the_token_of_one_gateway_is_believed_by_another_with_a_different_clock(machine: Machine, ahead: float) -> None:
+    off, right = (PulseTime(machine.steadily, machine.wall) for _ in range(2))
+    (app, here), (_, there) = a_gateway(off), a_gateway(right)
     machine.wall_ahead = ahead
     if abs(ahead) > instants.LEEWAY_SECONDS:
-        learnt = PulseTime(machine.steadily, machine.wall)
-        learnt.learn(machine.told())
-        monkeypatch.setattr(clock, "now", learnt.now)
+        off.learn(machine.told())
     with app.app_context():
         text = here.issue(ACCOUNT_ID, "trader", "ses_1", 1)
     machine.wall_ahead = 0.0
     assert there.read(text).caller.account_id == ACCOUNT_ID
 
 
-def test_a_token_is_good_until_its_end_and_five_seconds_more(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    app, tokens = a_gateway()
-    monkeypatch.setattr(clock, "now", machine.wall)
+def test_a_token_is_good_until_its_end_and_five_seconds_more(machine: Machine, time: PulseTime) -> None:
+    app, tokens = a_gateway(time)
     with app.app_context():
         text = tokens.issue(ACCOUNT_ID, "trader", "ses_1", 1)
     machine.steady += 904.9
@@ -127,6 +122,6 @@ def test_a_token_is_good_until_its_end_and_five_seconds_more(machine: Machine, m
         tokens.read(text)
 
 
-def a_gateway() -> tuple[Flask, AccessTokens]:
-    app = Flask("tokens")
-    return app, AccessTokens(app, load_keys(SecretStr("a key for tests, of more than 32 bytes!"), None), 900)
+def a_gateway(time: PulseTime) -> tuple[Flask, AccessTokens]:
+    app, keys = Flask("tokens"), load_keys(SecretStr("a key for tests, of more than 32 bytes!"), None)
+    return app, AccessTokens(app, keys, 900, time)

@@ -8,6 +8,7 @@ import redis
 
 from gapi_app.guard import shared_counts
 from gapi_app.guard.shared_counts import PREFIX, SharedCounts
+from tests.support.clock import ManualClock
 
 HOUR = 3600
 
@@ -91,13 +92,13 @@ def test_an_emptied_redis_gives_no_budget_anew(pipeline: Pipeline) -> None:
 
 
 def test_a_new_window_begins_at_nothing_and_the_old_one_is_forgotten(
-    monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline
+    pipeline: Pipeline,
 ) -> None:
-    shared, now = SharedCounts(), 1_000_000.0
-    monkeypatch.setattr(shared_counts.clock, "now", lambda: now)
+    clock = ManualClock()
+    shared, began_at = SharedCounts(clock=clock), int(clock.now())
     assert count(shared, 5) == 5
-    assert shared.get_expiry("k") == (1_000_000 // HOUR + 1) * HOUR
-    now += HOUR
+    assert shared.get_expiry("k") == (began_at // HOUR + 1) * HOUR
+    clock.sleep(HOUR)
     assert shared.get("k") == 0
     assert count(shared, 2) == 2
     exchange(shared, pipeline)
