@@ -2,14 +2,15 @@
 
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
-from pulse_tasks import app, watch
+from pulse_tasks import app
 from pulse_tasks.base import PulseTask
+from pulse_tasks.sweep_runner import runner
 
 
 def _register(task: Task) -> None:
     @app.task(base=PulseTask, name=task.value, ignore_result=True)
     def sweep(is_tick: bool = False) -> None:
-        watch.run_sweep(task, is_tick=is_tick)
+        runner.run(task, is_tick=is_tick)
 
 
 for _task in SWEEPS:

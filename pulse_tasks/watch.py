@@ -5,7 +5,6 @@ too long, because Redis or beat is away. Both go through the same claims as the 
 """
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -18,57 +17,17 @@ from api_contract.log import get_logger
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.sweeps import SWEEPS, Sweep
-from pulse_core.tasks import Task
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.store import slices
 from pulse_tasks.base import AWAY
+from pulse_tasks.sweep_runner import runner
 
 log = get_logger(__name__)
 
 PERIOD = 1.0
-SHORTEST_PATIENCE = 6.0
 BATCH = 64
 THREADS = 8
-LONGEST_REST = 2.0
-
-# A new process has run none: where processes end more often than a sweep comes round, it would never run.
-_last_run = dict.fromkeys(SWEEPS, float("-inf"))
-_began_at: dict[Task, float] = {}
-_under_way: dict[Task, threading.Lock] = {}
-_rests_until: dict[Task, float] = {}
-
-
-def note_run(sweep: Task) -> None:
-    """Remember that a sweep was run in this process just now."""
-    _last_run[sweep] = time.monotonic()
-
-
-def run_sweep(name: Task, *, is_tick: bool = False) -> None:
-    """Run a sweep, unless this process is at it or has just been.
-
-    A second run would take a thread to wait for the same rows. Of ticks that waited for a worker one is enough.
-    """
-    note_run(name)
-    if is_tick and time.monotonic() - _began_at.get(name, float("-inf")) < SWEEPS[name].every / 2:
-        return
-    under_way = _under_way.setdefault(name, threading.Lock())
-    if not under_way.acquire(blocking=False):
-        return
-    try:
-        if time.monotonic() >= _rests_until.get(name, 0):
-            _run(name, SWEEPS[name])
-    finally:
-        under_way.release()
-
-
-def _run(name: Task, sweep: Sweep) -> None:
-    started = _began_at[name] = time.monotonic()
-    sweep.run(utcnow())
-    # One that failed is run again as soon as it is asked for.
-    ended = time.monotonic()
-    _rests_until[name] = ended + min(sweep.rest * (ended - started), LONGEST_REST)
 
 
 class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -115,9 +74,8 @@ def execute_overdue() -> None:
 
 def run_neglected_sweeps() -> None:
     """Run the sweeps that no message has asked for of late."""
-    for name, sweep in SWEEPS.items():
-        if time.monotonic() - _last_run[name] > max(3 * sweep.every, SHORTEST_PATIENCE):
-            _attempt(name, partial(run_sweep, name))
+    for name in runner.neglected():
+        _attempt(name, partial(runner.run, name))
 
 
 def _attempt(what: str, run: Callable[[], object]) -> None:

@@ -1,7 +1,5 @@
 """The watch reads Postgres itself: overdue slices and neglected sweeps need no message."""
 
-import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from types import ModuleType
 
@@ -10,24 +8,24 @@ from sqlalchemy import update
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
-from pulse_core.clock import utcnow
+from pulse_core.clock import DatabaseTime, utcnow
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.sweeps import SWEEPS, Sweep
+from pulse_core.tasks import Task
 from pulse_core.trading.tables import Order, OrderSlice
 from tests.support.broker import SimulatedBroker
 from tests.support.factories import a_slice, a_split_order, order, slices_of
 
 
 @pytest.fixture
-def watch(environment: dict[str, str], broker: SimulatedBroker) -> Iterator[ModuleType]:
+def watch(environment: dict[str, str], broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     from pulse_tasks import watch
+    from pulse_tasks.sweep_runner import SweepRunner
 
-    before = dict(watch._last_run)
-    watch._rests_until.clear()
-    yield watch
-    watch._last_run.update(before)
-    watch._rests_until.clear()
+    # Nothing of what the sweeps of other tests left behind.
+    monkeypatch.setattr(watch, "runner", SweepRunner(SWEEPS, DatabaseTime()))
+    return watch
 
 
 def an_overdue_slice() -> OrderSlice:
@@ -78,109 +76,27 @@ def test_one_slice_that_fails_does_not_hold_up_the_others(
     assert [a_slice(one.id).status for one in overdue] == [SliceStatus.SCHEDULED] + [SliceStatus.WORKING] * 3
 
 
-def test_a_neglected_sweep_is_run_and_one_that_was_run_lately_is_not(
-    watch: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run: list[str] = []
-    monkeypatch.setattr(
-        watch, "SWEEPS", {"a": recorder(run, "a"), "b": recorder(run, "b"), "slow": recorder(run, "slow", 30)}
-    )
-    for name in ("a", "b", "slow"):
-        monkeypatch.setitem(watch._last_run, name, time.monotonic() - 7)
-    watch.note_run("b")
-
-    watch.run_neglected_sweeps()
-    watch.run_neglected_sweeps()
-
-    assert run == ["a"]
-
-
 @pytest.mark.parametrize("error", [DatabaseUnavailable("away"), ConnectionError("away"), RuntimeError("a defect")])
 def test_a_sweep_that_fails_does_not_hold_up_the_others(
     watch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    run: list[str] = []
+    from pulse_tasks.sweep_runner import SweepRunner
+
+    run: list[datetime] = []
 
     def fail(_now: datetime) -> int:
         raise error
 
-    monkeypatch.setattr(watch, "SWEEPS", {"a": Sweep(fail, 1), "b": recorder(run, "b")})
-    for name in ("a", "b"):
-        monkeypatch.setitem(watch._last_run, name, time.monotonic() - 7)
+    def succeed(now: datetime) -> int:
+        run.append(now)
+        return 0
+
+    sweeps = {Task.TRACK_SLICES: Sweep(fail, 1), Task.RESOLVE_SLICES: Sweep(succeed, 1)}
+    monkeypatch.setattr(watch, "runner", SweepRunner(sweeps, DatabaseTime()))
 
     watch.run_neglected_sweeps()
 
-    assert run == ["b"]
-
-
-def test_a_sweep_that_is_under_way_is_not_run_beside_itself(watch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    run: list[str] = []
-
-    def run_again(_now: datetime) -> int:
-        run.append("a")
-        watch.run_sweep("a")
-        return 0
-
-    monkeypatch.setattr(watch, "SWEEPS", {"a": Sweep(run_again, 1)})
-
-    watch.run_sweep("a")
-    watch.run_sweep("a")
-
-    assert run == ["a", "a"]
-
-
-def test_of_ticks_that_waited_for_a_worker_one_is_run_and_what_was_asked_for_in_haste_is(
-    watch: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run: list[str] = []
-    monkeypatch.setattr(watch, "SWEEPS", {"a": recorder(run, "a", every=100)})
-    monkeypatch.setattr(watch, "_began_at", {})
-    monkeypatch.setattr(watch, "_rests_until", {})
-    for _ in range(50):
-        watch.run_sweep("a", is_tick=True)
-    watch.run_sweep("a")
-    assert run == ["a", "a"]
-
-    monkeypatch.setitem(watch._began_at, "a", time.monotonic() - 60)
-    watch.run_sweep("a", is_tick=True)
-
-    assert run == ["a", "a", "a"]
-
-
-@pytest.mark.parametrize(("rest", "expected"), [(0, 3), (1000, 1)])
-def test_a_sweep_rests_in_proportion_to_what_it_took(
-    watch: ModuleType, monkeypatch: pytest.MonkeyPatch, rest: float, expected: int
-) -> None:
-    run: list[str] = []
-
-    def take_some_time(_now: datetime) -> int:
-        run.append("a")
-        time.sleep(0.005)
-        return 0
-
-    monkeypatch.setattr(watch, "SWEEPS", {"a": Sweep(take_some_time, 1, rest)})
-    for _ in range(3):
-        watch.run_sweep("a")
-
-    assert len(run) == expected
-
-
-def test_a_rest_is_never_long_and_none_follows_a_failure(watch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    run: list[str] = []
-
-    def fail(_now: datetime) -> int:
-        run.append("a")
-        time.sleep(0.005)
-        raise ConnectionError("away")
-
-    monkeypatch.setattr(watch, "SWEEPS", {"a": Sweep(fail, 1, 1000), "b": Sweep(recorder(run, "b").run, 1, 10**9)})
-    for _ in range(2):
-        with pytest.raises(ConnectionError):
-            watch.run_sweep("a")
-    watch.run_sweep("b")
-
-    assert run == ["a", "a", "b"]
-    assert watch._rests_until["b"] <= time.monotonic() + watch.LONGEST_REST
+    assert len(run) == 1
 
 
 def test_all_sweeps_together_finish_an_order_without_a_single_message(
@@ -190,17 +106,7 @@ def test_all_sweeps_together_finish_an_order_without_a_single_message(
     watch.execute_overdue()
     for broker_order_id in list(broker.book):
         broker.fill(broker_order_id)
-    for name in SWEEPS:
-        watch._last_run[name] = time.monotonic() - 100
 
     watch.run_neglected_sweeps()
 
     assert (order(order_id).status, order(order_id).filled_quantity) == (OrderStatus.DONE, 100)
-
-
-def recorder(run: list[str], name: str, every: float = 1) -> Sweep:
-    def record(_now: datetime) -> int:
-        run.append(name)
-        return 0
-
-    return Sweep(record, every)

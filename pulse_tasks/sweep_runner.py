@@ -1,0 +1,62 @@
+"""Runs sweeps in this process: none beside itself, none too soon after its last run; it knows which are neglected."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from threading import Lock
+
+from api_contract.clock import Clock
+from pulse_core.clock import DatabaseTime
+from pulse_core.sweeps import SWEEPS, Sweep
+from pulse_core.tasks import Task
+
+SHORTEST_PATIENCE = 6.0
+LONGEST_REST = 2.0
+NEVER = float("-inf")
+
+
+class SweepRunner:
+    """`clock` tells when a sweep was run, and hands it the time."""
+
+    def __init__(self, sweeps: Mapping[Task, Sweep], clock: Clock) -> None:
+        self._sweeps = sweeps
+        self._clock = clock
+        # A new process has run none: where processes end more often than a sweep comes round, it would never run.
+        self._asked_at = dict.fromkeys(sweeps, NEVER)
+        self._began_at = dict.fromkeys(sweeps, NEVER)
+        self._rests_until = dict.fromkeys(sweeps, NEVER)
+        self._under_way: Mapping[Task, Lock] = {name: Lock() for name in sweeps}
+
+    def run(self, name: Task, *, is_tick: bool = False) -> None:
+        """Run a sweep, unless this process is at it or has just been.
+
+        A second run would take a thread to wait for the same rows. Of ticks that waited for a worker one is enough.
+        """
+        now = self._asked_at[name] = self._clock.monotonic()
+        if is_tick and now - self._began_at[name] < self._sweeps[name].every / 2:
+            return
+        if not self._under_way[name].acquire(blocking=False):
+            return
+        try:
+            if self._clock.monotonic() >= self._rests_until[name]:
+                self._run(name, self._sweeps[name])
+        finally:
+            self._under_way[name].release()
+
+    def neglected(self) -> Sequence[Task]:
+        """The sweeps that nobody has asked for of late."""
+        now = self._clock.monotonic()
+        return [
+            name
+            for name, sweep in self._sweeps.items()
+            if now - self._asked_at[name] > max(3 * sweep.every, SHORTEST_PATIENCE)
+        ]
+
+    def _run(self, name: Task, sweep: Sweep) -> None:
+        started = self._began_at[name] = self._clock.monotonic()
+        sweep.run(datetime.fromtimestamp(self._clock.now(), UTC))
+        # One that failed is run again as soon as it is asked for.
+        ended = self._clock.monotonic()
+        self._rests_until[name] = ended + min(sweep.rest * (ended - started), LONGEST_REST)
+
+
+runner = SweepRunner(SWEEPS, DatabaseTime())

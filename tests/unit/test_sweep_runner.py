@@ -1,0 +1,104 @@
+"""When a sweep is run in a process and when it is left out, by a clock that the test moves."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pulse_core.sweeps import Sweep
+from pulse_core.tasks import Task
+from tests.support.clock import ManualClock
+
+
+class Floor:
+    """A process with one sweep that takes as long as a test says, and may fail."""
+
+    def __init__(self, every: float = 1, rest: float = 0) -> None:
+        # Imported here: it reads the environment.
+        from pulse_tasks.sweep_runner import SweepRunner
+
+        self.clock = ManualClock()
+        self.ran: list[datetime] = []
+        self.takes = 0.0
+        self.error: Exception | None = None
+        self.asks_again = False
+        self.runner = SweepRunner({Task.TRACK_SLICES: Sweep(self._sweep, every, rest)}, self.clock)
+
+    def ask(self, *, is_tick: bool = False) -> None:
+        self.runner.run(Task.TRACK_SLICES, is_tick=is_tick)
+
+    @property
+    def is_neglected(self) -> bool:
+        return Task.TRACK_SLICES in self.runner.neglected()
+
+    def _sweep(self, now: datetime) -> int:
+        self.ran.append(now)
+        self.clock.sleep(self.takes)
+        if self.asks_again:
+            self.ask()
+        if self.error:
+            raise self.error
+        return 0
+
+
+def test_a_sweep_is_handed_the_time_of_the_clock() -> None:
+    floor = Floor()
+    floor.ask()
+    assert floor.ran == [datetime.fromtimestamp(floor.clock.now(), UTC)]
+
+
+@pytest.mark.parametrize(("every", "patience"), [(1, 6), (30, 90)])
+def test_a_sweep_is_neglected_when_nobody_asked_for_it_three_times_over(every: float, patience: float) -> None:
+    floor = Floor(every)
+    assert floor.is_neglected
+    floor.ask()
+    floor.clock.sleep(patience)
+    assert not floor.is_neglected
+    floor.clock.sleep(0.1)
+    assert floor.is_neglected
+
+
+def test_a_sweep_that_is_under_way_is_not_run_beside_itself() -> None:
+    floor = Floor()
+    floor.asks_again = True
+    floor.ask()
+    floor.ask()
+    assert len(floor.ran) == 2
+
+
+def test_of_ticks_that_waited_for_a_worker_one_is_run_and_what_was_asked_for_in_haste_is() -> None:
+    floor = Floor(every=100)
+    for _ in range(50):
+        floor.ask(is_tick=True)
+    floor.ask()
+    assert len(floor.ran) == 2
+
+    floor.clock.sleep(60)
+    floor.ask(is_tick=True)
+    assert len(floor.ran) == 3
+
+
+def test_a_sweep_rests_in_proportion_to_what_it_took() -> None:
+    floor = Floor(rest=2)
+    floor.takes = 0.5
+    for seconds in (0, 0.9, 0.1):
+        floor.clock.sleep(seconds)
+        floor.ask()
+    assert len(floor.ran) == 2
+
+
+def test_a_rest_is_never_long() -> None:
+    floor = Floor(rest=10**9)
+    floor.takes = 5
+    floor.ask()
+    floor.clock.sleep(2)
+    floor.ask()
+    assert len(floor.ran) == 2
+
+
+def test_no_rest_follows_a_failure() -> None:
+    floor = Floor(rest=1000)
+    floor.takes, floor.error = 5, ConnectionError("away")
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            floor.ask()
+    assert len(floor.ran) == 2
