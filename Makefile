@@ -71,5 +71,5 @@ $(INSTALLED): setup.cfg constraints.txt
 	  $$python -m venv --clear $(VENV) || { echo "$$python cannot make a virtual environment: install its venv module (Debian: python3-venv)" >&2; exit 1; }; \
 	}
 	@echo "Installing into $(VENV); this takes a minute or two the first time"
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[embedded,test,lint]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[ops,embedded,test,lint]'
 	@touch $@

@@ -1,11 +1,14 @@
 """What docker-compose.yml and the Dockerfile say is held against the stack, the settings and the specification."""
 
+import configparser
 import importlib
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +32,7 @@ SECRETS = {
     "PULSE_JWT_KEY": "d4" * 16,
     "FLOWER_BASIC_AUTH": "e:f",
 }
+IMAGES = ("services", "workshop")
 SERVERS = {"postgres", "redis", "limits"}
 STACK = StackSettings.model_construct()
 COMMANDS = {
@@ -40,7 +44,10 @@ COMMANDS = {
     "flower": processes.flower(Listen("0.0.0.0", 5555)),
     "pulse": processes.pulse(Listen("0.0.0.0", 8001)),
     "gapi": processes.gapi(Listen("0.0.0.0", 8000)),
+    "workshop": ("pulse", "--help"),
 }
+ONE_SHOT = {"migrate", "workshop"}
+WORKSHOP = {"migrate", "exchange", "workshop"}
 PORTS = {
     "gapi": STACK.gapi_port,
     "pulse": STACK.pulse_port,
@@ -68,6 +75,7 @@ READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
     "flower": (CORE, {"FLOWER_BASIC_AUTH"}),
     "pulse": (CORE, set()),
     "gapi": (gapi_app.config.Settings, set()),
+    "workshop": (CORE, {"PULSE_GATEWAY_URL", "PULSE_USERNAME", "PULSE_PASSWORD"}),
 }
 
 
@@ -178,8 +186,9 @@ def test_whatever_is_waited_for_can_say_that_it_is_ready(services: dict[str, Any
             assert is_one_shot or "healthcheck" in services[name]
 
 
-def test_everything_but_the_migration_is_restarted_and_has_a_health_check(services: dict[str, Any]) -> None:
-    lasting = {name: service for name, service in services.items() if name != "migrate"}
+def test_everything_that_lasts_is_restarted_and_has_a_health_check(services: dict[str, Any]) -> None:
+    lasting = {name: service for name, service in services.items() if name not in ONE_SHOT}
+    assert {services[name]["restart"] for name in ONE_SHOT} == {"no"}
     assert {service["restart"] for service in lasting.values()} == {"unless-stopped"}
     assert all("healthcheck" in service for service in lasting.values())
 
@@ -216,8 +225,64 @@ def instructions(word: str) -> list[str]:
     return [line.removeprefix(f"{word} ") for line in text.splitlines() if line.startswith(f"{word} ")]
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_serves_runs_in_the_image_without_the_workshop(services: dict[str, Any], name: str) -> None:
+    target = "workshop" if name in WORKSHOP else "services"
+    assert services[name]["build"] == {"context": ".", "target": target}
+    assert services[name]["image"] == f"pulse-{target}:local"
+    assert (services[name]["command"][0] == "pulse" or "pulse_ops" in str(services[name])) == (target == "workshop")
+
+
+def test_the_workshop_is_started_only_when_asked_for(services: dict[str, Any]) -> None:
+    assert {name for name, service in services.items() if "profiles" in service} == {"workshop"}
+
+
+def stages() -> dict[str, list[str]]:
+    """The instructions of each stage of the Dockerfile, together with those of the stages it is built on."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines():
+        if line.startswith("FROM "):
+            _, base, _, name = line.split()
+            found[name] = list(found.get(base, []))
+        elif name and not line.startswith("#"):
+            found[name].append(line)
+    return found
+
+
+def copied(stage: str) -> set[str]:
+    lines = [line.split() for line in stages()[stage] if line.startswith("COPY ") and "--from" not in line]
+    return {source for line in lines for source in line[1:-1]}
+
+
+def test_an_image_holds_the_packages_of_its_purpose() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*_*/__init__.py")}
+    workshop = {"pulse_client", "pulse_ops"}
+    for image, expected in (("services", packages - workshop), ("workshop", packages)):
+        assert {source for source in copied(f"{image}-build") if "_" in source} == expected
+        assert f"COPY --from={image}-build /opt/pulse /opt/pulse" in stages()[image]
+
+
+def test_only_the_workshop_has_its_dependencies_and_commands(tmp_path: Path) -> None:
+    install = {image: [line for line in stages()[f"{image}-build"] if "pip install" in line] for image in IMAGES}
+    assert [line.endswith(" .") for line in install["services"]] == [True]
+    assert [line.endswith(" '.[ops]'") for line in install["workshop"]] == [True]
+    (edit,) = (line.removeprefix("RUN ") for line in stages()["services-build"] if "sed" in line)
+    assert not any("sed" in line for line in stages()["workshop-build"])
+
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    subprocess.run(["sh", "-c", edit], cwd=tmp_path, check=True)
+
+    before, after = (configparser.ConfigParser() for _ in range(2))
+    before.read(ROOT / "setup.cfg")
+    after.read(tmp_path / "setup.cfg")
+    assert set(before) - set(after) == {"options.entry_points"}
+    assert all(dict(before[name]) == dict(after[name]) for name in after)
+
+
 def test_image_is_built_on_a_pinned_base_with_the_tested_versions() -> None:
-    bases = {line.split()[0] for line in instructions("FROM")}
+    bases = {line.split()[0] for line in instructions("FROM")} - stages().keys()
+    assert bases
     assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", base) for base in bases)
     assert any("pip install" in line and "-c constraints.txt" in line for line in instructions("RUN"))
 
