@@ -47,6 +47,7 @@ class Exchange:
 
     def start(self) -> None:
         """Begin to move prices and to fill what waits."""
+        self.books.lose_pending()
         Thread(target=self._keep_ticking, name="market", daemon=True).start()
 
     def close(self) -> None:

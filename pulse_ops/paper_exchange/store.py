@@ -33,6 +33,11 @@ class Books:
         self._days_ended_early = int(self._first("days_ended_early", "0"))
         self._last = {table: self._last_number(table) for table in ("arrivals", "orders", "trades")}
 
+    def lose_pending(self) -> None:
+        """Book the requests that a process which has ended was still taking its time for: nobody accepts them now."""
+        with self.transaction():
+            self._connection.execute("UPDATE arrivals SET outcome = 'LOST' WHERE outcome = 'PENDING'")
+
     def close(self) -> None:
         """Write everything into the one file and let go of it."""
         with self._lock:

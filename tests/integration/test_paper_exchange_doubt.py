@@ -128,7 +128,7 @@ def test_an_acceptance_that_its_exchange_did_not_live_to_see_never_comes(exchang
     later = placement()
     exchange.broker().place(later, soon())
     wait_for(lambda: in_ledger(exchange, later)[0].status == "COMPLETE")
-    assert (in_ledger(exchange, order), arrival(exchange, order).outcome) == ([], "PENDING")
+    assert (in_ledger(exchange, order), arrival(exchange, order).outcome) == ([], "LOST")
 
 
 def test_what_waited_for_its_acceptance_over_the_days_end_is_lost(exchange: RunningExchange) -> None:
