@@ -1,4 +1,4 @@
-"""The words of an order's life and of revocations, as they stand in requests, in answers and in the database."""
+"""The vocabulary of orders and revocations, as used in requests, in answers and in the database."""
 
 from enum import StrEnum
 
@@ -24,10 +24,10 @@ class Product(StrEnum):
 
 
 class OrderStatus(Explained):
-    PENDING = "PENDING", "accepted, not split"
-    IN_PROGRESS = "IN_PROGRESS", "its slices go out at their times"
-    PAUSED = "PAUSED", "nothing new goes out"
-    CANCELLING = "CANCELLING", "nothing new goes out, what works is called back"
+    PENDING = "PENDING", "accepted, not yet split"
+    IN_PROGRESS = "IN_PROGRESS", "its slices are sent at their times"
+    PAUSED = "PAUSED", "no further slices are sent"
+    CANCELLING = "CANCELLING", "no further slices are sent; working ones are being cancelled at the broker"
     CANCELLED = "CANCELLED", "cancelled, every slice has ended; fills are kept"
     DONE = "DONE", "every slice has ended; `result` is FILLED, PARTIALLY_FILLED or UNFILLED"
     SKIPPED = "SKIPPED", "could not be split; `skip_reason` says why"
@@ -44,15 +44,14 @@ class SliceStatus(Explained):
     SENDING = "SENDING", "claimed; a request may be on its way"
     UNKNOWN = (
         "UNKNOWN",
-        "may be live at the broker; only the broker's book or a late answer of it can tell, or an operator when no book"
-        " can",
+        "may be live at the broker; the broker's order book or a late answer decides, or an operator when no book can",
     )
     WORKING = "WORKING", "at the broker, perhaps partly filled"
     FILLED = "FILLED", "the whole quantity was filled"
-    CANCELLED = "CANCELLED", "called back with its order, or never sent because of it; may carry fills"
-    REJECTED = "REJECTED", "the broker said no; may carry fills"
-    EXPIRED = "EXPIRED", "called back at its deadline, or ended with the broker's day; may carry fills"
-    FAILED = "FAILED", "not at the broker, attempts used up"
+    CANCELLED = "CANCELLED", "cancelled with its order, at the broker or before it was sent; may have fills"
+    REJECTED = "REJECTED", "refused by the broker; may have fills"
+    EXPIRED = "EXPIRED", "cancelled at the broker at its deadline, or ended with the broker's day; may have fills"
+    FAILED = "FAILED", "not at the broker; no attempts left"
     SKIPPED = "SKIPPED", "never sent, and never will be: too late, or nothing left to send"
 
 

@@ -22,9 +22,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    database_url: SecretStr = Field(description="Postgres, the only truth.")
-    redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is taken too.")
-    database_pool_size: int = Field(40, ge=1, le=200, description="Most connections of a process; one for each thread.")
+    database_url: SecretStr = Field(description="Postgres, the source of truth.")
+    redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is accepted too.")
+    database_pool_size: int = Field(40, ge=1, le=200, description="Most connections of a process; one per thread.")
     database_statement_timeout: Seconds = Field(5.0, description="Longest a statement may run.")
     database_lock_timeout: Seconds = Field(2.0, description="Longest a statement may wait for a lock.")
     queue_prefix: str = Field("", max_length=40, description="Key prefix when a Redis database is shared.")
@@ -36,29 +36,32 @@ class Settings(BaseSettings):
 
     broker: Literal["paper", "zerodha"] = Field("paper", description="Where slices are placed.")
     paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for BROKER=paper.")
-    paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, by India's clock.")
+    paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, in Indian time.")
     kite_root_url: str = Field("https://api.kite.trade", description="Zerodha's API, for BROKER=zerodha.")
     kite_api_key: SecretStr = Field(SecretStr("paper"), description="Zerodha's API key.")
     kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")
     kite_api_secret: SecretStr = Field(SecretStr("paper"), description="Checks the signature of postbacks.")
     kite_product: Literal["CNC", "MIS", "NRML"] = Field("CNC", description="Product of every order.")
     kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
-    broker_timeout: Seconds = Field(7.0, description="Longest wait for an answer of the broker.")
-    broker_orders_per_second: int = Field(10, ge=0, le=1000, description="Own rate limit; 0 sets it off.")
+    broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer.")
+    broker_orders_per_second: int = Field(10, ge=0, le=1000, description="Our own rate limit; 0 turns it off.")
 
     dispatch_horizon: Seconds = Field(10.0, description="How long before its time a slice is handed to Celery.")
-    lease: Seconds = Field(30.0, description="How long a claim may take; above broker_timeout.")
+    lease: Seconds = Field(30.0, description="How long a claim may take; longer than BROKER_TIMEOUT.")
     slice_timeout: Seconds = Field(60.0, description="How long a placed slice may work before it is cancelled.")
-    late_grace: Seconds = Field(300.0, description="How long after the window's end a late slice still goes out.")
+    late_grace: Seconds = Field(300.0, description="How long after the window's end a late slice is still sent.")
     placement_attempts: int = Field(10, ge=1, le=100, description="Attempts before a slice is FAILED.")
     retry_backoff_max: Seconds = Field(30.0, description="Longest pause between two attempts.")
     settle_delay: Seconds | Literal["never"] = Field(
-        60.0, description="How long the book must show no trace of a slice; never: an operator settles each doubt."
+        60.0,
+        description="How long the book must show no trace of a slice; never: an operator settles it.",
     )
-    overdue_after: Seconds = Field(5.0, description="When a due slice counts as lost and is taken from the table.")
+    overdue_after: Seconds = Field(
+        5.0, description="How long after its time a due slice counts as lost and is taken from the table."
+    )
 
-    pulse_webhook_allow_http: bool = Field(False, description="Let webhooks be plain http.")
-    pulse_webhook_allow_private: bool = Field(False, description="Let webhooks be hosts that are not public.")
+    pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")
+    pulse_webhook_allow_private: bool = Field(False, description="Allow webhook URLs with hosts that are not public.")
 
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
@@ -100,7 +103,7 @@ def _fault(kind: str, message: str) -> str:
 
 
 def wrong_settings() -> dict[str, str]:
-    """What is wrong with each variable, but for those that are missing: whoever starts the services sets them."""
+    """What is wrong with each variable, except missing ones: whoever starts the services sets them."""
     try:
         Settings()
     except ValidationError as refused:

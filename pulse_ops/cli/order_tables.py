@@ -69,7 +69,7 @@ def _kind(order: Order) -> str:
 
 
 def _time_out(seconds: int | None) -> str:
-    return "the installation's own" if seconds is None else f"{seconds} s for a slice at the broker"
+    return "default" if seconds is None else f"{seconds} s for a slice at the broker"
 
 
 def _facts(order: Order) -> list[tuple[str, object]]:
@@ -82,7 +82,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Asked", described(order)),
         ("Type", _kind(order)),
         ("Window", f"{instant(order.start_at)} to {instant(order.end_at)}"),
-        ("Product", "the installation's own" if order.product is None else order.product.value),
+        ("Product", "default" if order.product is None else order.product.value),
         ("Time-out", _time_out(order.slice_timeout_seconds)),
         ("Note", order.client_note or "-"),
         ("Status", state(order)),

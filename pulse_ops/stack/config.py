@@ -24,15 +24,15 @@ class StackSettings(BaseSettings):
         30.0,
         gt=0,
         le=3600,
-        description="Longest pause, in seconds, before a process that keeps ending is started again.",
+        description="Longest pause, in seconds, before a process that keeps ending is restarted.",
     )
     database_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),
-        description="Own Postgres; unset: embedded.",
+        description="Your own Postgres; unset: embedded.",
     )
     redis_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Own Redis; unset: embedded."
+        None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Your own Redis; unset: embedded."
     )
     broker: Literal["paper", "zerodha"] = Field(
         "paper", validation_alias=AliasChoices("BROKER", "broker"), description="Where slices are placed."

@@ -84,12 +84,12 @@ def test_every_limit_is_that_of_the_code() -> None:
     per_minute = {name: f"{str(value).removesuffix('/minute')} a minute" for name, value in default.items()}
     assert dict(rows("Limits")) == {
         "requests of an account": per_minute["pulse_rate_limit_account"],
-        "new orders of an account, counted apart": per_minute["pulse_rate_limit_orders"],
+        "new orders of an account, counted separately": per_minute["pulse_rate_limit_orders"],
         "an account's own limit, where an admin has set one": "{} to {} requests a minute".format(
             *account_rules.REQUESTS_PER_MINUTE
         ),
-        "requests of an address without a good token, logins among them": per_minute["pulse_rate_limit_address"],
-        "failed logins before waiting begins": (
+        "requests from an address without a valid token, logins included": per_minute["pulse_rate_limit_address"],
+        "failed logins before further ones are delayed": (
             f"{login_throttle.FREE_FOR_USERNAME} for a username, {login_throttle.FREE_FOR_ADDRESS} for an address"
         ),
         "open event streams": "{pulse_streams_per_account} for an account, {pulse_streams} in all".format(**default),
