@@ -1,4 +1,4 @@
-"""`pulse`: run, look after and use Pulse from a terminal."""
+"""`pulse`: run, operate and use Pulse from a terminal."""
 
 import importlib
 from collections.abc import Mapping
@@ -43,15 +43,15 @@ Exit codes:
   0    success
   1    failure
   2    wrong usage or settings
-  3    no stack is running, or the gateway or database gives no answer
-  4    the service refused it, and said why
+  3    no stack is running, or the gateway or database does not answer
+  4    the service refused the request and said why
   5    the order ended without being filled in full
   130  `watch`, `events --follow` or `demo` was interrupted
 Results go to stdout, messages to stderr."""
 
 
 class Sentences(click.Group):
-    """A group whose commands end a refusal with one sentence and its exit code."""
+    """A group whose commands print a refusal as one sentence and end with its exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -78,7 +78,7 @@ class Commands(Sentences):
 @click.command(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("pulse-execution"), prog_name="pulse")
 def main() -> None:
-    """Work one large order as many small slices, each placed once."""
+    """Execute large orders as many small slices, each placed exactly once."""
     keep_logs_off_stdout()
 
 

@@ -24,19 +24,19 @@ _OPTIONS = (
         envvar="PULSE_GATEWAY_URL",
         show_envvar=True,
         metavar="URL",
-        help="The gateway; unset: that of the running stack.",
+        help="URL of the gateway; default: the running stack's.",
     ),
     click.option(
         "--username",
         envvar="PULSE_USERNAME",
         show_envvar=True,
-        help="Whom to log in as, with the password of PULSE_PASSWORD or asked for; unset: the stack's demo user.",
+        help="Username to log in with; the password is PULSE_PASSWORD or asked for. Default: the stack's demo user.",
     ),
     click.option(
         "--token",
         envvar="PULSE_TOKEN",
         show_envvar=True,
-        help="An access token, in place of a username; better in the variable, which other users cannot see.",
+        help="An access token instead of a username; safer in the variable, which other users cannot see.",
     ),
     options.data_dir,
 )
@@ -85,7 +85,7 @@ def _checked(url: str) -> str:
 
 def _checked_token(token: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
-        raise click.UsageError("The token holds characters that no token has: was it cut or quoted?")
+        raise click.UsageError("The token contains invalid characters: was it cut or quoted?")
     return token
 
 
@@ -98,7 +98,7 @@ def _url_of(stack: RunningStack | None) -> str:
 def _demo_user(stack: RunningStack | None, url: str) -> Credentials:
     # The demo password belongs to the stack's own gateway: no other one gets to see it.
     if stack is None or url != stack.urls["gapi"]:
-        raise click.UsageError("Say who you are: --username, or PULSE_TOKEN.")
+        raise click.UsageError("Give --username, or set PULSE_TOKEN.")
     if not stack.is_ready:
         raise NotRunning("The stack is still starting: ask again when it says that it is ready.")
     if stack.demo_user is None or stack.demo_password is None:

@@ -1,4 +1,4 @@
-"""`pulse demo`: one order through the public API to its fills, held against the exchange's own ledger."""
+"""`pulse demo`: one order through the public API to its fills, compared with the exchange's own ledger."""
 
 import sqlite3
 from pathlib import Path
@@ -24,9 +24,9 @@ INSTRUMENT = "NSE:RELIANCE"
 
 
 @click.command()
-@click.option("--quantity", type=int, default=100, show_default=True, help="Shares in all.")
-@click.option("--splits", type=int, default=5, show_default=True, help="Into how many slices.")
-@click.option("--minutes", type=int, default=1, show_default=True, help="Over how long.")
+@click.option("--quantity", type=int, default=100, show_default=True, help="Total shares.")
+@click.option("--splits", type=int, default=5, show_default=True, help="Number of slices.")
+@click.option("--minutes", type=int, default=1, show_default=True, help="Length of the window.")
 @options.as_json
 @options.data_dir
 def demo(quantity: int, splits: int, minutes: int, is_json: bool, data_dir: Path | None) -> None:
@@ -40,7 +40,7 @@ def demo(quantity: int, splits: int, minutes: int, is_json: bool, data_dir: Path
         with stack_for_demo(options.stack_settings(data_dir=data_dir)) as stack:
             exit_code = _trade(stack, new_order, is_json)
     except KeyboardInterrupt:
-        say("Interrupted. On a stack that goes on running, the order goes on: pulse orders list")
+        say("Interrupted. If the stack keeps running, the order continues: pulse orders list")
         exit_code = EXIT_INTERRUPTED
     raise SystemExit(exit_code)
 

@@ -30,11 +30,11 @@ def keys() -> None:
     "--scope", "scopes", type=click.Choice([scope.value for scope in Scope]), multiple=True, required=True,
     help="What the key may do; may be given several times.",
 )  # fmt: skip
-@click.option("--days", type=int, default=90, show_default=True, help="How long it works.")
+@click.option("--days", type=int, default=90, show_default=True, help="How many days it is valid.")
 @options.as_json
 @options.data_dir
 def add(username: str, name: str, scopes: tuple[str, ...], days: int, is_json: bool, data_dir: Path | None) -> None:
-    """Make a key for an account. It is printed, this once."""
+    """Make a key for an account. It is printed only once."""
     use_database(data_dir)
     account = accounts.account_named(username)
     chosen = {Scope(scope) for scope in scopes}
@@ -67,7 +67,7 @@ def list_(username: str | None, is_json: bool, data_dir: Path | None) -> None:
 @click.argument("key_id")
 @options.data_dir
 def revoke(key_id: str, data_dir: Path | None) -> None:
-    """End a key; gateways refuse it within seconds."""
+    """Revoke a key; gateways refuse it within seconds."""
     use_database(data_dir)
     api_keys.revoke_key(None, key_id, accounts.TERMINAL, utcnow())
     say(f"{key_id} is revoked.")

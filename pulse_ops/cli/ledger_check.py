@@ -1,4 +1,4 @@
-"""Does Pulse say what the exchange says? The exchange's ledger is read by itself and compared, share by share."""
+"""Does Pulse agree with the exchange? Its orders are compared with the exchange's own ledger, share by share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -49,7 +49,7 @@ class AtExchange:
 
 @dataclass(frozen=True)
 class LedgerCheck:
-    """The slices beside what the ledger says of them, and a sentence for each difference."""
+    """The slices with what the ledger has of them, and a sentence for each difference."""
 
     slices: Sequence[tuple[Slice, AtExchange]]
     differences: Sequence[str]

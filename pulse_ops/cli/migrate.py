@@ -1,4 +1,4 @@
-"""`pulse migrate`: bring the database to the tables that this code needs."""
+"""`pulse migrate`: upgrade the database to the tables that this code needs."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pulse_ops.stack.errors import NotRunning, StackError
 def migrate(check: bool, down: str | None, data_dir: Path | None) -> None:
     """Upgrade the database of DATABASE_URL, or of the running stack."""
     if check and down:
-        raise click.UsageError("--check and --down exclude each other.")
+        raise click.UsageError("--check and --down cannot be combined.")
     database_url = _database_url(data_dir)
     try:
         if not check:

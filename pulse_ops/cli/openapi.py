@@ -71,14 +71,14 @@ def _differs(service: str, docs: Path) -> bool:
     )
     difference = "\n".join(lines)
     if difference:
-        click.echo(f"{difference}\n{path} is not what the code says; run `pulse openapi --write`", err=True)
+        click.echo(f"{difference}\n{path} does not match the code; run `pulse openapi --write`", err=True)
     return bool(difference)
 
 
 def _breaks(service: str, docs: Path) -> bool:
     path = _published(service, docs)
     if not path.exists():
-        click.echo(f"{path} is not there; run `pulse openapi --publish`", err=True)
+        click.echo(f"{path} does not exist; run `pulse openapi --publish`", err=True)
         return True
     changes = breaking_changes(yaml.safe_load(path.read_text(encoding="utf-8")), _specification(service))
     for change in changes:

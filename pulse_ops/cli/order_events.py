@@ -19,9 +19,9 @@ from pulse_ops.cli.watching import INTERVAL_SECONDS, OUTAGE_SECONDS
 @click.command()
 @click.argument("order_id")
 @click.option("--after", type=click.IntRange(0), default=0, help="Events after this one only, by its number.")
-@click.option("--limit", type=int, default=100, show_default=True, help="Events in a page, 1 to 500.")
+@click.option("--limit", type=int, default=100, show_default=True, help="Events per page, 1 to 500.")
 @click.option("--all", "is_all", is_flag=True, help="Every page.")
-@click.option("--follow", "is_followed", is_flag=True, help="Go on with what happens, until the order has ended.")
+@click.option("--follow", "is_followed", is_flag=True, help="Continue with new events until the order has ended.")
 @options.as_json
 @connection_options
 def events(
@@ -33,7 +33,7 @@ def events(
     is_json: bool,
     **where: Unpack[Where],
 ) -> None:
-    """Tell what has happened to an order, who did it and why.
+    """Show what has happened to an order, who did it and why.
 
     With --follow it goes on until the order has ended, and with --json each event is a line then. Ctrl-C ends the
     following, not the order.
@@ -62,12 +62,12 @@ def _follow(gateway: Gateway, order_id: str, after: int, is_json: bool) -> None:
             show(event)
             after = event.event_id
     except KeyboardInterrupt:
-        say(f"\nThe order goes on. Follow it again: pulse orders events {order_id} --follow --after {after}")
+        say(f"\nThe order continues. Follow it again: pulse orders events {order_id} --follow --after {after}")
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def _through_outages(gateway: Gateway, order_id: str, after: int) -> Iterator[Event]:
-    """What the client tells, waiting for a gateway that goes away meanwhile for up to two minutes."""
+    """The client's events; waits up to two minutes for a gateway that goes away meanwhile."""
     # One that is away from the start is not waited for.
     gateway.order(order_id)
     gives_up_at: float | None = None
@@ -78,7 +78,7 @@ def _through_outages(gateway: Gateway, order_id: str, after: int) -> Iterator[Ev
                 after, gives_up_at = event.event_id, None
         except NotReachable as error:
             if gives_up_at is None:
-                say(f"{error} The order goes on; waiting for the gateway.")
+                say(f"{error} The order continues; waiting for the gateway.")
                 gives_up_at = time.monotonic() + OUTAGE_SECONDS
             if time.monotonic() > gives_up_at:
                 raise

@@ -33,23 +33,27 @@ Examples:
 )
 @click.option("--instrument", required=True, metavar="EXCHANGE:SYMBOL", help="What to trade, such as NSE:RELIANCE.")
 @click.option("--side", required=True, type=side_choice, metavar="BUY|SELL")
-@click.option("--quantity", required=True, type=int, help="Shares in all.")
-@click.option("--splits", required=True, type=int, help="Into how many slices, 2 to 100.")
-@click.option("--minutes", required=True, type=int, help="Over how long, 1 to 1440.")
+@click.option("--quantity", required=True, type=int, help="Total shares.")
+@click.option("--splits", required=True, type=int, help="Number of slices, 2 to 100.")
+@click.option("--minutes", required=True, type=int, help="Length of the window, 1 to 1440.")
 @click.option(
     "--randomize/--even", default=True, show_default=True, help="Vary quantities and times, or keep them even."
 )
 @click.option("--limit-price", type=Price(), help="Per share, at most 2 decimals: makes it a LIMIT order.")
 @click.option(
-    "--order-type", type=_type_choice, metavar="MARKET|LIMIT", help="Unset: LIMIT with --limit-price, else MARKET."
+    "--order-type", type=_type_choice, metavar="MARKET|LIMIT", help="Default: LIMIT with --limit-price, else MARKET."
 )
-@click.option("--start-at", type=Instant(), help="When it begins (UTC unless it names an offset), up to 30 days ahead.")
-@click.option("--product", type=_product_choice, metavar="CNC|MIS|NRML", help="Unset: the installation's own.")
+@click.option(
+    "--start-at", type=Instant(), help="When the window opens (UTC unless given with an offset), up to 30 days ahead."
+)
+@click.option(
+    "--product", type=_product_choice, metavar="CNC|MIS|NRML", help="Default: the one that the operator has set."
+)
 @click.option(
     "--slice-timeout", type=int, metavar="SECONDS", help="How long a slice may work at the broker, 1 to 3600."
 )
-@click.option("--note", help="A note of yours, kept with the order and shown; up to 200 characters.")
-@click.option("--key", help="The order's unique key, 1 to 64 characters; unset: a new one.")
+@click.option("--note", help="A note that is kept and shown with the order; up to 200 characters.")
+@click.option("--key", help="The order's unique key, 1 to 64 characters; default: a new one.")
 @options.as_json
 @connection_options
 def place(
@@ -69,9 +73,9 @@ def place(
     is_json: bool,
     **where: Unpack[Where],
 ) -> None:
-    """Place an order; the same command with the same --key makes no second one.
+    """Place an order; repeating the command with the same --key does not place a second one.
 
-    The key is shown before the order is sent. Should the command fail or be interrupted, repeat it with that key.
+    The key is shown before the order is sent. If the command fails or is interrupted, repeat it with that key.
     """
     order = NewOrder(
         order_unique_key=f"cli-{ULID()}" if key is None else key,
@@ -108,7 +112,7 @@ def _place(gateway: Gateway, order: NewOrder) -> Placed:
 
 def _show(placed: Placed, is_json: bool) -> None:
     if placed.replayed:
-        say("This key was used for this order before: here is that one, nothing new was made.")
+        say("This order was already placed with this key; no new order was placed.")
     if is_json:
         print_json(placed)
         return

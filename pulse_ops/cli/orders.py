@@ -24,7 +24,7 @@ _status_choice = click.Choice([status.value for status in OrderStatus], case_sen
 def orders() -> None:
     """Place, find, follow, pause and cancel orders through the gateway.
 
-    On a running stack everything is found by itself: its gateway and its demo user. Elsewhere give --gateway
+    With a running stack, the gateway and the demo user are found automatically. Elsewhere give --gateway
     and --username, or the variables PULSE_GATEWAY_URL, PULSE_USERNAME and PULSE_PASSWORD.
     """
 
@@ -39,8 +39,8 @@ orders.add_command(events)
 @click.option("--side", type=side_choice, metavar="BUY|SELL", help="Orders of this side only.")
 @click.option("--created-from", type=Instant(), help="Created at this time (UTC) or later.")
 @click.option("--created-to", type=Instant(), help="Created before this time (UTC).")
-@click.option("--limit", type=int, default=50, show_default=True, help="Orders in a page, 1 to 200.")
-@click.option("--cursor", help="Go on where an earlier page ended.")
+@click.option("--limit", type=int, default=50, show_default=True, help="Orders per page, 1 to 200.")
+@click.option("--cursor", help="Continue where an earlier page ended.")
 @click.option("--all", "is_all", is_flag=True, help="Every page.")
 @options.as_json
 @connection_options
@@ -91,11 +91,11 @@ def show(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 @orders.command()
 @click.argument("order_id")
 @click.option("--after", type=click.IntRange(0), default=0, help="Slices after this number only.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Slices in a page.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Slices per page.")
 @options.as_json
 @connection_options
 def slices(order_id: str, after: int, limit: int, is_json: bool, **where: Unpack[Where]) -> None:
-    """List the slices of an order with their ids, in the order of their times; none before it is split."""
+    """List the slices of an order with their ids, ordered by time; none before it is split."""
     wanted = [one for one in connect(**where).slices(order_id) if one.sequence_number > after]
     page = wanted[:limit]
     next_after = page[-1].sequence_number if len(wanted) > limit else None
@@ -112,7 +112,7 @@ def slices(order_id: str, after: int, limit: int, is_json: bool, **where: Unpack
 @options.as_json
 @connection_options
 def watch(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
-    """Follow an order to its end; exit 0 when it was filled, 5 when not.
+    """Follow an order to its end; exit 0 if it was filled, 5 if not.
 
     With --json, each change is a line with the whole order. Ctrl-C ends the watching, not the order.
     """
@@ -120,8 +120,8 @@ def watch(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
     try:
         order = _follow(gateway, order_id, is_json)
     except KeyboardInterrupt:
-        say(f"\nThe order goes on. Watch it again: pulse orders watch {order_id}")
-        say(f"Cancel what is left of it: pulse orders cancel {order_id}")
+        say(f"\nThe order continues. Watch it again: pulse orders watch {order_id}")
+        say(f"Cancel the rest of it: pulse orders cancel {order_id}")
         raise SystemExit(EXIT_INTERRUPTED) from None
     if not is_json:
         click.echo(f"{order.order_id} {watching.summary(order)}")
@@ -134,14 +134,14 @@ def watch(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 @options.as_json
 @connection_options
 def pause(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
-    """Send nothing new of an order until it is resumed; what works at the broker goes on.
+    """Send no further slices until the order is resumed; slices working at the broker stay there.
 
     What it misses meanwhile goes out afterwards, as far as it fits into the order's window. Repeating it is harmless.
     """
     order = connect(**where).pause(order_id)
     _print_state(order, is_json)
     if not is_json:
-        say(f"Let it go on: pulse orders resume {order.order_id}")
+        say(f"Resume it: pulse orders resume {order.order_id}")
 
 
 @orders.command()
@@ -149,7 +149,7 @@ def pause(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 @options.as_json
 @connection_options
 def resume(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
-    """Let a paused order go on. What it missed goes out one planned interval apart; what no longer fits is SKIPPED.
+    """Resume a paused order. Missed slices go out one planned interval apart; those that no longer fit are SKIPPED.
 
     Repeating it is harmless.
     """
@@ -164,11 +164,11 @@ def resume(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 @options.as_json
 @connection_options
 def cancel(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
-    """Cancel what is not filled; what is filled stays. Repeating it is harmless."""
+    """Cancel what is not filled; fills are kept. Repeating it is harmless."""
     order = connect(**where).cancel(order_id)
     _print_state(order, is_json)
     if not is_json and not order.is_final:
-        say(f"The broker is asked to cancel what works there: pulse orders watch {order.order_id}")
+        say(f"The broker has been asked to cancel the working slices: pulse orders watch {order.order_id}")
 
 
 def _print_state(order: Order, is_json: bool) -> None:

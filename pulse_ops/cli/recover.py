@@ -29,19 +29,19 @@ Results go to stdout, messages to stderr."""
 
 
 @click.command(epilog=EXIT_CODES)
-@click.option("--release", "is_release", is_flag=True, help="End the hold, whatever the database has forgotten.")
-@click.option("--yes", is_flag=True, help="Do not ask before the hold is ended.")
+@click.option("--release", "is_release", is_flag=True, help="End the hold, even if the database has forgotten orders.")
+@click.option("--yes", is_flag=True, help="End the hold without asking.")
 @options.as_json
 @options.data_dir
 def recover(is_release: bool, yes: bool, is_json: bool, data_dir: Path | None) -> None:
     """Compare the database with the broker's book after a restore or a failover, and record what it has lost.
 
-    A database that lost its last commits holds slices as unsent that are at the broker. Pulse notices that by itself:
-    it sends nothing (the hold), finds the lost attempts in the book and records them. The hold ends by itself once
-    nothing more can turn up, unless the book shows orders that the database has forgotten altogether: nobody but you
-    can tell what they mean. See to them at the broker, then end the hold with --release.
+    A database that lost its last commits shows slices as unsent that are at the broker. Pulse notices this: it sends
+    nothing (the hold), finds the lost attempts in the book and records them. The hold ends by itself once nothing more
+    can turn up, unless the book shows orders that the database has forgotten altogether: only you can tell what they
+    are. Deal with them at the broker, then end the hold with --release.
 
-    Works on DATABASE_URL, else on the running stack's database, and asks the book of BROKER.
+    Uses DATABASE_URL, else the running stack's database, and reads the book of BROKER.
     """
     use_database(data_dir)
     findings = _compare()
@@ -66,7 +66,7 @@ def _compare() -> Findings:
 
 def _release(findings: Findings, since: datetime, yes: bool) -> None:
     if not findings.is_conclusive:
-        say("The hold is not ended: the book is not whole, or a worker holds a slice whose attempt was lost.")
+        say("The hold is not ended: the book is incomplete, or a worker holds a slice whose attempt was lost.")
         raise SystemExit(EXIT_REFUSED)
     if not yes:
         click.confirm(_question(findings, since), abort=True, err=True)

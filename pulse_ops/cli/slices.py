@@ -1,4 +1,4 @@
-"""`pulse slices` and `celery -A pulse_tasks slices`: what operators do about slices that did not make it."""
+"""`pulse slices` and `celery -A pulse_tasks slices`: what operators do about slices that went wrong."""
 
 import getpass
 import re
@@ -68,7 +68,7 @@ since_option = click.option("--since", type=Since(), help="Changed within this t
 def slices() -> None:
     """List, inspect, retry, resolve and settle slices of every account.
 
-    Works on Postgres directly, with Redis down too: on DATABASE_URL, else on the running stack's.
+    Works directly on Postgres, even with Redis down: on DATABASE_URL, else the running stack's database.
     """
 
 
@@ -76,7 +76,7 @@ def slices() -> None:
 @status_option
 @order_option
 @since_option
-@click.option("--to-settle", is_flag=True, help="Only those that wait for an operator to settle them.")
+@click.option("--to-settle", is_flag=True, help="Only slices that an operator must settle.")
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=100, show_default=True)
 @options.as_json
 @options.data_dir
@@ -91,8 +91,8 @@ def list_(
 ) -> None:
     """List slices, the latest changed first.
 
-    With --to-settle those of which no book of the broker can tell any more: UNKNOWN when its day was over, or ended
-    with it unseen (END_UNSEEN).
+    With --to-settle, those whose outcome no book of the broker shows any more: UNKNOWN when the broker's day ended, or
+    ended unseen with that day (END_UNSEEN).
     """
     use_database(data_dir)
     doubted_before = settlement.doubted_before(utcnow()) if to_settle else None
@@ -147,10 +147,10 @@ def retry_(
     """Put failed or rejected slices back into the schedule, due at once.
 
     Name slices, or --order, or --all-failed with --since. A slice that must not be sent again is refused with
-    the reason, and the command then ends with 4.
+    the reason, and the command exits with 4.
     """
     if sum((bool(slice_ids), order_id is not None, all_failed)) != 1:
-        raise click.UsageError("Name slices, or --order, or --all-failed: one of the three.")
+        raise click.UsageError("Give one of these: slice ids, --order, or --all-failed.")
     if all_failed and since is None:
         raise click.UsageError("--all-failed needs --since, such as --since 1h.")
     use_database(data_dir)
@@ -165,20 +165,20 @@ def retry_(
 @options.as_json
 @options.data_dir
 def resolve(slice_ids: tuple[str, ...], is_json: bool, data_dir: Path | None) -> None:
-    """Ask the broker's book about UNKNOWN slices now."""
+    """Look up UNKNOWN slices in the broker's book now."""
     use_database(data_dir)
     _print_results([_resolve_one(slice_id) for slice_id in slice_ids], is_json)
 
 
 @slices.command(
     epilog="""\b
-Examples, what the contract note of the day says:
+Examples, from the contract note of the day:
   pulse slices settle SLICE_ID --filled 20 --price 2500.05
   pulse slices settle SLICE_ID --absent --reason "not in the tradebook"
 """
 )
 @click.argument("slice_id")
-@click.option("--filled", type=int, metavar="SHARES", help="How many shares of its last attempt were filled in all.")
+@click.option("--filled", type=int, metavar="SHARES", help="Total shares filled by its last attempt.")
 @click.option("--price", type=Price(), help="Their average price per share.")
 @click.option("--absent", is_flag=True, help="It was never placed, or no more was filled than is booked.")
 @click.option("--reason", default="", help="How you know; needed with --absent.")
@@ -193,10 +193,10 @@ def settle(
     is_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """Say what became of a slice of which no book of the broker can tell any more.
+    """Book the outcome of a slice that no book of the broker shows any more.
 
-    For slices of `list --to-settle`. It is booked as you say it, with your name, and cannot be taken back. A slice that
-    was never placed is FAILED then, and may be retried. Refused while the broker's book can still tell.
+    For slices of `list --to-settle`. It is booked as you state it, under your name, and cannot be undone. A slice that
+    was never placed becomes FAILED, and may be retried. Refused while the broker's book can still show it.
     """
     use_database(data_dir)
     _print_results([_settle_one(slice_id, Settlement(filled, price, absent, reason))], is_json)

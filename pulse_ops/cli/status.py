@@ -1,4 +1,4 @@
-"""`pulse status`: is everything up, and does it keep pace."""
+"""`pulse status`: is everything up, and does it keep up."""
 
 import json
 import time

@@ -21,7 +21,7 @@ Example:
 def token(is_json: bool, **where: Unpack[Where]) -> None:
     """Log in and print an access token; with --json also how many seconds it lasts."""
     if where["token"]:
-        raise click.UsageError("There is a token already: unset PULSE_TOKEN, or leave out --token.")
+        raise click.UsageError("There is already a token: unset PULSE_TOKEN, or omit --token.")
     answer = connect(**where).log_in()
     if is_json:
         print_json(answer)

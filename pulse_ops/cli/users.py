@@ -19,7 +19,7 @@ _role_choice = click.Choice([role.value for role in Role], case_sensitive=False)
 
 @click.group(epilog=EXIT_CODES)
 def users() -> None:
-    """Add, list and change the accounts that may log in. All changes but a limit end their logins; orders go on.
+    """Add, list and change the accounts that may log in. Any change but a limit ends their logins; orders continue.
 
     Works on the database of DATABASE_URL, else on that of the running stack.
     """
@@ -28,14 +28,14 @@ def users() -> None:
 @users.command()
 @click.argument("username")
 @click.option("--role", type=_role_choice, default=Role.TRADER.value, show_default=True)
-@click.option("--generate", is_flag=True, help="Make up a password and print it, this once.")
+@click.option("--generate", is_flag=True, help="Generate a password and print it once.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
 @options.as_json
 @options.data_dir
 def add(username: str, role: str, generate: bool, password_stdin: bool, is_json: bool, data_dir: Path | None) -> None:
     """Add an account; the password is asked for unless an option says otherwise."""
     if generate and password_stdin:
-        raise click.UsageError("--generate and --password-stdin exclude each other.")
+        raise click.UsageError("--generate and --password-stdin cannot be combined.")
     use_database(data_dir)
     password = secrets.token_urlsafe(18) if generate else _given_password(password_stdin)
     account = accounts.add_account(username, password, Role(role), utcnow())
@@ -65,7 +65,7 @@ def list_(is_json: bool, data_dir: Path | None) -> None:
 @click.argument("username")
 @options.data_dir
 def disable(username: str, data_dir: Path | None) -> None:
-    """Bar an account: its logins, tokens and API keys end at once. Its orders go on."""
+    """Disable an account: its logins, tokens and API keys end at once. Its orders continue."""
     use_database(data_dir)
     accounts.disable_account(username, utcnow())
     say(f"{username} can no longer log in.")
@@ -94,13 +94,13 @@ def role(username: str, role: str, data_dir: Path | None) -> None:
 
 @users.command()
 @click.argument("username")
-@click.option("--generate", is_flag=True, help="Make up a password and print it, this once.")
+@click.option("--generate", is_flag=True, help="Generate a password and print it once.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
 @options.data_dir
 def password(username: str, generate: bool, password_stdin: bool, data_dir: Path | None) -> None:
     """Set a new password; it is asked for unless an option says otherwise."""
     if generate and password_stdin:
-        raise click.UsageError("--generate and --password-stdin exclude each other.")
+        raise click.UsageError("--generate and --password-stdin cannot be combined.")
     use_database(data_dir)
     account = accounts.account_named(username)
     new = secrets.token_urlsafe(18) if generate else _given_password(password_stdin)
@@ -113,7 +113,7 @@ def password(username: str, generate: bool, password_stdin: bool, data_dir: Path
 @users.command()
 @click.argument("username")
 @click.argument("requests_per_minute", type=int, required=False)
-@click.option("--clear", "is_cleared", is_flag=True, help="Let the installation's limit hold again.")
+@click.option("--clear", "is_cleared", is_flag=True, help="Apply the installation's limit again.")
 @options.data_dir
 def limit(username: str, requests_per_minute: int | None, is_cleared: bool, data_dir: Path | None) -> None:
     """Limit an account's requests per minute: for its keys within seconds, for logins from their next refresh on."""
@@ -129,7 +129,7 @@ def _given_password(is_on_stdin: bool) -> str:
     if is_on_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask for the password: --password-stdin, or --generate.")
+        raise click.UsageError("There is no terminal to ask for the password: use --password-stdin or --generate.")
     password = click.prompt("Password, 12 characters or more", hide_input=True, confirmation_prompt=True, err=True)
     assert isinstance(password, str)  # noqa: S101
     return password

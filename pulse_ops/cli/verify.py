@@ -34,8 +34,8 @@ def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: 
 @click.command()
 @options.data_dir
 @options.as_json
-@click.option("--final", "is_final", is_flag=True, help="Everything must have ended: nothing may be on its way.")
-@click.option("--grace", default=60.0, show_default=True, help="Seconds that news may take into the database.")
+@click.option("--final", "is_final", is_flag=True, help="Require that everything has ended and nothing is on its way.")
+@click.option("--grace", default=60.0, show_default=True, help="Seconds that changes may take to reach the database.")
 @click.option(
     "--ledger",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -47,7 +47,7 @@ def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: 
     default="60",
     show_default=True,
     callback=_seconds_or_never,
-    help="Seconds that the book had to lack an order before it counted as not placed, or never.",
+    help="Seconds for which the book had to lack an order before it counted as not placed, or never.",
 )
 def verify(
     data_dir: Path | None,
@@ -57,10 +57,10 @@ def verify(
     ledger: Path | None,
     settle_delay: timedelta | None,
 ) -> None:
-    """Compare the database with the broker's books; exit 1 when a promise was broken.
+    """Compare the database with the broker's books; exit 1 if a promise was broken.
 
-    The paper exchange is judged by its whole ledger, Zerodha by today's order and trade book. Promises, and what
-    each of them means, stand in docs/reliability.md.
+    For the paper exchange, its whole ledger is used; for Zerodha, today's order and trade book. docs/reliability.md
+    explains each promise.
     """
     facts = _facts(data_dir, ledger, is_final, timedelta(seconds=grace), settle_delay)
     broken = judge.broken_promises(facts)

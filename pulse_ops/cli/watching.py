@@ -50,7 +50,7 @@ def progress(console: Console | None = None) -> Iterator[Show]:
 
 
 def summary(order: Order) -> str:
-    """Where the order stands, in one line."""
+    """The progress of the order, in one line."""
     slices = f", {order.finished_slices} of {sum(order.slices.values())} slices" if order.slices else ""
     price = f" at {order.average_price}" if order.average_price is not None else ""
     unknown = f", {order.exposure.unknown} being cleared up with the broker" if order.exposure.unknown else ""
@@ -89,6 +89,6 @@ def _order_after_outages(gateway: Gateway, order_id: str) -> Order:
             if time.monotonic() > gives_up_at:
                 raise
             if not is_told:
-                say(f"{error} The order goes on; waiting for the gateway.")
+                say(f"{error} The order continues; waiting for the gateway.")
             is_told = True
         time.sleep(INTERVAL_SECONDS)

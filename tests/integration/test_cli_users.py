@@ -69,7 +69,7 @@ def test_a_disabled_account_is_listed_and_cannot_log_in(users: Users) -> None:
         (("add", "taken", "--generate"), 4, "the username taken is taken"),
         (("disable", "nobody"), 4, "there is no account nobody"),
         (("add", "meera"), 2, "--password-stdin"),
-        (("add", "meera", "--generate", "--password-stdin"), 2, "exclude each other"),
+        (("add", "meera", "--generate", "--password-stdin"), 2, "cannot be combined"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(

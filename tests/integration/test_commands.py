@@ -114,7 +114,7 @@ def test_a_doubt_of_today_is_not_listed_and_not_settled(environment: dict[str, s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("retry",), "one of the three"),
+        (("retry",), "Give one of these"),
         (("settle",), "Missing argument"),
         (("settle", "sl_1", "--filled", "5", "--price", "-1"), "not a price such as 2500.05"),
         (("retry", "--all-failed"), "needs --since"),

@@ -69,7 +69,7 @@ def test_with_json_only_data_is_on_stdout(pulse: Pulse) -> None:
 def test_placing_the_same_key_again_says_that_nothing_new_was_made(gateway: FakeGateway, pulse: Pulse) -> None:
     first, second = (pulse(*PLACE, "--key", "monday-1") for _ in range(2))
     assert first.stdout == second.stdout
-    assert "nothing new was made" in second.stderr
+    assert "no new order was placed" in second.stderr
     assert len(gateway.orders) == 1
 
 

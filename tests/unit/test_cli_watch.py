@@ -53,7 +53,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_order(gateway: FakeGateway, variab
     watching.send_signal(signal.SIGINT)
     _stdout, stderr = watching.communicate(timeout=20)
     assert watching.returncode == 130
-    assert "The order goes on" in stderr
+    assert "The order continues" in stderr
     assert "Traceback" not in stderr
     assert gateway.calls("DELETE", f"/api/orders/{order_id}") == []
 
