@@ -46,7 +46,7 @@ class StrictParser(FlaskParser):
 
 
 def refuse_large_body() -> None:
-    """For `before_request`: a body that says itself that it is too large is not read."""
+    """For `before_request`: a body whose declared length is too large is not read."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge
 
@@ -75,7 +75,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def shown(name: str) -> str:
-    """A client's own word, fit to be repeated in an answer."""
+    """Text from a client, made fit to be repeated in an answer."""
     return _UNSTORABLE.sub("?", name[:64])
 
 

@@ -28,7 +28,7 @@ class NewOrder:
     """An order as the client stated it. `duration_minutes` is the length of its window.
 
     Without `start_at` the window opens at once; `limit_price` is per share and belongs to a LIMIT order; without
-    `product` or `slice_timeout_seconds` the installation's own are taken.
+    `product` or `slice_timeout_seconds` the installation's defaults apply.
     """
 
     order_unique_key: str
@@ -80,7 +80,7 @@ def check_start(start_at: datetime | None, now: datetime) -> None:
 
 
 def check_settlement(said: Settlement) -> None:
-    """Raise InvalidRequest unless it says one thing, within the limits."""
+    """Raise InvalidRequest unless it states one outcome, within the limits."""
     if said.absent == (said.filled is not None):
         raise InvalidRequest("state filled, or absent: one of the two", {"field": "filled", "rule": "filled or absent"})
     if (said.filled is None) != (said.price is None):

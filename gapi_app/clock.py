@@ -1,4 +1,4 @@
-"""What time it is as pulse tells it on every answer: the database's time, which all gateways and pulse go by.
+"""The current time as pulse sends it on every answer: the database's, used by pulse and all gateways.
 
 Until pulse has told it, which it does before any token is made or believed, it is the time of this machine.
 """
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class PulseTime:
-    """`steadily` is a clock that nobody sets, `wall` the one that somebody may have."""
+    """`steadily` is a clock that is never set, `wall` one that may have been."""
 
     def __init__(self, steadily: Callable[[], float], wall: Callable[[], float]) -> None:
         self._steadily = steadily
@@ -45,7 +45,7 @@ class PulseTime:
         time.sleep(seconds)
 
     def learn(self, told: str | None, *, is_certain: bool = False) -> None:
-        """Take what an answer of pulse told, in milliseconds; what makes no sense tells nothing."""
+        """Learn the time from an answer of pulse, in milliseconds; ignore what makes no sense."""
         if told is None or not _MILLISECONDS.fullmatch(told):
             return
         with self._lock:

@@ -82,11 +82,11 @@ class PulseClient:
         return self._ask("POST", path, who, {202}, body).body
 
     def postback(self, body: bytes) -> None:
-        """Hand on a broker's news as it came; pulse checks its signature."""
+        """Forward a broker's postback unchanged; pulse checks its signature."""
         self._ask("POST", "/internal/postbacks/zerodha", GATEWAY, {202}, {"body": base64.b64encode(body).decode()})
 
     def check_ready(self) -> None:
-        """Raise ServiceUnavailable or another PulseError unless pulse says that it can serve."""
+        """Raise ServiceUnavailable or another PulseError unless pulse is ready."""
         self._ask("GET", "/ready", GATEWAY, {200})
 
     def _ask(

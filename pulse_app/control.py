@@ -1,4 +1,4 @@
-"""Small control of a running order, for the gateway."""
+"""Control of a running order, for the gateway."""
 
 from typing import Any
 

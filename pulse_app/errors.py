@@ -1,4 +1,4 @@
-"""How the refusals of the database are said over HTTP, beside those that both services have."""
+"""The HTTP answers for database errors, beside those that both services share."""
 
 from flask import Flask, Response
 from sqlalchemy.exc import SQLAlchemyError

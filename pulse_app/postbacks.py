@@ -1,4 +1,4 @@
-"""News from the broker, as the gateway took it."""
+"""Postbacks of the broker, as the gateway received them."""
 
 import base64
 import binascii

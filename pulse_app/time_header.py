@@ -1,4 +1,4 @@
-"""The database's time on every answer: gateways go by it, whatever their machines say."""
+"""The database's time on every answer: gateways use it, whatever their machines' clocks say."""
 
 from flask import Flask, Response
 

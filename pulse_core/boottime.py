@@ -6,5 +6,5 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def boottime() -> float:
-    """Seconds of a clock that nobody sets, and that runs on while the machine sleeps."""
+    """Seconds on a clock that is never set, and that keeps running while the machine sleeps."""
     return time.clock_gettime(_CLOCK)

@@ -1,4 +1,4 @@
-"""What time it is: the database's time, the same in every process of an installation, whatever their machines say."""
+"""The current time: the database's, the same in every process of an installation, whatever its machine's clock says."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -22,7 +22,7 @@ class UncommittedWakeup(PulseError):
 
 
 class LostRace(PulseError):
-    """A slice or an order has no longer the status that it was seen in; whoever does not expect that rolls back."""
+    """A slice or order no longer has the status that was read; callers that do not expect this roll back."""
 
     code = "INTERNAL_ERROR"
 
@@ -32,7 +32,7 @@ class DatabaseUnavailable(ServiceUnavailable):
 
 
 class RowsLocked(DatabaseUnavailable):
-    """Others held the rows for longer than a statement may wait; whoever wants other rows may fare better."""
+    """Others held the rows for longer than a statement may wait; work on other rows may succeed."""
 
 
 class SharedSession(DatabaseUnavailable):

@@ -1,4 +1,4 @@
-"""What is looked for again and again, because every message may be lost.
+"""The sweeps: what is looked for regularly, because any message may be lost.
 
 Each sweep is bounded, safe to run any number of times at once, and needs nothing but Postgres and the broker.
 """

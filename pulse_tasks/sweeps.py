@@ -1,4 +1,4 @@
-"""One task for each sweep, sent by beat and, for haste, by whoever knows that there is something to find."""
+"""One task for each sweep, sent by beat, and at once by code that knows there is something to find."""
 
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task

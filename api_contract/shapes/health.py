@@ -1,4 +1,4 @@
-"""What the services say of themselves."""
+"""What the services report about themselves."""
 
 from marshmallow import fields, validate
 

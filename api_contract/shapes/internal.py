@@ -1,4 +1,4 @@
-"""The shapes that only the two services say to each other; where both have one, this is the internal one."""
+"""The shapes that only the two services exchange; where both have one, this is the internal one."""
 
 from typing import Any
 

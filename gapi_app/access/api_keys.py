@@ -37,7 +37,7 @@ class KeyHolders:
         self._lock = Lock()
 
     def read(self, text: str) -> Identity:
-        """Whom a key speaks for. Raises Unauthorized, or another PulseError when pulse does not say."""
+        """The caller of a key. Raises Unauthorized, or another PulseError if pulse does not answer."""
         found = _KEY.fullmatch(text)
         if found is None or found["checksum"] != _checksum(text[:-6]):
             raise Unauthorized("the API key is not valid")

@@ -25,7 +25,7 @@ class Access:
     used_service_tokens: UsedTokens
 
     def read(self, text: str) -> Identity:
-        """Whom an access token or an API key speaks for. Raises Unauthorized, or when pulse does not say another."""
+        """The caller of an access token or API key. Raises Unauthorized, or another PulseError without pulse."""
         identity = self.holders.read(text) if text.startswith(PREFIX) else self.tokens.read(text)
         self.revocations.check(identity)
         return identity

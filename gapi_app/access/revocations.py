@@ -62,7 +62,7 @@ class Revocations:
             raise Unauthorized("the access token was revoked")
 
     def poll(self) -> None:
-        """Learn what is new. Raises PulseError when pulse does not say."""
+        """Learn what is new. Raises PulseError if pulse does not answer."""
         with self._lock:
             while True:
                 news = self._source.revocations(self._last_id, _PAGE)

@@ -1,4 +1,4 @@
-"""One thread asks pulse for the news of all accounts that anybody listens to; nothing is asked while nobody does.
+"""One thread asks pulse for new events of all accounts with open streams; it asks nothing while there are none.
 
 What came last is kept once for each account, not for each stream: a stream that reads slowly holds nothing here. When
 it has fallen behind what is kept, it reads on from pulse at its own pace.

@@ -1,4 +1,4 @@
-"""What every answer tells a browser: take it for what it says it is, show it nowhere else, keep it nowhere."""
+"""What every answer tells a browser: trust its content type, do not frame it, do not cache it."""
 
 from flask import Flask, Response
 

@@ -1,4 +1,4 @@
-"""Small control of a running order: hold it, let it go on, try a slice again, ask about one, settle one."""
+"""Control of a running order: pause and resume it; retry, resolve and settle its slices."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""News from the broker. Anybody may post here: the signature is checked by pulse, and the news is only a hint."""
+"""Postbacks of the broker. Anybody may post here: pulse checks the signature, and a postback is only a hint."""
 
 from flask import Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge

@@ -1,4 +1,4 @@
-"""The public order API: check, forward to pulse, hand back what pulse says."""
+"""The public order API: check, forward to pulse, return pulse's answer."""
 
 from typing import Any
 

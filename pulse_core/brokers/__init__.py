@@ -1,4 +1,4 @@
-"""The brokers Pulse can trade with, behind the one port of `base.py`."""
+"""The brokers Pulse can trade with, behind the one port of `port.py`."""
 
 from datetime import time
 from functools import cache

@@ -1,4 +1,4 @@
-"""Post an account's events to where it wants them: signed, in order, at least once, and not for ever."""
+"""Post an account's events to its webhooks: signed, in order, at least once, and not forever."""
 
 import hmac
 import json

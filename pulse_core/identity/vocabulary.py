@@ -1,4 +1,4 @@
-"""The words of logins that stand in the database."""
+"""The words that the database stores about logins."""
 
 from enum import StrEnum
 

@@ -47,7 +47,7 @@ class Measurement:
 
 
 class DatabaseClock:
-    """`measure` asks the database, `steadily` is a clock that nobody sets, `wall` the one that somebody may have."""
+    """`measure` asks the database, `steadily` is a clock that is never set, `wall` one that may have been."""
 
     def __init__(
         self, measure: Callable[[], Measurement], steadily: Callable[[], float], wall: Callable[[], float]

@@ -1,4 +1,4 @@
-"""A forked child holds its parent's sockets: whatever it said on them, Postgres would take for the parent's words.
+"""A forked child holds its parent's sockets: Postgres would take anything sent on them for the parent's.
 
 So every connection of a process is gone in its children, without a word to Postgres, and they connect anew.
 """

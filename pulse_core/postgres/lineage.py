@@ -1,4 +1,4 @@
-"""Which database the connections of this process lead to, and whether another stands in its place since.
+"""Which database this process is connected to, and whether another has taken its place.
 
 A database that was restored, or a standby that was promoted, may have forgotten what this process has seen committed.
 It gives itself away: by another system identifier, timeline, or table, or by a log that ends before the place that it
@@ -30,7 +30,7 @@ _LOOK = """
 
 @dataclass(frozen=True)
 class Seen:
-    """A database, by all that tells it from another, and how far its log has come."""
+    """What identifies a database, and how far its log has come."""
 
     database: str
     position: int

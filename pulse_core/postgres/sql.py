@@ -1,4 +1,4 @@
-"""Statements that stand in files of their own, `sql/<name>.sql` beside the module that runs them."""
+"""Statements kept in files of their own, `sql/<name>.sql` beside the module that runs them."""
 
 from collections.abc import Mapping
 from importlib import resources

@@ -1,4 +1,4 @@
-"""Where an order's quantity stands: filled, working, unknown or unsent."""
+"""Where an order's quantity is: filled, working, unknown or unsent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

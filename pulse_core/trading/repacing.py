@@ -1,4 +1,4 @@
-"""When the slices that a pause held up may go out."""
+"""New times for the slices that a pause held up."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The fill that follows from what an operator says of an attempt whose outcome no book tells."""
+"""The fill to book when an operator states the outcome of an attempt that no book shows."""
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal

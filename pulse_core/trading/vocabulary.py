@@ -1,4 +1,4 @@
-"""The words that stand in the database and are shown to nobody as they are."""
+"""Words that are stored in the database but never shown as they are."""
 
 from enum import StrEnum
 

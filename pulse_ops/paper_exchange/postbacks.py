@@ -1,4 +1,4 @@
-"""The news that the exchange posts about orders: sent once, not waited for, and lost when nobody listens."""
+"""The exchange's postbacks: sent once, in the background, and lost if nobody listens."""
 
 import hashlib
 import heapq

@@ -27,12 +27,12 @@ BOOK_PATIENCE = 3.0
 
 class _Client(KiteConnect):  # type: ignore[misc]
     def _format_response(self, data: object) -> object:
-        # The client would guess at timestamps and make them naive; `books` reads the text itself.
+        # The client would guess at timestamps and make them naive; `rows` reads the text itself.
         return data
 
 
 class ZerodhaBroker:
-    """A Kite Connect account, or the paper exchange that speaks the same protocol. See `base.Broker`."""
+    """A Kite Connect account, or the paper exchange that speaks the same protocol. See `port.Broker`."""
 
     def __init__(
         self,

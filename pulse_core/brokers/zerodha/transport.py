@@ -143,7 +143,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _Leaving:
-    """The last step before bytes leave: the connection stands, and only the sending is to come."""
+    """The last step before bytes leave: the connection is open, and only sending remains."""
 
     response_class: type[HTTPResponse] = _Answer
     sock: Any

@@ -21,7 +21,7 @@ def of_account(session: Session, account_id: str) -> Sequence[Webhook]:
 
 
 def due(session: Session, now: datetime, limit: int) -> Sequence[Webhook]:
-    """Live webhooks with news whose next attempt may be made, the longest waiting first."""
+    """Live webhooks with new events whose next attempt is due, the longest waiting first."""
     is_numbered = exists().where(
         EventFeed.account_id == Webhook.account_id, EventFeed.last_sequence > Webhook.delivered_sequence
     )

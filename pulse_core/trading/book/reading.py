@@ -1,4 +1,4 @@
-"""The broker's book of today, read in one way by whoever needs it.
+"""Today's book of the broker, read the same way by everything that needs it.
 
 Every reading takes over attempts that were taken for not placed and turn up in it. One that fails, or that lacks what
 the broker is known to have, begins the settle delay of every doubt anew, whoever met it.

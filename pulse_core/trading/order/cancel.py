@@ -1,4 +1,4 @@
-"""Cancel an order: nothing new goes out, what works is called back, fills are kept."""
+"""Cancel an order: no further slices are sent, working ones are cancelled at the broker, fills are kept."""
 
 from datetime import datetime
 

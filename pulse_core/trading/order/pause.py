@@ -1,4 +1,4 @@
-"""Hold an order and let it go on: a paused order sends nothing new, and what works at the broker is still followed."""
+"""Pause and resume an order: while paused it sends no further slices, and working ones are still followed."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta

@@ -132,7 +132,7 @@ def compare(now: datetime) -> Findings:
 
 
 def standing() -> Standing:
-    """How the installation stands."""
+    """The database at hand and the hold, as they are now."""
     with db.transaction() as session:
         return Standing(_present(session), installation.known_database(session), installation.held(session))
 
@@ -157,7 +157,7 @@ def watch_hold(now: datetime) -> int:
 
 
 def release(actor: str) -> bool:
-    """Let slices be sent again, on the word of an operator; False when nothing was held."""
+    """End the hold for an operator; False if there was none."""
     with db.transaction() as session:
         is_released = installation.release(session)
     if is_released:

@@ -1,4 +1,4 @@
-"""Call back what still works at the broker: past its deadline, or of a cancelled order."""
+"""Cancel slices that still work at the broker: past their deadline, or of a cancelled order."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -22,10 +22,10 @@ BATCH = 6
 
 
 def cancel_slices(now: datetime, limit: int = BATCH) -> int:
-    """Call back working slices past their deadline or of a cancelled order; returns how many.
+    """Ask the broker to cancel working slices past their deadline or of a cancelled order; returns how many.
 
-    Only the broker's book says whether it worked, so each is asked for again until the book shows its end. What was
-    sent on an earlier day of the broker is not: its book no longer holds it.
+    Only the broker's book shows whether it worked, so each request is repeated until the book shows the end. Slices
+    sent on an earlier day of the broker are left out: its book no longer holds them.
     """
     broker = brokers.connect(settings())
     with db.transaction() as session:

@@ -80,7 +80,7 @@ def record(fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcom
 
 
 def deadline(order: Order, sent_at: datetime) -> datetime:
-    """When what is left of a slice sent at this instant is called back."""
+    """When the rest of a slice sent at this time is to be cancelled."""
     return sent_at + _patience(order.slice_timeout_seconds)
 
 

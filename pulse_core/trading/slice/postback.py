@@ -1,4 +1,4 @@
-"""News that the broker posts: proof of nothing, but a reason to read its book now."""
+"""The broker's postbacks: they prove nothing, but are a reason to read its book now."""
 
 import hmac
 import json

@@ -1,4 +1,4 @@
-"""Compare the whole book of the day with ours: what should not be there is found, told and called back."""
+"""Compare the whole book of the day with ours: orders that should not be there are found, reported and cancelled."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from pulse_core.trading.tables import Placement
 
 
 def reconcile(now: datetime) -> int:
-    """Book late fills and ends, tell of orders that should not be there, and call back those that no slice works.
+    """Book late fills and ends, report orders that should not be there, and cancel those that no slice works.
 
     Returns how many broker orders had news. Raises BookUnavailable.
     """
@@ -45,7 +45,7 @@ def _report_doubles(book: Book, now: datetime) -> None:
 
 
 def _call_back_strays(book: Book, now: datetime) -> None:
-    """A live order that its slice has gone on from is worked by nobody: cancel it, until the book shows its end."""
+    """Nothing follows a live order that its slice has moved on from: cancel it until the book shows its end."""
     live = [row.broker_order_id for row in book.by_broker_order_id.values() if row.status is BrokerOrderStatus.OPEN]
     with db.transaction() as session:
         orphans = placements.orphans(session, book.broker, live)

@@ -1,4 +1,4 @@
-"""What became of a slice that Pulse cannot know: an operator finds out, and says so."""
+"""Slices whose outcome Pulse cannot know: an operator finds out and settles them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,7 +56,7 @@ def settle_slice(
     absent: bool = False,
     reason: str = "",
 ) -> SliceStatus:
-    """Book what an operator says became of a slice, by the rules of `domain.settlement`; returns its status after that.
+    """Book the outcome of a slice that an operator states, by the rules of `trading.settlement`; returns its status.
 
     Raises NotFound, InvalidRequest, or InvalidState with the reason why it is not for an operator to say.
     """

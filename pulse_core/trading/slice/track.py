@@ -35,7 +35,7 @@ MISSING_FOR = timedelta(seconds=30)
 
 @dataclass(frozen=True, order=True)
 class BrokerNews:
-    """A broker order of which the book says something new, and whose it is."""
+    """A broker order about which the book shows something new, and the slice it belongs to."""
 
     order_id: str
     slice_id: str
@@ -104,7 +104,7 @@ def settle_slices(
 
 
 def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
-    """Settle what the book says anew of these broker orders (slice ids by broker order id); returns how many.
+    """Book what is new about these broker orders (slice ids by broker order id); returns how many.
 
     The news of one order are settled together, a bounded number at a time: its lock is held for all of them.
     """
@@ -132,7 +132,7 @@ def _by_order(changed: Mapping[str, str]) -> Iterator[Sequence[BrokerNews]]:
 
 
 def _changed(book: Book, ours: Mapping[str, str]) -> dict[str, str]:
-    """Those of our broker orders (slice ids by broker order id) with unbooked trades or an end that is news."""
+    """Those of our broker orders (slice ids by broker order id) with unbooked trades or a new end."""
     with db.transaction() as session:
         booked = fills.booked(session, book.broker, list(ours))
         unended = placements.unended(session, book.broker, list(ours))

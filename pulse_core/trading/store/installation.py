@@ -34,7 +34,7 @@ def client_order_id_key() -> bytes:
 
 
 def forget_key() -> None:
-    """Read the key anew when it is next asked for: another database may stand in the place of the one it was of."""
+    """Read the key again when it is next needed: another database may have taken the place of the former one."""
     _key_of.cache_clear()
 
 
@@ -46,7 +46,7 @@ def held(session: Session) -> Hold | None:
 
 
 def hold(session: Session, code: HoldCode, now: datetime) -> bool:
-    """Let no slice be sent from now on; False when that was so already, and only the hold begins anew."""
+    """Stop all sending from now on; False if it was stopped already, and only the hold starts over."""
     was_held = _locked(session).held_since is not None
     why = {} if was_held else {"hold_code": code, "hold_reason": code.meaning}
     session.execute(update(Installation).values(held_since=now, **why))

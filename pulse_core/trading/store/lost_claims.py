@@ -1,4 +1,4 @@
-"""Attempts that the database has lost with its last commits: what tells them from those it knows, and their return."""
+"""Attempts that the database lost with its last commits: how to recognise them, and how to record them again."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ def record(
     broker_order_id: str | None,
     now: datetime,
 ) -> Placement:
-    """Record an attempt of which the broker's book tells; without a broker order, one that it shows no trace of."""
+    """Record an attempt found in the broker's book; without a broker order, one of which it shows no trace."""
     outcome = PlacementOutcome.ABSENT if broker_order_id is None else PlacementOutcome.ACKNOWLEDGED
     row: dict[str, Any] = {
         "client_order_id": client_order_id,

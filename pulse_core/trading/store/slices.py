@@ -217,7 +217,7 @@ def begin_delays_anew(session: Session, broker: str, now: datetime) -> None:
 
 
 def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, now: datetime) -> None:
-    """Put off the next look for these UNKNOWN slices, and begin their settle delay anew."""
+    """Postpone the next check of these UNKNOWN slices, and restart their settle delay."""
     unknown = select(OrderSlice.id).where(OrderSlice.id.in_(slice_ids), OrderSlice.status == SliceStatus.UNKNOWN)
     _change_in_order(session, unknown, {"resolve_at": until, "absent_since": None, "updated_at": now})
 
