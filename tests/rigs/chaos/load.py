@@ -13,8 +13,8 @@ import requests
 from pulse_ops.paper_exchange.market import WELL_KNOWN
 
 INSTRUMENTS = ("NSE:RELIANCE", "NSE:INFY", "NSE:TCS", "BSE:INFY", "NSE:M&M", "NSE:BAJAJ-AUTO")
-# About three slices a second: two control workers that read the long book of a day carry that on two cores.
-SECONDS_PER_ORDER = 6.0
+# About four slices a second: two control workers that read the long book of a day carry that on two cores.
+SECONDS_PER_ORDER = 4.2
 FEWEST_ORDERS = 16
 PROBE_EVERY = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
