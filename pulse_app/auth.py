@@ -12,6 +12,7 @@ from api_contract.service_tokens import check_request
 from pulse_app.service_tokens import caller_of, read_gateway_token
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
+from pulse_core.owner import EveryAccount, OneAccount, Owner
 
 _HARMLESS_TO_REPEAT = ("GET", "HEAD")
 _used = UsedTokens()
@@ -37,14 +38,14 @@ def account_id() -> str:
     return str(g.caller.account_id)
 
 
-def owner_to_read() -> str | None:
-    """Whose orders may be read: one account's, None for everybody's."""
-    return None if g.caller.role in READS_EVERY_ACCOUNT else account_id()
+def owner_to_read() -> Owner:
+    """Whose orders may be read."""
+    return EveryAccount() if g.caller.role in READS_EVERY_ACCOUNT else OneAccount(account_id())
 
 
-def owner_to_change() -> str | None:
-    """Whose orders may be cancelled, paused and resumed: one account's, None for everybody's."""
-    return None if g.caller.role in CHANGES_EVERY_ACCOUNT else account_id()
+def owner_to_change() -> Owner:
+    """Whose orders may be cancelled, paused and resumed."""
+    return EveryAccount() if g.caller.role in CHANGES_EVERY_ACCOUNT else OneAccount(account_id())
 
 
 def check(needed: Scope | Standing) -> None:

@@ -18,6 +18,7 @@ from api_contract.shapes.orders import (
 from pulse_app.auth import account_id, owner_to_change, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
+from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.order import accept, cancel, queries
 from pulse_core.trading.order.queries import OrderFilters, OrderPage, OrderReport
 
@@ -76,11 +77,13 @@ def cancel_order(order_id: str) -> OrderReport:
     return cancel.cancel_order(owner_to_change(), known_order(order_id), utcnow(), actor=account_id())
 
 
-def _listed_owner(asked: str | None) -> str | None:
-    owner = owner_to_read()
-    if owner is not None and asked not in (None, owner):
+def _listed_owner(asked: str | None) -> Owner:
+    allowed = owner_to_read()
+    if asked is None:
+        return allowed
+    if allowed not in (EveryAccount(), OneAccount(asked)):
         raise Forbidden("the orders of other accounts are for operators and admins", {"field": "account_id"})
-    return owner or asked
+    return OneAccount(asked)
 
 
 def known_order(order_id: str) -> str:

@@ -13,6 +13,7 @@ from pulse_app.identity.sessions import of_the_user
 from pulse_core.clock import utcnow
 from pulse_core.identity import api_keys
 from pulse_core.identity.api_keys import KeyReport
+from pulse_core.owner import EveryAccount, OneAccount
 
 _SHOWN = ("id", "account_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
 
@@ -26,7 +27,7 @@ blueprint.before_request(require_service_token)
 @blueprint.response(200, KeyListSchema)
 def list_keys(query: dict[str, Any]) -> dict[str, Any]:
     """The account's keys, newest first."""
-    return {"keys": api_keys.key_page(account_id(), query["limit"], _after(query))}
+    return {"keys": api_keys.key_page(OneAccount(account_id()), query["limit"], _after(query))}
 
 
 @blueprint.route("", methods=["POST"])
@@ -47,7 +48,7 @@ def add_key(new: dict[str, Any]) -> dict[str, Any]:
 def revoke_key(key_id: str) -> KeyReport:
     """Revoke a key of the account; repeating it is harmless."""
     who = account_id()
-    return api_keys.revoke_key(who, _known(key_id), who, utcnow())
+    return api_keys.revoke_key(OneAccount(who), _known(key_id), who, utcnow())
 
 
 @blueprint.route("/all", methods=["GET"])
@@ -56,7 +57,9 @@ def revoke_key(key_id: str) -> KeyReport:
 @blueprint.response(200, KeyListSchema)
 def list_all_keys(query: dict[str, Any]) -> dict[str, Any]:
     """Everybody's keys, or those of one account, newest first; for admins."""
-    return {"keys": api_keys.key_page(query.get("account_id"), query["limit"], _after(query))}
+    asked = query.get("account_id")
+    owner = EveryAccount() if asked is None else OneAccount(asked)
+    return {"keys": api_keys.key_page(owner, query["limit"], _after(query))}
 
 
 @blueprint.route("/all/<key_id>", methods=["DELETE"])
@@ -65,7 +68,7 @@ def list_all_keys(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.refuses("NOT_FOUND")
 def revoke_any_key(key_id: str) -> KeyReport:
     """Revoke anybody's key; for admins."""
-    return api_keys.revoke_key(None, _known(key_id), account_id(), utcnow())
+    return api_keys.revoke_key(EveryAccount(), _known(key_id), account_id(), utcnow())
 
 
 @blueprint.route("/holder", methods=["POST"])

@@ -26,6 +26,7 @@ from pulse_core.copies import copy_of
 from pulse_core.identity import revocations
 from pulse_core.identity.store import accounts, api_keys, audit
 from pulse_core.identity.tables import ApiKey
+from pulse_core.owner import Owner
 
 CHECKSUM_LENGTH = 6
 MOST_LIVE_KEYS = 20
@@ -116,16 +117,16 @@ def holder_of(text: str, now: datetime) -> Holder:
     return Holder(key.id, account.id, account.role, scopes, key.expires_at, account.requests_per_minute)
 
 
-def key_page(account_id: str | None, limit: int, before: str | None) -> Sequence[KeyReport]:
-    """Up to `limit` keys of an account, None for all, the newest first, those older than the key `before`."""
+def key_page(owner: Owner, limit: int, before: str | None) -> Sequence[KeyReport]:
+    """Up to `limit` keys of the owner, the newest first, those older than the key `before`."""
     with db.transaction() as session:
-        return [copy_of(one, KeyReport) for one in api_keys.page(session, account_id, limit, before)]
+        return [copy_of(one, KeyReport) for one in api_keys.page(session, owner, limit, before)]
 
 
-def revoke_key(account_id: str | None, key_id: str, actor: str, now: datetime) -> KeyReport:
-    """Revoke a key of the account, None for anybody's; repeating it is harmless. Raises NotFound."""
+def revoke_key(owner: Owner, key_id: str, actor: str, now: datetime) -> KeyReport:
+    """Revoke a key of the owner; repeating it is harmless. Raises NotFound."""
     with db.transaction() as session:
-        key = api_keys.revoke(session, account_id, key_id, now)
+        key = api_keys.revoke(session, owner, key_id, now)
         if key is None:
             raise NotFound("there is no such key")
         if key.revoked_at == now:

@@ -8,6 +8,7 @@ from api_contract.scopes import Scope
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, api_keys
 from pulse_core.identity.api_keys import KeyReport
+from pulse_core.owner import EveryAccount, OneAccount
 from pulse_ops.cli import EXIT_CODES, options
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.output import instant, print_json, print_table, say
@@ -54,7 +55,7 @@ def list_(username: str | None, is_json: bool, data_dir: Path | None) -> None:
     """List the keys, newest first; never the keys themselves."""
     use_database(data_dir)
     names = {account.id: account.username for account in accounts.list_accounts()}
-    owner = accounts.account_named(username).id if username else None
+    owner = OneAccount(accounts.account_named(username).id) if username else EveryAccount()
     found = api_keys.key_page(owner, _EVERY, None)
     if is_json:
         print_json([_fields(key) | {"username": names[key.account_id]} for key in found])
@@ -69,7 +70,7 @@ def list_(username: str | None, is_json: bool, data_dir: Path | None) -> None:
 def revoke(key_id: str, data_dir: Path | None) -> None:
     """Revoke a key; gateways refuse it within seconds."""
     use_database(data_dir)
-    api_keys.revoke_key(None, key_id, accounts.TERMINAL, utcnow())
+    api_keys.revoke_key(EveryAccount(), key_id, accounts.TERMINAL, utcnow())
     say(f"{key_id} is revoked.")
 
 

@@ -8,6 +8,7 @@ from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.events.tables import SliceEvent
+from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
@@ -24,7 +25,7 @@ def test_an_order_that_is_not_split_yet_is_cancelled_at_once(broker: SimulatedBr
     account = an_account()
     order_id, now = an_order(account_id=account), utcnow()
 
-    report = cancel_order(account, order_id, now)
+    report = cancel_order(OneAccount(account), order_id, now, account)
 
     assert (report.status, report.result, report.finished_at) == (OrderStatus.CANCELLED, OrderResult.UNFILLED, now)
     assert report.exposure.total == 0
@@ -34,7 +35,7 @@ def test_an_order_with_nothing_sent_is_cancelled_at_once_with_all_its_slices(bro
     account = an_account()
     order_id = a_split_order(account_id=account)
 
-    report = cancel_order(account, order_id, utcnow())
+    report = cancel_order(OneAccount(account), order_id, utcnow(), account)
 
     assert (report.status, report.result) == (OrderStatus.CANCELLED, OrderResult.UNFILLED)
     assert statuses(order_id) == [SliceStatus.CANCELLED] * 5
@@ -47,7 +48,7 @@ def test_a_running_order_waits_for_what_works_and_sends_nothing_more(broker: Sim
     first, second, *_ = slices_of(order_id)
     execute_slice(first.id)
 
-    report = cancel_order(account, order_id, utcnow())
+    report = cancel_order(OneAccount(account), order_id, utcnow(), account)
     execute_slice(second.id, clock=lambda: second.scheduled_at)
 
     assert report.status is OrderStatus.CANCELLING
@@ -63,7 +64,7 @@ def test_fills_before_and_during_the_cancellation_are_kept(broker: SimulatedBrok
     broker.answers = [accept_and_fill]
     execute_slice(first.id)
     execute_slice(second.id, clock=lambda: second.scheduled_at)
-    cancel_order(account, order_id, utcnow())
+    cancel_order(OneAccount(account), order_id, utcnow(), account)
     broker.fill(a_slice(second.id).broker_order_id or "", 5)
 
     cancel_slices(utcnow())
@@ -82,16 +83,16 @@ def test_repeating_a_cancellation_changes_nothing(broker: SimulatedBroker) -> No
     account = an_account()
     order_id = a_split_order(account_id=account)
     execute_slice(slices_of(order_id)[0].id)
-    first = cancel_order(account, order_id, utcnow())
+    first = cancel_order(OneAccount(account), order_id, utcnow(), account)
     events = events_of(order_id)
 
-    again = cancel_order(account, order_id, utcnow())
+    again = cancel_order(OneAccount(account), order_id, utcnow(), account)
     assert (again, events_of(order_id)) == (first, events)
 
     cancel_slices(utcnow())
     track_slices(utcnow())
     ended = order(order_id)
-    assert cancel_order(account, order_id, utcnow()).finished_at == ended.finished_at
+    assert cancel_order(OneAccount(account), order_id, utcnow(), account).finished_at == ended.finished_at
 
 
 def test_a_finished_order_cannot_be_cancelled(broker: SimulatedBroker) -> None:
@@ -104,7 +105,7 @@ def test_a_finished_order_cannot_be_cancelled(broker: SimulatedBroker) -> None:
     track_slices(utcnow())
 
     with pytest.raises(InvalidState) as refusal:
-        cancel_order(account, order_id, utcnow())
+        cancel_order(OneAccount(account), order_id, utcnow(), account)
 
     assert refusal.value.details == {"status": OrderStatus.DONE}
     assert order(order_id).status is OrderStatus.DONE
@@ -115,7 +116,7 @@ def test_an_order_of_somebody_else_does_not_exist(broker: SimulatedBroker) -> No
 
     for stranger, asked in ((an_account(), order_id), (an_account(), "ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")):
         with pytest.raises(NotFound):
-            cancel_order(stranger, asked, utcnow())
+            cancel_order(OneAccount(stranger), asked, utcnow(), stranger)
 
     assert order(order_id).status is OrderStatus.IN_PROGRESS
 

@@ -15,6 +15,7 @@ from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus
 from pulse_core.clock import utcnow
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
+from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.day_end import end_day
@@ -98,7 +99,7 @@ def test_a_cancelled_order_whose_slice_could_not_be_called_back_is_cancelled_at_
     account = an_account()
     one = a_working_slice(account)
     monkeypatch.setattr(broker, "cancel", broker.cancels.append)
-    cancel_order(account, one.order_id, utcnow())
+    cancel_order(OneAccount(account), one.order_id, utcnow(), account)
     cancel_slices(utcnow())
 
     end_day(begin_the_next_day(broker))

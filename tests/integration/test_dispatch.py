@@ -12,6 +12,7 @@ from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
+from pulse_core.owner import OneAccount
 from pulse_core.queue import Wakeup
 from pulse_core.tasks import Task
 from pulse_core.trading.order.cancel import cancel_order
@@ -96,7 +97,7 @@ def test_the_slices_of_a_paused_or_cancelled_order_are_not_sent(sent: list[Wakeu
     paused, cancelled = a_split_order(), a_split_order(account_id=account)
     with db.transaction() as session:
         session.execute(update(Order).where(Order.id == paused).values(status=OrderStatus.PAUSED))
-    cancel_order(account, cancelled, utcnow())
+    cancel_order(OneAccount(account), cancelled, utcnow(), account)
 
     dispatch_due_slices(utcnow() + timedelta(hours=1))
 

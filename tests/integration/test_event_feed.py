@@ -15,6 +15,7 @@ from pulse_core.clock import utcnow
 from pulse_core.events import feed
 from pulse_core.events.names import EventKind
 from pulse_core.events.store import numbering
+from pulse_core.owner import EveryAccount, OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order
 from pulse_core.trading.order.queries import order_origin
@@ -209,7 +210,7 @@ def test_events_written_by_an_older_version_find_their_account() -> None:
 def test_events_of_an_order_carry_the_numbers_of_its_account() -> None:
     account = an_account()
     first, second = a_split_order(account_id=account), a_split_order(account_id=account)
-    pause_order(account, first, "acc_operator", utcnow())
+    pause_order(OneAccount(account), first, "acc_operator", utcnow())
 
     page = feed.order_events(account, first, 0, 100)
 
@@ -219,16 +220,16 @@ def test_events_of_an_order_carry_the_numbers_of_its_account() -> None:
     assert page.events[2].actor == "acc_operator"
     assert page.last_event_id == 6
     assert feed.order_events(account, second, 3, 100).events[0].event_id == 4
-    assert order_origin(None, first).account_id == account
+    assert order_origin(EveryAccount(), first).account_id == account
     with pytest.raises(NotFound):
-        order_origin(an_account(), first)
+        order_origin(OneAccount(an_account()), first)
 
 
 def test_a_cancellation_says_who_asked_for_it_and_how_the_order_ended() -> None:
     account = an_account()
     order_id = a_split_order(account_id=account)
     for _ in range(2):
-        cancel_order(account, order_id, utcnow())
+        cancel_order(OneAccount(account), order_id, utcnow(), account)
 
     found = feed.order_events(account, order_id, 2, 100).events
 

@@ -16,6 +16,7 @@ from pulse_core.brokers.port import NotSent
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
+from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.roll_up import roll_up
 from pulse_core.trading.slice.execute import execute_slice
@@ -149,7 +150,7 @@ def test_an_order_cancelled_after_the_claim_is_not_sent(broker: SimulatedBroker)
     account = an_account()
     order_id = a_split_order(account_id=account)
     first = slices_of(order_id)[0]
-    before_sending(broker, lambda: cancel_order(account, order_id, utcnow()))
+    before_sending(broker, lambda: cancel_order(OneAccount(account), order_id, utcnow(), account))
 
     execute_slice(first.id)
 
@@ -213,7 +214,7 @@ def test_a_slice_cancelled_while_its_closed_window_was_noticed_stays_cancelled(b
 
     with ThreadPoolExecutor(1) as worker:
         with db.transaction() as session:
-            cancelled = orders.of_account(session, account, order_id, locked=True)
+            cancelled = orders.of_owner(session, OneAccount(account), order_id, locked=True)
             assert cancelled is not None
             execution = worker.submit(execute_slice, first.id, lambda: long_after)
             wait_until(is_a_session_waiting_for_a_lock)
@@ -231,7 +232,7 @@ def test_a_claim_that_loses_the_race_against_a_cancellation_sends_nothing(broker
 
     with ThreadPoolExecutor(1) as worker:
         with db.transaction() as session:
-            cancelled = orders.of_account(session, account, order_id, locked=True)
+            cancelled = orders.of_owner(session, OneAccount(account), order_id, locked=True)
             assert cancelled is not None
             orders.move(session, cancelled, OrderStatus.CANCELLING, utcnow())
             roll_up(session, cancelled, utcnow())

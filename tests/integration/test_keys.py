@@ -12,6 +12,7 @@ from pulse_core.clock import utcnow
 from pulse_core.identity import api_keys, revocations
 from pulse_core.identity.accounts import add_account, change_account
 from pulse_core.identity.api_keys import NewKey, add_key, holder_of, key_page, revoke_key
+from pulse_core.owner import EveryAccount, OneAccount
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -60,8 +61,8 @@ def test_a_key_with_another_secret_is_refused(asha: str, secret: str) -> None:
 
 def test_a_key_ends_when_it_expires_is_revoked_or_its_account_is_disabled(asha: str) -> None:
     short, revoked, orphan = make(asha, days=1), make(asha), make(asha)
-    revoke_key(asha, revoked.key.id, asha, utcnow())
-    revoke_key(asha, revoked.key.id, asha, utcnow())
+    revoke_key(OneAccount(asha), revoked.key.id, asha, utcnow())
+    revoke_key(OneAccount(asha), revoked.key.id, asha, utcnow())
     with pytest.raises(Unauthorized):
         holder_of(short.text, utcnow() + timedelta(days=1))
     with pytest.raises(Unauthorized):
@@ -90,7 +91,7 @@ def test_an_account_has_a_limited_number_of_keys_that_work(asha: str) -> None:
     made = [make(asha) for _ in range(api_keys.MOST_LIVE_KEYS)]
     with pytest.raises(InvalidState):
         make(asha)
-    revoke_key(asha, made[0].key.id, asha, utcnow())
+    revoke_key(OneAccount(asha), made[0].key.id, asha, utcnow())
     make(asha)
 
 
@@ -98,10 +99,10 @@ def test_nobody_sees_or_revokes_the_key_of_another(asha: str) -> None:
     ravi = add_account("ravi", "correct horse battery", Role.TRADER, utcnow()).id
     made = make(asha)
 
-    assert key_page(ravi, 10, None) == []
+    assert key_page(OneAccount(ravi), 10, None) == []
     with pytest.raises(NotFound):
-        revoke_key(ravi, made.key.id, ravi, utcnow())
-    assert [key.id for key in key_page(None, 10, None)] == [made.key.id]
+        revoke_key(OneAccount(ravi), made.key.id, ravi, utcnow())
+    assert [key.id for key in key_page(EveryAccount(), 10, None)] == [made.key.id]
     holder_of(made.text, utcnow())
 
 
@@ -109,5 +110,5 @@ def test_the_last_use_is_written_once_a_minute(asha: str) -> None:
     made, now = make(asha), utcnow()
     for seconds in (0, 30, 59, 61):
         holder_of(made.text, now + timedelta(seconds=seconds))
-        [key] = key_page(asha, 10, None)
+        [key] = key_page(OneAccount(asha), 10, None)
         assert key.last_used_at == (now if seconds < 60 else now + timedelta(seconds=61))

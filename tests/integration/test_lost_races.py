@@ -16,6 +16,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
+from pulse_core.owner import EveryAccount, OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
@@ -106,7 +107,7 @@ def test_a_slice_sent_while_its_order_is_cancelled_is_followed_and_the_others_ar
     first, *rest = [one.id for one in slices_of(order_id)]
     send_after_listing(monkeypatch, first)
 
-    cancel_order(None, order_id, utcnow(), "ops")
+    cancel_order(EveryAccount(), order_id, utcnow(), "ops")
 
     assert (a_slice(first).status, order(order_id).status) == (SliceStatus.WORKING, OrderStatus.CANCELLING)
     assert {a_slice(slice_id).status for slice_id in rest} == {SliceStatus.CANCELLED}
@@ -169,7 +170,10 @@ def test_placing_and_cancelling_at_once_leaves_nothing_live_that_nobody_follows(
 
     for order_id in order_ids:
         first = slices_of(order_id)[0].id
-        at_once(lambda one=first: execute_slice(one), lambda one=order_id: cancel_order(account, one, utcnow()))
+        at_once(
+            lambda one=first: execute_slice(one),
+            lambda one=order_id: cancel_order(OneAccount(account), one, utcnow(), account),
+        )
     cancel_slices(utcnow(), limit=100)
     track_slices(utcnow())
 
@@ -214,7 +218,10 @@ def test_retrying_and_cancelling_at_once_never_leaves_a_slice_scheduled(broker: 
         first = slices_of(order_id)[0].id
         execute_slice(first)
 
-        at_once(lambda one=first: try_again(one), lambda one=order_id: cancel_order(account, one, utcnow()))
+        at_once(
+            lambda one=first: try_again(one),
+            lambda one=order_id: cancel_order(OneAccount(account), one, utcnow(), account),
+        )
 
         assert order(order_id).status is OrderStatus.CANCELLED
         assert {one.status for one in slices_of(order_id)} <= {SliceStatus.CANCELLED, SliceStatus.REJECTED}

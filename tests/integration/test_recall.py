@@ -16,6 +16,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
+from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice.cancel_working import BATCH, cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
@@ -84,7 +85,7 @@ def test_the_working_slice_of_a_cancelled_order_is_cancelled_with_its_fills(brok
     account = an_account()
     one = a_working_slice(account)
     broker.fill(one.broker_order_id or "", 8)
-    cancel_order(account, one.order_id, utcnow())
+    cancel_order(OneAccount(account), one.order_id, utcnow(), account)
 
     cancel_slices(utcnow())
     track_slices(utcnow())

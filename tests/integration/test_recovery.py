@@ -11,6 +11,7 @@ from pulse_core import db
 from pulse_core.brokers.port import BookUnavailable, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.events.names import EventKind
+from pulse_core.owner import OneAccount
 from pulse_core.postgres import lineage
 from pulse_core.postgres.lineage import Lineage, Seen
 from pulse_core.trading import client_order_ids
@@ -138,7 +139,7 @@ def test_a_live_order_of_a_slice_that_was_cancelled_before_it_was_found_is_calle
     live = a_slice(first.id).broker_order_id
     forget(first.id)
     found = order(first.order_id)
-    cancel_order(found.account_id, first.order_id, utcnow())
+    cancel_order(OneAccount(found.account_id), first.order_id, utcnow(), found.account_id)
     start_again()
 
     assert sending_hold.may_send()

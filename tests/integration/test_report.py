@@ -10,6 +10,7 @@ from api_contract.errors import InvalidRequest, NotFound
 from api_contract.vocabulary import FINAL_ORDERS, OrderStatus, Side, SliceStatus
 from pulse_core.brokers.port import BrokerOrderStatus, NotSent, Refused
 from pulse_core.clock import utcnow
+from pulse_core.owner import OneAccount
 from pulse_core.trading.exposure import Exposure
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.queries import OrderFilters, order_page, order_report, slice_reports
@@ -67,12 +68,12 @@ def test_exposure_adds_up_after_every_step_whatever_happens(broker: SimulatedBro
         now += timedelta(seconds=3)
         random.choice(steps)()
         if step == 35 and order(order_id).status not in FINAL_ORDERS:
-            cancel_order(account, order_id, now)
+            cancel_order(OneAccount(account), order_id, now, account)
         check_sums(account, order_id, broker)
 
 
 def check_sums(account: str, order_id: str, broker: SimulatedBroker) -> None:
-    report, slices = order_report(account, order_id), slice_reports(account, order_id)
+    report, slices = order_report(OneAccount(account), order_id), slice_reports(OneAccount(account), order_id)
     assert report.exposure.total <= report.total_quantity
     assert report.filled_quantity == report.exposure.filled == sum(one.filled_quantity for one in slices)
     assert sum(report.slices.values()) == len(slices)
@@ -90,10 +91,10 @@ def test_an_order_that_is_not_split_yet_counts_as_unsent(broker: SimulatedBroker
     account = an_account()
     order_id = an_order(account_id=account)
 
-    report = order_report(account, order_id)
+    report = order_report(OneAccount(account), order_id)
 
     assert (report.status, report.exposure) == (OrderStatus.PENDING, Exposure(unsent=100))
-    assert slice_reports(account, order_id) == []
+    assert slice_reports(OneAccount(account), order_id) == []
 
 
 def test_a_slice_says_when_and_how_it_was_sent_and_what_went_wrong(broker: SimulatedBroker) -> None:
@@ -102,7 +103,7 @@ def test_a_slice_says_when_and_how_it_was_sent_and_what_went_wrong(broker: Simul
     broker.answers = [answer_with(Refused("MarginException", "not enough funds"))]
     execute_slice(slices_of(order_id)[0].id)
 
-    rejected, untouched, *_ = slice_reports(account, order_id)
+    rejected, untouched, *_ = slice_reports(OneAccount(account), order_id)
 
     assert (rejected.status, rejected.attempts, rejected.error_code, rejected.error_message) == (
         SliceStatus.REJECTED,
@@ -119,11 +120,11 @@ def test_an_order_of_somebody_else_does_not_exist(broker: SimulatedBroker) -> No
 
     for read in (order_report, slice_reports):
         with pytest.raises(NotFound):
-            read(an_account(), order_id)
+            read(OneAccount(an_account()), order_id)
 
 
 def listed(account: str, limit: int = 50, **filters: object) -> list[str]:
-    return [one.order_id for one in order_page(account, OrderFilters(**filters), limit, None).orders]
+    return [one.order_id for one in order_page(OneAccount(account), OrderFilters(**filters), limit, None).orders]
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 8])
@@ -134,14 +135,14 @@ def test_pages_cover_every_order_once_the_newest_first_while_new_ones_arrive(
     made = [an_order(start + timedelta(milliseconds=number), account) for number in range(7)]
     an_order()
     seen: list[str] = []
-    page = order_page(account, OrderFilters(), limit, None)
+    page = order_page(OneAccount(account), OrderFilters(), limit, None)
     while True:
         seen += [one.order_id for one in page.orders]
         assert len(page.orders) <= limit
         if page.next_cursor is None:
             break
         an_order(start + timedelta(seconds=len(seen)), account)
-        page = order_page(account, OrderFilters(), limit, page.next_cursor)
+        page = order_page(OneAccount(account), OrderFilters(), limit, page.next_cursor)
 
     assert seen == made[::-1]
 
@@ -149,9 +150,9 @@ def test_pages_cover_every_order_once_the_newest_first_while_new_ones_arrive(
 def test_orders_of_the_same_millisecond_are_paged_without_gaps(broker: SimulatedBroker) -> None:
     account, now = an_account(), utcnow()
     made = {an_order(now, account) for _ in range(5)}
-    first = order_page(account, OrderFilters(), 2, None)
-    second = order_page(account, OrderFilters(), 2, first.next_cursor)
-    third = order_page(account, OrderFilters(), 2, second.next_cursor)
+    first = order_page(OneAccount(account), OrderFilters(), 2, None)
+    second = order_page(OneAccount(account), OrderFilters(), 2, first.next_cursor)
+    third = order_page(OneAccount(account), OrderFilters(), 2, second.next_cursor)
 
     assert {one.order_id for page in (first, second, third) for one in page.orders} == made
     assert third.next_cursor is None
@@ -164,7 +165,7 @@ def test_filters_narrow_the_list(broker: SimulatedBroker) -> None:
         return an_order(start + timedelta(minutes=minutes), account, **changes)
 
     buy, sell, bse = made(0), made(1, side=Side.SELL), made(2, instrument="BSE:INFY")
-    cancel_order(account, buy, utcnow())
+    cancel_order(OneAccount(account), buy, utcnow(), account)
 
     def minute(number: int) -> datetime:
         return start + timedelta(minutes=number)
@@ -181,7 +182,7 @@ def test_filters_narrow_the_list(broker: SimulatedBroker) -> None:
 @pytest.mark.parametrize("cursor", ["", "AAAA", "b3JkX3g", "%00", "ünïcode", "=", "b3JkXwA", "x" * 5000])
 def test_a_cursor_of_somebody_elses_making_is_refused(broker: SimulatedBroker, cursor: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        order_page(an_account(), OrderFilters(), 10, cursor)
+        order_page(OneAccount(an_account()), OrderFilters(), 10, cursor)
 
     assert refusal.value.details == {"field": "cursor"}
 
@@ -191,6 +192,6 @@ def test_a_page_tells_the_same_as_the_order_itself(broker: SimulatedBroker) -> N
     order_id = a_split_order(account_id=account)
     execute_slice(slices_of(order_id)[0].id)
 
-    (on_the_page,) = order_page(account, OrderFilters(), 10, None).orders
+    (on_the_page,) = order_page(OneAccount(account), OrderFilters(), 10, None).orders
 
-    assert on_the_page == order_report(account, order_id)
+    assert on_the_page == order_report(OneAccount(account), order_id)

@@ -13,6 +13,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
+from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.queries import order_report
 from pulse_core.trading.slice.cancel_working import cancel_slices
@@ -160,7 +161,7 @@ def test_its_quantity_counts_as_unknown_meanwhile(broker: SimulatedBroker) -> No
     account = an_account()
     one = an_unknown_slice(broker, lose_the_request, account)
 
-    seen = order_report(account, one.order_id).exposure
+    seen = order_report(OneAccount(account), one.order_id).exposure
 
     assert (seen.unknown, seen.unsent, seen.total) == (20, 80, 100)
 
@@ -203,7 +204,7 @@ def test_an_order_cancelled_while_a_slice_is_unknown_ends_cancelled_and_never_se
 ) -> None:
     account = an_account()
     one, first_look = an_unknown_slice(broker, lose_the_request, account), later(0)
-    cancel_order(account, one.order_id, utcnow())
+    cancel_order(OneAccount(account), one.order_id, utcnow(), account)
     assert (order(one.order_id).status, a_slice(one.id).status) == (OrderStatus.CANCELLING, SliceStatus.UNKNOWN)
 
     watch_the_book(first_look, first_look + settle_delay())
@@ -219,7 +220,7 @@ def test_an_order_cancelled_while_its_slice_is_unknown_but_live_is_called_back_a
     account = an_account()
     one = an_unknown_slice(broker, accept_but_lose_the_answer, account)
     broker.fill(next(iter(broker.book)), 6)
-    cancel_order(account, one.order_id, utcnow())
+    cancel_order(OneAccount(account), one.order_id, utcnow(), account)
 
     resolve_slices(later(0))
     cancel_slices(later(0))

@@ -11,6 +11,7 @@ from pulse_core.brokers.port import NotSent, Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events.names import EventKind
+from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.execute import execute_slice
@@ -101,7 +102,7 @@ def test_a_live_or_filled_slice_is_refused(broker: SimulatedBroker, answer: obje
 def test_a_slice_of_a_cancelled_order_is_refused(broker: SimulatedBroker) -> None:
     slice_id = a_rejected_slice(broker)
     parent = order(a_slice(slice_id).order_id)
-    cancel_order(parent.account_id, parent.id, utcnow())
+    cancel_order(OneAccount(parent.account_id), parent.id, utcnow(), parent.account_id)
 
     with pytest.raises(InvalidState, match="its order is CANCELLED"):
         operations.retry_slice(slice_id, "ops", utcnow())

@@ -12,6 +12,7 @@ from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.errors import RowsLocked
+from pulse_core.owner import OneAccount
 from pulse_core.trading import schedule
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.split import FORGOTTEN_AFTER, split_forgotten_orders, split_order
@@ -81,7 +82,7 @@ def test_an_order_that_does_not_exist_is_nothing_to_split() -> None:
 def test_a_cancelled_order_is_not_split() -> None:
     account = an_account()
     order_id = an_order(account_id=account)
-    cancel_order(account, order_id, utcnow())
+    cancel_order(OneAccount(account), order_id, utcnow(), account)
 
     split_order(order_id, utcnow())
 
@@ -110,7 +111,7 @@ def test_a_skipped_order_cannot_be_cancelled() -> None:
     split_order(order_id, order(order_id).end_at + timedelta(seconds=settings().late_grace + 1))
 
     with pytest.raises(InvalidState):
-        cancel_order(account, order_id, utcnow())
+        cancel_order(OneAccount(account), order_id, utcnow(), account)
 
 
 def test_an_order_with_fewer_shares_than_slices_is_skipped_and_does_not_hold_up_the_others() -> None:

@@ -7,6 +7,8 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.identity.tables import Account, ApiKey
+from pulse_core.owner import Owner
+from pulse_core.postgres.owned import owned_by
 
 
 def add(session: Session, key: ApiKey) -> None:
@@ -29,19 +31,15 @@ def count_live(session: Session, account_id: str, now: datetime) -> int:
     return session.scalar(live) or 0
 
 
-def page(session: Session, account_id: str | None, limit: int, before: str | None) -> Sequence[ApiKey]:
-    """Up to `limit` keys of an account, None for all, the newest first, those older than the key `before`."""
-    rows = select(ApiKey).order_by(ApiKey.id.desc()).limit(limit)
-    if account_id is not None:
-        rows = rows.where(ApiKey.account_id == account_id)
+def page(session: Session, owner: Owner, limit: int, before: str | None) -> Sequence[ApiKey]:
+    """Up to `limit` keys of the owner, the newest first, those older than the key `before`."""
+    rows = select(ApiKey).where(owned_by(ApiKey.account_id, owner)).order_by(ApiKey.id.desc()).limit(limit)
     return session.scalars(rows if before is None else rows.where(ApiKey.id < before)).all()
 
 
-def revoke(session: Session, account_id: str | None, key_id: str, now: datetime) -> ApiKey | None:
-    """Revoke a key of the account, of any account for None; a key that is revoked stays so. None: no such key."""
-    rows = update(ApiKey).where(ApiKey.id == key_id)
-    if account_id is not None:
-        rows = rows.where(ApiKey.account_id == account_id)
+def revoke(session: Session, owner: Owner, key_id: str, now: datetime) -> ApiKey | None:
+    """Revoke a key of the owner; a key that is revoked stays so. None: the owner has no such key."""
+    rows = update(ApiKey).where(ApiKey.id == key_id, owned_by(ApiKey.account_id, owner))
     return session.scalar(rows.values(revoked_at=func.coalesce(ApiKey.revoked_at, now)).returning(ApiKey))
 
 

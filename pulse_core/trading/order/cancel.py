@@ -7,6 +7,7 @@ from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
+from pulse_core.owner import Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.order.queries import OrderReport, order_report
 from pulse_core.trading.roll_up import roll_up
@@ -14,19 +15,19 @@ from pulse_core.trading.status import order_result
 from pulse_core.trading.store import events, orders
 
 
-def cancel_order(account_id: str | None, order_id: str, now: datetime, actor: str | None = None) -> OrderReport:
-    """Cancel what is not filled yet of an order of the account, None for any; repeating it is harmless.
+def cancel_order(owner: Owner, order_id: str, now: datetime, actor: str) -> OrderReport:
+    """Cancel what is not filled yet of an order of the owner; repeating it is harmless.
 
     Raises NotFound, or InvalidState when the order has ended otherwise.
     """
     with db.transaction() as session:
-        order = orders.of_account(session, account_id, order_id, locked=True)
+        order = orders.of_owner(session, owner, order_id, locked=True)
         if order is None:
             raise NotFound("there is no such order")
         if order.status in (OrderStatus.DONE, OrderStatus.SKIPPED):
             raise InvalidState(f"the order is {order.status} and cannot be cancelled", {"status": order.status})
         if order.status in (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED):
-            events.add(session, EventKind.REQUEST, order.id, None, now, request="cancel", actor=actor or account_id)
+            events.add(session, EventKind.REQUEST, order.id, None, now, request="cancel", actor=actor)
         if order.status is OrderStatus.PENDING:
             result = order_result(order.total_quantity, 0)
             orders.move(session, order, OrderStatus.CANCELLED, now, result=result, finished_at=now)
@@ -36,4 +37,4 @@ def cancel_order(account_id: str | None, order_id: str, now: datetime, actor: st
         failpoint("cancel.before_commit")
     failpoint("cancel.after_commit")
     queue.wake(Task.CANCEL_SLICES)
-    return order_report(account_id, order_id)
+    return order_report(owner, order_id)

@@ -12,6 +12,7 @@ from pulse_core.batching import for_each
 from pulse_core.config import settings
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
+from pulse_core.owner import Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.order.queries import OrderReport, order_report
 from pulse_core.trading.repacing import repace
@@ -22,24 +23,24 @@ from pulse_core.trading.tables import Order
 MISSED = {"error_code": "PAUSED", "error_message": "its time passed while the order was paused, and no room was left"}
 
 
-def pause_order(account_id: str | None, order_id: str, actor: str, now: datetime) -> OrderReport:
+def pause_order(owner: Owner, order_id: str, actor: str, now: datetime) -> OrderReport:
     """Send nothing new of an order in progress; repeating it is harmless. Raises NotFound, InvalidState."""
     with db.transaction() as session:
-        order = _own(session, account_id, order_id)
+        order = _own(session, owner, order_id)
         if order.status is not OrderStatus.PAUSED:
             _check(order, OrderStatus.IN_PROGRESS, "paused")
             events.add(session, EventKind.REQUEST, order.id, None, now, request="pause", actor=actor)
             orders.move(session, order, OrderStatus.PAUSED, now)
-    return order_report(account_id, order_id)
+    return order_report(owner, order_id)
 
 
-def resume_order(account_id: str | None, order_id: str, actor: str, now: datetime) -> OrderReport:
+def resume_order(owner: Owner, order_id: str, actor: str, now: datetime) -> OrderReport:
     """Let a paused order go on, with what it missed re-paced inside its window; repeating it is harmless.
 
     Raises NotFound, InvalidState.
     """
     with db.transaction() as session:
-        order = _own(session, account_id, order_id)
+        order = _own(session, owner, order_id)
         if order.status is not OrderStatus.IN_PROGRESS:
             _check(order, OrderStatus.PAUSED, "resumed")
             events.add(session, EventKind.REQUEST, order.id, None, now, request="resume", actor=actor)
@@ -47,7 +48,7 @@ def resume_order(account_id: str | None, order_id: str, actor: str, now: datetim
             _repace(session, order, now)
             roll_up(session, order, now)
         queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
-    return order_report(account_id, order_id)
+    return order_report(owner, order_id)
 
 
 def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
@@ -66,8 +67,8 @@ def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
     return len(forgotten)
 
 
-def _own(session: Session, account_id: str | None, order_id: str) -> Order:
-    order = orders.of_account(session, account_id, order_id, locked=True)
+def _own(session: Session, owner: Owner, order_id: str) -> Order:
+    order = orders.of_owner(session, owner, order_id, locked=True)
     if order is None:
         raise NotFound("there is no such order")
     return order

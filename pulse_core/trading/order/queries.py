@@ -13,6 +13,7 @@ from api_contract.ids import ORDER_ID
 from api_contract.vocabulary import FINAL_ORDERS, OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core import db
 from pulse_core.config import settings
+from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
 from pulse_core.trading.store import orders, slices, totals
 from pulse_core.trading.store.orders import OrderFilters
@@ -97,28 +98,28 @@ class OrderPage:
     next_cursor: str | None
 
 
-def order_origin(account_id: str | None, order_id: str) -> OrderOrigin:
-    """Whose order it is; an `account_id` of None reads anybody's. Raises NotFound."""
+def order_origin(owner: Owner, order_id: str) -> OrderOrigin:
+    """Whose order it is. Raises NotFound."""
     with db.transaction() as session:
-        order = orders.of_account(session, account_id, order_id)
+        order = orders.of_owner(session, owner, order_id)
     if order is None:
         raise NotFound("there is no such order")
     return OrderOrigin(order.id, order.order_unique_key, order.account_id, order.trace)
 
 
-def order_report(account_id: str | None, order_id: str) -> OrderReport:
-    """One order of the account, None for any. Raises NotFound."""
+def order_report(owner: Owner, order_id: str) -> OrderReport:
+    """One order of the owner. Raises NotFound."""
     with db.transaction() as session:
-        order = orders.of_account(session, account_id, order_id)
+        order = orders.of_owner(session, owner, order_id)
         if order is None:
             raise NotFound("there is no such order")
         return _report(order, totals.of_order(session, order_id))
 
 
-def slice_reports(account_id: str | None, order_id: str) -> list[SliceReport]:
-    """The slices of one order of the account, None for any, in sequence; none before it is split. Raises NotFound."""
+def slice_reports(owner: Owner, order_id: str) -> list[SliceReport]:
+    """The slices of one order of the owner, in sequence; none before it is split. Raises NotFound."""
     with db.transaction() as session:
-        if orders.of_account(session, account_id, order_id) is None:
+        if orders.of_owner(session, owner, order_id) is None:
             raise NotFound("there is no such order")
         return [_slice_report(one) for one in slices.of_order(session, order_id)]
 
@@ -133,16 +134,16 @@ def slice_report(order_id: str, slice_id: str) -> SliceReport:
 
 
 def order_page(
-    account_id: str | None, filters: OrderFilters, limit: int, cursor: str | None, *, oldest_first: bool = False
+    owner: Owner, filters: OrderFilters, limit: int, cursor: str | None, *, oldest_first: bool = False
 ) -> OrderPage:
     """Up to `limit` orders, newest first unless asked otherwise.
 
-    Raises InvalidRequest for a cursor that Pulse did not give out for this account and this way of sorting.
+    Raises InvalidRequest for a cursor that Pulse did not give out for this owner and this way of sorting.
     """
-    scope = f"{account_id} {oldest_first}"
+    scope = f"{_in_cursors(owner)} {oldest_first}"
     beyond = _decode(cursor, scope) if cursor is not None else None
     with db.transaction() as session:
-        found = orders.page(session, account_id, filters, limit + 1, beyond, oldest_first=oldest_first)
+        found = orders.page(session, owner, filters, limit + 1, beyond, oldest_first=oldest_first)
         shown = found[:limit]
         parts = totals.of_orders(session, [order.id for order in shown])
     reports = [_report(order, parts.get(order.id, [])) for order in shown]
@@ -210,6 +211,15 @@ def _decode(cursor: str, scope: str) -> str:
     if not ORDER_ID.fullmatch(order_id) or not hmac.compare_digest(signature, _signature(order_id, scope)):
         raise InvalidRequest("cursor is not one that this service gave out for this listing", {"field": "cursor"})
     return order_id
+
+
+def _in_cursors(owner: Owner) -> str:
+    match owner:
+        case OneAccount(account_id):
+            return account_id
+        case EveryAccount():
+            # Clients hold cursors that were signed with this word.
+            return "None"
 
 
 def _signature(order_id: str, scope: str) -> bytes:

@@ -15,6 +15,8 @@ from api_contract.vocabulary import FINAL_SLICES, OrderStatus, Side, SliceStatus
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
+from pulse_core.owner import Owner
+from pulse_core.postgres.owned import owned_by
 from pulse_core.postgres.prepared import prepared
 from pulse_core.trading.status import check_order_move
 from pulse_core.trading.store import events
@@ -57,11 +59,9 @@ def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
     return bool(session.scalar(select(used)))
 
 
-def of_account(session: Session, account_id: str | None, order_id: str, *, locked: bool = False) -> Order | None:
-    """An order that belongs to this account, or to any for an account of None; None for somebody else's."""
-    rows = select(Order).where(Order.id == order_id)
-    if account_id is not None:
-        rows = rows.where(Order.account_id == account_id)
+def of_owner(session: Session, owner: Owner, order_id: str, *, locked: bool = False) -> Order | None:
+    """An order of the owner; None for somebody else's."""
+    rows = select(Order).where(Order.id == order_id, owned_by(Order.account_id, owner))
     if locked:
         rows = rows.with_for_update(key_share=True)
     return session.scalar(rows.execution_options(populate_existing=True))
@@ -69,15 +69,15 @@ def of_account(session: Session, account_id: str | None, order_id: str, *, locke
 
 def page(
     session: Session,
-    account_id: str | None,
+    owner: Owner,
     filters: OrderFilters,
     limit: int,
     beyond: str | None,
     *,
     oldest_first: bool,
 ) -> Sequence[Order]:
-    """Up to `limit` orders of the account, None for all, in the order of their making, those after the id `beyond`."""
-    rows = select(Order) if account_id is None else select(Order).where(Order.account_id == account_id)
+    """Up to `limit` orders of the owner, in the order of their making, those after the id `beyond`."""
+    rows = select(Order).where(owned_by(Order.account_id, owner))
     for column, value in ((Order.status, filters.status), (Order.instrument, filters.instrument)):
         if value is not None:
             rows = rows.where(column == value)

@@ -18,6 +18,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events import webhooks
 from pulse_core.identity import api_keys, sessions
+from pulse_core.owner import OneAccount
 from pulse_core.trading.order import pause
 from tests.contract.client import Account
 from tests.contract.conftest import make_account
@@ -62,7 +63,7 @@ def _order(operation_id: str, account: Account) -> dict[str, str]:
     if operation_id in ("pause_order", "resume_order"):
         order_id = a_split_order(now, who)
         if operation_id == "resume_order":
-            pause.pause_order(who, order_id, who, now)
+            pause.pause_order(OneAccount(who), order_id, who, now)
         return {"order_id": order_id}
     if operation_id not in _SLICE_STATUS:
         return {"order_id": an_order(now, who)}

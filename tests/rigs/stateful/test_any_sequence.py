@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 )
 
 from pulse_core import config
+from pulse_core.owner import OneAccount
 from pulse_core.tasks import Task
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.cancel import cancel_order
@@ -52,7 +53,7 @@ MET = [
 ]
 CANCELLED = ["", "not_sent", "lost_before", "lost_after"]
 TRADERS = {
-    "cancel": cancel_order,
+    "cancel": partial(cancel_order, actor="ann"),
     "pause": partial(pause_order, actor="ann"),
     "resume": partial(resume_order, actor="ann"),
 }
@@ -224,7 +225,7 @@ class Trading(RuleBasedStateMachine):
     )
     def change_an_order(self, pick: int, wish: str, fault: str) -> None:
         order_id = self._order(pick)
-        self.world.attempt(lambda: TRADERS[wish](self.world.account, order_id, now=self.now), fault)
+        self.world.attempt(lambda: TRADERS[wish](OneAccount(self.world.account), order_id, now=self.now), fault)
 
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK, fault=maybe(faults("retry.before_commit", "retry.after_commit")))

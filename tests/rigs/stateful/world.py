@@ -13,6 +13,7 @@ from api_contract.errors import DuplicateOrderUniqueKey, InvalidState
 from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.errors import DatabaseUnavailable
+from pulse_core.owner import OneAccount
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
 from pulse_core.trading.book import reading
@@ -211,7 +212,7 @@ class World:
 
     def _cancel_everything(self) -> None:
         for order in self.orders():
-            self.attempt(partial(cancel_order, self.account, order["id"], self.clock.now))
+            self.attempt(partial(cancel_order, OneAccount(self.account), order["id"], self.clock.now, self.account))
 
     def _nap(self) -> None:
         """This worker is stopped for a moment, in which everything comes that was late, and everybody reads of it."""
