@@ -34,7 +34,7 @@ FULL = Sizes(
     floor_tasks=100,
     lateness_rounds=2,
     lateness_seconds=120,
-    # Longer than DISPATCH_HORIZON: every slice goes the way through beat.
+    # Longer than PULSE_DISPATCH_HORIZON: every slice goes the way through beat.
     lateness_lead=13,
     burst_slices=2000,
     counted_slices=400,

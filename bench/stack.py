@@ -208,7 +208,7 @@ def lifted_limits() -> dict[str, str]:
     """
     fields = GatewaySettings.model_fields
     limits = [name for name in fields if name.startswith("pulse_rate_limit") and isinstance(fields[name].default, str)]
-    own = {"BROKER_ORDERS_PER_SECOND": "0", "PAPER_LIMITS": "false", "PULSE_ACCESS_TOKEN_LIFETIME": "7200"}
+    own = {"PULSE_BROKER_ORDERS_PER_SECOND": "0", "PULSE_PAPER_LIMITS": "false", "PULSE_ACCESS_TOKEN_LIFETIME": "7200"}
     return own | {name.upper(): "999999999/second" for name in limits}
 
 

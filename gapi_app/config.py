@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api_contract.variables import NAMES, as_set
 from gapi_app.access.signing import KeySet, WeakKeys, load_keys
 from gapi_app.guard.origins import checked_origin
 
@@ -32,9 +33,9 @@ Limit = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour
 
 
 class Settings(BaseSettings):
-    """Names are the environment variables' names in lower case. Durations are seconds."""
+    """Each is read from `PULSE_` and its name in capitals, or the name itself where that says whose it is."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(alias_generator=NAMES, extra="ignore", frozen=True)
 
     pulse_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://[^/]+$", description="Where pulse listens.")
     pulse_service_token_key: Key = Field(description="Signs calls from gapi to pulse; the same in both.")
@@ -123,7 +124,7 @@ def load_signing_keys(settings: Settings) -> KeySet:
 
 
 def _variable(fault: ErrorDetails) -> str:
-    return str(fault["loc"][0]).upper()
+    return as_set(str(fault["loc"][0]))
 
 
 def _reason(kind: str, message: str) -> str:

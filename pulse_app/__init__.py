@@ -8,6 +8,7 @@ from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
 from api_contract.log import setup_logging
 from api_contract.tracing import trace_requests
+from api_contract.variables import warn_of_old_names
 from pulse_app import control, events, health, orders, postbacks, webhooks
 from pulse_app.errors import answer_errors
 from pulse_app.identity import accounts, api_keys, revocations, sessions
@@ -22,6 +23,7 @@ def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
     config = settings_to_start("pulse")
     setup_logging("pulse", config.log_format, config.log_level)
+    warn_of_old_names(type(config).model_fields)
     _check_session()
     app, _ = _described_app()
     app.before_request(refuse_large_body)

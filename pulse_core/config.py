@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api_contract.variables import NAMES, as_set
+
 PLACEHOLDERS = frozenset({"", "paper", "changeme", "change-me", "none", "xxx"})
 
 NOT_SET = "is not set"
@@ -18,9 +20,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Settings(BaseSettings):
-    """Names are the environment variables' names in lower case. Durations are seconds."""
+    """Each is read from `PULSE_` and its name in capitals, or the name itself where that says whose it is."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(alias_generator=NAMES, extra="ignore", frozen=True)
 
     database_url: SecretStr = Field(description="Postgres, the source of truth.")
     redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is accepted too.")
@@ -35,9 +37,9 @@ class Settings(BaseSettings):
     )
 
     broker: Literal["paper", "zerodha"] = Field("paper", description="Where slices are placed.")
-    paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for BROKER=paper.")
+    paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for PULSE_BROKER=paper.")
     paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, in Indian time.")
-    kite_root_url: str = Field("https://api.kite.trade", description="Zerodha's API, for BROKER=zerodha.")
+    kite_root_url: str = Field("https://api.kite.trade", description="Zerodha's API, for PULSE_BROKER=zerodha.")
     kite_api_key: SecretStr = Field(SecretStr("paper"), description="Zerodha's API key.")
     kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")
     kite_api_secret: SecretStr = Field(SecretStr("paper"), description="Checks the signature of postbacks.")
@@ -47,7 +49,7 @@ class Settings(BaseSettings):
     broker_orders_per_second: int = Field(10, ge=0, le=1000, description="Our own rate limit; 0 turns it off.")
 
     dispatch_horizon: Seconds = Field(10.0, description="How long before its time a slice is handed to Celery.")
-    lease: Seconds = Field(30.0, description="How long a claim may take; longer than BROKER_TIMEOUT.")
+    lease: Seconds = Field(30.0, description="How long a claim may take; longer than PULSE_BROKER_TIMEOUT.")
     slice_timeout: Seconds = Field(60.0, description="How long a placed slice may work before it is cancelled.")
     late_grace: Seconds = Field(300.0, description="How long after the window's end a late slice is still sent.")
     placement_attempts: int = Field(10, ge=1, le=100, description="Attempts before a slice is FAILED.")
@@ -75,7 +77,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_no_placeholder(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         if info.data.get("broker") == "zerodha" and value.get_secret_value().strip().lower() in PLACEHOLDERS:
-            raise ValueError("BROKER=zerodha needs Zerodha's own, not a placeholder")
+            raise ValueError("PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder")
         return value
 
     @field_validator("lease")
@@ -83,7 +85,7 @@ class Settings(BaseSettings):
     def _leaves_time_to_send(cls, value: float, info: ValidationInfo) -> float:
         # The last moment to send is the lease's end less the timeout: it would lie before the claim.
         if value <= info.data.get("broker_timeout", 0):
-            raise ValueError("LEASE must be longer than BROKER_TIMEOUT, or nothing could ever be sent")
+            raise ValueError("PULSE_LEASE must be longer than PULSE_BROKER_TIMEOUT, or nothing could ever be sent")
         return value
 
 
@@ -95,7 +97,7 @@ def settings() -> Settings:
 
 def faults_of(error: ValidationError) -> dict[str, str]:
     """What is wrong with each variable that was refused, without its value: some of them are secrets."""
-    return {str(one["loc"][0]).upper(): _fault(one["type"], one["msg"]) for one in error.errors()}
+    return {as_set(str(one["loc"][0])): _fault(one["type"], one["msg"]) for one in error.errors()}
 
 
 def _fault(kind: str, message: str) -> str:

@@ -6,7 +6,8 @@ from celery import Celery
 from celery.signals import setup_logging
 
 from api_contract import log
-from pulse_core.config import settings
+from api_contract.variables import warn_of_old_names
+from pulse_core.config import Settings, settings
 from pulse_core.sweeps import SWEEPS
 from pulse_tasks import worker
 
@@ -23,3 +24,4 @@ worker.install(app)
 @setup_logging.connect(weak=False)
 def _setup_logging(**_signal: object) -> None:
     log.setup_logging("beat" if "beat" in sys.argv else "worker", settings().log_format, settings().log_level)
+    warn_of_old_names(Settings.model_fields)

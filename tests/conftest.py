@@ -54,8 +54,8 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "REDIS_URL": redis_url,
         "PULSE_SERVICE_TOKEN_KEY": secrets.token_urlsafe(32),
         "PULSE_JWT_KEY": secrets.token_urlsafe(32),
-        "PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
-        "LOG_FORMAT": "json",
+        "PULSE_PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
+        "PULSE_LOG_FORMAT": "json",
     } | UNLIMITED
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():

@@ -9,7 +9,7 @@ from pulse_core.config import Settings
 
 @cache
 def connect(settings: Settings) -> Broker:
-    """The broker that `BROKER` names, one for each process: its threads share the connections and the rate limit.
+    """The broker that `PULSE_BROKER` names, one for each process: its threads share the connections and the rate limit.
 
     The paper exchange speaks Zerodha's protocol, so both are one adapter.
     """

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from pulse_core import config
 from pulse_ops.cli import options
+from pulse_ops.cli.old_names import warn_of_old_names
 from pulse_ops.stack import running
 from pulse_ops.stack.errors import NotRunning
 
 
 def use_database(data_dir: Path | None) -> None:
     """Let the services of this process work on DATABASE_URL, else on the running stack's. Raises NotRunning."""
+    warn_of_old_names()
     settings = options.stack_settings(data_dir=data_dir)
     if settings.database_url is None:
         try:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from api_contract.variables import as_set
 from pulse_ops.stack.config import StackSettings
 
 Command = Callable[..., Any]
@@ -34,4 +35,4 @@ def _what_is_wrong(error: ValidationError) -> str:
 
 def _name(location: tuple[int | str, ...]) -> str:
     name = str(location[0]).upper()
-    return name if name in ("DATABASE_URL", "REDIS_URL", "BROKER") else f"PULSE_{name.removeprefix('PULSE_')}"
+    return name if name in ("DATABASE_URL", "REDIS_URL") else as_set(f"PULSE_{name.removeprefix('PULSE_')}")

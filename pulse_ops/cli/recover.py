@@ -41,7 +41,7 @@ def recover(is_release: bool, yes: bool, is_json: bool, data_dir: Path | None) -
     can turn up, unless the book shows orders that the database has forgotten altogether: only you can tell what they
     are. Deal with them at the broker, then end the hold with --release.
 
-    Uses DATABASE_URL, else the running stack's database, and reads the book of BROKER.
+    Uses DATABASE_URL, else the running stack's database, and reads the book of PULSE_BROKER.
     """
     use_database(data_dir)
     findings = _compare()
@@ -77,7 +77,7 @@ def _release(findings: Findings, since: datetime, yes: bool) -> None:
 def _question(findings: Findings, since: datetime) -> str:
     delay = settings().settle_delay
     if delay == "never" or utcnow() - since < timedelta(seconds=delay):
-        say("A request sent before the hold may still turn up at the broker: SETTLE_DELAY has not passed.")
+        say("A request sent before the hold may still turn up at the broker: PULSE_SETTLE_DELAY has not passed.")
     return f"Send slices again, with {len(findings.unexplained)} orders at the broker that no slice explains?"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pulse_ops.cli import options
+from pulse_ops.cli.old_names import warn_of_old_names
 from pulse_ops.cli.ready_screen import ready_screen
 from pulse_ops.stack.up import run_stack
 
@@ -33,6 +34,7 @@ def up(
     Postgres and Redis are started too, unless DATABASE_URL and REDIS_URL name servers of yours. Data, logs and
     generated passwords stay in the data folder. Two stacks need different ports and folders.
     """
+    warn_of_old_names()
     settings = options.stack_settings(
         gapi_port=gapi_port,
         pulse_port=pulse_port,

@@ -12,9 +12,11 @@ import click
 import psycopg2
 import requests
 
+from api_contract.variables import names_of, value_of
 from pulse_core.config import settings
 from pulse_ops import verify as judge
 from pulse_ops.cli import EXIT_FAILURE, options
+from pulse_ops.cli.old_names import warn_of_old_names
 from pulse_ops.stack import running
 from pulse_ops.stack.errors import NotRunning, StackError
 from pulse_ops.verify import broker_records, database
@@ -43,7 +45,7 @@ def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: 
 )
 @click.option(
     "--settle-delay",
-    envvar="SETTLE_DELAY",
+    envvar=names_of("settle_delay"),
     default="60",
     show_default=True,
     callback=_seconds_or_never,
@@ -62,6 +64,7 @@ def verify(
     For the paper exchange, its whole ledger is used; for Zerodha, today's order and trade book. docs/reliability.md
     explains each promise.
     """
+    warn_of_old_names()
     facts = _facts(data_dir, ledger, is_final, timedelta(seconds=grace), settle_delay)
     broken = judge.broken_promises(facts)
     if is_json:
@@ -76,7 +79,7 @@ def _facts(
     data_dir: Path | None, ledger: Path | None, is_final: bool, grace: timedelta, settle_delay: timedelta | None
 ) -> Facts:
     _connect_to_stack(data_dir)
-    url, broker = os.environ.get("DATABASE_URL"), os.environ.get("BROKER", "paper")
+    url, broker = os.environ.get("DATABASE_URL"), value_of("PULSE_BROKER", "paper")
     if not url:
         raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
     try:
@@ -100,7 +103,7 @@ def _books(broker: str, ledger: Path | None) -> BrokerBooks:
     if ledger is not None:
         return broker_records.from_ledger(ledger)
     if broker == "paper":
-        return broker_records.from_exchange(os.environ.get("PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
+        return broker_records.from_exchange(value_of("PULSE_PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
     kite = settings()
     key, token = kite.kite_api_key.get_secret_value(), kite.kite_access_token.get_secret_value()
     return broker_records.from_kite(kite.kite_root_url, key, token)

@@ -21,11 +21,12 @@ from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.postbacks import Postbacks
 from pulse_ops.paper_exchange.server import Server
 from pulse_ops.paper_exchange.store import Books
+from pulse_ops.paper_exchange.variables import SetByVariables, ours
 
 log = service_log()
 
 
-@click.command(context_settings={"auto_envvar_prefix": "PAPER", "show_default": True})
+@click.command(cls=SetByVariables, context_settings={"show_default": True})
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=8002, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option("--ledger", type=click.Path(path_type=Path, dir_okay=False), required=True, help="SQLite file.")
@@ -44,7 +45,7 @@ log = service_log()
     "--access-token", envvar="KITE_ACCESS_TOKEN", default="paper", show_default=False, help="Token it accepts."
 )
 @click.option("--api-secret", envvar="KITE_API_SECRET", default="paper", show_default=False, help="Signs postbacks.")
-@click.option("--log-format", envvar="LOG_FORMAT", default="auto", type=click.Choice(["auto", "json", "console"]))
+@click.option("--log-format", envvar=ours("LOG_FORMAT"), default="auto", type=click.Choice(["auto", "json", "console"]))
 def main(
     host: str,
     port: int,
@@ -61,6 +62,8 @@ def main(
 ) -> None:
     """The paper exchange: a simulated Zerodha with a ledger of its own. Prints its URL when it is open."""
     setup_logging(log_format)
+    if old_names := main.old_names_set():
+        log.warning("settings had old names", variables=old_names)
     books = _books(ledger, day_starts)
     market = Market(seed, books.last_prices())
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api_contract.variables import aliases_of
+
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -35,7 +37,7 @@ class StackSettings(BaseSettings):
         None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Your own Redis; unset: embedded."
     )
     broker: Literal["paper", "zerodha"] = Field(
-        "paper", validation_alias=AliasChoices("BROKER", "broker"), description="Where slices are placed."
+        "paper", validation_alias=aliases_of("broker"), description="Where slices are placed."
     )
 
     @property

@@ -28,9 +28,9 @@ def check_orders(database_url: str, broker: str) -> None:
 
 
 def _refusal(broker: str, ids: Sequence[str], others: Sequence[str], count: int) -> str:
-    former = " and ".join(f"BROKER={other}" for other in others)
+    former = " and ".join(f"PULSE_BROKER={other}" for other in others)
     more = f" and {count - len(ids)} more" if count > len(ids) else ""
     return (
-        f"BROKER={broker} cannot start while orders of {former} are open ({count}: {', '.join(ids)}{more}): "
+        f"PULSE_BROKER={broker} cannot start while orders of {former} are open ({count}: {', '.join(ids)}{more}): "
         f"start with {former}, and let them end or cancel them there first."
     )

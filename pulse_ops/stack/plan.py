@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from api_contract.variables import with_new_names
 from pulse_ops.stack import probes, processes
 from pulse_ops.stack.child import Program
 from pulse_ops.stack.config import StackSettings
@@ -24,8 +25,8 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
         "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
         "PULSE_URL": settings.url(settings.pulse_port),
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
-        "PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
-        "BROKER": settings.broker,
+        "PULSE_PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
+        "PULSE_BROKER": settings.broker,
         **_at_the_broker(),
         **_limits(redis_url),
     }
@@ -34,9 +35,9 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
 def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:
     """Everything but the embedded servers, in the order of their start."""
     variables = {
-        **os.environ,
+        **with_new_names(os.environ),
         **shared,
-        "LOG_FORMAT": "json",
+        "PULSE_LOG_FORMAT": "json",
         "PYTHONUNBUFFERED": "1",
         MARK: str(settings.data_dir.resolve()),
     }
@@ -100,7 +101,7 @@ def _exchange(settings: StackSettings, ledger: Path) -> Program:
         processes.EXCHANGE, command, probes.http_ok(settings.url(settings.exchange_port) + "/_paper/health")
     )
     postback_url = settings.url(settings.gapi_port) + "/api/postbacks/zerodha"
-    return replace(program, environment={"PAPER_POSTBACK_URL": postback_url})
+    return replace(program, environment={"PULSE_PAPER_POSTBACK_URL": postback_url})
 
 
 def _flower(settings: StackSettings, keys: Keys) -> Program:

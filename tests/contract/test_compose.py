@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings
 
 import gapi_app.config
 import pulse_core.config
+from api_contract.variables import OLD_NAMES, names_of
 from gapi_app.guard.uploads import READ_AT_ONCE
 from pulse_ops.stack import processes
 from pulse_ops.stack.config import StackSettings
@@ -61,9 +62,9 @@ READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
     "exchange": (
         None,
         {
-            "LOG_FORMAT",
-            "PAPER_POSTBACK_URL",
-            "PAPER_DAY_STARTS",
+            "PULSE_LOG_FORMAT",
+            "PULSE_PAPER_POSTBACK_URL",
+            "PULSE_PAPER_DAY_STARTS",
             "KITE_API_KEY",
             "KITE_ACCESS_TOKEN",
             "KITE_API_SECRET",
@@ -92,7 +93,13 @@ def services(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def names(settings: type[BaseSettings]) -> Iterator[tuple[str, bool]]:
     """Each variable of a settings class, and whether it has to be set."""
-    return ((name.upper(), field.is_required()) for name, field in settings.model_fields.items())
+    return ((names_of(name)[0], field.is_required()) for name, field in settings.model_fields.items())
+
+
+def old_names(variables: dict[str, Any]) -> set[str]:
+    """Old names of what is handed on; what the file sets itself needs none."""
+    handed_on = {name for name, value in variables.items() if value is None}
+    return {name.removeprefix("PULSE_") for name in handed_on} & OLD_NAMES
 
 
 def test_file_follows_the_compose_specification() -> None:
@@ -135,7 +142,8 @@ def test_no_secret_has_a_default() -> None:
 def test_every_variable_of_a_service_is_one_it_reads(services: dict[str, Any], name: str) -> None:
     settings, others = READ_BY[name]
     read = others | ({variable for variable, _ in names(settings)} if settings else set())
-    assert set(services[name]["environment"]) == read
+    variables = services[name]["environment"]
+    assert set(variables) == read | old_names(variables)
 
 
 @pytest.mark.parametrize("name", READ_BY)
@@ -152,7 +160,7 @@ def test_only_services_with_a_port_of_the_stack_are_published_and_on_loopback_al
 
 def test_services_reach_each_other_by_their_names_and_ports(services: dict[str, Any]) -> None:
     assert services["gapi"]["environment"]["PULSE_URL"] == f"http://pulse:{PORTS['pulse']}"
-    assert services["worker"]["environment"]["PAPER_EXCHANGE_URL"] == f"http://exchange:{PORTS['exchange']}"
+    assert services["worker"]["environment"]["PULSE_PAPER_EXCHANGE_URL"] == f"http://exchange:{PORTS['exchange']}"
     assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse:a1@postgres:5432/pulse"
     assert services["gapi"]["environment"]["PULSE_LIMITS_REDIS_URL"] == "redis://limits:6379/0"
     assert services["worker"]["environment"]["REDIS_URL"] == "redis://:b2@redis:6379/0"

@@ -179,7 +179,7 @@ def test_with_a_settle_delay_of_never_each_doubt_is_left_to_an_operator(
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, start = an_unknown_slice(broker), later(1)
-    monkeypatch.setenv("SETTLE_DELAY", "never")
+    monkeypatch.setenv("PULSE_SETTLE_DELAY", "never")
     config.settings.cache_clear()
 
     for minutes in range(10):

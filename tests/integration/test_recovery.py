@@ -424,7 +424,7 @@ def test_an_operator_is_walked_through_it(broker: SimulatedBroker) -> None:
     assert lost in first.stdout
     assert "see to them at the broker" in first.stdout
     assert (refused.exit_code, still_held is not None) == (1, True)
-    assert "SETTLE_DELAY has not passed" in released.stderr
+    assert "PULSE_SETTLE_DELAY has not passed" in released.stderr
     assert (released.exit_code, after.exit_code) == (0, 0), released.output
     assert "none, slices are sent" in after.stdout
 

@@ -37,7 +37,7 @@ def _one_day(broker: SimulatedBroker) -> None:
 
 @pytest.fixture
 def left_to_operators(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
-    """SETTLE_DELAY=never."""
+    """PULSE_SETTLE_DELAY=never."""
     never = settings().model_copy(update={"settle_delay": "never"})
     monkeypatch.setattr("pulse_core.trading.slice.settlement.settings", lambda: never)
     assert config.settings() is not never

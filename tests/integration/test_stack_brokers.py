@@ -47,30 +47,30 @@ def an_order_that_is(status: OrderStatus) -> str:
 def test_open_orders_of_another_broker_are_named_and_nothing_starts(tmp_path: Path) -> None:
     order_id = an_order(account_id=an_account())
 
-    ended = up(tmp_path, BROKER="zerodha", **CREDENTIALS)
+    ended = up(tmp_path, PULSE_BROKER="zerodha", **CREDENTIALS)
 
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith(
-        f"BROKER=zerodha cannot start while orders of BROKER=paper are open (1: {order_id}): "
-        "start with BROKER=paper, and let them end or cancel them there first."
+        f"PULSE_BROKER=zerodha cannot start while orders of PULSE_BROKER=paper are open (1: {order_id}): "
+        "start with PULSE_BROKER=paper, and let them end or cancel them there first."
     )
     assert "starting the services" not in ended.stderr
     assert processes_of(tmp_path) == []
 
 
 def test_zerodha_with_placeholders_does_not_start_and_each_is_named(tmp_path: Path) -> None:
-    ended = up(tmp_path, BROKER="zerodha", KITE_API_KEY="k1")
+    ended = up(tmp_path, PULSE_BROKER="zerodha", KITE_API_KEY="k1")
 
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith(
-        "The services cannot start: KITE_ACCESS_TOKEN is refused: BROKER=zerodha needs Zerodha's own, not a "
-        "placeholder; KITE_API_SECRET is refused: BROKER=zerodha needs Zerodha's own, not a placeholder."
+        "The services cannot start: KITE_ACCESS_TOKEN is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a "
+        "placeholder; KITE_API_SECRET is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder."
     )
     assert "migrating" not in ended.stderr
 
 
 def test_the_doctor_names_each_placeholder(tmp_path: Path) -> None:
-    variables = environment_for(tmp_path) | {"BROKER": "zerodha", "KITE_API_KEY": "k1"}
+    variables = environment_for(tmp_path) | {"PULSE_BROKER": "zerodha", "KITE_API_KEY": "k1"}
     ended = subprocess.run([PULSE, "doctor"], env=variables, capture_output=True, text=True, timeout=60, check=False)
 
     assert ended.returncode == 1

@@ -66,7 +66,7 @@ def distance(environment: dict[str, str], tmp_path: Path) -> Iterator[Distance]:
         a_database(server, tmp_path) as url,
     ):
         first = slices_of(a_split_order())[0]
-        far = {**environment, "DATABASE_URL": url, "LEASE": str(LEASE)}
+        far = {**environment, "DATABASE_URL": url, "PULSE_LEASE": str(LEASE)}
         worker = client.popen(sys.executable, "-c", WORKER, first.id, env=far, stdout=subprocess.PIPE)
         try:
             wait_for(worker, "claimed", "fenced")

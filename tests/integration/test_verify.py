@@ -71,8 +71,8 @@ class Trade(Judged):
 @pytest.fixture
 def trade(clean_database: str, environment: dict[str, str], processes: Processes, tmp_path: Path) -> Trade:
     ledger = tmp_path / "ledger.sqlite"
-    port = int(environment["PAPER_EXCHANGE_URL"].rpartition(":")[2])
-    exchange, _url = processes.exchange(ledger, port, PAPER_LIMITS="false")
+    port = int(environment["PULSE_PAPER_EXCHANGE_URL"].rpartition(":")[2])
+    exchange, _url = processes.exchange(ledger, port, PULSE_PAPER_LIMITS="false")
     order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1)
     for one in slices_of(order_id):
         execute_slice(one.id)
@@ -96,7 +96,7 @@ def test_the_ledger_is_enough_when_the_exchange_is_gone(trade: Trade) -> None:
 
 
 def test_the_ledger_says_the_same_as_file_and_over_http(trade: Trade) -> None:
-    assert broker_records.from_exchange(trade.environment["PAPER_EXCHANGE_URL"]) == broker_records.from_ledger(
+    assert broker_records.from_exchange(trade.environment["PULSE_PAPER_EXCHANGE_URL"]) == broker_records.from_ledger(
         trade.ledger
     )
 
@@ -120,7 +120,7 @@ def test_the_settle_delay_is_a_number_of_seconds_or_never(trade: Trade) -> None:
 def test_the_books_of_the_day_are_enough_where_there_is_no_ledger(trade: Trade) -> None:
     facts = Facts(
         database.read(trade.environment["DATABASE_URL"], "paper"),
-        broker_records.from_kite(trade.environment["PAPER_EXCHANGE_URL"], "paper", "paper"),
+        broker_records.from_kite(trade.environment["PULSE_PAPER_EXCHANGE_URL"], "paper", "paper"),
         is_final=True,
         grace=timedelta(0),
     )
@@ -199,11 +199,11 @@ class Doubtful(Judged):
     """One whose slices are due, at an exchange that can be told how to misbehave."""
 
     def misbehave(self, *rules: dict[str, Any]) -> None:
-        url = f"{self.environment['PAPER_EXCHANGE_URL']}/_paper/scenario"
+        url = f"{self.environment['PULSE_PAPER_EXCHANGE_URL']}/_paper/scenario"
         requests.put(url, json={"rules": rules}, timeout=5).raise_for_status()
 
     def end_exchanges_day(self) -> None:
-        requests.post(f"{self.environment['PAPER_EXCHANGE_URL']}/_paper/day-end", timeout=5).raise_for_status()
+        requests.post(f"{self.environment['PULSE_PAPER_EXCHANGE_URL']}/_paper/day-end", timeout=5).raise_for_status()
 
     def slices(self) -> list[OrderSlice]:
         return list(slices_of(self.order_id))
@@ -223,11 +223,11 @@ def doubtful(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Doubtful]:
-    for name, value in {"SETTLE_DELAY": "1", "BROKER_TIMEOUT": "1"}.items():
+    for name, value in {"PULSE_SETTLE_DELAY": "1", "PULSE_BROKER_TIMEOUT": "1"}.items():
         monkeypatch.setenv(name, value)
     config.settings.cache_clear()
-    port = int(environment["PAPER_EXCHANGE_URL"].rpartition(":")[2])
-    processes.exchange(tmp_path / "ledger.sqlite", port, PAPER_LIMITS="false")
+    port = int(environment["PULSE_PAPER_EXCHANGE_URL"].rpartition(":")[2])
+    processes.exchange(tmp_path / "ledger.sqlite", port, PULSE_PAPER_LIMITS="false")
     order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1)
     yield Doubtful(order_id, environment, tmp_path / "no-stack-here")
     config.settings.cache_clear()

@@ -21,7 +21,7 @@ from tests.support.factories import a_split_order, an_order, order, slices_of
 from tests.support.processes import Processes, wait_until
 from tests.support.servers import RunningRedis
 
-QUICK = {"OVERDUE_AFTER": "1", "BROKER_TIMEOUT": "3", "LEASE": "8", "SETTLE_DELAY": "1"}
+QUICK = {"PULSE_OVERDUE_AFTER": "1", "PULSE_BROKER_TIMEOUT": "3", "PULSE_LEASE": "8", "PULSE_SETTLE_DELAY": "1"}
 PATIENCE = 40
 
 
@@ -53,7 +53,7 @@ def floor(
         try:
             ledger_path = tmp_path / "ledger.sqlite"
             _exchange, url = processes.exchange(ledger_path)
-            processes.environment = {**processes.environment, "PAPER_EXCHANGE_URL": url}
+            processes.environment = {**processes.environment, "PULSE_PAPER_EXCHANGE_URL": url}
             yield Floor(processes, redis, ledger_path)
         finally:
             processes.close()

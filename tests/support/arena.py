@@ -26,14 +26,14 @@ from tests.support.service_token import service_token
 
 # Short, so that a killed worker's slice is taken up within seconds; the order of the lengths is the real one.
 SETTINGS = {
-    "LEASE": "4",
-    "BROKER_TIMEOUT": "1",
-    "SETTLE_DELAY": "1",
-    "OVERDUE_AFTER": "1",
-    "SLICE_TIMEOUT": "3",
-    "RETRY_BACKOFF_MAX": "1",
-    "BROKER_ORDERS_PER_SECOND": "0",
-    "PAPER_LIMITS": "false",
+    "PULSE_LEASE": "4",
+    "PULSE_BROKER_TIMEOUT": "1",
+    "PULSE_SETTLE_DELAY": "1",
+    "PULSE_OVERDUE_AFTER": "1",
+    "PULSE_SLICE_TIMEOUT": "3",
+    "PULSE_RETRY_BACKOFF_MAX": "1",
+    "PULSE_BROKER_ORDERS_PER_SECOND": "0",
+    "PULSE_PAPER_LIMITS": "false",
 }
 FINAL = ("DONE", "CANCELLED", "SKIPPED")
 
@@ -52,7 +52,7 @@ class Arena:
     def open(self) -> None:
         """Start the exchange and beat, which nobody kills here."""
         self.http.trust_env = False
-        port = int(self.environment["PAPER_EXCHANGE_URL"].rpartition(":")[2])
+        port = int(self.environment["PULSE_PAPER_EXCHANGE_URL"].rpartition(":")[2])
         _, self.exchange_url = self.processes.exchange(port=port)
         self.processes.beat()
 

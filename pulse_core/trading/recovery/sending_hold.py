@@ -140,8 +140,8 @@ def standing() -> Standing:
 def watch_hold(now: datetime) -> int:
     """Notice another database, and end a hold once nothing lost can turn up; returns how many claims were recorded.
 
-    A hold ends by itself when no reading for as long as SETTLE_DELAY has shown anything lost, or that the database
-    does not know. Raises BookUnavailable.
+    A hold ends by itself when no reading for as long as PULSE_SETTLE_DELAY has shown anything lost, or that the
+    database does not know. Raises BookUnavailable.
     """
     stands = standing()
     is_known = stands.known in (None, stands.present)

@@ -30,7 +30,7 @@ from tests.support.stacks import Stack
 
 REPLAYED_SLICES, REPLAYED_ORDERS = 25, 5
 MOST_TERMINATED = 6
-SERVER_URLS = {"exchange": "PAPER_EXCHANGE_URL", "postgres": "DATABASE_URL", "redis": "REDIS_URL"}
+SERVER_URLS = {"exchange": "PULSE_PAPER_EXCHANGE_URL", "postgres": "DATABASE_URL", "redis": "REDIS_URL"}
 _TERMINATE = """SELECT count(pg_terminate_backend(pid)) FROM
     (SELECT pid FROM pg_stat_activity WHERE application_name = 'pulse' ORDER BY md5(pid || %s) LIMIT %s) AS chosen"""
 

@@ -39,7 +39,7 @@ PACKET_FAULTS: dict[str, tuple[float, float]] = {
     "packets-delay": (5, 20),
 }
 DAY_END = "day-end"
-# Seconds are from-to. The slow ones outlast BROKER_TIMEOUT, the slowest SETTLE_DELAY too.
+# Seconds are from-to. The slow ones outlast PULSE_BROKER_TIMEOUT, the slowest PULSE_SETTLE_DELAY too.
 EXCHANGE_FAULTS: dict[str, tuple[float, float]] = {
     "ack_lost": (0, 0),
     "error_before": (0, 0),

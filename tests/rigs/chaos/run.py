@@ -25,18 +25,18 @@ from tests.rigs.chaos.operators import OPERATOR, Operators, add_operator
 from tests.rigs.chaos.plan import DAY_END, PROCESS_FAULTS, day_end, kinds, make_plan
 from tests.support.stacks import PULSE, Stack, environment_for
 
-# Short, so that everything a fault can lead to happens within the run. BROKER_TIMEOUT < LEASE as in real settings;
-# the exchange may take longer than SETTLE_DELAY to accept an order or to show it, so that what was taken for absent
-# does turn up.
+# Short, so that everything a fault can lead to happens within the run. PULSE_BROKER_TIMEOUT < PULSE_LEASE as in real
+# settings; the exchange may take longer than PULSE_SETTLE_DELAY to accept an order or to show it, so that what was
+# taken for absent does turn up.
 SETTINGS = {
-    "SLICE_TIMEOUT": "8",
-    "LEASE": "6",
-    "BROKER_TIMEOUT": "2",
-    "SETTLE_DELAY": "6",
-    "OVERDUE_AFTER": "3",
-    "RETRY_BACKOFF_MAX": "5",
-    "BROKER_ORDERS_PER_SECOND": "0",
-    "PAPER_LIMITS": "false",
+    "PULSE_SLICE_TIMEOUT": "8",
+    "PULSE_LEASE": "6",
+    "PULSE_BROKER_TIMEOUT": "2",
+    "PULSE_SETTLE_DELAY": "6",
+    "PULSE_OVERDUE_AFTER": "3",
+    "PULSE_RETRY_BACKOFF_MAX": "5",
+    "PULSE_BROKER_ORDERS_PER_SECOND": "0",
+    "PULSE_PAPER_LIMITS": "false",
     "PULSE_RESTART_PAUSE": "1",
     "ACCESS_TOKEN_LIFETIME": "3600",
     "PULSE_RATE_LIMIT_ACCOUNT": "off",
@@ -75,14 +75,16 @@ class Run:
     def _carry_out(self, folder: Path) -> dict[str, Any]:
         data_dir = folder / "stack"
         environment = environment_for(data_dir) | SETTINGS
-        environment["PAPER_POSTBACK_URL"] = f"http://127.0.0.1:{environment['PULSE_GAPI_PORT']}/api/postbacks/zerodha"
+        environment["PULSE_PAPER_POSTBACK_URL"] = (
+            f"http://127.0.0.1:{environment['PULSE_GAPI_PORT']}/api/postbacks/zerodha"
+        )
         chosen = kinds(self.faults)
         fire_at = time.time()
         if DAY_END in chosen:
             # Set before anything starts, so the fire waits for the instant from which the plan counts.
             fire_at += _STARTED_WITHIN
             self._day_ends_at = datetime.fromtimestamp(fire_at + day_end(self.seed, self.seconds), INDIA)
-            environment["PAPER_DAY_STARTS"] = f"{self._day_ends_at:%H:%M:%S}"
+            environment["PULSE_PAPER_DAY_STARTS"] = f"{self._day_ends_at:%H:%M:%S}"
         with arranged(data_dir, environment, chosen, self.say) as arrangement:
             time.sleep(max(fire_at - time.time(), 0))
             summary = self._under_fire(arrangement, environment)
@@ -244,7 +246,7 @@ class Run:
 def _verdict(stack: Stack, *options: str) -> dict[str, Any] | None:
     """What `pulse verify` says; None when it could not read one of the sides."""
     command = [PULSE, "verify", "--json", "--data-dir", str(stack.data_dir), *options]
-    environment = {**os.environ, "SETTLE_DELAY": SETTINGS["SETTLE_DELAY"]}
+    environment = {**os.environ, "PULSE_SETTLE_DELAY": SETTINGS["PULSE_SETTLE_DELAY"]}
     judged = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     return json.loads(judged.stdout) if judged.stdout else None
 

@@ -70,7 +70,13 @@ def programs(data_dir: Path) -> list[Program]:
     shared = running.find(data_dir).environment
     if address := os.environ.get(ADDRESS):
         shared = {name: value.replace(LOOPBACK, address) for name, value in shared.items()}
-    variables = {**os.environ, **shared, "LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1", MARK: str(data_dir.resolve())}
+    variables = {
+        **os.environ,
+        **shared,
+        "PULSE_LOG_FORMAT": "json",
+        "PYTHONUNBUFFERED": "1",
+        MARK: str(data_dir.resolve()),
+    }
     commands = {
         processes.WORKER_SLICES: processes.worker_slices(),
         processes.WORKER_CONTROL: processes.worker_control(),

@@ -64,7 +64,9 @@ def test_the_exchange_understands_its_rules_and_what_it_puts_off_comes_within_th
 def test_some_orders_are_accepted_and_shown_only_after_the_settle_delay() -> None:
     rules = [rule for fault in make_plan(1, 600, ALL) for rule in fault.rules]
     for name in ("slow_accept", "book_delay"):
-        assert any(rule["seconds"] > 2 * float(SETTINGS["SETTLE_DELAY"]) for rule in rules if rule["fault"] == name)
+        assert any(
+            rule["seconds"] > 2 * float(SETTINGS["PULSE_SETTLE_DELAY"]) for rule in rules if rule["fault"] == name
+        )
 
 
 def test_patterns_choose_the_faults() -> None:

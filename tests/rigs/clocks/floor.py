@@ -20,14 +20,14 @@ from tests.support.processes import Processes
 
 # Short enough to be over within a test, and far shorter than a clock that is a minute off.
 SETTINGS = {
-    "LEASE": "4",
-    "BROKER_TIMEOUT": "1",
-    "SETTLE_DELAY": "6",
-    "OVERDUE_AFTER": "2",
-    "SLICE_TIMEOUT": "20",
-    "RETRY_BACKOFF_MAX": "1",
-    "BROKER_ORDERS_PER_SECOND": "0",
-    "PAPER_LIMITS": "false",
+    "PULSE_LEASE": "4",
+    "PULSE_BROKER_TIMEOUT": "1",
+    "PULSE_SETTLE_DELAY": "6",
+    "PULSE_OVERDUE_AFTER": "2",
+    "PULSE_SLICE_TIMEOUT": "20",
+    "PULSE_RETRY_BACKOFF_MAX": "1",
+    "PULSE_BROKER_ORDERS_PER_SECOND": "0",
+    "PULSE_PAPER_LIMITS": "false",
     # A busy machine is no refusal.
     "PULSE_ANSWER_TIMEOUT": "14",
 }
@@ -50,7 +50,7 @@ class Floor:
         return f"http://127.0.0.1:{self.gapi_port}"
 
     def open(self) -> None:
-        port = int(self.processes.environment["PAPER_EXCHANGE_URL"].rpartition(":")[2])
+        port = int(self.processes.environment["PULSE_PAPER_EXCHANGE_URL"].rpartition(":")[2])
         _, self.exchange_url = self.processes.exchange(port=port)
         self.processes.worker_control()
 

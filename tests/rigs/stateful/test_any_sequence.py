@@ -265,7 +265,7 @@ class Trading(RuleBasedStateMachine):
 @pytest.fixture
 def few_attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few attempts, so that slices fail within the machine's short life."""
-    monkeypatch.setenv("PLACEMENT_ATTEMPTS", "3")
+    monkeypatch.setenv("PULSE_PLACEMENT_ATTEMPTS", "3")
     config.settings.cache_clear()
     yield
     monkeypatch.undo()
