@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 
@@ -94,15 +95,29 @@ def test_each_old_name_is_told_with_its_new_one_and_no_value(monkeypatch: pytest
     assert variables.old_names_set(gapi_app.config.Settings.model_fields) == []
 
 
-def test_a_service_warns_once_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = {"LEASE": "21", "BROKER_TIMEOUT": "5", "PULSE_LOG_FORMAT": "json"}
-    program = "import celery.signals, pulse_tasks; celery.signals.setup_logging.send(sender=None)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, **started}, capture_output=True, text=True, check=True
-    )
-    [line] = [json.loads(one) for one in done.stderr.splitlines()]
-    assert (line["level"], line["event"]) == ("warning", "settings had old names")
-    assert line["variables"] == ["BROKER_TIMEOUT is now PULSE_BROKER_TIMEOUT", "LEASE is now PULSE_LEASE"]
+STARTS = {
+    "worker": "import celery.signals, pulse_tasks; celery.signals.setup_logging.send(sender=None)",
+    "pulse": "import pulse_app; pulse_app.create_app()",
+    "gapi": "import gapi_app; gapi_app.create_app()",
+}
+TOLD = {
+    "worker": ["LEASE is now PULSE_LEASE", "LOG_LEVEL is now PULSE_LOG_LEVEL"],
+    "pulse": ["LEASE is now PULSE_LEASE", "LOG_LEVEL is now PULSE_LOG_LEVEL"],
+    "gapi": ["LOG_LEVEL is now PULSE_LOG_LEVEL"],
+}
+
+
+@pytest.mark.parametrize("service", STARTS)
+def test_a_service_warns_once_when_it_starts(service: str) -> None:
+    key = {"PULSE_JWT_KEY": secrets.token_urlsafe(32), "PULSE_SERVICE_TOKEN_KEY": secrets.token_urlsafe(32)}
+    environment = {**os.environ, **key, "LEASE": "21", "LOG_LEVEL": "INFO", "PULSE_LOG_FORMAT": "json"}
+    done = subprocess.run([sys.executable, "-c", STARTS[service]], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(one) for one in done.stderr.splitlines()]
+    [warning] = [line for line in lines if line["event"] == "settings had old names"]
+    assert (warning["level"], warning["service"]) == ("warning", service)
+    assert warning["variables"] == TOLD[service]
+    assert "21" not in warning.values()
 
 
 def test_a_stack_hands_on_new_names_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: pytest.TempPathFactory) -> None:
