@@ -51,12 +51,12 @@ class Settings(BaseSettings):
     pulse_exchanges: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
-    pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse.")
-    pulse_answer_timeout: Seconds = Field(3.5, description="Longest wait for pulse's whole answer.")
-    pulse_access_token_lifetime: int = Field(900, ge=10, le=86_400, description="How long an access token lasts.")
+    pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse, in seconds.")
+    pulse_answer_timeout: Seconds = Field(3.5, description="Longest wait for pulse's whole answer, in seconds.")
+    pulse_access_token_lifetime: int = Field(900, ge=10, le=86_400, description="Seconds that an access token lasts.")
     pulse_streams: int = Field(200, ge=1, le=2000, description="Most open event streams; each holds a thread.")
     pulse_streams_per_account: int = Field(5, ge=1, le=200, description="Most open event streams of one account.")
-    pulse_stream_heartbeat: Seconds = Field(15.0, description="Longest silence on a stream.")
+    pulse_stream_heartbeat: Seconds = Field(15.0, description="Longest silence on a stream, in seconds.")
 
     pulse_rate_limit_account: Limit = Field(
         "1200/minute", description="Most requests of an account; such as 20/second, or off."
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         None, description="Redis in which gateways add up their counts; unset: each counts for itself."
     )
     pulse_request_timeout: Seconds = Field(
-        10.0, description="Longest a client may take to send a request, or to leave its answer unread."
+        10.0, description="Most seconds a client may take to send a request, or to leave its answer unread."
     )
     pulse_cors_origins: Annotated[frozenset[str] | None, NoDecode] = Field(
         None, description="Origins whose pages may call the API, separated by commas; unset: none."

@@ -27,8 +27,8 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(description="Postgres, the source of truth.")
     redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is accepted too.")
     database_pool_size: int = Field(40, ge=1, le=200, description="Most connections of a process; one per thread.")
-    database_statement_timeout: Seconds = Field(5.0, description="Longest a statement may run.")
-    database_lock_timeout: Seconds = Field(2.0, description="Longest a statement may wait for a lock.")
+    database_statement_timeout: Seconds = Field(5.0, description="Longest a statement may run, in seconds.")
+    database_lock_timeout: Seconds = Field(2.0, description="Longest a statement may wait for a lock, in seconds.")
     queue_prefix: str = Field("", max_length=40, description="Key prefix when a Redis database is shared.")
 
     pulse_service_token_key: SecretStr = Field(min_length=32, description="Signs calls between gapi and pulse.")
@@ -45,21 +45,23 @@ class Settings(BaseSettings):
     kite_api_secret: SecretStr = Field(SecretStr("paper"), description="Checks the signature of postbacks.")
     kite_product: Literal["CNC", "MIS", "NRML"] = Field("CNC", description="Product of every order.")
     kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
-    broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer.")
+    broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer, in seconds.")
     broker_orders_per_second: int = Field(10, ge=0, le=1000, description="Our own rate limit; 0 turns it off.")
 
-    dispatch_horizon: Seconds = Field(10.0, description="How long before its time a slice is handed to Celery.")
-    lease: Seconds = Field(30.0, description="How long a claim may take; longer than PULSE_BROKER_TIMEOUT.")
-    slice_timeout: Seconds = Field(60.0, description="How long a placed slice may work before it is cancelled.")
-    late_grace: Seconds = Field(300.0, description="How long after the window's end a late slice is still sent.")
+    dispatch_horizon: Seconds = Field(10.0, description="Seconds before its time when a slice is handed to Celery.")
+    lease: Seconds = Field(30.0, description="Seconds that a claim may take; longer than PULSE_BROKER_TIMEOUT.")
+    slice_timeout: Seconds = Field(60.0, description="Seconds that a placed slice may work before it is cancelled.")
+    late_grace: Seconds = Field(
+        300.0, description="Seconds after the window's end in which a late slice is still sent."
+    )
     placement_attempts: int = Field(10, ge=1, le=100, description="Attempts before a slice is FAILED.")
-    retry_backoff_max: Seconds = Field(30.0, description="Longest pause between two attempts.")
+    retry_backoff_max: Seconds = Field(30.0, description="Longest pause between two attempts, in seconds.")
     settle_delay: Seconds | Literal["never"] = Field(
         60.0,
-        description="How long the book must show no trace of a slice; never: an operator settles it.",
+        description="Seconds for which the book must show no trace of a slice; never: an operator settles it.",
     )
     overdue_after: Seconds = Field(
-        5.0, description="How long after its time a due slice counts as lost and is taken from the table."
+        5.0, description="Seconds after its time when a due slice counts as lost and is taken from the table."
     )
 
     pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")
