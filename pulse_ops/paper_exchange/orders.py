@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from pulse_ops.paper_exchange import readings, wire
 from pulse_ops.paper_exchange.checks import OrderRequest, check
 from pulse_ops.paper_exchange.clock import now_us
-from pulse_ops.paper_exchange.context import count, desk, success
+from pulse_ops.paper_exchange.context import count, desk, success, success_of_rows
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, bad_input, unknown_order
 from pulse_ops.paper_exchange.exchange import Arrived, Exchange, Hits
 from pulse_ops.paper_exchange.faults import Stage
@@ -64,14 +64,14 @@ def cancel(variety: str, order_id: str) -> Response:
 def order_book() -> Response:
     """Every order of today."""
     exchange = desk().exchange
-    return success(readings.order_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
+    return success_of_rows(readings.order_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
 
 
 @orders.get("/trades")
 def trade_book() -> Response:
     """Every trade of today."""
     exchange = desk().exchange
-    return success(readings.trade_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
+    return success_of_rows(readings.trade_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
 
 
 @orders.get("/orders/<order_id>")

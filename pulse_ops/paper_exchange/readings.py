@@ -1,13 +1,18 @@
-"""What a reading of the books shows: the rows of the day, or what the scenario makes of them."""
+"""What a reading of the books shows: the rows of the day, or what the scenario makes of them.
 
-from typing import Any
+Rows are JSON texts, and one that has not changed is not written again: a long book is read every second.
+"""
+
+import json
+import sqlite3
+from functools import lru_cache
 
 from pulse_ops.paper_exchange import foreign, wire
 from pulse_ops.paper_exchange.errors import WireError
 from pulse_ops.paper_exchange.faults import Rule
 from pulse_ops.paper_exchange.store import Books
 
-Rows = list[dict[str, Any]]
+Rows = list[str]
 
 _ORDERS = "SELECT * FROM orders WHERE day = ? AND visible_at <= ? ORDER BY number"
 # Each order as its last change by then had left it.
@@ -33,17 +38,27 @@ def order_book(books: Books, rule: Rule | None, now: int) -> Rows:
     """Every order of the day, as a reading that suffers `rule` shows them. Raises WireError."""
     at = _instant(rule, now)
     if rule is not None and rule.fault == "book_foreign":
-        return foreign.orders(books.day(at), at)
+        return [json.dumps(row) for row in foreign.orders(books.day(at), at)]
     rows = books.rows(_ORDERS_BACK_THEN if at < now else _ORDERS, books.day(at), at)
-    return _shown([wire.order_row(row) for row in rows], rule)
+    return _shown([_order_text(row) for row in rows], rule)
 
 
 def trade_book(books: Books, rule: Rule | None, now: int) -> Rows:
     """Every trade of the day, as a reading that suffers `rule` shows them. Raises WireError."""
     at = _instant(rule, now)
     if rule is not None and rule.fault == "book_foreign":
-        return foreign.trades(books.day(at), at)
-    return _shown([wire.trade_row(row) for row in books.rows(_TRADES, books.day(at), at, at)], rule)
+        return [json.dumps(row) for row in foreign.trades(books.day(at), at)]
+    return _shown([_trade_text(row) for row in books.rows(_TRADES, books.day(at), at, at)], rule)
+
+
+@lru_cache(maxsize=20_000)
+def _order_text(row: sqlite3.Row) -> str:
+    return json.dumps(wire.order_row(row))
+
+
+@lru_cache(maxsize=20_000)
+def _trade_text(row: sqlite3.Row) -> str:
+    return json.dumps(wire.trade_row(row))
 
 
 def _instant(rule: Rule | None, now: int) -> int:
