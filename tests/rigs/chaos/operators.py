@@ -19,6 +19,8 @@ from tests.rigs.chaos.measure import Tables
 from tests.support.stacks import PULSE
 
 OPERATOR = "operator"
+# Side by side, as one whose request hangs must not keep the others from what only a person can settle.
+HANDS = 4
 LOOK_EVERY = 3.0
 MOST_AT_ONCE = 3
 # What they do about slices that this is true of.
@@ -50,11 +52,13 @@ class Operators:
     refusals: list[str] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
     _retries: bool = True
-    _thread: threading.Thread | None = None
+    _noting: threading.Lock = field(default_factory=threading.Lock)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._work, args=(hand,), daemon=True) for hand in range(HANDS)]
+        for thread in self._threads:
+            thread.start()
 
     def leave_failures(self) -> None:
         """From now on they retry nothing: an order that was retried is open again."""
@@ -62,11 +66,11 @@ class Operators:
 
     def end(self) -> None:
         self._ended.set()
-        if self._thread:
-            self._thread.join(20)
+        for thread in self._threads:
+            thread.join(20)
 
-    def _work(self) -> None:
-        client, random = Client(self.login), Random(f"operators {self.seed}")
+    def _work(self, hand: int) -> None:
+        client, random = Client(self.login), Random(f"operators {self.seed} {hand}")
         while not self._ended.wait(LOOK_EVERY):
             for action, condition in ACTIONS.items():
                 if action == "retry" and not self._retries:
@@ -89,7 +93,8 @@ class Operators:
         answer = client.send("POST", path, said)
         if answer is None or answer.status_code >= 500 or answer.status_code == 429:
             return
-        self.asked[action] += answer.status_code == 202
+        with self._noting:
+            self.asked[action] += answer.status_code == 202
         if answer.status_code not in _RIGHT_ANSWERS:
             self.refusals.append(f"POST {path}: {answer.status_code} {answer.text[:200]}")
 
