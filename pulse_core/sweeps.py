@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pulse_core.events import webhooks
 from pulse_core.tasks import Task
-from pulse_core.trading import roll_up
+from pulse_core.trading import order_totals
 from pulse_core.trading.order import pause, split
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
@@ -36,7 +36,7 @@ SWEEPS: Mapping[Task, Sweep] = {
     Task.EXPIRE_CLAIMS: Sweep(leases.expire_claims, every=3),
     Task.RESOLVE_SLICES: Sweep(resolve.resolve_slices, every=2),
     Task.CANCEL_SLICES: Sweep(cancel_working.cancel_slices, every=1),
-    Task.FINISH_ORDERS: Sweep(roll_up.finish_orders, every=5),
+    Task.FINISH_ORDERS: Sweep(order_totals.finish_orders, every=5),
     Task.END_FORGOTTEN_PAUSES: Sweep(pause.end_forgotten_pauses, every=30),
     Task.RECONCILE: Sweep(reconcile.reconcile, every=30),
     Task.END_DAY: Sweep(day_end.end_day, every=30),

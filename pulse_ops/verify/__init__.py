@@ -5,7 +5,7 @@ Shares no rule, query or table with the code that trades: what it knows of the p
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pulse_ops.verify import amounts, doubts, histories, placing
+from pulse_ops.verify import doubts, histories, placing, shares_and_prices
 from pulse_ops.verify.facts import Facts
 from pulse_ops.verify.violation import Violation
 
@@ -19,9 +19,9 @@ PROMISES: Sequence[Callable[[Facts], Iterable[Violation]]] = (
     doubts.nothing_sent_beside_a_known_attempt,
     placing.never_early,
     placing.nothing_after_the_end,
-    amounts.quantities_add_up,
-    amounts.fills_agree,
-    amounts.prices_agree,
+    shares_and_prices.quantities_add_up,
+    shares_and_prices.fills_agree,
+    shares_and_prices.prices_agree,
     histories.legal_history,
     histories.statuses_agree,
     histories.nothing_forgotten,

@@ -18,7 +18,7 @@ from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
-from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.leases import expire_claims
 from pulse_core.trading.store import orders, slices

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.trading.roll_up import finish_orders, roll_up
+from pulse_core.trading.order_totals import finish_orders, roll_up
 from tests.support.factories import a_split_order, order, slices_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")

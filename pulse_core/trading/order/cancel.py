@@ -10,7 +10,7 @@ from pulse_core.failpoints import failpoint
 from pulse_core.owner import Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.order.queries import OrderReport, order_report
-from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import events, orders
 

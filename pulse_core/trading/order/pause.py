@@ -15,8 +15,8 @@ from pulse_core.events.names import EventKind
 from pulse_core.owner import Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.order.queries import OrderReport, order_report
+from pulse_core.trading.order_totals import end_unsent, roll_up
 from pulse_core.trading.repacing import repace
-from pulse_core.trading.roll_up import end_unsent, roll_up
 from pulse_core.trading.store import events, orders, slices
 from pulse_core.trading.tables import Order
 

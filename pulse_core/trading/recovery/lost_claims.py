@@ -19,7 +19,7 @@ from pulse_core.trading import client_order_ids
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.adopt import point_at
 from pulse_core.trading.book.reading import BOOK_KEPT, Book, read_book
-from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.store import events, installation, lost_claims, slices
 from pulse_core.trading.tables import Order, OrderSlice
 

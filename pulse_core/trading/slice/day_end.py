@@ -11,8 +11,8 @@ from pulse_core.config import settings
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book import days
 from pulse_core.trading.book.reading import Book, read_book
-from pulse_core.trading.roll_up import roll_up
-from pulse_core.trading.slice.track import NOTHING, settle_slices
+from pulse_core.trading.order_totals import roll_up
+from pulse_core.trading.slice.fills import NOTHING, settle_slices
 from pulse_core.trading.store import events, fills, placements, slices
 from pulse_core.trading.store.slices import END_UNSEEN
 from pulse_core.trading.tables import OrderSlice

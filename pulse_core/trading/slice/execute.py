@@ -18,8 +18,8 @@ from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.trading import client_order_ids
 from pulse_core.trading.exposure import exposure
+from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.roll_up import roll_up
 from pulse_core.trading.slice.outcome import Outcome, record
 from pulse_core.trading.store import claims, installation, slices
 from pulse_core.trading.store.claims import Claimed, LastLook

@@ -6,7 +6,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.batching import for_each
 from pulse_core.failpoints import failpoint
-from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.store import placements, slices
 from pulse_core.trading.vocabulary import PlacementOutcome
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -22,8 +22,9 @@ from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.adopt import adopt, point_at
+from pulse_core.trading.deadline import deadline
 from pulse_core.trading.exposure import exposure
-from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.store import claims, events, placements, slices, totals
 from pulse_core.trading.store.claims import Claimed
 from pulse_core.trading.tables import Order, OrderSlice, Placement
@@ -79,11 +80,6 @@ def record(fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcom
     raise DatabaseUnavailable(db.AWAY)
 
 
-def deadline(order: Order, sent_at: datetime) -> datetime:
-    """When the rest of a slice sent at this time is to be cancelled."""
-    return sent_at + _patience(order.slice_timeout_seconds)
-
-
 def reschedule(
     session: Session, one: OrderSlice, now: datetime, error_code: str | None, error_message: str | None
 ) -> None:
@@ -111,7 +107,7 @@ def _acknowledge(
     if outcome.broker_order_id is None:
         return False
     at = now()
-    deadline_at = at + _patience(claimed.slice_timeout_seconds)
+    deadline_at = deadline(at, claimed.slice_timeout_seconds)
     try:
         with fence.statement() as connection:
             return claims.acknowledge(
@@ -178,7 +174,7 @@ def _move_on(session: Session, order: Order, one: OrderSlice, outcome: Outcome, 
     match outcome.kind:
         case PlacementOutcome.ACKNOWLEDGED:
             found = {"broker_order_id": outcome.broker_order_id, "sent_at": outcome.sent_at}
-            deadline_at = deadline(order, now)
+            deadline_at = deadline(now, order.slice_timeout_seconds)
             slices.move(session, one, SliceStatus.WORKING, now, deadline_at=deadline_at, **found, **error)
         case PlacementOutcome.REFUSED:
             slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)
@@ -210,7 +206,3 @@ def _make_room(session: Session, order: Order, slice_id: str, now: datetime) -> 
     if not events.was_raised_for(session, order.id, no_room):
         events.alarm(session, no_room, order.id, one.id, now)
     slices.move(session, one, SliceStatus.SKIPPED, now, error_code="OVER_QUANTITY", error_message=no_room.meaning)
-
-
-def _patience(slice_timeout_seconds: int | None) -> timedelta:
-    return timedelta(seconds=slice_timeout_seconds or settings().slice_timeout)

@@ -2,16 +2,11 @@
 
 from datetime import datetime
 
-from pulse_core import brokers, db
-from pulse_core.batching import for_each
-from pulse_core.brokers.port import BrokerError, BrokerOrderStatus
-from pulse_core.config import settings
-from pulse_core.events.names import EventKind
-from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.book.reading import BOOK_KEPT, Book, read_book
+from pulse_core import db
+from pulse_core.trading.book.orphans import call_back_orphans, report_doubles
+from pulse_core.trading.book.reading import BOOK_KEPT, read_book
 from pulse_core.trading.slice.track import settle_news
-from pulse_core.trading.store import events, placements, slices
-from pulse_core.trading.tables import Placement
+from pulse_core.trading.store import placements
 
 
 def reconcile(now: datetime) -> int:
@@ -23,42 +18,8 @@ def reconcile(now: datetime) -> int:
         if not placements.any_since(session, now - BOOK_KEPT):
             return 0
     book = read_book(now)
-    _report_doubles(book, now)
-    _call_back_strays(book, now)
+    report_doubles(book, now)
+    call_back_orphans(book, now)
     with db.transaction() as session:
         ours = placements.by_broker_order(session, book.broker, list(book.by_broker_order_id))
     return settle_news(book, ours, now)
-
-
-def _report_doubles(book: Book, now: datetime) -> None:
-    """Two broker orders under one client order id: nothing of ours sends that, so somebody must look at it."""
-    code = AlarmCode.DUPLICATE_ORDERS
-    for row in book.duplicates:
-        with db.transaction() as session:
-            attempt = placements.by_client_order_id(session, row.client_order_id or "")
-            if attempt is None or events.was_raised(
-                session, attempt.slice_id, code, broker_order_id=row.broker_order_id
-            ):
-                continue
-            order, one = slices.lock(session, attempt.slice_id)
-            events.alarm(session, code, order.id, one.id, now, broker_order_id=row.broker_order_id)
-
-
-def _call_back_strays(book: Book, now: datetime) -> None:
-    """Nothing follows a live order that its slice has moved on from: cancel it until the book shows its end."""
-    live = [row.broker_order_id for row in book.by_broker_order_id.values() if row.status is BrokerOrderStatus.OPEN]
-    with db.transaction() as session:
-        orphans = placements.orphans(session, book.broker, live)
-
-    def call_back(orphan: Placement) -> None:
-        try:
-            brokers.connect(settings()).cancel(orphan.broker_order_id or "")
-            answer = "taken"
-        except BrokerError as error:
-            answer = str(error)
-        with db.transaction() as session:
-            order, one = slices.lock(session, orphan.slice_id)
-            call = f"cancel orphan {orphan.broker_order_id}"
-            events.add(session, EventKind.BROKER_CALL, order.id, one.id, now, call=call, answer=answer)
-
-    for_each(orphans, call_back)

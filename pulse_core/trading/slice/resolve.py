@@ -13,9 +13,10 @@ from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.reading import Book, read_book
-from pulse_core.trading.roll_up import roll_up
-from pulse_core.trading.slice.outcome import deadline, reschedule
-from pulse_core.trading.slice.track import settle_slices
+from pulse_core.trading.deadline import deadline
+from pulse_core.trading.order_totals import roll_up
+from pulse_core.trading.slice.fills import settle_slices
+from pulse_core.trading.slice.outcome import reschedule
 from pulse_core.trading.store import events, placements, slices
 from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
@@ -84,7 +85,10 @@ def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
 
 def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder, now: datetime) -> None:
     placements.complete(session, one.client_order_id or "", PlacementOutcome.ACKNOWLEDGED, row.broker_order_id)
-    found = {"broker_order_id": row.broker_order_id, "deadline_at": deadline(order, one.sent_at or now)}
+    found = {
+        "broker_order_id": row.broker_order_id,
+        "deadline_at": deadline(one.sent_at or now, order.slice_timeout_seconds),
+    }
     slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
 
 

@@ -19,9 +19,9 @@ from pulse_core.events.names import EventKind
 from pulse_core.trading.book import days
 from pulse_core.trading.book.adopt import point_at
 from pulse_core.trading.book.reading import read_book
-from pulse_core.trading.roll_up import roll_up
+from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.settlement import what_lacks
-from pulse_core.trading.slice.track import NOTHING
+from pulse_core.trading.slice.fills import NOTHING
 from pulse_core.trading.store import events, fills, placements, slices
 from pulse_core.trading.store.fills import Totals
 from pulse_core.trading.store.slices import END_UNSEEN

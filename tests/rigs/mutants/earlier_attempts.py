@@ -118,7 +118,7 @@ EARLIER_ATTEMPTS = (
     ),
     Defect(
         "A live order that its slice has gone on from is not called back",
-        (Change(f"{SLICE}/reconcile.py", "    _call_back_strays(book, now)\n", ""),),
+        (Change(f"{SLICE}/reconcile.py", "    call_back_orphans(book, now)\n", ""),),
         (
             f"{TESTS}/test_reconcile.py::"
             "test_an_attempt_that_turns_up_after_its_slice_was_sent_again_is_told_and_called_back",

@@ -123,12 +123,12 @@ PROTOCOL = (
                 "    for slice_id, quantity in ((row['slice_id'], row['quantity']) for row in rows):\n",
             ),
             Change(
-                f"{SLICE}/track.py",
+                f"{SLICE}/fills.py",
                 "filled_quantity=booked.filled,",
                 "filled_quantity=one.filled_quantity + added[one.id],",
             ),
             Change(
-                f"{SLICE}/track.py",
+                f"{SLICE}/fills.py",
                 "Ending(one, to, booked.filled,",
                 "Ending(one, to, one.filled_quantity + booked.filled,",
             ),
@@ -197,7 +197,7 @@ PROTOCOL = (
         "A cancelled order leaves its unsent slices scheduled",
         (
             Change(
-                f"{TRADING}/roll_up.py",
+                f"{TRADING}/order_totals.py",
                 "        end_unsent(session, order, SliceStatus.CANCELLED, now)\n",
                 "        pass\n",
             ),
@@ -208,7 +208,7 @@ PROTOCOL = (
         "An end is taken over before its trades are booked",
         (
             Change(
-                f"{SLICE}/track.py",
+                f"{SLICE}/fills.py",
                 "    return totals.of_broker_order.get(row.broker_order_id, 0) >= row.filled_quantity\n",
                 "    return True\n",
             ),
@@ -217,7 +217,7 @@ PROTOCOL = (
     ),
     Defect(
         "A fill after the end raises no alarm",
-        (Change(f"{SLICE}/track.py", "    if one.status in FINAL_SLICES:\n", "    if False:\n"),),
+        (Change(f"{SLICE}/fills.py", "    if one.status in FINAL_SLICES:\n", "    if False:\n"),),
         (f"{TESTS}/test_track.py::test_a_fill_after_the_deadline_adds_quantity_keeps_the_status_and_raises_the_alarm",),
     ),
     Defect(

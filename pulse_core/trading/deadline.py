@@ -1,0 +1,20 @@
+"""A slice's deadline: until when its order may work at the broker, and how it ends when it was cancelled there.
+
+`slice/cancel_working.py` asks the broker to cancel what is past its deadline.
+"""
+
+from datetime import datetime, timedelta
+
+from api_contract.vocabulary import SliceStatus
+from pulse_core.config import settings
+from pulse_core.trading.vocabulary import CancelReason
+
+
+def deadline(sent_at: datetime, slice_timeout_seconds: int | None) -> datetime:
+    """When it is over: so long after it was sent as its order says, or the setting `slice_timeout`."""
+    return sent_at + timedelta(seconds=slice_timeout_seconds or settings().slice_timeout)
+
+
+def end_of_cancelled(reason: CancelReason | None) -> SliceStatus:
+    """EXPIRED at its deadline, CANCELLED with its order or by the exchange."""
+    return SliceStatus.EXPIRED if reason is CancelReason.DEADLINE else SliceStatus.CANCELLED
