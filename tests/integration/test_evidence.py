@@ -14,8 +14,9 @@ from pulse_core.events.names import EventKind
 from pulse_core.trading.slice import execute, operations, track
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.reconcile import reconcile
-from pulse_core.trading.slice.resolve import LONGEST_PAUSE, resolve_slices
+from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.slice.track import MISSING_FOR, track_slices
+from pulse_core.trading.store.absences import LONGEST_PAUSE
 from pulse_core.trading.tables import OrderSlice
 from tests.support.broker import SimulatedBroker, accept, lose_the_request
 from tests.support.factories import a_slice, a_split_order, later, settle_delay, slices_of, watch_the_book

@@ -19,7 +19,7 @@ from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
 
 
-def end_day(now: datetime, limit: int = 100) -> int:
+def end_day(now: datetime, limit: int = 500) -> int:
     """End up to `limit` slices that worked when an earlier day of the broker ended; returns how many.
 
     What the book of today still shows is left to be followed there, and one that lacks orders of today ends nothing.

@@ -1,5 +1,6 @@
 """Find out from the broker's book what became of a slice, and never from anything else."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -17,17 +18,18 @@ from pulse_core.trading.deadline import deadline
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.slice.outcome import reschedule
-from pulse_core.trading.store import events, placements, slices
+from pulse_core.trading.store import absences, events, placements, slices
+from pulse_core.trading.store.absences import WATCH_EVERY, Look
 from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
 
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
-WATCH_EVERY = timedelta(seconds=2)
 ASK_SELDOM_EVERY = timedelta(minutes=5)
-# A look that comes so much later than it was due was kept from seeing what happened meanwhile.
-LONGEST_PAUSE = timedelta(seconds=10)
 # The broker's clock may be ahead of ours: a reading that ends shortly before midnight may show the next day.
 NEAR_MIDNIGHT = timedelta(minutes=1)
+
+# Why an absence does not count, and when to look again.
+Reason = tuple[AlarmCode, timedelta]
 
 
 def resolve_slices(now: datetime, limit: int = 200) -> int:
@@ -51,13 +53,43 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
             # A broker that was away may still enter what it had taken before: the settle delay begins anew.
             slices.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
         raise
-    for_each(unknown, lambda one: _look_up(one, book))
+    done = _note_absences(unknown, book)
+    for_each([one for one in unknown if one.id not in done], lambda one: _look_up(one, book))
     return len(unknown)
 
 
 def resolve_now(one: OrderSlice, now: datetime) -> None:
     """Look up one UNKNOWN slice, whenever its next look would be due. Raises BookUnavailable."""
     _look_up(one, read_book(now))
+
+
+def _note_absences(unknown: Sequence[OrderSlice], book: Book) -> set[str]:
+    """Of nearly all slices there is no more to say at a look than that they are still absent: together, no fences."""
+    lacking = [one for one in unknown if one.client_order_id not in book.by_client_order_id]
+    by_reason: dict[Reason | None, list[OrderSlice]] = {}
+    for one in lacking:
+        by_reason.setdefault(_reason_not_to_count(one, book), []).append(one)
+    noted: set[str] = set()
+    for reason, group in by_reason.items():
+        with db.transaction() as session:
+            if reason is None:
+                noted |= absences.note(session, group, _look(book))
+            else:
+                noted |= _put_off(session, group, reason, book)
+    return noted
+
+
+def _put_off(session: Session, group: Sequence[OrderSlice], reason: Reason, book: Book) -> set[str]:
+    """Postpone the next look at those whose alarm was raised before; their ids."""
+    code, look_again = reason
+    about = events.raised_about(session, [one.id for one in group], code)
+    told = {one.id for one in group if one.client_order_id in about}
+    slices.postpone_looks(session, sorted(told), book.ended_at + look_again, book.ended_at)
+    return told
+
+
+def _look(book: Book) -> Look:
+    return Look(book.started_at, book.ended_at, timedelta(seconds=float(settings().settle_delay)))
 
 
 def _look_up(one: OrderSlice, book: Book) -> None:
@@ -94,32 +126,23 @@ def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder
 
 def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None:
     """Absent all through the settle delay, in a whole book that was read throughout, is absent; once proves nothing."""
-    settle_delay = settings().settle_delay
+    reason = _reason_not_to_count(one, book)
+    if reason is not None:
+        _give_to_operators(session, one, *reason, book)
+    elif not absences.note(session, [one], _look(book)):
+        placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
+        reschedule(session, one, book.ended_at, "ABSENT", "the broker's book shows no trace of it")
+
+
+def _reason_not_to_count(one: OrderSlice, book: Book) -> Reason | None:
+    """Why the book cannot tell for now, or never will; None where an absence counts."""
     if not _is_in_todays_book(one, book):
-        _give_to_operators(session, one, AlarmCode.DAY_OVER, book, look_again=ASK_SELDOM_EVERY)
-    elif not book.is_evidence:
-        _give_to_operators(session, one, AlarmCode.BOOK_PROVES_NOTHING, book, look_again=LOOK_AGAIN_AFTER)
-    elif settle_delay == "never":
-        _give_to_operators(session, one, AlarmCode.LEFT_TO_OPERATORS, book, look_again=WATCH_EVERY)
-    else:
-        _count_absence(session, one, book, timedelta(seconds=settle_delay))
-
-
-def _count_absence(session: Session, one: OrderSlice, book: Book, settle_delay: timedelta) -> None:
-    """From the end of the first reading that lacked it to the start of this one."""
-    since = None if _was_unwatched(one, book) else one.absent_since
-    settled_at = (since or book.ended_at) + settle_delay
-    if since is None or book.started_at < settled_at:
-        look_at = min(settled_at, book.ended_at + WATCH_EVERY)
-        slices.change(session, one.id, book.ended_at, absent_since=since or book.ended_at, resolve_at=look_at)
-        return
-    placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
-    reschedule(session, one, book.ended_at, "ABSENT", "the broker's book shows no trace of it")
-
-
-def _was_unwatched(one: OrderSlice, book: Book) -> bool:
-    """Whether nobody looked for so long that an outage of the broker may have gone unseen."""
-    return one.resolve_at is None or book.started_at > one.resolve_at + LONGEST_PAUSE
+        return AlarmCode.DAY_OVER, ASK_SELDOM_EVERY
+    if not book.is_evidence:
+        return AlarmCode.BOOK_PROVES_NOTHING, LOOK_AGAIN_AFTER
+    if settings().settle_delay == "never":
+        return AlarmCode.LEFT_TO_OPERATORS, WATCH_EVERY
+    return None
 
 
 def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
@@ -129,8 +152,8 @@ def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
     return len({broker.book_day(at) for at in instants}) == 1
 
 
-def _give_to_operators(session: Session, one: OrderSlice, code: AlarmCode, book: Book, look_again: timedelta) -> None:
-    """The book cannot tell for now, or never will: one alarm for the attempt, and no absence is counted."""
+def _give_to_operators(session: Session, one: OrderSlice, code: AlarmCode, look_again: timedelta, book: Book) -> None:
+    """One alarm for the attempt, and no absence is counted."""
     client_order_id = one.client_order_id or ""
     if not events.was_raised(session, one.id, code, client_order_id=client_order_id):
         events.alarm(session, code, one.order_id, one.id, book.ended_at, client_order_id=client_order_id)

@@ -6,16 +6,21 @@ from datetime import datetime, timedelta
 from itertools import groupby, islice
 from operator import attrgetter
 
+from sqlalchemy.orm import Session
+
+from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
-from pulse_core.batching import for_each_batch
+from pulse_core.batching import for_each, for_each_batch
 from pulse_core.brokers.port import BrokerOrderStatus
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.book import days
 from pulse_core.trading.book.reading import Book, read_book
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.store import events, fills, placements, slices
+from pulse_core.trading.tables import OrderSlice
 
 # How many news of one order are settled in one transaction, whose locks others may be waiting for.
 TOGETHER = 25
@@ -36,12 +41,18 @@ class Missing:
 
     def __init__(self) -> None:
         self._since: dict[str, datetime] = {}
+        self._told: set[str] = set()
 
     def too_long(self, book: Book, working: Collection[str]) -> list[str]:
-        """Those of the working broker orders that every reading of the last MISSING_FOR has lacked."""
+        """Those of the working broker orders that every reading of the last MISSING_FOR has lacked, but the told."""
         lacking = [one for one in working if one not in book.by_broker_order_id]
         self._since = {one: self._since.get(one, book.started_at) for one in lacking}
-        return [one for one in lacking if book.started_at - self._since[one] >= MISSING_FOR]
+        self._told &= self._since.keys()
+        return [one for one in lacking if one not in self._told and book.started_at - self._since[one] >= MISSING_FOR]
+
+    def tell(self, broker_order_id: str) -> None:
+        """Somebody was told, once for as long as it is missing."""
+        self._told.add(broker_order_id)
 
 
 _missing = Missing()
@@ -57,18 +68,35 @@ def track_slices(now: datetime) -> int:
     if not working:
         return 0
     book = read_book(now)
+    settled = settle_news(book, working, now)
     _alarm_missing(book, working)
-    return settle_news(book, working, now)
+    return settled
 
 
 def _alarm_missing(book: Book, working: Mapping[str, str]) -> None:
     """An order that the broker acknowledged and does not show: its fills are not seen, so somebody must look."""
-    code = AlarmCode.MISSING_FROM_BOOK
-    for broker_order_id in _missing.too_long(book, working):
+
+    def tell(broker_order_id: str) -> None:
         with db.transaction() as session:
-            order, one = slices.lock(session, working[broker_order_id])
-            if not events.was_raised(session, one.id, code, broker_order_id=broker_order_id):
-                events.alarm(session, code, order.id, one.id, book.ended_at, broker_order_id=broker_order_id)
+            _tell_missing(session, working[broker_order_id], broker_order_id, book.ended_at)
+        _missing.tell(broker_order_id)
+
+    for_each(_missing.too_long(book, working), tell)
+
+
+def _tell_missing(session: Session, slice_id: str, broker_order_id: str, now: datetime) -> None:
+    order, one = slices.lock(session, slice_id)
+    is_worked = (one.status, one.broker_order_id) == (SliceStatus.WORKING, broker_order_id)
+    if not is_worked or _is_day_over(one, now):
+        return
+    code = AlarmCode.MISSING_FROM_BOOK
+    if not events.was_raised(session, one.id, code, broker_order_id=broker_order_id):
+        events.alarm(session, code, order.id, one.id, now, broker_order_id=broker_order_id)
+
+
+def _is_day_over(one: OrderSlice, now: datetime) -> bool:
+    """The book of a later day cannot show it; `day_end` sees to it."""
+    return one.sent_at is not None and one.sent_at < days.over_before(brokers.connect(settings()), now)
 
 
 def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:

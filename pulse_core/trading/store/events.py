@@ -1,6 +1,6 @@
 """The append-only record of everything that happened to an order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,14 @@ def was_raised(session: Session, slice_id: str, code: AlarmCode, **about: str) -
     said = SliceEvent.detail.contains({"code": code, **about})
     rows = exists().where(SliceEvent.slice_id == slice_id, SliceEvent.kind == EventKind.ALARM, said)
     return bool(session.scalar(select(rows)))
+
+
+def raised_about(session: Session, slice_ids: Collection[str], code: AlarmCode) -> set[str]:
+    """The client order ids of attempts of these slices about which this alarm was raised before."""
+    about = SliceEvent.detail["client_order_id"].astext
+    said = SliceEvent.detail.contains({"code": code})
+    rows = select(about).where(SliceEvent.slice_id.in_(slice_ids), SliceEvent.kind == EventKind.ALARM, said)
+    return {client_order_id for client_order_id in session.scalars(rows) if client_order_id}
 
 
 def was_raised_for(session: Session, order_id: str, code: AlarmCode) -> bool:

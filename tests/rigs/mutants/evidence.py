@@ -1,6 +1,6 @@
 """Defects of what the broker's book is taken to prove."""
 
-from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, TESTS, Change, Defect
+from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, STORE, TESTS, Change, Defect
 
 EVIDENCE = (
     Defect(
@@ -48,9 +48,9 @@ EVIDENCE = (
         "A pause between two looks into the book is ignored",
         (
             Change(
-                f"{SLICE}/resolve.py",
-                "None if _was_unwatched(one, book) else one.absent_since",
-                "one.absent_since",
+                f"{STORE}/sql/note_absence.sql",
+                "CASE WHEN :started_at <= slice.resolve_at + :longest_pause THEN slice.absent_since END",
+                "CASE WHEN :longest_pause > INTERVAL '0' THEN slice.absent_since END",
             ),
         ),
         (
@@ -62,19 +62,22 @@ EVIDENCE = (
         "Absence counts from the start of the first reading",
         (
             Change(
-                f"{SLICE}/resolve.py",
-                "(since or book.ended_at) + settle_delay",
-                "(since or book.started_at) + settle_delay",
-            ),
-            Change(
-                f"{SLICE}/resolve.py", "absent_since=since or book.ended_at", "absent_since=since or book.started_at"
+                f"{STORE}/sql/note_absence.sql",
+                "absent_since = coalesce(watched_since, :ended_at),",
+                "absent_since = coalesce(watched_since, :started_at),",
             ),
         ),
         (f"{TESTS}/test_evidence.py::test_absence_counts_from_the_end_of_one_reading_to_the_start_of_the_next",),
     ),
     Defect(
         "Absence counts to the end of the last reading",
-        (Change(f"{SLICE}/resolve.py", "book.started_at < settled_at", "book.ended_at < settled_at"),),
+        (
+            Change(
+                f"{STORE}/sql/note_absence.sql",
+                ":started_at < watched_since + :settle_delay",
+                ":ended_at < watched_since + :settle_delay",
+            ),
+        ),
         (f"{TESTS}/test_evidence.py::test_absence_counts_from_the_end_of_one_reading_to_the_start_of_the_next",),
     ),
     Defect(

@@ -150,9 +150,9 @@ PROTOCOL = (
         "An order that is absent once counts as absent",
         (
             Change(
-                f"{SLICE}/resolve.py",
-                "    if since is None or book.started_at < settled_at:\n",
-                "    if False:\n",
+                f"{STORE}/sql/note_absence.sql",
+                "(watched_since IS NULL OR :started_at < watched_since + :settle_delay)",
+                "(:started_at IS NULL OR watched_since + :settle_delay IS NULL AND false)",
             ),
         ),
         (f"{TESTS}/test_resolve.py::test_absent_once_proves_nothing", STATE_MACHINE),

@@ -1,0 +1,64 @@
+"""How long UNKNOWN slices have been absent from the book: one statement, however many they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ARRAY, DateTime, Interval, String
+from sqlalchemy.orm import Session
+
+from api_contract.vocabulary import SliceStatus
+from pulse_core.postgres import sql
+from pulse_core.trading.tables import OrderSlice
+
+WATCH_EVERY = timedelta(seconds=2)
+# A look that comes so much later than it was due was kept from seeing what happened meanwhile.
+LONGEST_PAUSE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A reading of the whole book, from its start to its end, and how long an absence in it must last."""
+
+    started_at: datetime
+    ended_at: datetime
+    settle_delay: timedelta
+
+
+def note(session: Session, unknown: Sequence[OrderSlice], look: Look) -> set[str]:
+    """Note that a look lacked these slices, each for the attempt it was seen with; the ids of those noted.
+
+    A slice that is not among them was absent from the end of one look to the start of this one, with no pause between
+    looks and for the whole settle delay: it counts as absent. Or it is UNKNOWN no more, or locked by somebody else, so
+    nothing may be concluded without a lock on it.
+    """
+    noted = session.scalars(
+        _NOTE,
+        {
+            "ids": [one.id for one in unknown],
+            "client_order_ids": [one.client_order_id for one in unknown],
+            "unknown": SliceStatus.UNKNOWN.value,
+            "started_at": look.started_at,
+            "ended_at": look.ended_at,
+            "settle_delay": look.settle_delay,
+            "watch_every": WATCH_EVERY,
+            "longest_pause": LONGEST_PAUSE,
+        },
+    )
+    return set(noted)
+
+
+_NOTE = sql.load(
+    __package__,
+    "note_absence",
+    {
+        "ids": ARRAY(String()),
+        "client_order_ids": ARRAY(String()),
+        "unknown": String(),
+        "started_at": DateTime(timezone=True),
+        "ended_at": DateTime(timezone=True),
+        "settle_delay": Interval(),
+        "watch_every": Interval(),
+        "longest_pause": Interval(),
+    },
+)
