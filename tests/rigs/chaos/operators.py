@@ -22,12 +22,11 @@ OPERATOR = "operator"
 # Side by side, as one whose request hangs must not keep the others from what only a person can settle.
 HANDS = 4
 LOOK_EVERY = 3.0
-MOST_AT_ONCE = 3
-# What they do about slices that this is true of.
+# What they do, about how many slices at once, of which this is true. First what nobody but they can do.
 ACTIONS = {
-    "retry": "status IN ('FAILED', 'REJECTED')",
-    "resolve": "status = 'UNKNOWN'",
-    "settle": "status = 'UNKNOWN' OR error_code = 'END_UNSEEN'",
+    "settle": (20, "status = 'UNKNOWN' OR error_code = 'END_UNSEEN'"),
+    "retry": (3, "status IN ('FAILED', 'REJECTED')"),
+    "resolve": (3, "status = 'UNKNOWN'"),
 }
 # Longer than a request is on its way: what the exchange has not seen by then it never sees.
 ON_ITS_WAY = timedelta(seconds=30)
@@ -72,11 +71,11 @@ class Operators:
     def _work(self, hand: int) -> None:
         client, random = Client(self.login), Random(f"operators {self.seed} {hand}")
         while not self._ended.wait(LOOK_EVERY):
-            for action, condition in ACTIONS.items():
+            for action, (most, condition) in ACTIONS.items():
                 if action == "retry" and not self._retries:
                     continue
                 found = self._slices(condition)
-                for one in random.sample(found, min(MOST_AT_ONCE, len(found))):
+                for one in random.sample(found, min(most, len(found))):
                     self._act(client, action, one)
 
     def _slices(self, condition: str) -> list[Row]:
