@@ -88,9 +88,7 @@ def _acknowledged_today(broker: Broker, now: datetime, *, is_checked: bool) -> S
     with db.transaction() as session:
         if not is_checked and not slices.has_unknown(session, broker.name):
             return ()
-        found = placements.acknowledged(session, broker.name, now - BOOK_KEPT)
-    today = broker.book_day(now)
-    return [broker_order_id for broker_order_id, claimed_at in found if broker.book_day(claimed_at) == today]
+        return placements.acknowledged(session, broker.name, broker.book_day_start(now))
 
 
 def _read(broker: Broker, known: Collection[str], now: datetime) -> Book:

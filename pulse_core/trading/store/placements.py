@@ -48,12 +48,10 @@ def presumed_absent(session: Session, broker: str, since: datetime) -> Sequence[
     return session.scalars(rows).all()
 
 
-def acknowledged(session: Session, broker: str, since: datetime) -> list[tuple[str, datetime]]:
-    """(broker order id, claimed at) of every attempt claimed since then whose broker order is known."""
-    rows = select(Placement.broker_order_id, Placement.claimed_at).where(
-        Placement.broker == broker, Placement.claimed_at >= since, Placement.broker_order_id.is_not(None)
-    )
-    return [(broker_order_id or "", claimed_at) for broker_order_id, claimed_at in session.execute(rows)]
+def acknowledged(session: Session, broker: str, since: datetime) -> Sequence[str]:
+    """The known broker orders of attempts claimed since then."""
+    rows = select(Placement.broker_order_id).where(Placement.broker == broker, Placement.claimed_at >= since)
+    return [found for found in session.scalars(rows) if found]
 
 
 def unended(session: Session, broker: str, broker_order_ids: Collection[str]) -> set[str]:
