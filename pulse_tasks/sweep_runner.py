@@ -10,6 +10,8 @@ from pulse_core.sweeps import SWEEPS, Sweep
 from pulse_core.tasks import Task
 
 SHORTEST_PATIENCE = 6.0
+# A sweep that comes round every half minute would find the database away again and again where it often is.
+AGAIN_AFTER_FAILURE = 3.0
 LONGEST_REST = 2.0
 NEVER = float("-inf")
 
@@ -24,6 +26,7 @@ class SweepRunner:
         self._asked_at = dict.fromkeys(sweeps, NEVER)
         self._began_at = dict.fromkeys(sweeps, NEVER)
         self._rests_until = dict.fromkeys(sweeps, NEVER)
+        self._failed_at: dict[Task, float] = {}
         self._under_way: Mapping[Task, Lock] = {name: Lock() for name in sweeps}
 
     def run(self, name: Task, *, is_tick: bool = False) -> None:
@@ -43,18 +46,23 @@ class SweepRunner:
             self._under_way[name].release()
 
     def neglected(self) -> Sequence[Task]:
-        """The sweeps that nobody has asked for of late."""
+        """The sweeps that nobody has asked for of late, and those whose last run failed a while ago."""
         now = self._clock.monotonic()
         return [
             name
             for name, sweep in self._sweeps.items()
             if now - self._asked_at[name] > max(3 * sweep.every, SHORTEST_PATIENCE)
+            or now - self._failed_at.get(name, now) > AGAIN_AFTER_FAILURE
         ]
 
     def _run(self, name: Task, sweep: Sweep) -> None:
         started = self._began_at[name] = self._clock.monotonic()
-        sweep.run(datetime.fromtimestamp(self._clock.now(), UTC))
-        # One that failed is run again as soon as it is asked for.
+        self._failed_at.pop(name, None)
+        try:
+            sweep.run(datetime.fromtimestamp(self._clock.now(), UTC))
+        except Exception:
+            self._failed_at[name] = self._clock.monotonic()
+            raise
         ended = self._clock.monotonic()
         self._rests_until[name] = ended + min(sweep.rest * (ended - started), LONGEST_REST)
 

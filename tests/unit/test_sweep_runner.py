@@ -57,6 +57,21 @@ def test_a_sweep_is_neglected_when_nobody_asked_for_it_three_times_over(every: f
     assert floor.is_neglected
 
 
+def test_a_sweep_that_failed_is_neglected_soon_and_no_more_when_it_has_run() -> None:
+    floor = Floor(every=30)
+    floor.error = ConnectionError()
+    with pytest.raises(ConnectionError):
+        floor.ask()
+    assert not floor.is_neglected
+    floor.clock.sleep(3.1)
+    assert floor.is_neglected
+
+    floor.error = None
+    floor.ask()
+    floor.clock.sleep(3.1)
+    assert not floor.is_neglected
+
+
 def test_a_sweep_that_is_under_way_is_not_run_beside_itself() -> None:
     floor = Floor()
     floor.asks_again = True
