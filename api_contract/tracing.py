@@ -11,12 +11,12 @@ from flask import Flask, request
 from prometheus_client import Counter, Histogram
 
 from api_contract.log import bound_trace, current_trace, get_logger
+from api_contract.spans import TRACEPARENT, Kind, Step, span, trace_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ROUTE = "pulse.route"
 _HEADERS = {"request_id": "X-Request-Id", "trace_id": "X-Trace-Id", "traceparent": "traceparent"}
@@ -52,23 +52,27 @@ class _Traced:
         started = time.perf_counter()
         ids = _ids(environ)
         status = "500"
+        trace_id = ""
 
         def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             nonlocal status
             status = line[:3]
-            headers += [("X-Request-Id", ids["request_id"]), ("X-Trace-Id", ids["trace_id"])]
+            headers += [("X-Request-Id", ids["request_id"]), ("X-Trace-Id", trace_id)]
             return start_response(line, headers, exc_info)
 
-        with bound_trace(ids):
-            try:
-                return self._app(environ, start)
-            finally:
-                self._observe(environ, status, time.perf_counter() - started)
+        with bound_trace(ids), span("request", Kind.SERVER) as step:
+            trace_id = _given(environ, "HTTP_X_TRACE_ID") or trace_of(step.traceparent) or str(uuid.uuid4())
+            with bound_trace({"trace_id": trace_id}):
+                try:
+                    return self._app(environ, start)
+                finally:
+                    self._observe(environ, step, status, time.perf_counter() - started)
 
-    def _observe(self, environ: "WSGIEnvironment", status: str, seconds: float) -> None:
+    def _observe(self, environ: "WSGIEnvironment", step: Step, status: str, seconds: float) -> None:
         # A client chooses method and path: only known words become labels and log fields.
         method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else "OTHER"
         route = environ.get(_ROUTE, "unmatched")
+        step.rename(f"{method} {route}")
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
         write = log.debug if route in self._quiet_routes and status == "200" else log.info
@@ -82,13 +86,12 @@ def _metrics(service: str) -> tuple[Counter, Histogram]:
 
 
 def _ids(environ: "WSGIEnvironment") -> dict[str, str]:
-    ids = {
-        "request_id": _sane(environ.get("HTTP_X_REQUEST_ID")),
-        "trace_id": _sane(environ.get("HTTP_X_TRACE_ID")),
-    }
+    ids = {"request_id": _given(environ, "HTTP_X_REQUEST_ID") or str(uuid.uuid4())}
     traceparent = environ.get("HTTP_TRACEPARENT", "")
-    return ids | {"traceparent": traceparent} if _TRACEPARENT.fullmatch(traceparent) else ids
+    return ids | {"traceparent": traceparent} if TRACEPARENT.fullmatch(traceparent) else ids
 
 
-def _sane(value: str | None) -> str:
-    return value if value and _SANE_ID.fullmatch(value) else str(uuid.uuid4())
+def _given(environ: "WSGIEnvironment", header: str) -> str | None:
+    """An id that the client chose, if it is one."""
+    value = environ.get(header)
+    return value if value and _SANE_ID.fullmatch(value) else None

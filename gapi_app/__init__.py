@@ -11,6 +11,7 @@ from api_contract.body import refuse_large_body
 from api_contract.error_answers import answer_errors
 from api_contract.errors import NotFound
 from api_contract.log import setup_logging
+from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
 from gapi_app import health
@@ -43,6 +44,7 @@ def create_app() -> Flask:
     warn_of_old_names(type(settings).model_fields)
     # What it warns of, a connection that pulse closed, is answered here.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    export_spans("gapi", settings.pulse_otel)
     make_room()
     app, api = _described_app()
     app.config["EXCHANGES"] = settings.pulse_exchanges

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
         None, description="Origins whose pages may call the API, separated by commas; unset: none."
     )
 
+    pulse_otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level.")
 

@@ -19,6 +19,7 @@ from api_contract.order_rules import NewOrder
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.service_tokens import service_token
 from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY
+from api_contract.spans import Kind, span
 from api_contract.tracing import trace_headers
 from gapi_app import clock
 from gapi_app.config import Settings
@@ -96,6 +97,12 @@ class PulseClient:
         who: Caller,
         expected: Collection[int],
         body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        with span("pulse", Kind.CLIENT):
+            return self._expected_answer(method, path, who, expected, body)
+
+    def _expected_answer(
+        self, method: str, path: str, who: Caller, expected: Collection[int], body: Mapping[str, Any] | None
     ) -> Answer:
         answer = self._send(method, path, who, body)
         if _is_of_another_time(answer):

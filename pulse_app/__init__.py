@@ -7,6 +7,7 @@ from flask import Flask
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
 from api_contract.log import setup_logging
+from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
 from pulse_app import control, events, health, orders, postbacks, webhooks
@@ -24,6 +25,7 @@ def create_app() -> Flask:
     config = settings_to_start("pulse")
     setup_logging("pulse", config.log_format, config.log_level)
     warn_of_old_names(type(config).model_fields)
+    export_spans("pulse", config.otel)
     _check_session()
     app, _ = _described_app()
     app.before_request(refuse_large_body)

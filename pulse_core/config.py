@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")
     pulse_webhook_allow_private: bool = Field(False, description="Allow webhook URLs with hosts that are not public.")
 
+    otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
 

@@ -6,6 +6,7 @@ from celery import Celery
 from celery.signals import setup_logging
 
 from api_contract import log
+from api_contract.spans import export_spans
 from api_contract.variables import warn_of_old_names
 from pulse_core.config import Settings, settings
 from pulse_core.sweeps import SWEEPS
@@ -25,3 +26,4 @@ worker.install(app)
 def _setup_logging(**_signal: object) -> None:
     log.setup_logging("beat" if "beat" in sys.argv else "worker", settings().log_format, settings().log_level)
     warn_of_old_names(Settings.model_fields)
+    export_spans("beat" if "beat" in sys.argv else "worker", settings().otel)

@@ -1,10 +1,13 @@
 """What every task does around its one service call: bind the trace, and say on one line what went wrong."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from celery import Task
 
 from api_contract.log import TRACE_FIELDS, bound_trace, get_logger
+from api_contract.spans import Kind, span
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.queue import UNREACHABLE
@@ -23,7 +26,7 @@ class PulseTask(Task):  # type: ignore[misc]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         headers = self.request.headers or {}
-        with bound_trace({name: headers[name] for name in TRACE_FIELDS if headers.get(name)}):
+        with _traced({name: headers[name] for name in TRACE_FIELDS if headers.get(name)}, self.name):
             try:
                 return self.run(*args, **kwargs)
             except AWAY as error:
@@ -32,3 +35,10 @@ class PulseTask(Task):  # type: ignore[misc]
                 log.exception("task failed", task=self.name, args=args)
                 raise
         return None
+
+
+@contextmanager
+def _traced(ids: Mapping[str, str], task: str) -> Iterator[None]:
+    """A step of the trace that sent the message; a sweep belongs to none."""
+    with bound_trace(ids), span(task, Kind.CONSUMER) if "traceparent" in ids else nullcontext():
+        yield

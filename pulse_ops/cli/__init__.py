@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "recover": "pulse_ops.cli.recover:recover",
     "env": "pulse_ops.cli.env:env",
     "openapi": "pulse_ops.cli.openapi:openapi",
+    "trace": "pulse_ops.cli.trace:trace",
     "verify": "pulse_ops.cli.verify:verify",
     "completion": "pulse_ops.cli.completion:completion",
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 
+from api_contract.spans import trace_of
 from tests.contract.client import Account, Service, new_order
 from tests.support.processes import wait_until
 
@@ -24,10 +25,13 @@ def test_the_ids_reach_both_logs_and_the_message(
     ids = {"X-Request-Id": request_id, "X-Trace-Id": f"t-{request_id}", "traceparent": TRACEPARENT}
     order_id = gapi.send("POST", gapi.orders, trader, headers=ids, json=new_order()).json()["order_id"]
 
+    steps = [TRACEPARENT]
     for service, path in ((gapi, "/api/orders"), (pulse, "/internal/orders")):
         [line] = [line for line in lines_of(service, request_id) if line["event"] == "request answered"]
         assert (line["service"], line["method"], line["path"]) == (service.name, "POST", path)
-        assert (line["trace_id"], line["traceparent"]) == (f"t-{request_id}", TRACEPARENT)
+        assert line["trace_id"] == f"t-{request_id}"
+        assert trace_of(line["traceparent"]) == trace_of(TRACEPARENT)
+        steps.append(line["traceparent"])
         assert line["duration_ms"] > 0
 
     def messages() -> list[dict[str, Any]]:
@@ -38,7 +42,8 @@ def test_the_ids_reach_both_logs_and_the_message(
     wait_until(messages, what="the wake-up of the split")
     [message] = messages()
     assert message["headers"]["task"] == "pulse.split_order"
-    assert message["headers"]["traceparent"] == TRACEPARENT
+    assert len(set(steps)) == 3, "each step has an id of its own"
+    assert message["headers"]["traceparent"] == steps[-1], "pulse sent the message"
     assert order_id in message["headers"]["argsrepr"]
 
 

@@ -1,6 +1,7 @@
 """The gateway before a pulse that is away, hangs, or answers nonsense: it never invents an answer."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -178,12 +179,16 @@ def test_the_trace_goes_to_pulse_and_the_users_token_does_not(
     lonely_gapi.send("GET", "/api/orders?limit=7", trader, headers=ids)
     head = upstream.requests[-1].decode()
     assert head.startswith("GET /internal/orders?sort=-created_at&limit=7 ")
-    for name, value in ids.items():
+    for name, value in [*ids.items()][:2]:
         assert f"{name}: {value}\r\n" in head
+    assert f"traceparent: {traceparent[:36]}" in head
+    assert traceparent not in head, "the step of the gateway has an id of its own"
     assert lonely_gapi.token(trader).split(".")[1] not in head
 
 
 def test_a_broken_traceparent_is_not_handed_on(lonely_gapi: Service, upstream: Upstream, trader: Account) -> None:
     upstream.behave = answering(200, b'{"orders": [], "next_cursor": null}')
     lonely_gapi.send("GET", "/api/orders", trader, headers={"traceparent": "00-0-0-00"})
-    assert b"traceparent" not in upstream.requests[-1]
+    head = upstream.requests[-1].decode()
+    assert "00-0-0-00" not in head
+    assert re.search(r"traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n", head), "a trace of its own begins"

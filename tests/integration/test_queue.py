@@ -12,6 +12,7 @@ from celery import Celery
 from kombu.asynchronous.hub import Hub
 
 from api_contract.log import bound_trace, current_trace
+from api_contract.spans import trace_of
 from pulse_core import queue
 from pulse_core.queue import Wakeup
 from pulse_core.sweeps import SWEEPS
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("clean_database")
 TRACE = {
     "request_id": "r-1",
     "trace_id": "t-1",
-    "traceparent": "00-0af7651916cd43dd-b7ad6b7169203331-01",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 }
 
 
@@ -110,7 +111,11 @@ def test_the_trace_of_a_message_is_bound_while_its_task_runs(tasks: Celery) -> N
 
     Probe()()
 
-    assert (seen, current_trace()) == ([TRACE], {})
+    [bound] = seen
+    assert {**bound, "traceparent": ""} == {**TRACE, "traceparent": ""}
+    assert trace_of(bound["traceparent"]) == trace_of(TRACE["traceparent"])
+    assert bound["traceparent"] != TRACE["traceparent"], "the task is a step of its own"
+    assert current_trace() == {}
 
 
 def test_every_wakeup_and_every_sweep_has_its_task(tasks: Celery) -> None:

@@ -1,6 +1,7 @@
 """A call to the broker that is over leaves nothing on the wire, and none lasts longer than its time-out."""
 
 import queue
+import re
 import socket
 import struct
 import time
@@ -13,6 +14,8 @@ import urllib3
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import InsecureRequestWarning
 
+from api_contract.log import bound_trace
+from api_contract.spans import trace_of
 from pulse_core.brokers.port import BookUnavailable, NotSent, OutcomeUnknown, Refused
 from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import BOOK_PATIENCE, ZerodhaBroker
@@ -22,6 +25,7 @@ from tests.unit.wire import Act, wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
 LAST_HEAD = HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TIMEOUT = 1.0
 # What a busy machine may add to it.
 SLACK = 1.0
@@ -181,3 +185,25 @@ def drip(at_once: bytes) -> Act:
             connection.sendall(HEAD[number % len(HEAD) :][:1])
 
     return act
+
+
+def test_a_call_to_the_broker_carries_its_step_of_the_trace() -> None:
+    with wire(answer(200, accepted())) as end, bound_trace({"traceparent": TRACEPARENT}):
+        broker(end.url).place(PLACEMENT, soon())
+
+    sent = re.search(r"traceparent: (\S+)\r\n", end.requests[0].decode())
+    assert sent
+    assert trace_of(sent[1]) == trace_of(TRACEPARENT)
+    assert sent[1] != TRACEPARENT
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status": "success", "data": {"order_id": "1", "note": NaN}}',
+        b'{"status": "success", "data": {"order_id": "1", "note": "\\ud800"}}',
+    ],
+)
+def test_what_the_fast_parser_refuses_is_read_all_the_same(body: bytes) -> None:
+    with wire(answer(200, body)) as end:
+        assert broker(end.url).place(PLACEMENT, soon()) == "1"

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from kiteconnect import KiteConnect
 
+from api_contract.spans import Kind, span
 from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerError,
@@ -77,11 +78,13 @@ class ZerodhaBroker:
                 **self._pricing(placement),
             )
 
-        return self._acknowledged(send, Call(not_after=not_after))
+        with span("broker place", Kind.CLIENT):
+            return self._acknowledged(send, Call(not_after=not_after))
 
     def cancel(self, broker_order_id: str) -> None:
         """Ask for the cancellation of what is left of an order."""
-        self._acknowledged(lambda: self._client.cancel_order("regular", broker_order_id), Call())
+        with span("broker cancel", Kind.CLIENT):
+            self._acknowledged(lambda: self._client.cancel_order("regular", broker_order_id), Call())
 
     def book_day(self, at: datetime) -> date:
         """Kite's books are kept by the day in India, which begins at midnight unless the exchange is simulated."""

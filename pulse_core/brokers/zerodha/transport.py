@@ -26,6 +26,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from api_contract.log import current_trace
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import NotSent
 
@@ -111,6 +112,8 @@ class _Adapter(HTTPAdapter):
         call = _current.get()
         call.timeout = kwargs["timeout"] * call.patience
         kwargs["timeout"] = (min(call.timeout, call.time_left()), call.timeout)
+        if traceparent := current_trace().get("traceparent"):
+            request.headers["traceparent"] = traceparent
         response = super().send(request, *args, **kwargs)
         # Together: half an answer tells as little as none.
         call.body, call.status = response.content, response.status_code

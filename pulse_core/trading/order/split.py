@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from api_contract import ids
-from api_contract.log import bound_trace, get_logger
+from api_contract.log import get_logger
+from api_contract.spans import continued
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.batching import for_each
@@ -31,11 +32,11 @@ def split_order(order_id: str, now: datetime) -> None:
         order = orders.lock(session, order_id)
         if order is None or order.status is not OrderStatus.PENDING:
             return
-        with bound_trace(order.trace):
+        with continued(order.trace):
             planned = _schedule(session, order, horizon, now)
         failpoint("split.before_commit")
     failpoint("split.after_commit")
-    with bound_trace(order.trace):
+    with continued(order.trace):
         for slice_id, one in planned:
             if one.scheduled_at <= horizon:
                 queue.wake(Task.EXECUTE_SLICE, slice_id, eta=one.scheduled_at)

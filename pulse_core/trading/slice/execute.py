@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api_contract.log import bound_trace
+from api_contract.spans import continued
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import brokers, db
 from pulse_core.boottime import boottime
@@ -65,7 +65,7 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> None:
         claim = _claim(fence, slice_id, broker.name, clock)
         if claim is None:
             return
-        with bound_trace(claim.claimed.trace):
+        with continued(claim.claimed.trace):
             outcome = _place(fence, claim, broker)
             failpoint("execute.after_send")
             record(fence, claim.claimed, claim.placement.client_order_id, outcome, claim.now)

@@ -82,6 +82,11 @@ def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
     return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()
 
 
+def of_order(session: Session, order_id: str) -> Sequence[SliceEvent]:
+    """Every event of an order and its slices, oldest first."""
+    return session.scalars(select(SliceEvent).where(SliceEvent.order_id == order_id).order_by(SliceEvent.id)).all()
+
+
 def _row(
     kind: EventKind,
     order_id: str,
