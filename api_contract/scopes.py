@@ -29,6 +29,7 @@ class Standing(StrEnum):
     LOGIN = "login"
     ADMIN = "admin"
     GATEWAY = "gateway"
+    OVERSIGHT = "oversight"
 
 
 _READING = frozenset({Scope.ORDERS_READ, Scope.EVENTS_READ})
@@ -69,6 +70,9 @@ def check_access(who: Caller, needed: Scope | Standing) -> None:
     if isinstance(needed, Scope):
         _check_scope(who, needed)
         return
+    if needed == Standing.OVERSIGHT:
+        _check_oversight(who)
+        return
     _check_login(who)
     if needed == Standing.ADMIN:
         _check_admin(who)
@@ -79,6 +83,13 @@ def _check_scope(who: Caller, scope: Scope) -> None:
         raise Forbidden(f"the role {who.role} does not have {scope}", {"role": who.role, "needed": scope})
     if scope not in who.scopes:
         raise Forbidden(f"the API key does not have {scope}", {"needed": scope})
+
+
+def _check_oversight(who: Caller) -> None:
+    # What happens to everybody, for those who may read everybody's orders.
+    _check_scope(who, Scope.EVENTS_READ)
+    if who.role not in READS_EVERY_ACCOUNT:
+        raise Forbidden("this is for operators and admins", {"role": who.role, "needed": Standing.OVERSIGHT})
 
 
 def _check_login(who: Caller) -> None:

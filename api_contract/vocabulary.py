@@ -1,4 +1,4 @@
-"""The vocabulary of orders and revocations, as used in requests, in answers and in the database."""
+"""The vocabulary of orders, revocations and webhooks, as used in requests, in answers and in the database."""
 
 from enum import StrEnum
 
@@ -62,6 +62,13 @@ class RevocationKind(StrEnum):
     SESSION = "SESSION"
     KEY = "KEY"
     ACCOUNT = "ACCOUNT"
+
+
+class WebhookFeed(StrEnum):
+    """What is posted to a webhook: what happens to the account's orders, or to everybody's alarms."""
+
+    ORDERS = "orders"
+    ALARMS = "alarms"
 
 
 FINAL_SLICES = frozenset(

@@ -17,6 +17,7 @@ from api_contract.variables import warn_of_old_names
 from gapi_app import health
 from gapi_app.access import internal_tokens, jwks
 from gapi_app.access.auth import set_up_access
+from gapi_app.alarms import views as alarms
 from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.events import views as events
 from gapi_app.events import webhooks
@@ -79,7 +80,20 @@ def openapi() -> dict[str, Any]:
 
 def _described_app() -> tuple[Flask, Api]:
     app, api = described_app(__name__, "Pulse", SPECIFICATION)
-    rooms = (login, api_keys, orders, control, events, webhooks, postbacks, users, internal_tokens, jwks, health)
+    rooms = (
+        login,
+        api_keys,
+        orders,
+        control,
+        events,
+        webhooks,
+        alarms,
+        postbacks,
+        users,
+        internal_tokens,
+        jwks,
+        health,
+    )
     for room in rooms:
         api.register_blueprint(room.blueprint)
     answer_errors(app)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api_contract import openapi
-from api_contract.shapes import events, health, identity, orders, webhooks
+from api_contract.shapes import alarms, events, health, identity, orders, webhooks
 from gapi_app.refusals import REFUSALS
 
 ACCESS_TOKEN, SERVICE_TOKEN = "accessToken", "serviceToken"
@@ -12,7 +12,8 @@ IS_LIMITED = "x-is-limited"
 
 _NEEDS = (
     "An access token of a login, or an API key (`pk_...`). Each operation names the scope it needs: the role must have"
-    " it, and an API key too. `login` stands for an access token of a login, not a key; `admin` for one of an admin."
+    " it, and an API key too. `login` stands for an access token of a login, not a key; `admin` for one of an admin;"
+    " `oversight` for an operator or admin with `events:read`."
 )
 _COUNT = {"type": "integer", "minimum": 0}
 _ON_LIMITED_ANSWERS: dict[str, Any] = {
@@ -53,5 +54,10 @@ SPECIFICATION = _Specification(
     description="Large orders, worked as many small ones over time.",
     schemes={ACCESS_TOKEN: _NEEDS, SERVICE_TOKEN: "Made by a sibling service for the one request."},
     refusals=REFUSALS,
-    examples=orders.EXAMPLES | identity.EXAMPLES | events.EXAMPLES | webhooks.EXAMPLES | health.EXAMPLES,
+    examples=orders.EXAMPLES
+    | identity.EXAMPLES
+    | events.EXAMPLES
+    | webhooks.EXAMPLES
+    | alarms.EXAMPLES
+    | health.EXAMPLES,
 )

@@ -14,10 +14,11 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from api_contract.errors import NotFound, ServiceUnavailable
-from api_contract.ids import ORDER_ID, SLICE_ID
+from api_contract.ids import ALARM_ID, ORDER_ID, SLICE_ID
 from api_contract.order_rules import NewOrder
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.service_tokens import service_token
+from api_contract.shapes.alarms import ALARM_QUERY
 from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY
 from api_contract.spans import Kind, span
 from api_contract.tracing import trace_headers
@@ -81,6 +82,23 @@ class PulseClient:
             raise NotFound("there is no such slice")
         path = f"/internal/orders/{_known(order_id)}/slices/{slice_id}/{action}"
         return self._ask("POST", path, who, {202}, body).body
+
+    def list_alarms(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
+        path = f"/internal/alarms?{urlencode(ALARM_QUERY.dump(query))}"
+        return _check_list(self._ask("GET", path, who, {200}).body, "alarms")
+
+    def alarm_events(self, who: Caller, page: Mapping[str, int]) -> dict[str, Any]:
+        return _check_list(self._ask("GET", f"/internal/alarms/events?{urlencode(page)}", who, {200}).body, "events")
+
+    def alarm(self, who: Caller, alarm_id: str) -> dict[str, Any]:
+        """An alarm with what happened to it."""
+        return self._ask("GET", _alarm(alarm_id), who, {200}).body
+
+    def act_on_alarm(
+        self, who: Caller, alarm_id: str, action: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Acknowledge or resolve an alarm, or keep a note with it."""
+        return self._ask("POST", f"{_alarm(alarm_id)}/{action}", who, {200}, body).body
 
     def postback(self, body: bytes) -> None:
         """Forward a broker's postback unchanged; pulse checks its signature."""
@@ -158,6 +176,12 @@ def _known(order_id: str) -> str:
     if not ORDER_ID.fullmatch(order_id):
         raise NotFound("there is no such order")
     return order_id
+
+
+def _alarm(alarm_id: str) -> str:
+    if not ALARM_ID.fullmatch(alarm_id):
+        raise NotFound("there is no such alarm")
+    return f"/internal/alarms/{alarm_id}"
 
 
 def _read(response: urllib3.HTTPResponse, deadline: float) -> bytes:

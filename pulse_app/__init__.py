@@ -10,7 +10,7 @@ from api_contract.log import setup_logging
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
-from pulse_app import control, events, health, orders, postbacks, webhooks
+from pulse_app import alarms, control, events, health, orders, postbacks, webhooks
 from pulse_app.errors import answer_errors
 from pulse_app.identity import accounts, api_keys, revocations, sessions
 from pulse_app.openapi import SPECIFICATION
@@ -42,7 +42,19 @@ def openapi() -> dict[str, Any]:
 
 def _described_app() -> tuple[Flask, Api]:
     app, api = described_app(__name__, "Pulse, internal", SPECIFICATION)
-    for views in (sessions, accounts, api_keys, revocations, orders, control, events, webhooks, postbacks, health):
+    for views in (
+        sessions,
+        accounts,
+        api_keys,
+        revocations,
+        orders,
+        control,
+        events,
+        webhooks,
+        alarms,
+        postbacks,
+        health,
+    ):
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api

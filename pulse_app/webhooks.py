@@ -5,9 +5,10 @@ from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import WEBHOOK_ID
-from api_contract.scopes import Scope
+from api_contract.scopes import Scope, Standing
 from api_contract.shapes.webhooks import NEW_WEBHOOK, MadeWebhookSchema, WebhookListSchema, WebhookSchema
-from pulse_app.auth import account_id, require_service_token
+from api_contract.vocabulary import WebhookFeed
+from pulse_app.auth import account_id, check, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
 from pulse_core.events import webhooks
@@ -31,8 +32,10 @@ def list_webhooks() -> dict[str, Sequence[WebhookReport]]:
 @blueprint.response(201, MadeWebhookSchema)
 @blueprint.refuses("INVALID_STATE")
 def add_webhook(given: dict[str, Any]) -> webhooks.NewWebhook:
-    """Have the account's events posted from now on; the secret is in this answer only."""
-    return webhooks.add_webhook(account_id(), given["url"], utcnow())
+    """Have the account's events, or those of alarms, posted from now on; the secret is in this answer only."""
+    if given["feed"] is WebhookFeed.ALARMS:
+        check(Standing.OVERSIGHT)
+    return webhooks.add_webhook(account_id(), given["url"], utcnow(), given["feed"])
 
 
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])

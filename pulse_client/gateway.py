@@ -9,7 +9,21 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from pulse_client.errors import NotReachable, Refused
-from pulse_client.models import AccessToken, Answer, Event, EventPage, Order, OrderPage, Placed, Slice, SliceList
+from pulse_client.models import (
+    AccessToken,
+    Alarm,
+    AlarmEventPage,
+    AlarmHistory,
+    AlarmPage,
+    Answer,
+    Event,
+    EventPage,
+    Order,
+    OrderPage,
+    Placed,
+    Slice,
+    SliceList,
+)
 from pulse_client.new_order import NewOrder
 from pulse_client.stream import data_of
 from pulse_client.transport import Request, Response, Transport
@@ -122,6 +136,33 @@ class Gateway:
             else:
                 time.sleep(RECONNECT_SECONDS)
 
+    def alarms(self, filters: Mapping[str, Any], limit: int = 50, cursor: str | None = None) -> AlarmPage:
+        """Up to `limit` alarms, the latest first; for operators and admins. The filters are those of the API."""
+        query = {**filters, "limit": limit, "cursor": cursor}
+        return self._read(AlarmPage, self._ask(Request("GET", "/api/alarms", query=query)))
+
+    def alarm(self, alarm_id: str) -> AlarmHistory:
+        """One alarm, and what happened to it."""
+        return self._read(AlarmHistory, self._ask(Request("GET", _alarm_path(alarm_id))))
+
+    def alarm_events(self, after: int = 0, limit: int = 100) -> AlarmEventPage:
+        """Up to `limit` events of all alarms, those after the event with the id `after`."""
+        query = {"after": after, "limit": limit}
+        return self._read(AlarmEventPage, self._ask(Request("GET", "/api/alarms/events", query=query)))
+
+    def acknowledge_alarm(self, alarm_id: str) -> Alarm:
+        """Take an open alarm on; repeating it is harmless."""
+        return self._read(Alarm, self._ask(Request("POST", f"{_alarm_path(alarm_id)}/acknowledge")))
+
+    def resolve_alarm(self, alarm_id: str) -> Alarm:
+        """Say that the cause of an alarm is dealt with; repeating it is harmless."""
+        return self._read(Alarm, self._ask(Request("POST", f"{_alarm_path(alarm_id)}/resolve")))
+
+    def note_alarm(self, alarm_id: str, note: str) -> Alarm:
+        """Keep a note with an alarm, in place of the one before; repeating it is harmless."""
+        body = {"note": note}
+        return self._read(Alarm, self._ask(Request("POST", f"{_alarm_path(alarm_id)}/note", body=body)))
+
     def _live(self, order_id: str, after: int) -> Iterator[Event]:
         request = Request("GET", f"{_path(order_id)}/events", query={"last_event_id": after}, is_stream=True)
         for data in data_of(self._ask(request)):
@@ -150,3 +191,7 @@ class Gateway:
 
 def _path(order_id: str) -> str:
     return f"/api/orders/{quote(order_id, safe='')}"
+
+
+def _alarm_path(alarm_id: str) -> str:
+    return f"/api/alarms/{quote(alarm_id, safe='')}"

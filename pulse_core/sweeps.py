@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pulse_core.events import webhooks
 from pulse_core.tasks import Task
-from pulse_core.trading import order_totals
+from pulse_core.trading import inbox, order_totals
 from pulse_core.trading.order import pause, split
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
@@ -41,5 +41,6 @@ SWEEPS: Mapping[Task, Sweep] = {
     Task.RECONCILE: Sweep(reconcile.reconcile, every=30),
     Task.END_DAY: Sweep(day_end.end_day, every=30),
     Task.WATCH_HOLD: Sweep(sending_hold.watch_hold, every=3),
+    Task.RESOLVE_ALARMS: Sweep(inbox.resolve_alarms, every=5),
     Task.DELIVER_WEBHOOKS: Sweep(webhooks.deliver_webhooks, every=2),
 }

@@ -19,6 +19,7 @@ class Task(StrEnum):
     RECONCILE = "pulse.reconcile"
     END_DAY = "pulse.end_day"
     WATCH_HOLD = "pulse.watch_hold"
+    RESOLVE_ALARMS = "pulse.resolve_alarms"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
 
 

@@ -5,19 +5,27 @@ from typing import Any
 from marshmallow import fields, validate
 
 from api_contract.account_rules import LONGEST_WEBHOOK_URL
-from api_contract.fields import Instant, WholeNumber
+from api_contract.fields import Instant, WholeNumber, Word
 from api_contract.shapes.base import A_WEBHOOK, AnswerSchema, RequestSchema
+from api_contract.vocabulary import WebhookFeed
 
 _URL = {"format": "uri", "example": "https://example.com/pulse-events"}
 
 
 class NewWebhookSchema(RequestSchema):
     url = fields.String(required=True, validate=validate.Length(1, LONGEST_WEBHOOK_URL), metadata=_URL)
+    feed = Word(
+        WebhookFeed,
+        "Must be orders or alarms.",
+        load_default=WebhookFeed.ORDERS,
+        metadata={"description": "alarms: what happens to everybody's alarms, for operators and admins."},
+    )
 
 
 class WebhookSchema(AnswerSchema):
     webhook_id = fields.String(required=True, attribute="id")
     url = fields.String(required=True)
+    feed = Word(WebhookFeed, required=True)
     created_at = Instant(required=True)
     disabled_at = Instant(required=True, allow_none=True, metadata={"description": "Given up after a day."})
     delivered_event_id = WholeNumber(
@@ -42,6 +50,7 @@ NEW_WEBHOOK = NewWebhookSchema()
 _WEBHOOK = {
     "webhook_id": A_WEBHOOK,
     "url": "https://example.com/pulse-events",
+    "feed": "orders",
     "created_at": "2026-11-23T06:32:00.000000Z",
     "disabled_at": None,
     "delivered_event_id": 18,

@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 from flask import Response, jsonify
 
-from api_contract.scopes import Scope
+from api_contract.scopes import Scope, Standing, check_access
 from api_contract.shapes.webhooks import NEW_WEBHOOK, MadeWebhookSchema, WebhookListSchema, WebhookSchema
+from api_contract.vocabulary import WebhookFeed
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.events.streams import events
@@ -29,7 +30,9 @@ def list_webhooks() -> Response:
 @blueprint.response(201, MadeWebhookSchema)
 @blueprint.refuses("INVALID_STATE")
 def add_webhook(given: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
-    """Have the account's events posted from now on. `secret` is in this answer and nowhere else: keep it."""
+    """Have the account's events, or those of alarms, posted from now on. `secret` is in this answer only: keep it."""
+    if given["feed"] is WebhookFeed.ALARMS:
+        check_access(caller(), Standing.OVERSIGHT)
     made = events().client.webhooks("POST", "", caller(), given)
     return jsonify(made), 201, {"Cache-Control": "no-store"}
 

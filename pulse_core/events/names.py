@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from api_contract.alarms import AlarmEventKind
 from api_contract.vocabulary import OrderStatus, SliceStatus
 
 PULSE, BROKER = "pulse", "broker"
@@ -53,6 +54,11 @@ def event_type(kind: EventKind, slice_id: str | None, to_status: str | None) -> 
             return "order.alarm"
         case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST:
             return f"{subject}.{kind.lower()}"
+
+
+def alarm_event_type(kind: AlarmEventKind) -> str:
+    """The name operators know an event of an alarm by, such as `alarm.raised`."""
+    return f"alarm.{kind.lower()}"
 
 
 def event_actor(

@@ -1,4 +1,4 @@
-"""Post an account's events to its webhooks: signed, in order, at least once, and not forever."""
+"""Post an account's events, or those of alarms, to its webhooks: signed, in order, at least once, and not forever."""
 
 import hmac
 import json
@@ -13,12 +13,14 @@ from ulid import ULID
 
 from api_contract.errors import InvalidRequest, InvalidState, NotFound
 from api_contract.log import get_logger
+from api_contract.vocabulary import WebhookFeed
 from pulse_core import db
 from pulse_core.backoff import backoff
 from pulse_core.config import settings
 from pulse_core.copies import copy_of
 from pulse_core.errors import DatabaseUnavailable
-from pulse_core.events import feed, outbound
+from pulse_core.events import alarm_feed, feed, outbound
+from pulse_core.events.alarm_feed import AlarmEventReport
 from pulse_core.events.feed import EventReport
 from pulse_core.events.outbound import Policy, Unreachable
 from pulse_core.events.store import webhooks
@@ -35,6 +37,8 @@ GIVEN_UP_AFTER = timedelta(days=1)
 
 _under_way = Lock()
 
+Report = EventReport | AlarmEventReport
+
 
 @dataclass(frozen=True)
 class WebhookReport:
@@ -42,6 +46,7 @@ class WebhookReport:
 
     id: str
     url: str
+    feed: WebhookFeed
     created_at: datetime
     disabled_at: datetime | None
     delivered_sequence: int
@@ -58,19 +63,22 @@ class NewWebhook:
     secret: str
 
 
-def add_webhook(account_id: str, url: str, now: datetime) -> NewWebhook:
-    """Have the account's events posted to `url` from now on. Raises InvalidRequest, InvalidState when it has enough."""
+def add_webhook(account_id: str, url: str, now: datetime, feed_: WebhookFeed = WebhookFeed.ORDERS) -> NewWebhook:
+    """Have what happens from now on posted to `url`. Raises InvalidRequest, InvalidState when the account has enough.
+
+    Who may see everybody's alarms is for the caller to ask.
+    """
     try:
         outbound.check_url(url, _policy())
     except Unreachable as refused:
         raise InvalidRequest(f"events cannot be posted there: {refused}", {"field": "url"}) from None
-    stands = {page.account_id: page.last_event_id for page in feed.poll({account_id: None}, 1)}
     webhook = Webhook(
         id=f"whk_{ULID.from_datetime(now)}",
         account_id=account_id,
         url=url,
         created_at=now,
-        delivered_sequence=stands[account_id],
+        feed=feed_,
+        delivered_sequence=_last_event(account_id, feed_),
         next_attempt_at=now,
         failures=0,
     )
@@ -147,8 +155,7 @@ def _deliver_beside(now: datetime) -> None:
 
 def _deliver(one: Webhook, now: datetime) -> bool:
     try:
-        pages = feed.poll({one.account_id: one.delivered_sequence}, BATCH)
-        events = pages[0].events if pages else ()
+        events = _news(one)
         if not events:
             return False
         with db.transaction() as session:
@@ -165,7 +172,20 @@ def _deliver(one: Webhook, now: datetime) -> bool:
     return error is None
 
 
-def _post(one: Webhook, events: Sequence[EventReport], now: datetime) -> str | None:
+def _last_event(account_id: str, feed_: WebhookFeed) -> int:
+    if feed_ is WebhookFeed.ALARMS:
+        return alarm_feed.last_event()
+    return {page.account_id: page.last_event_id for page in feed.poll({account_id: None}, 1)}[account_id]
+
+
+def _news(one: Webhook) -> Sequence[Report]:
+    if one.feed is WebhookFeed.ALARMS:
+        return alarm_feed.alarm_events(one.delivered_sequence, BATCH).events
+    pages = feed.poll({one.account_id: one.delivered_sequence}, BATCH)
+    return pages[0].events if pages else ()
+
+
+def _post(one: Webhook, events: Sequence[Report], now: datetime) -> str | None:
     body = json.dumps({"webhook_id": one.id, "events": [_payload(event) for event in events]}).encode()
     headers = {
         "Content-Type": "application/json",
@@ -180,7 +200,7 @@ def _post(one: Webhook, events: Sequence[EventReport], now: datetime) -> str | N
     return None if 200 <= status < 300 else f"answered {status}"
 
 
-def _payload(event: EventReport) -> dict[str, object]:
+def _payload(event: Report) -> dict[str, object]:
     at = event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {**asdict(event), "at": at}
 

@@ -1,33 +1,12 @@
-"""What an operator must see. Code decides by the codes alone; their sentences are for people."""
+"""The codes of alarms and holds. Code decides by the codes alone; their sentences are for people."""
 
+from api_contract.alarms import AlarmCode
 from api_contract.explained import Explained
 
+__all__ = ["ENDS_WITH_DOUBT", "AlarmCode", "HoldCode"]
 
-class AlarmCode(Explained):
-    """What an alarm is about, as it is stored with the event."""
-
-    TURNED_UP = "TURNED_UP", "order taken for not placed is in the book"
-    LOST_CLAIM = "LOST_CLAIM", "a claim that the database had lost was recorded again"
-    DUPLICATE_ORDERS = "DUPLICATE_ORDERS", "two broker orders have one client order id"
-    MISSING_FROM_BOOK = "MISSING_FROM_BOOK", "a working order is missing from the broker's book"
-    BOOK_PROVES_NOTHING = (
-        "BOOK_PROVES_NOTHING",
-        "the broker's book lacks orders that it acknowledged, and proves no absence",
-    )
-    LEFT_TO_OPERATORS = (
-        "LEFT_TO_OPERATORS",
-        "the broker's book shows no trace of an unknown slice: an operator must settle it",
-    )
-    DAY_OVER = "DAY_OVER", "the book of the day is closed on an unknown slice"
-    END_UNSEEN = "END_UNSEEN", "the broker's day ended on a working slice, and its end was not seen"
-    FILL_AFTER_END = "FILL_AFTER_END", "fill after the end"
-    SLICE_OVERFILLED = "SLICE_OVERFILLED", "slice overfilled"
-    ORDER_OVERFILLED = "ORDER_OVERFILLED", "order overfilled"
-    SLICE_LOWERED = "SLICE_LOWERED", "the slice was lowered: its order had no room for all of it"
-    NO_ROOM = "NO_ROOM", "the slice is not sent: its order has no room for it"
-    # About no order that the database knows: these stand in the log only.
-    UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
-    SENDING_HELD = "SENDING_HELD", "nothing is sent"
+# Alarms about a slice in doubt: they are over when it is UNKNOWN no more.
+ENDS_WITH_DOUBT = frozenset({AlarmCode.BOOK_PROVES_NOTHING, AlarmCode.LEFT_TO_OPERATORS, AlarmCode.DAY_OVER})
 
 
 class HoldCode(Explained):

@@ -1,7 +1,8 @@
-"""The tables of orders, slices, placements and fills. Statuses are written by `store/` only."""
+"""The tables of orders, slices, placements, fills and alarms. Statuses are written by `store/` only."""
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -18,10 +19,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from api_contract.alarms import AlarmStatus
 from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core.identity.tables import Account
 from pulse_core.postgres.table_base import Base, words
-from pulse_core.trading.alarms import HoldCode
+from pulse_core.trading.alarms import AlarmCode, HoldCode
 from pulse_core.trading.vocabulary import CancelReason, PlacementOutcome
 
 
@@ -187,6 +189,44 @@ class Fill(Base):
         UniqueConstraint("broker", "broker_order_id", "broker_trade_id"),
         CheckConstraint("quantity >= 1", name="quantity"),
         CheckConstraint("price > 0", name="price"),
+    )
+
+
+class Alarm(Base):
+    """One cause for an operator to look: a code, and what it is about. `occurrences` counts how often it was seen.
+
+    `subject` is the slice, else the order, else `installation`. `opened_at` is when it was last raised anew. Who
+    acknowledged or resolved it is an account, an operator at a terminal by name, or `pulse` itself.
+    """
+
+    __tablename__ = "alarms"
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    code: Mapped[AlarmCode] = mapped_column(words(AlarmCode, "code"))
+    subject: Mapped[str] = mapped_column(String(30))
+    status: Mapped[AlarmStatus] = mapped_column(words(AlarmStatus, "status"))
+    account_id: Mapped[str | None] = mapped_column(String(30))
+    order_id: Mapped[str | None] = mapped_column(ForeignKey("orders.id"), index=True)
+    slice_id: Mapped[str | None] = mapped_column(ForeignKey("order_slices.id"))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    note: Mapped[str | None]
+    occurrences: Mapped[int] = mapped_column(Integer)
+    first_seen_at: Mapped[datetime]
+    opened_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
+
+    __table_args__ = (
+        UniqueConstraint("code", "subject"),
+        CheckConstraint("occurrences >= 1", name="occurrences"),
+        CheckConstraint("(status = 'RESOLVED') = (resolved_at IS NOT NULL)", name="resolved"),
+        CheckConstraint("status <> 'ACKNOWLEDGED' OR acknowledged_at IS NOT NULL", name="acknowledged"),
+        CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="who_acknowledged"),
+        CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="who_resolved"),
+        Index("ix_alarms_unresolved", "code", "id", postgresql_where="status <> 'RESOLVED'"),
     )
 
 

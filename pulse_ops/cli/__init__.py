@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "users": "pulse_ops.cli.users:users",
     "keys": "pulse_ops.cli.keys:keys",
     "slices": "pulse_ops.cli.slices:slices",
+    "alarms": "pulse_ops.cli.alarms:alarms",
     "recover": "pulse_ops.cli.recover:recover",
     "env": "pulse_ops.cli.env:env",
     "openapi": "pulse_ops.cli.openapi:openapi",

@@ -43,6 +43,7 @@ def _show(found: StackStatus) -> None:
     console.print(f"\nQueues    {queues}")
     console.print(f"Database  {found.database_revision or 'no answer'} ({database})")
     console.print(f"Lag       {_or_unknown(found.lag_seconds)} s (oldest slice that should have gone out)")
+    console.print(f"Alarms    {_or_unknown(found.open_alarms)} open (pulse alarms list)")
 
 
 def _or_unknown(value: float | None) -> str:

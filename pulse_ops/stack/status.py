@@ -19,6 +19,7 @@ _OLDEST_OVERDUE = """
 SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8
 FROM order_slices WHERE status = 'SCHEDULED' AND due_at < now()
 """
+_OPEN_ALARMS = "SELECT count(*) FROM alarms WHERE status <> 'RESOLVED'"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class StackStatus:
     database_revision: str | None
     code_revision: str
     lag_seconds: float | None
+    open_alarms: int | None
 
 
 def status_of(stack: RunningStack, now: float) -> StackStatus:
@@ -59,6 +61,7 @@ def status_of(stack: RunningStack, now: float) -> StackStatus:
         database_revision=revision,
         code_revision=code_revision,
         lag_seconds=lag_seconds(database_url),
+        open_alarms=open_alarms(database_url),
     )
 
 
@@ -88,6 +91,17 @@ def lag_seconds(database_url: str) -> float | None:
         with closing(connect) as connection, connection.cursor() as cursor:
             cursor.execute(_OLDEST_OVERDUE)
             return float(cursor.fetchone()[0])
+    except psycopg2.Error:
+        return None
+
+
+def open_alarms(database_url: str) -> int | None:
+    """How many alarms are not resolved; None when the database cannot tell."""
+    try:
+        connect = psycopg2.connect(libpq_url(database_url), connect_timeout=2)
+        with closing(connect) as connection, connection.cursor() as cursor:
+            cursor.execute(_OPEN_ALARMS)
+            return int(cursor.fetchone()[0])
     except psycopg2.Error:
         return None
 

@@ -32,14 +32,14 @@ REACHES_OTHERS = {
 
 @dataclass(frozen=True)
 class Right:
-    """`needed`: a scope, `login`, `admin`, `gateway`, `service`, or None for anybody."""
+    """`needed`: a scope, `oversight`, `login`, `admin`, `gateway`, `service`, or None for anybody."""
 
     needed: str | None
     on: On = On.NOTHING
 
 
 READ, WRITE, OPERATE, EVENTS = "orders:read", "orders:write", "slices:operate", "events:read"
-LOGIN, ADMIN, SERVICE, GATEWAY = "login", "admin", "service", "gateway"
+LOGIN, ADMIN, SERVICE, GATEWAY, OVERSIGHT = "login", "admin", "service", "gateway", "oversight"
 
 _ORDERS = {
     "place_order": Right(WRITE),
@@ -53,6 +53,14 @@ _ORDERS = {
     "resolve_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
     "settle_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
     "audit_order": Right(EVENTS, On.ORDER_TO_READ),
+}
+_ALARMS = {
+    "list_alarms": Right(OVERSIGHT),
+    "list_alarm_events": Right(OVERSIGHT),
+    "show_alarm": Right(OVERSIGHT),
+    "acknowledge_alarm": Right(OPERATE),
+    "resolve_alarm": Right(OPERATE),
+    "note_alarm": Right(OPERATE),
 }
 _KEYS_AND_WEBHOOKS = {
     "list_keys": Right(LOGIN),
@@ -70,6 +78,7 @@ _LOGINS = {"log_out_everywhere": Right(LOGIN), "change_password": Right(LOGIN)}
 
 RIGHTS = {
     "gapi": _ORDERS
+    | _ALARMS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
     | _LOGINS
@@ -90,6 +99,7 @@ RIGHTS = {
         "public_keys": Right(None),
     },
     "pulse": _ORDERS
+    | _ALARMS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
     | _LOGINS
@@ -138,7 +148,10 @@ class Kind:
             case "gateway" | "service":
                 return self.name == right.needed
         scopes = SCOPES.get(self.role or "", set())
-        return right.needed in (scopes if self.key_scopes is None else scopes & self.key_scopes)
+        held = scopes if self.key_scopes is None else scopes & self.key_scopes
+        if right.needed == OVERSIGHT:
+            return self.role in ("operator", "admin") and EVENTS in held
+        return right.needed in held
 
 
 def _keys(role: str, *scope_sets: set[str]) -> list[Kind]:

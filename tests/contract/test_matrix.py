@@ -16,7 +16,7 @@ from tests.contract.client import DOCUMENTS, Account, Service
 from tests.contract.conftest import make_account
 from tests.contract.rights import EXPIRED, KINDS, NOBODY, RIGHTS, SERVICE, Kind, On, expected
 from tests.contract.siblings import sibling_token
-from tests.support.factories import a_split_order, slices_of
+from tests.support.factories import a_split_order, an_alarm, slices_of
 
 # Whoever has called one of these is another afterwards, or has nothing left to call it on.
 SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "log_user_out"} | {
@@ -111,6 +111,7 @@ def make_caller(kind: Kind) -> Caller:
         "account_id": account.account_id,
         "order_id": order_id,
         "slice_id": slices_of(order_id)[0].id,
+        "alarm_id": an_alarm(slices_of(order_id)[0]),
         "key_id": api_keys.add_key(account.account_id, "bot", [Scope.ORDERS_READ], 30, now).key.id,
         "webhook_id": webhooks.add_webhook(account.account_id, "https://93.184.216.34/events", now).webhook.id,
     }

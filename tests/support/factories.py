@@ -14,10 +14,12 @@ from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.identity.store import accounts
+from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.split import split_order
 from pulse_core.trading.slice.resolve import resolve_slices
-from pulse_core.trading.store import orders, slices
+from pulse_core.trading.store import alarms, events, orders, slices
+from pulse_core.trading.store.alarms import AlarmFilters
 from pulse_core.trading.tables import Order, OrderSlice
 
 
@@ -54,6 +56,14 @@ def a_split_order(now: datetime | None = None, account_id: str | None = None, **
     order_id = an_order(now, account_id, **changes)
     split_order(order_id, now)
     return order_id
+
+
+def an_alarm(about: OrderSlice, code: AlarmCode = AlarmCode.TURNED_UP, **detail: str) -> str:
+    """The id of the alarm of a slice, which is raised now."""
+    with db.transaction() as session:
+        events.alarm(session, code, about.order_id, about.id, utcnow(), **detail)
+        [found] = alarms.page(session, AlarmFilters(code=code, order_id=about.order_id), 1, None)
+        return found.id
 
 
 def order(order_id: str) -> Order:

@@ -36,6 +36,12 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.SliceList, "SliceList"),
         (models.Event, "Event"),
         (models.EventPage, "EventPage"),
+        (models.Alarm, "Alarm"),
+        (models.AlarmPage, "AlarmPage"),
+        (models.AlarmHistory, "AlarmHistory"),
+        (models.AlarmHappening, "AlarmHappening"),
+        (models.AlarmEvent, "AlarmEvent"),
+        (models.AlarmEventPage, "AlarmEventPage"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )

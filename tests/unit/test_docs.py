@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 
 import gapi_app.config
 import pulse_core.config
+from api_contract.alarms import AlarmStatus
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.postgres.table_base import Base
 from pulse_core.schema import METADATA
@@ -134,6 +135,14 @@ def test_every_status_means_in_the_design_page_what_it_means_in_the_code(heading
 
 def test_alarms_stand_in_the_design_page_as_in_the_code() -> None:
     assert table(DOCS / "design.md", "Alarms") == [[code.value, code.meaning] for code in AlarmCode]
+
+
+def test_every_alarm_stands_with_what_to_do_in_the_page_of_alarms() -> None:
+    rows = table(BACKGROUND / "alarms.md", "What to do")
+    assert [row[0] for row in rows] == [code.value for code in AlarmCode]
+    assert all(len(row) == 4 and all(row) for row in rows)
+    statuses = table(BACKGROUND / "alarms.md", "Alarms")
+    assert statuses == [[status.value, status.meaning] for status in AlarmStatus]
 
 
 def test_every_table_of_the_database_stands_in_the_design_page() -> None:

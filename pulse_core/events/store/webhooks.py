@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from pulse_core.events.tables import EventFeed, SliceEvent, Webhook
+from api_contract.scopes import READS_EVERY_ACCOUNT
+from api_contract.vocabulary import WebhookFeed
+from pulse_core.events.tables import AlarmEvent, EventFeed, SliceEvent, Webhook, is_held_by
 
 
 def add(session: Session, webhook: Webhook) -> None:
@@ -21,14 +23,20 @@ def of_account(session: Session, account_id: str) -> Sequence[Webhook]:
 
 
 def due(session: Session, now: datetime, limit: int) -> Sequence[Webhook]:
-    """Live webhooks with new events whose next attempt is due, the longest waiting first."""
+    """Live webhooks with new events whose next attempt is due, the longest waiting first.
+
+    Alarms are posted for as long as the account may see them.
+    """
     is_numbered = exists().where(
         EventFeed.account_id == Webhook.account_id, EventFeed.last_sequence > Webhook.delivered_sequence
     )
     is_new = exists().where(SliceEvent.account_id == Webhook.account_id, SliceEvent.sequence.is_(None))
-    rows = select(Webhook).where(
-        Webhook.disabled_at.is_(None), Webhook.next_attempt_at <= now, or_(is_numbered, is_new)
+    has_alarms = exists().where(or_(AlarmEvent.sequence > Webhook.delivered_sequence, AlarmEvent.sequence.is_(None)))
+    has_news = or_(
+        and_(Webhook.feed == WebhookFeed.ORDERS, or_(is_numbered, is_new)),
+        and_(Webhook.feed == WebhookFeed.ALARMS, has_alarms, is_held_by(READS_EVERY_ACCOUNT)),
     )
+    rows = select(Webhook).where(Webhook.disabled_at.is_(None), Webhook.next_attempt_at <= now, has_news)
     return session.scalars(rows.order_by(Webhook.next_attempt_at).limit(limit)).all()
 
 

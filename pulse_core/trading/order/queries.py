@@ -1,18 +1,14 @@
 """What a client may know of its orders, read in one transaction each."""
 
-import base64
-import binascii
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from api_contract.errors import InvalidRequest, NotFound
+from api_contract.errors import NotFound
 from api_contract.ids import ORDER_ID
 from api_contract.vocabulary import FINAL_ORDERS, OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
-from pulse_core import db
-from pulse_core.config import settings
+from pulse_core import cursors, db
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
 from pulse_core.trading.store import orders, slices, totals
@@ -20,8 +16,6 @@ from pulse_core.trading.store.orders import OrderFilters
 from pulse_core.trading.tables import Order, OrderSlice
 
 __all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceReport", "order_page", "order_report", "slice_reports"]
-
-SIGNATURE_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -141,13 +135,13 @@ def order_page(
     Raises InvalidRequest for a cursor that Pulse did not give out for this owner and this way of sorting.
     """
     scope = f"{_in_cursors(owner)} {oldest_first}"
-    beyond = _decode(cursor, scope) if cursor is not None else None
+    beyond = cursors.decode(cursor, scope, ORDER_ID) if cursor is not None else None
     with db.transaction() as session:
         found = orders.page(session, owner, filters, limit + 1, beyond, oldest_first=oldest_first)
         shown = found[:limit]
         parts = totals.of_orders(session, [order.id for order in shown])
     reports = [_report(order, parts.get(order.id, [])) for order in shown]
-    return OrderPage(reports, _encode(shown[-1].id, scope) if len(found) > limit else None)
+    return OrderPage(reports, cursors.encode(shown[-1].id, scope) if len(found) > limit else None)
 
 
 def _report(order: Order, parts: Sequence[StatusTotals]) -> OrderReport:
@@ -198,21 +192,6 @@ def _slice_report(one: OrderSlice) -> SliceReport:
     )
 
 
-def _encode(order_id: str, scope: str) -> str:
-    return base64.urlsafe_b64encode(order_id.encode() + _signature(order_id, scope)).decode()
-
-
-def _decode(cursor: str, scope: str) -> str:
-    try:
-        signed = base64.urlsafe_b64decode(cursor)
-        order_id, signature = signed[:-SIGNATURE_BYTES].decode("ascii"), signed[-SIGNATURE_BYTES:]
-    except (binascii.Error, ValueError):
-        order_id, signature = "", b""
-    if not ORDER_ID.fullmatch(order_id) or not hmac.compare_digest(signature, _signature(order_id, scope)):
-        raise InvalidRequest("cursor is not one that this service gave out for this listing", {"field": "cursor"})
-    return order_id
-
-
 def _in_cursors(owner: Owner) -> str:
     match owner:
         case OneAccount(account_id):
@@ -220,8 +199,3 @@ def _in_cursors(owner: Owner) -> str:
         case EveryAccount():
             # Clients hold cursors that were signed with this word.
             return "None"
-
-
-def _signature(order_id: str, scope: str) -> bytes:
-    key = settings().pulse_service_token_key.get_secret_value().encode()
-    return hmac.digest(key, f"cursor {scope} {order_id}".encode(), "sha256")[:SIGNATURE_BYTES]

@@ -18,10 +18,11 @@ from api_contract.log import get_logger
 from pulse_core import clock, db
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.config import settings
+from pulse_core.events.names import PULSE
 from pulse_core.postgres.lineage import Lineage, lineage
 from pulse_core.trading.alarms import AlarmCode, HoldCode
 from pulse_core.trading.recovery.lost_claims import Findings, find_lost_claims
-from pulse_core.trading.store import installation
+from pulse_core.trading.store import alarms, ended_alarms, installation
 from pulse_core.trading.store.installation import Hold
 
 log = get_logger(__name__)
@@ -31,6 +32,8 @@ PATIENCE = 5.0
 PAUSE = 2.0
 # After a longer pause between two readings an outage of the broker may have gone unseen.
 LONGEST_PAUSE = timedelta(seconds=10)
+# How many orders an alarm names.
+MOST_NAMED = 20
 
 # What the database has forgotten altogether nobody but an operator can tell. A hold without a code is of a service that
 # did not know of codes yet.
@@ -160,6 +163,7 @@ def release(actor: str) -> bool:
     """End the hold for an operator; False if there was none."""
     with db.transaction() as session:
         is_released = installation.release(session)
+        ended_alarms.resolve_hold(session, actor, clock.utcnow())
     if is_released:
         log.warning("hold released", actor=actor)
     return is_released
@@ -196,6 +200,10 @@ def _clear() -> bool:
 def _alarm_unexplained(findings: Findings) -> None:
     of_broker = [row.broker_order_id for row in findings.unexplained]
     code = AlarmCode.UNEXPLAINED_ORDERS
+    with db.transaction() as session:
+        alarms.raise_alarm(
+            session, code, findings.book.ended_at, {"orders": of_broker[:MOST_NAMED], "in_all": len(of_broker)}
+        )
     log.error("alarm raised", alarm=code.meaning, code=code, orders=of_broker)
 
 
@@ -232,6 +240,7 @@ def _conclude(session: Session, findings: Findings) -> None:
 def _hold(session: Session, code: HoldCode, now: datetime, **detail: object) -> None:
     if installation.hold(session, code, now):
         what = AlarmCode.SENDING_HELD
+        alarms.raise_alarm(session, what, now, {"hold_code": code.value, "reason": code.meaning, **detail})
         log.error("alarm raised", alarm=f"{what.meaning}: {code.meaning}", code=what, hold_code=code, **detail)
 
 
@@ -244,4 +253,5 @@ def _release_if_settled(findings: Findings) -> None:
         settled_at = max(quiet_since, hold.since) + timedelta(seconds=settle_delay)
         if findings.is_conclusive and findings.book.started_at >= settled_at:
             installation.release(session)
+            ended_alarms.resolve_hold(session, PULSE, findings.book.ended_at)
             log.warning("hold released", reason=hold.reason, held_since=hold.since)

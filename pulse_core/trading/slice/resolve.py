@@ -18,7 +18,7 @@ from pulse_core.trading.deadline import deadline
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.slice.outcome import reschedule
-from pulse_core.trading.store import absences, events, placements, slices
+from pulse_core.trading.store import absences, alarms, events, placements, slices
 from pulse_core.trading.store.absences import WATCH_EVERY, Look
 from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
@@ -84,6 +84,7 @@ def _put_off(session: Session, group: Sequence[OrderSlice], reason: Reason, book
     code, look_again = reason
     about = events.raised_about(session, [one.id for one in group], code)
     told = {one.id for one in group if one.client_order_id in about}
+    told -= alarms.over(session, code, told)
     slices.postpone_looks(session, sorted(told), book.ended_at + look_again, book.ended_at)
     return told
 
@@ -155,6 +156,7 @@ def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
 def _give_to_operators(session: Session, one: OrderSlice, code: AlarmCode, look_again: timedelta, book: Book) -> None:
     """One alarm for the attempt, and no absence is counted."""
     client_order_id = one.client_order_id or ""
-    if not events.was_raised(session, one.id, code, client_order_id=client_order_id):
+    is_told = events.was_raised(session, one.id, code, client_order_id=client_order_id)
+    if not is_told or alarms.is_over(session, code, one.id):
         events.alarm(session, code, one.order_id, one.id, book.ended_at, client_order_id=client_order_id)
     slices.change(session, one.id, book.ended_at, absent_since=None, resolve_at=book.ended_at + look_again)

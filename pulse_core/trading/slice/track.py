@@ -19,7 +19,7 @@ from pulse_core.trading.book import days
 from pulse_core.trading.book.reading import Book, read_book
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.slice.fills import settle_slices
-from pulse_core.trading.store import events, fills, placements, slices
+from pulse_core.trading.store import alarms, ended_alarms, events, fills, placements, slices
 from pulse_core.trading.tables import OrderSlice
 
 # How many news of one order are settled in one transaction, whose locks others may be waiting for.
@@ -75,6 +75,10 @@ def track_slices(now: datetime) -> int:
 
 def _alarm_missing(book: Book, working: Mapping[str, str]) -> None:
     """An order that the broker acknowledged and does not show: its fills are not seen, so somebody must look."""
+    with db.transaction() as session:
+        found_again = ended_alarms.missing_orders(session) & book.by_broker_order_id.keys()
+        if found_again:
+            ended_alarms.resolve_missing(session, found_again, book.ended_at)
 
     def tell(broker_order_id: str) -> None:
         with db.transaction() as session:
@@ -90,7 +94,8 @@ def _tell_missing(session: Session, slice_id: str, broker_order_id: str, now: da
     if not is_worked or _is_day_over(one, now):
         return
     code = AlarmCode.MISSING_FROM_BOOK
-    if not events.was_raised(session, one.id, code, broker_order_id=broker_order_id):
+    is_told = events.was_raised(session, one.id, code, broker_order_id=broker_order_id)
+    if not is_told or alarms.is_over(session, code, one.id):
         events.alarm(session, code, order.id, one.id, now, broker_order_id=broker_order_id)
 
 

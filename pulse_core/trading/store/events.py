@@ -11,6 +11,7 @@ from api_contract.log import get_logger
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.store import alarms
 from pulse_core.trading.tables import Order
 
 log = get_logger(__name__)
@@ -50,8 +51,9 @@ def add_all(
 
 
 def alarm(session: Session, code: AlarmCode, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:
-    """Record and log something that an operator must see."""
+    """Record and log something that an operator must see, and raise its alarm in the inbox."""
     add(session, EventKind.ALARM, order_id, slice_id, now, alarm=code.meaning, code=code, **detail)
+    alarms.raise_alarm(session, code, now, _plain(detail), order_id, slice_id)
     log.error("alarm raised", alarm=code.meaning, code=code, order_id=order_id, slice_id=slice_id, **detail)
 
 

@@ -19,6 +19,7 @@ ROLES = {
     "login": tuple(Role),
     "orders:write": (Role.TRADER, Role.OPERATOR),
     "slices:operate": (Role.OPERATOR,),
+    "oversight": (Role.OPERATOR, Role.ADMIN),
     "admin": (Role.ADMIN,),
 }
 GATEWAY = Account("gapi", "gapi", "", "gapi")

@@ -22,7 +22,7 @@ from pulse_core.owner import OneAccount
 from pulse_core.trading.order import pause
 from tests.contract.client import Account
 from tests.contract.conftest import make_account
-from tests.support.factories import a_split_order, an_order, slices_of
+from tests.support.factories import a_split_order, an_alarm, an_order, slices_of
 
 PASSWORD = "another password of hers"
 PUBLIC_URL = "https://93.184.216.34/events"
@@ -53,6 +53,8 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
         real["key_id"] = _key(owner).key.id
     if "webhook_id" in names:
         real["webhook_id"] = webhooks.add_webhook(account.account_id, PUBLIC_URL, utcnow()).webhook.id
+    if "alarm_id" in names:
+        real["alarm_id"] = an_alarm(slices_of(a_split_order())[0])
     if "account_id" in names:
         real["account_id"] = make_account().account_id
     return {name: value for name, value in real.items() if name in names}

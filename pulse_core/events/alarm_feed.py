@@ -1,0 +1,72 @@
+"""Everything that happens to alarms, of every account, in one order: for operators, who follow nobody's own feed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pulse_core import db
+from pulse_core.events.names import alarm_event_type
+from pulse_core.events.store import alarm_numbering
+from pulse_core.events.tables import AlarmEvent
+
+NUMBERED_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class AlarmEventReport:
+    """What happened to an alarm, as operators see it; `event_id` rises by one from event to event."""
+
+    event_id: int
+    type: str
+    alarm_id: str
+    code: str
+    account_id: str | None
+    order_id: str | None
+    slice_id: str | None
+    at: datetime
+    actor: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class AlarmEventPage:
+    """Events in order. `next_after`: where to go on, None when there were no others yet."""
+
+    events: Sequence[AlarmEventReport]
+    next_after: int | None
+
+
+def alarm_events(after: int, limit: int) -> AlarmEventPage:
+    """Up to `limit` events after the one named."""
+    # The lock of the feed goes with a transaction of its own: what is read after it is numbered up to there.
+    with db.transaction() as session:
+        is_cut = alarm_numbering.number(session, NUMBERED_AT_ONCE) == NUMBERED_AT_ONCE
+    with db.transaction() as session:
+        found = [_report(one) for one in alarm_numbering.numbered(session, after, limit + 1)]
+    shown = found[:limit]
+    is_last = len(found) <= limit and not is_cut
+    return AlarmEventPage(shown, None if is_last else shown[-1].event_id if shown else after)
+
+
+def last_event() -> int:
+    """Where the feed stands, with everything numbered that is known by now; 0 before its first event."""
+    while True:
+        with db.transaction() as session:
+            if alarm_numbering.number(session, NUMBERED_AT_ONCE) < NUMBERED_AT_ONCE:
+                return alarm_numbering.last_sequence(session)
+
+
+def _report(one: AlarmEvent) -> AlarmEventReport:
+    return AlarmEventReport(
+        event_id=one.sequence or 0,
+        type=alarm_event_type(one.kind),
+        alarm_id=one.alarm_id,
+        code=one.code,
+        account_id=one.account_id,
+        order_id=one.order_id,
+        slice_id=one.slice_id,
+        at=one.at,
+        actor=one.actor,
+        detail=one.detail,
+    )

@@ -1,0 +1,68 @@
+"""Alarms whose trouble has verifiably ended are resolved by Pulse itself.
+
+Each is locked first, and looked at after that: one that is raised at this moment either was seen, or opens again.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from api_contract.alarms import AlarmStatus
+from api_contract.vocabulary import SliceStatus
+from pulse_core.events.names import PULSE
+from pulse_core.trading.alarms import ENDS_WITH_DOUBT, AlarmCode
+from pulse_core.trading.store import alarms, installation
+from pulse_core.trading.store.slices import END_UNSEEN
+from pulse_core.trading.tables import Alarm, OrderSlice
+
+_BROKER_ORDER = Alarm.detail["broker_order_id"].astext
+
+
+def resolve_about_slices(session: Session, now: datetime, limit: int) -> int:
+    """Resolve up to `limit` alarms of which the slice shows that their trouble is over; returns how many."""
+    ended = select(Alarm).join(OrderSlice, OrderSlice.id == Alarm.slice_id).where(alarms.is_unresolved(), _has_ended())
+    locked = session.scalars(ended.limit(limit).with_for_update(of=Alarm, skip_locked=True)).all()
+    if not locked:
+        return 0
+    still = ended.where(Alarm.id.in_([one.id for one in locked])).execution_options(populate_existing=True)
+    found = session.scalars(still).all()
+    for one in found:
+        alarms.move(session, one, AlarmStatus.RESOLVED, PULSE, now)
+    return len(found)
+
+
+def resolve_hold(session: Session, actor: str, now: datetime) -> int:
+    """Resolve the alarm of the hold on all sending unless it stands; returns how many there were."""
+    rows = select(Alarm).where(Alarm.code == AlarmCode.SENDING_HELD, alarms.is_unresolved())
+    found = session.scalars(rows.with_for_update()).all()
+    if not found or installation.held(session) is not None:
+        return 0
+    for one in found:
+        alarms.move(session, one, AlarmStatus.RESOLVED, actor, now)
+    return len(found)
+
+
+def missing_orders(session: Session) -> set[str]:
+    """Broker orders that an unresolved alarm says are missing from the book."""
+    rows = select(_BROKER_ORDER).where(Alarm.code == AlarmCode.MISSING_FROM_BOOK, alarms.is_unresolved())
+    return set(session.scalars(rows))
+
+
+def resolve_missing(session: Session, broker_order_ids: Collection[str], now: datetime) -> int:
+    """Resolve the alarms about these broker orders, which are in the book again; returns how many there were."""
+    rows = select(Alarm).where(
+        Alarm.code == AlarmCode.MISSING_FROM_BOOK, alarms.is_unresolved(), _BROKER_ORDER.in_(broker_order_ids)
+    )
+    found = session.scalars(rows.with_for_update(skip_locked=True)).all()
+    for one in found:
+        alarms.move(session, one, AlarmStatus.RESOLVED, PULSE, now)
+    return len(found)
+
+
+def _has_ended() -> ColumnElement[bool]:
+    is_settled = and_(Alarm.code.in_(ENDS_WITH_DOUBT), OrderSlice.status != SliceStatus.UNKNOWN)
+    has_left = or_(OrderSlice.status != SliceStatus.WORKING, OrderSlice.broker_order_id != _BROKER_ORDER)
+    is_seen = and_(Alarm.code == AlarmCode.END_UNSEEN, OrderSlice.error_code.is_distinct_from(END_UNSEEN))
+    return or_(is_settled, and_(Alarm.code == AlarmCode.MISSING_FROM_BOOK, has_left), is_seen)
