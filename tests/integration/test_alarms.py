@@ -1,7 +1,7 @@
 """The inbox of alarms: one for one cause, counted, taken on, resolved by operators or by its end, and told."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text, update
@@ -17,6 +17,8 @@ from pulse_core.trading import inbox
 from pulse_core.trading.alarms import ENDS_WITH_DOUBT, AlarmCode, HoldCode
 from pulse_core.trading.inbox import AlarmFilters, AlarmReport
 from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice import track
+from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.operations import slice_history
 from pulse_core.trading.store import alarms, events, installation, slices
 from pulse_core.trading.tables import OrderSlice
@@ -234,6 +236,47 @@ def test_what_only_an_operator_can_judge_stays_open(one: OrderSlice) -> None:
         raise_about(one, code)
 
     assert inbox.resolve_alarms(utcnow()) == 0
+
+
+def test_an_order_that_is_in_the_book_again_ends_its_alarm_and_one_that_goes_missing_again_opens_it(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(track, "_missing", track.Missing())
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    whole = broker.book
+    now = lose(broker, utcnow())
+    assert the_alarm().status is AlarmStatus.OPEN
+
+    broker.book = whole
+    track.track_slices(now)
+    found_again = the_alarm()
+    assert (found_again.status, found_again.resolved_by) == (AlarmStatus.RESOLVED, "pulse")
+
+    lose(broker, now)
+    assert (the_alarm().status, the_alarm().occurrences) == (AlarmStatus.OPEN, 2)
+
+
+def lose(broker: SimulatedBroker, now: datetime) -> datetime:
+    """The book lacks every order for longer than an alarm takes."""
+    broker.book = {}
+    for _ in range(3):
+        now += track.MISSING_FOR
+        track.track_slices(now)
+    return now
+
+
+def test_an_alarm_that_an_operator_resolved_is_not_raised_for_what_was_told_before(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(track, "_missing", track.Missing())
+    execute_slice(slices_of(a_split_order())[0].id)
+    now = lose(broker, utcnow())
+    inbox.resolve_alarm(the_alarm().id, "anna", utcnow())
+
+    lose(broker, now)
+
+    assert (the_alarm().status, the_alarm().occurrences) == (AlarmStatus.RESOLVED, 1)
 
 
 def change(slice_id: str, **columns: object) -> None:

@@ -14,8 +14,9 @@ from pulse_core.events.names import EventKind
 from pulse_core.owner import OneAccount
 from pulse_core.postgres import lineage
 from pulse_core.postgres.lineage import Lineage, Seen
-from pulse_core.trading import client_order_ids
+from pulse_core.trading import client_order_ids, inbox
 from pulse_core.trading.alarms import AlarmCode, HoldCode
+from pulse_core.trading.inbox import AlarmFilters
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.execute import execute_slice
@@ -339,6 +340,8 @@ def test_at_an_ordinary_start_unexplained_orders_are_told_and_hold_nothing_up(br
 
     assert hold() is None
     assert a_slice(waiting).status is SliceStatus.WORKING
+    [alarm] = inbox.alarm_page(AlarmFilters(code=AlarmCode.UNEXPLAINED_ORDERS), 10).alarms
+    assert (alarm.order_id, alarm.detail["in_all"], len(alarm.detail["orders"])) == (None, 1, 1)
 
 
 @pytest.mark.parametrize("is_book_strange", [False, True])

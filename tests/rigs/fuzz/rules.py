@@ -12,6 +12,8 @@ BEYOND_SCHEMAS = {
     "place_order": {"total_quantity", "limit_price", "instrument", "start_at", "client_note"},
     "settle_slice": {"filled", "price", "reason"},
     "list_orders": {"cursor"},
+    "list_alarms": {"cursor"},
+    "note_alarm": {"note"},
     "list_keys": {"after"},
     "list_all_keys": {"after"},
     "add_key": {"scopes", "name"},
