@@ -45,6 +45,7 @@ _IDS = {
         "account_id": ids.ACCOUNT_ID,
         "key_id": ids.KEY_ID,
         "webhook_id": ids.WEBHOOK_ID,
+        "alarm_id": ids.ALARM_ID,
     }.items()
 }
 _PARAMETERS = {

@@ -87,9 +87,6 @@ class PulseClient:
         path = f"/internal/alarms?{urlencode(ALARM_QUERY.dump(query))}"
         return _check_list(self._ask("GET", path, who, {200}).body, "alarms")
 
-    def alarm_events(self, who: Caller, page: Mapping[str, int]) -> dict[str, Any]:
-        return _check_list(self._ask("GET", f"/internal/alarms/events?{urlencode(page)}", who, {200}).body, "events")
-
     def alarm(self, who: Caller, alarm_id: str) -> dict[str, Any]:
         """An alarm with what happened to it."""
         return self._ask("GET", _alarm(alarm_id), who, {200}).body

@@ -31,7 +31,7 @@ def create_app() -> Flask:
     app.before_request(refuse_large_body)
     tell_time(app)
     # Polled four times a second by each gateway that has open streams.
-    trace_requests(app, "pulse", {"/internal/events/poll"})
+    trace_requests(app, "pulse", {"/internal/events/poll", "/internal/alarms/poll"})
     return app
 
 

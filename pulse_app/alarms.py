@@ -13,6 +13,7 @@ from api_contract.shapes.alarms import (
     AlarmPageSchema,
     AlarmSchema,
 )
+from api_contract.shapes.internal import ALARM_POLL, AlarmNewsSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
@@ -42,6 +43,15 @@ def list_alarms(query: dict[str, Any]) -> AlarmPage:
 def list_alarm_events(query: dict[str, int]) -> alarm_feed.AlarmEventPage:
     """What happened to alarms, oldest first, a page at a time."""
     return alarm_feed.alarm_events(query["after"], query["limit"])
+
+
+@blueprint.route("/poll", methods=["POST"])
+@blueprint.needs(Standing.GATEWAY)
+@blueprint.arguments(ALARM_POLL)
+@blueprint.response(200, AlarmNewsSchema)
+def poll_alarms(asked: dict[str, Any]) -> alarm_feed.AlarmNews:
+    """What is new of alarms; for the gateway itself."""
+    return alarm_feed.poll(asked["after"], asked["limit"])
 
 
 @blueprint.route("/<alarm_id>", methods=["GET"])

@@ -147,7 +147,7 @@ class Gateway:
 
     def alarm_events(self, after: int = 0, limit: int = 100) -> AlarmEventPage:
         """Up to `limit` events of all alarms, those after the event with the id `after`."""
-        query = {"after": after, "limit": limit}
+        query = {"format": "json", "after": after, "limit": limit}
         return self._read(AlarmEventPage, self._ask(Request("GET", "/api/alarms/events", query=query)))
 
     def acknowledge_alarm(self, alarm_id: str) -> Alarm:

@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 from api_contract.fields import Instant, Limit, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.shapes import health, identity
+from api_contract.shapes.alarms import ALARM_EVENT_EXAMPLE, AlarmEventSchema
 from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, shown
 from api_contract.shapes.events import EVENT_EXAMPLE, MOST_EVENTS_AT_ONCE, NEXT, EventSchema
 from api_contract.shapes.identity import KEY_TEXT_EXAMPLE, own_limit, role_field, scopes_shown
@@ -110,6 +111,22 @@ class FeedsSchema(AnswerSchema):
     feeds = fields.List(fields.Nested(FeedSchema), required=True)
 
 
+class AlarmPollSchema(RequestSchema):
+    after = WholeNumber(
+        required=True,
+        allow_none=True,
+        validate=validate.Range(0, 10**18),
+        metadata={"description": "The last event_id seen; null asks for the latest and no events."},
+    )
+    limit = WholeNumber(load_default=100, validate=validate.Range(1, MOST_EVENTS_AT_ONCE))
+
+
+class AlarmNewsSchema(AnswerSchema):
+    events = fields.List(fields.Nested(AlarmEventSchema), required=True)
+    last_event_id = WholeNumber(required=True, metadata={"description": "The latest that can be read."})
+    is_complete = fields.Boolean(required=True, metadata={"description": "False while older events await numbers."})
+
+
 class OrderEventsSchema(FeedSchema):
     next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
 
@@ -126,7 +143,7 @@ class ReadySchema(health.ReadySchema):
 
 LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
 KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
-POLL, POSTBACK = PollSchema(), PostbackSchema()
+POLL, ALARM_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), PostbackSchema()
 
 _ADDRESS = {"address": "192.0.2.7"}
 _FEED = {"account_id": AN_ACCOUNT, "events": [EVENT_EXAMPLE], "last_event_id": 18, "is_complete": True}
@@ -153,6 +170,8 @@ EXAMPLES: dict[str, Any] = {
     },
     "Poll": {"after": {AN_ACCOUNT: 17}, "limit": 100},
     "Feeds": {"feeds": [_FEED]},
+    "AlarmPoll": {"after": 6, "limit": 100},
+    "AlarmNews": {"events": [ALARM_EVENT_EXAMPLE], "last_event_id": 7, "is_complete": True},
     "OrderEvents": _FEED | {"next_after": None},
     "News": {
         "revocations": [

@@ -6,10 +6,8 @@ from flask import Response, jsonify
 
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.alarms import (
-    ALARM_EVENT_QUERY,
     ALARM_NOTE,
     ALARM_QUERY,
-    AlarmEventPageSchema,
     AlarmHistorySchema,
     AlarmPageSchema,
     AlarmSchema,
@@ -29,15 +27,6 @@ blueprint.before_request(require_token)
 def list_alarms(query: dict[str, Any]) -> Response:
     """Alarms of every account and of the installation, the latest first."""
     return jsonify(pulse().list_alarms(caller(), query))
-
-
-@blueprint.route("/events", methods=["GET"])
-@blueprint.needs(Standing.OVERSIGHT)
-@blueprint.arguments(ALARM_EVENT_QUERY, location="query")
-@blueprint.response(200, AlarmEventPageSchema)
-def list_alarm_events(query: dict[str, int]) -> Response:
-    """What happened to alarms, oldest first, a page at a time; `feed: alarms` of a webhook posts the same."""
-    return jsonify(pulse().alarm_events(caller(), query))
 
 
 @blueprint.route("/<alarm_id>", methods=["GET"])

@@ -11,19 +11,25 @@ from api_contract.scopes import GATEWAY, Caller
 from gapi_app.errors import UpstreamError
 from gapi_app.upstream import PulseClient
 
+# The channel of what happens to alarms, among those that are named by an account.
+ALARMS = "alarms"
+
 
 @dataclass(frozen=True)
 class LiveEvent:
-    """An event of an account, ready to be sent."""
+    """An event of an account or of an alarm, ready to be sent."""
 
     event_id: int
-    order_id: str
+    order_id: str | None
     frame: bytes
 
 
 @dataclass(frozen=True)
 class Feed:
-    """A part of an account's events. `last_event_id` is the latest that can be read, here or in the next part."""
+    """A part of an account's events, or under ALARMS of those of alarms.
+
+    `last_event_id` is the latest that can be read, here or in the next part.
+    """
 
     account_id: str
     events: Sequence[LiveEvent]
@@ -36,7 +42,24 @@ class EventClient(PulseClient):
     """The part of pulse's `/internal` API that tells what happened. Every method raises PulseError."""
 
     def poll(self, after: Mapping[str, int | None], limit: int) -> list[Feed]:
-        """What is new of several accounts; for None, where the account stands."""
+        """What is new of several accounts, and under ALARMS of alarms; for None, where the feed stands."""
+        accounts = {key: seen for key, seen in after.items() if key != ALARMS}
+        feeds = self._poll_accounts(accounts, limit) if accounts else []
+        return [*feeds, self._poll_alarms(after[ALARMS], limit)] if ALARMS in after else feeds
+
+    def alarm_events(self, who: Caller, page: Mapping[str, int]) -> dict[str, Any]:
+        """A page of what happened to alarms."""
+        path = f"/internal/alarms/events?after={page['after']}&limit={page['limit']}"
+        return self._ask("GET", path, who, {200}).body
+
+    def _poll_alarms(self, after: int | None, limit: int) -> Feed:
+        body = self._ask("POST", "/internal/alarms/poll", GATEWAY, {200}, {"after": after, "limit": limit}).body
+        try:
+            return _feed(body | {"account_id": ALARMS}, len(body["events"]) == limit)
+        except (KeyError, TypeError):
+            raise UpstreamError("pulse gave an answer without events") from None
+
+    def _poll_accounts(self, after: Mapping[str, int | None], limit: int) -> list[Feed]:
         body = self._ask("POST", "/internal/events/poll", GATEWAY, {200}, {"after": after, "limit": limit}).body
         try:
             return [_feed(one, len(one["events"]) == limit) for one in body["feeds"]]

@@ -6,7 +6,8 @@ from typing import Any
 from flask import Response, current_app, g, jsonify, request
 
 from api_contract.errors import InvalidRequest, ServiceUnavailable
-from api_contract.scopes import Caller, Scope
+from api_contract.scopes import Caller, Scope, Standing
+from api_contract.shapes.alarms import AlarmEventPageSchema
 from api_contract.shapes.events import (
     EVENT_QUERY,
     ORDER_EVENTS_QUERY,
@@ -18,11 +19,12 @@ from api_contract.shapes.events import (
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.errors import UpstreamError
-from gapi_app.events.client import Feed
+from gapi_app.events.client import ALARMS, Feed
 from gapi_app.events.streams import READ_AT_ONCE, Events, Stream, events
 
 _STREAM = "text/event-stream"
 _FRAMES = 'retry: 1000\nid: 17\n\nid: 18\nevent: slice.filled\ndata: {"event_id":18,"type":"slice.filled"}\n\n'
+_ALARM_FRAMES = 'retry: 1000\nid: 6\n\nid: 7\nevent: alarm.raised\ndata: {"event_id":7,"type":"alarm.raised"}\n\n'
 
 blueprint = Blueprint("events", __name__, url_prefix="/api", description="What happens to orders")
 blueprint.before_request(require_token)
@@ -71,6 +73,25 @@ def follow_order(query: dict[str, Any], headers: dict[str, int], order_id: str) 
 def audit_order(query: dict[str, int], order_id: str) -> Response:
     """Who placed an order, and everything that happened to it with who did it and why."""
     return jsonify(events().client.audit(caller(), order_id, query))
+
+
+@blueprint.route("/alarms/events", methods=["GET"])
+@blueprint.needs(Standing.OVERSIGHT)
+@blueprint.arguments(ORDER_EVENTS_QUERY, location="query")
+@blueprint.arguments(RESUME, location="headers")
+@blueprint.response(200, AlarmEventPageSchema, description="The stream, or a page")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type=_STREAM, example=_ALARM_FRAMES)
+def follow_alarms(query: dict[str, Any], headers: dict[str, int]) -> Response:
+    """Follow what happens to everybody's alarms, as Server-Sent Events; with `format=json`, read it page by page."""
+    who, serving = caller(), events()
+    if query["format"] == "json":
+        page = serving.client.alarm_events(who, query)
+        return jsonify(events=page.get("events"), next_after=page.get("next_after"))
+
+    def read(after: int | None) -> Feed:
+        return _only(serving.client.poll({ALARMS: after}, READ_AT_ONCE))
+
+    return _stream(serving, who, query | headers, read(None), read)
 
 
 def _stream(

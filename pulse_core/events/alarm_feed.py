@@ -37,6 +37,25 @@ class AlarmEventPage:
     next_after: int | None
 
 
+@dataclass(frozen=True)
+class AlarmNews:
+    """What is new: all events up to `last_event_id` can be read; `is_complete`: there were no others yet."""
+
+    events: Sequence[AlarmEventReport]
+    last_event_id: int
+    is_complete: bool
+
+
+def poll(after: int | None, limit: int) -> AlarmNews:
+    """Up to `limit` events after the one named; none for None, which asks where the feed stands."""
+    with db.transaction() as session:
+        is_complete = alarm_numbering.number(session, NUMBERED_AT_ONCE) < NUMBERED_AT_ONCE
+    with db.transaction() as session:
+        last = alarm_numbering.last_sequence(session)
+        found = alarm_numbering.numbered(session, after, limit) if after is not None and after < last else ()
+    return AlarmNews([_report(one) for one in found], last, is_complete)
+
+
 def alarm_events(after: int, limit: int) -> AlarmEventPage:
     """Up to `limit` events after the one named."""
     # The lock of the feed goes with a transaction of its own: what is read after it is numbered up to there.

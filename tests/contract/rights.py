@@ -56,7 +56,6 @@ _ORDERS = {
 }
 _ALARMS = {
     "list_alarms": Right(OVERSIGHT),
-    "list_alarm_events": Right(OVERSIGHT),
     "show_alarm": Right(OVERSIGHT),
     "acknowledge_alarm": Right(OPERATE),
     "resolve_alarm": Right(OPERATE),
@@ -86,6 +85,7 @@ RIGHTS = {
         "log_in": Right(None),
         "refresh": Right(None),
         "log_out": Right(LOGIN),
+        "follow_alarms": Right(OVERSIGHT),
         "follow_account": Right(EVENTS),
         "follow_order": Right(EVENTS, On.ORDER_TO_READ),
         "take_zerodha_postback": Right(None),
@@ -109,6 +109,8 @@ RIGHTS = {
         "log_out": Right(LOGIN),
         "list_events": Right(EVENTS, On.ORDER_TO_READ),
         "poll_events": Right(GATEWAY),
+        "list_alarm_events": Right(OVERSIGHT),
+        "poll_alarms": Right(GATEWAY),
         "take_zerodha_postback": Right(GATEWAY),
         "list_accounts": Right(ADMIN),
         "add_account": Right(ADMIN),

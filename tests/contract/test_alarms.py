@@ -9,6 +9,7 @@ from api_contract.scopes import Role
 from pulse_client.gateway import Gateway
 from pulse_core.trading.alarms import AlarmCode
 from tests.contract.client import Account, Service, error_of
+from tests.contract.event_stream import stream
 from tests.support.factories import a_split_order, an_alarm, slices_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -95,12 +96,33 @@ def test_events_of_alarms_are_read_page_by_page(service: Service, operator: Acco
     _, [first, second] = alarms_of_an_order(trader, AlarmCode.DAY_OVER, AlarmCode.NO_ROOM)
     service.send("POST", path(service, f"/{first}/resolve"), operator)
 
-    page = service.send("GET", path(service, "/events?limit=2"), operator).json()
-    rest = service.send("GET", path(service, f"/events?after={page['next_after']}"), operator).json()
+    query = "/events?format=json&" if service.name == "gapi" else "/events?"
+    page = service.send("GET", path(service, f"{query}limit=2"), operator).json()
+    rest = service.send("GET", path(service, f"{query}after={page['next_after']}"), operator).json()
 
     told = [(one["event_id"], one["type"], one["alarm_id"]) for one in (*page["events"], *rest["events"])]
     assert told == [(1, "alarm.raised", first), (2, "alarm.raised", second), (3, "alarm.resolved", first)]
     assert rest["next_after"] is None
+
+
+def test_alarms_arrive_on_the_stream_of_operators_and_a_client_that_comes_back_misses_none(
+    gapi: Service, operator: Account, trader: Account
+) -> None:
+    with stream(gapi, "/api/alarms/events", operator) as live:
+        _, [first] = alarms_of_an_order(trader, AlarmCode.DAY_OVER)
+        gapi.send("POST", f"/api/alarms/{first}/acknowledge", operator)
+        seen = live.take(2)
+    _, [second] = alarms_of_an_order(operator, AlarmCode.NO_ROOM)
+    with stream(gapi, f"/api/alarms/events?last_event_id={live.last_event_id}", operator) as again:
+        seen += again.take(1)
+
+    assert [(one["event_id"], one["type"], one["alarm_id"]) for one in seen] == [
+        (1, "alarm.raised", first), (2, "alarm.acknowledged", first), (3, "alarm.raised", second),
+    ]  # fmt: skip
+    assert {one["account_id"] for one in seen[:2]} == {trader.account_id}
+    ahead = error_of(gapi.send("GET", "/api/alarms/events?last_event_id=99", operator))
+    assert ahead[:2] == (400, "INVALID_REQUEST")
+    assert error_of(gapi.send("GET", "/api/alarms/events", trader))[:2] == (403, "FORBIDDEN")
 
 
 def test_a_webhook_for_alarms_is_for_operators_and_admins(

@@ -24,7 +24,7 @@ SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "l
 }  # fmt: skip
 GATEWAY = Account("gapi", "gapi", "", "gapi")
 # So that a stream is refused instead of followed, or is a page.
-QUERIES = {"follow_account": "?last_event_id=none", "follow_order": "?format=json"}
+QUERIES = {"follow_account": "?last_event_id=none", "follow_order": "?format=json", "follow_alarms": "?format=json"}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ BEYOND_SCHEMAS = {
     "add_webhook": {"url"},
     "follow_account": {"last_event_id"},
     "follow_order": {"last_event_id"},
+    "follow_alarms": {"last_event_id"},
     "revoke": {"jti", "account_id"},
     "take_zerodha_postback": {"body", "order_id", "order_timestamp", "checksum", "JSON"},
 }
