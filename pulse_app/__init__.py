@@ -18,6 +18,8 @@ from pulse_app.time_header import tell_time
 from pulse_core import db
 from pulse_core.config import settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
+from pulse_core.health import reporter
+from pulse_core.health.vocabulary import ProcessKind
 
 
 def create_app() -> Flask:
@@ -32,6 +34,7 @@ def create_app() -> Flask:
     tell_time(app)
     # Polled four times a second by each gateway that has open streams.
     trace_requests(app, "pulse", {"/internal/events/poll", "/internal/alarms/poll"})
+    reporter.start(ProcessKind.PULSE)
     return app
 
 

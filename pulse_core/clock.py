@@ -27,6 +27,11 @@ def last_known() -> float | None:
     return _database.last_known()
 
 
+def wall_ahead() -> float | None:
+    """How many seconds this machine's wall clock is ahead of the database's; None as above. Never waits."""
+    return _database.wall_ahead()
+
+
 def by_wall_clock(at: datetime) -> datetime:
     """What this machine's wall clock will show then, as far as that is known. Never waits."""
     ahead = _database.wall_ahead()

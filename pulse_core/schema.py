@@ -1,11 +1,12 @@
 """Every table of the database, of whatever subject."""
 
 from pulse_core.events import tables as _events
+from pulse_core.health import tables as _health
 from pulse_core.identity import tables as _identity
 from pulse_core.postgres.table_base import Base
 from pulse_core.trading import tables as _trading
 
 __all__ = ["METADATA"]
 
-_SUBJECTS = (_events, _identity, _trading)
+_SUBJECTS = (_events, _health, _identity, _trading)
 METADATA = Base.metadata

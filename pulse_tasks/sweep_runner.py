@@ -1,11 +1,12 @@
 """Runs sweeps in this process: none beside itself, none too soon after its last run; it knows which are neglected."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from api_contract.clock import Clock
 from pulse_core.clock import DatabaseTime
+from pulse_core.health.sweep_journal import SweepJournal, journal
 from pulse_core.sweeps import SWEEPS, Sweep
 from pulse_core.tasks import Task
 
@@ -17,11 +18,12 @@ NEVER = float("-inf")
 
 
 class SweepRunner:
-    """`clock` tells when a sweep was run, and hands it the time."""
+    """`clock` tells when a sweep was run, and hands it the time; what came of it goes into `runs`."""
 
-    def __init__(self, sweeps: Mapping[Task, Sweep], clock: Clock) -> None:
+    def __init__(self, sweeps: Mapping[Task, Sweep], clock: Clock, runs: SweepJournal | None = None) -> None:
         self._sweeps = sweeps
         self._clock = clock
+        self._runs = runs or SweepJournal()
         # A new process has run none: where processes end more often than a sweep comes round, it would never run.
         self._asked_at = dict.fromkeys(sweeps, NEVER)
         self._began_at = dict.fromkeys(sweeps, NEVER)
@@ -58,13 +60,19 @@ class SweepRunner:
     def _run(self, name: Task, sweep: Sweep) -> None:
         started = self._began_at[name] = self._clock.monotonic()
         self._failed_at.pop(name, None)
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
         try:
-            sweep.run(datetime.fromtimestamp(self._clock.now(), UTC))
-        except Exception:
+            found = sweep.run(now)
+        except Exception as error:
             self._failed_at[name] = self._clock.monotonic()
+            self._runs.note_failure(name, now, self._after(now, started), error)
             raise
+        self._runs.note_success(name, now, self._after(now, started), found)
         ended = self._clock.monotonic()
         self._rests_until[name] = ended + min(sweep.rest * (ended - started), LONGEST_REST)
 
+    def _after(self, now: datetime, started: float) -> datetime:
+        return now + timedelta(seconds=self._clock.monotonic() - started)
 
-runner = SweepRunner(SWEEPS, DatabaseTime())
+
+runner = SweepRunner(SWEEPS, DatabaseTime(), journal)

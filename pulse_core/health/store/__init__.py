@@ -1,0 +1,1 @@
+"""The rows of processes and sweep runs. A store opens no transaction."""
