@@ -15,7 +15,10 @@ from pulse_core.brokers.port import BrokerError
 
 @dataclass(frozen=True)
 class SweepRun:
-    """A run by the database's clock; `found` is None where it failed, and the last three are None where it did not."""
+    """A run by the database's clock; `found` is None where it failed, and the last three are None where it did not.
+
+    The code of a broker's error begins with `BROKER_`.
+    """
 
     sweep: str
     started_at: datetime
@@ -67,7 +70,9 @@ def as_rows(runs: Sequence[SweepRun]) -> list[dict[str, Any]]:
 
 def _told(error: Exception) -> tuple[str, str]:
     """A code and a sentence without a secret: what any other exception says is not known to hold none."""
-    if isinstance(error, BrokerError | PulseError):
+    if isinstance(error, BrokerError):
+        return f"BROKER_{error.code}", error.message
+    if isinstance(error, PulseError):
         return error.code, error.message
     return type(error).__name__, "see the log of the worker"
 

@@ -17,6 +17,14 @@ data_dir = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the stack (PULSE_DATA_DIR, else .pulse).",
 )
+disk_floor = click.option(
+    "--disk-floor",
+    type=click.IntRange(min=0),
+    default=500,
+    show_default=True,
+    metavar="MB",
+    help="Free space below which a disk counts as nearly full.",
+)
 as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON, for programs.")
 
 

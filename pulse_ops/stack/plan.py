@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from api_contract.variables import with_new_names
+from api_contract.variables import value_of, with_new_names
 from pulse_ops.stack import probes, processes
 from pulse_ops.stack.child import Program
 from pulse_ops.stack.config import StackSettings
@@ -27,6 +27,7 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
         "PULSE_PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
         "PULSE_BROKER": settings.broker,
+        **_queue(),
         **_at_the_broker(),
         **_limits(redis_url),
     }
@@ -70,6 +71,12 @@ def urls(settings: StackSettings) -> dict[str, str]:
 def ledger_path(settings: StackSettings) -> Path | None:
     """The paper exchange's own account of what happened; None where orders go to a real broker."""
     return settings.data_dir.resolve() / "exchange" / "ledger.sqlite" if settings.broker == "paper" else None
+
+
+def _queue() -> dict[str, str]:
+    """Under which keys the services find their messages."""
+    prefix = value_of("PULSE_QUEUE_PREFIX", "")
+    return {"PULSE_QUEUE_PREFIX": prefix} if prefix else {}
 
 
 def _at_the_broker() -> dict[str, str]:

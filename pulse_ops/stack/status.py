@@ -1,6 +1,5 @@
-"""How the running stack is doing: its processes, its queues, its database and its lag."""
+"""What tells how a deployment is doing: the processes of a stack, the queues, the database, the lag."""
 
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -33,39 +32,12 @@ class ProcessStatus:
     restarts: int
 
 
-@dataclass(frozen=True)
-class StackStatus:
-    """A value is None when what would tell it does not answer. `lag_seconds`: how long the oldest slice is overdue."""
-
-    is_healthy: bool
-    urls: dict[str, str]
-    processes: Sequence[ProcessStatus]
-    queues: dict[str, int | None]
-    database_revision: str | None
-    code_revision: str
-    lag_seconds: float | None
-    open_alarms: int | None
+def process_statuses(stack: RunningStack, now: float) -> list[ProcessStatus]:
+    """The processes that a stack has started; `now` is in seconds since the epoch."""
+    return [_process_status(one, now) for one in stack.processes]
 
 
-def status_of(stack: RunningStack, now: float) -> StackStatus:
-    """Ask everything once; `now` is in seconds since the epoch."""
-    processes = [_process_status(one, now) for one in stack.processes]
-    database_url = stack.environment["DATABASE_URL"]
-    revision, code_revision = database_revision(database_url), migrations.head()
-    is_running = bool(processes) and all(one.state == "running" for one in processes)
-    return StackStatus(
-        is_healthy=stack.is_ready and is_running and revision == code_revision,
-        urls=stack.urls,
-        processes=processes,
-        queues=queue_depths(stack.environment["REDIS_URL"]),
-        database_revision=revision,
-        code_revision=code_revision,
-        lag_seconds=lag_seconds(database_url),
-        open_alarms=open_alarms(database_url),
-    )
-
-
-def queue_depths(redis_url: str, prefix: str = "") -> dict[str, int | None]:
+def queue_depths(redis_url: str, prefix: str) -> dict[str, int | None]:
     """Messages that wait in each queue; None when the queue cannot be asked."""
     if not redis_url.startswith(("redis://", "rediss://")):
         return dict.fromkeys(QUEUES)

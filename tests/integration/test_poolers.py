@@ -16,8 +16,8 @@ from pulse_core import db
 from pulse_core.errors import SharedSession
 from pulse_core.postgres import poolers
 from pulse_core.trading.slice.execute import execute_slice
+from pulse_ops.doctor.postgres import sessions
 from pulse_ops.stack import processes
-from pulse_ops.stack.doctor import _sessions as sessions_finding
 from pulse_ops.stack.errors import StackError
 from pulse_ops.stack.external import check_external
 from pulse_ops.stack.ports import free_port
@@ -122,7 +122,8 @@ def test_a_pulse_that_started_before_the_proxy_never_is_ready(clean_database: st
 def test_the_stack_and_the_doctor_say_so(shared: str) -> None:
     with pytest.raises(StackError, match="in session mode"):
         check_external(shared, None)
-    assert "in session mode" in sessions_finding(shared).fix
+    (finding,) = sessions(shared)
+    assert "in session mode" in finding.fix
 
 
 def assert_refused(command: tuple[str, ...], environment: dict[str, str], name: str) -> None:

@@ -1,0 +1,104 @@
+"""Every check of a deployment, in the order in which a trouble should be looked for."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from functools import partial
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+
+from pulse_core.sweeps import SWEEPS
+from pulse_ops.doctor import broker, disk, gateway, machine, orders, postgres, processes, queue, sweeps
+from pulse_ops.doctor.deployment import Deployment
+from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
+from pulse_ops.doctor.processes import TOLERATED_CLOCK_SECONDS
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.external import libpq_url
+from pulse_ops.stack.status import database_revision
+
+Check = Callable[[Any], Iterator[Finding]]
+
+
+def examine(settings: StackSettings, deployment: Deployment) -> Iterator[Finding]:
+    """This machine and the settings, then the deployment, if one is named."""
+    yield from machine.examine_machine(settings, deployment)
+    if deployment.is_named or deployment.redis_url:
+        yield from examine_deployment(deployment)
+
+
+def examine_deployment(deployment: Deployment) -> Iterator[Finding]:
+    """What its URLs tell, from wherever they can be reached."""
+    if deployment.database_url:
+        yield from _database(deployment, deployment.database_url)
+    if deployment.redis_url and deployment.redis_url.startswith(("redis://", "rediss://")):
+        yield from queue.redis_keeps_messages(deployment.redis_url)
+        yield from queue.is_worked_off(deployment.redis_url, deployment.queue_prefix)
+    yield from broker.shows_its_book(deployment.environment)
+    for name, url in deployment.services.items():
+        yield from gateway.is_ready(name, url)
+
+
+def _database(deployment: Deployment, database_url: str) -> Iterator[Finding]:
+    try:
+        connection = psycopg2.connect(libpq_url(database_url), connect_timeout=3, application_name="pulse doctor")
+    except psycopg2.Error as error:
+        yield postgres.away(error)
+        return
+    with closing(connection):
+        connection.autocommit = True
+        yield from postgres.sessions(database_url)
+        yield from postgres.revision(database_url)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('statement_timeout', '5000', false), set_config('TimeZone', 'UTC', false)"
+            )
+            for name, check in _checks(deployment, database_revision(database_url)).items():
+                yield from _made(name, check, cursor)
+
+
+def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
+    return {
+        "database": postgres.takes_writes,
+        "database's clock": _clock,
+        "disk": partial(disk.of_postgres, floor_mb=deployment.disk_floor),
+        "processes": partial(_processes, deployment, revision),
+        "sweeps": partial(sweeps.run_in_time, periods={task.value: one.every for task, one in SWEEPS.items()}),
+        "hold": orders.may_be_sent,
+        "broker's answers": broker.takes_slices,
+        "fences": orders.no_fence_is_left,
+        "orders": orders.go_on,
+    }
+
+
+def _made(name: str, check: Check, cursor: Any) -> Iterator[Finding]:
+    try:
+        # As a whole: half of what a check says might mislead.
+        yield from list(check(cursor))
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn):
+        # The tables are of another revision, which has been said.
+        return
+    except psycopg2.Error as error:
+        with suppress(psycopg2.Error):
+            cursor.execute("ROLLBACK")
+        yield wrong(name, Trouble.UNEXAMINED, str(error).strip().splitlines()[0])
+
+
+def _clock(cursor: Any) -> Iterator[Finding]:
+    cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+    seconds = abs(float(cursor.fetchone()[0]) - time.time())
+    check = "database's clock"
+    if seconds <= TOLERATED_CLOCK_SECONDS:
+        yield fine(check, f"differs from this machine's by {seconds:.1f} s")
+    else:
+        yield wrong(check, Trouble.CLOCK_OFF, f"the database's differs from this machine's by {seconds:.1f} s")
+
+
+def _processes(deployment: Deployment, revision: str | None, cursor: Any) -> Iterator[Finding]:
+    found = processes.read_processes(cursor)
+    yield from processes.none_is_missing(found, deployment.age_seconds)
+    yield from processes.each_goes_on(found)
+    yield from processes.clocks_agree(found)
+    yield from processes.code_agrees(found, revision)
+    yield from processes.settings_agree(found)

@@ -1,0 +1,142 @@
+"""What a check says, and every trouble that one can name."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class Trouble(StrEnum):
+    """What is wrong and what to do next; programs compare the word, the sentences are for people."""
+
+    _value_: str
+    meaning: str
+    next_step: str
+
+    def __new__(cls, word: str, meaning: str = "", next_step: str = "") -> Self:
+        trouble = str.__new__(cls, word)
+        trouble._value_ = word
+        trouble.meaning = meaning
+        trouble.next_step = next_step
+        return trouble
+
+    DATABASE_AWAY = (
+        "DATABASE_AWAY",
+        "Postgres does not answer",
+        "Start the server of DATABASE_URL, or correct the URL; nothing is accepted or sent meanwhile.",
+    )
+    DATABASE_READ_ONLY = (
+        "DATABASE_READ_ONLY",
+        "Postgres takes no writes",
+        "Name the primary in DATABASE_URL, or set default_transaction_read_only off.",
+    )
+    DATABASE_FULL = (
+        "DATABASE_FULL",
+        "the disk of Postgres is full",
+        "Make room on the disk of Postgres's data directory; its tables need no repair.",
+    )
+    DATABASE_SESSIONS = (
+        "DATABASE_SESSIONS",
+        "a proxy shares the sessions of Postgres",
+        "Connect directly, or in session mode.",
+    )
+    DATABASE_BEHIND = ("DATABASE_BEHIND", "the database is at another revision than the code", "Run `pulse migrate`.")
+    DISK_NEARLY_FULL = (
+        "DISK_NEARLY_FULL",
+        "a disk is nearly full",
+        "Free some space: Postgres stops when its disk is full.",
+    )
+    REDIS_AWAY = (
+        "REDIS_AWAY",
+        "Redis does not answer",
+        "Start the server of REDIS_URL, or correct the URL; until then slices leave a few seconds late.",
+    )
+    REDIS_LOSES_MESSAGES = (
+        "REDIS_LOSES_MESSAGES",
+        "Redis may lose messages",
+        "Set maxmemory-policy noeviction and appendonly yes, and see that it has memory and disk.",
+    )
+    QUEUE_GROWING = (
+        "QUEUE_GROWING",
+        "messages come in faster than they are worked off",
+        "See that the workers of this queue run, with this REDIS_URL and PULSE_QUEUE_PREFIX; start more of them.",
+    )
+    PULSE_AWAY = ("PULSE_AWAY", "no pulse runs", "Start pulse, or read its log: no order is accepted without it.")
+    WORKER_AWAY = ("WORKER_AWAY", "a kind of worker does not run", "Start it, or read its log.")
+    WORKER_STUCK = (
+        "WORKER_STUCK",
+        "a worker hangs",
+        "Read its log, then restart it: its claims are resolved from the broker's book.",
+    )
+    BEAT_AWAY = (
+        "BEAT_AWAY",
+        "beat does not run",
+        "Start beat, or read its log; the control worker runs the sweeps meanwhile, a few seconds late.",
+    )
+    CODE_DIFFERS = (
+        "CODE_DIFFERS",
+        "a process works with another revision of the database",
+        "Replace it by one of the present version.",
+    )
+    CLOCK_OFF = (
+        "CLOCK_OFF",
+        "the clock of a machine is off",
+        "Synchronise it (chrony or systemd-timesyncd): slices go out by the database's clock.",
+    )
+    SWEEPS_LATE = (
+        "SWEEPS_LATE",
+        "a sweep has not been run in time",
+        "See that the control worker runs and is not overloaded, and that Postgres is not slow.",
+    )
+    SWEEP_FAILS = ("SWEEP_FAILS", "a sweep fails", "Read the log of the control worker.")
+    BROKER_AWAY = (
+        "BROKER_AWAY",
+        "the broker does not answer as it should",
+        "See whether the exchange runs (PULSE_PAPER_EXCHANGE_URL, KITE_ROOT_URL); "
+        "what is unknown is resolved once it answers.",
+    )
+    BROKER_TOKEN_DEAD = (
+        "BROKER_TOKEN_DEAD",
+        "the broker refuses our token",
+        "Set the KITE_ACCESS_TOKEN of the day and restart the workers, then `pulse slices retry` what was refused.",
+    )
+    BROKER_REFUSES = (
+        "BROKER_REFUSES",
+        "the broker refuses most slices",
+        "Read its reasons with `pulse slices list --status rejected`, mend the cause, then `pulse slices retry`.",
+    )
+    SENDING_HELD = ("SENDING_HELD", "nothing is sent", "See `pulse recover`.")
+    FENCE_HELD = (
+        "FENCE_HELD",
+        "a worker that does not go on keeps a slice to itself",
+        "End that worker or its machine; if it is gone, end its session as a superuser: "
+        "SELECT pg_terminate_backend(PID).",
+    )
+    ORDER_STUCK = (
+        "ORDER_STUCK",
+        "an order makes no progress",
+        "Mend the other troubles first; then `pulse slices list --order ORDER`, and `pulse slices show SLICE`.",
+    )
+    GATEWAY_AWAY = ("GATEWAY_AWAY", "the gateway is not ready", "Start gapi, or read its log.")
+    UNEXAMINED = ("UNEXAMINED", "a check could not be made", "Run `pulse doctor` again; if it stays, see the reason.")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`fix` is empty when all is well; `trouble` is the word for what is wrong with the deployment."""
+
+    check: str
+    is_ok: bool
+    verdict: str
+    fix: str = ""
+    trouble: Trouble | None = None
+
+
+def fine(check: str, verdict: str) -> Finding:
+    return Finding(check, True, verdict)
+
+
+def wrong(check: str, trouble: Trouble, detail: str) -> Finding:
+    """A trouble, with what was seen of it."""
+    return Finding(
+        check, False, f"{trouble.meaning}: {detail}" if detail else trouble.meaning, trouble.next_step, trouble
+    )

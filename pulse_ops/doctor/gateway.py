@@ -1,0 +1,33 @@
+"""Whether the HTTP services are ready."""
+
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
+from pulse_ops.doctor.processes import TOLERATED_CLOCK_SECONDS
+
+
+def is_ready(name: str, url: str) -> Iterator[Finding]:
+    """What `/ready` says, and the clock that its answer shows."""
+    trouble = Trouble.GATEWAY_AWAY if name == "gapi" else Trouble.PULSE_AWAY
+    try:
+        answer = requests.get(f"{url}/ready", timeout=5)
+    except requests.RequestException as error:
+        yield wrong(name, trouble, f"{url} gives no answer ({type(error).__name__})")
+        return
+    if not answer.ok:
+        yield wrong(name, trouble, answer.text.strip()[:200])
+        return
+    yield fine(name, "ready")
+    if "Date" in answer.headers:
+        yield _clock(name, abs(parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()))
+
+
+def _clock(name: str, seconds: float) -> Finding:
+    check = f"{name}'s clock"
+    if seconds <= TOLERATED_CLOCK_SECONDS:
+        return fine(check, f"differs from this machine's by {seconds:.1f} s")
+    return wrong(check, Trouble.CLOCK_OFF, f"it differs from this machine's by {seconds:.1f} s")

@@ -1,0 +1,95 @@
+"""Orders that make no progress, slices that somebody keeps to himself, and the hold on all sending."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
+
+MOST_NAMED = 5
+
+_HOLD = "SELECT hold_reason, extract(epoch FROM clock_timestamp() - held_since)::float8 FROM installation"
+
+# The key of a fence is the hash of its slice's id. Its worker should have been done when the lease was over.
+_FENCES = """
+SELECT slice.id, slice.order_id, fence.pid, coalesce(host(session.client_addr), 'this machine'),
+       extract(epoch FROM clock_timestamp() - slice.lease_expires_at)::float8
+  FROM order_slices slice
+  JOIN pg_locks fence
+    ON fence.locktype = 'advisory' AND fence.objsubid = 1 AND fence.granted
+   AND (fence.classid::bigint << 32 | fence.objid::bigint) = hashtextextended(slice.id, 0)
+   AND fence.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  LEFT JOIN pg_stat_activity session ON session.pid = fence.pid
+ WHERE slice.status = 'SENDING' AND slice.lease_expires_at < clock_timestamp() - interval '5 seconds'
+ ORDER BY slice.lease_expires_at
+ LIMIT 5
+"""
+
+# Each on an index of live rows, the worst first.
+_STUCK = """
+(SELECT id, 'accepted and not split', created_at
+   FROM orders WHERE status = 'PENDING' AND created_at < clock_timestamp() - interval '1 minute'
+  ORDER BY created_at LIMIT 5)
+UNION ALL
+(SELECT order_id, 'a slice is overdue and was not sent', due_at
+   FROM order_slices slice JOIN orders ON orders.id = order_id AND orders.status = 'IN_PROGRESS'
+  WHERE slice.status = 'SCHEDULED' AND due_at < clock_timestamp() - interval '1 minute'
+  ORDER BY due_at LIMIT 5)
+UNION ALL
+(SELECT order_id, 'the claim on a slice is over and was not resolved', lease_expires_at
+   FROM order_slices WHERE status = 'SENDING' AND lease_expires_at < clock_timestamp() - interval '1 minute'
+  ORDER BY lease_expires_at LIMIT 5)
+UNION ALL
+(SELECT order_id, 'whether a slice is at the broker is not known (pulse slices list --to-settle)',
+        coalesce(sent_at, updated_at)
+   FROM order_slices
+  WHERE status = 'UNKNOWN' AND coalesce(sent_at, updated_at) < clock_timestamp() - interval '10 minutes'
+  ORDER BY resolve_at LIMIT 5)
+UNION ALL
+(SELECT order_id, 'a slice works past its deadline', deadline_at
+   FROM order_slices WHERE status = 'WORKING' AND deadline_at < clock_timestamp() - interval '2 minutes'
+  ORDER BY deadline_at LIMIT 5)
+UNION ALL
+(SELECT id, 'its cancellation does not end', updated_at
+   FROM orders WHERE status = 'CANCELLING' AND updated_at < clock_timestamp() - interval '10 minutes'
+  ORDER BY id LIMIT 5)
+"""
+_STUCK_FOR = f"""
+SELECT id, reason, extract(epoch FROM clock_timestamp() - since)::float8
+  FROM ({_STUCK}) AS stuck(id, reason, since) ORDER BY since LIMIT 50
+"""  # noqa: S608
+
+
+def may_be_sent(cursor: Any) -> Iterator[Finding]:
+    """The hold after a restore or a failover."""
+    cursor.execute(_HOLD)
+    reason, seconds = cursor.fetchone() or (None, None)
+    if reason is None:
+        yield fine("hold", "none: slices may be sent")
+    else:
+        yield wrong("hold", Trouble.SENDING_HELD, f"{reason}, for {seconds:.0f} s")
+
+
+def no_fence_is_left(cursor: Any) -> Iterator[Finding]:
+    """Fences of workers that were stopped, or whose machine has vanished, for longer than they may place a slice."""
+    cursor.execute(_FENCES)
+    held = [
+        f"{slice_id} of {order_id} by session {pid} of {host}, {seconds:.0f} s longer than its claim"
+        for slice_id, order_id, pid, host, seconds in cursor.fetchall()
+    ]
+    if held:
+        yield wrong("fences", Trouble.FENCE_HELD, "; ".join(held))
+    else:
+        yield fine("fences", "none is held for too long")
+
+
+def go_on(cursor: Any) -> Iterator[Finding]:
+    """Orders by what they wait for; each is named once, with the oldest reason."""
+    cursor.execute(_STUCK_FOR)
+    stuck: dict[str, str] = {}
+    for order_id, reason, seconds in cursor.fetchall():
+        stuck.setdefault(order_id, f"{order_id}: {reason}, for {seconds:.0f} s")
+    if not stuck:
+        yield fine("orders", "all go on")
+        return
+    more = f"; and {len(stuck) - MOST_NAMED} more" if len(stuck) > MOST_NAMED else ""
+    yield wrong("orders", Trouble.ORDER_STUCK, "; ".join(list(stuck.values())[:MOST_NAMED]) + more)

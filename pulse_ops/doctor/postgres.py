@@ -1,0 +1,78 @@
+"""Whether Postgres takes what we write, and is the one that the code needs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+
+from pulse_core import migrations
+from pulse_core.errors import SharedSession
+from pulse_core.postgres import poolers
+from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
+from pulse_ops.stack.external import libpq_url
+from pulse_ops.stack.status import database_revision
+
+ROOM_MB = 16
+# Short enough to be stored as it is: a row of 2 KB.
+_TAKE_ROOM = """
+    CREATE TEMP TABLE pulse_doctor_room ON COMMIT DROP AS
+    SELECT repeat(md5(n::text), 60) FROM generate_series(1, 500 * %s) n
+"""
+
+
+def takes_writes(cursor: Any) -> Iterator[Finding]:
+    """Postgres may be a standby, or have been set to read only."""
+    cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'")
+    is_standby, is_read_only = cursor.fetchone()
+    if is_standby or is_read_only:
+        why = "it is a standby" if is_standby else "transaction_read_only is on"
+        yield wrong("database", Trouble.DATABASE_READ_ONLY, why)
+        return
+    yield from _has_room(cursor)
+
+
+def _has_room(cursor: Any) -> Iterator[Finding]:
+    """Rows that nobody else sees, and that are gone at once: Postgres takes the room for them all the same."""
+    cursor.execute("BEGIN")
+    try:
+        cursor.execute("SET LOCAL temp_tablespaces = ''")
+        cursor.execute(_TAKE_ROOM, (ROOM_MB,))
+    except psycopg2.errors.DiskFull as full:
+        yield wrong("database", Trouble.DATABASE_FULL, f"no room for {ROOM_MB} MB ({_first_line(full)})")
+    except psycopg2.errors.InsufficientPrivilege:
+        yield fine("database", "answers; this role may not try whether there is room")
+    else:
+        yield fine("database", "answers and takes writes")
+    finally:
+        cursor.execute("ROLLBACK")
+
+
+def sessions(database_url: str) -> Iterator[Finding]:
+    """Each connection has to have a session of its own."""
+    check = "database's sessions"
+    try:
+        poolers.check_session(libpq_url(database_url))
+    except SharedSession as shared:
+        yield Finding(check, False, "are shared", shared.message, Trouble.DATABASE_SESSIONS)
+    except psycopg2.Error as error:
+        yield wrong(check, Trouble.UNEXAMINED, _first_line(error))
+    else:
+        yield fine(check, "one for each connection")
+
+
+def revision(database_url: str) -> Iterator[Finding]:
+    """The code works with one revision of the tables only."""
+    found, head = database_revision(database_url), migrations.head()
+    if found == head:
+        yield fine("migrations", f"at {head}")
+    else:
+        yield wrong("migrations", Trouble.DATABASE_BEHIND, f"it is at {found or 'none'}, the code needs {head}")
+
+
+def away(error: psycopg2.Error) -> Finding:
+    return wrong("database", Trouble.DATABASE_AWAY, str(error).strip().splitlines()[-1])
+
+
+def _first_line(error: psycopg2.Error) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

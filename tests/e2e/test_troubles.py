@@ -1,0 +1,448 @@
+"""Every trouble is caused for real, and `pulse doctor` names it with the next step, by the URLs alone."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+import requests
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from api_contract.vocabulary import SliceStatus
+from pulse_core import db
+from pulse_core.clock import utcnow
+from pulse_core.trading.alarms import HoldCode
+from pulse_core.trading.store import installation
+from pulse_ops.cli import main
+from pulse_ops.doctor.findings import Trouble
+from pulse_ops.stack.child import Child
+from pulse_ops.stack.ports import free_port
+from tests.rigs.clocks.faked import faked
+from tests.support import servers
+from tests.support.factories import a_split_order, an_order, slices_of
+from tests.support.processes import Processes, wait_until
+from tests.support.servers import RunningPostgres, RunningRedis
+
+pytestmark = pytest.mark.timeout(240)
+
+QUICK = {"PULSE_LEASE": "3", "PULSE_BROKER_TIMEOUT": "1", "PULSE_OVERDUE_AFTER": "1"}
+# A worker says that it lives every 5 s, and a busy machine holds it up.
+REPORTED = 30
+
+
+@dataclass
+class Deployment:
+    """Processes that nothing but their URLs connects to the doctor."""
+
+    processes: Processes
+    failpoints: Path
+    exchange_port: int = field(default_factory=free_port)
+    exchange: Child = field(init=False)
+    slices: Child = field(init=False)
+    control: Child = field(init=False)
+    beat: Child = field(init=False)
+    urls: dict[str, str] = field(default_factory=dict)
+
+    def open(self) -> None:
+        self.open_exchange()
+        self.control = self.processes.worker_control()
+        self.start_slices()
+        self.beat = self.processes.beat()
+        _, pulse = self.processes.pulse()
+        _, gapi = self.processes.gapi(PULSE_URL=pulse)
+        names = ("DATABASE_URL", "REDIS_URL", "PULSE_PAPER_EXCHANGE_URL")
+        self.urls = {name: self.processes.environment[name] for name in names} | {"PULSE_GATEWAY_URL": gapi}
+
+    def open_exchange(self, **environment: str) -> None:
+        ledger = self.processes.folder / "ledger.sqlite"
+        self.exchange, url = self.processes.exchange(ledger, self.exchange_port, **environment)
+        self.processes.environment = {**self.processes.environment, "PULSE_PAPER_EXCHANGE_URL": url}
+
+    def start_slices(self) -> None:
+        self.slices = self.processes.worker_slices(PULSE_FAILPOINT=str(self.failpoints))
+
+
+@dataclass
+class Said:
+    exit_code: int
+    output: str
+
+    @property
+    def wrong(self) -> list[str]:
+        """The lines about troubles and, indented, their next steps, without numbers and names of this run."""
+        lines = re.findall(r"^WRONG .*\n      .*", self.output, re.MULTILINE)
+        return [_without_names(line) for line in lines]
+
+
+def _without_names(line: str) -> str:
+    for pattern, word in (
+        (r"(ord|sl)_[0-9A-Z]{26}", r"\1_"),
+        (r"http://[\d.:]+", "URL"),
+        (r"process \d+ on [\w.-]+", "process PID on HOST"),
+        (r"session \d+", "session PID"),
+        (r"\d+(\.\d+)? (s|MB)\b", r"N \2"),
+    ):
+        line = re.sub(pattern, word, line)
+    return line
+
+
+def as_told(check: str, trouble: Trouble, detail: str) -> str:
+    return f"WRONG {check}: {trouble.meaning}: {detail}\n      {trouble.next_step}"
+
+
+@pytest.fixture(scope="module")
+def redis_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRedis]:
+    with servers.running_redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    environment: dict[str, str], redis_alone: RunningRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    servers.empty_database(environment["DATABASE_URL"])
+    folder = tmp_path_factory.mktemp("deployment")
+    (folder / "failpoints").mkdir()
+    variables = {**environment, **QUICK, "REDIS_URL": redis_alone.url}
+    found = Deployment(Processes(folder, variables), folder / "failpoints")
+    try:
+        found.open()
+        yield found
+    finally:
+        for child in found.processes.children:
+            if child.is_alive():
+                os.kill(child.pid or 0, signal.SIGCONT)
+        found.processes.close()
+        servers.empty_database(environment["DATABASE_URL"])
+
+
+Doctor = Callable[..., Said]
+
+
+@pytest.fixture
+def doctor(deployment: Deployment, tmp_path: Path) -> Doctor:
+    def ask(*arguments: str, command: str = "doctor", **environment: str) -> Said:
+        variables = {"PULSE_DATA_DIR": str(tmp_path / "none"), **deployment.urls, **environment}
+        result = CliRunner().invoke(main, [command, *arguments], env=variables)
+        return Said(result.exit_code, result.stdout)
+
+    return ask
+
+
+@pytest.fixture(autouse=True)
+def well_before_and_after(deployment: Deployment, doctor: Doctor) -> Iterator[None]:
+    wait_until(lambda: doctor().exit_code == 0, 60, "a deployment that is well")
+    yield
+
+
+def execute(statement: str) -> None:
+    with closing(psycopg2.connect(os.environ["DATABASE_URL"])) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@contextmanager
+def stopped(child: Child) -> Iterator[None]:
+    """Held up for longer than a process may be silent: its row alone is set back, as nobody writes it any more."""
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    try:
+        execute(f"UPDATE processes SET seen_at = seen_at - interval '1 minute' WHERE pid = {child.pid}")
+        yield
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
+
+
+def told_until(doctor: Doctor, sentence: str) -> Said:
+    said: list[Said] = []
+
+    def is_told() -> bool:
+        said.append(doctor())
+        return sentence in said[-1].wrong
+
+    try:
+        wait_until(is_told, REPORTED, sentence)
+    except AssertionError:
+        pytest.fail(f"{sentence!r} is not among {said[-1].wrong}")
+    assert said[-1].exit_code == 1
+    return said[-1]
+
+
+def test_a_deployment_without_a_stack_on_this_machine_is_shown_by_its_urls(doctor: Doctor) -> None:
+    status = doctor("--json", command="status")
+    found = json.loads(status.output)
+
+    assert (status.exit_code, found["is_healthy"], found["troubles"]) == (0, True, [])
+    kinds = {"beat", "pulse", "worker-control", "worker-slices"}
+    assert {one["kind"] for one in found["reported"]} == kinds
+    assert all(one["settings_digest"] and one["version"] for one in found["reported"])
+    shown = doctor(command="status").output
+    assert all(kind in shown for kind in kinds)
+    assert "hunter2" not in shown
+    assert all(one["trouble"] is None for one in json.loads(doctor("--json").output))
+
+
+def test_redis_away(doctor: Doctor, redis_alone: RunningRedis) -> None:
+    redis_alone.stop()
+    try:
+        said = doctor()
+        status = doctor(command="status")
+    finally:
+        redis_alone.start()
+
+    assert said.exit_code == status.exit_code == 1
+    (line,) = [line for line in said.wrong if line.startswith("WRONG redis")]
+    assert "Redis does not answer: Error 111 connecting to" in line
+    assert line.endswith(Trouble.REDIS_AWAY.next_step)
+    assert line in status.wrong
+    assert "slices unknown" in status.output
+
+
+def test_postgres_away(doctor: Doctor, postgres: RunningPostgres) -> None:
+    postgres.stop()
+    try:
+        said, status = doctor(), doctor(command="status")
+    finally:
+        postgres.start()
+
+    assert said.exit_code == status.exit_code == 1
+    (line,) = [line for line in said.wrong if line.startswith("WRONG database")]
+    assert "Postgres does not answer: " in line
+    assert line.endswith(Trouble.DATABASE_AWAY.next_step)
+    assert line in status.wrong
+
+
+def test_postgres_read_only(doctor: Doctor) -> None:
+    execute("ALTER DATABASE pulse SET default_transaction_read_only = on")
+    try:
+        said = doctor()
+    finally:
+        execute("BEGIN READ WRITE; ALTER DATABASE pulse RESET default_transaction_read_only; COMMIT")
+
+    assert said.wrong == [as_told("database", Trouble.DATABASE_READ_ONLY, "transaction_read_only is on")]
+
+
+@pytest.fixture
+def tiny_disk(postgres: RunningPostgres, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that lies on a disk with room for nothing more."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    disk = Path(f"/tmp/pulse-tiny-{os.getpid()}")
+    disk.mkdir(mode=0o755)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=777", "none", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        disk.rmdir()
+        pytest.skip("no disk can be mounted here")
+    try:
+        execute(f"CREATE TABLESPACE tiny LOCATION '{disk}'")
+        execute("CREATE DATABASE full_disk TABLESPACE tiny")
+        yield postgres.url("full_disk")
+    finally:
+        execute("DROP DATABASE IF EXISTS full_disk WITH (FORCE)")
+        execute("DROP TABLESPACE IF EXISTS tiny")
+        subprocess.run(["umount", str(disk)], check=True)
+        disk.rmdir()
+
+
+def test_postgres_full(doctor: Doctor, tiny_disk: str) -> None:
+    said = doctor(DATABASE_URL=tiny_disk)
+
+    (line,) = [line for line in said.wrong if line.startswith("WRONG database:")]
+    assert line.startswith("WRONG database: the disk of Postgres is full: no room for N MB (could not extend file")
+    assert line.endswith(f"No space left on device)\n      {Trouble.DATABASE_FULL.next_step}")
+
+
+def test_disk_nearly_full(doctor: Doctor) -> None:
+    said = doctor("--disk-floor", "1000000000")
+
+    assert said.exit_code == 1
+    here = as_told("disk", Trouble.DISK_NEARLY_FULL, f"N MB are free for {Path.cwd()}, N are needed")
+    assert said.wrong[0].replace("1000000000 are", "N are") == here
+
+
+def test_queue_growing_counts_by_the_prefix(doctor: Doctor, redis_alone: RunningRedis) -> None:
+    with closing(redis.Redis.from_url(redis_alone.url)) as client:
+        client.lpush("desk7.slices", *range(1000))
+        try:
+            said = doctor(PULSE_QUEUE_PREFIX="desk7.")
+            depths = json.loads(doctor("--json", command="status", PULSE_QUEUE_PREFIX="desk7.").output)["queues"]
+        finally:
+            client.delete("desk7.slices")
+
+    detail = "1000 wait, and they do not become fewer"
+    assert said.wrong == [as_told("queue desk7.slices", Trouble.QUEUE_GROWING, detail)]
+    assert (said.exit_code, depths) == (1, {"slices": 1000, "control": 0})
+
+
+def test_exchange_away_and_its_token_dead_are_seen_by_the_workers(deployment: Deployment, doctor: Doctor) -> None:
+    """The doctor itself is not told where the broker is: what the sweeps met stands in the database."""
+    rules = {"rules": [{"fault": "open_pending", "seconds": 600}]}
+    scenario = f"{deployment.urls['PULSE_PAPER_EXCHANGE_URL']}/_paper/scenario"
+    requests.put(scenario, json=rules, timeout=5).raise_for_status()
+    order_id = a_split_order(num_splits=2, duration_minutes=60)
+    wait_until(lambda: slices_of(order_id)[0].status is SliceStatus.WORKING, 20, "a slice at the exchange")
+    by_urls = deployment.urls
+    deployment.exchange.stop(5)
+    try:
+        (line,) = [line for line in doctor().wrong if line.startswith("WRONG broker")]
+        assert "the broker does not answer as it should: UNREACHABLE, no connection to the broker" in line
+        assert line.endswith(Trouble.BROKER_AWAY.next_step)
+        deployment.urls = {name: url for name, url in by_urls.items() if name != "PULSE_PAPER_EXCHANGE_URL"}
+        away = "UNREACHABLE, no connection to the broker (ConnectionError) (pulse.track_slices, for N s)"
+        told_until(doctor, as_told("broker", Trouble.BROKER_AWAY, away))
+
+        deployment.open_exchange(KITE_ACCESS_TOKEN="the-token-of-tomorrow")
+        dead = "TokenException, Incorrect `api_key` or `access_token`. (pulse.track_slices, for N s)"
+        told_until(doctor, as_told("broker", Trouble.BROKER_TOKEN_DEAD, dead))
+    finally:
+        deployment.urls = by_urls
+        deployment.exchange.stop(5)
+        deployment.open_exchange()
+        clear_orders()
+
+
+def clear_orders() -> None:
+    execute("TRUNCATE orders, order_slices, placements, fills, slice_events, sweep_runs CASCADE")
+
+
+def test_every_slice_is_refused(deployment: Deployment, doctor: Doctor) -> None:
+    rules = {"rules": [{"fault": "refuse", "error_type": "MarginException", "message": "Insufficient funds."}]}
+    scenario = f"{deployment.urls['PULSE_PAPER_EXCHANGE_URL']}/_paper/scenario"
+    requests.put(scenario, json=rules, timeout=5).raise_for_status()
+    try:
+        order_id = a_split_order(num_splits=2, duration_minutes=60)
+        wait_until(lambda: slices_of(order_id)[0].status is SliceStatus.REJECTED, 20, "a refusal")
+        said = doctor()
+    finally:
+        requests.put(scenario, json={"rules": []}, timeout=5).raise_for_status()
+        clear_orders()
+
+    detail = "1 of 1 slices refused in ten minutes, one with MarginException, Insufficient funds."
+    assert said.wrong == [as_told("broker's answers", Trouble.BROKER_REFUSES, detail)]
+
+
+def test_beat_away(deployment: Deployment, doctor: Doctor) -> None:
+    pid = deployment.beat.pid
+    deployment.beat.kill()
+    execute(f"UPDATE processes SET seen_at = seen_at - interval '1 minute' WHERE pid = {pid}")
+    try:
+        said, status = doctor(), doctor(command="status")
+    finally:
+        deployment.beat = deployment.processes.beat()
+
+    detail = "beat (process PID on HOST) gave its last sign of life N s ago"
+    assert said.wrong == status.wrong == [as_told("beat", Trouble.BEAT_AWAY, detail)]
+    assert said.exit_code == status.exit_code == 1
+
+
+def test_a_worker_that_was_stopped_in_the_middle_of_a_slice(deployment: Deployment, doctor: Doctor) -> None:
+    (deployment.failpoints / "execute.after_claim").write_text("stop")
+    order_id = a_split_order(num_splits=2, duration_minutes=60)
+    wait_until(lambda: slices_of(order_id)[0].status is SliceStatus.SENDING, 20, "a claim")
+    wait_until(lambda: not (deployment.failpoints / "execute.after_claim").exists(), 5, "the stop")
+    with stopped(deployment.slices):
+        execute("UPDATE order_slices SET lease_expires_at = lease_expires_at - interval '2 minutes'")
+        said = doctor()
+    deployment.slices.kill()
+    deployment.start_slices()
+    clear_orders()
+
+    silent = "worker-slices (process PID on HOST) gave its last sign of life N s ago"
+    fence = "sl_ of ord_ by session PID of 127.0.0.1, N s longer than its claim"
+    stuck = "ord_: the claim on a slice is over and was not resolved, for N s"
+    assert said.wrong == [
+        as_told("worker-slices", Trouble.WORKER_STUCK, silent),
+        as_told("fences", Trouble.FENCE_HELD, fence),
+        as_told("orders", Trouble.ORDER_STUCK, stuck),
+    ]
+
+
+def test_sweeps_late_and_an_order_that_nobody_splits(deployment: Deployment, doctor: Doctor) -> None:
+    with stopped(deployment.control):
+        execute("UPDATE sweep_runs SET ended_at = ended_at - interval '10 minutes' WHERE sweep LIKE '%split%'")
+        an_order()
+        execute("UPDATE orders SET created_at = created_at - interval '2 minutes'")
+        said = doctor()
+    clear_orders()
+
+    silent = "worker-control (process PID on HOST) gave its last sign of life N s ago"
+    assert said.wrong[0] == as_told("worker-control", Trouble.WORKER_STUCK, silent)
+    late = "pulse.split_forgotten_orders ran last N s ago, for N s"
+    assert said.wrong[1] == as_told("sweeps", Trouble.SWEEPS_LATE, late)
+    assert said.wrong[-1] == as_told("orders", Trouble.ORDER_STUCK, "ord_: accepted and not split, for N s")
+
+
+def test_clock_off(deployment: Deployment, doctor: Doctor) -> None:
+    hour_ahead = faked(deployment.processes.environment, 3600)
+    beat = deployment.processes.beat(**hour_ahead)
+    try:
+        detail = "beat (process PID on HOST) is N s ahead of the database"
+        told_until(doctor, as_told("clock of beat", Trouble.CLOCK_OFF, detail))
+    finally:
+        beat.stop(10)
+
+
+def test_nothing_is_sent_while_a_hold_stands(doctor: Doctor) -> None:
+    with db.transaction() as session:
+        installation.hold(session, HoldCode.FIRST_LOOK, utcnow())
+    try:
+        said = doctor()
+    finally:
+        with db.transaction() as session:
+            installation.release(session)
+
+    assert said.wrong == [as_told("hold", Trouble.SENDING_HELD, f"{HoldCode.FIRST_LOOK.meaning}, for N s")]
+
+
+def test_a_process_for_another_revision_and_settings_that_differ_are_named(doctor: Doctor) -> None:
+    with db.transaction() as session:
+        session.execute(
+            text(
+                "INSERT INTO processes SELECT 'old', 'worker', 'elsewhere', 7, '0.0.9', '0009', 'other-settings',"
+                " 0, NULL, now(), now(), NULL"
+            )
+        )
+    said = doctor()
+    with db.transaction() as session:
+        session.execute(text("DELETE FROM processes WHERE id = 'old'"))
+
+    (line,) = said.wrong
+    assert "worker (process PID on HOST), version 0.0.9, is made for 0009, the database is at" in line
+    assert "settings: differ between processes (2 sets)" in said.output
+
+
+def test_processes_that_end_as_they_should_are_missed_by_their_kind(
+    deployment: Deployment, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pulse_ops.doctor import processes
+
+    monkeypatch.setattr(processes, "STARTING", 0.0)
+    deployment.beat.stop(10)
+    try:
+        said = doctor()
+    finally:
+        deployment.beat = deployment.processes.beat()
+
+    assert said.wrong == [as_told("beat", Trouble.BEAT_AWAY, "no beat reports itself")]
+
+
+def rows(query: str) -> list[Any]:
+    with db.transaction() as session:
+        return list(session.execute(text(query)).all())
+
+
+def test_every_process_says_that_it_ends(deployment: Deployment) -> None:
+    deployment.processes.close()
+
+    assert rows("SELECT kind FROM processes WHERE ended_at IS NULL AND seen_at > now() - interval '20 s'") == []
