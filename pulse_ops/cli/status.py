@@ -1,19 +1,22 @@
 """`pulse status`: is everything up, and does it keep up."""
 
 import json
+import sys
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pulse_ops.cli import EXIT_FAILURE, options
 from pulse_ops.cli.doctor import show
 from pulse_ops.doctor.deployment import find_deployment
 from pulse_ops.doctor.status import Status, status_of
 from pulse_ops.stack.errors import NotRunning
+
+_WIDTH_OF_FILES = 160
 
 
 @click.command()
@@ -42,7 +45,7 @@ def status(data_dir: Path | None, disk_floor: int, is_json: bool) -> None:
 
 
 def _show(found: Status) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
     if found.processes:
         table = Table("Process", "State", "Pid", "Up", "Restarts", box=None, pad_edge=False)
         for one in found.processes:
@@ -64,7 +67,7 @@ def _show(found: Status) -> None:
 
 def _show_reported(found: Status, console: Console) -> None:
     columns = ("Reported", "Host", "Pid", "Up", "Seen", "Clock", "Version", "Tables", "Settings")
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
     for one in found.reported:
         seen = f"{one.seen_seconds:.0f} s ago"
         clock = "" if one.clock_skew_seconds is None else f"{one.clock_skew_seconds:+.2f} s"

@@ -27,7 +27,7 @@ class Trouble(StrEnum):
     DATABASE_READ_ONLY = (
         "DATABASE_READ_ONLY",
         "Postgres takes no writes",
-        "Name the primary in DATABASE_URL, or set default_transaction_read_only off.",
+        "Name the primary in DATABASE_URL, or set default_transaction_read_only off; sessions that are open keep it.",
     )
     DATABASE_FULL = (
         "DATABASE_FULL",
@@ -43,7 +43,7 @@ class Trouble(StrEnum):
     DISK_NEARLY_FULL = (
         "DISK_NEARLY_FULL",
         "a disk is nearly full",
-        "Free some space: Postgres stops when its disk is full.",
+        "Free some space, before Postgres finds none.",
     )
     REDIS_AWAY = (
         "REDIS_AWAY",
@@ -91,7 +91,7 @@ class Trouble(StrEnum):
     BROKER_AWAY = (
         "BROKER_AWAY",
         "the broker does not answer as it should",
-        "See whether the exchange runs (PULSE_PAPER_EXCHANGE_URL, KITE_ROOT_URL); "
+        "See whether it can be reached at PULSE_PAPER_EXCHANGE_URL or KITE_ROOT_URL; "
         "what is unknown is resolved once it answers.",
     )
     BROKER_TOKEN_DEAD = (
@@ -108,8 +108,7 @@ class Trouble(StrEnum):
     FENCE_HELD = (
         "FENCE_HELD",
         "a worker that does not go on keeps a slice to itself",
-        "End that worker or its machine; if it is gone, end its session as a superuser: "
-        "SELECT pg_terminate_backend(PID).",
+        "End that worker; if its machine has vanished, end its session in Postgres: SELECT pg_terminate_backend(PID).",
     )
     ORDER_STUCK = (
         "ORDER_STUCK",
@@ -117,7 +116,11 @@ class Trouble(StrEnum):
         "Mend the other troubles first; then `pulse slices list --order ORDER`, and `pulse slices show SLICE`.",
     )
     GATEWAY_AWAY = ("GATEWAY_AWAY", "the gateway is not ready", "Start gapi, or read its log.")
-    UNEXAMINED = ("UNEXAMINED", "a check could not be made", "Run `pulse doctor` again; if it stays, see the reason.")
+    UNEXAMINED = (
+        "UNEXAMINED",
+        "a check could not be made",
+        "Run `pulse doctor` again; the reason says what was in the way.",
+    )
 
 
 @dataclass(frozen=True)

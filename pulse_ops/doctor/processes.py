@@ -28,7 +28,8 @@ SELECT kind, host, pid, version, schema_revision, left(settings_digest, 8), cloc
   FROM processes one
  WHERE ended_at IS NULL AND NOT EXISTS (
            SELECT FROM processes later
-            WHERE later.kind = one.kind AND later.host = one.host AND later.started_at > one.seen_at)
+            WHERE (later.kind, later.host) = (one.kind, one.host)
+              AND later.id <> one.id AND later.started_at > one.seen_at)
  ORDER BY kind, host, pid
 """
 

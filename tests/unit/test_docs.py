@@ -23,6 +23,7 @@ from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.status import ORDER_MOVES, SLICE_MOVES
 from pulse_ops import cli
 from pulse_ops.cli.ready_screen import ready_screen
+from pulse_ops.doctor.findings import Trouble
 from pulse_ops.stack import plan, processes
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.running import RunningStack
@@ -143,6 +144,11 @@ def test_every_alarm_stands_with_what_to_do_in_the_page_of_alarms() -> None:
     assert all(len(row) == 4 and all(row) for row in rows)
     statuses = table(BACKGROUND / "alarms.md", "Alarms")
     assert statuses == [[status.value, status.meaning] for status in AlarmStatus]
+
+
+def test_troubles_stand_in_the_operations_page_as_the_doctor_names_them() -> None:
+    told = [[f"`{one.value}`", one.meaning, one.next_step] for one in Trouble]
+    assert table(DOCS / "operations.md", "Troubles") == told
 
 
 def test_every_table_of_the_database_stands_in_the_design_page() -> None:
