@@ -33,12 +33,16 @@ MOST_TOGETHER = 20
 
 @dataclass(frozen=True)
 class Wakeup:
-    """One message: the task's name, its arguments, when it should run, and the trace it belongs to."""
+    """One message: the task's name, its arguments, when it should run, and the trace it belongs to.
+
+    `shown` is what Flower shows in place of the arguments.
+    """
 
     task: Task
     args: tuple[str, ...] = ()
     eta: datetime | None = None
     trace: tuple[tuple[str, str], ...] = ()
+    shown: str | None = None
 
 
 @cache
@@ -47,13 +51,13 @@ def app() -> Celery:
     return Celery("pulse", config_source="celeryconfig", set_as_current=False)
 
 
-def wake(task: Task, *args: str, eta: datetime | None = None) -> None:
+def wake(task: Task, *args: str, eta: datetime | None = None, shown: str | None = None) -> None:
     """Send one wake-up in the background, without waiting for the queue or failing with it.
 
     Raises UncommittedWakeup inside a transaction: there, use `wake_after_commit`.
     """
     _check_committed()
-    _outbox().put(_wakeup(task, args, eta))
+    _outbox().put(_wakeup(task, args, eta, shown))
 
 
 def wake_after_commit(session: Session, task: Task, *args: str, eta: datetime | None = None) -> None:
@@ -69,7 +73,9 @@ def send(wakeups: Iterable[Wakeup]) -> None:
     _check_committed()
     with app().producer_pool.acquire(block=True, timeout=2) as producer, producer.batch():
         for one in wakeups:
-            app().send_task(one.task.value, args=one.args, eta=one.eta, headers=dict(one.trace), producer=producer)
+            options = {} if one.shown is None else {"argsrepr": one.shown, "kwargsrepr": " ".join(one.args)}
+            headers = dict(one.trace)
+            app().send_task(one.task.value, args=one.args, eta=one.eta, headers=headers, producer=producer, **options)
 
 
 def is_reachable() -> bool:
@@ -82,8 +88,8 @@ def is_reachable() -> bool:
     return True
 
 
-def _wakeup(task: Task, args: tuple[str, ...], eta: datetime | None) -> Wakeup:
-    return Wakeup(task, args, eta, tuple(current_trace().items()))
+def _wakeup(task: Task, args: tuple[str, ...], eta: datetime | None, shown: str | None = None) -> Wakeup:
+    return Wakeup(task, args, eta, tuple(current_trace().items()), shown)
 
 
 def _check_committed() -> None:

@@ -49,6 +49,7 @@ def test_a_slice_is_sent_when_it_comes_into_the_horizon_with_its_time_and_trace(
     (message,) = [one for one in sent if one.args == (second.id,)]
     assert (message.task, message.eta) == (Task.EXECUTE_SLICE, second.scheduled_at)
     assert dict(message.trace) == order(order_id).trace
+    assert message.shown == f"BUY 20 NSE:RELIANCE · {order_id} · 2/5"
 
 
 def test_two_dispatchers_at_once_never_take_a_slice_twice(sent: list[Wakeup], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,15 @@ def test_a_wakeup_names_its_task_and_carries_the_trace_of_its_request() -> None:
     assert message.payload[:2] == [["sl_1"], {}]
 
 
+def test_a_wakeup_says_what_flower_shows_in_place_of_its_arguments() -> None:
+    queue.wake(Task.EXECUTE_SLICE, "sl_1", shown="BUY 20 NSE:SBIN · ord_1 · 3/20")
+
+    (message,) = messages("slices")
+    shown = message.headers["argsrepr"], message.headers["kwargsrepr"]
+    assert shown == ("BUY 20 NSE:SBIN · ord_1 · 3/20", "sl_1")
+    assert message.payload[:2] == [["sl_1"], {}]
+
+
 def test_placements_have_a_queue_of_their_own(redis_url: str) -> None:
     queue.send([Wakeup(Task.EXECUTE_SLICE, ("sl_1",)), Wakeup(Task.SPLIT_ORDER, ("ord_1",)), Wakeup(Task.RECONCILE)])
 

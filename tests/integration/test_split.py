@@ -138,7 +138,7 @@ def test_an_order_whose_message_was_lost_is_split_by_the_sweep() -> None:
 def test_only_slices_within_the_horizon_are_handed_to_celery_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[tuple[str, datetime]] = []
     order_id = an_order(duration_minutes=1, num_splits=13)
-    monkeypatch.setattr(queue, "wake", lambda _task, slice_id, *, eta: woken.append((slice_id, eta)))
+    monkeypatch.setattr(queue, "wake", lambda _task, slice_id, *, eta, shown: woken.append((slice_id, eta)))
 
     split_order(order_id, order(order_id).start_at)
 

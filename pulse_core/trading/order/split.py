@@ -16,6 +16,7 @@ from pulse_core.failpoints import failpoint
 from pulse_core.tasks import Task
 from pulse_core.trading import schedule
 from pulse_core.trading.schedule import PlannedSlice
+from pulse_core.trading.slice.label import label
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import orders, slices
 from pulse_core.trading.tables import Order
@@ -39,9 +40,14 @@ def split_order(order_id: str, now: datetime) -> None:
     with continued(order.trace):
         for slice_id, one in planned:
             if one.scheduled_at <= horizon:
-                queue.wake(Task.EXECUTE_SLICE, slice_id, eta=one.scheduled_at)
+                queue.wake(Task.EXECUTE_SLICE, slice_id, eta=one.scheduled_at, shown=_label(order, one))
                 failpoint("split.between_wakeups")
         log.info("order split", order_id=order.id, slices=len(planned))
+
+
+def _label(order: Order, one: PlannedSlice) -> str:
+    about = (order.id, order.side, order.instrument, order.num_splits)
+    return label(*about, one.quantity, one.sequence_number)
 
 
 def split_forgotten_orders(now: datetime, limit: int = 200) -> int:

@@ -7,7 +7,9 @@ from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.queue import Wakeup
 from pulse_core.tasks import Task
+from pulse_core.trading.slice.label import label
 from pulse_core.trading.store import slices
+from pulse_core.trading.store.slices import DueSlice
 
 BATCH = 500
 MOST_BATCHES = 10
@@ -34,6 +36,11 @@ def _dispatch_batch(now: datetime) -> int:
     if not due:
         return 0
     failpoint("dispatch.after_commit")
-    queue.send(Wakeup(Task.EXECUTE_SLICE, (row.id,), row.due_at, tuple(row.trace.items())) for row in due)
+    queue.send(map(_wakeup, due))
     failpoint("dispatch.after_publish")
     return len(due)
+
+
+def _wakeup(due: DueSlice) -> Wakeup:
+    shown = label(due.order_id, due.side, due.instrument, due.num_splits, due.quantity, due.sequence_number)
+    return Wakeup(Task.EXECUTE_SLICE, (due.id,), due.due_at, tuple(due.trace.items()), shown)

@@ -17,6 +17,7 @@ from pulse_core.copies import copy_of
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
 from pulse_core.tasks import Task
+from pulse_core.trading.slice.label import label
 from pulse_core.trading.slice.resolve import resolve_now
 from pulse_core.trading.status import SLICE_MOVES
 from pulse_core.trading.store import events, orders, placements, slices
@@ -122,7 +123,8 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
         failpoint("retry.before_commit")
     failpoint("retry.after_commit")
     log.info("retry requested", slice_id=slice_id, actor=actor)
-    queue.wake(Task.EXECUTE_SLICE, slice_id)
+    shown = label(order.id, order.side, order.instrument, order.num_splits, one.quantity, one.sequence_number)
+    queue.wake(Task.EXECUTE_SLICE, slice_id, shown=shown)
 
 
 def resolve_slice(slice_id: str, actor: str, now: datetime) -> SliceStatus:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Interval, Row, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import Interval, Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus, SliceStatus
+from api_contract.vocabulary import OrderStatus, Side, SliceStatus
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.trading.schedule import PlannedSlice
@@ -40,11 +40,38 @@ class SliceFilters:
     doubted_before: datetime | None = None
 
 
+@dataclass(frozen=True)
+class DueSlice:
+    """A slice that comes due, and what is told of it to people who look at its task."""
+
+    id: str
+    due_at: datetime
+    trace: dict[str, str]
+    order_id: str
+    side: Side
+    instrument: str
+    num_splits: int
+    quantity: int
+    sequence_number: int
+
+
 # The code of a slice that ended with the broker's day, unseen.
 END_UNSEEN = "END_UNSEEN"
 HINT_LIFETIME = timedelta(seconds=10)
 # An order that was found in the book only later has no instant of its own.
 _SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
+# As in DueSlice.
+_DUE = (
+    OrderSlice.id,
+    OrderSlice.due_at,
+    Order.trace,
+    Order.id,
+    Order.side,
+    Order.instrument,
+    Order.num_splits,
+    OrderSlice.quantity,
+    OrderSlice.sequence_number,
+)
 
 
 def add_planned(
@@ -145,13 +172,10 @@ def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> No
     )
 
 
-def take_due(
-    session: Session, broker: str, horizon: datetime, now: datetime, limit: int
-) -> Sequence[Row[str, datetime, dict[str, str]]]:
+def take_due(session: Session, broker: str, horizon: datetime, now: datetime, limit: int) -> Sequence[DueSlice]:
     """Mark up to `limit` slices for this broker, due before `horizon`, as handed to Celery.
 
-    Returns (id, due_at, trace) of each. A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice
-    is taken again.
+    A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice is taken again.
     """
     due = (
         select(OrderSlice.id)
@@ -167,13 +191,14 @@ def take_due(
         .limit(limit)
         .with_for_update(of=OrderSlice, skip_locked=True, key_share=True)
     )
-    return session.execute(
+    taken = session.execute(
         update(OrderSlice)
         .where(OrderSlice.id.in_(due), Order.id == OrderSlice.order_id)
         .values(hinted_until=func.greatest(OrderSlice.due_at, now) + HINT_LIFETIME)
-        .returning(OrderSlice.id, OrderSlice.due_at, Order.trace)
+        .returning(*_DUE)
         .execution_options(synchronize_session=False)
-    ).all()
+    )
+    return [DueSlice(*row) for row in taken]
 
 
 def overdue(session: Session, broker: str, before: datetime, limit: int) -> Sequence[str]:
