@@ -5,12 +5,14 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from celery import Task
+from celery.exceptions import Retry
 
 from api_contract.log import TRACE_FIELDS, bound_trace, get_logger
 from api_contract.spans import Kind, span
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.queue import UNREACHABLE
+from pulse_tasks.failures import PutOff, TaskFailure
 
 log = get_logger(__name__)
 
@@ -23,6 +25,8 @@ class PulseTask(Task):  # type: ignore[misc]
 
     abstract = True
     Request = "pulse_tasks.request:TimedRequest"
+    # Celery logs these without a stack trace.
+    throws = (TaskFailure,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         headers = self.request.headers or {}
@@ -31,10 +35,12 @@ class PulseTask(Task):  # type: ignore[misc]
                 return self.run(*args, **kwargs)
             except AWAY as error:
                 log.warning("task put off", task=self.name, args=args, reason=str(error))
+                raise PutOff(str(error)) from None
+            except (TaskFailure, Retry):
+                raise
             except Exception:
                 log.exception("task failed", task=self.name, args=args)
                 raise
-        return None
 
 
 @contextmanager

@@ -1,12 +1,39 @@
 """Place slices at their time."""
 
+from celery.exceptions import Retry
+
+from api_contract.vocabulary import SliceStatus
 from pulse_core.tasks import Task
 from pulse_core.trading.slice import execute
+from pulse_core.trading.slice.execute import Attempted
 from pulse_tasks import app
 from pulse_tasks.base import PulseTask
+from pulse_tasks.failures import SliceFailed, SliceInDoubt, SliceNotSent, SliceRejected, SliceSkipped
+
+FAILURES = {
+    SliceStatus.REJECTED: SliceRejected,
+    SliceStatus.FAILED: SliceFailed,
+    SliceStatus.UNKNOWN: SliceInDoubt,
+    SliceStatus.SKIPPED: SliceSkipped,
+}
 
 
 @app.task(base=PulseTask, name=Task.EXECUTE_SLICE.value)
-def execute_slice(slice_id: str) -> None:
+def execute_slice(slice_id: str) -> str:
     """Place one due slice with its broker."""
-    execute.execute_slice(slice_id)
+    attempted = execute.execute_slice(slice_id)
+    return "nothing to send" if attempted is None else _told(attempted)
+
+
+def _told(attempted: Attempted) -> str:
+    """The broker's order id; raises what the slice's status comes to where there is none."""
+    outcome = attempted.outcome
+    if outcome.broker_order_id is not None:
+        return f"placed as {outcome.broker_order_id}"
+    words = ": ".join(filter(None, (outcome.code, outcome.message)))
+    if attempted.status is SliceStatus.SCHEDULED:
+        # Raised by hand it sends no message: the dispatch sweep does, at the slice's new time.
+        raise Retry(exc=SliceNotSent(words))
+    if failure := FAILURES.get(attempted.status):
+        raise failure(words)
+    return f"{words}; the slice is {attempted.status}"

@@ -7,6 +7,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.slice import operations
 from pulse_tasks import app
 from pulse_tasks.base import PulseTask
+from pulse_tasks.failures import RetryRefused
 
 log = get_logger(__name__)
 
@@ -18,3 +19,4 @@ def retry_slice(slice_id: str, actor: str = "celery call") -> None:
         operations.retry_slice(slice_id, actor, now=utcnow())
     except (NotFound, InvalidState) as error:
         log.warning("retry refused", slice_id=slice_id, actor=actor, reason=error.message)
+        raise RetryRefused(error.message) from None

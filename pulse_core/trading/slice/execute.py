@@ -47,30 +47,40 @@ class Claim:
         return self.claimed.claimed_at + timedelta(seconds=boottime() - self.received)
 
 
-def execute_slice(slice_id: str, clock: Clock | None = None) -> None:
+@dataclass(frozen=True)
+class Attempted:
+    """How an attempt came out, and the status of its slice after that."""
+
+    outcome: Outcome
+    status: SliceStatus
+
+
+def execute_slice(slice_id: str, clock: Clock | None = None) -> Attempted | None:
     """Place a due slice, whatever woke us and however often. Postgres's clock decides, unless a test gives its own.
 
-    Raises DatabaseUnavailable; if that happens after the claim, the sweeps find out what became of the slice.
+    Returns None when nothing was to be sent. Raises DatabaseUnavailable; if that happens after the claim, the sweeps
+    find out what became of the slice.
     """
     if not is_steady():
         # The database's clock was set, or is another one: it is left to a later message or the watch.
-        return
+        return None
     broker = brokers.connect(settings())
     if not sending_hold.may_send():
-        return
+        return None
     with db.fence(slice_id) as fence:
         # Asked again: the fenced connection may be a new one, to another database.
         if fence is None or not sending_hold.is_cleared():
-            return
+            return None
         claim = _claim(fence, slice_id, broker.name, clock)
         if claim is None:
-            return
+            return None
         with continued(claim.claimed.trace):
             outcome = _place(fence, claim, broker)
             failpoint("execute.after_send")
-            record(fence, claim.claimed, claim.placement.client_order_id, outcome, claim.now)
+            status = record(fence, claim.claimed, claim.placement.client_order_id, outcome, claim.now)
             failpoint("execute.after_record")
     failpoint("execute.after_unlock")
+    return Attempted(outcome, status)
 
 
 def _claim(fence: Fence, slice_id: str, broker: str, clock: Clock | None) -> Claim | None:

@@ -58,23 +58,26 @@ class Outcome:
     sent_at: datetime | None = None
 
 
-def record(fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcome, now: Callable[[], datetime]) -> None:
+def record(
+    fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcome, now: Callable[[], datetime]
+) -> SliceStatus:
     """Record an outcome over the fenced connection or, when that is gone, over any, for as long as RECORD_FOR.
 
-    Raises DatabaseUnavailable when it could not be recorded by then; the broker's book will tell.
+    Returns the slice's status after that. Raises DatabaseUnavailable when it could not be recorded by then; the
+    broker's book will tell.
     """
     names = {"order_id": claimed.order_id, "slice_id": claimed.slice_id, "client_order_id": client_order_id}
     answer = {"broker_order_id": outcome.broker_order_id, "code": outcome.code}
     # First of all: the log outlives a database that is lost between the answer and the record.
     log.info("attempt came out", outcome=outcome.kind, **names, **answer)
     if _acknowledge(fence, claimed, client_order_id, outcome, now):
-        return
+        return SliceStatus.WORKING
     for connect in _connections(fence):
         try:
             with connect() as session:
-                _write(session, claimed.slice_id, client_order_id, outcome, now())
+                status = _write(session, claimed.slice_id, client_order_id, outcome, now())
                 failpoint("execute.before_record_commit")
-            return
+            return status
         except (DatabaseUnavailable, LostRace) as error:
             log.warning("outcome not recorded yet", **names, reason=str(error))
     raise DatabaseUnavailable(db.AWAY)
@@ -132,19 +135,20 @@ def _connections(fence: Fence) -> Iterator[Callable[[], AbstractContextManager[S
         time.sleep(PAUSE)
 
 
-def _write(session: Session, slice_id: str, client_order_id: str, outcome: Outcome, now: datetime) -> None:
+def _write(session: Session, slice_id: str, client_order_id: str, outcome: Outcome, now: datetime) -> SliceStatus:
     order, one = slices.lock(session, slice_id)
     attempt = placements.by_client_order_id(session, client_order_id)
     if attempt is None or _is_recorded(attempt, outcome):
-        return
+        return one.status
     if one.client_order_id != client_order_id or one.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
         _write_late(session, attempt, outcome, now)
-        return
+        return one.status
     placements.complete(session, client_order_id, outcome.kind, outcome.broker_order_id)
     told = outcome.broker_order_id or outcome.message
     events.add(session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", outcome=outcome.kind, answer=told)
     _move_on(session, order, one, outcome, now)
     roll_up(session, order, now)
+    return one.status
 
 
 def _is_recorded(attempt: Placement, outcome: Outcome) -> bool:

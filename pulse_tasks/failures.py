@@ -1,0 +1,36 @@
+"""What ends a task as FAILURE or RETRY in Flower, in words for a person.
+
+Whatever they tell of has been recorded by then: Celery repeats nothing because of them, and they need no stack trace.
+"""
+
+
+class TaskFailure(Exception):
+    """Ends a task that found, or did, what an operator should see."""
+
+
+class PutOff(TaskFailure):
+    """Something of the outside is away; a sweep repeats the work."""
+
+
+class RetryRefused(TaskFailure):
+    """The slice may not be sent again."""
+
+
+class SliceNotSent(TaskFailure):
+    """Certainly not at the broker, and in the schedule again."""
+
+
+class SliceRejected(TaskFailure):
+    """The broker refused it."""
+
+
+class SliceFailed(TaskFailure):
+    """Not at the broker, and no attempts are left."""
+
+
+class SliceInDoubt(TaskFailure):
+    """It may be live at the broker."""
+
+
+class SliceSkipped(TaskFailure):
+    """It is not sent, and never will be."""
