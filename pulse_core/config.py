@@ -67,7 +67,9 @@ class Settings(BaseSettings):
     pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")
     pulse_webhook_allow_private: bool = Field(False, description="Allow webhook URLs with hosts that are not public.")
 
+    sweep_events: bool = Field(False, description="Send task events for every sweep; otherwise for those that fail.")
     otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
+
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
 

@@ -12,7 +12,11 @@ from pulse_core.config import Settings, settings
 from pulse_core.sweeps import SWEEPS
 from pulse_tasks import worker
 
-app = Celery("pulse", include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps"])
+app = Celery(
+    "pulse",
+    events="pulse_tasks.task_events:ThreadSafeEvents",
+    include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps"],
+)
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = {
     # Without an expiry, which would be by beat's own clock.

@@ -1,5 +1,6 @@
 """One task for each sweep, sent by beat, and at once by code that knows there is something to find."""
 
+from pulse_core.config import settings
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
 from pulse_tasks import app
@@ -8,7 +9,7 @@ from pulse_tasks.sweep_runner import runner
 
 
 def _register(task: Task) -> None:
-    @app.task(base=PulseTask, name=task.value, ignore_result=True)
+    @app.task(base=PulseTask, name=task.value, ignore_result=True, send_events=settings().sweep_events)
     def sweep(is_tick: bool = False) -> None:
         runner.run(task, is_tick=is_tick)
 

@@ -14,6 +14,7 @@ from pulse_core import brokers, clock, db
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_tasks.reports import Reports
+from pulse_tasks.task_events import FlushEvents
 from pulse_tasks.watch import Watch
 
 POOLS = ("threads", "solo")
@@ -77,6 +78,7 @@ class EagerConsumer(Consumer):  # type: ignore[misc]
 
 
 def install(app: Celery) -> None:
-    """Give the workers of this application our consumer, our timers, the watch and the reports."""
+    """Give the workers of this application our consumer, our timers, our events, the watch and the reports."""
     app.conf.worker_consumer = "pulse_tasks.worker:EagerConsumer"
     app.steps["worker"].update({FitToStart, PunctualTimers, Reports, WarmThreads, Watch})
+    app.steps["consumer"].add(FlushEvents)
