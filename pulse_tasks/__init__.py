@@ -10,6 +10,7 @@ from api_contract.spans import export_spans
 from api_contract.variables import warn_of_old_names
 from pulse_core.config import Settings, settings
 from pulse_core.sweeps import SWEEPS
+from pulse_tasks import dashboard as _dashboard  # noqa: F401
 from pulse_tasks import worker
 
 app = Celery(

@@ -1,0 +1,40 @@
+"""Flower does not start where others could reach it and nobody asks who they are."""
+
+import ipaddress
+import sys
+from typing import Any
+
+from celery.signals import import_modules
+
+NO_PASSWORD = (
+    "flower cannot start: others could reach it at {address}, and it would ask nobody for a password. "  # noqa: S105
+    "Set FLOWER_BASIC_AUTH=user:password, or listen on this machine alone with --address=127.0.0.1."
+)
+
+
+@import_modules.connect(weak=False)
+def _check_flower(**_signal: object) -> None:
+    """At the first moment at which Flower has read all its options."""
+    if "flower" in sys.argv and "worker" not in sys.argv:
+        from flower.options import default_options
+
+        check_access(default_options)
+
+
+def check_access(given: Any) -> None:
+    """End the process with a sentence where Flower's options would let anybody in."""
+    if given.unix_socket or given.auth or _asks_for_password(given.basic_auth) or _is_loopback(given.address):
+        return
+    raise SystemExit(NO_PASSWORD.format(address=given.address or "every address of this machine"))
+
+
+def _asks_for_password(basic_auth: list[str] | None) -> bool:
+    pairs = [pair.partition(":") for pair in basic_auth or ()]
+    return bool(pairs) and all(user and password for user, _, password in pairs)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
