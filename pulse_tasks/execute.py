@@ -1,7 +1,5 @@
 """Place slices at their time."""
 
-from celery.exceptions import Retry
-
 from api_contract.vocabulary import SliceStatus
 from pulse_core.tasks import Task
 from pulse_core.trading.slice import execute
@@ -32,8 +30,7 @@ def _told(attempted: Attempted) -> str:
         return f"placed as {outcome.broker_order_id}"
     words = ": ".join(filter(None, (outcome.code, outcome.message)))
     if attempted.status is SliceStatus.SCHEDULED:
-        # Raised by hand it sends no message: the dispatch sweep does, at the slice's new time.
-        raise Retry(exc=SliceNotSent(words))
+        raise SliceNotSent(words)
     if failure := FAILURES.get(attempted.status):
         raise failure(words)
     return f"{words}; the slice is {attempted.status}"

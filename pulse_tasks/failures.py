@@ -3,6 +3,8 @@
 Whatever they tell of has been recorded by then: Celery repeats nothing because of them, and they need no stack trace.
 """
 
+from celery.exceptions import Retry
+
 
 class TaskFailure(Exception):
     """Ends a task that found, or did, what an operator should see."""
@@ -16,8 +18,12 @@ class RetryRefused(TaskFailure):
     """The slice may not be sent again."""
 
 
-class SliceNotSent(TaskFailure):
-    """Certainly not at the broker, and in the schedule again."""
+class SliceNotSent(Retry):  # type: ignore[misc]
+    """Certainly not at the broker, and in the schedule again: the dispatch sweep sends the next message, not Celery."""
+
+    def __repr__(self) -> str:
+        # Flower shows this; Celery's own has the words three brackets deep.
+        return f"{type(self).__name__}({self.message!r})"
 
 
 class SliceRejected(TaskFailure):

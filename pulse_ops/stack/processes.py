@@ -24,6 +24,8 @@ _OF_ANYBODY = ("--http1-header-read-timeout=10000", "--backpressure=4096")
 _OF_GAPI = ("--http1-header-read-timeout=60000",)
 
 _CELERY = ("celery", "-A", "pulse_tasks")
+# Of Flower's page of tasks: what it is and how it ended first.
+_COLUMNS = "args,state,exception,result,received,kwargs,name,uuid"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def beat() -> tuple[str, ...]:
 
 
 def flower(listen: Listen) -> tuple[str, ...]:
-    return (*_CELERY, "flower", f"--address={listen.host}", f"--port={listen.port}")
+    return (*_CELERY, "flower", f"--address={listen.host}", f"--port={listen.port}", f"--tasks_columns={_COLUMNS}")
 
 
 def executable(command: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,185 @@
+"""Flower beside a worker: every task with its end, rows that say what they are, filters, and who is let in."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import requests
+
+from pulse_core import queue
+from pulse_core.queue import Wakeup
+from pulse_core.tasks import Task
+from pulse_ops.stack import probes
+from pulse_ops.stack import processes as commands
+from pulse_ops.stack.ports import free_port
+from pulse_ops.stack.processes import Listen
+from tests.support import servers
+from tests.support.factories import a_split_order, slices_of
+from tests.support.flower import Listener, listening
+from tests.support.processes import LOOPBACK, Processes, wait_until
+
+PASSWORD = ("operator", "secret")
+# Many more than threads, all at once.
+TASKS = 400
+PATIENCE = 60
+REFUSED, UNSENT, DOUBTED, PLACED = "NSE:SBIN", "NSE:TCS", "NSE:INFY", "NSE:RELIANCE"
+FAULTS = [
+    {"fault": "refuse", "instrument": REFUSED, "error_type": "MarginException", "message": "Insufficient funds."},
+    {"fault": "rate_limited", "instrument": UNSENT},
+    {"fault": "error_after", "instrument": DOUBTED},
+]
+
+
+@dataclass
+class Dashboard:
+    """Flower's pages, and the slices whose tasks they show."""
+
+    url: str
+    listener: Listener
+    slices: dict[str, str]
+    orders: dict[str, str]
+
+    def tasks(self, search: str = "") -> Sequence[dict[str, Any]]:
+        asked = {"search": search} if search else {}
+        answer = requests.get(f"{self.url}/api/tasks", params=asked, auth=PASSWORD, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json().values())
+
+    def status(self, path: str) -> int:
+        """What somebody without the password gets."""
+        return requests.get(self.url + path, timeout=10, allow_redirects=False).status_code
+
+
+@pytest.fixture(scope="module")
+def dashboard(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """After a run of tasks: slices placed, refused, in doubt and not sent, and many with nothing to do."""
+    from pulse_tasks import app
+
+    servers.empty_database(environment["DATABASE_URL"])
+    servers.empty_redis(environment["REDIS_URL"])
+    processes = Processes(tmp_path_factory.mktemp("flower"), environment)
+    try:
+        _, exchange = processes.exchange()
+        processes.environment = {**environment, "PULSE_PAPER_EXCHANGE_URL": exchange}
+        requests.put(f"{exchange}/_paper/scenario", json={"rules": FAULTS}, timeout=10).raise_for_status()
+        url = flower(processes)
+        with listening(app) as listener:
+            shown = Dashboard(url, listener, {}, {})
+            wait_until(lambda: knows_the_queue(shown), PATIENCE, "Flower to hear events")
+            run_tasks(shown, processes)
+            yield shown
+    finally:
+        processes.close()
+
+
+def flower(processes: Processes) -> str:
+    listen = Listen(LOOPBACK, free_port())
+    url = f"http://{LOOPBACK}:{listen.port}"
+    password = {"FLOWER_BASIC_AUTH": ":".join(PASSWORD)}
+    processes.run("flower", commands.flower(listen), probes.http_ok(f"{url}/healthcheck"), password)
+    return url
+
+
+def knows_the_queue(shown: Dashboard) -> bool:
+    from pulse_tasks import app
+
+    with app.events.default_dispatcher() as dispatcher:
+        dispatcher.send("task-received", uuid="probe", name="probe", args="probe", kwargs="{}")
+        dispatcher.send("task-succeeded", uuid="probe", result="probe", runtime=0)
+    return bool(shown.tasks("name:probe"))
+
+
+def run_tasks(shown: Dashboard, processes: Processes) -> None:
+    processes.worker_slices()
+    for instrument in (REFUSED, UNSENT, DOUBTED, PLACED):
+        order_id = a_split_order(instrument=instrument)
+        shown.orders[instrument], shown.slices[instrument] = order_id, slices_of(order_id)[0].id
+    queue.send(Wakeup(Task.EXECUTE_SLICE, (f"sl_{number}",), shown=f"nothing {number}") for number in range(TASKS))
+    wait_until(lambda: ended(shown.listener) == TASKS + 4, PATIENCE, "the end of every task")
+
+
+def ended(listener: Listener) -> int:
+    ends = ("task-succeeded", "task-failed", "task-retried")
+    return len([event for event in listener.heard if event["type"] in ends and event["uuid"] != "probe"])
+
+
+def task_of(shown: Dashboard, instrument: str) -> dict[str, Any]:
+    (task,) = shown.tasks(f"kwargs:{shown.slices[instrument]}")
+    return task
+
+
+def test_every_task_has_its_end(dashboard: Dashboard) -> None:
+    states = Counter(task.state for task in dashboard.listener.tasks(Task.EXECUTE_SLICE.value))
+    shown = Counter(task["state"] for task in dashboard.tasks(f"name:{Task.EXECUTE_SLICE.value}"))
+
+    assert states == shown == {"SUCCESS": TASKS + 1, "FAILURE": 2, "RETRY": 1}
+
+
+def test_each_task_came_once_and_no_message_is_left(dashboard: Dashboard, redis_url: str) -> None:
+    heard = dashboard.listener.heard
+    received = Counter(event["uuid"] for event in heard if event["type"] == "task-received")
+    del received["probe"]
+
+    assert set(received.values()) == {1}
+    with redis.Redis.from_url(redis_url) as client:
+        wait_until(lambda: not client.llen("slices") and not client.hlen("unacked"), what="an empty queue")
+    assert [slices_of(dashboard.orders[name])[0].attempts for name in (REFUSED, DOUBTED)] == [1, 1]
+
+
+def test_a_slice_ends_its_task_as_the_broker_answered(dashboard: Dashboard) -> None:
+    ends = {name: task_of(dashboard, name) for name in dashboard.slices}
+
+    assert ends[PLACED]["result"].strip("'").startswith("placed as ")
+    assert ends[REFUSED]["exception"] == "SliceRejected('MarginException: Insufficient funds.')"
+    assert ends[DOUBTED]["exception"].startswith("SliceInDoubt('")
+    assert ends[UNSENT]["exception"] == "SliceNotSent('RATE_LIMITED: Too many requests')"
+    assert {name: task["state"] for name, task in ends.items()} == {
+        PLACED: "SUCCESS",
+        REFUSED: "FAILURE",
+        DOUBTED: "FAILURE",
+        UNSENT: "RETRY",
+    }
+
+
+def test_a_row_says_which_slice_of_which_order_it_is(dashboard: Dashboard) -> None:
+    order_id = dashboard.orders[REFUSED]
+
+    assert task_of(dashboard, REFUSED)["args"] == f"BUY 20 {REFUSED} · {order_id} · 1/5"
+
+
+@pytest.mark.parametrize("instrument", [REFUSED, DOUBTED])
+@pytest.mark.parametrize(
+    "search", ["{order}", "args:{order}", "{instrument}", "args:{instrument}", '"BUY 20 {instrument}"']
+)
+def test_tasks_are_found_by_order_and_by_instrument(dashboard: Dashboard, instrument: str, search: str) -> None:
+    asked = search.format(order=dashboard.orders[instrument], instrument=instrument)
+
+    assert [task["kwargs"] for task in dashboard.tasks(asked)] == [dashboard.slices[instrument]]
+
+
+def test_failures_are_found_by_their_state(dashboard: Dashboard) -> None:
+    found = {task["kwargs"] for task in dashboard.tasks("state:FAILURE")}
+
+    assert found == {dashboard.slices[REFUSED], dashboard.slices[DOUBTED]}
+
+
+def test_refusals_leave_no_stack_trace_in_the_workers_log(dashboard: Dashboard, tmp_path_factory: Any) -> None:
+    logs: list[Path] = list(Path(tmp_path_factory.getbasetemp()).glob("flower*/worker-slices-*.log"))
+
+    assert logs
+    assert not [line for log in logs for line in log.read_text().splitlines() if "Traceback" in line]
+
+
+OPEN = {"/healthcheck", "/metrics", "/static/css/flower.css"}
+
+
+def test_without_the_password_only_the_documented_paths_are_open(dashboard: Dashboard) -> None:
+    paths = ["/", "/workers", "/tasks", "/tasks/datatable", "/broker", "/api/workers", "/api/tasks", "/api/task/types"]
+    paths += ["/api/queues/length", "/task/x", "/worker/x", "/api/task/info/x", "/api/task/result/x"]
+
+    assert {dashboard.status(path) for path in paths} == {401}
+    assert {path: dashboard.status(path) for path in OPEN} == dict.fromkeys(OPEN, 200)
