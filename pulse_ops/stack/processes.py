@@ -25,7 +25,7 @@ _OF_GAPI = ("--http1-header-read-timeout=60000",)
 
 _CELERY = ("celery", "-A", "pulse_tasks")
 # Of Flower's page of tasks: what it is and how it ended first.
-_COLUMNS = "args,state,exception,result,received,kwargs,name,uuid"
+_COLUMNS = "args,state,result,exception,received,kwargs,name,uuid"
 
 
 @dataclass(frozen=True)
