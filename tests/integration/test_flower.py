@@ -1,7 +1,8 @@
 """Flower beside a worker: every task with its end, rows that say what they are, filters, and who is let in."""
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import requests
 
 from pulse_core import queue
 from pulse_core.queue import Wakeup
+from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
 from pulse_ops.stack import probes
 from pulse_ops.stack import processes as commands
@@ -24,8 +26,8 @@ from tests.support.processes import LOOPBACK, Processes, wait_until
 
 PASSWORD = ("operator", "secret")
 # Many more than threads, all at once.
-TASKS = 400
-PATIENCE = 60
+TASKS = int(os.environ.get("PULSE_TEST_TASKS", "300"))
+PATIENCE = 60 + TASKS // 10
 REFUSED, UNSENT, DOUBTED, PLACED = "NSE:SBIN", "NSE:TCS", "NSE:INFY", "NSE:RELIANCE"
 FAULTS = [
     {"fault": "refuse", "instrument": REFUSED, "error_type": "MarginException", "message": "Insufficient funds."},
@@ -65,15 +67,21 @@ def dashboard(environment: dict[str, str], tmp_path_factory: pytest.TempPathFact
     try:
         _, exchange = processes.exchange()
         processes.environment = {**environment, "PULSE_PAPER_EXCHANGE_URL": exchange}
-        requests.put(f"{exchange}/_paper/scenario", json={"rules": FAULTS}, timeout=10).raise_for_status()
+        put_faults(exchange, *FAULTS)
         url = flower(processes)
         with listening(app) as listener:
             shown = Dashboard(url, listener, {}, {})
             wait_until(lambda: knows_the_queue(shown), PATIENCE, "Flower to hear events")
             run_tasks(shown, processes)
+            put_faults(exchange, {"fault": "book_down"})
+            run_sweeps(shown)
             yield shown
     finally:
         processes.close()
+
+
+def put_faults(exchange: str, *rules: Mapping[str, object]) -> None:
+    requests.put(f"{exchange}/_paper/scenario", json={"rules": rules}, timeout=10).raise_for_status()
 
 
 def flower(processes: Processes) -> str:
@@ -100,6 +108,14 @@ def run_tasks(shown: Dashboard, processes: Processes) -> None:
         shown.orders[instrument], shown.slices[instrument] = order_id, slices_of(order_id)[0].id
     queue.send(Wakeup(Task.EXECUTE_SLICE, (f"sl_{number}",), shown=f"nothing {number}") for number in range(TASKS))
     wait_until(lambda: ended(shown.listener) == TASKS + 4, PATIENCE, "the end of every task")
+
+
+def run_sweeps(shown: Dashboard) -> None:
+    from pulse_tasks import app
+
+    for name in (Task.FINISH_ORDERS, Task.RECONCILE):
+        app.send_task(name.value, queue="slices")
+    wait_until(lambda: shown.tasks(f"name:{Task.RECONCILE.value} state:FAILURE"), PATIENCE, "a sweep that fails")
 
 
 def ended(listener: Listener) -> int:
@@ -162,9 +178,18 @@ def test_tasks_are_found_by_order_and_by_instrument(dashboard: Dashboard, instru
 
 
 def test_failures_are_found_by_their_state(dashboard: Dashboard) -> None:
-    found = {task["kwargs"] for task in dashboard.tasks("state:FAILURE")}
+    found = {task["kwargs"] for task in dashboard.tasks(f"state:FAILURE name:{Task.EXECUTE_SLICE.value}")}
 
     assert found == {dashboard.slices[REFUSED], dashboard.slices[DOUBTED]}
+
+
+def test_of_sweeps_only_those_that_fail_are_shown_with_their_reason(dashboard: Dashboard) -> None:
+    (failed,) = dashboard.tasks(f"name:{Task.RECONCILE.value}")
+
+    assert failed["state"] == "FAILURE"
+    assert failed["exception"].startswith("PutOff('")
+    assert dashboard.tasks(f"name:{Task.FINISH_ORDERS.value}") == []
+    assert {event.get("name") for event in dashboard.listener.heard} & set(SWEEPS) == {Task.RECONCILE.value}
 
 
 def test_refusals_leave_no_stack_trace_in_the_workers_log(dashboard: Dashboard, tmp_path_factory: Any) -> None:
