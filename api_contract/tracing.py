@@ -8,13 +8,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
-from prometheus_client import Counter, Histogram
 
 from api_contract.log import bound_trace, current_trace, get_logger
+from api_contract.metrics import Process, counter, gauge, histogram
 from api_contract.spans import TRACEPARENT, Kind, Step, span, trace_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from prometheus_client import Counter, Histogram
 
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -24,10 +25,10 @@ _HEADERS = {"request_id": "X-Request-Id", "trace_id": "X-Trace-Id", "traceparent
 log = get_logger(__name__)
 
 
-def trace_requests(app: Flask, service: str, quiet_routes: Collection[str] = ()) -> None:
+def trace_requests(app: Flask, service: Process, quiet_routes: Collection[str] = ()) -> None:
     """Wrap the app, so that answers made outside of any view carry their ids too.
 
-    `service` begins the names of its counters; good answers of `quiet_routes` are logged for debugging only.
+    The name of the `service` begins those of its counters. Good answers of `quiet_routes` are logged for debugging.
     """
 
     @app.before_request
@@ -43,9 +44,9 @@ def trace_headers() -> dict[str, str]:
 
 
 class _Traced:
-    def __init__(self, app: "WSGIApplication", service: str, quiet_routes: Collection[str]) -> None:
+    def __init__(self, app: "WSGIApplication", service: Process, quiet_routes: Collection[str]) -> None:
         self._app = app
-        self._requests, self._seconds = _metrics(service)
+        self._requests, self._seconds = request_metrics(service)
         self._quiet_routes = quiet_routes
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -80,9 +81,12 @@ class _Traced:
 
 
 @cache
-def _metrics(service: str) -> tuple[Counter, Histogram]:
-    requests = Counter(f"{service}_requests", "Requests answered.", ["method", "route", "status"])
-    return requests, Histogram(f"{service}_request_seconds", "Time to answer.", ["method", "route"])
+def request_metrics(service: Process) -> "tuple[Counter, Histogram]":
+    """What a service counts of its requests."""
+    processes = gauge(f"{service}_processes", "Processes that serve.", by=[service])
+    processes.set(1)
+    requests = counter(f"{service}_requests", "Requests answered.", "method", "route", "status", by=[service])
+    return requests, histogram(f"{service}_request_seconds", "Time to answer.", "method", "route", by=[service])
 
 
 def _ids(environ: "WSGIEnvironment") -> dict[str, str]:

@@ -221,4 +221,7 @@ def _settings(folder: Path) -> StackSettings:
         pulse_port=free_port(),
         exchange_port=free_port(),
         flower_port=free_port(),
+        slices_metrics_port=free_port(),
+        control_metrics_port=free_port(),
+        beat_metrics_port=free_port(),
     )

@@ -11,6 +11,7 @@ from api_contract.body import refuse_large_body
 from api_contract.error_answers import answer_errors
 from api_contract.errors import NotFound
 from api_contract.log import setup_logging
+from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
@@ -61,7 +62,7 @@ def create_app() -> Flask:
     # Runs before it: the last one registered is the first to see an answer.
     answer_conditionally(app)
     allow_origins(app, settings.pulse_cors_origins)
-    trace_requests(app, "gapi")
+    trace_requests(app, Process.GAPI)
     limit_requests(app, settings)
     app.wsgi_app = gate = Concurrency(app.wsgi_app)  # type: ignore[method-assign]
     places = read_bodies_first(app, gate)

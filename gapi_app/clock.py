@@ -10,6 +10,8 @@ from threading import Lock
 
 import structlog
 
+from gapi_app.metrics import CLOCK_AHEAD
+
 HEADER = "Pulse-Time"
 FARTHEST_OFF = 1.0
 ALARM_AGAIN_AFTER = 600.0
@@ -61,6 +63,7 @@ class PulseTime:
         return is_recent and self._offset is not None and self._offset > offset
 
     def _look(self, seconds: float, now: float) -> None:
+        CLOCK_AHEAD.set(seconds)
         was_off, self._was_off = self._was_off, abs(seconds) > FARTHEST_OFF
         if self._was_off and not was_off and now - self._said_at >= ALARM_AGAIN_AFTER:
             self._said_at = now

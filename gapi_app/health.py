@@ -1,6 +1,7 @@
 """Is the process alive, can it serve, and how is it doing."""
 
 from api_contract.health import add_health, add_metrics
+from api_contract.metrics import Process
 from api_contract.shapes.health import ReadySchema
 from gapi_app.access.auth import access
 from gapi_app.blueprint import Blueprint
@@ -22,4 +23,4 @@ def ready() -> dict[str, str]:
     return {"status": "ready"}
 
 
-add_metrics(blueprint)
+add_metrics(blueprint, Process.GAPI)

@@ -4,9 +4,11 @@ from typing import Any
 
 from flask import Flask
 
+from api_contract import process_group
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
 from api_contract.log import setup_logging
+from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
@@ -20,6 +22,7 @@ from pulse_core.config import settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
+from pulse_core.metrics import process, switch
 
 
 def create_app() -> Flask:
@@ -30,10 +33,11 @@ def create_app() -> Flask:
     export_spans("pulse", config.otel)
     _check_session()
     app, _ = _described_app()
+    _count()
     app.before_request(refuse_large_body)
     tell_time(app)
     # Polled four times a second by each gateway that has open streams.
-    trace_requests(app, "pulse", {"/internal/events/poll", "/internal/alarms/poll"})
+    trace_requests(app, Process.PULSE, {"/internal/events/poll", "/internal/alarms/poll"})
     reporter.start(ProcessKind.PULSE)
     return app
 
@@ -61,6 +65,12 @@ def _described_app() -> tuple[Flask, Api]:
         api.register_blueprint(views.blueprint)
     answer_errors(app)
     return app, api
+
+
+def _count() -> None:
+    switch.turn_on()
+    if process_group.folder() is not None:
+        process.keep_fresh()
 
 
 def _check_session() -> None:

@@ -3,10 +3,12 @@
 from typing import Any
 
 from api_contract.health import add_health, add_metrics
+from api_contract.metrics import Process
 from api_contract.shapes.internal import ReadySchema
 from pulse_app.blueprint import Blueprint
 from pulse_core import db, queue
 from pulse_core.errors import DatabaseUnavailable
+from pulse_core.metrics import process, totals
 
 blueprint = Blueprint("health", __name__, description="For load balancers and monitoring")
 add_health(blueprint)
@@ -26,4 +28,4 @@ def ready() -> dict[str, Any]:
     return {"status": "ready", "degraded": [] if queue.is_reachable() else ["redis"]}
 
 
-add_metrics(blueprint)
+add_metrics(blueprint, Process.PULSE, process.refresh, totals.look_up)

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
         5.0, description="Seconds after its time when a due slice counts as lost and is taken from the table."
     )
 
+    metrics_host: str = Field("127.0.0.1", description="Address on which a worker and beat serve /metrics.")
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port of a worker's or beat's /metrics; 0: none, and nothing is counted."
+    )
+
     pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")
     pulse_webhook_allow_private: bool = Field(False, description="Allow webhook URLs with hosts that are not public.")
 

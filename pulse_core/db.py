@@ -6,6 +6,7 @@ Sessions are short: one transaction each, opened by a service, never open across
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from typing import cast
@@ -18,15 +19,19 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from api_contract.log import get_logger
 from pulse_core.config import Settings, settings
 from pulse_core.errors import DatabaseUnavailable, RowsLocked
+from pulse_core.metrics import fences
+from pulse_core.metrics.database import POOL_TIMEOUTS, UNAVAILABLE
 from pulse_core.postgres import forks, lineage, poolers, prepared
 
 log = get_logger(__name__)
 
 AWAY = "the database is not available"
+MOST_OVERFLOW = 2
 
 _KEY = func.hashtextextended(bindparam("fenced"), 0)
 _LOCK = select(func.pg_try_advisory_lock(_KEY))
@@ -38,6 +43,15 @@ _proven: WeakSet[Engine] = WeakSet()
 _proving = threading.Lock()
 
 _AFTER_COMMIT = "after_commit"
+
+
+@dataclass(frozen=True)
+class PoolStatus:
+    """Connections that are in use, those that wait to be, and how many there may be."""
+
+    in_use: int
+    idle: int
+    limit: int
 
 
 class _Open(threading.local):
@@ -57,7 +71,7 @@ def build_engine(config: Settings) -> Engine:
     engine = create_engine(
         psycopg2_url(config.database_url.get_secret_value()),
         pool_size=config.database_pool_size,
-        max_overflow=2,
+        max_overflow=MOST_OVERFLOW,
         pool_timeout=2,
         hide_parameters=True,
         connect_args={
@@ -99,6 +113,14 @@ def _set_up_session(settings: Mapping[str, str], driver_connection: DBAPIConnect
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join('set_config(%s, %s, false)' for _ in settings)}", sum(settings.items(), ()))
     connection.autocommit = False
+
+
+def pool_status() -> PoolStatus:
+    """How many connections this process has."""
+    pool = engine().pool
+    assert isinstance(pool, QueuePool)  # noqa: S101
+    # Both are looked at one after the other.
+    return PoolStatus(max(pool.checkedout(), 0), pool.checkedin(), pool.size() + MOST_OVERFLOW)
 
 
 def psycopg2_url(database_url: str) -> str:
@@ -192,10 +214,12 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
         if not _lock(connection, slice_id):
             yield None
             return
+        number = fences.taken()
         try:
             yield Fence(connection)
         finally:
             _unlock(connection, slice_id)
+            fences.dropped(number)
 
 
 def check_session() -> None:
@@ -278,11 +302,19 @@ def ping() -> None:
 def _availability() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except PoolTimeout as error:
+        POOL_TIMEOUTS.inc()
+        raise _away() from error
+    except (OperationalError, InterfaceError) as error:
         if isinstance(error, OperationalError) and isinstance(error.orig, _HELD_UP):
             raise RowsLocked(AWAY) from error
-        raise DatabaseUnavailable(AWAY) from error
+        raise _away() from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise DatabaseUnavailable(AWAY) from error
+            raise _away() from error
         raise
+
+
+def _away() -> DatabaseUnavailable:
+    UNAVAILABLE.inc()
+    return DatabaseUnavailable(AWAY)

@@ -12,6 +12,7 @@ from functools import cache, partial
 from queue import Empty, SimpleQueue
 
 from celery import Celery
+from kombu import Connection
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
@@ -20,7 +21,7 @@ from api_contract.log import current_trace, get_logger
 from pulse_core import db
 from pulse_core.errors import UncommittedWakeup
 from pulse_core.failpoints import failpoint
-from pulse_core.tasks import Task
+from pulse_core.tasks import QUEUES, Task
 
 log = get_logger(__name__)
 
@@ -86,6 +87,25 @@ def is_reachable() -> bool:
     except UNREACHABLE:
         return False
     return True
+
+
+def depths() -> dict[str, int] | None:
+    """Messages that wait in each queue, under the prefix of the settings; None when the queue does not answer."""
+    try:
+        with app().connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
+            return {name: _depth(connection, name) for name in QUEUES}
+    except UNREACHABLE:
+        return None
+
+
+def _depth(connection: Connection, name: str) -> int:
+    try:
+        with connection.channel() as channel:
+            return int(channel.queue_declare(name, passive=True).message_count)
+    except connection.channel_errors:
+        # An empty queue does not exist.
+        return 0
 
 
 def _wakeup(task: Task, args: tuple[str, ...], eta: datetime | None, shown: str | None = None) -> Wakeup:

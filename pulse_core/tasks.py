@@ -24,4 +24,6 @@ class Task(StrEnum):
 
 
 DEFAULT_QUEUE = "control"
-ROUTES: Mapping[str, Mapping[str, str]] = {Task.EXECUTE_SLICE.value: {"queue": "slices"}}
+SLICES_QUEUE = "slices"
+ROUTES: Mapping[str, Mapping[str, str]] = {Task.EXECUTE_SLICE.value: {"queue": SLICES_QUEUE}}
+QUEUES = (SLICES_QUEUE, DEFAULT_QUEUE)

@@ -7,6 +7,7 @@ from threading import Lock
 from api_contract.clock import Clock
 from pulse_core.clock import DatabaseTime
 from pulse_core.health.sweep_journal import SweepJournal, journal
+from pulse_core.metrics.sweeps import measured
 from pulse_core.sweeps import SWEEPS, Sweep
 from pulse_core.tasks import Task
 
@@ -29,6 +30,7 @@ class SweepRunner:
         self._began_at = dict.fromkeys(sweeps, NEVER)
         self._rests_until = dict.fromkeys(sweeps, NEVER)
         self._failed_at: dict[Task, float] = {}
+        self._made_at = clock.monotonic()
         self._under_way: Mapping[Task, Lock] = {name: Lock() for name in sweeps}
 
     def run(self, name: Task, *, is_tick: bool = False) -> None:
@@ -57,12 +59,21 @@ class SweepRunner:
             or now - self._failed_at.get(name, now) > AGAIN_AFTER_FAILURE
         ]
 
+    def lags(self) -> Mapping[Task, float]:
+        """How many seconds ago each sweep last began, or this process did, beyond the sweep's period."""
+        now = self._clock.monotonic()
+        return {
+            name: max(now - max(self._began_at[name], self._made_at) - sweep.every, 0.0)
+            for name, sweep in self._sweeps.items()
+        }
+
     def _run(self, name: Task, sweep: Sweep) -> None:
         started = self._began_at[name] = self._clock.monotonic()
         self._failed_at.pop(name, None)
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         try:
-            found = sweep.run(now)
+            with measured(name):
+                found = sweep.run(now)
         except Exception as error:
             self._failed_at[name] = self._clock.monotonic()
             self._runs.note_failure(name, now, self._after(now, started), error)

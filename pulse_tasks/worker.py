@@ -13,6 +13,7 @@ from celery.worker.consumer import Consumer
 from pulse_core import brokers, clock, db
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable, SharedSession
+from pulse_tasks.metrics_page import MetricsPage
 from pulse_tasks.reports import Reports
 from pulse_tasks.task_events import FlushEvents
 from pulse_tasks.watch import Watch
@@ -80,5 +81,5 @@ class EagerConsumer(Consumer):  # type: ignore[misc]
 def install(app: Celery) -> None:
     """Give the workers of this application our consumer, our timers, our events, the watch and the reports."""
     app.conf.worker_consumer = "pulse_tasks.worker:EagerConsumer"
-    app.steps["worker"].update({FitToStart, PunctualTimers, Reports, WarmThreads, Watch})
+    app.steps["worker"].update({FitToStart, MetricsPage, PunctualTimers, Reports, WarmThreads, Watch})
     app.steps["consumer"].add(FlushEvents)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from api_contract.errors import NotFound
@@ -21,6 +22,7 @@ class LiveEvent:
 
     event_id: int
     order_id: str | None
+    at: datetime
     frame: bytes
 
 
@@ -92,8 +94,12 @@ class EventClient(PulseClient):
 
 
 def _feed(body: Mapping[str, Any], has_more: bool) -> Feed:
-    events = [LiveEvent(one["event_id"], one["order_id"], _frame(one)) for one in body["events"]]
+    events = [_event(one) for one in body["events"]]
     return Feed(body["account_id"], events, body["last_event_id"], body["is_complete"], has_more)
+
+
+def _event(body: Mapping[str, Any]) -> LiveEvent:
+    return LiveEvent(body["event_id"], body["order_id"], datetime.fromisoformat(body["at"]), _frame(body))
 
 
 def _frame(event: Mapping[str, Any]) -> bytes:

@@ -12,7 +12,9 @@ from threading import Condition, Thread
 import structlog
 
 from api_contract.errors import PulseError
+from gapi_app import clock
 from gapi_app.events.client import EventClient, LiveEvent
+from gapi_app.metrics import STREAM_LAG
 
 POLL_SECONDS, RETRY_SECONDS = 0.25, 1.0
 _POLLED_AT_ONCE = 50
@@ -121,4 +123,5 @@ class Hub:
         for feed in feeds:
             if feed.events and feed.account_id in channels:
                 channels[feed.account_id].add(feed.events)
+                STREAM_LAG.observe(max(clock.now() - feed.events[0].at.timestamp(), 0.0))
         return any(feed.has_more for feed in feeds)

@@ -14,6 +14,7 @@ from gapi_app.clock import pulse_time
 from gapi_app.config import Settings
 from gapi_app.events.client import EventClient, Feed, LiveEvent
 from gapi_app.events.hub import Channel, Hub
+from gapi_app.metrics import STREAMS
 
 HEARTBEAT = b":\n\n"
 _RETRY_MS = 1000
@@ -37,10 +38,12 @@ class Slots:
             if not self._is_free(account_id) and not self._wait(account_id, make_room):
                 raise RateLimited("too many event streams are open", 15, {"limit": self._most_of_account})
             self._open[account_id] += 1
+            STREAMS.inc()
 
     def release(self, account_id: str) -> None:
         with self._changed:
             self._open -= Counter([account_id])
+            STREAMS.dec()
             self._changed.notify_all()
 
     def _wait(self, account_id: str, make_room: Callable[[], None]) -> bool:

@@ -5,6 +5,7 @@ from functools import cache
 
 from pulse_core.brokers.port import Broker
 from pulse_core.config import Settings
+from pulse_core.metrics import switch
 
 
 @cache
@@ -15,8 +16,9 @@ def connect(settings: Settings) -> Broker:
     """
     # Imported here: the client brings a websocket stack along, which only the workers need.
     from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+    from pulse_core.metrics.broker_calls import Measured
 
-    return ZerodhaBroker(
+    broker = ZerodhaBroker(
         name=settings.broker,
         root=settings.kite_root_url if settings.broker == "zerodha" else settings.paper_exchange_url,
         api_key=settings.kite_api_key.get_secret_value(),
@@ -27,3 +29,4 @@ def connect(settings: Settings) -> Broker:
         orders_per_second=settings.broker_orders_per_second,
         day_starts=settings.paper_day_starts if settings.broker == "paper" else time(0),
     )
+    return Measured(broker) if switch.is_on() else broker

@@ -98,6 +98,12 @@ class Broker(Protocol):
         Raises NotSent when there is none by then.
         """
 
+    def turns_left(self) -> int | None:
+        """How many orders the rate limit has room for now; None when there is no limit."""
+
+    def token_ends_at(self, since: datetime) -> datetime | None:
+        """The latest instant at which a token that was given out before `since` still works; None when not known."""
+
     def place(self, placement: Placement, not_after: float) -> str:
         """Send one order and return its broker order id.
 

@@ -35,6 +35,14 @@ class PerSecondLimiter:
         if pause > 0:
             self._sleep(pause)
 
+    def turns_left(self) -> int | None:
+        """How many turns are free now; None when it is set off."""
+        if self._turns_per_second == 0:
+            return None
+        with self._lock:
+            since = self._clock() - 1
+            return self._turns_per_second - sum(turn > since for turn in self._turns)
+
     def _reserve(self, seconds: float) -> float:
         with self._lock:
             now = self._clock()

@@ -18,7 +18,10 @@ from pulse_ops.stack.running import RunningStack
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 _REPORT_EVERY_SECONDS = 5.0
-_PORTS = ("gapi_port", "pulse_port", "exchange_port", "flower_port")
+_PORTS = (
+    *("gapi_port", "pulse_port", "exchange_port", "flower_port"),
+    *("slices_metrics_port", "control_metrics_port", "beat_metrics_port"),
+)
 
 
 @contextmanager

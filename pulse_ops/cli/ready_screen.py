@@ -40,13 +40,21 @@ _WHAT = {
     "pulse": "Order API",
     "flower": "Tasks",
     "exchange": "Exchange",
+    "metrics-slices": "Metrics",
+    "metrics-control": "Metrics",
+    "metrics-beat": "Metrics",
 }
 
 
 def ready_screen(settings: StackSettings, stack: RunningStack) -> str:
     """The text, made to be pasted from: no line is wrapped."""
-    urls = "\n".join(f"  {_WHAT[name]:<9} {url}" for name, url in stack.urls.items())
+    urls = "\n".join(f"  {_WHAT[name]:<9} {url}{_of_which(name)}" for name, url in stack.urls.items())
     return _SCREEN.format(urls=urls, login=_login(settings, stack), logs=settings.data_dir / "logs")
+
+
+def _of_which(name: str) -> str:
+    what, _, process = name.partition("-")
+    return f"  ({process})" if what == "metrics" else ""
 
 
 def _login(settings: StackSettings, stack: RunningStack) -> str:

@@ -17,6 +17,17 @@ from pulse_ops.stack.up import run_stack
 @click.option("--pulse-port", type=int, help="Port of the order API (PULSE_PULSE_PORT, else 8001).")
 @click.option("--exchange-port", type=int, help="Port of the paper exchange (PULSE_EXCHANGE_PORT, else 8002).")
 @click.option("--flower-port", type=int, help="Port of the task dashboard (PULSE_FLOWER_PORT, else 5555).")
+@click.option(
+    "--slices-metrics-port",
+    type=int,
+    help="Port of the metrics of the worker for slices (PULSE_SLICES_METRICS_PORT, else 8011).",
+)
+@click.option(
+    "--control-metrics-port",
+    type=int,
+    help="Port of the metrics of the control worker (PULSE_CONTROL_METRICS_PORT, else 8012).",
+)
+@click.option("--beat-metrics-port", type=int, help="Port of the metrics of beat (PULSE_BEAT_METRICS_PORT, else 8013).")
 @click.option("--bind-host", help="Address to listen on (PULSE_BIND_HOST, else 127.0.0.1).")
 @options.data_dir
 @click.option("--verbose", is_flag=True, help="Show every log line, not only warnings and errors.")
@@ -25,6 +36,9 @@ def up(
     pulse_port: int | None,
     exchange_port: int | None,
     flower_port: int | None,
+    slices_metrics_port: int | None,
+    control_metrics_port: int | None,
+    beat_metrics_port: int | None,
     bind_host: str | None,
     data_dir: Path | None,
     verbose: bool,
@@ -40,6 +54,9 @@ def up(
         pulse_port=pulse_port,
         exchange_port=exchange_port,
         flower_port=flower_port,
+        slices_metrics_port=slices_metrics_port,
+        control_metrics_port=control_metrics_port,
+        beat_metrics_port=beat_metrics_port,
         bind_host=bind_host,
         data_dir=data_dir,
     )

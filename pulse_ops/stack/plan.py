@@ -44,11 +44,15 @@ def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> 
     }
     queue_ready = probes.waits_for_messages(shared["REDIS_URL"])
     everything = [
-        _program(processes.WORKER_SLICES, processes.worker_slices(), queue_ready),
-        _program(processes.WORKER_CONTROL, processes.worker_control(), queue_ready),
+        _counting(
+            _program(processes.WORKER_SLICES, processes.worker_slices(), queue_ready), settings.slices_metrics_port
+        ),
+        _counting(
+            _program(processes.WORKER_CONTROL, processes.worker_control(), queue_ready), settings.control_metrics_port
+        ),
         _server(processes.PULSE, settings, settings.pulse_port, "/ready"),
         _server(processes.GAPI, settings, settings.gapi_port, "/ready"),
-        _program(processes.BEAT, processes.beat(), probes.always),
+        _counting(_program(processes.BEAT, processes.beat(), probes.always), settings.beat_metrics_port),
         _flower(settings, keys),
     ]
     if ledger := ledger_path(settings):
@@ -65,7 +69,21 @@ def urls(settings: StackSettings) -> dict[str, str]:
         "pulse": settings.url(settings.pulse_port),
         "flower": settings.url(settings.flower_port),
     }
-    return found | ({"exchange": settings.url(settings.exchange_port)} if settings.broker == "paper" else {})
+    if settings.broker == "paper":
+        found["exchange"] = settings.url(settings.exchange_port)
+    return found | {f"metrics-{name}": url for name, url in _metrics_urls(settings).items()}
+
+
+def _metrics_urls(settings: StackSettings) -> dict[str, str]:
+    """gapi and pulse have theirs under their own URLs."""
+    # What the workers read; loopback unless somebody says otherwise.
+    at = settings.model_copy(update={"bind_host": os.environ.get("PULSE_METRICS_HOST", "127.0.0.1")})
+    ports = {
+        "slices": settings.slices_metrics_port,
+        "control": settings.control_metrics_port,
+        "beat": settings.beat_metrics_port,
+    }
+    return {name: f"{at.url(port)}/metrics" for name, port in ports.items()}
 
 
 def ledger_path(settings: StackSettings) -> Path | None:
@@ -94,6 +112,10 @@ def _limits(redis_url: str) -> dict[str, str]:
 
 def _program(name: str, command: tuple[str, ...], is_ready: probes.Probe) -> Program:
     return Program(name=name, command=processes.executable(command), is_ready=is_ready)
+
+
+def _counting(program: Program, port: int) -> Program:
+    return replace(program, environment={"PULSE_METRICS_PORT": str(port)})
 
 
 def _server(name: str, settings: StackSettings, port: int, path: str) -> Program:

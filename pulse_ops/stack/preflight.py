@@ -63,12 +63,15 @@ def ports_of(settings: StackSettings) -> Iterator[tuple[str, int]]:
     yield "gapi", settings.gapi_port
     yield "pulse", settings.pulse_port
     yield "flower", settings.flower_port
+    yield "slices-metrics", settings.slices_metrics_port
+    yield "control-metrics", settings.control_metrics_port
+    yield "beat-metrics", settings.beat_metrics_port
     if settings.broker == "paper":
         yield "exchange", settings.exchange_port
 
 
 def _variable(name: str) -> str:
-    return f"PULSE_{name.upper()}_PORT"
+    return f"PULSE_{name.upper().replace('-', '_')}_PORT"
 
 
 def _by_whom(port: int) -> str:

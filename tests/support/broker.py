@@ -33,6 +33,12 @@ class SimulatedBroker:
     def wait_for_turn(self, seconds: float) -> None:
         """There is always room."""
 
+    def turns_left(self) -> int | None:
+        return None
+
+    def token_ends_at(self, since: datetime) -> datetime | None:
+        return None
+
     def place(self, placement: Placement, not_after: float) -> str:
         self.placements.append(placement)
         answer = self.answers.pop(0) if self.answers else accept

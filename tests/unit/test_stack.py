@@ -20,9 +20,11 @@ from pulse_ops.stack.running import find
 from pulse_ops.stack.secrets import kept_keys
 from pulse_ops.stack.supervisor import pause_before
 
+PORTS = ("gapi", "pulse", "exchange", "flower", "slices_metrics", "control_metrics", "beat_metrics")
+
 
 def settings(**ports: int) -> StackSettings:
-    free = {f"{name}_port": free_port() for name in ("gapi", "pulse", "exchange", "flower")}
+    free = {f"{name}_port": free_port() for name in PORTS}
     return StackSettings(**(free | ports))
 
 

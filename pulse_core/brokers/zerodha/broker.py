@@ -1,7 +1,7 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from kiteconnect import KiteConnect
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 # A day's book is long, and no lease ends while it is read: it may take so many times as long as a placement.
 BOOK_PATIENCE = 3.0
+# https://kite.trade/docs/connect/v3/user/: flushed at 6 AM, as the rules of the exchanges demand.
+TOKENS_END = time(6)
 
 
 class _Client(KiteConnect):  # type: ignore[misc]
@@ -60,6 +62,17 @@ class ZerodhaBroker:
     def wait_for_turn(self, seconds: float) -> None:
         """Wait, `seconds` at most, until the rate limit leaves room for one order."""
         self._limiter.wait_for_turn(seconds)
+
+    def turns_left(self) -> int | None:
+        """How many orders the rate limit has room for now."""
+        return self._limiter.turns_left()
+
+    def token_ends_at(self, since: datetime) -> datetime | None:
+        """Kite ends every token at about six in the morning in India; a simulated exchange ends none."""
+        if self.name != "zerodha":
+            return None
+        at = datetime.combine(since.astimezone(rows.INDIA).date(), TOKENS_END, rows.INDIA)
+        return at if at > since else at + timedelta(days=1)
 
     def place(self, placement: Placement, not_after: float) -> str:
         """Send one limit or protected market order, valid for the day, and return its broker order id."""

@@ -11,9 +11,11 @@ from api_contract import ids
 from api_contract.errors import DuplicateOrderUniqueKey
 from api_contract.log import current_trace, get_logger
 from api_contract.order_rules import NewOrder, check_new_order, check_start
+from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
+from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
 from pulse_core.trading.store import orders
 from pulse_core.trading.tables import Order
@@ -62,6 +64,7 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     # After the commit: a worker must find the row, and a lost message is found by the sweep.
     queue.wake(Task.SPLIT_ORDER, row["id"])
     failpoint("intake.after_wakeup")
+    note_order(OrderStatus.PENDING)
     log.info("order accepted", order_id=row["id"], account_id=account_id)
     return Submission(row["id"], is_new=True)
 

@@ -16,6 +16,7 @@ from pulse_core.clock import is_steady
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
+from pulse_core.metrics.slices import note_sent
 from pulse_core.trading import client_order_ids
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order_totals import roll_up
@@ -79,6 +80,8 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> Attempted | None
             failpoint("execute.after_send")
             status = record(fence, claim.claimed, claim.placement.client_order_id, outcome, claim.now)
             failpoint("execute.after_record")
+            if outcome.sent_at is not None:
+                note_sent(claim.claimed.scheduled_at, claim.claimed.due_at, outcome.sent_at)
     failpoint("execute.after_unlock")
     return Attempted(outcome, status)
 

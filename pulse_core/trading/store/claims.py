@@ -13,6 +13,7 @@ from sqlalchemy.sql.expression import TextualSelect
 
 from api_contract.log import get_logger
 from api_contract.vocabulary import FINAL_SLICES, OrderStatus, Product, Side, SliceStatus
+from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
 from pulse_core.postgres.prepared import prepared
 from pulse_core.trading.exposure import StatusTotals
@@ -48,6 +49,8 @@ class Claimed:
     trace: dict[str, str]
     claimed_at: datetime
     total_quantity: int
+    scheduled_at: datetime
+    due_at: datetime
     exposed: int
 
 
@@ -100,7 +103,7 @@ def claim(
     if row is None:
         return None
     claimed = Claimed(*row)
-    _log_move(claimed, CLAIM, client_order_id=client_order_id)
+    _tell_of_move(claimed, CLAIM, client_order_id=client_order_id)
     return claimed
 
 
@@ -139,11 +142,12 @@ def acknowledge(
     ).one_or_none()
     if moved is None:
         return False
-    _log_move(claimed, ACKNOWLEDGE, broker_order_id=broker_order_id)
+    _tell_of_move(claimed, ACKNOWLEDGE, broker_order_id=broker_order_id)
     return True
 
 
-def _log_move(claimed: Claimed, move: SliceMove, **why: str) -> None:
+def _tell_of_move(claimed: Claimed, move: SliceMove, **why: str) -> None:
+    note_slices(move.to)
     names = {"order_id": claimed.order_id, "slice_id": claimed.slice_id}
     log.info("slice moved", **names, seen=move.seen, to=move.to, attempt=claimed.attempt, **why)
 
@@ -165,6 +169,7 @@ def _load_claim() -> TextualSelect:
     columns = [slice_.id, slice_.order_id, order.account_id, slice_.attempts, slice_.quantity.label("lacking")]
     columns += [order.instrument, order.side, order.limit_price, order.product, order.slice_timeout_seconds]
     columns += [order.trace, slice_.updated_at.label("claimed_at"), order.total_quantity]
+    columns += [slice_.scheduled_at, slice_.due_at]
     types = {column.name: column.type for column in columns}
     return sql.load(__package__, "claim", binds).columns(**types, exposed=BigInteger())
 

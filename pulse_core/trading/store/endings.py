@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Executable, Numeric, String, select
@@ -11,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
 from api_contract.vocabulary import SliceStatus
+from pulse_core import db
 from pulse_core.events.names import EventKind
+from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
 from pulse_core.trading.status import check_slice_move
 from pulse_core.trading.store import events
@@ -58,6 +61,7 @@ def end_all(session: Session, order_id: str, endings: Sequence[Ending], now: dat
     told = [(one.id, (SliceStatus.WORKING, one.status), _why(one)) for one in rows]
     events.add_all(session, EventKind.MOVE, order_id, told, now)
     for slice_id, (seen, to), why in told:
+        db.after_commit(session, partial(note_slices, to))
         log.info("slice moved", order_id=order_id, slice_id=slice_id, seen=seen, to=to, **why)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, exists, func, literal, or_, select, update
@@ -12,9 +13,11 @@ from sqlalchemy.sql.expression import Select
 
 from api_contract.log import get_logger
 from api_contract.vocabulary import FINAL_SLICES, OrderStatus, Side, SliceStatus
+from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
+from pulse_core.metrics.slices import note_order
 from pulse_core.owner import Owner
 from pulse_core.postgres.owned import owned_by
 from pulse_core.postgres.prepared import prepared
@@ -119,6 +122,7 @@ def move(session: Session, order: Order, to: OrderStatus, now: datetime, **chang
     )
     if moved is None:
         raise LostRace(f"order {order.id} is no longer {seen}", {"order_id": order.id, "seen": seen, "to": to})
+    db.after_commit(session, partial(note_order, to))
     why = {name: changes[name] for name in ("result", "skip_reason") if changes.get(name)}
     events.add(session, EventKind.MOVE, order.id, None, now, (seen, to), **why)
     log.info("order moved", order_id=order.id, seen=seen, to=to)

@@ -7,6 +7,7 @@ and `endings`. Nothing else writes a slice's status.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Interval, Select, and_, func, insert, literal, or_, select, update
@@ -14,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
 from api_contract.vocabulary import OrderStatus, Side, SliceStatus
+from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
+from pulse_core.metrics.slices import note_slices
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
 from pulse_core.trading.store import events
@@ -99,6 +102,7 @@ def add_planned(
             for slice_id, one in planned
         ],
     )
+    db.after_commit(session, partial(note_slices, SliceStatus.SCHEDULED, len(planned)))
 
 
 def get(session: Session, slice_id: str) -> OrderSlice | None:
@@ -156,6 +160,7 @@ def move(session: Session, one: OrderSlice, to: SliceStatus, now: datetime, **ch
     )
     if moved is None:
         raise LostRace(f"slice {one.id} is no longer {seen}", {"slice_id": one.id, "seen": seen, "to": to})
+    db.after_commit(session, partial(note_slices, to))
     told = ("error_code", "error_message", "client_order_id", "broker_order_id")
     why = {name: changes[name] for name in told if changes.get(name)}
     events.add(session, EventKind.MOVE, one.order_id, one.id, now, (seen, to), attempt=moved.attempts, **why)

@@ -39,7 +39,8 @@ claimed AS (
  RETURNING slice.id, slice.order_id, orders.account_id, slice.attempts,
            slice.quantity - slice.filled_quantity AS lacking,
            orders.instrument, orders.side, orders.limit_price, orders.product, orders.slice_timeout_seconds,
-           orders.trace, slice.updated_at AS claimed_at, orders.total_quantity
+           orders.trace, slice.updated_at AS claimed_at, orders.total_quantity,
+           slice.scheduled_at, slice.due_at
 ),
 placed AS (
     INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)

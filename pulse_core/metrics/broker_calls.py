@@ -1,0 +1,116 @@
+"""Counts and times what is asked of a broker, at its port: no adapter knows of it."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from time import perf_counter
+from typing import TypeVar
+
+from api_contract.metrics import counter, histogram
+from pulse_core.brokers.port import (
+    BookUnavailable,
+    Broker,
+    BrokerError,
+    BrokerOrder,
+    BrokerTrade,
+    NotSent,
+    OutcomeUnknown,
+    Placement,
+    Refused,
+)
+from pulse_core.metrics.switch import CORE
+
+T = TypeVar("T")
+
+CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# By call: what it is when it succeeds, and how else it may end.
+SUCCESSES = {"place": "acknowledged", "cancel": "acknowledged", "order_book": "read", "trade_book": "read"}
+_FAILURES = {
+    Refused: "refused",
+    NotSent: "not_sent",
+    OutcomeUnknown: "unknown",
+    BookUnavailable: "unavailable",
+}
+
+CALLS = counter(
+    "pulse_broker_calls",
+    "Calls of the broker: acknowledged or read, refused, not_sent, unknown, unavailable (a book), failed (a defect).",
+    "call",
+    "outcome",
+    by=CORE,
+)
+SECONDS = histogram("pulse_broker_call_seconds", "Time that the broker took.", "call", by=CORE, buckets=CALL_BUCKETS)
+TURN_SECONDS = histogram(
+    "pulse_broker_turn_seconds", "Time that a placement waited for its turn under our own rate limit.", by=CORE
+)
+TURNS_REFUSED = counter(
+    "pulse_broker_turns_refused", "Placements put off because our own rate limit had no turn left in time.", by=CORE
+)
+
+
+class Measured:
+    """A broker whose calls are counted. See `port.Broker`."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.name = broker.name
+        self._place = _Meter("place", Refused, NotSent, OutcomeUnknown)
+        self._cancel = _Meter("cancel", Refused, NotSent, OutcomeUnknown)
+        self._order_book = _Meter("order_book", BookUnavailable)
+        self._trade_book = _Meter("trade_book", BookUnavailable)
+
+    def wait_for_turn(self, seconds: float) -> None:
+        started = perf_counter()
+        try:
+            self._broker.wait_for_turn(seconds)
+        except NotSent:
+            TURNS_REFUSED.inc()
+            raise
+        TURN_SECONDS.observe(perf_counter() - started)
+
+    def turns_left(self) -> int | None:
+        return self._broker.turns_left()
+
+    def token_ends_at(self, since: datetime) -> datetime | None:
+        return self._broker.token_ends_at(since)
+
+    def place(self, placement: Placement, not_after: float) -> str:
+        return self._place.measure(lambda: self._broker.place(placement, not_after))
+
+    def cancel(self, broker_order_id: str) -> None:
+        self._cancel.measure(lambda: self._broker.cancel(broker_order_id))
+
+    def book_day(self, at: datetime) -> date:
+        return self._broker.book_day(at)
+
+    def book_day_start(self, at: datetime) -> datetime:
+        return self._broker.book_day_start(at)
+
+    def order_book(self) -> Sequence[BrokerOrder]:
+        return self._order_book.measure(self._broker.order_book)
+
+    def trade_book(self) -> Sequence[BrokerTrade]:
+        return self._trade_book.measure(self._broker.trade_book)
+
+
+class _Meter:
+    """The series of one call, there from the start: a rate needs to see the zero before the first failure."""
+
+    def __init__(self, call: str, *failures: type[BrokerError]) -> None:
+        self._seconds = SECONDS.labels(call)
+        self._success = CALLS.labels(call, SUCCESSES[call])
+        self._failures = {failure: CALLS.labels(call, _FAILURES[failure]) for failure in failures}
+        self._defect = CALLS.labels(call, "failed")
+
+    def measure(self, ask: Callable[[], T]) -> T:
+        started = perf_counter()
+        ended = self._defect
+        try:
+            answer = ask()
+            ended = self._success
+        except BrokerError as error:
+            ended = self._failures.get(type(error), self._defect)
+            raise
+        finally:
+            self._seconds.observe(perf_counter() - started)
+            ended.inc()
+        return answer

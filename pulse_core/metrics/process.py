@@ -1,0 +1,108 @@
+"""How this process stands: its connections, its clock, its fences, and whether and how much it may send."""
+
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+
+from api_contract.log import get_logger
+from api_contract.metrics import Metric, Process, family, gauge
+from pulse_core import brokers, clock, db
+from pulse_core.config import settings
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.metrics import fences
+from pulse_core.metrics.switch import CORE
+from pulse_core.trading.recovery import sending_hold
+
+log = get_logger(__name__)
+
+FRESH_SECONDS = 5.0
+
+CONNECTIONS = gauge("pulse_database_connections", "Connections of the pool, in_use or idle.", "state", by=CORE)
+CONNECTIONS_LIMIT = gauge(
+    "pulse_database_connections_limit", "Most connections of the pool, overflow included.", by=CORE
+)
+CLOCK_AHEAD = gauge(
+    "pulse_clock_ahead_seconds",
+    "How far the machine's clock is ahead of the database's; 0 while that was not measured.",
+    by=CORE,
+    mode="livemostrecent",
+)
+WORKER = [Process.WORKER]
+FENCES = family("pulse_fences_held", "Fences that this process holds.", by=WORKER)
+FENCE_OLDEST = family(
+    "pulse_fence_oldest_seconds", "Age of the oldest fence that this process holds; 0 without one.", by=WORKER
+)
+CLEARED = family(
+    "pulse_sending_cleared",
+    "1 when this process has compared the broker's book with its database and may send, else 0.",
+    by=WORKER,
+)
+BUDGET_LEFT = family(
+    "pulse_broker_budget_left",
+    "Orders that our own rate limit has room for now; absent without a limit.",
+    "broker",
+    by=WORKER,
+)
+TOKEN_END = family(
+    "pulse_broker_token_end_timestamp_seconds",
+    "Latest instant at which the broker's token that this process was started with still works; absent when not known.",
+    "broker",
+    by=WORKER,
+)
+
+
+def refresh() -> Iterable[Metric]:
+    """Set what is set rather than looked up, as several processes may have to be added up."""
+    if db.engine.cache_info().currsize:
+        connections = db.pool_status()
+        CONNECTIONS.labels("in_use").set(connections.in_use)
+        CONNECTIONS.labels("idle").set(connections.idle)
+        CONNECTIONS_LIMIT.set(connections.limit)
+    ahead = clock.wall_ahead()
+    if ahead is not None:
+        CLOCK_AHEAD.set(ahead)
+    return ()
+
+
+def keep_fresh() -> None:
+    """Refresh for as long as the process lives: another process may answer `/metrics` for this one."""
+
+    def run() -> None:
+        while True:
+            refresh()
+            time.sleep(FRESH_SECONDS)
+
+    threading.Thread(target=run, name="metrics", daemon=True).start()
+
+
+def look_up() -> Iterable[Metric]:
+    """What a worker alone knows."""
+    ages = fences.ages()
+    yield FENCES.just(len(ages))
+    yield FENCE_OLDEST.just(max(ages, default=0.0))
+    yield from _at_the_broker()
+
+
+def look_up_sending() -> Iterable[Metric]:
+    """Whether a worker for slices may send."""
+    yield CLEARED.just(float(sending_hold.is_cleared()))
+
+
+def _at_the_broker() -> Iterable[Metric]:
+    broker = brokers.connect(settings())
+    if (left := broker.turns_left()) is not None:
+        yield BUDGET_LEFT.of({(broker.name,): left})
+    try:
+        token_end = broker.token_ends_at(_started_at())
+    except DatabaseUnavailable:
+        return
+    if token_end is not None:
+        yield TOKEN_END.of({(broker.name,): token_end.timestamp()})
+
+
+@cache
+def _started_at() -> datetime:
+    # The token was set before, so this makes its end a little later at most.
+    return clock.utcnow()

@@ -1,0 +1,41 @@
+"""How the work stands in the whole database, in one statement that costs the same however much it holds."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Float, Integer, String
+from sqlalchemy.orm import Session
+
+from api_contract.vocabulary import OrderStatus, SliceStatus
+from pulse_core.postgres import sql
+
+OPEN_ORDERS = (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
+OPEN_SLICES = (SliceStatus.SCHEDULED, SliceStatus.SENDING, SliceStatus.UNKNOWN, SliceStatus.WORKING)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many orders and slices are open, by status, each at most as many as were looked at.
+
+    `ages` are seconds by what waits, 0 when nothing does: unsplit, overdue, unknown, past_deadline, held, fence_silent.
+    """
+
+    orders: dict[OrderStatus, float]
+    slices: dict[SliceStatus, float]
+    ages: dict[str, float]
+    is_held: bool
+
+
+def standing(session: Session, most: int) -> Standing:
+    """Look at no more than `most` rows for each figure."""
+    found: dict[str, dict[str, float]] = {"orders": {}, "slices": {}, "ages": {}, "held": {}}
+    for what, label, value in session.execute(_STANDING, {"most": most}):
+        found[what][label] = value
+    return Standing(
+        orders={status: found["orders"].get(status.value, 0.0) for status in OPEN_ORDERS},
+        slices={status: found["slices"].get(status.value, 0.0) for status in OPEN_SLICES},
+        ages=found["ages"],
+        is_held=found["held"]["now"] > 0,
+    )
+
+
+_STANDING = sql.load(__package__, "standing", {"most": Integer()}).columns(what=String(), label=String(), value=Float())

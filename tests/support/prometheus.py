@@ -1,0 +1,139 @@
+"""Debian's Prometheus: its server and promtool, unpacked into a cache, so that no service is installed or started."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from pulse_ops.stack import probes
+from pulse_ops.stack.child import Child, Program
+from pulse_ops.stack.ports import free_port
+from tests.support import servers
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pulse-tests" / "prometheus"
+
+
+class Prometheus:
+    """A running server that scrapes the targets it was given."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        """The series that a query finds now."""
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": query}, timeout=10).json()
+        assert answer["status"] == "success", (query, answer)
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Each rule with its health."""
+        answer = requests.get(f"{self.url}/api/v1/rules", timeout=10).json()
+        return [rule for group in answer["data"]["groups"] for rule in group["rules"]]
+
+
+@contextmanager
+def running_prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
+    """Our example configuration, with these targets by job, each asked every second."""
+    require()
+    configuration = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    assert {job["job_name"] for job in configuration["scrape_configs"]} == set(targets)
+    configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    for job in configuration["scrape_configs"]:
+        job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
+    shutil.copy(DEPLOY / "prometheus" / "alerts.yml", folder)
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(configuration))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    options = (f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}")
+    command = (program("prometheus"), *options, f"--web.listen-address=127.0.0.1:{port}")
+    child = Child(Program("prometheus", command, probes.http_ok(f"{url}/-/ready")), folder / "prometheus.log")
+    try:
+        servers.start(child)
+        yield Prometheus(url)
+    finally:
+        child.stop(5)
+
+
+def promtool(*arguments: str) -> str:
+    """Run promtool where the rules are; what it says, if it is content."""
+    require()
+    done = subprocess.run(
+        [program("promtool"), *arguments], cwd=DEPLOY / "prometheus", capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def queries() -> list[str]:
+    """Every query of the dashboard and of the rules, with Grafana's variable put in."""
+    dashboard = json.loads((DEPLOY / "grafana" / "pulse.json").read_text())
+    shown = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())
+    watched = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    return [query.replace("$__rate_interval", "30s") for query in (*shown, *watched)]
+
+
+def require() -> None:
+    """Skip the test where Prometheus cannot be had. A machine of CI that has apt-get fails instead."""
+    if not (reason := why_not()):
+        return
+    if os.environ.get("CI") == "true" and shutil.which("apt-get"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@cache
+def why_not() -> str | None:
+    """Why there is no Prometheus here, in one sentence, or None. Gets it where it may; root is not needed for that."""
+    if _found("prometheus") and _found("promtool"):
+        return None
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        return "Prometheus is not installed, and without apt-get it cannot be had here"
+    try:
+        _unpack()
+    except subprocess.CalledProcessError as error:
+        return f"Prometheus cannot be had: {(error.stderr or str(error)).strip().splitlines()[0]}"
+    return None
+
+
+def program(name: str) -> str:
+    return _found(name) or name
+
+
+def _found(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path=str(CACHE / "usr" / "bin"))
+
+
+def _unpack() -> None:
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
+        try:
+            _run("apt-get", "download", "prometheus", folder=folder)
+        except subprocess.CalledProcessError:
+            if os.geteuid() != 0:
+                raise
+            _run("apt-get", "update", folder=folder)
+            _run("apt-get", "download", "prometheus", folder=folder)
+        (package,) = Path(folder).glob("prometheus_*.deb")
+        unpacked = Path(folder) / "unpacked"
+        _run("dpkg-deb", "-x", str(package), str(unpacked), folder=folder)
+        # Another process may have been faster; its programs are the same.
+        if not CACHE.exists():
+            unpacked.rename(CACHE)
+
+
+def _run(*command: str, folder: str) -> None:
+    subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=180)
