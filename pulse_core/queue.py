@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from celery import Celery
 from kombu import Connection
 from kombu.exceptions import BatchPublishError, OperationalError
+from kombu.transport import virtual
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
@@ -100,12 +101,11 @@ def depths() -> dict[str, int] | None:
 
 
 def _depth(connection: Connection, name: str) -> int:
-    try:
-        with connection.channel() as channel:
-            return int(channel.queue_declare(name, passive=True).message_count)
-    except connection.channel_errors:
-        # An empty queue does not exist.
-        return 0
+    with connection.channel() as channel:
+        if isinstance(channel, virtual.Channel):
+            # Asking for the queue itself would forget the prefix, and an empty one does not exist.
+            return int(channel._size(name))
+        return int(channel.queue_declare(name, durable=True).message_count)
 
 
 def _wakeup(task: Task, args: tuple[str, ...], eta: datetime | None, shown: str | None = None) -> Wakeup:

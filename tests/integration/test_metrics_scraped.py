@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -103,7 +102,8 @@ def test_what_is_declared_is_served_by_those_who_are_named(scraped: Scraped) -> 
         declared = {one.name for one in DECLARED.values() if process in one.served_by}
         assert served <= declared, job
         if process is not Process.WORKER:
-            assert served == declared, job
+            # pulse asks the broker only where an operator settles a slice.
+            assert {name for name in declared - served if not name.startswith("pulse_broker_")} == set(), job
     workers = families(scraped.text("worker-slices")) | families(scraped.text("worker-control"))
     declared = {one.name for one in DECLARED.values() if Process.WORKER in one.served_by}
     assert declared - workers == NOT_AT_THE_PAPER_EXCHANGE
@@ -175,20 +175,3 @@ def test_every_query_of_the_dashboard_and_the_rules_can_be_asked(scraped: Scrape
 
 def any_answer(asked: Prometheus, panel: dict[str, list[dict[str, str]]]) -> bool:
     return any(asked.ask(one["expr"].replace("$__rate_interval", "30s")) for one in panel["targets"])
-
-
-def test_a_worker_whose_port_is_taken_serves_on_another_and_says_so(
-    scraped: Scraped, processes: Processes, tmp_path: Path
-) -> None:
-    taken = str(urlsplit(scraped.urls["beat"]).port)
-
-    child = processes.beat(PULSE_METRICS_PORT=taken)
-
-    def told() -> list[dict[str, str]]:
-        lines = [json.loads(line) for line in child.log_path.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == "metrics served"]
-
-    wait_until(told, 30, "a served page")
-    (line,) = told()
-    assert f":{taken}/" not in line["url"]
-    assert "pulse_ticks_sent_total" in requests.get(line["url"], timeout=10).text
