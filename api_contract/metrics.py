@@ -24,12 +24,13 @@ from prometheus_client import (  # noqa: E402
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric  # noqa: E402
+from prometheus_client.core import GaugeMetricFamily  # noqa: E402
+from prometheus_client.core import Metric as Metric  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead  # noqa: E402
 from prometheus_client.registry import Collector  # noqa: E402
 
 # They would double the number of series, to say when a process was started.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -71,7 +72,7 @@ class Family:
 
     declared: Declared
 
-    def of(self, values: Mapping[Sequence[str], float]) -> Metric:
+    def of(self, values: Mapping[tuple[str, ...], float]) -> Metric:
         """Its samples by the values of its labels."""
         family = GaugeMetricFamily(self.declared.name, self.declared.help, labels=self.declared.labels)
         for labels, value in values.items():

@@ -12,7 +12,7 @@ from functools import cache, partial
 from queue import Empty, SimpleQueue
 
 from celery import Celery
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.exceptions import BatchPublishError, OperationalError
 from kombu.transport import virtual
 from redis.exceptions import RedisError
@@ -101,10 +101,10 @@ def depths() -> dict[str, int] | None:
 
 
 def _depth(connection: Connection, name: str) -> int:
-    with connection.channel() as channel:
+    with connection.channel() as channel:  # type: ignore[no-untyped-call]
         if isinstance(channel, virtual.Channel):
             # Asking for the queue itself would forget the prefix, and an empty one does not exist.
-            return int(channel._size(name))
+            return int(channel._size(name))  # type: ignore[no-untyped-call]
         return int(channel.queue_declare(name, durable=True).message_count)
 
 

@@ -11,7 +11,7 @@ from api_contract.log import get_logger
 from api_contract.metrics import Collect, Metric, Process, counter, registry
 from pulse_core.config import settings
 from pulse_core.metrics import process, switch
-from pulse_core.metrics.sweeps import LAG, lags
+from pulse_core.metrics.sweeps import LAG
 from pulse_core.sweeps import SWEEPS
 from pulse_tasks.sweep_runner import runner
 
@@ -68,7 +68,7 @@ def _listen(host: str, port: int, served: CollectorRegistry) -> int:
 
 
 def _look_up_sweeps() -> Iterable[Metric]:
-    yield LAG.of(lags(runner.lags()))
+    yield LAG.of({(sweep.value,): lag for sweep, lag in runner.lags().items()})
 
 
 @signals.beat_init.connect(weak=False)

@@ -1,6 +1,6 @@
 """How long the sweeps take, how often they fail, and how late they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -33,7 +33,3 @@ def measured(sweep: str) -> Iterator[None]:
         raise
     finally:
         SECONDS.labels(sweep).observe(perf_counter() - started)
-
-
-def lags(by_sweep: Mapping[str, float]) -> Mapping[tuple[str], float]:
-    return {(sweep,): lag for sweep, lag in by_sweep.items()}

@@ -80,8 +80,8 @@ class Kept:
 
 def read() -> Totals:
     """Ask the database and the queue once."""
-    found = _ask_database()
-    return Totals(*(found or (None, None)), queues=queue.depths())
+    work, webhooks = _ask_database() or (None, None)
+    return Totals(work, webhooks, queue.depths())
 
 
 def look_up() -> Iterable[Metric]:
