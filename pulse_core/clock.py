@@ -38,11 +38,6 @@ def by_wall_clock(at: datetime) -> datetime:
     return at if ahead is None else at + timedelta(seconds=ahead)
 
 
-def wall_ahead() -> float | None:
-    """How many seconds this machine's clock is ahead of the database's; None while not known. Never waits."""
-    return _database.wall_ahead()
-
-
 class DatabaseTime:
     """The database's time and the machine's own, for whoever is handed a clock."""
 
