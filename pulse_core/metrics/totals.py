@@ -15,6 +15,8 @@ from api_contract.metrics import Metric, Process, family
 from pulse_core import db, queue
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.events.store.webhook_lag import webhook_lag
+from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.store import alarms
 from pulse_core.trading.store.standing import Standing, standing
 
 log = get_logger(__name__)
@@ -30,6 +32,7 @@ QUEUE_MESSAGES = family("pulse_queue_messages", "Messages that wait in a queue f
 ORDERS = family("pulse_orders", f"Open orders of the whole database; it counts up to {MOST}.", "status", by=BY)
 SLICES = family("pulse_slices", f"Open slices of the whole database; it counts up to {MOST}.", "status", by=BY)
 SENDING_HELD = family("pulse_sending_held", "1 while nothing is sent because sending is held, else 0.", by=BY)
+ALARMS = family("pulse_alarms", "Alarms of the whole database that are not resolved.", "code", by=BY)
 AGES = {
     "unsplit": family("pulse_unsplit_oldest_seconds", "Age of the oldest order that is not split yet.", by=BY),
     "overdue": family(
@@ -58,6 +61,7 @@ class Totals:
 
     standing: Standing | None
     webhooks: tuple[int, float] | None
+    alarms: Mapping[AlarmCode, int] | None
     queues: Mapping[str, int] | None
 
 
@@ -80,8 +84,8 @@ class Kept:
 
 def read() -> Totals:
     """Ask the database and the queue once."""
-    work, webhooks = _ask_database() or (None, None)
-    return Totals(work, webhooks, queue.depths())
+    work, webhooks, open_alarms = _ask_database() or (None, None, None)
+    return Totals(work, webhooks, open_alarms, queue.depths())
 
 
 def look_up() -> Iterable[Metric]:
@@ -96,6 +100,8 @@ def look_up() -> Iterable[Metric]:
         failing, lag_seconds = totals.webhooks
         yield WEBHOOKS_FAILING.just(failing)
         yield WEBHOOK_LAG.just(lag_seconds)
+    if totals.alarms is not None:
+        yield ALARMS.of({(code.value,): totals.alarms.get(code, 0) for code in AlarmCode})
 
 
 def _of_work(found: Standing) -> Iterable[Metric]:
@@ -106,11 +112,11 @@ def _of_work(found: Standing) -> Iterable[Metric]:
         yield AGES[what].just(age)
 
 
-def _ask_database() -> tuple[Standing, tuple[int, float]] | None:
+def _ask_database() -> tuple[Standing, tuple[int, float], Mapping[AlarmCode, int]] | None:
     try:
         with db.transaction() as session:
             session.execute(text("SET LOCAL statement_timeout = '2s'"))
-            return standing(session, MOST), webhook_lag(session, MOST_WEBHOOKS)
+            return standing(session, MOST), webhook_lag(session, MOST_WEBHOOKS), alarms.open_by_code(session)
     except DatabaseUnavailable as away:
         log.warning("totals not read", reason=away.message)
         return None

@@ -26,7 +26,7 @@ from tests.support.broker import SimulatedBroker, answer_with
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("api_contract", "gapi_app", "pulse_app", "pulse_core", "pulse_tasks")
-NOTHING = Totals(None, None, None)
+NOTHING = Totals(None, None, None, None)
 
 
 def declare_all() -> None:
@@ -70,7 +70,7 @@ def test_each_help_text_says_who_serves_it() -> None:
 
 def test_no_label_is_named_after_something_that_there_are_many_of() -> None:
     declare_all()
-    bounded = {"behind", "broker", "call", "method", "outcome", "queue", "route", "state", "status", "sweep"}
+    bounded = {"behind", "broker", "call", "code", "method", "outcome", "queue", "route", "state", "status", "sweep"}
     assert {label for one in DECLARED.values() for label in one.labels} <= bounded
 
 
