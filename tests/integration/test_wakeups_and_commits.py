@@ -18,6 +18,7 @@ from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.errors import DatabaseUnavailable, UncommittedWakeup
 from pulse_core.identity.store import accounts
+from pulse_core.owner import OneAccount
 from pulse_core.queue import Wakeup
 from pulse_core.tasks import Task
 from pulse_core.trading.order.pause import pause_order, resume_order
@@ -159,12 +160,12 @@ def test_a_statement_that_commits_by_itself_is_no_transaction(redis_url: str) ->
 
 def test_resuming_an_order_has_its_slices_dispatched(redis_url: str) -> None:
     order_id = a_split_order(utcnow() - timedelta(minutes=1))
-    account_id = order(order_id).account_id
-    pause_order(account_id, order_id, "ann", utcnow())
+    owner = OneAccount(order(order_id).account_id)
+    pause_order(owner, order_id, "ann", utcnow())
     time.sleep(LONG_ENOUGH_TO_SEND)
     before = messages(redis_url)
 
-    resume_order(account_id, order_id, "ann", utcnow())
+    resume_order(owner, order_id, "ann", utcnow())
 
     wait_until(lambda: messages(redis_url) == before + 1, 10, "the message")
 
