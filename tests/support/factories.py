@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
+from ulid import ULID
 
+from api_contract import ids
 from api_contract.order_rules import NewOrder
 from api_contract.scopes import Role
 from api_contract.vocabulary import Side
@@ -25,9 +27,9 @@ from pulse_core.trading.tables import Order, OrderSlice
 
 def an_account(account_id: str | None = None) -> str:
     """The id of a new account that nobody can log in to."""
-    account_id = account_id or f"acc_{secrets.token_hex(13)}"
+    account_id = account_id or ids.account_id(ULID())
     with db.transaction() as session:
-        accounts.add(session, account_id, account_id, "no hash", Role.TRADER, utcnow())
+        accounts.add(session, account_id, account_id.lower(), "no hash", Role.TRADER, utcnow())
     return account_id
 
 
