@@ -218,8 +218,8 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
         try:
             yield Fence(connection)
         finally:
-            _unlock(connection, slice_id)
             fences.dropped(number)
+            _unlock(connection, slice_id)
 
 
 def check_session() -> None:

@@ -7,13 +7,17 @@ from pydantic import SecretStr
 
 from pulse_core.config import Settings
 
+# Each process of a host has its own.
+OF_ONE_PROCESS = frozenset({"metrics_port"})
+
 
 def digest(settings: Settings) -> str:
-    """The same for two processes with equal settings, secrets aside.
+    """The same for two processes with equal settings, secrets and their own ports aside.
 
     The key that signs calls between the services keys the hash: without it nobody can try values out.
     """
-    values = {name: getattr(settings, name) for name in sorted(type(settings).model_fields)}
+    shared = sorted(type(settings).model_fields.keys() - OF_ONE_PROCESS)
+    values = {name: getattr(settings, name) for name in shared}
     open_values = [f"{name}={_plain(value)}" for name, value in values.items() if not isinstance(value, SecretStr)]
     key = settings.pulse_service_token_key.get_secret_value().encode()
     return hmac.new(key, "\n".join(open_values).encode(), hashlib.sha256).hexdigest()

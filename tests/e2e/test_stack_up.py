@@ -19,8 +19,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def pulse(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, **environment}
-    return subprocess.run([PULSE, *arguments], env=variables, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([PULSE, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_stack_starts_mends_itself_and_keeps_its_user_over_a_restart(tmp_path: Path) -> None:

