@@ -129,12 +129,15 @@ class Judge:
         """Whatever was taken for not placed and is in the book was told, but for a refusal that the book confirms."""
         alarms = self.rows("SELECT detail FROM slice_events WHERE kind = 'ALARM' AND detail->>'code' = %s", TURNED_UP)
         told = {row["detail"]["broker_order_id"] for row in alarms}
-        refused = self.rows("SELECT client_order_id FROM placements WHERE outcome = 'REFUSED'")
-        refused_ids = {row["client_order_id"] for row in refused}
+        refused = self.rows("SELECT client_order_id, ended_at FROM placements WHERE outcome = 'REFUSED'")
+        ended = {row["client_order_id"]: row["ended_at"] for row in refused}
         for row in self._exchange.book.values():
             is_rejected = row.status is BrokerOrderStatus.REJECTED and row.filled_quantity == 0
-            if is_rejected and row.client_order_id in refused_ids:
+            if is_rejected and row.client_order_id in ended:
                 assert row.broker_order_id not in told, "a refusal that the book confirms raised the alarm"
+            elif row.status is BrokerOrderStatus.REJECTED and ended.get(row.client_order_id) is not None:
+                # The book had confirmed the refusal when, against all that could be foreseen, it was filled.
+                assert row.broker_order_id not in told, "a refusal that the book had confirmed raised the alarm"
             elif row.client_order_id in self._presumed_absent:
                 assert row.broker_order_id in told, "an order taken for not placed turned up without an alarm"
 
