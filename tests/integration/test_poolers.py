@@ -14,6 +14,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_app import create_app
 from pulse_core import db
 from pulse_core.errors import SharedSession
+from pulse_core.health import reporter
 from pulse_core.postgres import poolers
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_ops.doctor.postgres import sessions
@@ -108,9 +109,13 @@ def test_pulse_does_not_start(shared: str, environment: dict[str, str]) -> None:
     assert_refused(command, {**environment, "DATABASE_URL": shared}, "pulse")
 
 
-def test_a_pulse_that_started_before_the_proxy_never_is_ready(clean_database: str, tmp_path: Path) -> None:
+def test_a_pulse_that_started_before_the_proxy_never_is_ready(
+    clean_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = free_port()
     with connected_to(f"postgresql://anybody@127.0.0.1:{port}/pulse"):
+        # It would go on to report this process, beside those of other tests.
+        monkeypatch.setattr(reporter, "start", lambda _kind: None)
         client = create_app().test_client()
         with running_pgbouncer(tmp_path, clean_database, port, pool_mode="transaction"):
             answer = client.get("/ready")
