@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event
@@ -15,7 +16,8 @@ from pulse_core.errors import RowsLocked
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.slice.track import MISSING_FOR, track_slices
-from pulse_core.trading.store import slices
+from pulse_core.trading.store import absences, slices
+from pulse_core.trading.store.absences import Look
 from tests.support.broker import SimulatedBroker, accept, lose_the_request
 from tests.support.factories import a_slice, a_split_order, settle_delay, slices_of
 
@@ -109,3 +111,14 @@ def test_a_missing_order_is_looked_up_once_for_as_long_as_it_is_missing(broker: 
 
     assert made
     assert not [one for one in made if "slice_events" in one]
+
+
+def test_a_slice_of_which_a_look_can_tell_nothing_is_neither_watched_nor_settled(broker: SimulatedBroker) -> None:
+    start = utcnow() + START
+    [lost] = in_doubt(broker, 1)
+    look = Look(start, start, settle_delay())
+    nameless = SimpleNamespace(id=lost, client_order_id=None)
+    with db.transaction() as session:
+        told = absences.note(session, [nameless], look)  # type: ignore[list-item]
+
+    assert (told.watched, told.settled) == (frozenset(), frozenset())

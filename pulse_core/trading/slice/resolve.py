@@ -73,7 +73,7 @@ def _note_absences(unknown: Sequence[OrderSlice], book: Book) -> set[str]:
     for reason, group in by_reason.items():
         with db.transaction() as session:
             if reason is None:
-                noted |= absences.note(session, group, _look(book))
+                noted |= absences.note(session, group, _look(book)).watched
             else:
                 noted |= _put_off(session, group, reason, book)
     return noted
@@ -130,7 +130,7 @@ def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None
     reason = _reason_not_to_count(one, book)
     if reason is not None:
         _give_to_operators(session, one, *reason, book)
-    elif not absences.note(session, [one], _look(book)):
+    elif one.id in absences.note(session, [one], _look(book)).settled:
         placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
         reschedule(session, one, book.ended_at, "ABSENT", "the broker's book shows no trace of it")
 

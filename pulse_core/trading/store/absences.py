@@ -25,14 +25,23 @@ class Look:
     settle_delay: timedelta
 
 
-def note(session: Session, unknown: Sequence[OrderSlice], look: Look) -> set[str]:
-    """Note that a look lacked these slices, each for the attempt it was seen with; the ids of those noted.
-
-    A slice that is not among them was absent from the end of one look to the start of this one, with no pause between
-    looks and for the whole settle delay: it counts as absent. Or it is UNKNOWN no more, or locked by somebody else, so
-    nothing may be concluded without a lock on it.
+@dataclass(frozen=True)
+class Absences:
+    """Ids of slices: still to be watched, and `settled`: absent from the end of one look to the start of this one, with
+    no pause between looks, for the whole settle delay. One that is in neither tells nothing.
     """
-    noted = session.scalars(
+
+    watched: frozenset[str]
+    settled: frozenset[str]
+
+
+def note(session: Session, unknown: Sequence[OrderSlice], look: Look) -> Absences:
+    """Note that a look lacked these UNKNOWN slices, each for the attempt it was seen with.
+
+    Left out are slices that have moved on, and those that somebody else has locked. Who concludes from `settled` holds
+    the slice's fence and lock.
+    """
+    found = session.execute(
         _NOTE,
         {
             "ids": [one.id for one in unknown],
@@ -45,7 +54,9 @@ def note(session: Session, unknown: Sequence[OrderSlice], look: Look) -> set[str
             "longest_pause": LONGEST_PAUSE,
         },
     )
-    return set(noted)
+    is_settled = {row.id: row.is_settled for row in found}
+    settled = frozenset(slice_id for slice_id, is_over in is_settled.items() if is_over)
+    return Absences(frozenset(is_settled) - settled, settled)
 
 
 _NOTE = sql.load(

@@ -74,8 +74,8 @@ EVIDENCE = (
         (
             Change(
                 f"{STORE}/sql/note_absence.sql",
-                ":started_at < watched_since + :settle_delay",
-                ":ended_at < watched_since + :settle_delay",
+                ":started_at >= watched_since + :settle_delay",
+                ":ended_at >= watched_since + :settle_delay",
             ),
         ),
         (f"{TESTS}/test_evidence.py::test_absence_counts_from_the_end_of_one_reading_to_the_start_of_the_next",),

@@ -151,8 +151,8 @@ PROTOCOL = (
         (
             Change(
                 f"{STORE}/sql/note_absence.sql",
-                "(watched_since IS NULL OR :started_at < watched_since + :settle_delay)",
-                "(:started_at IS NULL OR watched_since + :settle_delay IS NULL AND false)",
+                "watched_since IS NOT NULL AND :started_at >= watched_since + :settle_delay",
+                "watched_since IS NULL OR :started_at >= watched_since + :settle_delay",
             ),
         ),
         (f"{TESTS}/test_resolve.py::test_absent_once_proves_nothing", STATE_MACHINE),
