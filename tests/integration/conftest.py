@@ -5,6 +5,7 @@ import pytest
 from pulse_core import brokers
 from pulse_core.trading.book import reading
 from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice import track
 from tests.support.broker import SimulatedBroker
 
 
@@ -13,6 +14,7 @@ def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBro
     simulated = SimulatedBroker()
     monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
     monkeypatch.setattr(reading, "_last", reading.LastReading())
+    monkeypatch.setattr(track, "_settled", track.Settled())
     # A process reads the book before it first sends: here, before a test takes the book away.
     assert sending_hold.may_send()
     return simulated

@@ -65,13 +65,19 @@ def test_passwords_are_private_and_not_on_a_command_line(tmp_path: Path) -> None
 
 def test_a_postgres_that_lost_its_supervisor_is_ended_before_the_next_one_starts(tmp_path: Path) -> None:
     with running_postgres(tmp_path) as orphan:
-        successor = EmbeddedPostgres(tmp_path / "postgres")
-        child = Child(successor.program(), tmp_path / "successor.log")
-        try:
-            start(child)
-            assert orphan.child.exit_code is not None
-        finally:
-            child.stop(10)
+        ask(orphan, "CREATE TABLE kept AS SELECT 7 AS n")
+        with closing(psycopg2.connect(orphan.url())) as connection, connection.cursor() as cursor:
+            cursor.execute("INSERT INTO kept VALUES (8)")
+            successor = EmbeddedPostgres(tmp_path / "postgres", orphan.server.port)
+            child = Child(successor.program(), tmp_path / "successor.log")
+            try:
+                start(child)
+                assert orphan.child.exit_code is not None
+                assert ask(orphan, "SELECT n FROM kept") == [(7,)]
+            finally:
+                child.stop(10)
+        # A last checkpoint, while transactions go on, would let them count as done after the recovery.
+        assert "shutting down" not in orphan.child.log_path.read_text()
 
 
 def test_a_stale_pid_file_that_names_a_living_process_is_no_obstacle(tmp_path: Path) -> None:

@@ -185,6 +185,25 @@ def test_a_fill_after_the_deadline_adds_quantity_keeps_the_status_and_raises_the
     assert alarms(one.order_id) == ["fill after the end"]
 
 
+def test_a_late_fill_of_a_slice_that_ended_is_booked_while_others_work(broker: SimulatedBroker) -> None:
+    one = a_working_slice()
+    a_working_slice(order_unique_key="another")
+    broker.cancel(broker_order_id(one))
+    track_slices(utcnow())
+    assert a_slice(one.id).status is SliceStatus.CANCELLED
+
+    broker.fill(broker_order_id(one), 3)
+    track_slices(utcnow())
+    assert booked_shares(one.id) == 3
+
+    broker.fill(broker_order_id(one), 2)
+    lagging = broker.trades.pop()
+    track_slices(utcnow())
+    broker.trades.append(lagging)
+    track_slices(utcnow())
+    assert booked_shares(one.id) == 5
+
+
 def test_a_late_fill_corrects_the_result_of_a_finished_order(broker: SimulatedBroker) -> None:
     order_id = a_split_order(duration_minutes=1)
     end_at = order(order_id).end_at

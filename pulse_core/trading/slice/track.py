@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each, for_each_batch
-from pulse_core.brokers.port import BrokerOrderStatus
+from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus, BrokerTrade
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.alarms import AlarmCode
@@ -55,20 +55,50 @@ class Missing:
         self._told.add(broker_order_id)
 
 
+class Settled:
+    """What the readings of this process have shown and settled of each broker order, slices that ended included."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[BrokerOrderStatus, int]] = {}
+
+    def changed(self, book: Book) -> list[str]:
+        """The broker orders of the book that stand in another way than they were settled."""
+        return [one for one, row in book.by_broker_order_id.items() if self._seen.get(one) != _standing(row)]
+
+    def note(self, book: Book) -> None:
+        """The news of this book are booked, as far as its trades cover what its orders say."""
+        self._seen = {
+            one: _standing(row) for one, row in book.by_broker_order_id.items() if _is_covered(row, book.trades)
+        }
+
+
+def _standing(row: BrokerOrder) -> tuple[BrokerOrderStatus, int]:
+    return row.status, row.filled_quantity
+
+
+def _is_covered(row: BrokerOrder, trades: Mapping[str, Sequence[BrokerTrade]]) -> bool:
+    return sum(trade.quantity for trade in trades.get(row.broker_order_id, ())) >= row.filled_quantity
+
+
 _missing = Missing()
+_settled = Settled()
 
 
 def track_slices(now: datetime) -> int:
-    """Read the book once for all working slices and settle those that changed; returns how many.
+    """Read the book once for all working slices and settle what changed; returns how many.
 
-    Raises BookUnavailable; nothing is concluded from a book that cannot be read.
+    Slices that ended are settled too when their broker orders change: a late fill is booked before the day and its
+    book are over. Raises BookUnavailable; nothing is concluded from a book that cannot be read.
     """
     with db.transaction() as session:
         working = slices.working(session, brokers.connect(settings()).name)
     if not working:
         return 0
     book = read_book(now)
-    settled = settle_news(book, working, now)
+    with db.transaction() as session:
+        changed = placements.by_broker_order(session, book.broker, _settled.changed(book))
+    settled = settle_news(book, {**changed, **working}, now)
+    _settled.note(book)
     _alarm_missing(book, working)
     return settled
 

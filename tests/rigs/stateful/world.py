@@ -174,6 +174,7 @@ class World:
 
     def _forget_what_the_process_saw(self) -> None:
         self._patch.setattr(reading, "_last", reading.LastReading())
+        self._patch.setattr(track, "_settled", track.Settled())
         self._patch.setattr(track, "_missing", track.Missing())
 
     @contextmanager
