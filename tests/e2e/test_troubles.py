@@ -367,6 +367,61 @@ def test_a_worker_that_was_stopped_in_the_middle_of_a_slice(deployment: Deployme
     ]
 
 
+def test_a_worker_that_is_at_one_task_for_long(
+    deployment: Deployment, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pulse_ops.doctor import processes
+
+    monkeypatch.setattr(processes, "LONGEST_TASK", 2.0)
+    patient = deployment.processes.worker_slices(PULSE_BROKER_TIMEOUT="60", PULSE_LEASE="90")
+    rules = {"rules": [{"fault": "slow", "seconds": 60}]}
+    scenario = f"{deployment.urls['PULSE_PAPER_EXCHANGE_URL']}/_paper/scenario"
+    requests.put(scenario, json=rules, timeout=5).raise_for_status()
+    try:
+        # The other worker takes some, and gives each up after a second.
+        for _ in range(8):
+            a_split_order(num_splits=2, duration_minutes=60)
+        detail = "worker-slices (process PID on HOST) has been at one task for N s"
+        told_until(doctor, as_told("worker-slices", Trouble.WORKER_STUCK, detail))
+    finally:
+        requests.put(scenario, json={"rules": []}, timeout=5).raise_for_status()
+        patient.kill()
+        execute(f"DELETE FROM processes WHERE pid = {patient.pid}")
+        clear_orders()
+
+
+def test_redis_forgets_or_drops_messages(doctor: Doctor, redis_alone: RunningRedis) -> None:
+    with closing(redis.Redis.from_url(redis_alone.url)) as client:
+        client.config_set("appendonly", "no")
+        forgetful = doctor()
+        client.config_set("appendonly", "yes")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        dropping = doctor()
+        client.config_set("maxmemory-policy", "noeviction")
+
+    forgets = as_told("redis", Trouble.REDIS_LOSES_MESSAGES, "it forgets them when it restarts")
+    drops = as_told("redis", Trouble.REDIS_LOSES_MESSAGES, "it drops them when its memory is full (allkeys-lru)")
+    assert (forgetful.wrong, dropping.wrong) == ([forgets], [drops])
+
+
+def test_a_sweep_that_fails(doctor: Doctor) -> None:
+    execute("ALTER TABLE webhooks RENAME TO webhooks_away")
+    try:
+        detail = "ProgrammingError, see the log of the worker (pulse.deliver_webhooks, for N s)"
+        told_until(doctor, as_told("sweeps", Trouble.SWEEP_FAILS, detail))
+    finally:
+        execute("ALTER TABLE webhooks_away RENAME TO webhooks")
+
+
+def test_a_gateway_away_and_one_that_is_not_ready(doctor: Doctor) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    said, status = doctor(PULSE_GATEWAY_URL=nowhere), doctor(command="status", PULSE_GATEWAY_URL=nowhere)
+
+    away = as_told("gapi", Trouble.GATEWAY_AWAY, "URL gives no answer (ConnectionError)")
+    assert said.wrong == status.wrong == [away]
+    assert said.exit_code == status.exit_code == 1
+
+
 def test_sweeps_late_and_an_order_that_nobody_splits(deployment: Deployment, doctor: Doctor) -> None:
     with stopped(deployment.control):
         execute("UPDATE sweep_runs SET ended_at = ended_at - interval '10 minutes' WHERE sweep LIKE '%split%'")
@@ -395,6 +450,9 @@ def test_nothing_is_sent_while_a_hold_stands(doctor: Doctor) -> None:
 
 
 def test_a_process_for_another_revision_and_settings_that_differ_are_named(doctor: Doctor) -> None:
+    # Services of other tests may live in this database as well.
+    seen = "ended_at IS NULL AND seen_at > now() - interval '20 s'"
+    before = {digest for (digest,) in rows(f"SELECT settings_digest FROM processes WHERE {seen}")}
     with db.transaction() as session:
         session.execute(
             text(
@@ -408,7 +466,7 @@ def test_a_process_for_another_revision_and_settings_that_differ_are_named(docto
 
     (line,) = said.wrong
     assert "worker (process PID on HOST), version 0.0.9, is made for 0009, the database is at" in line
-    assert "settings: differ between processes (2 sets)" in said.output
+    assert f"settings: differ between processes ({len(before) + 1} sets)" in said.output
 
 
 def test_beat_away_and_one_whose_clock_is_off(
@@ -435,11 +493,19 @@ def test_beat_away_and_one_whose_clock_is_off(
 
 
 def test_every_process_says_that_it_ends(deployment: Deployment) -> None:
+    own = {one.pid for child in deployment.processes.children for one in with_descendants(child)}
     unended = rows("SELECT id, pid FROM processes WHERE ended_at IS NULL")
-    # Others were killed by the tests before.
-    alive = {one for one, pid in unended if pid != os.getpid() and Path(f"/proc/{pid}").exists()}
-    assert alive
+    alive = {process_id for process_id, pid in unended if pid in own}
+    assert len(alive) == 4
     deployment.processes.close()
 
     ended = {process_id for (process_id,) in rows("SELECT id FROM processes WHERE ended_at IS NOT NULL")}
     assert alive <= ended
+
+
+def with_descendants(child: Child) -> list[psutil.Process]:
+    """None for one that was killed by a test before."""
+    if child.pid_if_alive is None:
+        return []
+    process = psutil.Process(child.pid_if_alive)
+    return [process, *process.children(recursive=True)]

@@ -1,6 +1,8 @@
 """Flower beside a worker: every task with its end, rows that say what they are, filters, and who is let in."""
 
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -190,6 +192,22 @@ def test_of_sweeps_only_those_that_fail_are_shown_with_their_reason(dashboard: D
     assert failed["exception"].startswith("PutOff('")
     assert dashboard.tasks(f"name:{Task.FINISH_ORDERS.value}") == []
     assert {event.get("name") for event in dashboard.listener.heard} & set(SWEEPS) == {Task.RECONCILE.value}
+
+
+def test_a_setting_brings_the_events_of_sweeps_back(environment: dict[str, str]) -> None:
+    ask = (
+        "from pulse_tasks import app; app.loader.import_default_modules();"
+        f" print(app.tasks['{Task.FINISH_ORDERS.value}'].send_events)"
+    )
+
+    def said(**variables: str) -> str:
+        variables = {**os.environ, **environment, **variables}
+        asked = subprocess.run(
+            [sys.executable, "-c", ask], env=variables, capture_output=True, text=True, check=True, timeout=60
+        )
+        return asked.stdout.strip()
+
+    assert (said(), said(PULSE_SWEEP_EVENTS="true")) == ("False", "True")
 
 
 def test_refusals_leave_no_stack_trace_in_the_workers_log(dashboard: Dashboard, tmp_path_factory: Any) -> None:
