@@ -86,7 +86,7 @@ class EmbeddedPostgres:
         if not (self._data / "PG_VERSION").exists():
             self._make_cluster()
             return
-        # At once, and it recovers at its start. What asks for an orderly end makes the checkpointer, which is found too,
+        # At once; it recovers at its start. What asks for an orderly end makes the checkpointer, which is found too,
         # write a last checkpoint while others still write: transactions that failed would come back as done.
         leftovers.end_servers_in(self._data, "postgres", signal.SIGQUIT)
         # Nothing runs here any more. Postgres would refuse to start if another process had got the old id.
