@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from pulse_client.errors import NotReachable
 from pulse_client.gateway import Gateway
 from pulse_client.models import Order
+from pulse_ops.cli.interrupts import heard_interrupts
 from pulse_ops.cli.output import say
 
 INTERVAL_SECONDS = 1.0
@@ -25,13 +26,15 @@ def changes_of(gateway: Gateway, order_id: str) -> Iterator[Order]:
     A gateway that is away for up to two minutes is waited for: the order goes on without it.
     """
     seen: Order | None = None
-    while seen is None or not seen.is_final:
-        order = gateway.order(order_id) if seen is None else _order_after_outages(gateway, order_id)
-        if order != seen:
-            yield order
-        seen = order
-        if not seen.is_final:
-            time.sleep(INTERVAL_SECONDS)
+    with heard_interrupts() as check_interrupt:
+        while seen is None or not seen.is_final:
+            order = gateway.order(order_id) if seen is None else _order_after_outages(gateway, order_id)
+            check_interrupt()
+            if order != seen:
+                yield order
+            seen = order
+            if not seen.is_final:
+                time.sleep(INTERVAL_SECONDS)
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """`pulse orders watch`: an order followed to its end, whatever happens to the gateway or the terminal."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pulse_ops.cli.interrupts import heard_interrupts
 from tests.support.gateway import AT, FILLED, FakeGateway, Pulse
 from tests.support.processes import wait_until
 
@@ -56,6 +59,25 @@ def test_ctrl_c_ends_the_watching_and_not_the_order(gateway: FakeGateway, variab
     assert "The order continues" in stderr
     assert "Traceback" not in stderr
     assert gateway.calls("DELETE", f"/api/orders/{order_id}") == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_came_while_an_object_was_cleaned_up_is_heard_all_the_same() -> None:
+    class Cleaned:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with heard_interrupts() as check_interrupt:
+            check_interrupt()
+            Cleaned()
+            with pytest.raises(KeyboardInterrupt):
+                check_interrupt()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_watching_outlives_a_gateway_that_is_restarted(gateway: FakeGateway, variables: dict[str, str]) -> None:
