@@ -40,7 +40,7 @@ class BrokerOrderStatus(StrEnum):
 
 @dataclass(frozen=True)
 class BrokerOrder:
-    """One row of the broker's order book of today."""
+    """One row of the broker's order book of today, or what it says of the one order when asked for it."""
 
     broker_order_id: str
     client_order_id: str | None
@@ -84,7 +84,7 @@ class OutcomeUnknown(BrokerError):
 
 
 class BookUnavailable(BrokerError):
-    """The broker's book could not be read, so it proves nothing, least of all an absence."""
+    """The broker's book, or one order of it, could not be read: it proves nothing, least of all an absence."""
 
 
 class Broker(Protocol):
@@ -122,6 +122,15 @@ class Broker(Protocol):
 
     def book_day_start(self, at: datetime) -> datetime:
         """The first instant of that day, aware."""
+
+    def order(self, broker_order_id: str) -> BrokerOrder:
+        """One order of today, by itself.
+
+        Raises BookUnavailable also when the broker does not show it: only the book of all orders can prove an absence.
+        """
+
+    def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
+        """Every fill of one order of today. Raises BookUnavailable as above."""
 
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""

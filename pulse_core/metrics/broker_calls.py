@@ -23,7 +23,14 @@ T = TypeVar("T")
 
 CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # By call: what it is when it succeeds, and how else it may end.
-SUCCESSES = {"place": "acknowledged", "cancel": "acknowledged", "order_book": "read", "trade_book": "read"}
+SUCCESSES = {
+    "place": "acknowledged",
+    "cancel": "acknowledged",
+    "order": "read",
+    "order_trades": "read",
+    "order_book": "read",
+    "trade_book": "read",
+}
 _FAILURES = {
     Refused: "refused",
     NotSent: "not_sent",
@@ -55,6 +62,8 @@ class Measured:
         self.name = broker.name
         self._place = _Meter("place", Refused, NotSent, OutcomeUnknown)
         self._cancel = _Meter("cancel", Refused, NotSent, OutcomeUnknown)
+        self._order = _Meter("order", BookUnavailable)
+        self._order_trades = _Meter("order_trades", BookUnavailable)
         self._order_book = _Meter("order_book", BookUnavailable)
         self._trade_book = _Meter("trade_book", BookUnavailable)
 
@@ -84,6 +93,12 @@ class Measured:
 
     def book_day_start(self, at: datetime) -> datetime:
         return self._broker.book_day_start(at)
+
+    def order(self, broker_order_id: str) -> BrokerOrder:
+        return self._order.measure(lambda: self._broker.order(broker_order_id))
+
+    def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
+        return self._order_trades.measure(lambda: self._broker.order_trades(broker_order_id))
 
     def order_book(self) -> Sequence[BrokerOrder]:
         return self._order_book.measure(self._broker.order_book)

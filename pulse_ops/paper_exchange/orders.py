@@ -1,11 +1,11 @@
-"""Routes about orders: place, cancel, and the two books."""
+"""Routes about orders: place, cancel, the two books, and what they say of one order."""
 
 import sqlite3
 import time
 
 from flask import Blueprint, Response, request
 
-from pulse_ops.paper_exchange import readings, wire
+from pulse_ops.paper_exchange import readings
 from pulse_ops.paper_exchange.checks import OrderRequest, check
 from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import count, desk, success, success_of_rows
@@ -77,21 +77,17 @@ def trade_book() -> Response:
 @orders.get("/orders/<order_id>")
 def order_history(order_id: str) -> Response:
     """One row for each change of an order."""
-    order = _found(order_id)
-    changes = desk().exchange.books.rows("SELECT * FROM changes WHERE order_id = ? ORDER BY number", order_id)
-    return success([wire.change_row(order, change) for change in changes])
+    exchange = desk().exchange
+    rule = exchange.fault_for(Stage.READ)
+    return success_of_rows(readings.order_history(exchange.books, rule, now_us(), _found(order_id)))
 
 
 @orders.get("/orders/<order_id>/trades")
 def order_trades(order_id: str) -> Response:
     """The trades of an order."""
-    _found(order_id)
-    trades = desk().exchange.books.rows(
-        "SELECT trades.*, exchange, tradingsymbol, transaction_type, product"
-        " FROM trades JOIN orders USING (order_id) WHERE order_id = ? ORDER BY trades.number",
-        order_id,
-    )
-    return success([wire.trade_row(trade) for trade in trades])
+    exchange = desk().exchange
+    rule = exchange.fault_for(Stage.READ)
+    return success_of_rows(readings.order_trades(exchange.books, rule, now_us(), _found(order_id)))
 
 
 def _suffer_before(exchange: Exchange, arrived: Arrived, order: OrderRequest, hits: Hits) -> None:

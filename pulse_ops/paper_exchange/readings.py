@@ -8,7 +8,7 @@ import sqlite3
 from functools import lru_cache
 
 from pulse_ops.paper_exchange import foreign, wire
-from pulse_ops.paper_exchange.errors import WireError
+from pulse_ops.paper_exchange.errors import WireError, unknown_order
 from pulse_ops.paper_exchange.faults import Rule
 from pulse_ops.paper_exchange.store import Books
 
@@ -32,6 +32,11 @@ _TRADES = (
     "SELECT trades.*, exchange, tradingsymbol, transaction_type, product FROM trades JOIN orders USING (order_id)"
     " WHERE day = ? AND visible_at <= ? AND traded_at <= ? ORDER BY trades.number"
 )
+_CHANGES = "SELECT * FROM changes WHERE order_id = ? AND at <= ? ORDER BY number"
+_TRADES_OF_ONE = (
+    "SELECT trades.*, exchange, tradingsymbol, transaction_type, product FROM trades JOIN orders USING (order_id)"
+    " WHERE order_id = ? AND traded_at <= ? ORDER BY trades.number"
+)
 
 
 def order_book(books: Books, rule: Rule | None, now: int) -> Rows:
@@ -51,6 +56,23 @@ def trade_book(books: Books, rule: Rule | None, now: int) -> Rows:
     return _shown([_trade_text(row) for row in books.rows(_TRADES, books.day(at), at, at)], rule)
 
 
+def order_history(books: Books, rule: Rule | None, now: int, order: sqlite3.Row) -> Rows:
+    """One row for each change of an order, as a reading that suffers `rule` shows them. Raises WireError."""
+    changes = books.rows(_CHANGES, order["order_id"], _instant(rule, now))
+    rows = _shown([json.dumps(wire.change_row(order, change)) for change in changes], rule)
+    if not rows or (rule is not None and rule.fault == "book_foreign"):
+        raise unknown_order()
+    return rows
+
+
+def order_trades(books: Books, rule: Rule | None, now: int, order: sqlite3.Row) -> Rows:
+    """The trades of an order, as a reading that suffers `rule` shows them. Raises WireError."""
+    if rule is not None and rule.fault == "book_foreign":
+        raise unknown_order()
+    trades = books.rows(_TRADES_OF_ONE, order["order_id"], _instant(rule, now))
+    return _shown([_trade_text(row) for row in trades], rule)
+
+
 @lru_cache(maxsize=20_000)
 def _order_text(row: sqlite3.Row) -> str:
     return json.dumps(wire.order_row(row))
@@ -66,7 +88,7 @@ def _instant(rule: Rule | None, now: int) -> int:
 
 
 def _shown(rows: Rows, rule: Rule | None) -> Rows:
-    if rule is None or rule.fault == "book_stale":
+    if rule is None or rule.fault in ("book_stale", "book_foreign"):
         return rows
     if rule.fault == "book_empty":
         return []

@@ -128,6 +128,13 @@ def test_history_quotes_margins_and_instruments_are_served_as_kite_serves_them(e
     order_id = exchange.broker().place(placement(), soon())
     assert [row["status"] for row in client.order_history(order_id)] == ["OPEN", "COMPLETE"]
     assert [row["quantity"] for row in client.order_trades(order_id)] == [10]
+    in_book = {row.broker_order_id: row for row in exchange.broker().order_book()}
+    trades = [row for row in exchange.broker().trade_book() if row.broker_order_id == order_id]
+    assert exchange.broker().order(order_id) == in_book[order_id]
+    assert exchange.broker().order_trades(order_id) == trades
+    for ask in (exchange.broker().order, exchange.broker().order_trades):
+        with pytest.raises(BookUnavailable, match="Couldn't find"):
+            ask("999999999999999")
     price = client.ltp("NSE:RELIANCE")["NSE:RELIANCE"]["last_price"]
     wanted = [{"exchange": "NSE", "tradingsymbol": "RELIANCE", "quantity": 2}]
     assert client.order_margins(wanted)[0]["total"] == pytest.approx(2 * price)

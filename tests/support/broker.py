@@ -27,6 +27,8 @@ class SimulatedBroker:
     placements: list[Placement] = field(default_factory=list)
     cancels: list[str] = field(default_factory=list)
     answers: list[Callable[["SimulatedBroker", Placement], str]] = field(default_factory=list)
+    looked_up: list[str] = field(default_factory=list)
+    readings: int = 0
     is_book_readable: bool = True
     is_book_daily: bool = False
 
@@ -57,7 +59,17 @@ class SimulatedBroker:
         day = self.book_day(at) if self.is_book_daily else date(2000, 1, 1)
         return datetime.combine(day, time.min, UTC)
 
+    def order(self, broker_order_id: str) -> BrokerOrder:
+        self.looked_up.append(broker_order_id)
+        if not self.is_book_readable or broker_order_id not in self.book:
+            raise BookUnavailable("GeneralException", "Couldn't find that `order_id`.")
+        return self.book[broker_order_id]
+
+    def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
+        return [one for one in self.trades if one.broker_order_id == broker_order_id]
+
     def order_book(self) -> Sequence[BrokerOrder]:
+        self.readings += 1
         if not self.is_book_readable:
             raise BookUnavailable("NETWORK", "the book cannot be read")
         return list(self.book.values())

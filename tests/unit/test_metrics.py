@@ -16,6 +16,7 @@ import yaml
 from api_contract import process_group
 from api_contract.metrics import DECLARED, Process, exposition
 from api_contract.tracing import request_metrics
+from api_contract.vocabulary import Side
 from pulse_core.brokers.port import BookUnavailable, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.metrics import switch
@@ -182,6 +183,18 @@ def test_a_book_is_counted_whether_it_can_be_read_or_not() -> None:
         broker.order_book()
 
     assert (calls("order_book", "read"), calls("order_book", "unavailable")) == (before[0] + 1, before[1] + 1)
+
+
+def test_looking_up_one_order_is_counted_by_itself() -> None:
+    simulated = SimulatedBroker()
+    broker, before = Measured(simulated), [calls(call, "read") for call in ("order", "order_trades", "order_book")]
+    broker_order_id = broker.place(Placement("A" * 20, "NSE:SBIN", Side.BUY, 1), 0.0)
+
+    broker.order(broker_order_id)
+    broker.order_trades(broker_order_id)
+
+    after = [calls(call, "read") for call in ("order", "order_trades", "order_book")]
+    assert [one - two for one, two in zip(after, before, strict=True)] == [1, 1, 0]
 
 
 def test_a_turn_that_is_refused_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

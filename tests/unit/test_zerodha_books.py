@@ -1,6 +1,7 @@
 """The broker's books, read from the wire."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -103,6 +104,9 @@ def test_an_empty_book_is_a_book() -> None:
         {"quantity": "12"},
         {"quantity": 12.5},
         {"quantity": True},
+        {"quantity": 12.0},
+        {"filled_quantity": 12.0},
+        {"average_price": True},
         {"filled_quantity": -1},
         {"average_price": "1567.35"},
         {"average_price": float("nan")},
@@ -111,6 +115,14 @@ def test_an_empty_book_is_a_book() -> None:
 def test_one_order_in_doubt_makes_the_whole_book_unavailable(change: dict[str, Any]) -> None:
     with pytest.raises(BookUnavailable):
         order_book(book(ORDER, ORDER | change))
+
+
+def test_a_row_is_what_its_values_are_also_when_a_look_alike_was_read_before() -> None:
+    order_book(book(ORDER | {"quantity": 1, "filled_quantity": 1, "average_price": 1}))
+
+    for twin in ({"quantity": True}, {"filled_quantity": 1.0}, {"average_price": True}):
+        with pytest.raises(BookUnavailable):
+            order_book(book(ORDER | {"quantity": 1, "filled_quantity": 1, "average_price": 1} | twin))
 
 
 @pytest.mark.parametrize("missing", ["order_id", "tag", "status", "quantity", "filled_quantity", "average_price"])
@@ -142,6 +154,47 @@ def test_a_fill_without_a_sound_instant_makes_the_whole_book_unavailable(instant
 def test_a_book_that_cannot_be_read_proves_nothing(act: Act) -> None:
     with pytest.raises(BookUnavailable):
         order_book(act)
+
+
+def look_up(act: Act) -> BrokerOrder:
+    with wire(act) as end:
+        return ZerodhaBroker(name="zerodha", root=end.url, api_key="k", access_token="t").order(ORDER["order_id"])
+
+
+def look_up_trades(act: Act) -> list[BrokerTrade]:
+    with wire(act) as end:
+        broker = ZerodhaBroker(name="zerodha", root=end.url, api_key="k", access_token="t")
+        return list(broker.order_trades(ORDER["order_id"]))
+
+
+def test_an_order_by_itself_is_as_its_last_change_left_it() -> None:
+    change = {"status": "OPEN PENDING", "filled_quantity": 0, "average_price": 0}
+    (in_book,) = order_book(book(ORDER))
+
+    assert look_up(book(ORDER | change, ORDER | change | {"status": "OPEN"}, ORDER)) == in_book
+    assert look_up_trades(book(TRADE)) == trade_book(book(TRADE))
+    assert look_up_trades(book()) == []
+
+
+@pytest.mark.parametrize("ask", [look_up, look_up_trades])
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(answer(404, b'{"status": "error", "error_type": "OrderException", "message": "no"}'), id="404"),
+        pytest.param(answer(200, b'{"status": "success", "data": null}'), id="no data"),
+        pytest.param(book(ORDER | TRADE | {"order_id": "151220000000001"}), id="another order"),
+        pytest.param(book(ORDER | TRADE | {"quantity": None}), id="in doubt"),
+        pytest.param(reset, id="reset"),
+    ],
+)
+def test_an_order_that_is_not_shown_by_itself_is_not_known_to_be_absent(ask: Callable[[Act], object], act: Act) -> None:
+    with pytest.raises(BookUnavailable):
+        ask(act)
+
+
+def test_an_order_without_a_history_is_not_known_to_be_absent() -> None:
+    with pytest.raises(BookUnavailable):
+        look_up(book())
 
 
 def test_a_postback_is_signed_over_id_timestamp_and_secret() -> None:

@@ -21,9 +21,11 @@ from pulse_core.brokers.zerodha import errors, rows
 from pulse_core.brokers.zerodha.transport import Call, Session
 
 T = TypeVar("T")
+Of = TypeVar("Of", BrokerOrder, BrokerTrade)
 
 # A day's book is long, and no lease ends while it is read: it may take so many times as long as a placement.
 BOOK_PATIENCE = 3.0
+_OF_ONE_ORDER = 1.0
 # https://kite.trade/docs/connect/v3/user/: flushed at 6 AM, as the rules of the exchanges demand.
 TOKENS_END = time(6)
 
@@ -107,6 +109,18 @@ class ZerodhaBroker:
         """The hour at which that day begins in India."""
         return datetime.combine(self.book_day(at), self._day_starts, rows.INDIA)
 
+    def order(self, broker_order_id: str) -> BrokerOrder:
+        """The last row of an order's history: Kite has one for each change. Raises BookUnavailable."""
+        history = self._book(lambda: self._client.order_history(broker_order_id), dict, _OF_ONE_ORDER)
+        if not history:
+            raise BookUnavailable("MALFORMED", f"the history of {broker_order_id} is empty")
+        return self._of(broker_order_id, [history[-1]], rows.broker_order)[0]
+
+    def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
+        """Every fill of one order of today. Raises BookUnavailable."""
+        trades = self._book(lambda: self._client.order_trades(broker_order_id), dict, _OF_ONE_ORDER)
+        return self._of(broker_order_id, trades, rows.broker_trade)
+
     def order_book(self) -> Sequence[BrokerOrder]:
         """Every order of today. Raises BookUnavailable."""
         return self._book(self._client.orders, rows.broker_order)
@@ -128,21 +142,35 @@ class ZerodhaBroker:
             raise OutcomeUnknown("NO_ORDER_ID", "the broker's answer names no order")
         raise self._failure(call, error) from None
 
-    def _book(self, read: Callable[[], object], parse: Callable[[Mapping[str, Any]], T]) -> Sequence[T]:
-        call = Call(patience=BOOK_PATIENCE)
+    def _of(
+        self, broker_order_id: str, found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], Of]
+    ) -> Sequence[Of]:
+        parsed = _parsed(found, parse)
+        if any(one.broker_order_id != broker_order_id for one in parsed):
+            raise BookUnavailable("MALFORMED", f"the broker was asked for {broker_order_id} and told of another order")
+        return parsed
+
+    def _book(
+        self, read: Callable[[], object], parse: Callable[[Mapping[str, Any]], T], patience: float = BOOK_PATIENCE
+    ) -> Sequence[T]:
+        call = Call(patience=patience)
         rows, error = _watch(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
             raise BookUnavailable(failure.code, failure.message)
         if not isinstance(rows, list):
             raise BookUnavailable("MALFORMED", "the broker's book is not a list")
-        try:
-            return [parse(row) for row in rows]
-        except (KeyError, TypeError, ValueError) as malformed:
-            raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None
+        return _parsed(rows, parse)
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
+
+
+def _parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], T]) -> Sequence[T]:
+    try:
+        return [parse(row) for row in found]
+    except (KeyError, TypeError, ValueError) as malformed:
+        raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None
 
 
 def _watch(send: Callable[[], object], call: Call) -> tuple[object, Exception | None]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus, BrokerTrade
@@ -23,25 +24,55 @@ _FINAL = {
 
 def broker_order(row: Mapping[str, Any]) -> BrokerOrder:
     """One row of GET /orders."""
-    return BrokerOrder(
-        broker_order_id=_text(row["order_id"]),
-        client_order_id=_optional_text(row["tag"]),
-        status=_FINAL.get(_text(row["status"]), BrokerOrderStatus.OPEN),
-        quantity=_count(row["quantity"]),
-        filled_quantity=_count(row["filled_quantity"]),
-        average_price=_price(row["average_price"]) or None,
-        message=storable(_optional_text(row.get("status_message")) or "") or None,
+    return _order(
+        row["order_id"],
+        row["tag"],
+        row["status"],
+        row["quantity"],
+        row["filled_quantity"],
+        row["average_price"],
+        row.get("status_message"),
     )
 
 
 def broker_trade(row: Mapping[str, Any]) -> BrokerTrade:
     """One row of GET /trades."""
+    return _trade(row["trade_id"], row["order_id"], row["quantity"], row["average_price"], row["fill_timestamp"])
+
+
+# Nearly every row of a long book is as it was a second ago, and reading it strictly takes longer than finding what was
+# made of it then. What raised is not kept, and a value of another type is another: `10.0` is no quantity.
+@lru_cache(maxsize=20_000, typed=True)
+def _order(
+    order_id: object,
+    tag: object,
+    status: object,
+    quantity: object,
+    filled_quantity: object,
+    average_price: object,
+    message: object,
+) -> BrokerOrder:
+    return BrokerOrder(
+        broker_order_id=_text(order_id),
+        client_order_id=_optional_text(tag),
+        status=_FINAL.get(_text(status), BrokerOrderStatus.OPEN),
+        quantity=_count(quantity),
+        filled_quantity=_count(filled_quantity),
+        average_price=_price(average_price) or None,
+        message=storable(_optional_text(message) or "") or None,
+    )
+
+
+@lru_cache(maxsize=20_000, typed=True)
+def _trade(
+    trade_id: object, order_id: object, quantity: object, average_price: object, fill_timestamp: object
+) -> BrokerTrade:
     return BrokerTrade(
-        broker_trade_id=_text(row["trade_id"]),
-        broker_order_id=_text(row["order_id"]),
-        quantity=_count(row["quantity"]),
-        price=_price(row["average_price"]),
-        traded_at=_instant(row["fill_timestamp"]),
+        broker_trade_id=_text(trade_id),
+        broker_order_id=_text(order_id),
+        quantity=_count(quantity),
+        price=_price(average_price),
+        traded_at=_instant(fill_timestamp),
     )
 
 
