@@ -46,10 +46,9 @@ def for_each_batch(batches: Iterable[Sequence[T]], deed: Callable[[Sequence[T]],
     def attempt(batch: Sequence[T]) -> None:
         try:
             deed(batch)
-        except (DatabaseUnavailable, BookUnavailable):
-            raise
-        except Exception:
-            if len(batch) == 1:
+        except Exception as error:
+            is_away = isinstance(error, DatabaseUnavailable | BookUnavailable) and not isinstance(error, RowsLocked)
+            if is_away or len(batch) == 1:
                 raise
             for_each([[item] for item in batch], deed)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pulse_core.events import webhooks
 from pulse_core.tasks import Task
 from pulse_core.trading import inbox, order_totals
+from pulse_core.trading.book import look_ups
 from pulse_core.trading.order import pause, split
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
@@ -19,19 +20,17 @@ from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, 
 class Sweep:
     """A service call that returns how much it found, and how many seconds lie between two runs.
 
-    A run that is asked for earlier than `rest` times the duration of the last one is left out: another is on its way.
+    Who asks for a run may hint at what there is to find; `take_hint` gets that, and the run comes after it.
     """
 
     run: Callable[[datetime], int]
     every: float
-    rest: float = 0.0
+    take_hint: Callable[[str], None] | None = None
 
 
 SWEEPS: Mapping[Task, Sweep] = {
     Task.DISPATCH_DUE_SLICES: Sweep(dispatch.dispatch_due_slices, every=1),
-    # In a rush every fill is a hint. Reading the whole book of a long day for each would leave time for nothing else,
-    # and the news of one order cost least when many are settled together.
-    Task.TRACK_SLICES: Sweep(track.track_slices, every=1, rest=1),
+    Task.TRACK_SLICES: Sweep(track.track_slices, every=1, take_hint=look_ups.take_hint),
     Task.SPLIT_FORGOTTEN_ORDERS: Sweep(split.split_forgotten_orders, every=3),
     Task.EXPIRE_CLAIMS: Sweep(leases.expire_claims, every=3),
     Task.RESOLVE_SLICES: Sweep(resolve.resolve_slices, every=2),

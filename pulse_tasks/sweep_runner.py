@@ -1,4 +1,4 @@
-"""Runs sweeps in this process: none beside itself, none too soon after its last run; it knows which are neglected."""
+"""Runs sweeps in this process: none beside itself; it knows which are neglected."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,6 @@ from pulse_core.tasks import Task
 SHORTEST_PATIENCE = 6.0
 # A sweep that comes round every half minute would find the database away again and again where it often is.
 AGAIN_AFTER_FAILURE = 3.0
-LONGEST_REST = 2.0
 NEVER = float("-inf")
 
 
@@ -28,24 +27,25 @@ class SweepRunner:
         # A new process has run none: where processes end more often than a sweep comes round, it would never run.
         self._asked_at = dict.fromkeys(sweeps, NEVER)
         self._began_at = dict.fromkeys(sweeps, NEVER)
-        self._rests_until = dict.fromkeys(sweeps, NEVER)
         self._failed_at: dict[Task, float] = {}
         self._made_at = clock.monotonic()
         self._under_way: Mapping[Task, Lock] = {name: Lock() for name in sweeps}
 
-    def run(self, name: Task, *, is_tick: bool = False) -> None:
-        """Run a sweep, unless this process is at it or has just been.
+    def run(self, name: Task, hint: str = "", *, is_tick: bool = False) -> None:
+        """Run a sweep, unless this process is at it or has just been; a hint is taken all the same.
 
         A second run would take a thread to wait for the same rows. Of ticks that waited for a worker one is enough.
         """
         now = self._asked_at[name] = self._clock.monotonic()
+        take_hint = self._sweeps[name].take_hint
+        if hint and take_hint is not None:
+            take_hint(hint)
         if is_tick and now - self._began_at[name] < self._sweeps[name].every / 2:
             return
         if not self._under_way[name].acquire(blocking=False):
             return
         try:
-            if self._clock.monotonic() >= self._rests_until[name]:
-                self._run(name, self._sweeps[name])
+            self._run(name, self._sweeps[name])
         finally:
             self._under_way[name].release()
 
@@ -79,8 +79,6 @@ class SweepRunner:
             self._runs.note_failure(name, now, self._after(now, started), error)
             raise
         self._runs.note_success(name, now, self._after(now, started), found)
-        ended = self._clock.monotonic()
-        self._rests_until[name] = ended + min(sweep.rest * (ended - started), LONGEST_REST)
 
     def _after(self, now: datetime, started: float) -> datetime:
         return now + timedelta(seconds=self._clock.monotonic() - started)

@@ -10,8 +10,8 @@ from pulse_tasks.sweep_runner import runner
 
 def _register(task: Task) -> None:
     @app.task(base=PulseTask, name=task.value, ignore_result=True, send_events=settings().sweep_events)
-    def sweep(is_tick: bool = False) -> None:
-        runner.run(task, is_tick=is_tick)
+    def sweep(hint: str = "", is_tick: bool = False) -> None:
+        runner.run(task, hint, is_tick=is_tick)
 
 
 for _task in SWEEPS:

@@ -1,5 +1,6 @@
-"""Bring an order's totals and status in line with its slices."""
+"""Bring the totals and the status of orders in line with their slices."""
 
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -10,8 +11,11 @@ from pulse_core import db
 from pulse_core.batching import for_each
 from pulse_core.errors import LostRace
 from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.exposure import StatusTotals
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import events, orders, slices, totals
+from pulse_core.trading.store.events import Event
+from pulse_core.trading.store.orders import RolledUp
 from pulse_core.trading.tables import Order
 
 
@@ -20,15 +24,32 @@ def roll_up(session: Session, order: Order, now: datetime) -> None:
 
     What is still unsent of an order being cancelled is cancelled here.
     """
-    if order.status is OrderStatus.CANCELLING:
+    roll_up_all(session, [order], now)
+
+
+def roll_up_all(session: Session, locked: Collection[Order], now: datetime) -> None:
+    """The same for locked orders, in a bounded number of statements however many they are."""
+    parts = totals.of_orders(session, [order.id for order in locked])
+    half_cancelled = [order for order in locked if _is_half_cancelled(order, parts.get(order.id, ()))]
+    for order in half_cancelled:
         end_unsent(session, order, SliceStatus.CANCELLED, now)
-    parts = totals.of_order(session, order.id)
-    filled = sum(one.filled for one in parts)
-    if filled != order.filled_quantity:
-        _refresh_totals(session, order, now)
-    is_split = order.status not in (OrderStatus.PENDING, *FINAL_ORDERS)
-    if is_split and all(one.status in FINAL_SLICES for one in parts):
-        _finish(session, order, filled, now)
+    if half_cancelled:
+        parts |= totals.of_orders(session, [order.id for order in half_cancelled])
+    filled_anew = [order.id for order in locked if _filled(parts.get(order.id, ())) != order.filled_quantity]
+    booked = orders.fill_totals(session, filled_anew) if filled_anew else {}
+    overfilled: list[Event] = []
+    rolled: list[RolledUp] = []
+    for order in locked:
+        is_filled_anew = order.id in filled_anew
+        filled, average = order.filled_quantity, order.average_price
+        if is_filled_anew:
+            filled, average = booked.get(order.id, (0, None))
+            overfilled += _overfilled(order, filled)
+        to = _comes_to(order, parts.get(order.id, ()))
+        if is_filled_anew or to is not order.status:
+            result = order_result(order.total_quantity, filled) if to in FINAL_ORDERS else None
+            rolled.append(RolledUp(order.id, order.status, to, filled, average, result))
+    events.add_all(session, [*overfilled, *orders.roll_up(session, rolled, now)], now)
 
 
 def end_unsent(session: Session, order: Order, to: SliceStatus, now: datetime, **why: str) -> None:
@@ -75,15 +96,23 @@ def finish_orders(now: datetime, limit: int = 100) -> int:
     return len(left_open)
 
 
-def _refresh_totals(session: Session, order: Order, now: datetime) -> None:
-    filled, average = orders.fill_totals(session, order.id)
-    if filled > order.total_quantity:
-        code = AlarmCode.ORDER_OVERFILLED
-        events.alarm(session, code, order.id, None, now, filled=filled, total=order.total_quantity)
-    result = order_result(order.total_quantity, filled) if order.status in FINAL_ORDERS else None
-    orders.change(session, order.id, now, filled_quantity=filled, average_price=average, result=result)
+def _is_half_cancelled(order: Order, parts: Iterable[StatusTotals]) -> bool:
+    return order.status is OrderStatus.CANCELLING and any(one.status is SliceStatus.SCHEDULED for one in parts)
 
 
-def _finish(session: Session, order: Order, filled: int, now: datetime) -> None:
-    to = OrderStatus.CANCELLED if order.status is OrderStatus.CANCELLING else OrderStatus.DONE
-    orders.move(session, order, to, now, result=order_result(order.total_quantity, filled), finished_at=now)
+def _filled(parts: Iterable[StatusTotals]) -> int:
+    return sum(one.filled for one in parts)
+
+
+def _overfilled(order: Order, filled: int) -> list[Event]:
+    if filled <= order.total_quantity:
+        return []
+    return [events.an_alarm(AlarmCode.ORDER_OVERFILLED, order.id, None, filled=filled, total=order.total_quantity)]
+
+
+def _comes_to(order: Order, parts: Iterable[StatusTotals]) -> OrderStatus:
+    """The status of an order that was split: final once all of its slices are."""
+    is_split = order.status not in (OrderStatus.PENDING, *FINAL_ORDERS)
+    if not is_split or not all(one.status in FINAL_SLICES for one in parts):
+        return order.status
+    return OrderStatus.CANCELLED if order.status is OrderStatus.CANCELLING else OrderStatus.DONE

@@ -1,4 +1,4 @@
-"""The tables of orders, slices, placements, fills and alarms. Statuses are written by `store/` only."""
+"""The tables of trading: orders, slices, placements, fills, alarms. Statuses are written by `store/` only."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -228,6 +228,22 @@ class Alarm(Base):
         CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="who_resolved"),
         Index("ix_alarms_unresolved", "code", "id", postgresql_where="status <> 'RESOLVED'"),
     )
+
+
+class BookTurn(Base):
+    """Who reads the book of a broker, or read it last, and until when it is theirs alone.
+
+    Nobody else begins a reading before `held_until`, nor, once it was given back, before `next_at`. Instants of
+    Postgres's clock. It saves work and guards nothing: readers at the same time do no harm.
+    """
+
+    __tablename__ = "book_turns"
+
+    broker: Mapped[str] = mapped_column(String(20), primary_key=True)
+    holder: Mapped[str]
+    taken_at: Mapped[datetime]
+    held_until: Mapped[datetime]
+    next_at: Mapped[datetime]
 
 
 class Installation(Base):

@@ -1,13 +1,9 @@
 """What many slices in doubt cost a sweep: no more statements than few, until there is something to say about one."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import event
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
@@ -20,6 +16,7 @@ from pulse_core.trading.store import absences, slices
 from pulse_core.trading.store.absences import Look
 from tests.support.broker import SimulatedBroker, accept, lose_the_request
 from tests.support.factories import a_slice, a_split_order, settle_delay, slices_of
+from tests.support.statements import statements
 
 # After everything below was sent.
 START = timedelta(hours=2)
@@ -33,23 +30,6 @@ def in_doubt(broker: SimulatedBroker, number: int) -> list[str]:
         execute_slice(one.id, clock=lambda due_at=one.due_at: due_at)  # type: ignore[misc]
     assert {a_slice(one.id).status for one in others} == {SliceStatus.UNKNOWN}
     return [one.id for one in others]
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What this thread asks the database; others tell the time and that the process lives."""
-    made: list[str] = []
-    mine = threading.get_ident()
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if threading.get_ident() == mine and "clock_timestamp" not in statement:
-            made.append(statement)
-
-    event.listen(db.engine(), "before_cursor_execute", note)
-    try:
-        yield made
-    finally:
-        event.remove(db.engine(), "before_cursor_execute", note)
 
 
 def cost_of_a_look(at: datetime) -> int:

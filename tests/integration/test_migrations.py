@@ -30,6 +30,7 @@ from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.store import events, installation
+from pulse_core.trading.store.events import Event
 from pulse_core.trading.tables import Order
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_split_order, slices_of
@@ -203,8 +204,9 @@ def test_alarms_of_before_get_their_codes_by_their_sentences(broker: SimulatedBr
     first = slices_of(a_split_order())[0]
     strange = "something that nobody says any more"
     with db.transaction() as session:
-        told = [(first.id, None, {"alarm": sentence}) for sentence in (*SENTENCES, strange)]
-        events.add_all(session, EventKind.ALARM, first.order_id, told, utcnow())
+        sentences = [{"alarm": sentence} for sentence in (*SENTENCES, strange)]
+        told = [Event(EventKind.ALARM, first.order_id, first.id, detail=detail) for detail in sentences]
+        events.add_all(session, told, utcnow())
         events.add(session, EventKind.REQUEST, first.order_id, first.id, utcnow(), alarm="order overfilled")
 
     go_back_and_forth(clean_database)

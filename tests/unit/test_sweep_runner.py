@@ -12,16 +12,17 @@ from tests.support.clock import ManualClock
 class Floor:
     """A process with one sweep that takes as long as a test says, and may fail."""
 
-    def __init__(self, every: float = 1, rest: float = 0) -> None:
+    def __init__(self, every: float = 1) -> None:
         # Imported here: it reads the environment.
         from pulse_tasks.sweep_runner import SweepRunner
 
         self.clock = ManualClock()
         self.ran: list[datetime] = []
+        self.hints: list[str] = []
         self.takes = 0.0
         self.error: Exception | None = None
         self.asks_again = False
-        self.runner = SweepRunner({Task.TRACK_SLICES: Sweep(self._sweep, every, rest)}, self.clock)
+        self.runner = SweepRunner({Task.TRACK_SLICES: Sweep(self._sweep, every, self.hints.append)}, self.clock)
 
     def ask(self, *, is_tick: bool = False) -> None:
         self.runner.run(Task.TRACK_SLICES, is_tick=is_tick)
@@ -34,7 +35,7 @@ class Floor:
         self.ran.append(now)
         self.clock.sleep(self.takes)
         if self.asks_again:
-            self.ask()
+            self.runner.run(Task.TRACK_SLICES, "again")
         if self.error:
             raise self.error
         return 0
@@ -92,28 +93,9 @@ def test_of_ticks_that_waited_for_a_worker_one_is_run_and_what_was_asked_for_in_
     assert len(floor.ran) == 3
 
 
-def test_a_sweep_rests_in_proportion_to_what_it_took() -> None:
-    floor = Floor(rest=2)
-    floor.takes = 0.5
-    for seconds in (0, 0.9, 0.1):
-        floor.clock.sleep(seconds)
-        floor.ask()
-    assert len(floor.ran) == 2
-
-
-def test_a_rest_is_never_long() -> None:
-    floor = Floor(rest=10**9)
-    floor.takes = 5
+def test_a_hint_is_taken_also_by_a_process_that_is_at_it() -> None:
+    floor = Floor()
+    floor.asks_again = True
+    floor.runner.run(Task.TRACK_SLICES, "151220000000000")
     floor.ask()
-    floor.clock.sleep(2)
-    floor.ask()
-    assert len(floor.ran) == 2
-
-
-def test_no_rest_follows_a_failure() -> None:
-    floor = Floor(rest=1000)
-    floor.takes, floor.error = 5, ConnectionError("away")
-    for _ in range(2):
-        with pytest.raises(ConnectionError):
-            floor.ask()
-    assert len(floor.ran) == 2
+    assert floor.hints == ["151220000000000", "again", "again"]

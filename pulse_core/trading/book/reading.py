@@ -14,6 +14,7 @@ from pulse_core.batching import for_each
 from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerTrade
 from pulse_core.config import settings
 from pulse_core.trading.book.adopt import adopt
+from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.store import placements, slices
 from pulse_core.trading.tables import Placement
 
@@ -24,19 +25,17 @@ BOOK_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Book:
-    """One reading of the broker's book of today, its rows found by id; `duplicates` share another's client order id.
+class Book(Shown):
+    """One reading of the whole book of today, its rows found by id; `duplicates` share another's client order id.
 
+    It alone can be evidence of an absence: what was looked up of single orders is a `Shown`, and none of these.
     `started_at` and `ended_at` are instants of the database's clock between which it was read. `lacking` are broker
     orders that it does not show although, before the reading began, they were acknowledged to us today or stood in the
     reading before.
     """
 
-    broker: str
-    by_broker_order_id: Mapping[str, BrokerOrder]
     by_client_order_id: Mapping[str, BrokerOrder]
     duplicates: Sequence[BrokerOrder]
-    trades: Mapping[str, Sequence[BrokerTrade]]
     started_at: datetime
     ended_at: datetime
     lacking: Sequence[str] = ()
@@ -57,11 +56,11 @@ def read_book(now: datetime, *, is_checked: bool = False) -> Book:
     try:
         book = _read(broker, known, now)
     except BookUnavailable:
-        _begin_delays_anew(broker.name, now)
+        begin_delays_anew(broker.name, now)
         raise
     if not book.is_evidence:
         log.warning("the book lacks acknowledged orders", broker=book.broker, lacking=len(book.lacking))
-        _begin_delays_anew(broker.name, now)
+        begin_delays_anew(broker.name, now)
     _last.note(broker.book_day(now), book.by_broker_order_id)
     _adopt_presumed_absent(book)
     return book
@@ -82,6 +81,11 @@ class LastReading:
 
 
 _last = LastReading()
+
+
+def orders_last_shown(broker: Broker, now: datetime) -> int:
+    """How many orders this process saw in its last reading of the book of today."""
+    return len(_last.orders_of(broker.book_day(now)))
 
 
 def _acknowledged_today(broker: Broker, now: datetime, *, is_checked: bool) -> Sequence[str]:
@@ -116,7 +120,7 @@ def _read(broker: Broker, known: Collection[str], now: datetime) -> Book:
     )
 
 
-def _begin_delays_anew(broker: str, now: datetime) -> None:
+def begin_delays_anew(broker: str, now: datetime) -> None:
     """A broker that was away, or whose book is not whole, may still enter what it had taken before."""
     with db.transaction() as session:
         slices.begin_delays_anew(session, broker, now)

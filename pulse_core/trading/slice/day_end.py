@@ -44,7 +44,7 @@ def _end(seen: OrderSlice, book: Book, now: datetime) -> None:
         # It was listed without a lock: it may have ended, or work another order.
         if (one.status, one.broker_order_id) != (SliceStatus.WORKING, seen.broker_order_id):
             return
-        settle_slices(session, order, [(one, one.broker_order_id or "")], book, now)
+        settle_slices(session, [(one, one.broker_order_id or "")], book, now)
         _end_unseen(session, one, now)
         roll_up(session, order, now)
 

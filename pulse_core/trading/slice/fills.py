@@ -1,6 +1,6 @@
 """Book fills of slices, new, late and too many alike, and the ends that the broker's book shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -10,51 +10,55 @@ from api_contract.vocabulary import FINAL_SLICES, SliceStatus
 from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus
 from pulse_core.events.names import EventKind
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.book.reading import Book
+from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.deadline import end_of_cancelled
-from pulse_core.trading.store import events, fills, placements, slices
-from pulse_core.trading.store.endings import Ending, end_all
+from pulse_core.trading.store import events, fills, placements
+from pulse_core.trading.store.endings import Ending, Holding, end_all, hold_all
+from pulse_core.trading.store.events import Event
 from pulse_core.trading.store.fills import Totals
-from pulse_core.trading.tables import Order, OrderSlice
+from pulse_core.trading.tables import OrderSlice
 
 log = get_logger(__name__)
 
 NOTHING = Totals()
 
 
-def settle_slices(
-    session: Session, order: Order, news: Sequence[tuple[OrderSlice, str]], book: Book, now: datetime
-) -> None:
-    """Book the fills of these broker orders of a locked order's slices, and take over their ends from the book."""
-    trades = [(one.id, trade) for one, broker_order_id in news for trade in book.trades.get(broker_order_id, ())]
-    added = fills.add(session, book.broker, trades, now)
+def settle_slices(session: Session, news: Sequence[tuple[OrderSlice, str]], shown: Shown, now: datetime) -> None:
+    """Book the fills of these broker orders of locked slices, and take over their ends, as the broker shows them.
+
+    The slices may be of any locked orders: it takes the same few statements however many there are.
+    """
+    trades = [(one.id, trade) for one, broker_order_id in news for trade in shown.trades.get(broker_order_id, ())]
+    added = fills.add(session, shown.broker, trades, now)
     totals = fills.totals(session, {one.id for one, _broker_order_id in news})
     changed = {one.id: one for one, _broker_order_id in news if one.id in added}
-    _record_fills(session, order, [(one, added[one.id], totals[one.id].filled) for one in changed.values()], now)
-    endings = []
+    told = _fills([(one, added[one.id], totals[one.id].filled) for one in changed.values()])
+    endings, holdings = [], []
     for one, broker_order_id in news:
-        row, booked = book.by_broker_order_id.get(broker_order_id), totals.get(one.id, NOTHING)
+        row, booked = shown.by_broker_order_id.get(broker_order_id), totals.get(one.id, NOTHING)
         if (to := _ending(one, row, booked)) is not None:
             endings.append(_ended(one, to, row, booked))
         elif one.id in added:
-            slices.change(session, one.id, now, filled_quantity=booked.filled, average_price=booked.average)
-    end_all(session, order.id, endings, now)
-    over = [one for slice_, one in news if _is_over(book.by_broker_order_id.get(one), totals.get(slice_.id, NOTHING))]
-    placements.end(session, book.broker, over, now)
+            holdings.append(Holding(one.id, booked.filled, booked.average))
+    hold_all(session, holdings, now)
+    events.add_all(session, [*told, *end_all(session, endings, now)], now)
+    over = [one for slice_, one in news if _is_over(shown.by_broker_order_id.get(one), totals.get(slice_.id, NOTHING))]
+    placements.end(session, shown.broker, over, now)
 
 
-def _record_fills(session: Session, order: Order, filled: Sequence[tuple[OrderSlice, int, int]], now: datetime) -> None:
-    """Of each slice, how many shares were added and how many that makes."""
-    told = [(one.id, None, {"quantity": added, "filled_quantity": total}) for one, added, total in filled]
-    events.add_all(session, EventKind.FILL, order.id, told, now)
+def _fills(filled: Iterable[tuple[OrderSlice, int, int]]) -> list[Event]:
+    """What there is to tell of slices, how many shares were added to each, and how many that makes."""
+    told, alarms = [], []
     for one, added, total in filled:
-        log.info("slice filled", order_id=order.id, slice_id=one.id, quantity=added, filled_quantity=total)
+        told.append(Event(EventKind.FILL, one.order_id, one.id, None, {"quantity": added, "filled_quantity": total}))
+        log.info("slice filled", order_id=one.order_id, slice_id=one.id, quantity=added, filled_quantity=total)
         if one.status in FINAL_SLICES:
             code = AlarmCode.FILL_AFTER_END
-            events.alarm(session, code, order.id, one.id, now, status=one.status, quantity=added)
+            alarms.append(events.an_alarm(code, one.order_id, one.id, status=one.status, quantity=added))
         if total > one.quantity:
             code = AlarmCode.SLICE_OVERFILLED
-            events.alarm(session, code, order.id, one.id, now, filled=total, quantity_asked=one.quantity)
+            alarms.append(events.an_alarm(code, one.order_id, one.id, filled=total, quantity_asked=one.quantity))
+    return told + alarms
 
 
 def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceStatus | None:

@@ -2,8 +2,7 @@
 
 import hmac
 import json
-import time
-from threading import Lock
+from threading import Lock, Timer
 from typing import Any
 
 from api_contract.errors import Forbidden, InvalidRequest
@@ -17,9 +16,48 @@ log = get_logger(__name__)
 
 SHORTEST_PAUSE = 0.25
 LONGEST_TEXT = 64
+# A reading of the book needs no names, and so many orders are not looked up one by one.
+MOST_NAMED = 20
 
-_lock = Lock()
-_last_hint = 0.0
+
+class Hints:
+    """Gathers the orders of postbacks: one message tells of all that came since the last one, at most four a second.
+
+    None waits for the next postback: it might be the last for long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._waiting: set[str] = set()
+        self._is_pausing = False
+
+    def take(self, broker_order_id: str) -> None:
+        """Have the order looked at, now or within SHORTEST_PAUSE."""
+        with self._lock:
+            self._waiting.add(broker_order_id)
+            if self._is_pausing:
+                return
+            self._is_pausing = True
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            told, self._waiting = sorted(self._waiting)[:MOST_NAMED], set()
+            self._is_pausing = bool(told)
+        if not told:
+            return
+        timer = Timer(SHORTEST_PAUSE, self._tell)
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError:
+            # Without a thread there is no pause either; a pause that never ended would swallow every hint.
+            self._is_pausing = False
+        queue.wake(Task.TRACK_SLICES, ",".join(told))
+        queue.wake(Task.RESOLVE_SLICES)
+
+
+_hints = Hints()
 
 
 def take_postback(body: bytes) -> None:
@@ -32,9 +70,7 @@ def take_postback(body: bytes) -> None:
     if not hmac.compare_digest(expected.encode(), checksum.encode()):
         raise Forbidden("the checksum does not match")
     log.info("postback taken", broker_order_id=order_id)
-    if _is_time_for_a_hint():
-        queue.wake(Task.TRACK_SLICES)
-        queue.wake(Task.RESOLVE_SLICES)
+    _hints.take(order_id)
 
 
 def _signed_fields(body: bytes) -> tuple[str, str, str]:
@@ -51,14 +87,3 @@ def _text(news: dict[str, Any], field: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT or not value.isprintable():
         raise InvalidRequest(f"{field} must be a string of 1 to {LONGEST_TEXT} characters", {"field": field})
     return value
-
-
-def _is_time_for_a_hint() -> bool:
-    """One reading of the book serves every postback of that moment, and the sweep reads it each second anyway."""
-    global _last_hint
-    with _lock:
-        now = time.monotonic()
-        if now - _last_hint < SHORTEST_PAUSE:
-            return False
-        _last_hint = now
-        return True

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from pulse_core import db
+from pulse_core import brokers, db
+from pulse_core.config import settings
 from pulse_core.trading.book.orphans import call_back_orphans, report_doubles
 from pulse_core.trading.book.reading import BOOK_KEPT, read_book
-from pulse_core.trading.slice.track import settle_news
+from pulse_core.trading.book.turns import seized_turn
+from pulse_core.trading.slice.news import find_news, settle_news
 from pulse_core.trading.store import placements
 
 
@@ -17,9 +19,11 @@ def reconcile(now: datetime) -> int:
     with db.transaction() as session:
         if not placements.any_since(session, now - BOOK_KEPT):
             return 0
-    book = read_book(now)
-    report_doubles(book, now)
-    call_back_orphans(book, now)
-    with db.transaction() as session:
-        ours = placements.by_broker_order(session, book.broker, list(book.by_broker_order_id))
-    return settle_news(book, ours, now)
+    # It comes round too seldom to wait for a turn, and leaves nothing for others to read meanwhile.
+    with seized_turn(brokers.connect(settings()).name):
+        book = read_book(now)
+        report_doubles(book, now)
+        call_back_orphans(book, now)
+        news = find_news(book, book.by_broker_order_id)
+        settle_news(book, news, now)
+    return len(news)

@@ -110,7 +110,7 @@ def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
             _take_note_of_absence(session, one, book)
         else:
             _take_over(session, order, one, row, now)
-            settle_slices(session, order, [(one, row.broker_order_id)], book, now)
+            settle_slices(session, [(one, row.broker_order_id)], book, now)
         roll_up(session, order, now)
         failpoint("resolve.before_commit")
     failpoint("resolve.after_commit")

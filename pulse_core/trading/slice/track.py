@@ -1,39 +1,27 @@
-"""Follow working slices in the broker's book until their end."""
+"""Follow working slices at the broker until their end, in its book or one by one."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby, islice
-from operator import attrgetter
 
 from sqlalchemy.orm import Session
 
+from api_contract.log import get_logger
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
-from pulse_core.batching import for_each, for_each_batch
-from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus, BrokerTrade
+from pulse_core.batching import for_each
+from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerOrderStatus, BrokerTrade
 from pulse_core.config import settings
-from pulse_core.failpoints import failpoint
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.book import days
-from pulse_core.trading.book.reading import Book, read_book
-from pulse_core.trading.order_totals import roll_up
-from pulse_core.trading.slice.fills import settle_slices
-from pulse_core.trading.store import alarms, ended_alarms, events, fills, placements, slices
+from pulse_core.trading.book import days, look_ups
+from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
+from pulse_core.trading.book.turns import Turn, turn
+from pulse_core.trading.slice.news import find_news, settle_news
+from pulse_core.trading.store import alarms, ended_alarms, events, slices
 from pulse_core.trading.tables import OrderSlice
 
-# How many news of one order are settled in one transaction, whose locks others may be waiting for.
-TOGETHER = 25
+log = get_logger(__name__)
+
 MISSING_FOR = timedelta(seconds=30)
-
-
-@dataclass(frozen=True, order=True)
-class BrokerNews:
-    """A broker order about which the book shows something new, and the slice it belongs to."""
-
-    order_id: str
-    slice_id: str
-    broker_order_id: str
 
 
 class Missing:
@@ -49,6 +37,10 @@ class Missing:
         self._since = {one: self._since.get(one, book.started_at) for one in lacking}
         self._told &= self._since.keys()
         return [one for one in lacking if one not in self._told and book.started_at - self._since[one] >= MISSING_FOR]
+
+    def any_of(self, working: Collection[str]) -> bool:
+        """Whether the last reading lacked one of the working broker orders."""
+        return not self._since.keys().isdisjoint(working)
 
     def tell(self, broker_order_id: str) -> None:
         """Somebody was told, once for as long as it is missing."""
@@ -85,22 +77,50 @@ _settled = Settled()
 
 
 def track_slices(now: datetime) -> int:
-    """Read the book once for all working slices and settle what changed; returns how many.
+    """Read the book once for all working slices, when it is our turn, and settle what changed; returns how much.
 
-    Slices that ended are settled too when their broker orders change: a late fill is booked before the day and its
-    book are over. Raises BookUnavailable; nothing is concluded from a book that cannot be read.
+    Slices that ended are settled too when the book shows another state of their broker orders: a late fill is booked
+    before the day and its book are over. A few working slices are looked up one by one where the book is long. Raises
+    BookUnavailable; nothing is concluded from a book that cannot be read.
     """
+    broker = brokers.connect(settings())
     with db.transaction() as session:
-        working = slices.working(session, brokers.connect(settings()).name)
-    if not working:
+        working = slices.working(session, broker.name)
+        is_looked_up = not _missing.any_of(working) and look_ups.may_look_up(session, broker, working.keys(), now)
+    due = look_ups.looks.due(working) if is_looked_up else ()
+    if not working or (is_looked_up and not due):
         return 0
+    with turn(broker.name) as ours:
+        if ours is None:
+            return 0
+        return _look_up(broker, due, ours, working, now) if is_looked_up else _read(ours, working, now)
+
+
+def _read(ours: Turn, working: Mapping[str, str], now: datetime) -> int:
     book = read_book(now)
-    with db.transaction() as session:
-        changed = placements.by_broker_order(session, book.broker, _settled.changed(book))
-    settled = settle_news(book, {**changed, **working}, now)
+    news = find_news(book, {*working, *_settled.changed(book)})
+    settle_news(book, news, now, before_each=ours.keep)
     _settled.note(book)
     _alarm_missing(book, working)
-    return settled
+    return len(news)
+
+
+def _look_up(broker: Broker, due: Sequence[str], ours: Turn, working: Mapping[str, str], now: datetime) -> int:
+    ours.spacing = len(due) * look_ups.SPACING
+    try:
+        shown = look_ups.look_up(broker, due)
+    except BookUnavailable as error:
+        # Of an absence it tells nothing: the book does. But the broker may be away, or not show what it has.
+        log.warning("an order could not be looked up", reason=str(error))
+        begin_delays_anew(broker.name, now)
+        look_ups.looks.fail()
+        return _read(ours, working, now)
+    news = find_news(shown, due)
+    settle_news(shown, news, now, before_each=ours.keep)
+    telling = {one.broker_order_id for one in news}
+    for one in due:
+        look_ups.looks.note(one, is_news=one in telling)
+    return len(news)
 
 
 def _alarm_missing(book: Book, working: Mapping[str, str]) -> None:
@@ -132,47 +152,3 @@ def _tell_missing(session: Session, slice_id: str, broker_order_id: str, now: da
 def _is_day_over(one: OrderSlice, now: datetime) -> bool:
     """The book of a later day cannot show it; `day_end` sees to it."""
     return one.sent_at is not None and one.sent_at < days.over_before(brokers.connect(settings()), now)
-
-
-def settle_news(book: Book, ours: Mapping[str, str], now: datetime) -> int:
-    """Book what is new about these broker orders (slice ids by broker order id); returns how many.
-
-    The news of one order are settled together, a bounded number at a time: its lock is held for all of them.
-    """
-    changed = _changed(book, ours)
-
-    def settle(news: Sequence[BrokerNews]) -> None:
-        with db.transaction() as session:
-            order, parts = slices.lock_together(session, news[0].order_id, {one.slice_id for one in news})
-            settle_slices(session, order, [(parts[one.slice_id], one.broker_order_id) for one in news], book, now)
-            roll_up(session, order, now)
-            failpoint("track.before_commit")
-        failpoint("track.after_commit")
-
-    for_each_batch(_by_order(changed), settle)
-    return len(changed)
-
-
-def _by_order(changed: Mapping[str, str]) -> Iterator[Sequence[BrokerNews]]:
-    with db.transaction() as session:
-        order_of = slices.orders_of(session, set(changed.values()))
-    news = [BrokerNews(order_of[slice_id], slice_id, broker_order_id) for broker_order_id, slice_id in changed.items()]
-    for _order_id, of_order in groupby(sorted(news), attrgetter("order_id")):
-        while batch := list(islice(of_order, TOGETHER)):
-            yield batch
-
-
-def _changed(book: Book, ours: Mapping[str, str]) -> dict[str, str]:
-    """Those of our broker orders (slice ids by broker order id) with unbooked trades or a new end."""
-    with db.transaction() as session:
-        booked = fills.booked(session, book.broker, list(ours))
-        unended = placements.unended(session, book.broker, list(ours))
-
-    def is_news(broker_order_id: str) -> bool:
-        row = book.by_broker_order_id.get(broker_order_id)
-        has_ended = row is not None and row.status is not BrokerOrderStatus.OPEN
-        trades = book.trades.get(broker_order_id, ())
-        has_unbooked = any((broker_order_id, trade.broker_trade_id) not in booked for trade in trades)
-        return has_unbooked or (has_ended and broker_order_id in unended)
-
-    return {broker_order_id: slice_id for broker_order_id, slice_id in ours.items() if is_news(broker_order_id)}

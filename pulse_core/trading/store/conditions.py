@@ -1,9 +1,10 @@
-"""The condition of every compare-and-set: the row still has the status that it was seen in."""
+"""Conditions of statements: the row still has the status that it was seen in; it is one of many."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, String, bindparam, func, type_coerce
 
 
 def status_is(column: Any, status: StrEnum) -> ColumnElement[bool]:
@@ -13,3 +14,9 @@ def status_is(column: Any, status: StrEnum) -> ColumnElement[bool]:
     every row that had the status since the last vacuum: in a rush, finding one through it means looking at thousands.
     """
     return type_coerce(column, String).concat("") == status.value
+
+
+def any_of(column: Any, values: Collection[str]) -> ColumnElement[bool]:
+    """`column = ANY(values)`: one parameter, and one text of the statement, however many values there are."""
+    listed = bindparam(None, list(values), type_=ARRAY(String))
+    return type_coerce(column, String) == func.any(listed)

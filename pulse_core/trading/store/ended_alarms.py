@@ -14,6 +14,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core.events.names import PULSE
 from pulse_core.trading.alarms import ENDS_WITH_DOUBT, AlarmCode
 from pulse_core.trading.store import alarms, installation
+from pulse_core.trading.store.conditions import any_of
 from pulse_core.trading.store.slices import END_UNSEEN
 from pulse_core.trading.tables import Alarm, OrderSlice
 
@@ -53,7 +54,7 @@ def missing_orders(session: Session) -> set[str]:
 def resolve_missing(session: Session, broker_order_ids: Collection[str], now: datetime) -> int:
     """Resolve the alarms about these broker orders, which are in the book again; returns how many there were."""
     rows = select(Alarm).where(
-        Alarm.code == AlarmCode.MISSING_FROM_BOOK, alarms.is_unresolved(), _BROKER_ORDER.in_(broker_order_ids)
+        Alarm.code == AlarmCode.MISSING_FROM_BOOK, alarms.is_unresolved(), any_of(_BROKER_ORDER, broker_order_ids)
     )
     found = session.scalars(rows.with_for_update(skip_locked=True)).all()
     for one in found:

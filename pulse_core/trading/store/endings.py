@@ -1,10 +1,11 @@
-"""The ends of slices at the broker: those of one order together, in two statements however many they are."""
+"""What the broker's book says of working slices: their fills and their ends, of many orders together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Executable, Numeric, String, select
@@ -17,7 +18,7 @@ from pulse_core.events.names import EventKind
 from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
 from pulse_core.trading.status import check_slice_move
-from pulse_core.trading.store import events
+from pulse_core.trading.store.events import Event
 from pulse_core.trading.tables import OrderSlice
 
 log = get_logger(__name__)
@@ -35,13 +36,36 @@ class Ending:
     error_message: str | None
 
 
-def end_all(session: Session, order_id: str, endings: Sequence[Ending], now: datetime) -> None:
-    """Move working slices of one order, locked by the caller, to their ends.
+@dataclass(frozen=True)
+class Holding:
+    """What a slice that has not ended by this holds now."""
+
+    slice_id: str
+    filled_quantity: int
+    average_price: Decimal | None
+
+
+def hold_all(session: Session, holdings: Sequence[Holding], now: datetime) -> None:
+    """Write down what slices, locked by the caller, hold; their statuses stay."""
+    if holdings:
+        session.execute(
+            _HOLD,
+            {
+                "now": now,
+                "ids": [one.slice_id for one in holdings],
+                "filled": [one.filled_quantity for one in holdings],
+                "prices": [one.average_price for one in holdings],
+            },
+        )
+
+
+def end_all(session: Session, endings: Sequence[Ending], now: datetime) -> list[Event]:
+    """Move working slices, locked by the caller, to their ends; returns the events, for the caller to record.
 
     One that works no more is left as it is. Raises IllegalMove for a move the table of moves does not have.
     """
     if not endings:
-        return
+        return []
     for ending in endings:
         check_slice_move(SliceStatus.WORKING, ending.to)
     rows = session.scalars(
@@ -58,11 +82,14 @@ def end_all(session: Session, order_id: str, endings: Sequence[Ending], now: dat
         },
         execution_options={"populate_existing": True},
     )
-    told = [(one.id, (SliceStatus.WORKING, one.status), _why(one)) for one in rows]
-    events.add_all(session, EventKind.MOVE, order_id, told, now)
-    for slice_id, (seen, to), why in told:
-        db.after_commit(session, partial(note_slices, to))
-        log.info("slice moved", order_id=order_id, slice_id=slice_id, seen=seen, to=to, **why)
+    return [_ended(session, one) for one in sorted(rows, key=attrgetter("id"))]
+
+
+def _ended(session: Session, one: OrderSlice) -> Event:
+    seen, to, why = SliceStatus.WORKING, one.status, _why(one)
+    db.after_commit(session, partial(note_slices, to))
+    log.info("slice moved", order_id=one.order_id, slice_id=one.id, seen=seen, to=to, **why)
+    return Event(EventKind.MOVE, one.order_id, one.id, (seen, to), why)
 
 
 def _why(one: OrderSlice) -> dict[str, Any]:
@@ -87,3 +114,13 @@ def _load() -> Executable:
 
 
 _END_WORKING = _load()
+_HOLD = sql.load(
+    __package__,
+    "hold_fills",
+    {
+        "now": DateTime(timezone=True),
+        "ids": ARRAY(String()),
+        "filled": ARRAY(BigInteger()),
+        "prices": ARRAY(Numeric()),
+    },
+)

@@ -1,17 +1,21 @@
 """The append-only record of everything that happened to an order."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, insert, select
+from sqlalchemy import ARRAY, DateTime, String, bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
+from pulse_core.postgres import sql
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import alarms
+from pulse_core.trading.store.conditions import any_of
 from pulse_core.trading.tables import Order
 
 log = get_logger(__name__)
@@ -37,24 +41,52 @@ def add(
     session.execute(_ADDED, _row(kind, order_id, slice_id, now, moved, detail))
 
 
-def add_all(
-    session: Session,
-    kind: EventKind,
-    order_id: str,
-    told: Sequence[tuple[str, Moved | None, Mapping[str, Any]]],
-    now: datetime,
-) -> None:
-    """Record one event for each slice of an order: its id, how it moved if it did, and the detail."""
-    if told:
-        rows = [_row(kind, order_id, slice_id, now, moved, detail) for slice_id, moved, detail in told]
-        session.execute(_ADDED, rows)
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to an order, or to the slice of it: how it moved if it did, and the detail.
+
+    With a `code` it is an alarm.
+    """
+
+    kind: EventKind
+    order_id: str
+    slice_id: str | None
+    moved: Moved | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    code: AlarmCode | None = None
+
+
+def an_alarm(code: AlarmCode, order_id: str, slice_id: str | None, **detail: Any) -> Event:
+    """The event of something that an operator must see."""
+    return Event(EventKind.ALARM, order_id, slice_id, detail=detail, code=code)
+
+
+def add_all(session: Session, told: Sequence[Event], now: datetime) -> None:
+    """Record these events in their order, in one statement however many they are, and raise the alarms among them."""
+    if not told:
+        return
+    moves = [one.moved or (None, None) for one in told]
+    session.execute(
+        _ADD_ALL,
+        {
+            "now": now,
+            "kinds": [one.kind.value for one in told],
+            "order_ids": [one.order_id for one in told],
+            "slice_ids": [one.slice_id for one in told],
+            "from_statuses": [seen for seen, _to in moves],
+            "to_statuses": [to for _seen, to in moves],
+            "details": [json.dumps(_plain(_told(one))) for one in told],
+        },
+    )
+    for one in told:
+        if one.code is not None:
+            _raise_alarm(session, one.code, one.order_id, one.slice_id, now, one.detail)
 
 
 def alarm(session: Session, code: AlarmCode, order_id: str, slice_id: str | None, now: datetime, **detail: Any) -> None:
     """Record and log something that an operator must see, and raise its alarm in the inbox."""
-    add(session, EventKind.ALARM, order_id, slice_id, now, alarm=code.meaning, code=code, **detail)
-    alarms.raise_alarm(session, code, now, _plain(detail), order_id, slice_id)
-    log.error("alarm raised", alarm=code.meaning, code=code, order_id=order_id, slice_id=slice_id, **detail)
+    add(session, EventKind.ALARM, order_id, slice_id, now, **_alarming(code, detail))
+    _raise_alarm(session, code, order_id, slice_id, now, detail)
 
 
 def was_raised(session: Session, slice_id: str, code: AlarmCode, **about: str) -> bool:
@@ -68,7 +100,7 @@ def raised_about(session: Session, slice_ids: Collection[str], code: AlarmCode) 
     """The client order ids of attempts of these slices about which this alarm was raised before."""
     about = SliceEvent.detail["client_order_id"].astext
     said = SliceEvent.detail.contains({"code": code})
-    rows = select(about).where(SliceEvent.slice_id.in_(slice_ids), SliceEvent.kind == EventKind.ALARM, said)
+    rows = select(about).where(any_of(SliceEvent.slice_id, slice_ids), SliceEvent.kind == EventKind.ALARM, said)
     return {client_order_id for client_order_id in session.scalars(rows) if client_order_id}
 
 
@@ -89,6 +121,26 @@ def of_order(session: Session, order_id: str) -> Sequence[SliceEvent]:
     return session.scalars(select(SliceEvent).where(SliceEvent.order_id == order_id).order_by(SliceEvent.id)).all()
 
 
+def _raise_alarm(
+    session: Session,
+    code: AlarmCode,
+    order_id: str,
+    slice_id: str | None,
+    now: datetime,
+    detail: Mapping[str, Any],
+) -> None:
+    alarms.raise_alarm(session, code, now, _plain(detail), order_id, slice_id)
+    log.error("alarm raised", alarm=code.meaning, code=code, order_id=order_id, slice_id=slice_id, **detail)
+
+
+def _told(event: Event) -> Mapping[str, Any]:
+    return event.detail if event.code is None else _alarming(event.code, event.detail)
+
+
+def _alarming(code: AlarmCode, detail: Mapping[str, Any]) -> dict[str, Any]:
+    return {"alarm": code.meaning, "code": code, **detail}
+
+
 def _row(
     kind: EventKind,
     order_id: str,
@@ -105,3 +157,11 @@ def _row(
 def _plain(detail: Mapping[str, Any]) -> dict[str, Any]:
     plain = (int, str, bool, type(None))
     return {name: value if isinstance(value, plain) else str(value) for name, value in detail.items()}
+
+
+_ADD_ALL = sql.load(
+    __package__,
+    "add_events",
+    {"now": DateTime(timezone=True)}
+    | dict.fromkeys(("kinds", "order_ids", "slice_ids", "from_statuses", "to_statuses", "details"), ARRAY(String())),
+)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, DateTime, Numeric, String, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from pulse_core.brokers.port import BrokerTrade
+from pulse_core.postgres import sql
+from pulse_core.trading.store.conditions import any_of
 from pulse_core.trading.tables import Fill
 
 
@@ -33,22 +34,22 @@ def add(
     """Book those of the trades, each with its slice's id, that are not booked yet; their shares by slice id."""
     if not trades:
         return {}
-    rows = [
+    booked = session.execute(
+        _ADD,
         {
-            "slice_id": slice_id,
             "broker": broker,
-            "broker_order_id": trade.broker_order_id,
-            "broker_trade_id": trade.broker_trade_id,
-            "quantity": trade.quantity,
-            "price": trade.price,
-            "traded_at": trade.traded_at,
-            "recorded_at": now,
+            "now": now,
             "settled_by": settled_by,
-        }
-        for slice_id, trade in trades
-    ]
+            "slice_ids": [slice_id for slice_id, _trade in trades],
+            "broker_order_ids": [trade.broker_order_id for _slice_id, trade in trades],
+            "broker_trade_ids": [trade.broker_trade_id for _slice_id, trade in trades],
+            "quantities": [trade.quantity for _slice_id, trade in trades],
+            "prices": [trade.price for _slice_id, trade in trades],
+            "traded_at": [trade.traded_at for _slice_id, trade in trades],
+        },
+    )
     added: Counter[str] = Counter()
-    for slice_id, quantity in session.execute(_ADDED, rows):
+    for slice_id, quantity in booked:
         added[slice_id] += quantity
     return dict(added)
 
@@ -74,10 +75,10 @@ def of_broker_order(session: Session, broker: str, broker_order_id: str) -> Sequ
     return session.scalars(rows).all()
 
 
-def booked(session: Session, broker: str, broker_order_ids: Sequence[str]) -> set[tuple[str, str]]:
+def booked(session: Session, broker: str, broker_order_ids: Collection[str]) -> set[tuple[str, str]]:
     """(broker order id, trade id) of every fill booked for these broker orders."""
     rows = select(Fill.broker_order_id, Fill.broker_trade_id).where(
-        Fill.broker == broker, Fill.broker_order_id.in_(broker_order_ids)
+        Fill.broker == broker, any_of(Fill.broker_order_id, broker_order_ids)
     )
     return {(order_id, trade_id) for order_id, trade_id in session.execute(rows)}
 
@@ -85,7 +86,21 @@ def booked(session: Session, broker: str, broker_order_ids: Sequence[str]) -> se
 # Made once: building a statement costs more than running it.
 _SUMS = (
     select(Fill.slice_id, Fill.broker_order_id, func.sum(Fill.quantity), func.sum(Fill.price * Fill.quantity))
-    .where(Fill.slice_id.in_(bindparam("of_slices", expanding=True)))
+    .where(Fill.slice_id == func.any(bindparam("of_slices", type_=ARRAY(String))))
     .group_by(Fill.slice_id, Fill.broker_order_id)
 )
-_ADDED = insert(Fill).on_conflict_do_nothing().returning(Fill.slice_id, Fill.quantity)
+_ADD = sql.load(
+    __package__,
+    "add_fills",
+    {
+        "broker": String(),
+        "now": DateTime(timezone=True),
+        "settled_by": String(),
+        "slice_ids": ARRAY(String()),
+        "broker_order_ids": ARRAY(String()),
+        "broker_trade_ids": ARRAY(String()),
+        "quantities": ARRAY(BigInteger()),
+        "prices": ARRAY(Numeric()),
+        "traded_at": ARRAY(DateTime(timezone=True)),
+    },
+)

@@ -1,29 +1,49 @@
 """The only writer of an order's status and totals."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, exists, func, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    DateTime,
+    Executable,
+    Numeric,
+    String,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import Select
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import FINAL_SLICES, OrderStatus, Side, SliceStatus
+from api_contract.vocabulary import FINAL_ORDERS, FINAL_SLICES, OrderResult, OrderStatus, Side, SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.metrics.slices import note_order
 from pulse_core.owner import Owner
+from pulse_core.postgres import sql
 from pulse_core.postgres.owned import owned_by
 from pulse_core.postgres.prepared import prepared
 from pulse_core.trading.status import check_order_move
 from pulse_core.trading.store import events
-from pulse_core.trading.store.conditions import status_is
+from pulse_core.trading.store.conditions import any_of, status_is
+from pulse_core.trading.store.events import Event
 from pulse_core.trading.tables import Fill, Order, OrderSlice
 
 log = get_logger(__name__)
@@ -40,6 +60,18 @@ class OrderFilters:
     side: Side | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RolledUp:
+    """What became of an order: the status it was seen in and the one it comes into, its fills, its result if final."""
+
+    order_id: str
+    seen: OrderStatus
+    to: OrderStatus
+    filled_quantity: int
+    average_price: Decimal | None
+    result: OrderResult | None
 
 
 def add(connection: Connection, order: dict[str, Any]) -> bool:
@@ -99,6 +131,12 @@ def get(session: Session, order_id: str) -> Order | None:
     return session.get(Order, order_id, populate_existing=True)
 
 
+def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
+    """These orders by id, locked in the order of their ids until the transaction ends. Always before their slices."""
+    rows = select(Order).where(any_of(Order.id, order_ids)).order_by(Order.id).with_for_update(key_share=True)
+    return {one.id: one for one in session.scalars(rows.execution_options(populate_existing=True))}
+
+
 def lock(session: Session, order_id: str) -> Order | None:
     """The order, locked until the transaction ends. Always before its slices."""
     rows = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
@@ -128,25 +166,47 @@ def move(session: Session, order: Order, to: OrderStatus, now: datetime, **chang
     log.info("order moved", order_id=order.id, seen=seen, to=to)
 
 
-def change(session: Session, order_id: str, now: datetime, **changes: Any) -> None:
-    """Set columns other than the status."""
-    session.execute(
-        update(Order)
-        .where(Order.id == order_id)
-        .values(updated_at=now, **changes)
-        .execution_options(synchronize_session=False)
-    )
+def fill_totals(session: Session, order_ids: Collection[str]) -> dict[str, tuple[int, Decimal]]:
+    """(filled quantity, average price) of those of these orders that have fills, recomputed from them."""
+    found = session.execute(_FILL_TOTALS, {"order_ids": list(order_ids)})
+    return {order_id: (int(filled), average) for order_id, filled, average in found}
 
 
-def fill_totals(session: Session, order_id: str) -> tuple[int, Any]:
-    """(filled quantity, average price or None) of an order, recomputed from its fills."""
-    total = func.sum(Fill.quantity)
-    row = session.execute(
-        select(func.coalesce(total, 0), func.round(func.sum(Fill.price * Fill.quantity) / total, 4))
-        .join(OrderSlice, OrderSlice.id == Fill.slice_id)
-        .where(OrderSlice.order_id == order_id)
-    ).one()
-    return int(row[0]), row[1]
+def roll_up(session: Session, rolled: Sequence[RolledUp], now: datetime) -> list[Event]:
+    """Write what became of orders that the caller has locked; returns the events of those that moved, to be recorded.
+
+    Raises LostRace when one of them no longer has the status it was seen in, and IllegalMove for a move the table of
+    moves does not have.
+    """
+    if not rolled:
+        return []
+    moved = [one for one in rolled if one.to is not one.seen]
+    for one in moved:
+        check_order_move(one.seen, one.to)
+    written = session.scalars(
+        _ROLL_UP,
+        {
+            "now": now,
+            "ids": [one.order_id for one in rolled],
+            "from_statuses": [one.seen.value for one in rolled],
+            "statuses": [one.to.value for one in rolled],
+            "filled": [one.filled_quantity for one in rolled],
+            "prices": [one.average_price for one in rolled],
+            "results": [one.result.value if one.result else None for one in rolled],
+        },
+        execution_options={"populate_existing": True},
+    ).all()
+    lost = {one.order_id for one in rolled} - {order.id for order in written}
+    if lost:
+        raise LostRace(f"orders {', '.join(sorted(lost))} have moved on", {"order_ids": sorted(lost)})
+    return [_moved(session, one) for one in moved]
+
+
+def _moved(session: Session, one: RolledUp) -> Event:
+    db.after_commit(session, partial(note_order, one.to))
+    why = {"result": one.result} if one.result else {}
+    log.info("order moved", order_id=one.order_id, seen=one.seen, to=one.to)
+    return Event(EventKind.MOVE, one.order_id, None, (one.seen, one.to), why)
 
 
 def unsplit(session: Session, created_before: datetime, limit: int) -> Sequence[str]:
@@ -166,7 +226,9 @@ def to_finish(session: Session, order_ids: Sequence[str]) -> Sequence[str]:
     open_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status.not_in(FINAL_SLICES))
     unsent_slice = exists().where(OrderSlice.order_id == Order.id, OrderSlice.status == SliceStatus.SCHEDULED)
     is_half_cancelled = and_(Order.status == OrderStatus.CANCELLING, unsent_slice)
-    rows = select(Order.id).where(Order.id.in_(order_ids), Order.status.in_(_LIVE), or_(~open_slice, is_half_cancelled))
+    rows = select(Order.id).where(
+        any_of(Order.id, order_ids), Order.status.in_(_LIVE), or_(~open_slice, is_half_cancelled)
+    )
     return session.scalars(rows).all()
 
 
@@ -197,3 +259,27 @@ def _add_statement() -> Select[Any]:
 
 # Made once: building a statement costs more than running it.
 _ADD = _add_statement().execution_options(**prepared("add_order"))
+
+
+def _load_roll_up() -> Executable:
+    binds: sql.Types = {
+        "now": DateTime(timezone=True),
+        "filled": ARRAY(BigInteger()),
+        "prices": ARRAY(Numeric()),
+        "final": ARRAY(String()),
+    } | dict.fromkeys(("ids", "from_statuses", "statuses", "results"), ARRAY(String()))
+    statement = sql.load(__package__, "roll_up_orders", binds)
+    return select(Order).from_statement(statement.bindparams(final=[status.value for status in FINAL_ORDERS]))
+
+
+_ROLL_UP = _load_roll_up()
+_FILL_TOTALS = (
+    select(
+        OrderSlice.order_id,
+        func.sum(Fill.quantity),
+        func.round(func.sum(Fill.price * Fill.quantity) / func.sum(Fill.quantity), 4),
+    )
+    .join(OrderSlice, OrderSlice.id == Fill.slice_id)
+    .where(OrderSlice.order_id == func.any(bindparam("order_ids", type_=ARRAY(String))))
+    .group_by(OrderSlice.order_id)
+)

@@ -1,15 +1,19 @@
 """Every attempt to place a slice: written before the request, completed after the answer."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import SliceStatus
+from pulse_core.trading.store.conditions import any_of
 from pulse_core.trading.tables import OrderSlice, Placement
 from pulse_core.trading.vocabulary import PlacementOutcome
+
+Rows = TypeVar("Rows", bound=Select[Any])
 
 
 def complete(
@@ -28,24 +32,34 @@ def complete(
     session.execute(update(Placement).where(Placement.client_order_id == client_order_id).values(**changes))
 
 
-def by_broker_order(session: Session, broker: str, broker_order_ids: Collection[str]) -> dict[str, str]:
-    """Slice ids by broker order id, for those of these broker orders that are ours."""
-    rows = select(Placement.broker_order_id, Placement.slice_id).where(
-        Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids)
+@dataclass(frozen=True)
+class KnownOrder:
+    """A broker order of ours, and the slice and the order it belongs to."""
+
+    broker_order_id: str
+    slice_id: str
+    order_id: str
+    has_ended: bool
+
+
+def by_broker_order(session: Session, broker: str, broker_order_ids: Collection[str]) -> list[KnownOrder]:
+    """Those of these broker orders that are ours; `has_ended` once its end was seen with all its fills."""
+    rows = (
+        select(Placement.broker_order_id, Placement.slice_id, OrderSlice.order_id, Placement.ended_at.is_not(None))
+        .join(OrderSlice, OrderSlice.id == Placement.slice_id)
+        .where(Placement.broker == broker, any_of(Placement.broker_order_id, broker_order_ids))
     )
-    return {broker_order_id: slice_id for broker_order_id, slice_id in session.execute(rows) if broker_order_id}
+    return [KnownOrder(*row) for row in session.execute(rows)]
 
 
 def presumed_absent(session: Session, broker: str, since: datetime) -> Sequence[Placement]:
     """Attempts claimed since then that Pulse took for not placed and that have no broker order yet."""
-    gone = (PlacementOutcome.ABSENT, PlacementOutcome.NOT_SENT, PlacementOutcome.REFUSED)
-    rows = select(Placement).where(
-        Placement.broker == broker,
-        Placement.claimed_at >= since,
-        Placement.outcome.in_(gone),
-        Placement.broker_order_id.is_(None),
-    )
-    return session.scalars(rows).all()
+    return session.scalars(_presumed_absent(select(Placement), broker, since)).all()
+
+
+def has_presumed_absent(session: Session, broker: str, since: datetime) -> bool:
+    """Whether there is such an attempt."""
+    return session.scalar(_presumed_absent(select(Placement.client_order_id), broker, since).limit(1)) is not None
 
 
 def acknowledged(session: Session, broker: str, since: datetime) -> Sequence[str]:
@@ -54,19 +68,13 @@ def acknowledged(session: Session, broker: str, since: datetime) -> Sequence[str
     return [found for found in session.scalars(rows) if found]
 
 
-def unended(session: Session, broker: str, broker_order_ids: Collection[str]) -> set[str]:
-    """Those of these broker orders that are ours and were not yet seen to have ended."""
-    rows = select(Placement.broker_order_id).where(
-        Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids), Placement.ended_at.is_(None)
-    )
-    return {broker_order_id for broker_order_id in session.scalars(rows) if broker_order_id}
-
-
 def end(session: Session, broker: str, broker_order_ids: Collection[str], now: datetime) -> None:
     """These broker orders have ended, and all their fills are booked."""
     if broker_order_ids:
         ended = update(Placement).where(
-            Placement.broker == broker, Placement.broker_order_id.in_(broker_order_ids), Placement.ended_at.is_(None)
+            Placement.broker == broker,
+            any_of(Placement.broker_order_id, broker_order_ids),
+            Placement.ended_at.is_(None),
         )
         session.execute(ended.values(ended_at=now).execution_options(synchronize_session=False))
 
@@ -103,7 +111,7 @@ def orphans(session: Session, broker: str, live_broker_order_ids: Collection[str
         .join(OrderSlice, OrderSlice.id == Placement.slice_id)
         .where(
             Placement.broker == broker,
-            Placement.broker_order_id.in_(live_broker_order_ids),
+            any_of(Placement.broker_order_id, live_broker_order_ids),
             ~func.coalesce(is_worked, False),
             # A slice that is being sent stops before the wire, and follows this attempt, or goes on to another.
             OrderSlice.status != SliceStatus.SENDING,
@@ -111,6 +119,16 @@ def orphans(session: Session, broker: str, live_broker_order_ids: Collection[str
         )
     )
     return session.scalars(rows).all()
+
+
+def _presumed_absent(rows: Rows, broker: str, since: datetime) -> Rows:
+    gone = (PlacementOutcome.ABSENT, PlacementOutcome.NOT_SENT, PlacementOutcome.REFUSED)
+    return rows.where(
+        Placement.broker == broker,
+        Placement.claimed_at >= since,
+        Placement.outcome.in_(gone),
+        Placement.broker_order_id.is_(None),
+    )
 
 
 def _may_be_live() -> ColumnElement[bool]:

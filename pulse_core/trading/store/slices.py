@@ -22,7 +22,7 @@ from pulse_core.metrics.slices import note_slices
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
 from pulse_core.trading.store import events
-from pulse_core.trading.store.conditions import status_is
+from pulse_core.trading.store.conditions import any_of, status_is
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 
 log = get_logger(__name__)
@@ -117,18 +117,11 @@ def lock(session: Session, slice_id: str) -> tuple[Order, OrderSlice]:
     return order, one
 
 
-def lock_together(session: Session, order_id: str, slice_ids: Collection[str]) -> tuple[Order, dict[str, OrderSlice]]:
-    """An order and some of its slices by id, all locked until the transaction ends; the order first, as everywhere."""
-    order = session.get_one(Order, order_id, with_for_update={"key_share": True}, populate_existing=True)
-    rows = select(OrderSlice).where(OrderSlice.order_id == order_id, OrderSlice.id.in_(slice_ids))
-    rows = rows.order_by(OrderSlice.id).with_for_update(key_share=True).execution_options(populate_existing=True)
-    return order, {one.id: one for one in session.scalars(rows)}
-
-
-def orders_of(session: Session, slice_ids: Collection[str]) -> dict[str, str]:
-    """Order ids by slice id."""
-    rows = select(OrderSlice.id, OrderSlice.order_id).where(OrderSlice.id.in_(slice_ids))
-    return {one.id: one.order_id for one in session.execute(rows)}
+def lock_all(session: Session, slice_ids: Collection[str]) -> dict[str, OrderSlice]:
+    """These slices by id, locked in the order of their ids until the transaction ends; their orders first."""
+    rows = select(OrderSlice).where(any_of(OrderSlice.id, slice_ids)).order_by(OrderSlice.id)
+    locked = rows.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return {one.id: one for one in session.scalars(locked)}
 
 
 def of_order(session: Session, order_id: str) -> Sequence[OrderSlice]:
@@ -248,7 +241,7 @@ def begin_delays_anew(session: Session, broker: str, now: datetime) -> None:
 
 def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, now: datetime) -> None:
     """Postpone the next check of these UNKNOWN slices, and restart their settle delay."""
-    unknown = select(OrderSlice.id).where(OrderSlice.id.in_(slice_ids), OrderSlice.status == SliceStatus.UNKNOWN)
+    unknown = select(OrderSlice.id).where(any_of(OrderSlice.id, slice_ids), OrderSlice.status == SliceStatus.UNKNOWN)
     _change_in_order(session, unknown, {"resolve_at": until, "absent_since": None, "updated_at": now})
 
 
@@ -330,7 +323,7 @@ def _change_in_order(session: Session, rows: Select[Any], changes: dict[str, Any
     locked = session.scalars(rows).all()
     session.execute(
         update(OrderSlice)
-        .where(OrderSlice.id.in_(locked))
+        .where(any_of(OrderSlice.id, locked))
         .values(**changes)
         .execution_options(synchronize_session=False)
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import BigInteger, bindparam, cast, func, select
+from sqlalchemy import ARRAY, BigInteger, String, bindparam, cast, func, select
 from sqlalchemy.orm import Session
 
 from pulse_core.trading.exposure import StatusTotals
@@ -27,6 +27,6 @@ _LEAVES = func.greatest(_SLICES.c.quantity - _SLICES.c.filled_quantity, 0)
 _SHARES = (cast(func.sum(_SLICES.c.filled_quantity), BigInteger), cast(func.sum(_LEAVES), BigInteger))
 _TOTALS = (
     select(_SLICES.c.order_id, _SLICES.c.status, func.count(), *_SHARES)
-    .where(_SLICES.c.order_id.in_(bindparam("order_ids", expanding=True)))
+    .where(_SLICES.c.order_id == func.any(bindparam("order_ids", type_=ARRAY(String))))
     .group_by(_SLICES.c.order_id, _SLICES.c.status)
 )

@@ -5,5 +5,6 @@ from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
+from tests.rigs.mutants.tracking import TRACKING
 
-DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS)
+DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS, *TRACKING)

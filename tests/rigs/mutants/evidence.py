@@ -24,7 +24,7 @@ EVIDENCE = (
         (
             Change(
                 f"{BOOK}/reading.py",
-                "        _begin_delays_anew(broker.name, now)\n        raise\n",
+                "        begin_delays_anew(broker.name, now)\n        raise\n",
                 "        raise\n",
             ),
         ),
@@ -35,7 +35,7 @@ EVIDENCE = (
         (
             Change(
                 f"{BOOK}/reading.py",
-                "        _begin_delays_anew(broker.name, now)\n    _last.note(",
+                "        begin_delays_anew(broker.name, now)\n    _last.note(",
                 "    _last.note(",
             ),
         ),

@@ -118,14 +118,13 @@ PROTOCOL = (
         (
             Change(
                 f"{STORE}/fills.py",
-                "    for slice_id, quantity in session.execute(_ADDED, rows):\n",
-                "    session.execute(_ADDED, rows)\n"
-                "    for slice_id, quantity in ((row['slice_id'], row['quantity']) for row in rows):\n",
+                "    for slice_id, quantity in booked:\n",
+                "    for slice_id, quantity in [(slice_id, trade.quantity) for slice_id, trade in trades]:\n",
             ),
             Change(
                 f"{SLICE}/fills.py",
-                "filled_quantity=booked.filled,",
-                "filled_quantity=one.filled_quantity + added[one.id],",
+                "Holding(one.id, booked.filled,",
+                "Holding(one.id, one.filled_quantity + added[one.id],",
             ),
             Change(
                 f"{SLICE}/fills.py",
@@ -139,9 +138,9 @@ PROTOCOL = (
         "A trade that is reported again is booked again",
         (
             Change(
-                f"{STORE}/fills.py",
-                "insert(Fill).on_conflict_do_nothing()",
-                "insert(Fill)",
+                f"{STORE}/sql/add_fills.sql",
+                "    ON CONFLICT DO NOTHING\n",
+                "",
             ),
         ),
         (f"{TESTS}/test_track.py::test_partial_fills_keep_a_slice_working_until_the_last", STATE_MACHINE),

@@ -87,6 +87,21 @@ class FaultyExchange(SimulatedBroker):
         if answer == "lost_after":
             raise OutcomeUnknown("TIMEOUT", "no answer within 7 s")
 
+    def order(self, broker_order_id: str) -> BrokerOrder:
+        reading, self.reading = self.reading, ""
+        seen = {row.broker_order_id: row for row in self._seen_orders}
+        if reading in ("stale", "old") and broker_order_id in seen:
+            return seen[broker_order_id]
+        if reading not in ("", "reordered", "trades_lag"):
+            raise self._unreadable()
+        self.reading = reading if reading == "trades_lag" else ""
+        return super().order(broker_order_id)
+
+    def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
+        reading, self.reading = self.reading, ""
+        lagging = self._seen_trades if reading == "trades_lag" else self.trades
+        return [one for one in lagging if one.broker_order_id == broker_order_id]
+
     def order_book(self) -> Sequence[BrokerOrder]:
         if self.reading == "orders_down":
             raise self._unreadable()

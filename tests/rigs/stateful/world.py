@@ -16,7 +16,7 @@ from pulse_core.errors import DatabaseUnavailable
 from pulse_core.owner import OneAccount
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
-from pulse_core.trading.book import reading
+from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import execute, outcome, track
@@ -57,6 +57,11 @@ class World:
             self._patch.setattr(module, "time", SimpleNamespace(sleep=self.advance))
         self._patch.setattr(clock, "utcnow", self.clock)
         # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
+        # The machine's time is not Postgres's, and a book of one order is long enough to look up a few.
+        self._patch.setattr(turns, "LEASE", timedelta(0))
+        self._patch.setattr(turns, "REST", 0.0)
+        self._patch.setattr(look_ups, "SPACING", timedelta(0))
+        self._patch.setattr(look_ups, "LONG_BOOK", 0)
         self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
         self._forget_what_the_process_saw()
         assert sending_hold.may_send()
@@ -175,6 +180,7 @@ class World:
     def _forget_what_the_process_saw(self) -> None:
         self._patch.setattr(reading, "_last", reading.LastReading())
         self._patch.setattr(track, "_settled", track.Settled())
+        self._patch.setattr(look_ups, "looks", look_ups.Looks())
         self._patch.setattr(track, "_missing", track.Missing())
 
     @contextmanager

@@ -1,0 +1,89 @@
+"""Turns at the broker's book: of all processes one reads it for working slices at a time, and then all of them rest.
+
+A turn saves the broker, Postgres and us the work of reading the same again. No promise rests on it: whatever is read
+is settled under locks, so two readers at once do no harm, and one that was stopped may go on when its turn is over.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import timedelta
+from uuid import uuid4
+
+from pulse_core import db
+from pulse_core.boottime import boottime
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.trading.store import book_turns
+from pulse_core.trading.store.book_turns import Pauses
+
+# A reader that was killed, stopped or cut off keeps the others waiting for so long.
+LEASE = timedelta(seconds=5)
+# In a rush every fill is a hint. Reading a long book for each would leave time for nothing else.
+REST = 1.0
+LONGEST_REST = timedelta(seconds=2)
+NO_SPACING = timedelta(0)
+
+
+class Turn:
+    """A reading that is ours alone for now. The next may begin `spacing` after this one did, whatever the rest."""
+
+    def __init__(self, broker: str, holder: str) -> None:
+        self.spacing = NO_SPACING
+        self._broker = broker
+        self._holder = holder
+        self._kept_at = boottime()
+
+    def keep(self) -> None:
+        """Say that we are still at it; cheap enough for every step."""
+        if boottime() - self._kept_at < LEASE.total_seconds() / 3:
+            return
+        with db.statement() as connection:
+            book_turns.keep(connection, self._broker, self._holder, _pauses())
+        self._kept_at = boottime()
+
+    def give_back(self, rest: float) -> None:
+        """Let others read, after `rest` times what this turn took. A turn that cannot be given back runs out."""
+        with suppress(DatabaseUnavailable), db.statement() as connection:
+            book_turns.give_back(connection, self._broker, self._holder, _pauses(), rest, self.spacing)
+
+
+@contextmanager
+def turn(broker: str) -> Iterator[Turn | None]:
+    """The turn at this broker's book, given back at the end of the block; None when it is not ours to read now."""
+    taken = _take(broker, is_seized=False)
+    if taken is None:
+        yield None
+        return
+    with _given_back(taken):
+        yield taken
+
+
+@contextmanager
+def seized_turn(broker: str) -> Iterator[None]:
+    """The turn at this broker's book, taken from whoever has it, for a reading that must not wait."""
+    taken = _take(broker, is_seized=True)
+    with _given_back(taken) if taken is not None else nullcontext():
+        yield
+
+
+def _take(broker: str, *, is_seized: bool) -> Turn | None:
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
+    with db.statement() as connection:
+        is_ours = book_turns.take(connection, broker, holder, _pauses(), is_seized=is_seized)
+    return Turn(broker, holder) if is_ours else None
+
+
+@contextmanager
+def _given_back(taken: Turn) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # Whatever failed, the next reading need not wait.
+        taken.give_back(0)
+        raise
+    taken.give_back(REST)
+
+
+def _pauses() -> Pauses:
+    return Pauses(LEASE, LONGEST_REST)
