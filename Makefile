@@ -43,7 +43,7 @@ chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: S
 mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
 	@exec $(BIN)/python -m tests.rigs.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)
 
-bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for three minutes
+bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for ten minutes
 	@exec $(BIN)/python -m bench $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and import contracts

@@ -31,7 +31,7 @@ class Children:
     def start(self, programs: Sequence[Program]) -> None:
         """Start them side by side and wait until all are ready."""
         for program in programs:
-            child = Child(program, self._logs / f"{program.name}.log")
+            child = Child(program, self.log_of(program.name))
             self._children[program.name] = child
             child.start()
         for program in programs:
@@ -67,6 +67,10 @@ class Children:
         """Process ids by name, of those that run."""
         found = {name: self._children[name].pid_if_alive for name in names if name in self._children}
         return {name: pid for name, pid in found.items() if pid is not None}
+
+    def log_of(self, name: str) -> Path:
+        """Where one writes what it has to say."""
+        return self._logs / f"{name}.log"
 
     @contextmanager
     def paused(self, names: Iterable[str]) -> Iterator[None]:

@@ -100,5 +100,5 @@ class Client:
         text = answer.read()
         if answer.status >= 300:
             raise BenchError(f"{method} {path}: {answer.status} {text[:200]!r}")
-        found: dict[str, Any] = json.loads(text)
+        found: dict[str, Any] = json.loads(text) if text else {}
         return found

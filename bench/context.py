@@ -1,14 +1,15 @@
 """What the rows measure with: the product and the floors, started when the first row asks for them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
 from bench.children import Children
 from bench.floors import CeleryFloor, HttpFloor
 from bench.sizes import Sizes
-from bench.stack import BEHIND, FRONT, Servers, Site
+from bench.stack import BEHIND, FRONT, Servers, Site, default_limits
 
 ACCOUNTS = 8
 
@@ -25,7 +26,7 @@ class Bench:
 
     @property
     def is_time_up(self) -> bool:
-        """Whether one more row would take a quick run over its three minutes."""
+        """Whether one more row would take a quick run over its ten minutes."""
         return time.monotonic() - self._started > self.sizes.last_row_begins_within
 
     @cached_property
@@ -39,6 +40,23 @@ class Bench:
         self.say("starting the product")
         site.start((*FRONT, *BEHIND))
         return site
+
+    @contextmanager
+    def site_at_default_rate(self) -> Iterator[Site]:
+        """Another site, whose limits towards the broker are those of users; the first one rests meanwhile."""
+        site = self._default_site
+        with self.site.at_rest() if "site" in self.__dict__ else nullcontext():
+            self.say("starting the product with its default limits")
+            try:
+                site.start((*FRONT, *BEHIND))
+                yield site
+            finally:
+                site.stop()
+
+    @cached_property
+    def _default_site(self) -> Site:
+        folder = self.folder / "default"
+        return Site(self.servers, self.children, folder, redis_number=3, prefix="default ", limits=default_limits())
 
     @cached_property
     def tokens(self) -> list[str]:
@@ -60,7 +78,7 @@ class Bench:
         """After a row that failed: end everything, so that the next row finds what it expects."""
         self.say("starting over")
         self.children.close()
-        for name in ("servers", "site", "tokens", "http_floor", "celery_floor"):
+        for name in ("servers", "site", "_default_site", "tokens", "http_floor", "celery_floor"):
             self.__dict__.pop(name, None)
 
     def close(self) -> None:

@@ -2,8 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import psutil
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes. `own` belongs to nobody else; `proportional` counts what is shared by the number of those who share it."""
+
+    own: int
+    proportional: int
 
 
 @contextmanager
@@ -23,13 +32,24 @@ def cpu_seconds(pid: int) -> float:
     return sum(_own_seconds(process) for process in family(pid))
 
 
-def own_bytes(pid: int) -> int:
-    """Memory of a process and its descendants that belongs to nobody else (unique set size)."""
-    total = 0
+def per_operation(taken: Mapping[str, float], operations: int) -> dict[str, float]:
+    """Milliseconds of CPU for each operation, by process."""
+    return {name: seconds * 1000 / operations for name, seconds in taken.items()}
+
+
+def memory_of(pid: int) -> Memory:
+    """What a process and its descendants hold."""
+    own = proportional = 0
     for process in family(pid):
         with suppress(psutil.Error):
-            total += process.memory_full_info().uss
-    return total
+            held = process.memory_full_info()
+            own, proportional = own + held.uss, proportional + held.pss
+    return Memory(own, proportional)
+
+
+def own_bytes(pid: int) -> int:
+    """Memory of a process and its descendants that belongs to nobody else (unique set size)."""
+    return memory_of(pid).own
 
 
 def family(pid: int) -> list[psutil.Process]:

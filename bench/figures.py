@@ -1,9 +1,10 @@
 """What was measured, in numbers: spreads over the runs, ratios to the floor, and whether a reach was met."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from statistics import median
+from statistics import correlation, mean, median
 from typing import Any
 
 
@@ -134,6 +135,16 @@ def quantiles(runs: Sequence[Sequence[float]], part: float) -> Spread:
     return Spread(tuple(quantile(one, part) for one in runs))
 
 
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
+    """Spearman's coefficient: 1 for two that put things into the same order, -1 for opposite ones, near 0 by chance."""
+    return correlation(_ranks(first), _ranks(second))
+
+
+def busiest(instants: Sequence[float], seconds: int) -> int:
+    """The most instants (seconds since the epoch) in one calendar window of so many seconds."""
+    return max(Counter(int(one) // seconds for one in instants).values(), default=0)
+
+
 def single(value: float) -> Spread:
     """Of something that is measured once."""
     return Spread((value,))
@@ -143,3 +154,11 @@ def median_by_name(runs: Sequence[dict[str, float]]) -> dict[str, float]:
     """The median of each name over the runs, rounded; names that one run lacks count as zero there."""
     names = sorted({name for run in runs for name in run})
     return {name: significant(median(run.get(name, 0.0) for run in runs)) for name in names}
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """The place of each value among all; equal ones share the middle of theirs."""
+    places: dict[float, list[int]] = {}
+    for place, value in enumerate(sorted(values)):
+        places.setdefault(value, []).append(place)
+    return [mean(places[value]) for value in values]

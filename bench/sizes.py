@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
-    """Counts, and durations in seconds, of every row. `rounds` is how often product and floor take turns."""
+    """Counts, and durations in seconds, of every row. `rounds` is how often product and floor take turns.
+
+    `steady_loads` are pairs of slices a second and rows of the day's book; `waiting` are slices that wait for a turn.
+    """
 
     last_row_begins_within: float
     rounds: int
     long_rounds: int
     load_seconds: float
+    idle_seconds: int
     split_orders: int
     floor_tasks: int
     lateness_rounds: int
@@ -18,6 +22,15 @@ class Sizes:
     lateness_lead: int
     burst_slices: int
     counted_slices: int
+    two_slice_orders: int
+    written_slices: int
+    steady_loads: tuple[tuple[int, int], ...]
+    steady_seconds: int
+    set_slices: int
+    waiting: tuple[int, ...]
+    slice_workers: tuple[int, ...]
+    day_minutes: float
+    listened_accounts: int
     table_rows: int
     sweep_runs: int
     settle_seconds: int
@@ -25,11 +38,14 @@ class Sizes:
     streams: int
 
 
+_DAY_BOOK = 5000
+
 FULL = Sizes(
     last_row_begins_within=float("inf"),
     rounds=5,
     long_rounds=3,
     load_seconds=6,
+    idle_seconds=60,
     split_orders=100,
     floor_tasks=100,
     lateness_rounds=2,
@@ -38,6 +54,15 @@ FULL = Sizes(
     lateness_lead=13,
     burst_slices=2000,
     counted_slices=400,
+    two_slice_orders=1000,
+    written_slices=2000,
+    steady_loads=tuple((rate, rows) for rate in (10, 20, 50) for rows in (0, _DAY_BOOK)),
+    steady_seconds=120,
+    set_slices=2000,
+    waiting=(200, 1000),
+    slice_workers=(1, 2, 4),
+    day_minutes=20,
+    listened_accounts=40,
     table_rows=1_000_000,
     sweep_runs=30,
     settle_seconds=35,
@@ -45,17 +70,27 @@ FULL = Sizes(
     streams=200,
 )
 QUICK = Sizes(
-    last_row_begins_within=130,
+    last_row_begins_within=560,
     rounds=2,
     long_rounds=1,
     load_seconds=2,
+    idle_seconds=10,
     split_orders=40,
     floor_tasks=40,
     lateness_rounds=1,
     lateness_seconds=10,
     lateness_lead=4,
-    burst_slices=400,
+    burst_slices=2000,
     counted_slices=100,
+    two_slice_orders=200,
+    written_slices=400,
+    steady_loads=((10, 0), (20, 0), (50, 0), (20, _DAY_BOOK)),
+    steady_seconds=20,
+    set_slices=500,
+    waiting=(200,),
+    slice_workers=(2, 4),
+    day_minutes=1,
+    listened_accounts=8,
     table_rows=100_000,
     sweep_runs=10,
     settle_seconds=5,

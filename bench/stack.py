@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,8 +19,10 @@ from ulid import ULID
 from api_contract import ids
 from api_contract.scopes import Role
 from bench.children import ROOT, SERVERS, BenchError, Children
+from bench.day_book import fill_day_book
 from gapi_app.config import Settings as GatewaySettings
 from pulse_core import db, migrations
+from pulse_core.config import Settings
 from pulse_core.identity.store import accounts
 from pulse_ops.stack import plan, processes
 from pulse_ops.stack.child import Program
@@ -34,6 +36,14 @@ from pulse_ops.stack.secrets import Keys, kept_keys
 # What answers requests, and what works behind it.
 FRONT = (processes.EXCHANGE, processes.PULSE, processes.GAPI)
 BEHIND = (processes.WORKER_SLICES, processes.WORKER_CONTROL, processes.BEAT, processes.FLOWER)
+# A run is longer than a token is good for, and a webhook's receiver is on this machine.
+_VARIABLES = {
+    "PULSE_ACCESS_TOKEN_LIFETIME": "7200",
+    "PULSE_WEBHOOK_ALLOW_HTTP": "true",
+    "PULSE_WEBHOOK_ALLOW_PRIVATE": "true",
+}
+# What our own connections are called.
+OURS = "bench"
 _TRUNCATIONS = 10
 _PAUSES = 100
 _TURN_SECONDS = 0.05
@@ -42,12 +52,13 @@ _TURN_SECONDS = 0.05
 class Servers:
     """One Postgres and one Redis with the settings of `make run`; product and floors use them in turn.
 
-    pg_stat_statements is loaded, and counts nothing until `bench.statements` sets it on.
+    pg_stat_statements is loaded, and counts nothing until `bench.statements` sets it on. The time of each commit is
+    kept, for `bench.arrivals`.
     """
 
     def __init__(self, folder: Path, children: Children) -> None:
-        counting = {"shared_preload_libraries": "pg_stat_statements"}
-        self._postgres = EmbeddedPostgres(folder / "postgres", settings=counting)
+        watched = {"shared_preload_libraries": "pg_stat_statements", "track_commit_timestamp": "on"}
+        self._postgres = EmbeddedPostgres(folder / "postgres", settings=watched)
         self._redis = EmbeddedRedis(folder / "redis")
         children.start([self._postgres.program(), self._redis.program()])
         ask(self._postgres.url("postgres"), "ALTER SYSTEM SET pg_stat_statements.track = 'none'")
@@ -64,9 +75,20 @@ class Servers:
 
 
 class Site:
-    """One set of the product's processes on one database. `prefix` tells its processes from another site's."""
+    """One set of the product's processes on one database. `prefix` tells its processes from another site's.
 
-    def __init__(self, servers: Servers, children: Children, folder: Path, redis_number: int, prefix: str = "") -> None:
+    `limits` are variables of the product's and the exchange's rate limits.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        children: Children,
+        folder: Path,
+        redis_number: int,
+        prefix: str = "",
+        limits: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.children = children
         self.prefix = prefix
@@ -74,8 +96,12 @@ class Site:
         self.redis_url = servers.redis_url(redis_number)
         self.settings = _settings(folder)
         keys = kept_keys(folder)
-        self.environment = plan.environment(self.settings, keys, self.database_url, self.redis_url) | lifted_limits()
+        self._own_variables = {**_VARIABLES, **(lifted_limits() if limits is None else limits)}
+        self.environment = (
+            plan.environment(self.settings, keys, self.database_url, self.redis_url) | self._own_variables
+        )
         self._programs = self._all_programs(keys)
+        self._more: list[str] = []
         self._password = secrets.token_urlsafe(12)
         self._password_hash = PasswordHasher().hash(self._password)
         migrations.upgrade(self.database_url)
@@ -98,14 +124,27 @@ class Site:
         self.children.start([self._programs[name] for name in which])
 
     def stop(self) -> None:
-        self.children.stop(self.names((*FRONT, *BEHIND)))
+        self.children.stop(self.names((*FRONT, *BEHIND, *self._more)))
+        self._more.clear()
+
+    @contextmanager
+    def more_workers(self, which: Sequence[str], copies: int) -> Iterator[None]:
+        """So many more processes of each of these workers while the block runs."""
+        added = [self._copy_of(name, number) for number in range(2, copies + 2) for name in which]
+        self._more += [one.name.removeprefix(self.prefix) for one in added]
+        try:
+            self.children.start(added)
+            yield
+        finally:
+            self.children.stop(one.name for one in added)
+            self._more.clear()
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
         """Nothing of the product works while the block runs, but what answers requests."""
         with ExitStack() as pause:
             for _ in range(_PAUSES):
-                pause.enter_context(self.children.paused(self.names(BEHIND)))
+                pause.enter_context(self.children.paused(self.names((*BEHIND, *self._more))))
                 time.sleep(_TURN_SECONDS)
                 if not self._holds_a_transaction():
                     break
@@ -118,15 +157,17 @@ class Site:
 
     def pids(self) -> dict[str, int]:
         """Process ids of this site and of the servers, by the product's names."""
-        mine = self.children.pids(self.names((*FRONT, *BEHIND)))
+        mine = self.children.pids(self.names((*FRONT, *BEHIND, *self._more)))
         return {name.removeprefix(self.prefix): pid for name, pid in (mine | self.children.pids(SERVERS)).items()}
 
-    def open_new_ledger(self) -> None:
-        """Give the exchange an empty book, so that no run pays for the one before."""
+    def open_new_ledger(self, rows: int = 0) -> None:
+        """Give the exchange a book with so many filled orders, so that no run pays for the one before."""
         name = self.prefix + processes.EXCHANGE
         self.children.stop([name])
         for path in self.ledger.parent.glob(f"{self.ledger.name}*"):
             path.unlink()
+        if rows:
+            fill_day_book(self.ledger, rows)
         self.start([processes.EXCHANGE])
 
     def forget_orders(self) -> None:
@@ -183,8 +224,15 @@ class Site:
         return {one.name: self._own(one) for one in planned}
 
     def _own(self, program: Program) -> Program:
-        environment = {**program.environment, **lifted_limits(), "PYTHONPATH": str(ROOT)}
+        environment = {**program.environment, **self._own_variables, "PYTHONPATH": str(ROOT)}
         return replace(program, name=self.prefix + program.name, environment=environment)
+
+    def _copy_of(self, name: str, number: int) -> Program:
+        """Another worker of the same kind, under a name and on a port of its own."""
+        first = self._programs[name]
+        command = tuple(part.replace("@%h", f"-{number}@%h") for part in first.command)
+        environment = {**first.environment, "PULSE_METRICS_PORT": str(free_port())}
+        return replace(first, name=f"{first.name} {number}", command=command, environment=environment)
 
 
 def ask(database_url: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -196,7 +244,9 @@ def ask(database_url: str, query: str, *parameters: object) -> list[tuple[Any, .
 
 def connect(database_url: str) -> Any:
     """A connection that commits each statement, and whose statements are not counted."""
-    connection = psycopg2.connect(database_url, connect_timeout=5, options="-c pg_stat_statements.track=none")
+    connection = psycopg2.connect(
+        database_url, connect_timeout=5, application_name=OURS, options="-c pg_stat_statements.track=none"
+    )
     connection.autocommit = True
     return connection
 
@@ -206,10 +256,19 @@ def lifted_limits() -> dict[str, str]:
 
     The gateway's are set high, not off: a request still pays for being counted.
     """
+    return _gateway_limits() | {"PULSE_BROKER_ORDERS_PER_SECOND": "0", "PULSE_PAPER_LIMITS": "false"}
+
+
+def default_limits() -> dict[str, str]:
+    """The same with the limits towards the broker, and the broker's own, as they are for users."""
+    rate = Settings.model_fields["broker_orders_per_second"].default
+    return _gateway_limits() | {"PULSE_BROKER_ORDERS_PER_SECOND": str(rate), "PULSE_PAPER_LIMITS": "true"}
+
+
+def _gateway_limits() -> dict[str, str]:
     fields = GatewaySettings.model_fields
     limits = [name for name in fields if name.startswith("pulse_rate_limit") and isinstance(fields[name].default, str)]
-    own = {"PULSE_BROKER_ORDERS_PER_SECOND": "0", "PULSE_PAPER_LIMITS": "false", "PULSE_ACCESS_TOKEN_LIFETIME": "7200"}
-    return own | {name.upper(): "999999999/second" for name in limits}
+    return {name.upper(): "999999999/second" for name in limits}
 
 
 def _settings(folder: Path) -> StackSettings:

@@ -1,17 +1,21 @@
 """Holds event streams open: `python -m bench.stream_holder` reads a HolderSpec as JSON from one line of stdin.
 
-It writes a line when all are open, reads them until stdin ends, and writes how many bytes came.
+It writes a line when all are open, reads them until stdin ends, and writes how many events came, and when the last.
 """
 
 import json
 import selectors
 import socket
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from typing import BinaryIO
+
+from bench.heard import Heard
 
 _SMALL_BUFFER_BYTES = 4096
 _OPENING_SECONDS = 20
+_EVENT = b"\nevent: "
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,24 @@ class HolderSpec:
     slow: int
 
 
+class EventCounter:
+    """Counts the events in what comes of one stream, wherever it is cut."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def count(self, chunk: bytes) -> int:
+        """How many began in this chunk, or were completed by it."""
+        text = self._tail + chunk
+        self._tail = text[-(len(_EVENT) - 1) :]
+        return text.count(_EVENT)
+
+
 def main() -> None:
     spec = HolderSpec(**json.loads(sys.stdin.buffer.readline()))
     streams = [_open(spec.port, token, number < spec.slow) for number, token in enumerate(spec.tokens)]
     print("open", flush=True)
-    print(_read(streams[spec.slow :], sys.stdin.buffer), flush=True)
+    print(json.dumps(asdict(_read(streams[spec.slow :], sys.stdin.buffer))), flush=True)
 
 
 def _open(port: int, token: str, is_slow: bool) -> socket.socket:
@@ -47,8 +64,9 @@ def _open(port: int, token: str, is_slow: bool) -> socket.socket:
     return stream
 
 
-def _read(streams: list[socket.socket], until_ended: BinaryIO) -> int:
-    total = 0
+def _read(streams: list[socket.socket], until_ended: BinaryIO) -> Heard:
+    counters = {stream: EventCounter() for stream in streams}
+    events, last_at = 0, 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(until_ended, selectors.EVENT_READ)
         for stream in streams:
@@ -56,11 +74,14 @@ def _read(streams: list[socket.socket], until_ended: BinaryIO) -> int:
         while True:
             for key, _events in selector.select():
                 if key.fileobj is until_ended:
-                    return total
-                chunk = key.fileobj.recv(65_536)  # type: ignore[union-attr]
-                total += len(chunk)
+                    return Heard(events, last_at)
+                stream = key.fileobj
+                assert isinstance(stream, socket.socket)
+                chunk = stream.recv(65_536)
+                if new := counters[stream].count(chunk):
+                    events, last_at = events + new, time.time()
                 if not chunk:
-                    selector.unregister(key.fileobj)
+                    selector.unregister(stream)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,61 @@
 """Many slices due at one instant: how fast they go out and are recorded, and what each one costs."""
 
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from bench.children import BenchError
-from bench.clients import load_orders, tomorrow
 from bench.context import Bench
-from bench.cpu import cpu_taken
+from bench.cpu import cpu_taken, per_operation
+from bench.due import (
+    CONNECTIONS,
+    LEAD_SECONDS,
+    UNFINISHED,
+    UNRECORDED,
+    accept_and_split,
+    bring_due,
+    sleep_until,
+    soon,
+    wait_until_none,
+)
 from bench.figures import Figure, Reach, Row, Rule, Spread, median_by_name
-from bench.floors import Started
+from bench.floors import CeleryFloor, Started
+from bench.stack import Site
 from bench.statements import Statements, counted
+from bench.written import written
 
 SLICES_PER_ORDER = 100
-_UNRECORDED = "SELECT count(*) FROM order_slices WHERE status IN ('SCHEDULED', 'SENDING')"
-_UNFINISHED = "SELECT count(*) FROM orders WHERE finished_at IS NULL"
-_LEAD_SECONDS = 6.0
-_PATIENCE_SECONDS = 120.0
-_POLL_SECONDS = 0.05
+FLOOR = "Celery tasks that do nothing, on the same pool, from a full queue"
+RATE, CPU = "slices recorded", "CPU per slice, all processes"
+# A thousand orders of two slices took three minutes to be done when this was written.
+_PATIENCE_SECONDS = 400.0
+_FLOOR_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Burst:
-    """One instant's slices: when they were recorded, when their orders were done, and the CPU until then."""
+    """One instant's slices: seconds from it until they were recorded and until their orders were done.
+
+    `due_at` is in seconds since the epoch. `cpu_ms`, by process, and `wal_bytes` are of each slice, until their orders
+    were done. `repeated` were not filled at the first attempt.
+    """
 
     slices: int
+    due_at: float
     recorded_seconds: float
     done_seconds: float
     cpu_ms: dict[str, float]
+    wal_bytes: float
+    repeated: int
 
     @property
     def rate(self) -> float:
         return self.slices / self.recorded_seconds
+
+    @property
+    def total_cpu_ms(self) -> float:
+        return sum(self.cpu_ms.values())
 
 
 def measure(bench: Bench) -> Row:
@@ -42,81 +64,100 @@ def measure(bench: Bench) -> Row:
         "burst",
         f"{count:,} slices due at once, exchange limits off: until all are recorded",
         operation="slice",
-        floor="Celery tasks that do nothing, on the same pool, from a full queue",
+        floor=FLOOR,
     )
     bursts, full, timed = [], [], []
     for number in range(bench.sizes.long_rounds):
         bench.say(f"burst {number + 1} of {bench.sizes.long_rounds}")
-        with bench.site.at_rest(), cpu_taken(bench.celery_floor.pids()) as taken:
-            full.append(_rate(bench.celery_floor.run_full_queue(count, 60)))
-        row.cpu_ms["floor"] = {name: seconds * 1000 / count for name, seconds in taken.items()}
+        rate, row.cpu_ms["floor"] = full_queue(bench, count)
+        full.append(rate)
         with bench.site.at_rest():
-            timed.append(_timed_floor(bench, count))
-        bursts.append(run_burst(bench, count))
+            timed.append(_timed_floor(bench.celery_floor, count))
+        bursts.append(checked(run_burst(bench, count // SLICES_PER_ORDER, SLICES_PER_ORDER)))
     product = Spread(tuple(one.rate for one in bursts))
     row.figures += [
-        Figure("slices recorded", "1/s", product, Spread(tuple(full)), Reach(Rule.TIMES_AT_LEAST, 0.35)),
+        Figure(RATE, "1/s", product, Spread(tuple(full)), Reach(Rule.TIMES_AT_LEAST, 0.35)),
         Figure("slices recorded, beside tasks with an eta on that instant", "1/s", product, Spread(tuple(timed))),
-        Figure("from the instant until every order is done", "s", Spread(tuple(one.done_seconds for one in bursts))),
-        Figure("CPU per slice, all processes", "ms", Spread(tuple(sum(one.cpu_ms.values()) for one in bursts))),
+        *figures_of(bursts),
     ]
     row.cpu_ms["product"] = median_by_name([one.cpu_ms for one in bursts])
-    row.notes.append("CPU of the product from the dispatch of the slices until their orders are done")
+    row.notes.append("CPU and WAL of the product from the dispatch of the slices until their orders are done")
     _count_statements(bench, row)
     return row
 
 
-def run_burst(bench: Bench, count: int) -> Burst:
-    """Let so many slices come due at one instant and follow them to their end."""
-    site = bench.site
+def figures_of(bursts: Sequence[Burst]) -> list[Figure]:
+    """What every burst has beside its rate."""
+    return [
+        Figure(CPU, "ms", Spread(tuple(one.total_cpu_ms for one in bursts))),
+        Figure("WAL per slice", "kB", Spread(tuple(one.wal_bytes / 1000 for one in bursts))),
+        Figure("from the instant until every order is done", "s", Spread(tuple(one.done_seconds for one in bursts))),
+        Figure(
+            "from the last record until the last order is done",
+            "s",
+            Spread(tuple(one.done_seconds - one.recorded_seconds for one in bursts)),
+        ),
+    ]
+
+
+def run_burst(
+    bench: Bench,
+    orders: int,
+    slices_per_order: int,
+    *,
+    tokens: Sequence[str] = (),
+    finish: Callable[[], None] | None = None,
+) -> Burst:
+    """Let the slices of so many orders come due at one instant and follow them to their end.
+
+    Each connection places for one of the `tokens`. `finish` waits for what else has to end: it counts as CPU and WAL.
+    """
+    site, count = bench.site, orders * slices_per_order
     site.open_new_ledger()
-    due = prepare(bench, count)
-    with cpu_taken(site.pids()) as taken:
-        time.sleep(max(due - time.time(), 0))
-        recorded = wait_until_none(bench, _UNRECORDED)
-        done = wait_until_none(bench, _UNFINISHED)
-    _check_filled(bench, count)
+    due = prepare(bench, orders, slices_per_order, tokens)
+    with cpu_taken(site.pids()) as taken, written(site) as wrote:
+        sleep_until(due)
+        recorded = wait_until_none(site, UNRECORDED, _PATIENCE_SECONDS)
+        done = wait_until_none(site, UNFINISHED, _PATIENCE_SECONDS)
+        if finish:
+            finish()
+    repeated = _repeated(site)
     site.forget_orders()
-    cpu_ms = {name: seconds * 1000 / count for name, seconds in taken.items()}
-    return Burst(count, recorded - due, done - due, cpu_ms)
+    instant, cpu_ms = due.timestamp(), per_operation(taken, count)
+    return Burst(count, instant, recorded - instant, done - instant, cpu_ms, wrote.wal_bytes / count, repeated)
 
 
-def prepare(bench: Bench, count: int) -> float:
-    """Accept and split orders, then move all their slices to one instant; that instant, seconds since the epoch."""
-    orders = count // SLICES_PER_ORDER
-    load_orders(
-        bench.site.gapi_port, bench.tokens, 4, 60, most=orders, num_splits=SLICES_PER_ORDER, start_at=tomorrow()
-    )
-    wait_until_none(bench, f"SELECT {count} - count(*) FROM order_slices")
-    due = datetime.now(UTC) + timedelta(seconds=_LEAD_SECONDS)
-    bench.site.ask("UPDATE order_slices SET scheduled_at = %s, due_at = %s", due, due)
-    bench.site.ask("UPDATE orders SET start_at = %s, end_at = %s", due, due + timedelta(minutes=60))
-    return due.timestamp()
+def prepare(bench: Bench, orders: int, slices_per_order: int, tokens: Sequence[str] = ()) -> datetime:
+    """Accept and split orders, then move all their slices to one instant, which is returned."""
+    connections = len(tokens) or CONNECTIONS
+    made = accept_and_split(bench.site, tokens or bench.tokens, orders, slices_per_order, connections)
+    due = soon()
+    bring_due(bench.site, made, due)
+    return due
 
 
-def wait_until_none(bench: Bench, what_is_left: str) -> float:
-    """The instant from which on this query counts nothing any more, in seconds since the epoch."""
-    ends_at = time.monotonic() + _PATIENCE_SECONDS
-    with closing(bench.site.connect()) as connection, connection.cursor() as cursor:
-        while True:
-            cursor.execute(what_is_left)
-            (left,) = cursor.fetchone()
-            if left == 0:
-                return time.time()
-            if time.monotonic() > ends_at:
-                raise BenchError(f"{left} left after {_PATIENCE_SECONDS:.0f} s of: {what_is_left}")
-            time.sleep(_POLL_SECONDS)
+def checked(burst: Burst) -> Burst:
+    """The burst, whose slices were all filled at the first attempt. Raises BenchError."""
+    if burst.repeated:
+        raise BenchError(f"{burst.repeated} of {burst.slices} slices were not filled at the first attempt")
+    return burst
 
 
-def _check_filled(bench: Bench, count: int) -> None:
-    ((filled,),) = bench.site.ask("SELECT count(*) FROM order_slices WHERE status = 'FILLED' AND attempts = 1")
-    if filled != count:
-        raise BenchError(f"only {filled} of {count} slices were filled at the first attempt")
+def full_queue(bench: Bench, count: int) -> tuple[float, dict[str, float]]:
+    """Tasks of the floor a second, and the CPU milliseconds of each, while the product rests."""
+    with bench.site.at_rest(), cpu_taken(bench.celery_floor.pids()) as taken:
+        rate = _rate(bench.celery_floor.run_full_queue(count, _FLOOR_SECONDS))
+    return rate, per_operation(taken, count)
 
 
-def _timed_floor(bench: Bench, count: int) -> float:
-    due = time.time() + _LEAD_SECONDS
-    starts = bench.celery_floor.run([(0.0, due)] * count, 60)
+def _repeated(site: Site) -> int:
+    found = site.ask("SELECT count(*) FROM order_slices WHERE NOT (status = 'FILLED' AND attempts = 1)")
+    return int(found[0][0])
+
+
+def _timed_floor(floor: CeleryFloor, count: int) -> float:
+    due = time.time() + LEAD_SECONDS
+    starts = floor.run([(0.0, due)] * count, _FLOOR_SECONDS)
     return count / (max(one.at for one in starts) - due)
 
 
@@ -127,14 +168,14 @@ def _rate(starts: Sequence[Started]) -> float:
 
 def _count_statements(bench: Bench, row: Row) -> None:
     """In a burst of its own: what counting costs is in no other figure."""
-    count = bench.sizes.counted_slices
-    bench.site.open_new_ledger()
-    due = prepare(bench, count)
-    with counted(bench.site) as statements:
-        time.sleep(max(due - time.time(), 0))
-        wait_until_none(bench, _UNRECORDED)
-    wait_until_none(bench, _UNFINISHED)
-    bench.site.forget_orders()
+    site, count = bench.site, bench.sizes.counted_slices
+    site.open_new_ledger()
+    due = prepare(bench, count // SLICES_PER_ORDER, SLICES_PER_ORDER)
+    with counted(site) as statements:
+        sleep_until(due)
+        wait_until_none(site, UNRECORDED)
+    wait_until_none(site, UNFINISHED)
+    site.forget_orders()
     row.details["statements per slice until recorded"] = statements.per(count)
     row.notes.append(_told(statements, count))
 

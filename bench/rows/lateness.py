@@ -3,12 +3,12 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from bench.children import BenchError
+from bench.arrivals import sent_slices
 from bench.clients import Client, instant
 from bench.context import Bench
-from bench.cpu import cpu_taken
+from bench.cpu import cpu_taken, per_operation
+from bench.due import sleep_until
 from bench.figures import Figure, Reach, Row, Rule, Spread, median_by_name, quantiles
-from pulse_ops.paper_exchange.ledger import Ledger
 
 RATE = 20
 _ORDERS = 40
@@ -59,23 +59,13 @@ def _lateness(bench: Bench, seconds: int) -> tuple[list[float], dict[str, float]
         # Beginnings and ends lie apart as the slices in between do.
         shift = timedelta(seconds=number * _WINDOW_SECONDS / (_SLICES_PER_ORDER - 1) / _ORDERS)
         client.place(num_splits=_SLICES_PER_ORDER, duration_minutes=_WINDOW_MINUTES, start_at=instant(first + shift))
-    time.sleep(max(first.timestamp() - time.time(), 0))
+    sleep_until(first)
     with cpu_taken(site.pids()) as taken:
         time.sleep(seconds)
     time.sleep(_LAST_ARRIVALS_SECONDS)
-    late = _of_slices_before(bench, first + timedelta(seconds=seconds))
+    late = [one.late_ms for one in sent_slices(site, first + timedelta(seconds=seconds))]
     site.forget_orders()
-    return late, {name: spent * 1000 / len(late) for name, spent in taken.items()}
-
-
-def _of_slices_before(bench: Bench, end: datetime) -> list[float]:
-    rows = bench.site.ask("SELECT client_order_id, scheduled_at FROM order_slices WHERE scheduled_at < %s", end)
-    with Ledger(bench.site.ledger) as ledger:
-        arrived = {one.tag: one.arrived_at for one in reversed(ledger.arrivals())}
-    missing = sum(client_order_id not in arrived for client_order_id, _at in rows)
-    if missing:
-        raise BenchError(f"{missing} of {len(rows)} slices did not arrive at the exchange")
-    return [(arrived[client_order_id] - at).total_seconds() * 1000 for client_order_id, at in rows]
+    return late, per_operation(taken, len(late))
 
 
 def _floor_lateness(bench: Bench, seconds: int) -> list[float]:

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 from bench.clients import load_orders, tomorrow
 from bench.context import Bench
-from bench.cpu import cpu_taken
+from bench.cpu import cpu_taken, per_operation
+from bench.due import UNSPLIT, wait_until_none
 from bench.figures import Figure, Reach, Row, Rule, Spread, median_by_name, significant, single
-from bench.rows.burst import SLICES_PER_ORDER, wait_until_none
+from bench.rows.burst import SLICES_PER_ORDER
 from bench.statements import counted
 
-_UNSPLIT = "SELECT count(*) FROM orders WHERE status = 'PENDING'"
 _COUNTED_ORDERS = 10
 
 
@@ -42,10 +42,10 @@ def _split(bench: Bench, orders: int) -> tuple[float, dict[str, float]]:
         _accept(bench, orders)
     started = time.time()
     with cpu_taken(bench.site.pids()) as taken:
-        ended = wait_until_none(bench, _UNSPLIT)
+        ended = wait_until_none(bench.site, UNSPLIT)
     bench.site.forget_orders()
     slices = orders * SLICES_PER_ORDER
-    return slices / (ended - started), {name: seconds * 1000 / slices for name, seconds in taken.items()}
+    return slices / (ended - started), per_operation(taken, slices)
 
 
 def _accept(bench: Bench, orders: int) -> None:
@@ -60,7 +60,7 @@ def _count_statements(bench: Bench, row: Row) -> None:
         _accept(bench, _COUNTED_ORDERS)
         with counted(bench.site) as statements:
             rest.close()
-            wait_until_none(bench, _UNSPLIT)
+            wait_until_none(bench.site, UNSPLIT)
     bench.site.forget_orders()
     inserts = statements.containing("INSERT INTO order_slices") / _COUNTED_ORDERS
     reach = Reach(Rule.AT_MOST, 2)

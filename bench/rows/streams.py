@@ -1,23 +1,19 @@
 """What open event streams cost an order, and the gateway's memory."""
 
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 
 import psutil
 
-from bench.children import ROOT, BenchError
+from bench.children import BenchError
 from bench.context import Bench
 from bench.cpu import family, own_bytes
 from bench.figures import Figure, Reach, Row, Rule, Spread
+from bench.holders import STREAMS, held
 from bench.rows.accept import Load, cpu_of
 from bench.rows.latency import CLIENTS, waits
 from bench.stream_holder import HolderSpec
 
+# As many as gapi allows.
 PER_ACCOUNT = 5
 _SLOW_PART = 0.1
 _CLOSED_SECONDS = 60.0
@@ -43,10 +39,10 @@ def measure(bench: Bench) -> Row:
             bench.say(f"streams, round {number + 1}")
             without.append(_place(bench, tokens))
             before = own_bytes(gapi)
-            with _open_streams(HolderSpec(bench.site.gapi_port, holders, slow)):
+            with held(STREAMS, HolderSpec(bench.site.gapi_port, holders, slow)):
                 memory.append((own_bytes(gapi) - before) / 1024 / count)
                 with_streams.append(_place(bench, tokens))
-            _wait_until_closed(gapi, most=len(tokens))
+            wait_until_closed(gapi, most=len(tokens))
     for name, part in (("p50", 0.5), ("p99", 0.99)):
         reach = Reach(Rule.TIMES_AT_MOST, 1.2)
         row.figures.append(Figure(name, "ms", waits(with_streams, part), waits(without, part), reach))
@@ -62,28 +58,7 @@ def _place(bench: Bench, tokens: list[str]) -> Load:
     return load
 
 
-@contextmanager
-def _open_streams(spec: HolderSpec) -> Iterator[None]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.stream_holder"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    ) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        try:
-            holder.stdin.write(json.dumps(asdict(spec)) + "\n")
-            holder.stdin.flush()
-            if holder.stdout.readline().strip() != "open":
-                raise BenchError("the event streams could not be opened")
-            yield
-        finally:
-            holder.kill()
-
-
-def _wait_until_closed(pid: int, most: int) -> None:
+def wait_until_closed(pid: int, most: int) -> None:
     """The gateway notices that a client has gone when it next writes to it."""
     ends_at = time.monotonic() + _CLOSED_SECONDS
     while _connections(pid) > most:

@@ -2,7 +2,17 @@
 
 import pytest
 
-from bench.figures import Figure, Reach, Rule, Spread, median_by_name, quantile, significant
+from bench.figures import (
+    Figure,
+    Reach,
+    Rule,
+    Spread,
+    busiest,
+    median_by_name,
+    quantile,
+    rank_correlation,
+    significant,
+)
 
 
 def test_a_ratio_compares_each_run_with_the_floors_run_beside_it() -> None:
@@ -58,6 +68,32 @@ def test_a_quantile_is_a_value_that_was_measured() -> None:
 def test_a_quantile_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing was measured"):
         quantile([], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "correlation"),
+    [
+        ([10.0, 11.0, 12.5, 90.0], 1),
+        ([90.0, 12.5, 11.0, 10.0], -1),
+        # The first and the second changed places.
+        ([11.0, 10.0, 12.0, 13.0], 0.8),
+        # By chance: neither early nor late ones lead.
+        ([11.0, 13.0, 10.0, 12.0], 0),
+    ],
+)
+def test_a_rank_correlation_says_who_goes_first(arrived: list[float], correlation: float) -> None:
+    assert rank_correlation([1.0, 2.0, 3.0, 4.0], arrived) == pytest.approx(correlation)
+
+
+def test_equal_values_share_their_rank() -> None:
+    assert rank_correlation([1.0, 1.0, 2.0, 2.0], [5.0, 6.0, 7.0, 8.0]) == pytest.approx(0.8944, abs=0.0001)
+
+
+def test_the_busiest_window_is_one_of_the_calendar() -> None:
+    # Three within one second, on two sides of its edge.
+    instants = [119.2, 119.8, 120.1, 121.0, 121.5, 121.9]
+
+    assert (busiest(instants, 1), busiest(instants, 60), busiest([], 1)) == (3, 4, 0)
 
 
 def test_costs_are_the_middle_of_all_runs_by_process() -> None:

@@ -1,0 +1,55 @@
+"""What the exchange saw, by its own ledger, beside what was due and what was recorded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bench.children import BenchError
+from bench.stack import Site
+from pulse_ops.paper_exchange.ledger import Arrival, Ledger
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A slice that the exchange accepted: when it was due, and when it came in."""
+
+    order_id: str
+    scheduled_at: datetime
+    arrived_at: datetime
+
+    @property
+    def late_ms(self) -> float:
+        return (self.arrived_at - self.scheduled_at).total_seconds() * 1000
+
+
+def arrivals(site: Site) -> list[Arrival]:
+    """Every placement request, refused ones too."""
+    with Ledger(site.ledger) as ledger:
+        return ledger.arrivals()
+
+
+def sent_slices(site: Site, before: datetime | None = None, *, is_complete: bool = True) -> list[Sent]:
+    """The slices due before an instant that arrived. Raises BenchError when one did not, unless that is allowed."""
+    rows = site.ask(
+        "SELECT order_id, client_order_id, scheduled_at FROM order_slices"
+        " WHERE %s::timestamptz IS NULL OR scheduled_at < %s ORDER BY scheduled_at",
+        before,
+        before,
+    )
+    arrived = {one.tag: one.arrived_at for one in reversed(arrivals(site)) if one.outcome == "ACCEPTED"}
+    missing = sum(client_order_id not in arrived for _order_id, client_order_id, _at in rows)
+    if missing and is_complete:
+        raise BenchError(f"{missing} of {len(rows)} slices did not arrive at the exchange")
+    return [
+        Sent(order_id, at, arrived[client_order_id])
+        for order_id, client_order_id, at in rows
+        if client_order_id in arrived
+    ]
+
+
+def fills_seen_ms(site: Site) -> Sequence[float]:
+    """Milliseconds from the exchange's trade to the commit of our fill, for each of them."""
+    rows = site.ask("SELECT broker_order_id, pg_xact_commit_timestamp(xmin) FROM fills")
+    with Ledger(site.ledger) as ledger:
+        traded = {one.order_id: one.traded_at for one in ledger.trades()}
+    return [(seen - traded[order_id]).total_seconds() * 1000 for order_id, seen in rows]
