@@ -62,15 +62,27 @@ def main(quick: bool, rows: str, day_minutes: float | None, results: Path | None
     def say(line: str) -> None:
         console.print(f"[dim]{time.monotonic() - started:4.0f} s  {line}[/dim]", highlight=False)
 
-    found: dict[str, Any] = {"started_at": f"{started_at:%Y-%m-%d %H:%M} UTC", "is_quick": quick, "machine": machine()}
+    found: dict[str, Any] = {
+        "started_at": f"{started_at:%Y-%m-%d %H:%M} UTC",
+        "is_quick": quick,
+        "machine": machine(),
+        "rows": [],
+    }
     # Children are in process groups of their own: they are ended here, whatever ends us. Who is started in the
     # background has Ctrl-C ignored, so that it is named too.
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
     bench = Bench(folder, _sizes(quick, day_minutes), say)
+    path = results or (PARTIAL if quick or rows or day_minutes else RESULTS)
     try:
-        found["rows"] = [_measured(bench, key) for key in chosen]
+        for key in chosen:
+            found["rows"].append(_measured(bench, key))
+    except KeyboardInterrupt:
+        # What was measured so far, but not in place of full results.
+        if found["rows"]:
+            _write(_finished(found, started), PARTIAL if path == RESULTS else path)
+        raise
     finally:
         # A second Ctrl-C would leave processes behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -79,9 +91,7 @@ def main(quick: bool, rows: str, day_minutes: float | None, results: Path | None
             console.print(f"kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    found["machine"]["load_after"] = load_average()
-    found["seconds"] = round(time.monotonic() - started, 1)
-    _write(found, results or (PARTIAL if quick or rows or day_minutes else RESULTS))
+    _write(_finished(found, started), path)
     print_results(found, console)
     if any("failed" in row for row in found["rows"]):
         raise SystemExit(1)
@@ -113,7 +123,14 @@ def _measured(bench: Bench, key: str) -> dict[str, Any]:
     return row
 
 
+def _finished(found: dict[str, Any], started: float) -> dict[str, Any]:
+    found["machine"]["load_after"] = load_average()
+    found["seconds"] = round(time.monotonic() - started, 1)
+    return found
+
+
 def _write(found: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1) + "\n")
     path.with_suffix(".md").write_text(markdown(found))
 

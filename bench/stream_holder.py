@@ -75,13 +75,13 @@ def _read(streams: list[socket.socket], until_ended: BinaryIO) -> Heard:
             for key, _events in selector.select():
                 if key.fileobj is until_ended:
                     return Heard(events, last_at)
-                stream = key.fileobj
-                assert isinstance(stream, socket.socket)
-                chunk = stream.recv(65_536)
-                if new := counters[stream].count(chunk):
+                telling = key.fileobj
+                assert isinstance(telling, socket.socket)
+                chunk = telling.recv(65_536)
+                if new := counters[telling].count(chunk):
                     events, last_at = events + new, time.time()
                 if not chunk:
-                    selector.unregister(stream)
+                    selector.unregister(telling)
 
 
 if __name__ == "__main__":
