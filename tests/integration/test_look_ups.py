@@ -28,6 +28,8 @@ def market(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> Simulate
     """A broker whose book of two orders is a long one."""
     monkeypatch.setattr(track, "_missing", track.Missing())
     monkeypatch.setattr(look_ups, "LONG_BOOK", 1)
+    # Tests look again at once.
+    monkeypatch.setattr(look_ups, "SPACING", timedelta(0))
     return broker
 
 
