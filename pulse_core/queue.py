@@ -62,9 +62,11 @@ def wake(task: Task, *args: str, eta: datetime | None = None, shown: str | None 
     _outbox().put(_wakeup(task, args, eta, shown))
 
 
-def wake_after_commit(session: Session, task: Task, *args: str, eta: datetime | None = None) -> None:
+def wake_after_commit(
+    session: Session, task: Task, *args: str, eta: datetime | None = None, shown: str | None = None
+) -> None:
     """Send one wake-up in the background once this session has committed, none when it is rolled back."""
-    db.after_commit(session, partial(_outbox().put, _wakeup(task, args, eta)))
+    db.after_commit(session, partial(_outbox().put, _wakeup(task, args, eta, shown)))
 
 
 def send(wakeups: Iterable[Wakeup]) -> None:

@@ -4,6 +4,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core.tasks import Task
 from pulse_core.trading.slice import execute
 from pulse_core.trading.slice.execute import Attempted
+from pulse_core.trading.slice.refusals import refusal_of
 from pulse_tasks import app
 from pulse_tasks.base import PulseTask
 from pulse_tasks.failures import SliceFailed, SliceInDoubt, SliceNotSent, SliceRejected, SliceSkipped
@@ -20,7 +21,11 @@ FAILURES = {
 def execute_slice(slice_id: str) -> str:
     """Place one due slice with its broker."""
     attempted = execute.execute_slice(slice_id)
-    return "nothing to send" if attempted is None else _told(attempted)
+    if attempted is not None:
+        return _told(attempted)
+    if words := refusal_of(slice_id):
+        raise SliceRejected(words)
+    return "nothing to send"
 
 
 def _told(attempted: Attempted) -> str:

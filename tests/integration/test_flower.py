@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,12 @@ PASSWORD = ("operator", "secret")
 # Many more than threads, all at once.
 TASKS = int(os.environ.get("PULSE_TEST_TASKS", "300"))
 PATIENCE = 60 + TASKS // 10
-REFUSED, UNSENT, DOUBTED, PLACED = "NSE:SBIN", "NSE:TCS", "NSE:INFY", "NSE:RELIANCE"
+REFUSED, UNSENT, DOUBTED, PLACED, LATER = "NSE:SBIN", "NSE:TCS", "NSE:INFY", "NSE:RELIANCE", "NSE:HDFCBANK"
 FAULTS = [
     {"fault": "refuse", "instrument": REFUSED, "error_type": "MarginException", "message": "Insufficient funds."},
     {"fault": "rate_limited", "instrument": UNSENT},
     {"fault": "error_after", "instrument": DOUBTED},
+    {"fault": "reject", "instrument": LATER, "message": "Circuit limit."},
 ]
 
 
@@ -75,6 +77,7 @@ def dashboard(environment: dict[str, str], tmp_path_factory: pytest.TempPathFact
             shown = Dashboard(url, listener, {}, {})
             wait_until(lambda: knows_the_queue(shown), PATIENCE, "Flower to hear events")
             run_tasks(shown, processes)
+            track(shown)
             put_faults(exchange, {"fault": "book_down"})
             run_sweeps(shown)
             yield shown
@@ -105,11 +108,19 @@ def knows_the_queue(shown: Dashboard) -> bool:
 
 def run_tasks(shown: Dashboard, processes: Processes) -> None:
     processes.worker_slices()
-    for instrument in (REFUSED, UNSENT, DOUBTED, PLACED):
+    for instrument in (REFUSED, UNSENT, DOUBTED, PLACED, LATER):
         order_id = a_split_order(instrument=instrument)
         shown.orders[instrument], shown.slices[instrument] = order_id, slices_of(order_id)[0].id
     queue.send(Wakeup(Task.EXECUTE_SLICE, (f"sl_{number}",), shown=f"nothing {number}") for number in range(TASKS))
-    wait_until(lambda: ended(shown.listener) == TASKS + 4, PATIENCE, "the end of every task")
+    wait_until(lambda: ended(shown.listener) == TASKS + 5, PATIENCE, "the end of every task")
+
+
+def track(shown: Dashboard) -> None:
+    from pulse_tasks import app
+
+    app.send_task(Task.TRACK_SLICES.value, queue="slices")
+    refused = f"kwargs:{shown.slices[LATER]} state:FAILURE"
+    wait_until(lambda: shown.tasks(refused), PATIENCE, "a refusal that the book shows")
 
 
 def run_sweeps(shown: Dashboard) -> None:
@@ -134,7 +145,7 @@ def test_every_task_has_its_end(dashboard: Dashboard) -> None:
     states = Counter(task.state for task in dashboard.listener.tasks(Task.EXECUTE_SLICE.value))
     shown = Counter(task["state"] for task in dashboard.tasks(f"name:{Task.EXECUTE_SLICE.value}"))
 
-    assert states == shown == {"SUCCESS": TASKS + 1, "FAILURE": 2, "RETRY": 1}
+    assert states == shown == {"SUCCESS": TASKS + 2, "FAILURE": 3, "RETRY": 1}
 
 
 def test_each_task_came_once_and_no_message_is_left(dashboard: Dashboard, redis_url: str) -> None:
@@ -149,7 +160,7 @@ def test_each_task_came_once_and_no_message_is_left(dashboard: Dashboard, redis_
 
 
 def test_a_slice_ends_its_task_as_the_broker_answered(dashboard: Dashboard) -> None:
-    ends = {name: task_of(dashboard, name) for name in dashboard.slices}
+    ends = {name: task_of(dashboard, name) for name in dashboard.slices if name != LATER}
 
     assert ends[PLACED]["result"].strip("'").startswith("placed as ")
     assert ends[REFUSED]["exception"] == "SliceRejected('MarginException: Insufficient funds.')"
@@ -182,7 +193,17 @@ def test_tasks_are_found_by_order_and_by_instrument(dashboard: Dashboard, instru
 def test_failures_are_found_by_their_state(dashboard: Dashboard) -> None:
     found = {task["kwargs"] for task in dashboard.tasks(f"state:FAILURE name:{Task.EXECUTE_SLICE.value}")}
 
-    assert found == {dashboard.slices[REFUSED], dashboard.slices[DOUBTED]}
+    assert found == {dashboard.slices[name] for name in (REFUSED, DOUBTED, LATER)}
+
+
+def test_a_refusal_that_the_book_shows_later_has_a_row_of_its_own(dashboard: Dashboard) -> None:
+    placed, refused = sorted(dashboard.tasks(f"kwargs:{dashboard.slices[LATER]}"), key=itemgetter("received"))
+
+    assert (placed["state"], refused["state"]) == ("SUCCESS", "FAILURE")
+    assert refused["exception"] == "SliceRejected('BROKER_REJECTED: Circuit limit.')"
+    assert placed["args"] == refused["args"] == f"BUY 20 {LATER} · {dashboard.orders[LATER]} · 1/5"
+    assert len(slices_of(dashboard.orders[LATER])) == 5
+    assert slices_of(dashboard.orders[LATER])[0].attempts == 1
 
 
 def test_of_sweeps_only_those_that_fail_are_shown_with_their_reason(dashboard: Dashboard) -> None:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from api_contract.log import get_logger
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.batching import for_each, for_each_batch
 from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus
@@ -16,6 +17,7 @@ from pulse_core.failpoints import failpoint
 from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.order_totals import roll_up_all
 from pulse_core.trading.slice.fills import settle_slices
+from pulse_core.trading.slice.refusals import show_refusal
 from pulse_core.trading.store import fills, orders, placements, slices
 
 log = get_logger(__name__)
@@ -80,7 +82,10 @@ def _settle(shown: Shown, news: Sequence[BrokerNews], now: datetime) -> None:
     with db.transaction() as session:
         locked = orders.lock_all(session, {one.order_id for one in news})
         parts = slices.lock_all(session, {one.slice_id for one in news})
+        working = [one for one in parts.values() if one.status is SliceStatus.WORKING]
         settle_slices(session, [(parts[one.slice_id], one.broker_order_id) for one in news], shown, now)
+        for refused in (one for one in working if one.status is SliceStatus.REJECTED):
+            show_refusal(session, locked[refused.order_id], refused)
         roll_up_all(session, list(locked.values()), now)
         failpoint("track.before_commit")
     failpoint("track.after_commit")

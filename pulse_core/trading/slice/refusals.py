@@ -1,0 +1,28 @@
+"""Refusals that the broker's book shows when the order had been taken: the task that placed it has long ended well."""
+
+from sqlalchemy.orm import Session
+
+from api_contract.vocabulary import SliceStatus
+from pulse_core import db, queue
+from pulse_core.tasks import Task
+from pulse_core.trading.slice.label import label
+from pulse_core.trading.store import slices
+from pulse_core.trading.tables import Order, OrderSlice
+
+
+def show_refusal(session: Session, order: Order, one: OrderSlice) -> None:
+    """Have a task end with the broker's words once this is committed, for those who look at the tasks.
+
+    It finds nothing to send, and may be lost: the slice says the same.
+    """
+    shown = label(order.id, order.side, order.instrument, order.num_splits, one.quantity, one.sequence_number)
+    queue.wake_after_commit(session, Task.EXECUTE_SLICE, one.id, shown=shown)
+
+
+def refusal_of(slice_id: str) -> str | None:
+    """Why the broker refused a slice, in its words; None for one that is not REJECTED. Raises DatabaseUnavailable."""
+    with db.transaction() as session:
+        one = slices.get(session, slice_id)
+    if one is None or one.status is not SliceStatus.REJECTED:
+        return None
+    return ": ".join(filter(None, (one.error_code, one.error_message)))
