@@ -38,6 +38,9 @@ log = service_log()
 )
 @click.option("--seed", default=1, help="Seed of the prices.")
 @click.option("--limits/--no-limits", default=True, help="Kite's rate limits.")
+@click.option("--orders-per-second", default=10, help="Kite's limit on calls that write.")
+@click.option("--orders-per-minute", default=400, help="The same for a minute.")
+@click.option("--orders-per-day", default=5000, help="The same for a day.")
 @click.option("--scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Faults, as JSON.")
 @click.option("--postback-url", help="Where news about orders is posted.")
 @click.option("--api-key", envvar="KITE_API_KEY", default="paper", show_default=False, help="Key it accepts.")
@@ -53,6 +56,9 @@ def main(
     day_starts: datetime,
     seed: int,
     limits: bool,
+    orders_per_second: int,
+    orders_per_minute: int,
+    orders_per_day: int,
     scenario: Path | None,
     postback_url: str | None,
     api_key: str,
@@ -67,11 +73,9 @@ def main(
     books = _books(ledger, day_starts)
     market = Market(seed, books.last_prices())
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
-    desk = Desk(
-        exchange,
-        Limits(books.orders_today(now_us()), time.time()) if limits else None,
-        f"token {api_key}:{access_token}",
-    )
+    most = (orders_per_second, orders_per_minute, orders_per_day)
+    counted = Limits(books.orders_today(now_us()), time.time(), most) if limits else None
+    desk = Desk(exchange, counted, f"token {api_key}:{access_token}")
     _serve(exchange, host, port, desk)
 
 

@@ -11,6 +11,9 @@ from pulse_ops.paper_exchange.orders import orders
 from pulse_ops.paper_exchange.quotes import quotes
 from pulse_ops.paper_exchange.server import DROP
 
+# Kite counts every call that writes.
+_KINDS = {"quotes.last_prices": "quotes", "orders.cancel": "orders", "orders.modify": "orders"}
+
 
 def create_app(served: Desk) -> Flask:
     """The exchange with all its routes."""
@@ -37,7 +40,7 @@ def _authorize() -> None:
         raise WireError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
     # Placements are counted by their own route, which books them too.
     if request.endpoint != "orders.place":
-        count("quotes" if request.endpoint == "quotes.last_prices" else "other")
+        count(_KINDS.get(request.endpoint or "", "other"))
 
 
 def _error(error: WireError) -> tuple[Response, int]:

@@ -7,24 +7,24 @@ from pulse_ops.paper_exchange.errors import WireError
 
 _SECOND, _MINUTE, _DAY = 1, 60, 86_400
 _INDIA_OFFSET = 19_800
-_LIMITS: Mapping[str, Mapping[int, int]] = {
-    "orders": {_SECOND: 10, _MINUTE: 400, _DAY: 5000},
-    "quotes": {_SECOND: 1},
-    "other": {_SECOND: 10},
-}
+_OTHERS: Mapping[str, Mapping[int, int]] = {"quotes": {_SECOND: 1}, "other": {_SECOND: 10}}
 
 
 class Limits:
-    """What was used of each limit. `orders_today` carries the day's count over a restart."""
+    """What was used of each limit. `orders_today` carries the day's count over a restart.
 
-    def __init__(self, orders_today: int, now: float) -> None:
+    `orders` are placed, modified and cancelled: at most so many of these calls in a second, a minute and a day.
+    """
+
+    def __init__(self, orders_today: int, now: float, most: tuple[int, int, int] = (10, 400, 5000)) -> None:
         self._lock = Lock()
+        self._limits = {**_OTHERS, "orders": dict(zip((_SECOND, _MINUTE, _DAY), most, strict=True))}
         self._used: dict[tuple[str, int], tuple[int, int]] = {("orders", _DAY): (_period(now, _DAY), orders_today)}
 
     def take(self, kind: str, now: float) -> None:
         """Count one request of this kind at `now` (seconds since 1970). Raises WireError 429."""
         with self._lock:
-            for length, most in _LIMITS[kind].items():
+            for length, most in self._limits[kind].items():
                 period = _period(now, length)
                 last_period, used = self._used.get((kind, length), (period, 0))
                 used = used + 1 if last_period == period else 1

@@ -95,6 +95,14 @@ def test_the_401st_order_of_a_minute_is_too_many() -> None:
     limits.take("orders", 60.0)
 
 
+@pytest.mark.parametrize("most", [(1, 9, 9), (9, 1, 9), (9, 9, 1)])
+def test_other_limits_may_be_set(most: tuple[int, int, int]) -> None:
+    limits = Limits(orders_today=0, now=1000.0, most=most)
+    limits.take("orders", 1000.0)
+    with pytest.raises(WireError):
+        limits.take("orders", 1000.5)
+
+
 def test_the_days_limit_counts_what_was_placed_before_a_restart() -> None:
     limits = Limits(orders_today=4999, now=1000.0)
     limits.take("orders", 1000.0)
