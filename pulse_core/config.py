@@ -46,7 +46,11 @@ class Settings(BaseSettings):
     kite_product: Literal["CNC", "MIS", "NRML"] = Field("CNC", description="Product of every order.")
     kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
     broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer, in seconds.")
-    broker_orders_per_second: int = Field(10, ge=0, le=1000, description="Our own rate limit; 0 turns it off.")
+    broker_orders_per_second: int = Field(
+        10, ge=0, le=1000, description="Most calls of a broker's account in a second, of all workers; 0: no limits."
+    )
+    broker_orders_per_minute: int = Field(400, ge=0, le=60_000, description="The same in a minute; 0: no limit.")
+    broker_orders_per_day: int = Field(5000, ge=0, le=10_000_000, description="The same in a day; 0: no limit.")
 
     dispatch_horizon: Seconds = Field(10.0, description="Seconds before its time when a slice is handed to Celery.")
     lease: Seconds = Field(30.0, description="Seconds that a claim may take; longer than PULSE_BROKER_TIMEOUT.")
