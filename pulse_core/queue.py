@@ -22,7 +22,7 @@ from api_contract.log import current_trace, get_logger
 from pulse_core import db
 from pulse_core.errors import UncommittedWakeup
 from pulse_core.failpoints import failpoint
-from pulse_core.tasks import QUEUES, Task
+from pulse_core.tasks import QUEUES, SLICES_QUEUE, Task
 
 log = get_logger(__name__)
 
@@ -69,6 +69,13 @@ def wake_after_commit(
     db.after_commit(session, partial(_outbox().put, _wakeup(task, args, eta, shown)))
 
 
+def send_soon(wakeups: Iterable[Wakeup]) -> None:
+    """Send wake-ups in the background, as `wake` does."""
+    _check_committed()
+    for one in wakeups:
+        _outbox().put(one)
+
+
 def send(wakeups: Iterable[Wakeup]) -> None:
     """Send wake-ups now, in one batch.
 
@@ -90,6 +97,15 @@ def is_reachable() -> bool:
     except UNREACHABLE:
         return False
     return True
+
+
+def slices_waiting() -> int:
+    """About how many messages wait for a worker for slices; 0 when the queue does not answer."""
+    try:
+        with app().pool.acquire(block=True, timeout=2) as connection:
+            return _depth(connection, SLICES_QUEUE)
+    except UNREACHABLE:
+        return 0
 
 
 def depths() -> dict[str, int] | None:

@@ -1,25 +1,30 @@
 """A thread in every worker that reads Postgres itself, for the time when no message comes.
 
-In a worker for slices it takes what is overdue and unclaimed; in the other it runs each sweep that has not been run for
-too long, because Redis or beat is away. Both go through the same claims as the tasks, so doing it twice is harmless.
+In a worker for slices it takes what is overdue and unclaimed, and under a broker's limits gives turns when nobody else
+does; in the other it runs each sweep that has not been run for too long, because Redis or beat is away. Both go through
+the same claims as the tasks, so doing it twice is harmless.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from celery import bootsteps
+from celery.worker import state
 
 from api_contract.log import get_logger
 from pulse_core import db
+from pulse_core.boottime import boottime
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
+from pulse_core.trading.admission import admit
+from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice.execute import execute_slice
-from pulse_core.trading.store import slices
+from pulse_core.trading.slice.execute import EARLY, execute_slice
+from pulse_core.trading.store import slices, turns
 from pulse_tasks.base import AWAY
 from pulse_tasks.sweep_runner import runner
 
@@ -28,6 +33,9 @@ log = get_logger(__name__)
 PERIOD = 1.0
 BATCH = 64
 THREADS = 8
+
+# So long a process goes on giving turns once nobody else has, in seconds.
+IN_CHARGE = 10.0
 
 
 class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -42,9 +50,13 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, worker: Any) -> None:
         queues = set(worker.app.amqp.queues.consume_from)
-        duties = {"slices": execute_overdue, "control": run_neglected_sweeps}
+        overdue = partial(execute_overdue, partial(_idle_threads, worker.pool))
+        duties: dict[str, tuple[str, Callable[[], None]]] = {
+            "slices": (execute_overdue.__name__, overdue),
+            "control": (run_neglected_sweeps.__name__, run_neglected_sweeps),
+        }
         for duty in (duties[queue] for queue in sorted(queues & duties.keys())):
-            self._threads.append(threading.Thread(target=self._repeat, args=(duty,), daemon=True))
+            self._threads.append(threading.Thread(target=self._repeat, args=duty, daemon=True))
             self._threads[-1].start()
 
     def stop(self, worker: Any) -> None:
@@ -52,24 +64,61 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         for thread in self._threads:
             thread.join(timeout=10)
 
-    def _repeat(self, duty: Callable[[], None]) -> None:
+    def _repeat(self, what: str, duty: Callable[[], None]) -> None:
         while not self._stopping.wait(PERIOD):
-            _attempt(duty.__name__, duty)
+            _attempt(what, duty)
 
 
-def execute_overdue() -> None:
-    """Place slices whose message has not led to anything."""
+def execute_overdue(idle_threads: Callable[[], int] = lambda: THREADS) -> None:
+    """Place slices whose message has not led to anything, as many at a time as there are threads without work.
+
+    Where none is idle the slices' messages may be among those that wait here.
+    """
     # Without a slice that is due, too: the first one need not wait then.
     if not sending_hold.may_send():
         return
-    with db.transaction() as session:
-        before = utcnow() - timedelta(seconds=settings().overdue_after)
-        overdue = slices.overdue(session, settings().broker, before, BATCH)
+    idle = min(idle_threads(), THREADS)
+    if idle <= 0:
+        return
+    overdue = list((_at_their_turns if is_on() else _overdue)(utcnow()))
     if not overdue:
         return
     log.warning("overdue slices taken from the table", count=len(overdue))
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(idle) as pool:
         list(pool.map(execute_slice, overdue))
+
+
+def _overdue(now: datetime) -> Iterable[str]:
+    with db.transaction() as session:
+        return slices.overdue(session, settings().broker, now - _overdue_after(), BATCH)
+
+
+def _at_their_turns(now: datetime) -> Iterable[str]:
+    """What has its turn about now and no message to tell of it, after turns were given where nobody else has."""
+    broker = settings().broker
+    with db.transaction() as session:
+        is_neglected = turns.is_neglected(session, broker, now - _overdue_after(), now - admit.TURN_LASTS)
+    if is_neglected:
+        _charge.ends_at = boottime() + IN_CHARGE
+    if boottime() < _charge.ends_at:
+        admit.admit(trust=timedelta(0))
+    with db.statement() as connection:
+        return turns.untold(connection, broker, now - admit.TURN_LASTS, now + EARLY, BATCH)
+
+
+class _Charge:
+    ends_at = float("-inf")
+
+
+_charge = _Charge()
+
+
+def _overdue_after() -> timedelta:
+    return timedelta(seconds=settings().overdue_after)
+
+
+def _idle_threads(pool: Any) -> int:
+    return int(pool.limit) - len(state.active_requests)
 
 
 def run_neglected_sweeps() -> None:

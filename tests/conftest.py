@@ -56,6 +56,8 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "PULSE_JWT_KEY": secrets.token_urlsafe(32),
         "PULSE_PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
         "PULSE_LOG_FORMAT": "json",
+        # Slices go out at their time; what is about turns under a broker's limits sets its own.
+        "PULSE_BROKER_ORDERS_PER_SECOND": "0",
     } | UNLIMITED
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():

@@ -12,6 +12,9 @@ from typing import Protocol
 
 from api_contract.vocabulary import Product, Side
 
+# The code of a refusal to take one call more: 429.
+RATE_LIMITED = "RATE_LIMITED"
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -93,13 +96,11 @@ class Broker(Protocol):
     name: str
 
     def wait_for_turn(self, seconds: float) -> None:
-        """Wait, `seconds` at most, until the broker's rate limit leaves room for one order.
+        """Wait, `seconds` at most, until this process has sent few enough orders in the last second.
 
-        Raises NotSent when there is none by then.
+        Turns are given for all processes together (`trading/admission`). This keeps one that was held up from sending
+        what it missed at once. Raises NotSent when there is no room by then.
         """
-
-    def turns_left(self) -> int | None:
-        """How many orders the rate limit has room for now; None when there is no limit."""
 
     def token_ends_at(self, since: datetime) -> datetime | None:
         """The latest instant at which a token that was given out before `since` still works; None when not known."""

@@ -1,4 +1,4 @@
-"""A rate limit of our own, so that the broker's is not run into."""
+"""Keeps a process that was held up from sending what it missed at once."""
 
 import time
 from collections import deque
@@ -12,7 +12,8 @@ class PerSecondLimiter:
     """At most so many turns in any second, handed out in the order of asking; 0 sets it off.
 
     The broker counts by calendar second of a clock that we don't share. Any second of ours that holds the limit
-    holds it by every clock. It counts for this process only: processes of one account divide its limit.
+    holds it by every clock. It counts for this process only: that all of them together keep the limits is the
+    admission's business, and as long as calls go out in their turns nobody waits here.
     """
 
     def __init__(
@@ -34,14 +35,6 @@ class PerSecondLimiter:
         pause = self._reserve(seconds)
         if pause > 0:
             self._sleep(pause)
-
-    def turns_left(self) -> int | None:
-        """How many turns are free now; None when it is set off."""
-        if self._turns_per_second == 0:
-            return None
-        with self._lock:
-            since = self._clock() - 1
-            return self._turns_per_second - sum(turn > since for turn in self._turns)
 
     def _reserve(self, seconds: float) -> float:
         with self._lock:

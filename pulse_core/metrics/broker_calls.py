@@ -47,10 +47,14 @@ CALLS = counter(
 )
 SECONDS = histogram("pulse_broker_call_seconds", "Time that the broker took.", "call", by=CORE, buckets=CALL_BUCKETS)
 TURN_SECONDS = histogram(
-    "pulse_broker_turn_seconds", "Time that a placement waited for its turn under our own rate limit.", by=CORE
+    "pulse_broker_turn_seconds",
+    "Time that a placement waited because this process had sent too many in the last second.",
+    by=CORE,
 )
 TURNS_REFUSED = counter(
-    "pulse_broker_turns_refused", "Placements put off because our own rate limit had no turn left in time.", by=CORE
+    "pulse_broker_turns_refused",
+    "Placements put off because this process had sent too many in the last second.",
+    by=CORE,
 )
 
 
@@ -75,9 +79,6 @@ class Measured:
             TURNS_REFUSED.inc()
             raise
         TURN_SECONDS.observe(perf_counter() - started)
-
-    def turns_left(self) -> int | None:
-        return self._broker.turns_left()
 
     def token_ends_at(self, since: datetime) -> datetime | None:
         return self._broker.token_ends_at(since)

@@ -13,6 +13,7 @@ from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import fences
 from pulse_core.metrics.switch import CORE
+from pulse_core.trading.admission.left import budget_left
 from pulse_core.trading.recovery import sending_hold
 
 log = get_logger(__name__)
@@ -41,8 +42,9 @@ CLEARED = family(
 )
 BUDGET_LEFT = family(
     "pulse_broker_budget_left",
-    "Orders that our own rate limit has room for now; absent without a limit.",
+    "Placements that the broker's limits have room for now, of all workers together; absent without limits.",
     "broker",
+    "window",
     by=WORKER,
 )
 TOKEN_END = family(
@@ -92,9 +94,9 @@ def look_up_sending() -> Iterable[Metric]:
 
 def _at_the_broker() -> Iterable[Metric]:
     broker = brokers.connect(settings())
-    if (left := broker.turns_left()) is not None:
-        yield BUDGET_LEFT.of({(broker.name,): left})
     try:
+        if (left := budget_left()) is not None:
+            yield BUDGET_LEFT.of({(broker.name, window): most for window, most in left.items()})
         token_end = broker.token_ends_at(_started_at())
     except DatabaseUnavailable:
         return

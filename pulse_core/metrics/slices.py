@@ -11,7 +11,7 @@ LATENESS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 
 LATENESS = histogram(
     "pulse_slice_lateness_seconds",
-    "Time from when a slice was to be sent until it was: behind its first plan, or behind its current due time.",
+    "Time from when a slice was to be sent until it was: behind its first plan, its current due time, or its turn.",
     "behind",
     by=[Process.WORKER],
     buckets=LATENESS_BUCKETS,
@@ -19,15 +19,17 @@ LATENESS = histogram(
 SLICE_MOVES = counter("pulse_slice_moves", "Slices that came into a status, committed.", "status", by=CORE)
 ORDER_MOVES = counter("pulse_order_moves", "Orders that came into a status, committed.", "status", by=CORE)
 
-_BEHIND_PLAN, _BEHIND_DUE = (LATENESS.labels(behind) for behind in ("plan", "due"))
+_BEHIND_PLAN, _BEHIND_DUE, _BEHIND_TURN = (LATENESS.labels(behind) for behind in ("plan", "due", "turn"))
 _OF_SLICES = {status: SLICE_MOVES.labels(status.value) for status in SliceStatus}
 _OF_ORDERS = {status: ORDER_MOVES.labels(status.value) for status in OrderStatus}
 
 
-def note_sent(planned_at: datetime, due_at: datetime, sent_at: datetime) -> None:
+def note_sent(planned_at: datetime, due_at: datetime, turn_at: datetime, sent_at: datetime) -> None:
+    """Note a slice that was sent; what lies between `due_at` and `turn_at` is the broker's limits, the rest is ours."""
     if switch.is_on():
         _BEHIND_PLAN.observe(max((sent_at - planned_at).total_seconds(), 0.0))
         _BEHIND_DUE.observe(max((sent_at - due_at).total_seconds(), 0.0))
+        _BEHIND_TURN.observe(max((sent_at - turn_at).total_seconds(), 0.0))
 
 
 def note_slices(to: SliceStatus, count: int = 1) -> None:

@@ -15,6 +15,7 @@ from api_contract.metrics import Metric, Process, family
 from pulse_core import db, queue
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.events.store.webhook_lag import webhook_lag
+from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.standing import Standing, standing
@@ -37,6 +38,11 @@ AGES = {
     "unsplit": family("pulse_unsplit_oldest_seconds", "Age of the oldest order that is not split yet.", by=BY),
     "overdue": family(
         "pulse_overdue_oldest_seconds", "How long the oldest slice that should have gone out is overdue.", by=BY
+    ),
+    "turn_wait": family(
+        "pulse_turn_wait_oldest_seconds",
+        "How long the oldest slice has waited to be given its turn under the broker's limits.",
+        by=BY,
     ),
     "unknown": family(
         "pulse_unknown_oldest_seconds", "Age of the oldest attempt that may be live without our knowing.", by=BY
@@ -116,7 +122,8 @@ def _ask_database() -> tuple[Standing, tuple[int, float], Mapping[AlarmCode, int
     try:
         with db.transaction() as session:
             session.execute(text("SET LOCAL statement_timeout = '2s'"))
-            return standing(session, MOST), webhook_lag(session, MOST_WEBHOOKS), alarms.open_by_code(session)
+            work = standing(session, MOST, has_turns=is_on())
+            return work, webhook_lag(session, MOST_WEBHOOKS), alarms.open_by_code(session)
     except DatabaseUnavailable as away:
         log.warning("totals not read", reason=away.message)
         return None

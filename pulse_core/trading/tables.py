@@ -1,6 +1,6 @@
 """The tables of trading: orders, slices, placements, fills, alarms. Statuses are written by `store/` only."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -86,6 +86,8 @@ class OrderSlice(Base):
     """A slice. `due_at` starts as `scheduled_at` and moves on when an attempt has to be repeated.
 
     `failures` counts the attempts that came to nothing by the broker's fault since the slice was last retried.
+    `turn_at` is when it may go out under the broker's limits, once; None: it has no turn, or has used it. What the last
+    claim used is kept in `admitted_at`.
     """
 
     __tablename__ = "order_slices"
@@ -97,6 +99,8 @@ class OrderSlice(Base):
     scheduled_at: Mapped[datetime]
     due_at: Mapped[datetime]
     hinted_until: Mapped[datetime | None]
+    turn_at: Mapped[datetime | None]
+    admitted_at: Mapped[datetime | None]
     status: Mapped[SliceStatus] = mapped_column(words(SliceStatus, "status"))
     attempts: Mapped[int] = mapped_column(Integer)
     failures: Mapped[int] = mapped_column(Integer)
@@ -164,6 +168,43 @@ class Placement(Base):
             postgresql_where="broker_order_id IS NULL AND outcome IN ('ABSENT', 'NOT_SENT', 'REFUSED')",
         ),
     )
+
+
+class BrokerBudget(Base):
+    """What an account at a broker may still be asked, for all workers. `version` grows with each change.
+
+    `calls_of_day` are the turns given for the broker's `day`, the last of them at `given_at`. Before `room_at` there is
+    no room for a placement more; before `full_until` the broker itself takes no call at all.
+    """
+
+    __tablename__ = "broker_budgets"
+
+    broker: Mapped[str] = mapped_column(String(20), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date]
+    calls_of_day: Mapped[int] = mapped_column(Integer)
+    given_at: Mapped[datetime]
+    room_at: Mapped[datetime]
+    full_until: Mapped[datetime | None]
+
+
+class BrokerTurn(Base):
+    """A call that an account at a broker has been given room for: of a slice, to place it or to cancel it.
+
+    Those of the last minute are kept.
+    """
+
+    __tablename__ = "broker_turns"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    broker: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime]
+    slice_id: Mapped[str] = mapped_column(String(29))
+    order_id: Mapped[str] = mapped_column(String(30))
+    account_id: Mapped[str] = mapped_column(String(30))
+    is_cancel: Mapped[bool]
+
+    __table_args__ = (Index("ix_broker_turns_at", "broker", "at"),)
 
 
 class Fill(Base):

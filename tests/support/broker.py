@@ -35,9 +35,6 @@ class SimulatedBroker:
     def wait_for_turn(self, seconds: float) -> None:
         """There is always room."""
 
-    def turns_left(self) -> int | None:
-        return None
-
     def token_ends_at(self, since: datetime) -> datetime | None:
         return None
 

@@ -18,7 +18,6 @@ from api_contract.metrics import DECLARED, Process, exposition
 from api_contract.tracing import request_metrics
 from api_contract.vocabulary import Side
 from pulse_core.brokers.port import BookUnavailable, NotSent, OutcomeUnknown, Placement, Refused
-from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.metrics import switch
 from pulse_core.metrics.broker_calls import CALLS, TURNS_REFUSED, Measured
 from pulse_core.metrics.totals import KEPT_SECONDS, Kept, Totals
@@ -72,6 +71,7 @@ def test_each_help_text_says_who_serves_it() -> None:
 def test_no_label_is_named_after_something_that_there_are_many_of() -> None:
     declare_all()
     bounded = {"behind", "broker", "call", "code", "method", "outcome", "queue", "route", "state", "status", "sweep"}
+    bounded |= {"window"}
     assert {label for one in DECLARED.values() for label in one.labels} <= bounded
 
 
@@ -208,18 +208,6 @@ def test_a_turn_that_is_refused_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
         Measured(simulated).wait_for_turn(2)
 
     assert TURNS_REFUSED._value.get() == before + 1
-
-
-def test_turns_left_are_those_of_the_last_second() -> None:
-    now = [100.0]
-    limiter = PerSecondLimiter(3, clock=lambda: now[0], sleep=lambda _: None)
-    assert limiter.turns_left() == 3
-    for _ in range(4):
-        limiter.wait_for_turn(2)
-    assert limiter.turns_left() == 0
-    now[0] = 102.5
-    assert limiter.turns_left() == 3
-    assert PerSecondLimiter(0).turns_left() is None
 
 
 def test_totals_are_read_once_in_some_seconds_however_often_they_are_asked_for() -> None:

@@ -62,12 +62,8 @@ class ZerodhaBroker:
         self._secrets = tuple(key for key in (access_token, api_key) if len(key) >= 8)
 
     def wait_for_turn(self, seconds: float) -> None:
-        """Wait, `seconds` at most, until the rate limit leaves room for one order."""
+        """Wait, `seconds` at most, until this process has sent few enough orders."""
         self._limiter.wait_for_turn(seconds)
-
-    def turns_left(self) -> int | None:
-        """How many orders the rate limit has room for now."""
-        return self._limiter.turns_left()
 
     def token_ends_at(self, since: datetime) -> datetime | None:
         """Kite ends every token at about six in the morning in India; a simulated exchange ends none."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Refused
+from pulse_core.brokers.port import RATE_LIMITED, BrokerError, NotSent, OutcomeUnknown, Refused
 from pulse_core.brokers.zerodha.rows import storable
 from pulse_core.brokers.zerodha.transport import Call
 
@@ -31,7 +31,7 @@ def failure(call: Call, error: Exception | None, secrets: Collection[str]) -> Br
     code = _error_type(body) or f"HTTP_{call.status}"
     message = _message(call, body, secrets)
     if call.status == 429:
-        return NotSent("RATE_LIMITED", message)
+        return NotSent(RATE_LIMITED, message)
     if _is_refusal(call.status, code):
         return Refused(code, message)
     return OutcomeUnknown(code, message)

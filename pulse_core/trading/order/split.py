@@ -15,7 +15,9 @@ from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.tasks import Task
 from pulse_core.trading import schedule
+from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.schedule import PlannedSlice
+from pulse_core.trading.slice.dispatch import dispatch_turns_soon
 from pulse_core.trading.slice.label import label
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import orders, slices
@@ -28,7 +30,8 @@ FORGOTTEN_AFTER = timedelta(seconds=2)
 
 def split_order(order_id: str, now: datetime) -> None:
     """Plan all slices of a PENDING order in one transaction; an order that was split before is left alone."""
-    horizon = now + timedelta(seconds=settings().dispatch_horizon)
+    # Under a broker's limits no slice is handed to Celery before it has been given its turn.
+    horizon = None if is_on() else now + timedelta(seconds=settings().dispatch_horizon)
     with db.transaction() as session:
         order = orders.lock(session, order_id)
         if order is None or order.status is not OrderStatus.PENDING:
@@ -39,10 +42,12 @@ def split_order(order_id: str, now: datetime) -> None:
     failpoint("split.after_commit")
     with continued(order.trace):
         for slice_id, one in planned:
-            if one.scheduled_at <= horizon:
+            if horizon is not None and one.scheduled_at <= horizon:
                 queue.wake(Task.EXECUTE_SLICE, slice_id, eta=one.scheduled_at, shown=_label(order, one))
                 failpoint("split.between_wakeups")
         log.info("order split", order_id=order.id, slices=len(planned))
+    if horizon is None and planned:
+        dispatch_turns_soon()
 
 
 def _label(order: Order, one: PlannedSlice) -> str:
@@ -58,7 +63,9 @@ def split_forgotten_orders(now: datetime, limit: int = 200) -> int:
     return len(forgotten)
 
 
-def _schedule(session: Session, order: Order, horizon: datetime, now: datetime) -> list[tuple[str, PlannedSlice]]:
+def _schedule(
+    session: Session, order: Order, horizon: datetime | None, now: datetime
+) -> list[tuple[str, PlannedSlice]]:
     """Write the slices of a locked order and return them with their ids; none for an order that is skipped."""
     if now > order.end_at + timedelta(seconds=settings().late_grace):
         _skip(session, order, "the order's window had closed before it could be split", now)

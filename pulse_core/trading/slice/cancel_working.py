@@ -1,15 +1,20 @@
 """Cancel slices that still work at the broker: past their deadline, or of a cancelled order."""
 
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from api_contract.vocabulary import OrderStatus
-from pulse_core import brokers, db
+from pulse_core import brokers, clock, db
 from pulse_core.batching import for_each
-from pulse_core.brokers.port import BrokerError
+from pulse_core.brokers.port import RATE_LIMITED, BrokerError
 from pulse_core.config import settings
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
+from pulse_core.trading.admission import admit
+from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.book import days
 from pulse_core.trading.store import events, slices
 from pulse_core.trading.tables import OrderSlice
@@ -25,15 +30,28 @@ def cancel_slices(now: datetime, limit: int = BATCH) -> int:
     """Ask the broker to cancel working slices past their deadline or of a cancelled order; returns how many.
 
     Only the broker's book shows whether it worked, so each request is repeated until the book shows the end. Slices
-    sent on an earlier day of the broker are left out: its book no longer holds them.
+    sent on an earlier day of the broker are left out: its book no longer holds them. Those that find no turn under the
+    broker's limits wait for another run.
     """
     broker = brokers.connect(settings())
     with db.transaction() as session:
         due = slices.to_cancel(session, broker.name, days.sent_since(broker, now), now, PAUSES, limit)
     # Side by side: an answer that does not come must not hold up the others.
     with ThreadPoolExecutor(BATCH) as pool:
-        for_each([pool.submit(_cancel, one, now) for one in due], lambda asked: asked.result())
+        for_each([pool.submit(cancel) for cancel in _at_their_turns(due, now)], lambda asked: asked.result())
     return len(due)
+
+
+def _at_their_turns(due: Sequence[OrderSlice], now: datetime) -> list[Callable[[], None]]:
+    if not is_on():
+        return [partial(_cancel, one, now) for one in due]
+    turns = admit.turns_of_cancels([one.id for one in due], now)
+    return [partial(_wait_and_cancel, turns[one.id], one, now) for one in due if one.id in turns]
+
+
+def _wait_and_cancel(turn: datetime, one: OrderSlice, now: datetime) -> None:
+    time.sleep(max((turn - clock.utcnow()).total_seconds(), 0))
+    _cancel(one, now)
 
 
 def _cancel(seen: OrderSlice, now: datetime) -> None:
@@ -64,5 +82,7 @@ def _ask(broker_order_id: str) -> str:
     try:
         brokers.connect(settings()).cancel(broker_order_id)
     except BrokerError as error:
+        if error.code == RATE_LIMITED and is_on():
+            admit.note_full()
         return str(error)
     return "taken"

@@ -1,44 +1,90 @@
-"""Hand slices to Celery shortly before their time."""
+"""Hand slices to Celery shortly before their time, and under a broker's limits for their turn."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pulse_core import db, queue
+from pulse_core.batching import for_each
 from pulse_core.config import settings
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
 from pulse_core.queue import Wakeup
 from pulse_core.tasks import Task
+from pulse_core.trading.admission import admit
+from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.slice.execute import skip_over
 from pulse_core.trading.slice.label import label
-from pulse_core.trading.store import slices
+from pulse_core.trading.store import slices, turns
 from pulse_core.trading.store.slices import DueSlice
 
 BATCH = 500
 MOST_BATCHES = 10
+# A slice of which nothing was heard may be among so many messages that wait for a worker: another one would only
+# make the queue longer.
+SHORT_QUEUE = 200
 
 
 def dispatch_due_slices(now: datetime) -> int:
     """Send a wake-up for every slice that comes into the horizon; returns how many were sent.
 
-    Raises one of queue.UNREACHABLE when the queue is away; the slices are taken again when their hint expires.
+    Under a broker's limits, for every slice that is given a turn. Raises one of queue.UNREACHABLE when the queue is
+    away; the slices are taken again when their hint expires, or by the watch of a worker.
     """
+    batch = _dispatch_turns if is_on() else _dispatch_batch
+    if is_on():
+        _skip_over(now)
     sent = 0
     for _ in range(MOST_BATCHES):
-        taken = _dispatch_batch(now)
+        taken = batch(now)
         sent += taken
         if taken < BATCH:
             break
     return sent
 
 
+def dispatch_turns_soon() -> None:
+    """Give turns to slices that were just committed, without waiting for the queue; what fails is left to the sweep."""
+    with suppress(DatabaseUnavailable):
+        queue.send_soon(map(_wakeup, admit.admit_soon().to_tell))
+
+
 def _dispatch_batch(now: datetime) -> int:
     horizon = now + timedelta(seconds=settings().dispatch_horizon)
+    is_short = queue.slices_waiting() < SHORT_QUEUE
     with db.transaction() as session:
-        due = slices.take_due(session, settings().broker, horizon, now, BATCH)
+        due = slices.take_due(session, settings().broker, horizon, now, BATCH, is_repeated=is_short)
     if not due:
         return 0
     failpoint("dispatch.after_commit")
     queue.send(map(_wakeup, due))
     failpoint("dispatch.after_publish")
     return len(due)
+
+
+def _dispatch_turns(now: datetime) -> int:
+    admitted = admit.admit(now)
+    if admitted.to_tell:
+        failpoint("dispatch.after_commit")
+        _send(admitted.to_tell)
+        failpoint("dispatch.after_publish")
+    return admitted.given
+
+
+def _send(due: Sequence[DueSlice]) -> None:
+    try:
+        queue.send(map(_wakeup, due))
+    except queue.UNREACHABLE:
+        with db.statement() as connection:
+            turns.distrust(connection, [one.id for one in due])
+        raise
+
+
+def _skip_over(now: datetime) -> None:
+    ended_before = now - timedelta(seconds=settings().late_grace)
+    with db.transaction() as session:
+        over = turns.over(session, settings().broker, ended_before, now, BATCH)
+    for_each(over, lambda slice_id: skip_over(slice_id, now))
 
 
 def _wakeup(due: DueSlice) -> Wakeup:

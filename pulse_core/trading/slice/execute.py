@@ -11,13 +11,15 @@ from api_contract.spans import continued
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import brokers, db
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import Broker, NotSent, OutcomeUnknown, Placement, Refused
+from pulse_core.brokers.port import RATE_LIMITED, Broker, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.clock import is_steady
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.metrics.slices import note_sent
 from pulse_core.trading import client_order_ids
+from pulse_core.trading.admission import admit
+from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.recovery import sending_hold
@@ -80,10 +82,24 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> Attempted | None
             failpoint("execute.after_send")
             status = record(fence, claim.claimed, claim.placement.client_order_id, outcome, claim.now)
             failpoint("execute.after_record")
-            if outcome.sent_at is not None:
-                note_sent(claim.claimed.scheduled_at, claim.claimed.due_at, outcome.sent_at)
+            _note(claim.claimed, outcome)
     failpoint("execute.after_unlock")
     return Attempted(outcome, status)
+
+
+def skip_over(slice_id: str, now: datetime) -> None:
+    """Skip a due slice that can never go out: its order's window closed, or nothing of it is left to send."""
+    with db.transaction() as session:
+        one = slices.get(session, slice_id)
+        if one is not None and (reason := _why_never(session.get_one(Order, one.order_id), one, now)) is not None:
+            _skip(session, slice_id, now, *reason)
+
+
+def _note(claimed: Claimed, outcome: Outcome) -> None:
+    if outcome.sent_at is not None:
+        note_sent(claimed.scheduled_at, claimed.due_at, claimed.admitted_at or claimed.due_at, outcome.sent_at)
+    if outcome.code == RATE_LIMITED and is_on():
+        admit.note_full()
 
 
 def _claim(fence: Fence, slice_id: str, broker: str, clock: Clock | None) -> Claim | None:
@@ -109,6 +125,7 @@ def _try_to_claim(fence: Fence, slice_id: str, attempt: int, broker: str, clock:
             broker,
             lease=timedelta(seconds=config.lease),
             late_grace=_late_grace(),
+            turn_lasts=admit.turn_lasts(),
             now=clock() if clock else None,
         )
     if claimed is None:
@@ -134,9 +151,19 @@ def _next_attempt(fence: Fence, slice_id: str, broker: str, clock: Clock | None)
         if one.due_at <= now and (reason := _why_never(order, one, now)) is not None:
             _skip(session, slice_id, now, *reason)
             return None
-    if one.due_at > now:
-        time.sleep((one.due_at - now).total_seconds())
+        ready_at = _ready_at(one)
+        if ready_at is None or ready_at - now > EARLY:
+            return None
+    if ready_at > now:
+        time.sleep((ready_at - now).total_seconds())
     return one.attempts + 1
+
+
+def _ready_at(one: OrderSlice) -> datetime | None:
+    """When it may be claimed; None while it waits to be given a turn."""
+    if not is_on():
+        return one.due_at
+    return None if one.turn_at is None else max(one.due_at, one.turn_at)
 
 
 def _why_never(order: Order, one: OrderSlice, now: datetime) -> tuple[str, str] | None:

@@ -33,7 +33,8 @@ class Claimed:
     """A slice that was just claimed, with what its order says about the placement; `quantity` is what it lacks.
 
     `claimed_at` is an instant of the database's clock. `exposed` is what the order's slices come to, filled, live and
-    unsent: more than the order's `total_quantity` only when something else of it was overfilled.
+    unsent: more than the order's `total_quantity` only when something else of it was overfilled. `admitted_at` is the
+    turn that the claim used up; None where none is needed.
     """
 
     slice_id: str
@@ -51,6 +52,7 @@ class Claimed:
     total_quantity: int
     scheduled_at: datetime
     due_at: datetime
+    admitted_at: datetime | None
     exposed: int
 
 
@@ -78,13 +80,15 @@ def claim(
     broker: str,
     lease: timedelta,
     late_grace: timedelta,
+    turn_lasts: timedelta | None,
     now: datetime | None = None,
 ) -> Claimed | None:
     """Move a due slice to SENDING and record the attempt; None when it may not be claimed.
 
     It may when it is SCHEDULED, due and lacks shares, `attempt` is its next one and no earlier one may be live, and its
-    order is for this broker and runs with a window that ended at most `late_grace` ago. Unless `now` is given,
-    Postgres's clock decides: no other is shared by all that claim.
+    order is for this broker and runs with a window that ended at most `late_grace` ago. With `turn_lasts`, its turn
+    has come and began no longer ago. Unless `now` is given, Postgres's clock decides: no other is shared by all that
+    claim.
     """
     row = connection.execute(
         _CLAIM,
@@ -97,6 +101,7 @@ def claim(
             "now": now,
             "lease": lease,
             "late_grace": late_grace,
+            "turn_lasts": turn_lasts,
             "open_statuses": _OPEN_STATUSES,
         },
     ).one_or_none()
@@ -163,13 +168,14 @@ def _load_claim() -> TextualSelect:
         "now": DateTime(timezone=True),
         "lease": Interval(),
         "late_grace": Interval(),
+        "turn_lasts": Interval(),
         "open_statuses": ARRAY(String()),
     }
     order, slice_ = Order.__table__.c, OrderSlice.__table__.c
     columns = [slice_.id, slice_.order_id, order.account_id, slice_.attempts, slice_.quantity.label("lacking")]
     columns += [order.instrument, order.side, order.limit_price, order.product, order.slice_timeout_seconds]
     columns += [order.trace, slice_.updated_at.label("claimed_at"), order.total_quantity]
-    columns += [slice_.scheduled_at, slice_.due_at]
+    columns += [slice_.scheduled_at, slice_.due_at, slice_.admitted_at]
     types = {column.name: column.type for column in columns}
     return sql.load(__package__, "claim", binds).columns(**types, exposed=BigInteger())
 

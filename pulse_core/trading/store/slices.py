@@ -78,9 +78,13 @@ _DUE = (
 
 
 def add_planned(
-    session: Session, order_id: str, planned: Sequence[tuple[str, PlannedSlice]], horizon: datetime, now: datetime
+    session: Session,
+    order_id: str,
+    planned: Sequence[tuple[str, PlannedSlice]],
+    horizon: datetime | None,
+    now: datetime,
 ) -> None:
-    """Insert an order's whole schedule; slices due before `horizon` count as handed to Celery."""
+    """Insert an order's whole schedule; slices due before `horizon` count as handed to Celery, none without one."""
     session.execute(
         insert(OrderSlice),
         [
@@ -91,7 +95,9 @@ def add_planned(
                 "quantity": one.quantity,
                 "scheduled_at": one.scheduled_at,
                 "due_at": one.scheduled_at,
-                "hinted_until": max(one.scheduled_at, now) + HINT_LIFETIME if one.scheduled_at <= horizon else None,
+                "hinted_until": max(one.scheduled_at, now) + HINT_LIFETIME
+                if horizon is not None and one.scheduled_at <= horizon
+                else None,
                 "status": SliceStatus.SCHEDULED,
                 "attempts": 0,
                 "failures": 0,
@@ -170,10 +176,12 @@ def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> No
     )
 
 
-def take_due(session: Session, broker: str, horizon: datetime, now: datetime, limit: int) -> Sequence[DueSlice]:
+def take_due(
+    session: Session, broker: str, horizon: datetime, now: datetime, limit: int, *, is_repeated: bool = True
+) -> Sequence[DueSlice]:
     """Mark up to `limit` slices for this broker, due before `horizon`, as handed to Celery.
 
-    A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice is taken again.
+    A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice is taken again if `is_repeated`.
     """
     due = (
         select(OrderSlice.id)
@@ -181,7 +189,7 @@ def take_due(session: Session, broker: str, horizon: datetime, now: datetime, li
         .where(
             OrderSlice.status == SliceStatus.SCHEDULED,
             OrderSlice.due_at <= horizon,
-            or_(OrderSlice.hinted_until.is_(None), OrderSlice.hinted_until <= now),
+            or_(OrderSlice.hinted_until.is_(None), and_(OrderSlice.hinted_until <= now, literal(is_repeated))),
             Order.status == OrderStatus.IN_PROGRESS,
             Order.broker == broker,
         )

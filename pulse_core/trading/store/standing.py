@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Float, Integer, String
+from sqlalchemy import Boolean, Float, Integer, String
 from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
@@ -16,7 +16,8 @@ OPEN_SLICES = (SliceStatus.SCHEDULED, SliceStatus.SENDING, SliceStatus.UNKNOWN, 
 class Standing:
     """How many orders and slices are open, by status, each at most as many as were looked at.
 
-    `ages` are seconds by what waits, 0 when nothing does: unsplit, overdue, unknown, past_deadline, held, fence_silent.
+    `ages` are seconds by what waits, 0 when nothing does: unsplit, overdue, turn_wait, unknown, past_deadline, held,
+    fence_silent.
     """
 
     orders: dict[OrderStatus, float]
@@ -25,10 +26,10 @@ class Standing:
     is_held: bool
 
 
-def standing(session: Session, most: int) -> Standing:
-    """Look at no more than `most` rows for each figure."""
+def standing(session: Session, most: int, *, has_turns: bool) -> Standing:
+    """Look at no more than `most` rows for each figure. `has_turns`: slices are given turns under a broker's limits."""
     found: dict[str, dict[str, float]] = {"orders": {}, "slices": {}, "ages": {}, "held": {}}
-    for what, label, value in session.execute(_STANDING, {"most": most}):
+    for what, label, value in session.execute(_STANDING, {"most": most, "has_turns": has_turns}):
         found[what][label] = value
     return Standing(
         orders={status: found["orders"].get(status.value, 0.0) for status in OPEN_ORDERS},
@@ -38,4 +39,5 @@ def standing(session: Session, most: int) -> Standing:
     )
 
 
-_STANDING = sql.load(__package__, "standing", {"most": Integer()}).columns(what=String(), label=String(), value=Float())
+_BINDS: sql.Types = {"most": Integer(), "has_turns": Boolean()}
+_STANDING = sql.load(__package__, "standing", _BINDS).columns(what=String(), label=String(), value=Float())

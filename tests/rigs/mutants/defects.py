@@ -1,5 +1,6 @@
 """All deliberate defects."""
 
+from tests.rigs.mutants.admission import ADMISSION
 from tests.rigs.mutants.answers import ANSWERS
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
@@ -7,4 +8,4 @@ from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
 from tests.rigs.mutants.tracking import TRACKING
 
-DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS, *TRACKING)
+DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS, *TRACKING, *ADMISSION)

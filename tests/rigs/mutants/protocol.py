@@ -224,7 +224,7 @@ PROTOCOL = (
         (
             Change(
                 f"{STORE}/slices.py",
-                "or_(OrderSlice.hinted_until.is_(None), OrderSlice.hinted_until <= now)",
+                "or_(OrderSlice.hinted_until.is_(None), and_(OrderSlice.hinted_until <= now, literal(is_repeated)))",
                 "OrderSlice.hinted_until.is_(None)",
             ),
         ),

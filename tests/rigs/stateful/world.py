@@ -52,6 +52,8 @@ class World:
         # Every message is lost; whatever is done is done by the rules.
         self._patch.setattr(queue, "wake", lambda *_args, **_kwargs: None)
         self._patch.setattr(queue, "send", lambda _wakeups: None)
+        self._patch.setattr(queue, "send_soon", lambda _wakeups: None)
+        self._patch.setattr(queue, "slices_waiting", lambda: 0)
         for module in (execute, outcome):
             self._patch.setattr(module, "boottime", self.clock.monotonic)
             self._patch.setattr(module, "time", SimpleNamespace(sleep=self.advance))

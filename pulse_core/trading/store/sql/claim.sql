@@ -11,6 +11,9 @@ claimed AS (
            broker_order_id = NULL,
            lease_expires_at = moment.now + :lease,
            sent_at = moment.now,
+           -- Used up: it is good for one call.
+           turn_at = NULL,
+           admitted_at = slice.turn_at,
            absent_since = NULL,
            cancel_reason = NULL,
            cancel_asked_at = NULL,
@@ -22,6 +25,9 @@ claimed AS (
        AND slice.status || '' = :from_status
        AND slice.attempts = :attempts_before
        AND slice.due_at <= moment.now
+       -- Under the broker's limits it has a turn, and this is the time.
+       AND (:turn_lasts IS NULL
+            OR (slice.turn_at <= moment.now AND slice.turn_at + :turn_lasts >= moment.now))
        AND slice.filled_quantity < slice.quantity
        -- No earlier attempt may have an order at the broker that can still trade.
        AND NOT EXISTS (
@@ -40,7 +46,7 @@ claimed AS (
            slice.quantity - slice.filled_quantity AS lacking,
            orders.instrument, orders.side, orders.limit_price, orders.product, orders.slice_timeout_seconds,
            orders.trace, slice.updated_at AS claimed_at, orders.total_quantity,
-           slice.scheduled_at, slice.due_at
+           slice.scheduled_at, slice.due_at, slice.admitted_at
 ),
 placed AS (
     INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)

@@ -4,7 +4,7 @@ WITH moment AS (
     SELECT clock_timestamp() AS now
 ),
 overdue AS (
-    SELECT order_id, due_at
+    SELECT order_id, due_at, turn_at, hinted_until
       FROM order_slices
      WHERE status = 'SCHEDULED' AND due_at < (SELECT now FROM moment)
      ORDER BY due_at
@@ -19,10 +19,20 @@ in_doubt AS (
 ages AS (
     SELECT 'unsplit' AS label, min(created_at) AS since FROM orders WHERE status = 'PENDING'
      UNION ALL
-    -- Slices of paused orders wait for their order.
-    SELECT 'overdue', min(overdue.due_at)
-      FROM overdue JOIN orders ON orders.id = overdue.order_id
+    -- Slices of paused orders wait for their order, those without a turn for one as long as turns are given or there is
+    -- no room. What has missed a turn is overdue since no message is trusted any more to bring it to a worker.
+    SELECT 'overdue',
+           min(CASE WHEN overdue.turn_at IS NULL
+                    THEN greatest(overdue.due_at, budget.given_at, budget.room_at, budget.full_until)
+                    ELSE least(overdue.turn_at, overdue.hinted_until) END)
+      FROM overdue
+      JOIN orders ON orders.id = overdue.order_id
+      LEFT JOIN broker_budgets AS budget ON budget.broker = orders.broker AND :has_turns
      WHERE orders.status || '' = 'IN_PROGRESS'
+     UNION ALL
+    SELECT 'turn_wait', min(overdue.due_at)
+      FROM overdue JOIN orders ON orders.id = overdue.order_id
+     WHERE orders.status || '' = 'IN_PROGRESS' AND overdue.turn_at IS NULL AND :has_turns
      UNION ALL
     SELECT 'unknown', min(placements.claimed_at)
       FROM in_doubt JOIN placements ON placements.client_order_id = in_doubt.client_order_id

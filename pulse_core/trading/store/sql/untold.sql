@@ -1,0 +1,14 @@
+-- Slices that have their turn about now, and that no message is trusted any more to bring to a worker.
+SELECT slice.id
+  FROM broker_turns AS turn
+  JOIN order_slices AS slice ON slice.id = turn.slice_id
+  JOIN orders ON orders.id = slice.order_id
+ WHERE turn.broker = :broker
+   AND turn.at > :since AND turn.at <= :until
+   AND NOT turn.is_cancel
+   AND slice.status || '' = 'SCHEDULED'
+   AND slice.turn_at = turn.at
+   AND slice.hinted_until <= slice.turn_at
+   AND orders.status || '' = 'IN_PROGRESS'
+ ORDER BY turn.at
+ LIMIT :most
