@@ -30,9 +30,15 @@ _STUCK = """
    FROM orders WHERE status = 'PENDING' AND created_at < clock_timestamp() - interval '1 minute'
   ORDER BY created_at LIMIT 5)
 UNION ALL
-(SELECT order_id, 'a slice is overdue and was not sent', due_at
-   FROM order_slices slice JOIN orders ON orders.id = order_id AND orders.status = 'IN_PROGRESS'
-  WHERE slice.status = 'SCHEDULED' AND due_at < clock_timestamp() - interval '1 minute'
+(SELECT order_id, 'a slice is overdue and was not sent', since
+   FROM (SELECT order_id, due_at,
+                -- It may wait for its turn under the broker's limits, as long as turns are given or there is no room.
+                CASE WHEN turn_at IS NULL THEN greatest(due_at, given_at, room_at, full_until)
+                     ELSE least(turn_at, hinted_until) END AS since
+           FROM order_slices slice JOIN orders ON orders.id = order_id AND orders.status = 'IN_PROGRESS'
+           LEFT JOIN broker_budgets budget ON budget.broker = orders.broker
+          WHERE slice.status = 'SCHEDULED' AND due_at < clock_timestamp() - interval '1 minute') AS due
+  WHERE since < clock_timestamp() - interval '1 minute'
   ORDER BY due_at LIMIT 5)
 UNION ALL
 (SELECT order_id, 'the claim on a slice is over and was not resolved', lease_expires_at

@@ -14,9 +14,13 @@ from pulse_ops.stack.processes import QUEUES
 from pulse_ops.stack.redis import client_for_one_question
 from pulse_ops.stack.running import RunningProcess, RunningStack
 
+# What waits to be given its turn under the broker's limits is late only if nobody gives any although there is room.
 _OLDEST_OVERDUE = """
-SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8
-FROM order_slices WHERE status = 'SCHEDULED' AND due_at < now()
+SELECT greatest(coalesce(extract(epoch FROM now() - min(
+           CASE WHEN turn_at IS NULL THEN greatest(due_at, budget.busy_until)
+                ELSE least(turn_at, hinted_until) END)), 0), 0)::float8
+FROM order_slices, (SELECT max(greatest(given_at, room_at, full_until)) FROM broker_budgets) AS budget (busy_until)
+WHERE status = 'SCHEDULED' AND due_at < now()
 """
 _OPEN_ALARMS = "SELECT count(*) FROM alarms WHERE status <> 'RESOLVED'"
 

@@ -15,7 +15,11 @@ _JUDGED = """SELECT id FROM orders WHERE broker = %(broker)s UNION SELECT s.orde
     FROM placements p JOIN order_slices s ON s.id = p.slice_id WHERE p.broker = %(broker)s"""
 _ORDERS = """SELECT id, status, result, total_quantity, num_splits, filled_quantity, average_price,
     created_at, updated_at, finished_at, broker FROM orders WHERE id = ANY(%(judged)s) ORDER BY id"""
-_SLICES = """SELECT id, order_id, sequence_number, quantity, scheduled_at, due_at, status, attempts, client_order_id,
+# A slice that waits for its turn goes on as long as turns are given or there is no room for any.
+_SLICES = """SELECT id, order_id, sequence_number, quantity, scheduled_at,
+    CASE WHEN status = 'SCHEDULED' AND (turn_at IS NULL OR turn_at < now()) THEN greatest(due_at, least(now(),
+        (SELECT max(greatest(given_at, room_at, full_until)) FROM broker_budgets))) ELSE due_at END,
+    status, attempts, client_order_id,
     broker_order_id, lease_expires_at, deadline_at, resolve_at, filled_quantity, average_price, updated_at
     FROM order_slices WHERE order_id = ANY(%(judged)s) ORDER BY order_id, sequence_number"""
 _PLACEMENTS = """SELECT p.client_order_id, p.slice_id, p.attempt, p.quantity, p.broker_order_id, p.outcome,
