@@ -274,7 +274,9 @@ def to_cancel(
     """
     shortest, longest = (literal(pause, Interval) for pause in pauses)
     doublings = func.least(func.greatest(OrderSlice.cancel_asks, 1) - 1, 20)
-    asked_until = OrderSlice.cancel_asked_at + func.least(shortest * func.power(2, doublings), longest)
+    asked_until = OrderSlice.cancel_asked_at + func.least(
+        shortest.op("*", return_type=Interval())(func.power(2, doublings)), longest
+    )
     rows = (
         select(OrderSlice)
         .join(Order, Order.id == OrderSlice.order_id)
