@@ -267,7 +267,8 @@ def _load_roll_up() -> Executable:
         "filled": ARRAY(BigInteger()),
         "prices": ARRAY(Numeric()),
         "final": ARRAY(String()),
-    } | dict.fromkeys(("ids", "from_statuses", "statuses", "results"), ARRAY(String()))
+        **dict.fromkeys(("ids", "from_statuses", "statuses", "results"), ARRAY(String())),
+    }
     statement = sql.load(__package__, "roll_up_orders", binds)
     return select(Order).from_statement(statement.bindparams(final=[status.value for status in FINAL_ORDERS]))
 

@@ -49,7 +49,8 @@ def by_broker_order(session: Session, broker: str, broker_order_ids: Collection[
         .join(OrderSlice, OrderSlice.id == Placement.slice_id)
         .where(Placement.broker == broker, any_of(Placement.broker_order_id, broker_order_ids))
     )
-    return [KnownOrder(*row) for row in session.execute(rows)]
+    known = session.execute(rows).tuples()
+    return [KnownOrder(found, slice_id, order_id, ended) for found, slice_id, order_id, ended in known if found]
 
 
 def presumed_absent(session: Session, broker: str, since: datetime) -> Sequence[Placement]:
