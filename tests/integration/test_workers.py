@@ -12,12 +12,13 @@ from celery import Celery
 
 from api_contract.log import bound_trace
 from api_contract.vocabulary import OrderResult, OrderStatus
-from pulse_core import queue
+from pulse_core import config, queue
 from pulse_core.clock import utcnow
-from pulse_ops.paper_exchange.ledger import Ledger
+from pulse_ops.paper_exchange.ledger import Arrival, Ledger
 from pulse_ops.stack.child import Child
 from tests.support import servers
 from tests.support.factories import a_split_order, an_order, order, slices_of
+from tests.support.limits import set_limits
 from tests.support.processes import Processes, wait_until
 from tests.support.servers import RunningRedis
 
@@ -38,18 +39,34 @@ class Floor:
         with Ledger(self.ledger_path) as ledger:
             return Counter(one.tag or "" for one in ledger.orders())
 
+    def arrivals(self) -> list[Arrival]:
+        """Every request that reached the exchange, refused ones too."""
+        with Ledger(self.ledger_path) as ledger:
+            return ledger.arrivals()
+
 
 @pytest.fixture
 def floor(
-    clean_database: str, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clean_database: str,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Floor]:
-    """With a Redis of its own, which a test may stop; this process sends its wake-ups there too."""
+    """With a Redis of its own, which a test may stop; this process sends its wake-ups there too.
+
+    A parameter is how many calls the exchange takes in a second, as every process of pulse knows.
+    """
+    most: int | None = getattr(request, "param", None)
+    limits = {} if most is None else {"PULSE_PAPER_ORDERS_PER_SECOND": str(most)}
     with servers.running_redis(tmp_path) as redis:
         app = Celery("pulse", set_as_current=False)
         app.config_from_object("celeryconfig")
         app.conf.broker_url = redis.url
         monkeypatch.setattr(queue, "app", lambda: app)
-        processes = Processes(tmp_path, {**environment, **QUICK, "REDIS_URL": redis.url})
+        if most is not None:
+            limits |= set_limits(monkeypatch, most, 400, 5000)
+        processes = Processes(tmp_path, {**environment, **QUICK, **limits, "REDIS_URL": redis.url})
         try:
             ledger_path = tmp_path / "ledger.sqlite"
             _exchange, url = processes.exchange(ledger_path)
@@ -58,6 +75,8 @@ def floor(
         finally:
             processes.close()
             app.close()
+            monkeypatch.undo()
+            config.settings.cache_clear()
 
 
 def log_lines(worker: Child, event: str) -> list[dict[str, str]]:
@@ -124,3 +143,33 @@ def test_without_redis_due_slices_go_out_and_orders_end_and_afterwards_messages_
     wait_until(lambda: len(floor.placed()) == 6, PATIENCE, "a slice at the exchange after Redis came back")
     assert order(accepted).status is OrderStatus.IN_PROGRESS
     assert len(log_lines(slices, "overdue slices taken from the table")) >= 1
+
+
+@pytest.mark.parametrize("floor", [5], indirect=True)
+def test_two_workers_together_keep_the_limit_and_each_slice_takes_one_attempt(floor: Floor) -> None:
+    floor.processes.worker_control()
+    floor.processes.beat()
+    for _ in range(2):
+        floor.processes.worker_slices()
+
+    order_ids = [an_order(utcnow() - timedelta(minutes=1), duration_minutes=1, num_splits=10) for _ in range(2)]
+    wait_until(lambda: len(floor.placed()) == 20, PATIENCE, "all slices at the exchange")
+
+    arrivals = floor.arrivals()
+    assert [one.outcome for one in arrivals] == ["ACCEPTED"] * 20
+    assert max(Counter(int(one.arrived_at.timestamp()) for one in arrivals).values()) <= 5
+    wait_until(lambda: all(order(one).status is OrderStatus.DONE for one in order_ids), PATIENCE, "the orders' end")
+    assert [one.attempts for order_id in order_ids for one in slices_of(order_id)] == [1] * 20
+
+
+@pytest.mark.parametrize("floor", [5], indirect=True)
+def test_without_control_worker_and_messages_a_slices_worker_gives_turns_and_uses_them(floor: Floor) -> None:
+    order_id = a_split_order(utcnow() - timedelta(minutes=2), duration_minutes=1, num_splits=8)
+    servers.empty_redis(floor.redis.url)
+
+    slices = floor.processes.worker_slices()
+    wait_until(lambda: len(floor.placed()) == 8, PATIENCE, "all slices at the exchange")
+
+    assert floor.placed() == dict.fromkeys(client_order_ids(order_id), 1)
+    assert {one.outcome for one in floor.arrivals()} == {"ACCEPTED"}
+    assert log_lines(slices, "overdue slices taken from the table")
