@@ -11,7 +11,9 @@ from bench.figures import Figure, Reach, Row, Rule, Spread
 from bench.holders import STREAMS, held
 from bench.rows.accept import Load, cpu_of
 from bench.rows.latency import CLIENTS, waits
+from bench.stack import Site
 from bench.stream_holder import HolderSpec
+from pulse_ops.stack import processes
 
 # As many as gapi allows.
 PER_ACCOUNT = 5
@@ -33,7 +35,7 @@ def measure(bench: Bench) -> Row:
     # Those who trade are those who listen; the slow ones are among them.
     without, with_streams, memory = [], [], []
     with bench.site.at_rest():
-        gapi = bench.site.pids()["gapi"]
+        gapi = bench.site.pids()[processes.GAPI]
         _place(bench, tokens)
         for number in range(bench.sizes.long_rounds):
             bench.say(f"streams, round {number + 1}")
@@ -42,7 +44,7 @@ def measure(bench: Bench) -> Row:
             with held(STREAMS, HolderSpec(bench.site.gapi_port, holders, slow)):
                 memory.append((own_bytes(gapi) - before) / 1024 / count)
                 with_streams.append(_place(bench, tokens))
-            wait_until_closed(gapi, most=len(tokens))
+            wait_until_closed(bench.site)
     for name, part in (("p50", 0.5), ("p99", 0.99)):
         reach = Reach(Rule.TIMES_AT_MOST, 1.2)
         row.figures.append(Figure(name, "ms", waits(with_streams, part), waits(without, part), reach))
@@ -58,15 +60,16 @@ def _place(bench: Bench, tokens: list[str]) -> Load:
     return load
 
 
-def wait_until_closed(pid: int, most: int) -> None:
+def wait_until_closed(site: Site) -> None:
     """The gateway notices that a client has gone when it next writes to it."""
     ends_at = time.monotonic() + _CLOSED_SECONDS
-    while _connections(pid) > most:
+    while left := _left_behind(site):
         if time.monotonic() > ends_at:
-            raise BenchError(f"{_connections(pid)} connections are left after the streams were closed")
+            raise BenchError(f"{left} connections are left after the streams were closed")
         time.sleep(0.5)
 
 
-def _connections(pid: int) -> int:
-    open_states = (psutil.CONN_ESTABLISHED, psutil.CONN_CLOSE_WAIT)
-    return sum(one.status in open_states for process in family(pid) for one in process.net_connections("tcp"))
+def _left_behind(site: Site) -> int:
+    """Connections whose client has closed them, and the gateway not yet."""
+    open_here = (one for process in family(site.pids()[processes.GAPI]) for one in process.net_connections("tcp"))
+    return sum(one.status == psutil.CONN_CLOSE_WAIT and one.laddr.port == site.gapi_port for one in open_here)
