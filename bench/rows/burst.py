@@ -58,6 +58,14 @@ class Burst:
         return sum(self.cpu_ms.values())
 
 
+@dataclass(frozen=True)
+class FullQueue:
+    """The floor: its tasks a second, and the CPU milliseconds of each, by process."""
+
+    rate: float
+    cpu_ms: dict[str, float]
+
+
 def measure(bench: Bench) -> Row:
     count = bench.sizes.burst_slices
     row = Row(
@@ -66,30 +74,32 @@ def measure(bench: Bench) -> Row:
         operation="slice",
         floor=FLOOR,
     )
-    bursts, full, timed = [], [], []
+    bursts: list[Burst] = []
+    full: list[FullQueue] = []
+    timed = []
     for number in range(bench.sizes.long_rounds):
         bench.say(f"burst {number + 1} of {bench.sizes.long_rounds}")
-        rate, row.cpu_ms["floor"] = full_queue(bench, count)
-        full.append(rate)
+        full.append(full_queue(bench, count))
         with bench.site.at_rest():
             timed.append(_timed_floor(bench.celery_floor, count))
         bursts.append(checked(run_burst(bench, count // SLICES_PER_ORDER, SLICES_PER_ORDER)))
     product = Spread(tuple(one.rate for one in bursts))
     row.figures += [
-        Figure(RATE, "1/s", product, Spread(tuple(full)), Reach(Rule.TIMES_AT_LEAST, 0.35)),
+        Figure(RATE, "1/s", product, Spread(tuple(one.rate for one in full)), Reach(Rule.TIMES_AT_LEAST, 0.35)),
         Figure("slices recorded, beside tasks with an eta on that instant", "1/s", product, Spread(tuple(timed))),
-        *figures_of(bursts),
+        *figures_of(bursts, full),
     ]
-    row.cpu_ms["product"] = median_by_name([one.cpu_ms for one in bursts])
+    row.cpu_ms = cpu_of(bursts, full)
     row.notes.append("CPU and WAL of the product from the dispatch of the slices until their orders are done")
     _count_statements(bench, row)
     return row
 
 
-def figures_of(bursts: Sequence[Burst]) -> list[Figure]:
+def figures_of(bursts: Sequence[Burst], full: Sequence[FullQueue]) -> list[Figure]:
     """What every burst has beside its rate."""
+    floor = Spread(tuple(sum(one.cpu_ms.values()) for one in full))
     return [
-        Figure(CPU, "ms", Spread(tuple(one.total_cpu_ms for one in bursts))),
+        Figure(CPU, "ms", Spread(tuple(one.total_cpu_ms for one in bursts)), floor),
         Figure("WAL per slice", "kB", Spread(tuple(one.wal_bytes / 1000 for one in bursts))),
         Figure("from the instant until every order is done", "s", Spread(tuple(one.done_seconds for one in bursts))),
         Figure(
@@ -98,6 +108,14 @@ def figures_of(bursts: Sequence[Burst]) -> list[Figure]:
             Spread(tuple(one.done_seconds - one.recorded_seconds for one in bursts)),
         ),
     ]
+
+
+def cpu_of(bursts: Sequence[Burst], full: Sequence[FullQueue]) -> dict[str, dict[str, float]]:
+    """By side and process."""
+    return {
+        "product": median_by_name([one.cpu_ms for one in bursts]),
+        "floor": median_by_name([one.cpu_ms for one in full]),
+    }
 
 
 def run_burst(
@@ -143,11 +161,11 @@ def checked(burst: Burst) -> Burst:
     return burst
 
 
-def full_queue(bench: Bench, count: int) -> tuple[float, dict[str, float]]:
-    """Tasks of the floor a second, and the CPU milliseconds of each, while the product rests."""
+def full_queue(bench: Bench, count: int) -> FullQueue:
+    """So many tasks of the floor while the product rests."""
     with bench.site.at_rest(), cpu_taken(bench.celery_floor.pids()) as taken:
         rate = _rate(bench.celery_floor.run_full_queue(count, _FLOOR_SECONDS))
-    return rate, per_operation(taken, count)
+    return FullQueue(rate, per_operation(taken, count))
 
 
 def _repeated(site: Site) -> int:

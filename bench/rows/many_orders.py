@@ -1,8 +1,8 @@
 """Many orders of two slices due at one instant: tracking and ending orders, which cost by order."""
 
 from bench.context import Bench
-from bench.figures import Figure, Row, Spread, median_by_name
-from bench.rows.burst import FLOOR, RATE, checked, figures_of, full_queue, run_burst
+from bench.figures import Figure, Row, Spread
+from bench.rows.burst import FLOOR, RATE, Burst, FullQueue, checked, cpu_of, figures_of, full_queue, run_burst
 
 _SLICES_PER_ORDER = 2
 
@@ -15,15 +15,15 @@ def measure(bench: Bench) -> Row:
         operation="slice",
         floor=FLOOR,
     )
-    bursts, full = [], []
+    bursts: list[Burst] = []
+    full: list[FullQueue] = []
     for number in range(bench.sizes.long_rounds):
         bench.say(f"many orders, round {number + 1} of {bench.sizes.long_rounds}")
-        rate, row.cpu_ms["floor"] = full_queue(bench, orders * _SLICES_PER_ORDER)
-        full.append(rate)
+        full.append(full_queue(bench, orders * _SLICES_PER_ORDER))
         bursts.append(checked(run_burst(bench, orders, _SLICES_PER_ORDER)))
     row.figures += [
-        Figure(RATE, "1/s", Spread(tuple(one.rate for one in bursts)), Spread(tuple(full))),
-        *figures_of(bursts),
+        Figure(RATE, "1/s", Spread(tuple(one.rate for one in bursts)), Spread(tuple(one.rate for one in full))),
+        *figures_of(bursts, full),
     ]
-    row.cpu_ms["product"] = median_by_name([one.cpu_ms for one in bursts])
+    row.cpu_ms = cpu_of(bursts, full)
     return row
