@@ -35,7 +35,8 @@ SETTINGS = {
     "PULSE_SETTLE_DELAY": "6",
     "PULSE_OVERDUE_AFTER": "3",
     "PULSE_RETRY_BACKOFF_MAX": "5",
-    "PULSE_BROKER_ORDERS_PER_SECOND": "0",
+    # Slices go out in turns, as by default. What is repeated under fire would be too much for a day.
+    "PULSE_BROKER_ORDERS_PER_DAY": "0",
     "PULSE_PAPER_LIMITS": "false",
     "PULSE_RESTART_PAUSE": "1",
     "ACCESS_TOKEN_LIFETIME": "3600",
