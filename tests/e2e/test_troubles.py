@@ -16,12 +16,14 @@ import psycopg2
 import pytest
 import redis
 import requests
+from celery import Celery
 from click.testing import CliRunner
 from sqlalchemy import text
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import HoldCode
 from pulse_core.trading.store import installation
 from pulse_ops.cli import main
@@ -368,7 +370,7 @@ def test_a_worker_that_was_stopped_in_the_middle_of_a_slice(deployment: Deployme
 
 
 def test_a_worker_that_is_at_one_task_for_long(
-    deployment: Deployment, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+    deployment: Deployment, doctor: Doctor, redis_alone: RunningRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pulse_ops.doctor import processes
 
@@ -379,8 +381,10 @@ def test_a_worker_that_is_at_one_task_for_long(
     requests.put(scenario, json=rules, timeout=5).raise_for_status()
     try:
         # The other worker takes some, and gives each up after a second.
-        for _ in range(8):
-            a_split_order(num_splits=2, duration_minutes=60)
+        with Celery(broker=redis_alone.url, set_as_current=False) as sender:
+            for _ in range(8):
+                slice_id = slices_of(a_split_order(num_splits=2, duration_minutes=60))[0].id
+                sender.send_task(Task.EXECUTE_SLICE.value, args=(slice_id,), queue="slices")
         detail = "worker-slices (process PID on HOST) has been at one task for N s"
         told_until(doctor, as_told("worker-slices", Trouble.WORKER_STUCK, detail))
     finally:
@@ -405,12 +409,12 @@ def test_redis_forgets_or_drops_messages(doctor: Doctor, redis_alone: RunningRed
 
 
 def test_a_sweep_that_fails(doctor: Doctor) -> None:
-    execute("ALTER TABLE webhooks RENAME TO webhooks_away")
+    execute("ALTER TABLE alarms RENAME TO alarms_away")
     try:
-        detail = "ProgrammingError, see the log of the worker (pulse.deliver_webhooks, for N s)"
+        detail = "ProgrammingError, see the log of the worker (pulse.resolve_alarms, for N s)"
         told_until(doctor, as_told("sweeps", Trouble.SWEEP_FAILS, detail))
     finally:
-        execute("ALTER TABLE webhooks_away RENAME TO webhooks")
+        execute("ALTER TABLE alarms_away RENAME TO alarms")
 
 
 def test_a_gateway_away_and_one_that_is_not_ready(doctor: Doctor) -> None:

@@ -49,7 +49,7 @@ def by_broker_order(session: Session, broker: str, broker_order_ids: Collection[
         .join(OrderSlice, OrderSlice.id == Placement.slice_id)
         .where(Placement.broker == broker, any_of(Placement.broker_order_id, broker_order_ids))
     )
-    known = session.execute(rows).tuples()
+    known = session.execute(rows)
     return [KnownOrder(found, slice_id, order_id, ended) for found, slice_id, order_id, ended in known if found]
 
 

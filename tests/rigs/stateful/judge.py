@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import psycopg2
@@ -115,7 +115,7 @@ class Judge:
         traded = self._traded_by_order()
         for row in orders:
             quantity, value = traded.get(row["id"], (0, Decimal(0)))
-            average = round(value / quantity, 4) if quantity else None
+            average = (value / quantity).quantize(Decimal("0.0001"), ROUND_HALF_UP) if quantity else None
             assert (row["filled_quantity"], row["average_price"]) == (quantity, average), "totals differ from the book"
         assert self._exchange.live_client_order_ids() == [], "an order is live that nobody follows"
         self._check_moves()
