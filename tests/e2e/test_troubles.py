@@ -16,14 +16,12 @@ import psycopg2
 import pytest
 import redis
 import requests
-from celery import Celery
 from click.testing import CliRunner
 from sqlalchemy import text
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.tasks import Task
 from pulse_core.trading.alarms import HoldCode
 from pulse_core.trading.store import installation
 from pulse_ops.cli import main
@@ -367,31 +365,6 @@ def test_a_worker_that_was_stopped_in_the_middle_of_a_slice(deployment: Deployme
         as_told("fences", Trouble.FENCE_HELD, fence),
         as_told("orders", Trouble.ORDER_STUCK, stuck),
     ]
-
-
-def test_a_worker_that_is_at_one_task_for_long(
-    deployment: Deployment, doctor: Doctor, redis_alone: RunningRedis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pulse_ops.doctor import processes
-
-    monkeypatch.setattr(processes, "LONGEST_TASK", 2.0)
-    patient = deployment.processes.worker_slices(PULSE_BROKER_TIMEOUT="60", PULSE_LEASE="90")
-    rules = {"rules": [{"fault": "slow", "seconds": 60}]}
-    scenario = f"{deployment.urls['PULSE_PAPER_EXCHANGE_URL']}/_paper/scenario"
-    requests.put(scenario, json=rules, timeout=5).raise_for_status()
-    try:
-        # The other worker takes some, and gives each up after a second.
-        with Celery(broker=redis_alone.url, set_as_current=False) as sender:
-            for _ in range(8):
-                slice_id = slices_of(a_split_order(num_splits=2, duration_minutes=60))[0].id
-                sender.send_task(Task.EXECUTE_SLICE.value, args=(slice_id,), queue="slices")
-        detail = "worker-slices (process PID on HOST) has been at one task for N s"
-        told_until(doctor, as_told("worker-slices", Trouble.WORKER_STUCK, detail))
-    finally:
-        requests.put(scenario, json={"rules": []}, timeout=5).raise_for_status()
-        patient.kill()
-        execute(f"DELETE FROM processes WHERE pid = {patient.pid}")
-        clear_orders()
 
 
 def test_redis_forgets_or_drops_messages(doctor: Doctor, redis_alone: RunningRedis) -> None:
