@@ -174,7 +174,7 @@ class BrokerBudget(Base):
     """What an account at a broker may still be asked, for all workers. `version` grows with each change.
 
     `calls_of_day` are the turns given for the broker's `day`, the last of them at `given_at`. Before `room_at` there is
-    no room for a placement more; before `full_until` the broker itself takes no call at all.
+    no room for a placement more; from `full_since` to `full_until` the broker itself takes no call at all.
     """
 
     __tablename__ = "broker_budgets"
@@ -185,6 +185,7 @@ class BrokerBudget(Base):
     calls_of_day: Mapped[int] = mapped_column(Integer)
     given_at: Mapped[datetime]
     room_at: Mapped[datetime]
+    full_since: Mapped[datetime | None]
     full_until: Mapped[datetime | None]
 
 

@@ -368,7 +368,7 @@ def test_turns_in_a_window_that_is_full_are_withdrawn_and_given_after_it() -> No
     assert budget().calls_of_day == len(given())
 
 
-def test_a_window_that_is_full_again_at_once_was_the_minute() -> None:
+def test_each_refusal_soon_after_a_pause_doubles_it_up_to_a_minute() -> None:
     now = utcnow()
     due_order(2, due=now)
     admit.admit(now)
@@ -376,11 +376,32 @@ def test_a_window_that_is_full_again_at_once_was_the_minute() -> None:
     admit.note_full(now)
     assert budget().full_until == now + timedelta(seconds=1.2)
 
-    admit.note_full(now + 2 * SECOND)
+    pauses = []
+    for _ in range(7):
+        now = at_the_end_of_the_pause()
+        admit.note_full(now)
+        pauses.append((at_the_end_of_the_pause() - now).total_seconds())
 
-    assert budget().full_until == now + 2 * SECOND + timedelta(seconds=60.2)
+    assert pauses == [2.4, 4.8, 9.6, 19.2, 38.4, 60.2, 60.2]
     assert admit.admit(now + 30 * SECOND).given == 0
     assert admit.admit(now + 62 * SECOND).given == 2
+
+
+def test_a_refusal_long_after_a_pause_says_nothing_of_longer_windows() -> None:
+    now = utcnow()
+    due_order(2, due=now)
+    admit.admit(now)
+    admit.note_full(now)
+
+    admit.note_full(now + 7 * SECOND)
+
+    assert budget().full_until == now + 7 * SECOND + timedelta(seconds=1.2)
+
+
+def at_the_end_of_the_pause() -> datetime:
+    full_until = budget().full_until
+    assert full_until is not None
+    return full_until
 
 
 def test_cancels_take_the_turns_of_placements_and_wait_a_second_at_most(broker: SimulatedBroker) -> None:

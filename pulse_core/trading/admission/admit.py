@@ -32,7 +32,7 @@ KEPT = timedelta(seconds=61)
 TRIES = 4
 # Sooner than that, the worker of the placement may be at it.
 TAKEN_OVER_FROM = timedelta(milliseconds=50)
-# A refusal so soon after a window that was marked full has passed says that it was the longer one.
+# A refusal so soon after a window that was marked full has passed says that it may have been a longer one.
 SOON = timedelta(seconds=5)
 
 
@@ -76,7 +76,10 @@ def turns_of_cancels(slice_ids: Sequence[str], now: datetime | None = None) -> M
 
 
 def note_full(now: datetime | None = None) -> None:
-    """The broker refused to take one call more: admit nothing for a window. Raises DatabaseUnavailable."""
+    """The broker refused to take one call more: admit nothing for a second, and longer if that did not help.
+
+    Each refusal soon after such a pause doubles it, up to a minute. Raises DatabaseUnavailable.
+    """
     broker = brokers.connect(settings()).name
     second, minute = (timedelta(microseconds=length * SECOND + GUARD) for length in (1, 60))
     with db.statement() as connection:

@@ -156,7 +156,9 @@ def give_to_cancels(
 def mark_full(
     connection: Connection, broker: str, second: timedelta, minute: timedelta, soon: timedelta, now: datetime | None
 ) -> datetime | None:
-    """Admit nothing for a second, or for a minute when the last such mark ran out less than `soon` ago; until when."""
+    """Admit nothing for a second; when the last such mark ran out less than `soon` ago for twice as long as it said, up
+    to a minute. Returns until when.
+    """
     binds = {"broker": broker, "second": second, "minute": minute, "soon": soon, "now": now}
     until: datetime | None = connection.execute(_MARK_FULL, binds).scalar()
     return until

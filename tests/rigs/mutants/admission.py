@@ -100,6 +100,11 @@ ADMISSION = (
         (f"{ADMIT}::test_turns_in_a_window_that_is_full_are_withdrawn_and_given_after_it",),
     ),
     Defect(
+        "A broker that refuses again after a pause is paused no longer than before",
+        (Change(f"{STORE}/sql/mark_full.sql", "least(2 * (", "least(1 * ("),),
+        (f"{ADMIT}::test_each_refusal_soon_after_a_pause_doubles_it_up_to_a_minute",),
+    ),
+    Defect(
         "Cancels wait behind placements",
         (Change(f"{STORE}/sql/give_turns_to_cancels.sql", "     LIMIT :lacking\n", "     LIMIT 0 * :lacking\n"),),
         (f"{ADMIT}::test_cancels_take_the_turns_of_placements_and_wait_a_second_at_most",),

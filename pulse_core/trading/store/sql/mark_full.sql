@@ -1,12 +1,14 @@
 -- The broker has refused to take one call more: nothing is admitted for a window, and turns within it are withdrawn. A
--- refusal soon after such a mark has run out says that it was the longer window.
+-- refusal soon after such a mark has run out doubles it: perhaps it was a longer window.
 WITH moment AS (
     SELECT coalesce(:now, clock_timestamp()) AS now
 ),
 mine AS (
     SELECT budget.broker, moment.now,
+           CASE WHEN budget.full_until > moment.now THEN budget.full_since ELSE moment.now END AS full_since,
            CASE WHEN budget.full_until > moment.now THEN budget.full_until
-                WHEN budget.full_until > moment.now - :soon THEN moment.now + :minute
+                WHEN budget.full_until > moment.now - :soon
+                THEN moment.now + least(2 * (budget.full_until - budget.full_since), :minute)
                 ELSE moment.now + :second END AS full_until
       FROM moment, broker_budgets AS budget
      WHERE budget.broker = :broker
@@ -40,6 +42,7 @@ gone AS (
 UPDATE broker_budgets AS budget
    SET version = budget.version + 1,
        calls_of_day = greatest(budget.calls_of_day - (SELECT count(*) FROM gone), 0),
+       full_since = mine.full_since,
        full_until = mine.full_until,
        room_at = greatest(budget.room_at, mine.full_until)
   FROM mine
