@@ -6,8 +6,8 @@ the same claims as the tasks, so doing it twice is harmless.
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -50,8 +50,8 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, worker: Any) -> None:
         queues = set(worker.app.amqp.queues.consume_from)
-        overdue = partial(execute_overdue, partial(_idle_threads, worker.pool))
-        duties: dict[str, tuple[str, Callable[[], None]]] = {
+        overdue = partial(execute_overdue, Hands(partial(_idle_threads, worker.pool)))
+        duties: dict[str, tuple[str, Callable[[], object]]] = {
             "slices": (execute_overdue.__name__, overdue),
             "control": (run_neglected_sweeps.__name__, run_neglected_sweeps),
         }
@@ -64,28 +64,49 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         for thread in self._threads:
             thread.join(timeout=10)
 
-    def _repeat(self, what: str, duty: Callable[[], None]) -> None:
+    def _repeat(self, what: str, duty: Callable[[], object]) -> None:
         while not self._stopping.wait(PERIOD):
             _attempt(what, duty)
 
 
-def execute_overdue(idle_threads: Callable[[], int] = lambda: THREADS) -> None:
-    """Place slices whose message has not led to anything, as many at a time as there are threads without work.
+class Hands:
+    """Threads that place slices, each by itself: one that hangs holds up neither the others nor the next look.
 
-    Where none is idle the slices' messages may be among those that wait here.
+    As many at a time as the worker has threads without work, THREADS at most: where none is idle the slices' messages
+    may be among those that wait here.
     """
+
+    def __init__(self, idle_threads: Callable[[], int] = lambda: THREADS) -> None:
+        self._idle_threads = idle_threads
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="overdue")
+        self._at_it: dict[str, Future[None]] = {}
+
+    def free(self) -> int:
+        """How many more slices can be taken."""
+        self._at_it = {slice_id: one for slice_id, one in self._at_it.items() if not one.done()}
+        return min(self._idle_threads(), THREADS) - len(self._at_it)
+
+    def take(self, slice_ids: Iterable[str]) -> Sequence[str]:
+        """Begin with those that are not in hand yet, as far as there is a hand; returns which they were."""
+        free = self.free()
+        taken = [one for one in slice_ids if one not in self._at_it][: max(free, 0)]
+        for slice_id in taken:
+            self._at_it[slice_id] = self._pool.submit(_attempt, "execute_slice", partial(execute_slice, slice_id))
+        return taken
+
+    def wait(self) -> None:
+        """Until all that was taken is done."""
+        wait(self._at_it.values())
+
+
+def execute_overdue(hands: Hands) -> None:
+    """Place slices whose message has not led to anything."""
     # Without a slice that is due, too: the first one need not wait then.
-    if not sending_hold.may_send():
+    if not sending_hold.may_send() or hands.free() <= 0:
         return
-    idle = min(idle_threads(), THREADS)
-    if idle <= 0:
-        return
-    overdue = list((_at_their_turns if is_on() else _overdue)(utcnow()))
-    if not overdue:
-        return
-    log.warning("overdue slices taken from the table", count=len(overdue))
-    with ThreadPoolExecutor(idle) as pool:
-        list(pool.map(execute_slice, overdue))
+    taken = hands.take((_at_their_turns if is_on() else _overdue)(utcnow()))
+    if taken:
+        log.warning("overdue slices taken from the table", count=len(taken))
 
 
 def _overdue(now: datetime) -> Iterable[str]:
@@ -128,6 +149,7 @@ def run_neglected_sweeps() -> None:
 
 
 def _attempt(what: str, run: Callable[[], object]) -> None:
+    """Run it, and say on one line why it failed."""
     try:
         run()
     except AWAY as error:

@@ -34,6 +34,7 @@ from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_slice, a_split_order, an_account, slices_of
 from tests.support.limits import set_limits
 from tests.support.processes import wait_until
+from tests.support.watching import look
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -491,19 +492,19 @@ def test_the_watch_gives_turns_only_where_nobody_else_does(broker: SimulatedBrok
     admit.admit(utcnow() - timedelta(minutes=10))
     with db.transaction() as session:
         session.execute(update(BrokerBudget).values(given_at=utcnow()))
-    watch.execute_overdue()
+    look(watch)
     assert (a_slice(one.id).turn_at, broker.placements) == (None, [])
 
     with db.transaction() as session:
         long_ago = utcnow() - timedelta(seconds=settings().overdue_after + 1)
         session.execute(update(BrokerBudget).values(given_at=long_ago, room_at=long_ago))
-    wait_until(lambda: watch.execute_overdue() or a_slice(one.id).status is SliceStatus.WORKING)
+    wait_until(lambda: look(watch) or a_slice(one.id).status is SliceStatus.WORKING)
 
 
 def test_the_watch_takes_nothing_where_every_thread_has_work(broker: SimulatedBroker) -> None:
     due_order(2, due=utcnow() - timedelta(seconds=settings().overdue_after + 1))
 
-    watch.execute_overdue(lambda: 0)
+    look(watch, lambda: 0)
 
     assert broker.placements == []
 
@@ -536,7 +537,7 @@ def test_without_a_limit_a_slice_takes_no_statement_more(monkeypatch: pytest.Mon
             order_id = a_split_order()
             dispatch_due_slices(utcnow())
             execute_slice(slices_of(order_id)[0].id)
-            watch.execute_overdue()
+            look(watch)
     assert a_slice(slices_of(order_id)[0].id).status is SliceStatus.WORKING
     assert [one for one in made if "broker_turns" in one or "broker_budgets" in one] == []
 

@@ -1,6 +1,7 @@
 """The watch reads Postgres itself: overdue slices and neglected sweeps need no message."""
 
 from datetime import datetime, timedelta
+from threading import Event
 from types import ModuleType
 
 import pytest
@@ -16,6 +17,8 @@ from pulse_core.tasks import Task
 from pulse_core.trading.tables import Order, OrderSlice
 from tests.support.broker import SimulatedBroker
 from tests.support.factories import a_slice, a_split_order, order, slices_of
+from tests.support.processes import wait_until
+from tests.support.watching import THREADS, look
 
 
 @pytest.fixture
@@ -35,8 +38,8 @@ def an_overdue_slice() -> OrderSlice:
 def test_an_overdue_slice_is_placed_without_a_message(watch: ModuleType, broker: SimulatedBroker) -> None:
     overdue = [an_overdue_slice() for _ in range(3)]
 
-    watch.execute_overdue()
-    watch.execute_overdue()
+    look(watch)
+    look(watch)
 
     assert {a_slice(one.id).status for one in overdue} == {SliceStatus.WORKING}
     assert len(broker.placements) == 3
@@ -45,7 +48,7 @@ def test_an_overdue_slice_is_placed_without_a_message(watch: ModuleType, broker:
 def test_a_slice_that_is_just_due_is_left_to_its_message(watch: ModuleType, broker: SimulatedBroker) -> None:
     due = slices_of(a_split_order())[0]
 
-    watch.execute_overdue()
+    look(watch)
 
     assert (broker.placements, a_slice(due.id).status) == ([], SliceStatus.SCHEDULED)
 
@@ -55,7 +58,7 @@ def test_an_overdue_slice_of_a_paused_order_is_not_placed(watch: ModuleType, bro
     with db.transaction() as session:
         session.execute(update(Order).where(Order.id == overdue.order_id).values(status=OrderStatus.PAUSED))
 
-    watch.execute_overdue()
+    look(watch)
 
     assert broker.placements == []
 
@@ -71,9 +74,33 @@ def test_one_slice_that_fails_does_not_hold_up_the_others(
         place(slice_id)
 
     monkeypatch.setattr(watch, "execute_slice", fail_for_the_first)
-    watch._attempt("execute_overdue", watch.execute_overdue)
+    look(watch)
 
     assert [a_slice(one.id).status for one in overdue] == [SliceStatus.SCHEDULED] + [SliceStatus.WORKING] * 3
+
+
+def test_one_slice_that_hangs_holds_up_neither_the_others_nor_the_next_look(
+    watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung, place, may_go_on = an_overdue_slice(), watch.execute_slice, Event()
+
+    def hang_for_the_first(slice_id: str) -> None:
+        if slice_id == hung.id:
+            may_go_on.wait(30)
+        place(slice_id)
+
+    monkeypatch.setattr(watch, "execute_slice", hang_for_the_first)
+    hands = watch.Hands()
+    watch.execute_overdue(hands)
+    others = [an_overdue_slice() for _ in range(9)]
+
+    wait_until(lambda: watch.execute_overdue(hands) or len(broker.placements) == len(others))
+
+    wait_until(lambda: hands.free() == THREADS - 1)
+    may_go_on.set()
+    hands.wait()
+    assert {a_slice(one.id).status for one in (hung, *others)} == {SliceStatus.WORKING}
+    assert len(broker.placements) == 1 + len(others)
 
 
 @pytest.mark.parametrize("error", [DatabaseUnavailable("away"), ConnectionError("away"), RuntimeError("a defect")])
@@ -103,7 +130,7 @@ def test_all_sweeps_together_finish_an_order_without_a_single_message(
     watch: ModuleType, broker: SimulatedBroker
 ) -> None:
     order_id = a_split_order(utcnow() - timedelta(minutes=2), duration_minutes=1)
-    watch.execute_overdue()
+    look(watch)
     for broker_order_id in list(broker.book):
         broker.fill(broker_order_id)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import psycopg2
 
@@ -19,7 +20,8 @@ from tests.rigs.chaos.measure import Tables
 from tests.support.stacks import PULSE
 
 OPERATOR = "operator"
-# Side by side, as one whose request hangs must not keep the others from what only a person can settle.
+# Side by side, as one whose request hangs must not keep the others from what only a person can settle; each has slices
+# of their own.
 HANDS = 4
 LOOK_EVERY = 3.0
 # What they do, about how many slices at once, of which this is true. First what nobody but they can do.
@@ -74,7 +76,7 @@ class Operators:
             for action, (most, condition) in ACTIONS.items():
                 if action == "retry" and not self._retries:
                     continue
-                found = self._slices(condition)
+                found = [one for one in self._slices(condition) if crc32(one["id"].encode()) % HANDS == hand]
                 for one in random.sample(found, min(most, len(found))):
                     self._act(client, action, one)
 
