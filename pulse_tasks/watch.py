@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 PERIOD = 1.0
 BATCH = 64
-THREADS = 8
+THREADS = 16
 
 # So long a process goes on giving turns once nobody else has, in seconds.
 IN_CHARGE = 10.0

@@ -92,7 +92,7 @@ def test_one_slice_that_hangs_holds_up_neither_the_others_nor_the_next_look(
     monkeypatch.setattr(watch, "execute_slice", hang_for_the_first)
     hands = watch.Hands()
     watch.execute_overdue(hands)
-    others = [an_overdue_slice() for _ in range(9)]
+    others = [an_overdue_slice() for _ in range(THREADS + 1)]
 
     wait_until(lambda: watch.execute_overdue(hands) or len(broker.placements) == len(others))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from types import ModuleType
 
-THREADS = 8
+THREADS = 16
 
 
 def look(watch: ModuleType, idle_threads: Callable[[], int] = lambda: THREADS) -> None:

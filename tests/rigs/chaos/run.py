@@ -35,7 +35,10 @@ SETTINGS = {
     "PULSE_SETTLE_DELAY": "6",
     "PULSE_OVERDUE_AFTER": "3",
     "PULSE_RETRY_BACKOFF_MAX": "5",
-    # Slices go out in turns, as by default. What is repeated under fire would be too much for a day.
+    # Slices go out in turns, as by default, but fast enough to catch up with what a fault held up before the next one
+    # comes. What is repeated under fire would be too much for a minute or a day.
+    "PULSE_BROKER_ORDERS_PER_SECOND": "30",
+    "PULSE_BROKER_ORDERS_PER_MINUTE": "0",
     "PULSE_BROKER_ORDERS_PER_DAY": "0",
     "PULSE_PAPER_LIMITS": "false",
     "PULSE_RESTART_PAUSE": "1",
