@@ -42,7 +42,7 @@ def log_in(credentials: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, 
 @blueprint.response(200, TokensSchema)
 @blueprint.refuses("UNAUTHORIZED", *UPSTREAM)
 def refresh(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Exchange a refresh token for new tokens. Each is good once: one that comes again ends its whole login."""
+    """Exchange a refresh token for new tokens. One that comes again after 30 s, or too late, ends its whole login."""
     try:
         login = identity().refresh(given["refresh_token"], request.remote_addr or "")
     except Unauthorized:

@@ -33,7 +33,7 @@ def log_in(credentials: dict[str, Any]) -> Login:
 @blueprint.arguments(REFRESH)
 @blueprint.response(200, LoginAnswerSchema)
 def refresh(given: dict[str, Any]) -> Login:
-    """Exchange a refresh token for the next one; one that comes twice ends its login."""
+    """Exchange a refresh token for the next one; one that comes again after 30 s, or too late, ends its login."""
     try:
         return sessions.refresh(given["refresh_token"], given["address"], utcnow())
     except Unauthorized as refused:

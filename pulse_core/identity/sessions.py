@@ -22,6 +22,8 @@ from pulse_core.identity.vocabulary import SessionEnd
 
 LIFETIME = timedelta(hours=12)
 KEPT_AFTER_EXPIRY = timedelta(days=1)
+# Two tabs of a browser, or an answer that was lost: the same token comes twice within moments.
+GRACE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,9 @@ def log_in(username: str, password: str, address: str | None, now: datetime) -> 
 def refresh(refresh_token: str, address: str | None, now: datetime) -> Login:
     """Exchange a refresh token for the next one. Raises Unauthorized.
 
-    A token that was used before ends the whole login: either the client or a thief has the newer one, and nobody can
-    tell which.
+    The token that was used last may come again for GRACE: its newer one, if nobody has used that, is retired for yet
+    another. Any other that was used or retired ends the whole login: either the client or a thief has the newest one,
+    and nobody can tell which.
     """
     token_hash = _hash(refresh_token)
     with db.transaction() as session:
@@ -95,7 +98,9 @@ def _goes_on(begun: LoginSession, account: Account, now: datetime) -> bool:
 def _next(
     session: Session, begun: LoginSession, account: Account, token_hash: str, address: str | None, now: datetime
 ) -> Login | None:
-    if sessions.use_token(session, token_hash, now):
+    if sessions.use_token(session, token_hash, now) or sessions.retire_successor(
+        session, begun.id, token_hash, now - GRACE, now
+    ):
         report = copy_of(account, AccountReport)
         return Login(report, begun.id, begun.expires_at, _new_token(session, begun.id, now))
     sessions.end(session, account.id, begun.id, SessionEnd.REUSE, now)

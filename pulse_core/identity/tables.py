@@ -50,7 +50,10 @@ class LoginSession(Base):
 
 
 class RefreshToken(Base):
-    """A refresh token by the SHA-256 of its text. One that is used already and comes again was stolen."""
+    """A refresh token by the SHA-256 of its text. `retired_at`: another was given in its place before it was used.
+
+    One that is used already, or retired, and comes again was stolen, but for a short grace after its use.
+    """
 
     __tablename__ = "refresh_tokens"
 
@@ -58,6 +61,7 @@ class RefreshToken(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
 
 
 class ApiKey(Base):

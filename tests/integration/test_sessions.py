@@ -14,7 +14,7 @@ from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.identity import login_throttle, passwords, revocations
 from pulse_core.identity.accounts import add_account, change_account, change_password
-from pulse_core.identity.sessions import log_in, log_out, refresh
+from pulse_core.identity.sessions import GRACE, log_in, log_out, refresh
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -54,33 +54,57 @@ def test_each_refresh_token_is_good_once_and_the_login_ends_after_twelve_hours()
 
 
 @pytest.mark.usefixtures("asha")
-def test_a_refresh_token_that_comes_again_ends_the_whole_login() -> None:
-    first = log_in("asha", PASSWORD, ADDRESS, utcnow())
-    newest = refresh(first.refresh_token, ADDRESS, utcnow())
+def test_a_refresh_token_that_comes_again_later_ends_the_whole_login() -> None:
+    now = utcnow()
+    first = log_in("asha", PASSWORD, ADDRESS, now)
+    newest = refresh(first.refresh_token, ADDRESS, now)
 
     for token in (first.refresh_token, newest.refresh_token):
         with pytest.raises(Unauthorized):
-            refresh(token, ADDRESS, utcnow())
+            refresh(token, ADDRESS, now + GRACE)
 
     assert [(one.kind, one.subject) for one in revocations.news(0, 10).revocations] == [("SESSION", first.session_id)]
+    assert rows('SELECT "end" FROM sessions') == [("REUSE",)]
 
 
 @pytest.mark.usefixtures("asha")
-def test_two_that_race_with_one_refresh_token_do_not_both_win() -> None:
+def test_the_token_used_last_may_come_again_for_a_moment_and_retires_the_one_it_gave() -> None:
+    now = utcnow()
+    first = log_in("asha", PASSWORD, ADDRESS, now)
+    retired = refresh(first.refresh_token, ADDRESS, now)
+
+    newest = refresh(first.refresh_token, ADDRESS, now + GRACE - timedelta(seconds=1))
+
+    going_on = refresh(newest.refresh_token, ADDRESS, now + GRACE)
+    with pytest.raises(Unauthorized):
+        refresh(retired.refresh_token, ADDRESS, now + GRACE)
+    with pytest.raises(Unauthorized):
+        refresh(going_on.refresh_token, ADDRESS, now + GRACE)
+
+
+@pytest.mark.usefixtures("asha")
+def test_a_token_whose_newer_one_is_in_use_has_no_grace() -> None:
+    now = utcnow()
+    first = log_in("asha", PASSWORD, ADDRESS, now)
+    second = refresh(first.refresh_token, ADDRESS, now)
+    refresh(second.refresh_token, ADDRESS, now + timedelta(seconds=1))
+
+    with pytest.raises(Unauthorized):
+        refresh(first.refresh_token, ADDRESS, now + timedelta(seconds=2))
+
+    assert rows('SELECT "end" FROM sessions') == [("REUSE",)]
+
+
+@pytest.mark.usefixtures("asha")
+def test_of_many_that_race_with_one_refresh_token_one_is_left_with_a_token_that_works() -> None:
     token = log_in("asha", PASSWORD, ADDRESS, utcnow()).refresh_token
 
-    def attempt(_number: int) -> bool:
-        try:
-            refresh(token, ADDRESS, utcnow())
-        except Unauthorized:
-            return False
-        return True
-
     with ThreadPoolExecutor(8) as threads:
-        won = sum(threads.map(attempt, range(8)))
+        given = list(threads.map(lambda _number: refresh(token, ADDRESS, utcnow()).refresh_token, range(8)))
 
-    assert won == 1
-    assert rows('SELECT "end" FROM sessions') == [("REUSE",)]
+    assert len(set(given)) == 8
+    assert rows("SELECT count(*) FROM refresh_tokens WHERE used_at IS NULL AND retired_at IS NULL") == [(1,)]
+    assert rows('SELECT "end" FROM sessions') == [(None,)]
 
 
 def test_tokens_and_passwords_are_kept_as_hashes_only(asha: str) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from pulse_core.identity.tables import LoginSession, RefreshToken
 from pulse_core.identity.vocabulary import SessionEnd
 
+_UNUSED = (RefreshToken.used_at.is_(None), RefreshToken.retired_at.is_(None))
+
 
 def add(session: Session, session_id: str, account_id: str, now: datetime, expires_at: datetime) -> None:
     row = {"id": session_id, "account_id": account_id, "created_at": now, "expires_at": expires_at}
@@ -26,9 +28,23 @@ def of_token(session: Session, token_hash: str) -> LoginSession | None:
 
 
 def use_token(session: Session, token_hash: str, now: datetime) -> bool:
-    """Use a refresh token up; False when it was used before."""
-    fresh = update(RefreshToken).where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
+    """Use a refresh token up; False when it was used before, or retired."""
+    fresh = update(RefreshToken).where(RefreshToken.token_hash == token_hash, *_UNUSED)
     return session.scalar(fresh.values(used_at=now).returning(RefreshToken.session_id)) is not None
+
+
+def retire_successor(session: Session, session_id: str, token_hash: str, used_since: datetime, now: datetime) -> bool:
+    """Retire the tokens of the login that nobody has used yet, if this one was used last of all, and lately.
+
+    False when that is not so; then nothing is retired.
+    """
+    last_used = select(RefreshToken).where(RefreshToken.session_id == session_id, RefreshToken.used_at.is_not(None))
+    last = session.scalar(last_used.order_by(RefreshToken.used_at.desc()).limit(1))
+    if last is None or last.token_hash != token_hash or last.used_at is None or last.used_at <= used_since:
+        return False
+    unused = update(RefreshToken).where(RefreshToken.session_id == session_id, *_UNUSED)
+    session.execute(unused.values(retired_at=now))
+    return True
 
 
 def end(session: Session, account_id: str, session_id: str, why: SessionEnd, now: datetime) -> bool:
