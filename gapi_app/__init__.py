@@ -53,8 +53,8 @@ def create_app() -> Flask:
     app.config["SERVICE_TOKEN_KEY"] = settings.pulse_service_token_key.get_secret_value()
     client = IdentityClient(settings)
     app.extensions["pulse"] = client
-    set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
-    serve_events(app, settings)
+    access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
+    serve_events(app, settings, access.revocations)
     app.register_blueprint(pages(api.specification()))
     app.before_request(_refuse_other_names)
     app.before_request(refuse_large_body)

@@ -59,6 +59,7 @@ class HolderSchema(AnswerSchema):
     scopes = scopes_shown()
     expires_at = Instant(required=True)
     requests_per_minute = own_limit(required=True)
+    generation = WholeNumber(required=True, metadata={"description": "The account's: with a newer one, ask again."})
 
 
 class NewsQuerySchema(RequestSchema):

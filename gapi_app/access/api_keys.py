@@ -1,4 +1,4 @@
-"""Whom an API key speaks for: asked of pulse, and believed for five seconds."""
+"""Whom an API key speaks for: asked of pulse, and believed for five seconds or until its account changes."""
 
 import hashlib
 import re
@@ -56,6 +56,12 @@ class KeyHolders:
         _asked_at, identity = self._seen.get(digest, (0.0, None))
         return identity if identity and identity.expires_at > clock.now() else None
 
+    def ask_again(self, text: str) -> Identity:
+        """The caller of a key, asked of pulse now. Raises as `read` does."""
+        with self._lock:
+            self._seen.pop(hashlib.sha256(text.encode()).digest(), None)
+        return self.read(text)
+
     def forget(self) -> None:
         """Ask about every key again."""
         with self._lock:
@@ -68,7 +74,8 @@ class KeyHolders:
         scopes = frozenset(Scope(scope) for scope in holder["scopes"])
         caller = Caller(holder["account_id"], holder["role"], scopes, key_id=holder["key_id"])
         expires_at = int(datetime.fromisoformat(holder["expires_at"]).timestamp())
-        return Identity(caller, holder["key_id"], 0, 0, expires_at, holder.get("requests_per_minute"))
+        generation = holder.get("generation", 0)
+        return Identity(caller, holder["key_id"], generation, 0, expires_at, holder.get("requests_per_minute"))
 
     def _remember(self, digest: bytes, identity: Identity | None) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ from typing import cast
 from flask import Flask, current_app, g, request
 
 from api_contract.bearer import bearer
+from api_contract.errors import PulseError, Unauthorized
 from api_contract.replays import UsedTokens
 from api_contract.scopes import Caller
 from gapi_app.access.api_keys import PREFIX, KeyHolders
@@ -26,17 +27,36 @@ class Access:
 
     def read(self, text: str) -> Identity:
         """The caller of an access token or API key. Raises Unauthorized, or another PulseError without pulse."""
-        identity = self.holders.read(text) if text.startswith(PREFIX) else self.tokens.read(text)
+        if not text.startswith(PREFIX):
+            identity = self.tokens.read(text)
+        else:
+            identity = self.holders.read(text)
+            if self.revocations.has_changed(identity):
+                identity = self.holders.ask_again(text)
         self.revocations.check(identity)
         return identity
 
+    def is_over(self, text: str, identity: Identity) -> bool:
+        """Whether what was read from an access token or API key a while ago holds no more, as far as is known."""
+        try:
+            self.revocations.check(identity)
+            if text.startswith(PREFIX) and self.revocations.has_changed(identity):
+                return self.read(text).caller != identity.caller
+        except Unauthorized:
+            return True
+        except PulseError:
+            # Without pulse there is no news either, of this or of anything else.
+            return False
+        return False
 
-def set_up_access(app: Flask, keys: KeySet, client: IdentityClient, token_lifetime_seconds: int) -> None:
+
+def set_up_access(app: Flask, keys: KeySet, client: IdentityClient, token_lifetime_seconds: int) -> Access:
     """Give the app its keys, caches and the thread that learns of revocations."""
     revocations = Revocations(client, token_lifetime_seconds)
     tokens = AccessTokens(app, keys, token_lifetime_seconds)
-    app.extensions["access"] = Access(tokens, KeyHolders(client), revocations, UsedTokens())
+    app.extensions["access"] = known = Access(tokens, KeyHolders(client), revocations, UsedTokens())
     revocations.follow()
+    return known
 
 
 def access() -> Access:

@@ -33,6 +33,7 @@ class Channel:
         self._events: deque[LiveEvent] = deque()
         self._changed = Condition()
         self._nudges = 0
+        self._looks = 0
 
     def add(self, events: Sequence[LiveEvent]) -> None:
         with self._changed:
@@ -50,11 +51,19 @@ class Channel:
             return [one for one in self._events if one.event_id > cursor]
 
     def wait(self, cursor: int, seconds: float) -> bool:
-        """Return when there is an event after this one, when somebody nudges (True), or after so many seconds."""
+        """Return on an event after this one, when somebody nudges (True) or has it look, or after so many seconds."""
         with self._changed:
-            nudges = self._nudges
-            self._changed.wait_for(lambda: self.position > cursor or self._nudges != nudges, seconds)
+            nudges, looks = self._nudges, self._looks
+            self._changed.wait_for(
+                lambda: self.position > cursor or (self._nudges, self._looks) != (nudges, looks), seconds
+            )
             return self._nudges != nudges
+
+    def look(self) -> None:
+        """Let every stream look whether it may go on."""
+        with self._changed:
+            self._looks += 1
+            self._changed.notify_all()
 
     def nudge(self) -> None:
         """Let every stream write something, so that those whose client has gone notice."""
@@ -96,6 +105,13 @@ class Hub:
             channel = self._channels.get(account_id)
         if channel is not None:
             channel.nudge()
+
+    def look(self) -> None:
+        """Let every stream look whether it may go on."""
+        with self._changed:
+            channels = list(self._channels.values())
+        for channel in channels:
+            channel.look()
 
     def _run(self) -> None:
         is_well = True

@@ -10,6 +10,7 @@ from flask import Flask, current_app
 
 from api_contract.clock import Clock
 from api_contract.errors import PulseError, RateLimited
+from gapi_app.access.revocations import Revocations
 from gapi_app.clock import pulse_time
 from gapi_app.config import Settings
 from gapi_app.events.client import EventClient, Feed, LiveEvent
@@ -73,12 +74,15 @@ class Events:
 
 @dataclass
 class Stream:
-    """One open stream. `read` gives the events after one of them from pulse itself; `order_id` narrows it down."""
+    """One open stream. `read` gives the events after one of them from pulse itself; `order_id` narrows it down.
+
+    `is_over` says whether the right to it has ended; it is asked before each frame and whenever something was revoked.
+    """
 
     channel: Channel
     cursor: int
     read: Callable[[int], Feed]
-    check: Callable[[], None]
+    is_over: Callable[[], bool]
     ends_at: float
     heartbeat_seconds: float
     order_id: str | None = None
@@ -103,11 +107,7 @@ class Stream:
         return said
 
     def _is_allowed(self) -> bool:
-        try:
-            self.check()
-        except PulseError:
-            return False
-        return self.clock.now() < self.ends_at
+        return self.clock.now() < self.ends_at and not self.is_over()
 
     def _next(self) -> bytes:
         events = self.channel.after(self.cursor)
@@ -131,11 +131,13 @@ class Stream:
         return b"".join(one.frame for one in events if self.order_id in (None, one.order_id))
 
 
-def serve_events(app: Flask, settings: Settings) -> None:
+def serve_events(app: Flask, settings: Settings, revocations: Revocations) -> None:
     """Give the app its client for events, the hub and the slots."""
     client = EventClient(settings)
     slots = Slots(settings.pulse_streams, settings.pulse_streams_per_account)
-    app.extensions["events"] = Events(client, Hub(client), slots, settings.pulse_stream_heartbeat)
+    hub = Hub(client)
+    revocations.on_news(hub.look)
+    app.extensions["events"] = Events(client, hub, slots, settings.pulse_stream_heartbeat)
 
 
 def events() -> Events:

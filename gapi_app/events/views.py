@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, current_app, g, jsonify, request
 
+from api_contract.bearer import bearer
 from api_contract.errors import InvalidRequest, ServiceUnavailable
 from api_contract.scopes import Caller, Scope, Standing
 from api_contract.shapes.alarms import AlarmEventPageSchema
@@ -109,13 +110,13 @@ def _stream(
         raise InvalidRequest("there is no such event yet", {"field": "last_event_id", "max": now.last_event_id})
     if request.method == "HEAD":
         return Response(content_type=_STREAM)
-    check, ends_at = _check_again(), g.identity.expires_at
+    is_over, ends_at = _asked_again(), g.identity.expires_at
     serving.slots.take(who.account_id, lambda: serving.hub.nudge(now.account_id))
     stream = Stream(
         channel=serving.hub.join(now.account_id, now.last_event_id),
         cursor=cursor,
         read=read,
-        check=check,
+        is_over=is_over,
         ends_at=ends_at,
         heartbeat_seconds=serving.heartbeat_seconds,
         order_id=order_id,
@@ -131,9 +132,9 @@ def _stream(
     return response
 
 
-def _check_again() -> Callable[[], None]:
-    revocations, identity = access().revocations, g.identity
-    return lambda: revocations.check(identity)
+def _asked_again() -> Callable[[], bool]:
+    known, text, identity = access(), bearer("an access token or API key"), g.identity
+    return lambda: known.is_over(text, identity)
 
 
 def _only(feeds: list[Feed]) -> Feed:

@@ -61,7 +61,10 @@ class NewKey:
 
 @dataclass(frozen=True)
 class Holder:
-    """Whom a key speaks for, what it may do, and how often, None for as often as the installation lets everybody."""
+    """Whom a key speaks for, what it may do, and how often, None for as often as the installation lets everybody.
+
+    `generation` is that of the account: with the next one the key may speak for nobody.
+    """
 
     key_id: str
     account_id: str
@@ -69,6 +72,7 @@ class Holder:
     scopes: Sequence[Scope]
     expires_at: datetime
     requests_per_minute: int | None
+    generation: int
 
 
 def add_key(
@@ -114,7 +118,9 @@ def holder_of(text: str, now: datetime) -> Holder:
             raise Unauthorized("the API key is not valid")
         api_keys.note_use(session, key.id, now, now - USE_IS_NOTED_EACH)
     scopes = sorted(SCOPES[account.role].intersection(Scope(one) for one in key.scopes))
-    return Holder(key.id, account.id, account.role, scopes, key.expires_at, account.requests_per_minute)
+    return Holder(
+        key.id, account.id, account.role, scopes, key.expires_at, account.requests_per_minute, account.generation
+    )
 
 
 def key_page(owner: Owner, limit: int, before: str | None) -> Sequence[KeyReport]:

@@ -6,7 +6,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from api_contract.scopes import Role
+from api_contract.scopes import Role, Scope
+from pulse_core.clock import utcnow
+from pulse_core.identity.accounts import change_account
+from pulse_core.identity.api_keys import add_key, revoke_key
+from pulse_core.identity.revocations import revoke_all_of
+from pulse_core.owner import OneAccount
 from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.event_stream import stream
@@ -133,6 +138,26 @@ def test_a_stream_ends_when_its_login_does(short_lived: Service, trader: Account
         assert login.send("POST", "/api/auth/logout").status_code == 204
         placed(short_lived, trader)
         assert list(live.events()) == []
+
+
+def test_a_stream_of_a_key_ends_with_the_account_or_the_key_and_not_with_a_logout(
+    gapi: Service, trader: Account, new_account: Callable[..., Account]
+) -> None:
+    """On a gateway that is told of it by pulse alone, and before anything is written to the stream."""
+    disabled, lost = trader, new_account()
+    keys = [add_key(one.account_id, "bot", [Scope.EVENTS_READ], 30, utcnow()) for one in (disabled, lost)]
+    with ExitStack() as stack:
+        streams = [stack.enter_context(stream(gapi, "/api/events", None, gapi.bearer(key.text))) for key in keys]
+        revoke_all_of(disabled.account_id, "acc_admin", utcnow())
+        placed(gapi, disabled)
+        assert streams[0].take(1)[0]["type"] == "order.pending"
+
+        change_account(disabled.account_id, utcnow(), is_active=False)
+        revoke_key(OneAccount(lost.account_id), keys[1].key.id, "acc_admin", utcnow())
+
+        assert [one["type"] for one in streams[0].events() if one["type"] != "order.in_progress"] == []
+        assert list(streams[1].events()) == []
+        assert [one.heartbeats for one in streams] == [0, 0]
 
 
 def test_one_stream_too_many_is_refused_and_a_closed_one_makes_room(gapi: Service, trader: Account) -> None:

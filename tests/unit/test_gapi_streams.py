@@ -32,7 +32,7 @@ def read(_cursor: int) -> Feed:
 def test_a_silent_stream_says_so_at_each_heartbeat_and_ends_with_its_token() -> None:
     clock = ManualClock()
     silence = Silence(clock)
-    stream = Stream(cast("Channel", silence), 7, read, lambda: None, clock.now() + 40, 15, clock=clock)
+    stream = Stream(cast("Channel", silence), 7, read, lambda: False, clock.now() + 40, 15, clock=clock)
 
     first, *then = stream.frames()
 
