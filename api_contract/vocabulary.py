@@ -64,6 +64,14 @@ class RevocationKind(StrEnum):
     ACCOUNT = "ACCOUNT"
 
 
+class OpenOrders(StrEnum):
+    """What becomes of the open orders of an account that is off-boarded."""
+
+    KEEP = "keep"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
 class WebhookFeed(StrEnum):
     """What is posted to a webhook: what happens to the account's orders, or to everybody's alarms."""
 

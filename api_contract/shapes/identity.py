@@ -5,17 +5,20 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS, REQUESTS_PER_MINUTE
+from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS, MOST_NETWORKS, REQUESTS_PER_MINUTE, network
 from api_contract.fields import Instant, Limit, Truth, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.scopes import Role, Scope
 from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, shown
+from api_contract.vocabulary import OpenOrders
 
 JTI = re.compile("[A-Za-z0-9_.-]{1,64}")
 MOST_SCOPES = 10
 _ACCOUNT_ID, _KEY_ID = shown(ACCOUNT_ID), shown(KEY_ID)
 _SCOPES = {"example": ["orders:read", "orders:write"]}
 _WORD = {"format": "password"}
+_NETWORKS = {"description": "Where the key may be used from; empty: anywhere.", "example": ["203.0.113.0/24"]}
+_AGAIN = {**_WORD, "description": "The account's password again."}
 
 
 def own_limit(**options: Any) -> WholeNumber:
@@ -36,6 +39,18 @@ def scopes_shown() -> fields.List[Any]:
     return fields.List(known, required=True, metadata=_SCOPES)
 
 
+def networks_shown() -> fields.List[Any]:
+    """The field of a key's networks in an answer."""
+    return fields.List(fields.String(), required=True, metadata=_NETWORKS)
+
+
+def _a_network(text: str) -> None:
+    try:
+        network(text)
+    except ValueError:
+        raise ValidationError("Must be an address, or a network like 203.0.113.0/24 without host bits.") from None
+
+
 def _few(scopes: list[Scope]) -> None:
     if len(scopes) > MOST_SCOPES:
         raise ValidationError(f"Length must be between 0 and {MOST_SCOPES}.")
@@ -53,7 +68,26 @@ class RefreshSchema(RequestSchema):
 class PasswordSchema(RequestSchema):
     current_password = fields.String(required=True, validate=validate.Length(1, 256), metadata=_WORD)
     new_password = fields.String(
-        required=True, validate=validate.Length(1, 256), metadata={**_WORD, "description": "12 to 128 characters."}
+        required=True,
+        validate=validate.Length(1, 256),
+        metadata={**_WORD, "description": "12 to 128 characters, and not easily guessed."},
+    )
+    revoke_keys = Truth(load_default=False, metadata={"description": "End the account's API keys too."})
+
+
+class LogoutQuerySchema(RequestSchema):
+    revoke_keys = fields.String(
+        load_default="false",
+        validate=validate.OneOf(["true", "false"]),
+        metadata={"description": "true: end the account's API keys too."},
+    )
+
+
+class OffboardSchema(RequestSchema):
+    open_orders = Word(
+        OpenOrders,
+        required=True,
+        metadata={"description": "What becomes of the account's open orders.", "example": "cancel"},
     )
 
 
@@ -81,6 +115,13 @@ class NewKeySchema(RequestSchema):
     name = fields.String(required=True, validate=validate.Length(1, 64), metadata={"example": "rebalancer"})
     scopes = fields.List(Word(Scope), required=True, validate=_few, metadata=_SCOPES)
     expires_in_days = WholeNumber(load_default=90, metadata={"minimum": 1, "maximum": LONGEST_KEY_LIFE_DAYS})
+    networks = fields.List(
+        fields.String(validate=[validate.Length(2, 43), _a_network]),
+        load_default=list,
+        validate=validate.Length(0, MOST_NETWORKS),
+        metadata=_NETWORKS,
+    )
+    password = fields.String(required=True, validate=validate.Length(1, 256), metadata=_AGAIN)
 
 
 class KeySchema(AnswerSchema):
@@ -88,6 +129,7 @@ class KeySchema(AnswerSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     name = fields.String(required=True)
     scopes = scopes_shown()
+    networks = networks_shown()
     created_at = Instant(required=True)
     expires_at = Instant(required=True)
     last_used_at = Instant(required=True, allow_none=True, metadata={"description": "To the minute."})
@@ -110,6 +152,15 @@ class UserSchema(AnswerSchema):
     requests_per_minute = own_limit(required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
+
+
+class OffboardedSchema(AnswerSchema):
+    user = fields.Nested(UserSchema, required=True)
+    keys_revoked = WholeNumber(required=True)
+    orders_changed = WholeNumber(required=True, metadata={"description": "Orders paused or cancelled by this request."})
+    orders_left = WholeNumber(
+        required=True, metadata={"description": "Orders that could not be changed in time: ask again until it is 0."}
+    )
 
 
 class UserListSchema(AnswerSchema):
@@ -142,6 +193,7 @@ class IntrospectionSchema(AnswerSchema):
     scope = fields.String(metadata={"description": "Separated by spaces."})
     token_type = fields.String(validate=validate.OneOf(["access_token", "api_key"]))
     jti = fields.String(metadata={"description": "The token's id, or the key's."})
+    networks = fields.List(fields.String(), metadata=_NETWORKS)
     iat = WholeNumber()
     exp = WholeNumber()
     iss = fields.String()
@@ -157,7 +209,8 @@ class JwksSchema(AnswerSchema):
     keys = fields.List(fields.Dict(), required=True, metadata={"description": "RFC 7517. Empty with HS256."})
 
 
-LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
+LOGIN, REFRESH, PASSWORD, OFFBOARD = LoginSchema(), RefreshSchema(), PasswordSchema(), OffboardSchema()
+LOGOUT_QUERY = LogoutQuerySchema()
 PAGE_QUERY, KEY_QUERY = PageQuerySchema(), KeyQuerySchema()
 NEW_KEY, NEW_USER, USER_CHANGE = NewKeySchema(), NewUserSchema(), UserChangeSchema()
 INTROSPECT, REVOKE = IntrospectSchema(), RevokeSchema()
@@ -168,6 +221,7 @@ _KEY = {
     "account_id": AN_ACCOUNT,
     "name": "rebalancer",
     "scopes": ["orders:read", "orders:write"],
+    "networks": [],
     "created_at": "2026-11-23T06:30:00.000000Z",
     "expires_at": "2027-02-21T06:30:00.000000Z",
     "last_used_at": None,
@@ -185,7 +239,13 @@ _USER = {
 EXAMPLES: dict[str, Any] = {
     "Login": {"username": "meera", "password": "a password of hers"},
     "Refresh": {"refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9"},
-    "Password": {"current_password": "a password of hers", "new_password": "another password of hers"},
+    "Password": {
+        "current_password": "a password of hers",
+        "new_password": "another password of hers",
+        "revoke_keys": True,
+    },
+    "Offboard": {"open_orders": "cancel"},
+    "Offboarded": {"user": _USER | {"is_active": False}, "keys_revoked": 2, "orders_changed": 3, "orders_left": 0},
     "Tokens": {
         "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9...",
         "token_type": "Bearer",
@@ -193,7 +253,13 @@ EXAMPLES: dict[str, Any] = {
         "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
         "refresh_expires_at": "2026-11-23T18:25:00.000000Z",
     },
-    "NewKey": {"name": "rebalancer", "scopes": ["orders:read", "orders:write"], "expires_in_days": 90},
+    "NewKey": {
+        "name": "rebalancer",
+        "scopes": ["orders:read", "orders:write"],
+        "expires_in_days": 90,
+        "networks": ["203.0.113.0/24"],
+        "password": "a password of hers",
+    },
     "Key": _KEY,
     "KeyList": {"keys": [_KEY]},
     "MadeKey": _KEY | {"api_key": KEY_TEXT_EXAMPLE},

@@ -10,7 +10,7 @@ from api_contract.shapes import health, identity
 from api_contract.shapes.alarms import ALARM_EVENT_EXAMPLE, AlarmEventSchema
 from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, shown
 from api_contract.shapes.events import EVENT_EXAMPLE, MOST_EVENTS_AT_ONCE, NEXT, EventSchema
-from api_contract.shapes.identity import KEY_TEXT_EXAMPLE, own_limit, role_field, scopes_shown
+from api_contract.shapes.identity import KEY_TEXT_EXAMPLE, networks_shown, own_limit, role_field, scopes_shown
 from api_contract.vocabulary import RevocationKind
 
 MOST_FEEDS = 500
@@ -37,6 +37,10 @@ class PasswordSchema(_FromAddressSchema, identity.PasswordSchema):
     pass
 
 
+class NewKeySchema(_FromAddressSchema, identity.NewKeySchema):
+    pass
+
+
 class LoginAnswerSchema(AnswerSchema):
     account_id = fields.String(required=True, attribute="account.id", metadata=_ACCOUNT_ID)
     username = fields.String(required=True, attribute="account.username")
@@ -59,6 +63,7 @@ class HolderSchema(AnswerSchema):
     scopes = scopes_shown()
     expires_at = Instant(required=True)
     requests_per_minute = own_limit(required=True)
+    networks = networks_shown()
     generation = WholeNumber(required=True, metadata={"description": "The account's: with a newer one, ask again."})
 
 
@@ -143,13 +148,14 @@ class ReadySchema(health.ReadySchema):
 
 
 LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
+NEW_KEY = NewKeySchema()
 KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
 POLL, ALARM_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), PostbackSchema()
 
 _ADDRESS = {"address": "192.0.2.7"}
 _FEED = {"account_id": AN_ACCOUNT, "events": [EVENT_EXAMPLE], "last_event_id": 18, "is_complete": True}
 EXAMPLES: dict[str, Any] = {
-    **{name: identity.EXAMPLES[name] | _ADDRESS for name in ("Login", "Refresh", "Password")},
+    **{name: identity.EXAMPLES[name] | _ADDRESS for name in ("Login", "Refresh", "Password", "NewKey")},
     "LoginAnswer": {
         "account_id": AN_ACCOUNT,
         "username": "meera",
@@ -168,6 +174,8 @@ EXAMPLES: dict[str, Any] = {
         "scopes": ["orders:read", "orders:write"],
         "expires_at": "2027-02-21T06:30:00.000000Z",
         "requests_per_minute": None,
+        "networks": [],
+        "generation": 1,
     },
     "Poll": {"after": {AN_ACCOUNT: 17}, "limit": 100},
     "Feeds": {"feeds": [_FEED]},

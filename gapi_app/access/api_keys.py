@@ -74,8 +74,9 @@ class KeyHolders:
         scopes = frozenset(Scope(scope) for scope in holder["scopes"])
         caller = Caller(holder["account_id"], holder["role"], scopes, key_id=holder["key_id"])
         expires_at = int(datetime.fromisoformat(holder["expires_at"]).timestamp())
-        generation = holder.get("generation", 0)
-        return Identity(caller, holder["key_id"], generation, 0, expires_at, holder.get("requests_per_minute"))
+        generation, networks = holder.get("generation", 0), tuple(holder.get("networks", ()))
+        limit = holder.get("requests_per_minute")
+        return Identity(caller, holder["key_id"], generation, 0, expires_at, limit, networks)
 
     def _remember(self, digest: bytes, identity: Identity | None) -> None:
         with self._lock:

@@ -5,8 +5,9 @@ from typing import cast
 
 from flask import Flask, current_app, g, request
 
+from api_contract.account_rules import is_within
 from api_contract.bearer import bearer
-from api_contract.errors import PulseError, Unauthorized
+from api_contract.errors import Forbidden, PulseError, Unauthorized
 from api_contract.replays import UsedTokens
 from api_contract.scopes import Caller
 from gapi_app.access.api_keys import PREFIX, KeyHolders
@@ -68,7 +69,10 @@ def require_token() -> None:
     """For `before_request`: no view below runs without a valid access token or API key."""
     if request.method == "OPTIONS":
         return
-    g.identity = access().read(bearer("an access token or API key"))
+    identity = access().read(bearer("an access token or API key"))
+    if not is_within(request.remote_addr, identity.networks):
+        raise Forbidden("the API key may not be used from here", {"address": request.remote_addr})
+    g.identity = identity
 
 
 def caller() -> Caller:

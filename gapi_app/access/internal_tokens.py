@@ -69,5 +69,6 @@ def _introspection(text: str) -> dict[str, Any]:
     told: dict[str, Any] = {"active": True, "sub": who.account_id, "role": who.role, "jti": found.jti}
     told |= {"scope": " ".join(sorted(who.scopes)), "exp": found.expires_at, "iss": ISSUER, "aud": AUDIENCE}
     if who.key_id is not None:
-        return told | {"token_type": "api_key"}
+        bound = {"networks": list(found.networks)} if found.networks else {}
+        return told | {"token_type": "api_key"} | bound
     return told | {"token_type": "access_token", "iat": found.issued_at}

@@ -32,7 +32,8 @@ _MOST_CACHED = 10_000
 class Identity:
     """Who a token or an API key speaks for, what can revoke it, and until when it holds (seconds since the epoch).
 
-    `requests_per_minute` is the account's own limit, None for the installation's.
+    `requests_per_minute` is the account's own limit, None for the installation's. A key with `networks` holds for
+    callers from there alone.
     """
 
     caller: Caller
@@ -41,6 +42,7 @@ class Identity:
     issued_at: int
     expires_at: int
     requests_per_minute: int | None = None
+    networks: tuple[str, ...] = ()
 
 
 class AccessTokens:

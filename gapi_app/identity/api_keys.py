@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 from api_contract.scopes import Standing
 from api_contract.shapes.identity import NEW_KEY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
@@ -30,8 +30,12 @@ def list_keys(query: dict[str, Any]) -> Response:
 @blueprint.response(201, MadeKeySchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def add_key(new_key: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
-    """Make a key with some of the role's scopes. `api_key` is in this answer and nowhere else: keep it."""
-    return jsonify(identity().add_key(caller(), new_key)), 201, {"Cache-Control": "no-store"}
+    """Make a key with some of the role's scopes. `api_key` is in this answer and nowhere else: keep it.
+
+    It asks for the password again: an unlocked screen or a stolen access token makes no key that outlives it.
+    """
+    made = identity().add_key(caller(), new_key, request.remote_addr or "")
+    return jsonify(made), 201, {"Cache-Control": "no-store"}
 
 
 @blueprint.route("/<key_id>", methods=["DELETE"])

@@ -34,12 +34,11 @@ class IdentityClient(PulseClient):
     def log_out(self, who: Caller) -> None:
         self._ask("DELETE", f"/internal/sessions/{quote(who.session_id or '', safe='')}", who, {204})
 
-    def log_out_everywhere(self, who: Caller) -> None:
-        self._ask("DELETE", "/internal/sessions", who, {204})
+    def log_out_everywhere(self, who: Caller, query: Mapping[str, str]) -> None:
+        self._ask("DELETE", f"/internal/sessions?{urlencode(query)}", who, {204})
 
-    def change_password(self, who: Caller, current: str, new: str, address: str) -> None:
-        given = {"current_password": current, "new_password": new, "address": address}
-        self._ask("POST", "/internal/sessions/password", who, {204}, given)
+    def change_password(self, who: Caller, given: Mapping[str, Any], address: str) -> None:
+        self._ask("POST", "/internal/sessions/password", who, {204}, {**given, "address": address})
 
     def key_holder(self, api_key: str) -> dict[str, Any] | None:
         """Whom a key speaks for, None for a key that does not work."""
@@ -52,8 +51,8 @@ class IdentityClient(PulseClient):
     def keys(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
         return self._listed(f"/internal/keys?{urlencode(query)}", who, "keys")
 
-    def add_key(self, who: Caller, new_key: Mapping[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", "/internal/keys", who, {201}, new_key).body
+    def add_key(self, who: Caller, new_key: Mapping[str, Any], address: str) -> dict[str, Any]:
+        return self._ask("POST", "/internal/keys", who, {201}, {**new_key, "address": address}).body
 
     def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
         return self._ask("DELETE", f"/internal/keys/{quote(key_id, safe='')}", who, {200}).body
@@ -76,8 +75,11 @@ class IdentityClient(PulseClient):
     def change_user(self, who: Caller, account_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         return self._ask("PATCH", _account(account_id), who, {200}, changes).body
 
-    def log_user_out(self, who: Caller, account_id: str) -> None:
-        self._ask("DELETE", f"{_account(account_id)}/sessions", who, {204})
+    def log_user_out(self, who: Caller, account_id: str, query: Mapping[str, str]) -> None:
+        self._ask("DELETE", f"{_account(account_id)}/sessions?{urlencode(query)}", who, {204})
+
+    def offboard(self, who: Caller, account_id: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", f"{_account(account_id)}/offboard", who, {200}, wish).body
 
     def revocations(self, after: int, limit: int) -> dict[str, Any]:
         """What was revoked after the one with this id, and the id of the latest."""

@@ -7,7 +7,7 @@ from flask import request
 
 from api_contract.errors import Unauthorized
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import LOGIN, PASSWORD, REFRESH, TokensSchema
+from api_contract.shapes.identity import LOGIN, LOGOUT_QUERY, PASSWORD, REFRESH, TokensSchema
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.access.revocations import learn_now
 from gapi_app.blueprint import Blueprint
@@ -63,10 +63,11 @@ def log_out() -> None:
 
 @blueprint.route("/logout-all", methods=["POST"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
-def log_out_everywhere() -> None:
-    """End every login of the account. API keys stay."""
-    identity().log_out_everywhere(caller())
+def log_out_everywhere(query: dict[str, str]) -> None:
+    """End every login of the account. API keys stay unless `revoke_keys=true`."""
+    identity().log_out_everywhere(caller(), query)
     learn_now(access().revocations)
 
 
@@ -75,10 +76,9 @@ def log_out_everywhere() -> None:
 @blueprint.arguments(PASSWORD)
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
-def change_password(given: dict[str, str]) -> None:
-    """Set a new password; ends every login of the account, this one too."""
-    who = caller()
-    identity().change_password(who, given["current_password"], given["new_password"], request.remote_addr or "")
+def change_password(given: dict[str, Any]) -> None:
+    """Set a new password; ends every login of the account, this one too, and with `revoke_keys` its API keys."""
+    identity().change_password(caller(), given, request.remote_addr or "")
     learn_now(access().revocations)
 
 

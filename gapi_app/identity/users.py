@@ -7,11 +7,14 @@ from flask import Response, jsonify
 from api_contract.scopes import Standing
 from api_contract.shapes.identity import (
     KEY_QUERY,
+    LOGOUT_QUERY,
     NEW_USER,
+    OFFBOARD,
     PAGE_QUERY,
     USER_CHANGE,
     KeyListSchema,
     KeySchema,
+    OffboardedSchema,
     UserListSchema,
     UserSchema,
 )
@@ -67,12 +70,29 @@ def change_user(changes: dict[str, Any], account_id: str) -> Response:
 
 @blueprint.route("/users/<account_id>/logout", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
-def log_user_out(account_id: str) -> None:
-    """End every login of a user. API keys stay."""
-    identity().log_user_out(caller(), account_id)
+def log_user_out(query: dict[str, str], account_id: str) -> None:
+    """End every login of a user. API keys stay unless `revoke_keys=true`."""
+    identity().log_user_out(caller(), account_id, query)
     learn_now(access().revocations)
+
+
+@blueprint.route("/users/<account_id>/offboard", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(OFFBOARD)
+@blueprint.response(200, OffboardedSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def offboard_user(wish: dict[str, Any], account_id: str) -> Response:
+    """Disable a user who leaves: logins, API keys, streams and webhooks end, and open orders do as is said.
+
+    Repeating it is harmless, and needed while `orders_left` is not 0.
+    """
+    answer = identity().offboard(caller(), account_id, wish)
+    access().holders.forget()
+    learn_now(access().revocations)
+    return jsonify(answer)
 
 
 @blueprint.route("/keys", methods=["GET"])

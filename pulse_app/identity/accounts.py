@@ -1,18 +1,33 @@
 """Accounts, for admins."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import ACCOUNT_ID
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import NEW_USER, PAGE_QUERY, USER_CHANGE, UserListSchema, UserSchema
+from api_contract.shapes.identity import (
+    LOGOUT_QUERY,
+    NEW_USER,
+    OFFBOARD,
+    PAGE_QUERY,
+    USER_CHANGE,
+    OffboardedSchema,
+    UserListSchema,
+    UserSchema,
+)
+from api_contract.vocabulary import OpenOrders
 from pulse_app.auth import account_id as caller_id
 from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, revocations
 from pulse_core.identity.accounts import AccountReport
+from pulse_core.trading.order.wind_down import wind_down
+
+# Shorter than the gateway waits.
+_WINDING_DOWN = timedelta(seconds=2)
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/internal/accounts", description="Accounts, for admins")
 blueprint.before_request(require_service_token)
@@ -58,12 +73,29 @@ def change_account(changes: dict[str, Any], account_id: str) -> AccountReport:
 
 @blueprint.route("/<account_id>/sessions", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
-def log_account_out(account_id: str) -> None:
-    """End every login of an account and every token it has; API keys stay."""
-    if not revocations.revoke_all_of(_known(account_id), caller_id(), utcnow()):
+def log_account_out(query: dict[str, str], account_id: str) -> None:
+    """End every login of an account and every token it has; API keys stay unless `revoke_keys=true`."""
+    revoke_keys = query["revoke_keys"] == "true"
+    if not revocations.revoke_all_of(_known(account_id), caller_id(), utcnow(), revoke_keys):
         raise NotFound("there is no such account")
+
+
+@blueprint.route("/<account_id>/offboard", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(OFFBOARD)
+@blueprint.response(200, OffboardedSchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def offboard_account(wish: dict[str, OpenOrders], account_id: str) -> dict[str, Any]:
+    """End an account with its logins and API keys, and keep, pause or cancel its open orders; repeating is harmless."""
+    now = utcnow()
+    # First who may no longer place any, then the orders.
+    out = accounts.offboard_account(_known(account_id), caller_id(), now)
+    orders = wind_down(account_id, wish["open_orders"], caller_id(), now, _WINDING_DOWN)
+    changed = {"orders_changed": orders.changed, "orders_left": orders.left}
+    return {"user": out.account, "keys_revoked": out.keys_revoked} | changed
 
 
 def _known(account_id: str) -> str:

@@ -5,17 +5,17 @@ from typing import Any
 from api_contract.errors import InvalidRequest, NotFound, Unauthorized
 from api_contract.ids import KEY_ID
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import KEY_QUERY, NEW_KEY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
-from api_contract.shapes.internal import KEY_TEXT, HolderSchema
+from api_contract.shapes.identity import KEY_QUERY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
+from api_contract.shapes.internal import KEY_TEXT, NEW_KEY, HolderSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.identity.sessions import of_the_user
 from pulse_core.clock import utcnow
-from pulse_core.identity import api_keys
+from pulse_core.identity import accounts, api_keys
 from pulse_core.identity.api_keys import KeyReport
 from pulse_core.owner import EveryAccount, OneAccount
 
-_SHOWN = ("id", "account_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+_SHOWN = ("id", "account_id", "name", "scopes", "networks", "created_at", "expires_at", "last_used_at", "revoked_at")
 
 blueprint = Blueprint("keys", __name__, url_prefix="/internal/keys", description="API keys")
 blueprint.before_request(require_service_token)
@@ -34,10 +34,12 @@ def list_keys(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.needs(Standing.LOGIN)
 @blueprint.arguments(NEW_KEY)
 @blueprint.response(201, MadeKeySchema)
-@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE", "RATE_LIMITED")
 def add_key(new: dict[str, Any]) -> dict[str, Any]:
-    """Make a key for the account; its text is in this answer and nowhere else."""
-    made = api_keys.add_key(account_id(), new["name"], new["scopes"], new["expires_in_days"], utcnow())
+    """Make a key for one who knows the account's password; its text is in this answer and nowhere else."""
+    who, now = account_id(), utcnow()
+    accounts.confirm(who, new["password"], new["address"], now)
+    made = api_keys.add_key(who, new["name"], new["scopes"], new["expires_in_days"], now, networks=new["networks"])
     return {name: getattr(made.key, name) for name in _SHOWN} | {"api_key": made.text}
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from api_contract.errors import NotFound, Unauthorized
 from api_contract.scopes import Standing
+from api_contract.shapes.identity import LOGOUT_QUERY
 from api_contract.shapes.internal import LOGIN, PASSWORD, REFRESH, LoginAnswerSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
@@ -51,11 +52,12 @@ def log_out(session_id: str) -> None:
 
 @blueprint.route("", methods=["DELETE"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
-def log_out_everywhere() -> None:
-    """End every login of the account and every token it has."""
+def log_out_everywhere(query: dict[str, str]) -> None:
+    """End every login of the account and every token it has; API keys stay unless `revoke_keys=true`."""
     who = account_id()
-    revocations.revoke_all_of(who, who, utcnow())
+    revocations.revoke_all_of(who, who, utcnow(), query["revoke_keys"] == "true")
 
 
 @blueprint.route("/password", methods=["POST"])
@@ -64,8 +66,9 @@ def log_out_everywhere() -> None:
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND", "RATE_LIMITED")
 def change_password(given: dict[str, Any]) -> None:
-    """Set a new password for one who knows the current one; ends every login of the account."""
-    accounts.change_password(account_id(), given["current_password"], given["new_password"], given["address"], utcnow())
+    """Set a new password for one who knows the current one; ends every login of the account, its keys too if asked."""
+    passwords = given["current_password"], given["new_password"]
+    accounts.change_password(account_id(), *passwords, given["address"], utcnow(), given["revoke_keys"])
 
 
 def of_the_user(refused: Unauthorized) -> Unauthorized:

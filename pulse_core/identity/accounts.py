@@ -59,7 +59,7 @@ def add_account(username: str, password: str, role: Role, now: datetime, actor: 
     if not USERNAME.fullmatch(username):
         rule = "2 to 64 of a-z, 0-9, _ . @ and -, the first a letter or digit"
         raise InvalidRequest(f"username must be {rule}", {"field": "username", "rule": rule})
-    password_hash = passwords.hashed(password)
+    password_hash = passwords.hashed(password, known=[username])
     with db.transaction() as session:
         if not accounts.add(session, ids.account_id(ULID.from_datetime(now)), username, password_hash, role, now):
             raise InvalidState(f"the username {username} is taken", {"field": "username"})
@@ -117,18 +117,20 @@ def account_page(limit: int, after: str | None) -> Sequence[AccountReport]:
 
 
 def change_account(
-    account_id: str, now: datetime, actor: str = TERMINAL, **changes: Unpack[AccountChanges]
+    account_id: str, now: datetime, actor: str = TERMINAL, revoke_keys: bool = False, **changes: Unpack[AccountChanges]
 ) -> AccountReport:
     """Change what is given; all but a new limit ends every login and token of the account. Its orders go on.
 
-    Raises NotFound, InvalidRequest, or InvalidState for admins who would lock themselves out.
+    With `revoke_keys` that ends its API keys too. Raises NotFound, InvalidRequest, or InvalidState for admins who would
+    lock themselves out.
     """
     if account_id == actor and (changes.get("is_active") is False or changes.get("role", Role.ADMIN) != Role.ADMIN):
         raise InvalidState("nobody may disable or demote their own account", {"account_id": account_id})
     _check_limit(changes.get("requests_per_minute"))
     given: dict[str, Any] = {**changes}
     if "password" in given:
-        given["password_hash"] = passwords.hashed(given.pop("password"))
+        known = [account_of(account_id).username]
+        given["password_hash"] = passwords.hashed(given.pop("password"), known=known)
     with db.transaction() as session:
         account = accounts.lock(session, account_id)
         if account is None:
@@ -138,7 +140,7 @@ def change_account(
             audit.add(session, "account.changed", actor, account_id, now, **_audited(account, changed))
             accounts.change(session, account, now, **changed)
         if changed.keys() - {"requests_per_minute"}:
-            end_everything(session, account, now)
+            end_everything(session, account, now, actor if revoke_keys else None)
         return copy_of(account, AccountReport)
 
 
@@ -147,20 +149,55 @@ def disable_account(username: str, now: datetime) -> None:
     change_account(account_named(username).id, now, is_active=False)
 
 
-def change_password(account_id: str, current: str, new: str, address: str | None, now: datetime) -> None:
-    """Set a new password for those who know the current one, and end all logins of the account.
+@dataclass(frozen=True)
+class Offboarded:
+    """An account that is out, and how many of its API keys ended with that."""
+
+    account: AccountReport
+    keys_revoked: int
+
+
+def offboard_account(account_id: str, actor: str, now: datetime) -> Offboarded:
+    """Disable an account for good: its logins, tokens and API keys end, and no key works again if it is enabled later.
+
+    Repeating it is harmless. Raises NotFound, or InvalidState for admins who would lock themselves out.
+    """
+    if account_id == actor:
+        raise InvalidState("nobody may disable or demote their own account", {"account_id": account_id})
+    with db.transaction() as session:
+        account = accounts.lock(session, account_id)
+        if account is None:
+            raise NotFound("there is no such account")
+        accounts.change(session, account, now, is_active=False)
+        audit.add(session, "account.offboarded", actor, account_id, now)
+        revoked = end_everything(session, account, now, actor)
+        return Offboarded(copy_of(account, AccountReport), revoked)
+
+
+def change_password(
+    account_id: str, current: str, new: str, address: str | None, now: datetime, revoke_keys: bool = False
+) -> None:
+    """Set a new password for those who know the current one, and end all logins of the account, with its keys if asked.
 
     Raises Forbidden, InvalidRequest, RateLimited after too many wrong ones, NotFound.
+    """
+    confirm(account_id, current, address, now, "current_password")
+    change_account(account_id, now, account_id, revoke_keys, password=new)
+
+
+def confirm(account_id: str, password: str, address: str | None, now: datetime, field: str = "password") -> None:
+    """Ask somebody who has logged in for their password again.
+
+    Raises Forbidden, RateLimited after too many wrong ones, NotFound.
     """
     account = account_of(account_id)
     attempt = Attempt(account.username, address)
     with passwords.turn():
         login_throttle.refuse_blocked(attempt, now)
         try:
-            authenticate(account.username, current, attempt, now)
+            authenticate(account.username, password, attempt, now)
         except Unauthorized:
-            raise Forbidden("the current password is wrong", {"field": "current_password"}) from None
-    change_account(account_id, now, account_id, password=new)
+            raise Forbidden(f"{field} is not the account's", {"field": field}) from None
 
 
 def _check_limit(requests_per_minute: int | None) -> None:

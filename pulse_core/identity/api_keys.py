@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from ulid import ULID
 
 from api_contract import ids
-from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS
+from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS, MOST_NETWORKS, network
 from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
 from api_contract.scopes import SCOPES, Role, Scope
 from api_contract.vocabulary import RevocationKind
@@ -45,6 +45,7 @@ class KeyReport:
     account_id: str
     name: str
     scopes: Sequence[str]
+    networks: Sequence[str]
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
@@ -63,7 +64,8 @@ class NewKey:
 class Holder:
     """Whom a key speaks for, what it may do, and how often, None for as often as the installation lets everybody.
 
-    `generation` is that of the account: with the next one the key may speak for nobody.
+    It holds for callers from its `networks`, from everywhere without any. `generation` is that of the account: with the
+    next one the key may speak for nobody.
     """
 
     key_id: str
@@ -72,14 +74,24 @@ class Holder:
     scopes: Sequence[Scope]
     expires_at: datetime
     requests_per_minute: int | None
+    networks: Sequence[str]
     generation: int
 
 
 def add_key(
-    account_id: str, name: str, scopes: Collection[Scope], days: int, now: datetime, actor: str | None = None
+    account_id: str,
+    name: str,
+    scopes: Collection[Scope],
+    days: int,
+    now: datetime,
+    actor: str | None = None,
+    networks: Sequence[str] = (),
 ) -> NewKey:
-    """Make a key. Raises InvalidRequest for a scope that the role does not have, InvalidState, NotFound."""
-    _check(name, days)
+    """Make a key, to be used from these networks alone if any are given.
+
+    Raises InvalidRequest for a scope that the role does not have, InvalidState, NotFound.
+    """
+    _check(name, days, networks)
     ulid = ULID.from_datetime(now)
     secret = "".join(secrets.choice(_ALPHABET) for _ in range(40))
     body = f"pk_{ulid}_{secret}"
@@ -96,6 +108,7 @@ def add_key(
             name=name,
             secret_hash=_hash(secret),
             scopes=sorted(scope.value for scope in scopes),
+            networks=list(networks),
             created_at=now,
             expires_at=now + timedelta(days=days),
         )
@@ -118,9 +131,8 @@ def holder_of(text: str, now: datetime) -> Holder:
             raise Unauthorized("the API key is not valid")
         api_keys.note_use(session, key.id, now, now - USE_IS_NOTED_EACH)
     scopes = sorted(SCOPES[account.role].intersection(Scope(one) for one in key.scopes))
-    return Holder(
-        key.id, account.id, account.role, scopes, key.expires_at, account.requests_per_minute, account.generation
-    )
+    limit = account.requests_per_minute
+    return Holder(key.id, account.id, account.role, scopes, key.expires_at, limit, key.networks, account.generation)
 
 
 def key_page(owner: Owner, limit: int, before: str | None) -> Sequence[KeyReport]:
@@ -150,13 +162,25 @@ def checksum(body: str) -> str:
     return digits
 
 
-def _check(name: str, days: int) -> None:
+def _check(name: str, days: int, networks: Sequence[str]) -> None:
     if not _NAME.fullmatch(name):
         rule = "1 to 64 printable ASCII characters"
         raise InvalidRequest(f"name must be {rule}", {"field": "name", "rule": rule})
     if not 1 <= days <= LONGEST_KEY_LIFE_DAYS:
         details = {"field": "expires_in_days", "min": 1, "max": LONGEST_KEY_LIFE_DAYS}
         raise InvalidRequest(f"expires_in_days must be from 1 to {LONGEST_KEY_LIFE_DAYS}", details)
+    if len(networks) > MOST_NETWORKS:
+        raise InvalidRequest(f"a key has at most {MOST_NETWORKS} networks", {"field": "networks", "max": MOST_NETWORKS})
+    for one in networks:
+        _check_network(one)
+
+
+def _check_network(text: str) -> None:
+    try:
+        network(text)
+    except ValueError:
+        rule = "an address, or a network like 203.0.113.0/24 without host bits"
+        raise InvalidRequest(f"networks must be {rule}", {"field": "networks", "rule": rule}) from None
 
 
 def _check_scopes(scopes: Collection[Scope], role: Role) -> None:

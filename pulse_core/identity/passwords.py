@@ -1,6 +1,6 @@
 """Passwords: what they must be, how they are kept, and how many are checked at once."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from threading import BoundedSemaphore
@@ -11,6 +11,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from api_contract.errors import InvalidRequest, RateLimited
 
 SHORTEST, LONGEST = 12, 128
+# Of zxcvbn's scores from 0 to 4 the first that calls a password safely unguessable.
+LEAST_SCORE = 3
+
+# The estimate takes longer with every character, and whoever is safe with so many is safe with more.
+_LOOKED_AT = 32
 
 _hasher = PasswordHasher()
 # Each check takes 64 MiB and tens of milliseconds of CPU: a flood of logins must not starve the orders.
@@ -18,11 +23,15 @@ _turns = BoundedSemaphore(4)
 _LONGEST_WAIT_SECONDS = 2.0
 
 
-def hashed(password: str, field: str = "password") -> str:
-    """The salted hash of a new password. Raises InvalidRequest for one that is too short or too long."""
+def hashed(password: str, field: str = "password", known: Collection[str] = ()) -> str:
+    """The salted hash of a new password.
+
+    Raises InvalidRequest for one that is too short, too long, or easily guessed by those who know the `known` words.
+    """
     if not SHORTEST <= len(password) <= LONGEST:
         details = {"field": field, "min_length": SHORTEST, "max_length": LONGEST}
         raise InvalidRequest(f"{field} must have {SHORTEST} to {LONGEST} characters", details)
+    _refuse_easily_guessed(password, field, known)
     return _hasher.hash(password)
 
 
@@ -43,6 +52,21 @@ def turn() -> Iterator[None]:
         yield
     finally:
         _turns.release()
+
+
+def _refuse_easily_guessed(password: str, field: str, known: Collection[str]) -> None:
+    # Its lists of words take time and memory that only a new password needs.
+    from zxcvbn import zxcvbn
+
+    estimate = zxcvbn(password[:_LOOKED_AT], user_inputs=["pulse", *known])
+    if estimate["score"] >= LEAST_SCORE:
+        return
+    why = estimate["feedback"]["warning"].rstrip(".")
+    rule = "one that is not easily guessed: several words that do not belong together, or a generated one"
+    raise InvalidRequest(
+        f"{field} is too easily guessed" + (f": {why[0].lower()}{why[1:]}" if why else ""),
+        {"field": field, "rule": rule},
+    )
 
 
 @cache

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api_contract.vocabulary import RevocationKind
 from pulse_core import db
 from pulse_core.copies import copy_of
-from pulse_core.identity.store import accounts, audit, revocations, sessions
+from pulse_core.identity.store import accounts, api_keys, audit, revocations, sessions
 from pulse_core.identity.tables import Account
 
 # No gateway gives out access tokens that live longer.
@@ -50,23 +50,35 @@ def revoke_token(jti: str, actor: str, now: datetime) -> None:
         record(session, RevocationKind.TOKEN, jti, now)
 
 
-def revoke_all_of(account_id: str, actor: str, now: datetime) -> bool:
-    """Revoke every access token and every login of an account; False when there is no such account."""
+def revoke_all_of(account_id: str, actor: str, now: datetime, revoke_keys: bool = False) -> bool:
+    """Revoke every access token and every login of an account, with its API keys if asked.
+
+    False when there is no such account.
+    """
     with db.transaction() as session:
         account = accounts.lock(session, account_id)
         if account is None:
             return False
         audit.add(session, "account.logged_out", actor, account_id, now)
-        end_everything(session, account, now)
+        end_everything(session, account, now, actor if revoke_keys else None)
     return True
 
 
-def end_everything(session: Session, account: Account, now: datetime) -> None:
-    """End all logins of a locked account and every token made so far; the last step of its transaction."""
+def end_everything(session: Session, account: Account, now: datetime, revoker: str | None = None) -> int:
+    """End all logins of a locked account and every token made so far; the last step of its transaction.
+
+    With somebody who revokes them its API keys end too; returns how many.
+    """
+    keys = api_keys.revoke_all(session, account.id, now) if revoker is not None else ()
+    for key_id in keys:
+        audit.add(session, "key.revoked", revoker or "", key_id, now, account_id=account.id)
     generation = account.generation + 1
     accounts.change(session, account, now, generation=generation)
     sessions.end_all(session, account.id, now)
     record(session, RevocationKind.ACCOUNT, account.id, now, generation)
+    for key_id in keys:
+        revocations.add(session, RevocationKind.KEY, key_id, now)
+    return len(keys)
 
 
 def record(session: Session, kind: RevocationKind, subject: str, now: datetime, generation: int | None = None) -> None:

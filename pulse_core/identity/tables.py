@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,7 +65,7 @@ class RefreshToken(Base):
 
 
 class ApiKey(Base):
-    """A program's key, by the SHA-256 of its secret part."""
+    """A program's key, by the SHA-256 of its secret part. `networks`: where it may be used from, empty for anywhere."""
 
     __tablename__ = "api_keys"
 
@@ -74,6 +74,7 @@ class ApiKey(Base):
     name: Mapped[str] = mapped_column(String(64))
     secret_hash: Mapped[str] = mapped_column(String(64))
     scopes: Mapped[list[str]] = mapped_column(JSONB)
+    networks: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]

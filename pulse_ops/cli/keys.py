@@ -32,14 +32,23 @@ def keys() -> None:
     help="What the key may do; may be given several times.",
 )  # fmt: skip
 @click.option("--days", type=int, default=90, show_default=True, help="How many days it is valid.")
+@click.option("--network", "networks", multiple=True, help="Where it may be used from; may be given several times.")
 @options.as_json
 @options.data_dir
-def add(username: str, name: str, scopes: tuple[str, ...], days: int, is_json: bool, data_dir: Path | None) -> None:
+def add(
+    username: str,
+    name: str,
+    scopes: tuple[str, ...],
+    days: int,
+    networks: tuple[str, ...],
+    is_json: bool,
+    data_dir: Path | None,
+) -> None:
     """Make a key for an account. It is printed only once."""
     use_database(data_dir)
     account = accounts.account_named(username)
     chosen = {Scope(scope) for scope in scopes}
-    made = api_keys.add_key(account.id, name, chosen, days, utcnow(), accounts.TERMINAL)
+    made = api_keys.add_key(account.id, name, chosen, days, utcnow(), accounts.TERMINAL, networks)
     say(f"{made.key.id} works for {username} until {instant(made.key.expires_at)}. It is shown this once:")
     if is_json:
         print_json(_fields(made.key) | {"api_key": made.text})

@@ -2,18 +2,22 @@
 
 import secrets
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from api_contract.scopes import Role
+from api_contract.vocabulary import OpenOrders
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts
 from pulse_core.identity.accounts import AccountReport
+from pulse_core.trading.order.wind_down import wind_down
 from pulse_ops.cli import EXIT_CODES, options
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.output import instant, print_json, print_table, say
 
+_WINDING_DOWN = timedelta(minutes=5)
 _role_choice = click.Choice([role.value for role in Role], case_sensitive=False)
 
 
@@ -69,6 +73,24 @@ def disable(username: str, data_dir: Path | None) -> None:
     use_database(data_dir)
     accounts.disable_account(username, utcnow())
     say(f"{username} can no longer log in.")
+
+
+@users.command()
+@click.argument("username")
+@click.option(
+    "--open-orders", type=click.Choice([one.value for one in OpenOrders]), required=True,
+    help="What becomes of the account's open orders.",
+)  # fmt: skip
+@options.data_dir
+def offboard(username: str, open_orders: str, data_dir: Path | None) -> None:
+    """Disable an account for good: its logins, tokens and API keys end; its open orders do as you say."""
+    use_database(data_dir)
+    now, account_id = utcnow(), accounts.account_named(username).id
+    out = accounts.offboard_account(account_id, accounts.TERMINAL, now)
+    orders = wind_down(account_id, OpenOrders(open_orders), accounts.TERMINAL, now, _WINDING_DOWN)
+    say(f"{username} is out, {out.keys_revoked} API keys with them; {orders.changed} open orders were changed.")
+    if orders.left:
+        raise click.ClickException(f"{orders.left} open orders are not as you wish yet: run it again.")
 
 
 @users.command()

@@ -20,10 +20,19 @@ class Login:
     gapi: Service
     access_token: str
     refresh_token: str
+    password: str = field(default="", repr=False)
     address: str = field(default_factory=an_address)
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         return self.gapi.send(method, path, headers=self.gapi.bearer(self.access_token), **options)
+
+    def make_key(self, *scopes: str, **more: Any) -> dict[str, Any]:
+        """A key of the account, with its text in `api_key`."""
+        body = {"name": "bot", "scopes": list(scopes or ("orders:read",)), "password": self.password, **more}
+        answer = self.send("POST", "/api/keys", json=body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
 
     def refresh(self, token: str | None = None) -> requests.Response:
         """Exchange the newest refresh token, or another one."""
@@ -47,4 +56,4 @@ def try_login(gapi: Service, username: str, password: str, address: str | None =
 def log_in(gapi: Service, account: Account) -> Login:
     answer = try_login(gapi, account.username, account.password)
     assert answer.status_code == 200, answer.text
-    return Login(gapi, answer.json()["access_token"], answer.json()["refresh_token"])
+    return Login(gapi, answer.json()["access_token"], answer.json()["refresh_token"], account.password)

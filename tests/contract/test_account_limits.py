@@ -83,7 +83,7 @@ def test_an_account_is_refused_beyond_its_own_limit(gapi: Service, admin: Login,
 
 
 def test_a_key_has_the_limit_of_its_account(gapi: Service, admin: Login, trader: Account) -> None:
-    made = log_in(gapi, trader).send("POST", "/api/keys", json={"name": "bot", "scopes": ["orders:read"]}).json()
+    made = log_in(gapi, trader).make_key()
 
     def shown_to_key() -> int | None:
         # Whose a key is that was not used before is known only after it was counted.

@@ -112,3 +112,45 @@ def test_nobody_else_looks_after_users(
         assert error_of(pulse.send(method, f"/internal/accounts{path}", account, **options))[:2] == (403, "FORBIDDEN")
     assert gapi.send("GET", "/api/admin/keys", account).status_code == 403
     assert pulse.send("GET", "/internal/keys/all", account).status_code == 403
+
+
+def test_one_request_ends_all_that_a_leaving_user_has(
+    gapi: Service, admin: Login, new_account: Callable[..., Account]
+) -> None:
+    leaver = new_account()
+    login = log_in(gapi, leaver)
+    key = login.make_key("orders:read")["api_key"]
+    order_id = gapi.place(leaver).json()["order_id"]
+    path = f"/api/admin/users/{leaver.account_id}/offboard"
+
+    first, again = (admin.send("POST", path, json={"open_orders": "cancel"}).json() for _ in range(2))
+
+    assert (first["user"]["is_active"], first["keys_revoked"], first["orders_changed"], first["orders_left"]) == (
+        False, 1, 1, 0,
+    )  # fmt: skip
+    assert (again["keys_revoked"], again["orders_changed"], again["orders_left"]) == (0, 0, 0)
+    assert not login.is_believed()
+    assert gapi.send("GET", "/api/orders", headers=gapi.bearer(key)).status_code == 401
+    shown = gapi.send("GET", f"/api/orders/{order_id}", new_account(Role.OPERATOR)).json()
+    assert shown["status"] in ("CANCELLED", "CANCELLING")
+
+    admin.send("PATCH", f"/api/admin/users/{leaver.account_id}", json={"is_active": True})
+    assert gapi.send("GET", "/api/orders", headers=gapi.bearer(key)).status_code == 401, "no key comes back"
+
+
+@pytest.mark.parametrize("body", [{}, {"open_orders": "sell"}, {"open_orders": "keep", "until": 1}], ids=str)
+def test_what_becomes_of_open_orders_must_be_said(admin: Login, trader: Account, body: dict[str, object]) -> None:
+    refusal = admin.send("POST", f"/api/admin/users/{trader.account_id}/offboard", json=body)
+
+    assert error_of(refusal)[:2] == (400, "INVALID_REQUEST")
+    assert admin.send("GET", f"/api/admin/users/{trader.account_id}").json()["is_active"]
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_logout_by_an_admin_ends_keys_if_asked(gapi: Service, admin: Login, trader: Account, is_asked: bool) -> None:
+    key = log_in(gapi, trader).make_key()["api_key"]
+    query = "?revoke_keys=true" if is_asked else ""
+
+    assert admin.send("POST", f"/api/admin/users/{trader.account_id}/logout{query}").status_code == 204
+
+    assert gapi.send("GET", "/api/orders", headers=gapi.bearer(key)).status_code == (401 if is_asked else 200)

@@ -42,7 +42,7 @@ def test_a_live_token_is_described(gapi: Service, trader: Account, ask: Ask) -> 
 
 def test_an_api_key_is_described(gapi: Service, trader: Account, ask: Ask) -> None:
     login = log_in(gapi, trader)
-    made = login.send("POST", "/api/keys", json={"name": "bot", "scopes": ["orders:read"]}).json()
+    made = login.make_key()
     said = ask(INTROSPECT, {"token": made["api_key"]}).json()
     assert (said["active"], said["jti"], said["scope"]) == (True, made["key_id"], "orders:read")
     assert said["token_type"] == "api_key"
@@ -103,7 +103,7 @@ def test_a_token_is_used_once(trader: Account, ask: Ask) -> None:
 
 def test_no_token_of_a_user_opens_it(gapi: Service, pulse: Service, trader: Account) -> None:
     login = log_in(gapi, trader)
-    made = login.send("POST", "/api/keys", json={"name": "bot", "scopes": ["orders:read"]}).json()
+    made = login.make_key()
     for token in (login.access_token, made["api_key"], pulse.token(trader, "POST", INTROSPECT, b"{}")):
         answer = gapi.send("POST", INTROSPECT, headers=gapi.bearer(token), json={"token": "x"})
         assert error_of(answer)[:2] == (401, "UNAUTHORIZED")

@@ -12,11 +12,7 @@ from tests.support.processes import wait_until
 
 
 def make(login: Login, *scopes: str, days: int = 30) -> dict[str, str]:
-    body = {"name": "bot", "scopes": list(scopes or ("orders:read", "orders:write")), "expires_in_days": days}
-    answer = login.send("POST", "/api/keys", json=body)
-    assert answer.status_code == 201, answer.text
-    made: dict[str, str] = answer.json()
-    return made
+    return login.make_key(*(scopes or ("orders:read", "orders:write")), expires_in_days=days)
 
 
 def use(
@@ -69,7 +65,7 @@ def test_a_key_does_what_its_scopes_say_and_no_more(gapi: Service, trader: Accou
 def test_a_key_manages_neither_keys_nor_people(gapi: Service, trader: Account, method: str, path: str) -> None:
     key = make(log_in(gapi, trader))["api_key"]
     bodies = {
-        "/api/keys": {"name": "x", "scopes": ["orders:read"]},
+        "/api/keys": {"name": "x", "scopes": ["orders:read"], "password": trader.password},
         "/api/auth/password": {"current_password": trader.password, "new_password": "another password"},
     }
     options = {"json": bodies[path]} if method == "POST" and path in bodies else {}
@@ -81,14 +77,16 @@ def test_a_key_manages_neither_keys_nor_people(gapi: Service, trader: Account, m
     [
         {"scopes": ["slices:operate"]}, {"scopes": []}, {"scopes": ["orders:*"]}, {"scopes": "orders:read"},
         {"name": ""}, {"name": "\u0661"}, {"name": "x" * 65}, {"expires_in_days": 0}, {"expires_in_days": 367},
-        {"expires_in_days": True}, {"account_id": "acc_01J00000000000000000000000"}, {"role": "admin"},
+        {"expires_in_days": True}, {"networks": ["203.0.113.1/24"]}, {"networks": ["here"]}, {"networks": [""]},
+        {"networks": ["203.0.113.1"] * 11}, {"networks": "203.0.113.1"},
+        {"account_id": "acc_01J00000000000000000000000"}, {"role": "admin"},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_key_that_asks_for_what_may_not_be_is_refused(
     gapi: Service, trader: Account, changes: dict[str, object]
 ) -> None:
-    body = {"name": "bot", "scopes": ["orders:read"], **changes}
+    body = {"name": "bot", "scopes": ["orders:read"], "password": trader.password, **changes}
     assert error_of(log_in(gapi, trader).send("POST", "/api/keys", json=body))[:2] == (400, "INVALID_REQUEST")
 
 
@@ -146,3 +144,30 @@ def test_the_text_of_a_key_is_in_no_log(gapi: Service, pulse: Service, trader: A
     key = make(log_in(gapi, trader))["api_key"]
     use(gapi, key)
     assert all(key[30:] not in service.log.read_text() for service in (gapi, pulse))
+
+
+@pytest.mark.parametrize(
+    ("password", "refused"),
+    [("wrong horse battery", (403, "FORBIDDEN", {"field": "password"})), (None, (400, "INVALID_REQUEST"))],
+)
+def test_a_key_is_made_only_by_those_who_know_the_password(
+    gapi: Service, trader: Account, password: str | None, refused: tuple[object, ...]
+) -> None:
+    login = log_in(gapi, trader)
+    body = {"name": "bot", "scopes": ["orders:read"]} | ({} if password is None else {"password": password})
+
+    assert error_of(login.send("POST", "/api/keys", json=body))[: len(refused)] == refused
+    assert login.send("GET", "/api/keys").json() == {"keys": []}
+
+
+def test_a_key_is_good_in_its_networks_alone(gapi: Service, trader: Account) -> None:
+    made = log_in(gapi, trader).make_key(networks=["203.0.113.0/24", "2001:db8:1::/48"])
+    assert made["networks"] == ["203.0.113.0/24", "2001:db8:1::/48"]
+
+    def from_(address: str) -> int:
+        headers = {**gapi.bearer(made["api_key"]), "X-Forwarded-For": address}
+        return gapi.send("GET", "/api/orders", headers=headers).status_code
+
+    inside = ("203.0.113.9", "2001:db8:1:2::1", "::ffff:203.0.113.9")
+    outside = ("203.0.114.9", "2001:db8:2::1", "127.0.0.1", "::ffff:203.0.114.9")
+    assert [from_(one) for one in inside + outside] == [200] * 3 + [403] * 4

@@ -109,6 +109,19 @@ def guesses_until_held_up(guess: Callable[[], requests.Response]) -> list[reques
     return answers
 
 
+def test_a_new_password_ends_keys_if_asked_and_must_not_be_easily_guessed(gapi: Service, trader: Account) -> None:
+    login = log_in(gapi, trader)
+    key = login.make_key()["api_key"]
+    given = {"current_password": trader.password, "revoke_keys": True}
+
+    refusal = login.send("POST", "/api/auth/password", json=given | {"new_password": "password1234"})
+    status, code, details = error_of(refusal)
+    assert (status, code, details["field"]) == (400, "INVALID_REQUEST", "password")
+    assert login.send("POST", "/api/auth/password", json=given | {"new_password": NEW_PASSWORD}).status_code == 204
+
+    assert gapi.send("GET", "/api/orders", headers=gapi.bearer(key)).status_code == 401
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_guessing_is_held_up_whether_the_user_exists_or_not(gapi: Service, trader: Account, is_known: bool) -> None:
     username = trader.username if is_known else f"no-{trader.username}"

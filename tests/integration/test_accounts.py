@@ -5,7 +5,7 @@ import pytest
 from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
 from api_contract.scopes import Role
 from pulse_core.clock import utcnow
-from pulse_core.identity.accounts import add_account, authenticate, disable_account, list_accounts
+from pulse_core.identity.accounts import add_account, authenticate, disable_account, list_accounts, offboard_account
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -87,3 +87,34 @@ def test_accounts_are_listed_by_name() -> None:
         add(username)
 
     assert [account.username for account in list_accounts()] == ["asha", "meera", "ravi"]
+
+
+@pytest.mark.parametrize(
+    "password", ["password1234", "qwertyuiop123", "aaaaaaaaaaaaaaaa", "asha-asha-asha", "pulsepulse12"]
+)
+def test_a_password_that_is_easily_guessed_is_refused(password: str) -> None:
+    with pytest.raises(InvalidRequest, match="too easily guessed") as refusal:
+        add(password=password)
+
+    assert refusal.value.details["field"] == "password"
+    assert list_accounts() == []
+
+
+@pytest.mark.parametrize("password", ["correct horse battery", "Xo4-pLw9_qTz7", "x" * 40 + "a tall ship, and a star"])
+def test_length_alone_makes_no_good_password_and_words_do(password: str) -> None:
+    if password.startswith("x"):
+        with pytest.raises(InvalidRequest):
+            add(password=password)
+        return
+    add(password=password)
+
+
+def test_nobody_off_boards_themselves_or_somebody_who_is_not_there() -> None:
+    add()
+    [account] = list_accounts()
+
+    with pytest.raises(InvalidState):
+        offboard_account(account.id, account.id, utcnow())
+    with pytest.raises(NotFound):
+        offboard_account("acc_nobody", account.id, utcnow())
+    assert [one.is_active for one in list_accounts()] == [True]

@@ -43,6 +43,12 @@ def revoke(session: Session, owner: Owner, key_id: str, now: datetime) -> ApiKey
     return session.scalar(rows.values(revoked_at=func.coalesce(ApiKey.revoked_at, now)).returning(ApiKey))
 
 
+def revoke_all(session: Session, account_id: str, now: datetime) -> Sequence[str]:
+    """Revoke every key of the account that works; returns which they were."""
+    live = update(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked_at.is_(None), ApiKey.expires_at > now)
+    return session.scalars(live.values(revoked_at=now).returning(ApiKey.id)).all()
+
+
 def note_use(session: Session, key_id: str, now: datetime, unless_since: datetime) -> None:
     """Write down that a key is in use, unless that was written since the given instant."""
     is_old = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < unless_since)

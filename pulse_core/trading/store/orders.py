@@ -215,6 +215,12 @@ def unsplit(session: Session, created_before: datetime, limit: int) -> Sequence[
     return session.scalars(rows.order_by(Order.created_at).limit(limit)).all()
 
 
+def in_statuses(session: Session, account_id: str, statuses: Collection[OrderStatus]) -> list[str]:
+    """The account's orders in one of these statuses, oldest first."""
+    rows = select(Order.id).where(Order.account_id == account_id, Order.status.in_(statuses))
+    return list(session.scalars(rows.order_by(Order.id)))
+
+
 def live(session: Session, beyond: str, limit: int) -> Sequence[str]:
     """Orders that are neither waiting to be split nor ended, in the order of their ids, those after `beyond`."""
     rows = select(Order.id).where(Order.status.in_(_LIVE), Order.id > beyond)

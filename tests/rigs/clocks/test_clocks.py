@@ -5,7 +5,6 @@
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,7 +71,7 @@ def place(gapi: Service, trader: Account) -> str:
 def use(gapi: Service, trader: Account, path: str) -> Login:
     """Call whatever compares instants of two processes; nothing is refused."""
     login = log_in(gapi, trader)
-    made = login.send("POST", "/api/keys", json={"name": secrets.token_hex(4), "scopes": ["orders:read"]}).json()
+    made = login.make_key()
     for token in (login.access_token, made["api_key"]):
         for _ in range(5):
             answer = gapi.send("GET", path, headers=gapi.bearer(token))

@@ -138,7 +138,9 @@ _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "log_in": _credentials,
     "refresh": _refresh_token,
     "change_password": lambda body, account: body | {"current_password": account.password, "new_password": PASSWORD},
-    "add_key": lambda body, _: body | {"name": "bot", "scopes": ["orders:read"]},
+    "add_key": lambda body, account: (
+        body | {"name": "bot", "scopes": ["orders:read"], "networks": [], "password": account.password}
+    ),
     "settle_slice": _settlement,
     "add_webhook": lambda body, _: body | {"url": PUBLIC_URL},
     "add_user": _new_user,

@@ -16,7 +16,7 @@ BEYOND_SCHEMAS = {
     "note_alarm": {"note"},
     "list_keys": {"after"},
     "list_all_keys": {"after"},
-    "add_key": {"scopes", "name"},
+    "add_key": {"scopes", "name", "networks"},
     "add_user": {"username", "password"},
     "add_account": {"username", "password"},
     "change_user": {"password"},
