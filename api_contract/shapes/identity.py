@@ -18,7 +18,7 @@ _ACCOUNT_ID, _KEY_ID = shown(ACCOUNT_ID), shown(KEY_ID)
 _SCOPES = {"example": ["orders:read", "orders:write"]}
 _WORD = {"format": "password"}
 _NETWORKS = {"description": "Where the key may be used from; empty: anywhere.", "example": ["203.0.113.0/24"]}
-_AGAIN = {**_WORD, "description": "The account's password again."}
+_AGAIN = {**_WORD, "description": "The account's password again: no key is made without."}
 
 
 def own_limit(**options: Any) -> WholeNumber:
@@ -121,7 +121,7 @@ class NewKeySchema(RequestSchema):
         validate=validate.Length(0, MOST_NETWORKS),
         metadata=_NETWORKS,
     )
-    password = fields.String(required=True, validate=validate.Length(1, 256), metadata=_AGAIN)
+    password = fields.String(load_default=None, validate=validate.Length(1, 256), metadata=_AGAIN)
 
 
 class KeySchema(AnswerSchema):

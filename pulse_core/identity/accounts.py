@@ -185,11 +185,13 @@ def change_password(
     change_account(account_id, now, account_id, revoke_keys, password=new)
 
 
-def confirm(account_id: str, password: str, address: str | None, now: datetime, field: str = "password") -> None:
+def confirm(account_id: str, password: str | None, address: str | None, now: datetime, field: str = "password") -> None:
     """Ask somebody who has logged in for their password again.
 
     Raises Forbidden, RateLimited after too many wrong ones, NotFound.
     """
+    if password is None:
+        raise Forbidden("this takes the account's password again", {"field": field})
     account = account_of(account_id)
     attempt = Attempt(account.username, address)
     with passwords.turn():
