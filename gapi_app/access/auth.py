@@ -71,7 +71,7 @@ def require_token() -> None:
         return
     identity = access().read(bearer("an access token or API key"))
     if not is_within(request.remote_addr, identity.networks):
-        raise Forbidden("the API key may not be used from here", {"address": request.remote_addr})
+        raise Forbidden("the API key may not be used from this address", {"needed": "networks"})
     g.identity = identity
 
 

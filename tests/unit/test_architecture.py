@@ -32,6 +32,7 @@ PURE_IMPORTS = {
     "enum",
     "functools",
     "hmac",
+    "ipaddress",
     "pulse_core",
     "random",
     "re",
