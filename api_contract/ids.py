@@ -13,6 +13,7 @@ ACCOUNT_ID = re.compile(f"acc_{ULID_PATTERN}")
 SESSION_ID = re.compile(f"ses_{ULID_PATTERN}")
 KEY_ID = re.compile(f"key_{ULID_PATTERN}")
 WEBHOOK_ID = re.compile(f"whk_{ULID_PATTERN}")
+DELIVERY_ID = re.compile(f"whd_{ULID_PATTERN}")
 ALARM_ID = re.compile(f"alm_{ULID_PATTERN}")
 
 
@@ -34,6 +35,14 @@ def session_id(ulid: ULID) -> str:
 
 def api_key_id(ulid: ULID) -> str:
     return f"key_{ulid}"
+
+
+def webhook_id(ulid: ULID) -> str:
+    return f"whk_{ulid}"
+
+
+def delivery_id(ulid: ULID) -> str:
+    return f"whd_{ulid}"
 
 
 def alarm_id(ulid: ULID) -> str:

@@ -21,6 +21,7 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     SLICES_OPERATE = "slices:operate"
     EVENTS_READ = "events:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class Standing(StrEnum):
@@ -32,7 +33,8 @@ class Standing(StrEnum):
     OVERSIGHT = "oversight"
 
 
-_READING = frozenset({Scope.ORDERS_READ, Scope.EVENTS_READ})
+# Whoever may read events may have them posted; an API key only if that was said when it was made.
+_READING = frozenset({Scope.ORDERS_READ, Scope.EVENTS_READ, Scope.WEBHOOKS_WRITE})
 
 # An admin looks after people and keys, and trades nothing.
 SCOPES: Mapping[str, frozenset[Scope]] = {

@@ -79,6 +79,27 @@ class WebhookFeed(StrEnum):
     ALARMS = "alarms"
 
 
+class WebhookStatus(Explained):
+    PENDING = "PENDING", "no delivery was accepted there yet; what happens meanwhile is posted later"
+    ACTIVE = "ACTIVE", "what happens is posted"
+    DISABLED = "DISABLED", "nothing is posted until it is enabled again"
+    ENDED = "ENDED", "nothing is posted: its account is disabled, or the key it was made with has ended"
+
+
+class DeliveryKind(StrEnum):
+    """What was posted: new events, a test, or an event once more because somebody asked for it."""
+
+    EVENTS = "EVENTS"
+    TEST = "TEST"
+    REDELIVERY = "REDELIVERY"
+
+
+class DeliveryStatus(Explained):
+    WAITING = "WAITING", "not posted yet"
+    DELIVERED = "DELIVERED", "accepted by the receiver"
+    FAILED = "FAILED", "not accepted; `error` says why"
+
+
 FINAL_SLICES = frozenset(
     {
         SliceStatus.FILLED,

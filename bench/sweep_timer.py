@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.events import webhooks
+from pulse_core.events.deliverer import Deliverer
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
 from pulse_core.trading.store import slices
@@ -59,7 +59,7 @@ def _take_due(now: datetime) -> None:
 _CALLS: Mapping[str, Callable[[datetime], object]] = {
     **{name: sweep.run for name, sweep in SWEEPS.items()},
     # Its sweep only starts a thread that does this.
-    Task.DELIVER_WEBHOOKS: webhooks.deliver_due,
+    Task.DELIVER_WEBHOOKS: lambda now: Deliverer(lambda: now).run(),
     DUE_QUERY: _take_due,
 }
 

@@ -20,8 +20,8 @@ from gapi_app.access import internal_tokens, jwks
 from gapi_app.access.auth import set_up_access
 from gapi_app.alarms import views as alarms
 from gapi_app.config import load_settings, load_signing_keys
+from gapi_app.events import all_webhooks, webhooks
 from gapi_app.events import views as events
-from gapi_app.events import webhooks
 from gapi_app.events.streams import serve_events
 from gapi_app.guard.concurrency import Concurrency
 from gapi_app.guard.cors import allow_origins
@@ -88,6 +88,7 @@ def _described_app() -> tuple[Flask, Api]:
         control,
         events,
         webhooks,
+        all_webhooks,
         alarms,
         postbacks,
         users,

@@ -1,18 +1,34 @@
-"""Where accounts want their events posted."""
+"""Where accounts want their events posted: one's own webhooks, and everybody's for admins."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
+
+from flask import g
 
 from api_contract.errors import NotFound
 from api_contract.ids import WEBHOOK_ID
 from api_contract.scopes import Scope, Standing
-from api_contract.shapes.webhooks import NEW_WEBHOOK, MadeWebhookSchema, WebhookListSchema, WebhookSchema
+from api_contract.shapes.webhooks import (
+    DELIVERY_QUERY,
+    NEW_WEBHOOK,
+    REDELIVERY,
+    SECRET_ROLL,
+    WEBHOOK_QUERY,
+    DeliveryPageSchema,
+    DeliverySchema,
+    MadeWebhookSchema,
+    WebhookListSchema,
+    WebhookPageSchema,
+    WebhookSchema,
+)
 from api_contract.vocabulary import WebhookFeed
 from pulse_app.auth import account_id, check, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
 from pulse_core.events import webhooks
-from pulse_core.events.webhooks import WebhookReport
+from pulse_core.events.webhooks import DeliveryPage, DeliveryReport, NewSecret, WebhookPage, WebhookReport
+from pulse_core.owner import EveryAccount, OneAccount
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/internal/webhooks", description="Events posted to clients")
 blueprint.before_request(require_service_token)
@@ -27,33 +43,120 @@ def list_webhooks() -> dict[str, Sequence[WebhookReport]]:
 
 
 @blueprint.route("", methods=["POST"])
-@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.needs(Scope.WEBHOOKS_WRITE)
 @blueprint.arguments(NEW_WEBHOOK)
 @blueprint.response(201, MadeWebhookSchema)
-@blueprint.refuses("INVALID_STATE")
-def add_webhook(given: dict[str, Any]) -> webhooks.NewWebhook:
+@blueprint.refuses("INVALID_STATE", "NOT_FOUND")
+def add_webhook(given: dict[str, Any]) -> NewSecret:
     """Have the account's events, or those of alarms, posted from now on; the secret is in this answer only."""
-    if given["feed"] is WebhookFeed.ALARMS:
-        check(Standing.OVERSIGHT)
-    return webhooks.add_webhook(account_id(), given["url"], utcnow(), given["feed"])
+    check(Standing.OVERSIGHT if given["feed"] is WebhookFeed.ALARMS else Scope.EVENTS_READ)
+    who, key_id = account_id(), g.caller.key_id
+    return webhooks.add_webhook(who, given["url"], utcnow(), given["feed"], given["types"], key_id)
 
 
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])
-@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.needs(Scope.WEBHOOKS_WRITE)
 @blueprint.response(200, WebhookSchema)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def enable_webhook(webhook_id: str) -> WebhookReport:
     """Try a webhook again at once, from where it stopped."""
-    return webhooks.enable_webhook(account_id(), _known(webhook_id), utcnow())
+    return webhooks.enable_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow())
+
+
+@blueprint.route("/<webhook_id>/disable", methods=["POST"])
+@blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.response(200, WebhookSchema)
+@blueprint.refuses("NOT_FOUND")
+def disable_webhook(webhook_id: str) -> WebhookReport:
+    """Post nothing there until the webhook is enabled again."""
+    return webhooks.disable_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow())
 
 
 @blueprint.route("/<webhook_id>", methods=["DELETE"])
-@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.needs(Scope.WEBHOOKS_WRITE)
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def remove_webhook(webhook_id: str) -> None:
     """Post nothing there any more."""
-    webhooks.remove_webhook(account_id(), _known(webhook_id))
+    webhooks.remove_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow())
+
+
+@blueprint.route("/<webhook_id>/secret", methods=["POST"])
+@blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.arguments(SECRET_ROLL)
+@blueprint.response(200, MadeWebhookSchema)
+@blueprint.refuses("NOT_FOUND")
+def roll_webhook_secret(given: dict[str, int], webhook_id: str) -> NewSecret:
+    """Make a new secret, in this answer only; the one before signs too for as long as is said."""
+    overlap = timedelta(seconds=given["overlap_seconds"])
+    return webhooks.roll_secret(account_id(), _known(webhook_id), utcnow(), overlap)
+
+
+@blueprint.route("/<webhook_id>/test", methods=["POST"])
+@blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.response(202, DeliverySchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def test_webhook(webhook_id: str) -> DeliveryReport:
+    """Have a test event posted, once; what came of it is in the list of deliveries."""
+    return webhooks.ask_for_test(account_id(), _known(webhook_id), utcnow())
+
+
+@blueprint.route("/<webhook_id>/redeliver", methods=["POST"])
+@blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.arguments(REDELIVERY)
+@blueprint.response(202, DeliverySchema)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def redeliver_event(given: dict[str, int], webhook_id: str) -> DeliveryReport:
+    """Have one event that was delivered posted once more; what came of it is in the list of deliveries."""
+    return webhooks.ask_for_redelivery(account_id(), _known(webhook_id), given["event_id"], utcnow())
+
+
+@blueprint.route("/<webhook_id>/deliveries", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.arguments(DELIVERY_QUERY, location="query")
+@blueprint.response(200, DeliveryPageSchema)
+@blueprint.refuses("NOT_FOUND")
+def list_deliveries(query: dict[str, Any], webhook_id: str) -> DeliveryPage:
+    """What was posted to a webhook of late and what came of it, the latest first."""
+    return webhooks.delivery_page(account_id(), _known(webhook_id), query["limit"], query.get("cursor"))
+
+
+@blueprint.route("/all", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(WEBHOOK_QUERY, location="query")
+@blueprint.response(200, WebhookPageSchema)
+def list_all_webhooks(query: dict[str, Any]) -> WebhookPage:
+    """Everybody's webhooks, or those of one account, newest first; for admins."""
+    asked = query.get("account_id")
+    owner = EveryAccount() if asked is None else OneAccount(asked)
+    return webhooks.webhook_page(owner, query["limit"], query.get("cursor"))
+
+
+@blueprint.route("/all/<webhook_id>/disable", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, WebhookSchema)
+@blueprint.refuses("NOT_FOUND")
+def disable_any_webhook(webhook_id: str) -> WebhookReport:
+    """Post nothing to anybody's webhook until an admin enables it again; for admins."""
+    return webhooks.disable_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow())
+
+
+@blueprint.route("/all/<webhook_id>/enable", methods=["POST"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, WebhookSchema)
+@blueprint.refuses("NOT_FOUND")
+def enable_any_webhook(webhook_id: str) -> WebhookReport:
+    """Post to anybody's webhook again, from where it stopped; for admins."""
+    return webhooks.enable_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow())
+
+
+@blueprint.route("/all/<webhook_id>", methods=["DELETE"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(204)
+@blueprint.refuses("NOT_FOUND")
+def remove_any_webhook(webhook_id: str) -> None:
+    """Remove anybody's webhook; for admins."""
+    webhooks.remove_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow())
 
 
 def _known(webhook_id: str) -> str:

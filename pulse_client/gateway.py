@@ -1,13 +1,14 @@
 """The public API as methods. Orders may be repeated as well as questions: their unique key makes one of them."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from api_contract.vocabulary import WebhookFeed
 from pulse_client.errors import NotReachable, Refused
 from pulse_client.models import (
     AccessToken,
@@ -16,13 +17,19 @@ from pulse_client.models import (
     AlarmHistory,
     AlarmPage,
     Answer,
+    Delivery,
+    DeliveryPage,
     Event,
     EventPage,
+    MadeWebhook,
     Order,
     OrderPage,
     Placed,
     Slice,
     SliceList,
+    Webhook,
+    WebhookList,
+    WebhookPage,
 )
 from pulse_client.new_order import NewOrder
 from pulse_client.stream import data_of
@@ -163,6 +170,54 @@ class Gateway:
         body = {"note": note}
         return self._read(Alarm, self._ask(Request("POST", f"{_alarm_path(alarm_id)}/note", body=body)))
 
+    def webhooks(self) -> list[Webhook]:
+        """The account's webhooks, the oldest first."""
+        return self._read(WebhookList, self._ask(Request("GET", "/api/webhooks"))).webhooks
+
+    def add_webhook(
+        self, url: str, feed: WebhookFeed = WebhookFeed.ORDERS, types: Sequence[str] | None = None
+    ) -> MadeWebhook:
+        """Have what happens from now on posted there: all of it, or events of these types. Keep the secret."""
+        body = {"url": url, "feed": feed.value, "types": None if types is None else list(types)}
+        return self._read(MadeWebhook, self._ask(Request("POST", "/api/webhooks", body=body)))
+
+    def enable_webhook(self, webhook_id: str) -> Webhook:
+        """Try a webhook again at once, from where it stopped."""
+        return self._read(Webhook, self._ask(Request("POST", f"{_webhook_path(webhook_id)}/enable")))
+
+    def disable_webhook(self, webhook_id: str) -> Webhook:
+        """Post nothing there until it is enabled again; repeating it is harmless."""
+        return self._read(Webhook, self._ask(Request("POST", f"{_webhook_path(webhook_id)}/disable")))
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Post nothing there any more."""
+        self._ask(Request("DELETE", _webhook_path(webhook_id)))
+
+    def roll_webhook_secret(self, webhook_id: str, overlap_seconds: int = 86_400) -> MadeWebhook:
+        """Make a new secret; the one before signs too for so long."""
+        body = {"overlap_seconds": overlap_seconds}
+        return self._read(MadeWebhook, self._ask(Request("POST", f"{_webhook_path(webhook_id)}/secret", body=body)))
+
+    def test_webhook(self, webhook_id: str) -> Delivery:
+        """Have a test event posted, once; `deliveries` tell what came of it."""
+        return self._read(Delivery, self._ask(Request("POST", f"{_webhook_path(webhook_id)}/test")))
+
+    def redeliver(self, webhook_id: str, event_id: int) -> Delivery:
+        """Have one event that was delivered posted once more; `deliveries` tell what came of it."""
+        body = {"event_id": event_id}
+        return self._read(Delivery, self._ask(Request("POST", f"{_webhook_path(webhook_id)}/redeliver", body=body)))
+
+    def deliveries(self, webhook_id: str, limit: int = 50, cursor: str | None = None) -> DeliveryPage:
+        """Up to `limit` deliveries to a webhook, the latest first."""
+        query = {"limit": limit, "cursor": cursor}
+        path = f"{_webhook_path(webhook_id)}/deliveries"
+        return self._read(DeliveryPage, self._ask(Request("GET", path, query=query)))
+
+    def all_webhooks(self, account_id: str | None = None, limit: int = 50, cursor: str | None = None) -> WebhookPage:
+        """Up to `limit` webhooks of everybody or of one account, newest first; for admins."""
+        query = {"account_id": account_id, "limit": limit, "cursor": cursor}
+        return self._read(WebhookPage, self._ask(Request("GET", "/api/admin/webhooks", query=query)))
+
     def _live(self, order_id: str, after: int) -> Iterator[Event]:
         request = Request("GET", f"{_path(order_id)}/events", query={"last_event_id": after}, is_stream=True)
         for data in data_of(self._ask(request)):
@@ -195,3 +250,7 @@ def _path(order_id: str) -> str:
 
 def _alarm_path(alarm_id: str) -> str:
     return f"/api/alarms/{quote(alarm_id, safe='')}"
+
+
+def _webhook_path(webhook_id: str) -> str:
+    return f"/api/webhooks/{quote(webhook_id, safe='')}"

@@ -3,6 +3,7 @@
 The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`stack/config.py`).
 """
 
+import re
 from datetime import time
 from functools import cache
 from typing import Annotated, Literal
@@ -74,7 +75,15 @@ class Settings(BaseSettings):
     )
 
     pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")
-    pulse_webhook_allow_private: bool = Field(False, description="Allow webhook URLs with hosts that are not public.")
+    pulse_webhook_allow_private: bool = Field(
+        False, description="Allow webhook URLs with hosts that are not public, at any port."
+    )
+    pulse_webhook_ports: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset({"443", "8443"}), description="Ports that webhook URLs may have, separated by commas."
+    )
+    pulse_webhook_key: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        None, description="Seals the webhooks' secrets; unset: PULSE_SERVICE_TOKEN_KEY does."
+    )
 
     sweep_events: bool = Field(False, description="Send task events for every sweep; otherwise for those that fail.")
     otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
@@ -82,10 +91,17 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
 
-    @field_validator("pulse_exchanges", mode="before")
+    @field_validator("pulse_exchanges", "pulse_webhook_ports", mode="before")
     @classmethod
     def _split_by_commas(cls, value: object) -> object:
         return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("pulse_webhook_ports")
+    @classmethod
+    def _are_ports(cls, value: frozenset[str]) -> frozenset[str]:
+        if not all(re.fullmatch("[1-9][0-9]{0,4}", port) and int(port) <= 65_535 for port in value):
+            raise ValueError("ports are numbers from 1 to 65535")
+        return value
 
     @field_validator("kite_api_key", "kite_access_token", "kite_api_secret")
     @classmethod

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pulse_core.events import webhooks
+from pulse_core.events import deliverer
 from pulse_core.tasks import Task
 from pulse_core.trading import inbox, order_totals
 from pulse_core.trading.book import look_ups
@@ -41,5 +41,5 @@ SWEEPS: Mapping[Task, Sweep] = {
     Task.END_DAY: Sweep(day_end.end_day, every=30),
     Task.WATCH_HOLD: Sweep(sending_hold.watch_hold, every=3),
     Task.RESOLVE_ALARMS: Sweep(inbox.resolve_alarms, every=5),
-    Task.DELIVER_WEBHOOKS: Sweep(webhooks.deliver_webhooks, every=2),
+    Task.DELIVER_WEBHOOKS: Sweep(deliverer.deliver_webhooks, every=2),
 }

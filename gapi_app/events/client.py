@@ -84,7 +84,7 @@ class EventClient(PulseClient):
 
     def webhooks(self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask about webhooks, or change them; `path` is what follows their own."""
-        return self._ask(method, f"/internal/webhooks{path}", who, {200, 201, 204}, body).body
+        return self._ask(method, f"/internal/webhooks{path}", who, {200, 201, 202, 204}, body).body
 
     def _page(self, who: Caller, order_id: str, what: str, page: Mapping[str, int]) -> dict[str, Any]:
         if not ORDER_ID.fullmatch(order_id):

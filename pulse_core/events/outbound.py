@@ -1,117 +1,184 @@
 """Posting to addresses that clients name: never to what only this machine or its network can reach.
 
-A name is resolved once and the connection goes to that very address, so that it cannot be another one by then.
+A connection goes to the very address that was checked, so that the name cannot lead elsewhere by then. It is kept for
+what follows, but not for long: a name may get another address.
 """
 
 import http.client
-import ipaddress
-import re
+import select
 import socket
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
-from threading import Event, Timer
-from urllib.parse import urlsplit
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from threading import Event, Lock, Timer
 
-from api_contract.account_rules import LONGEST_WEBHOOK_URL
+from pulse_core.events.outbound_rules import Policy, Target, Unreachable, check_address
 
 CONNECT_SECONDS, ANSWER_SECONDS = 1.0, 2.0
-_URL = re.compile(r"https?://[!-~]+")
-_TRANSLATED = tuple(ipaddress.ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+IDLE_SECONDS, LINE_SECONDS = 20.0, 60.0
+MOST_KEPT = 64
+LONGEST_ANSWER_READ = 4096
+
+_GONE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
 
 
-class Unreachable(Exception):
-    """A URL that must not or cannot be posted to; the message says why, and no address."""
+class LineGone(Exception):
+    """A kept connection that the other side has closed."""
 
 
-@dataclass(frozen=True)
-class Policy:
-    """What is allowed beyond HTTPS to public addresses."""
+class Line:
+    """A connection to an address that was checked. `is_used`: it has carried an answer before."""
 
-    allow_http: bool
-    allow_private: bool
+    def __init__(self, target: Target, address: str, connection: http.client.HTTPConnection) -> None:
+        self.target = target
+        self.address = address
+        self.is_used = False
+        self._connection = connection
+        self._opened_at = self._rested_at = time.monotonic()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it may carry another request."""
+        now = time.monotonic()
+        is_young = now - self._opened_at < LINE_SECONDS and now - self._rested_at < IDLE_SECONDS
+        return is_young and self._connection.sock is not None and not _is_readable(self._connection.sock)
+
+    def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post once, following nothing; the status of the answer. Raises Unreachable, LineGone for one used before."""
+        # The socket's timeout bounds each packet; a trickle of them must not hold a deliverer longer.
+        is_over = Event()
+        end = Timer(ANSWER_SECONDS, _cut, [self._connection.sock, is_over])
+        end.start()
+        try:
+            self._connection.request("POST", self.target.path, body, dict(headers))
+            answer = self._connection.getresponse()
+            status = answer.status
+            self._rest(answer)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            if is_over.is_set() or isinstance(error, TimeoutError):
+                raise Unreachable("no answer in time") from None
+            if self.is_used and isinstance(error, _GONE):
+                raise LineGone from None
+            raise Unreachable("no answer") from None
+        finally:
+            end.cancel()
+        # Headers that are cut off read like headers that ended.
+        if is_over.is_set():
+            self.close()
+            raise Unreachable("no answer in time")
+        self.is_used = True
+        return status
+
+    def close(self) -> None:
+        """End it; it carries nothing more."""
+        self._connection.close()
+
+    def _rest(self, answer: http.client.HTTPResponse) -> None:
+        """Read what little there is after the status, so that the next request can follow; else close."""
+        if answer.will_close or answer.length is None or answer.length > LONGEST_ANSWER_READ:
+            self.close()
+            return
+        answer.read()
+        self._rested_at = time.monotonic()
 
 
-def check_url(url: str, policy: Policy) -> None:
-    """Raise Unreachable unless the URL may be posted to."""
-    _scheme, host, port, _path = _parts(url, policy)
-    _address(host, port, policy)
+class Lines:
+    """Connections that rest between two deliveries, at most one for each webhook."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._most = most
+        self._resting: dict[str, Line] = {}
+        self._lock = Lock()
+
+    def take(self, webhook_id: str, target: Target, policy: Policy) -> Line | None:
+        """The webhook's connection, if it still leads where it should, and may be used."""
+        with self._lock:
+            line = self._resting.pop(webhook_id, None)
+        if line is None:
+            return None
+        try:
+            check_address(line.address, policy)
+        except Unreachable:
+            line.close()
+            raise
+        if line.target != target or not line.is_good:
+            line.close()
+            return None
+        return line
+
+    def keep(self, webhook_id: str, line: Line) -> None:
+        """Let a connection rest; the one that rests longest ends where there are too many."""
+        if not line.is_good:
+            line.close()
+            return
+        with self._lock:
+            ended = [self._resting.pop(webhook_id, None)]
+            self._resting[webhook_id] = line
+            if len(self._resting) > self._most:
+                ended.append(self._resting.pop(next(iter(self._resting))))
+        for one in filter(None, ended):
+            one.close()
+
+    def close_old(self) -> None:
+        """End those that have rested too long, or whose other side has gone."""
+        with self._lock:
+            old = [webhook_id for webhook_id, line in self._resting.items() if not line.is_good]
+            ended = [self._resting.pop(webhook_id) for webhook_id in old]
+        for line in ended:
+            line.close()
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], policy: Policy) -> int:
-    """Post once, following nothing; the status of the answer, whose body is not read. Raises Unreachable."""
-    scheme, host, port, path = _parts(url, policy)
-    address = _address(host, port, policy)
-    try:
-        connection = _connected(scheme, host, port, address)
-    except (OSError, ssl.SSLError):
-        raise Unreachable("no connection") from None
-    # The socket's timeout bounds each packet; a trickle of them must not hold a deliverer longer.
-    is_over = Event()
-    end = Timer(CONNECT_SECONDS + ANSWER_SECONDS, _cut, [connection.sock, is_over])
+def connect(target: Target, addresses: Sequence[str], policy: Policy) -> Line:
+    """A connection to one of the addresses, every one of which must be allowed. Raises Unreachable."""
+    for address in addresses:
+        check_address(address, policy)
+    for address in addresses[:2]:
+        try:
+            return Line(target, address, _connected(target, address))
+        except OSError:
+            continue
+    raise Unreachable("no connection")
+
+
+def _connected(target: Target, address: str) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection(target.host, target.port)
+    connection.default_port = {"http": 80, "https": 443}[target.scheme]
+    # It would be opened anew by name, past every check.
+    connection.auto_open = 0
+    connection.sock = socket.create_connection((address, target.port), CONNECT_SECONDS)
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sock.settimeout(ANSWER_SECONDS)
+    if target.scheme == "https":
+        connection.sock = _secured(connection.sock, target.host)
+    return connection
+
+
+def _secured(plain: socket.socket, host: str) -> ssl.SSLSocket:
+    secured = _tls().wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+    end = Timer(CONNECT_SECONDS, _cut, [secured, Event()])
     end.start()
     try:
-        connection.request("POST", path, body, dict(headers))
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        raise Unreachable("no answer") from None
+        secured.do_handshake()
+    except OSError:
+        secured.close()
+        raise
     finally:
         end.cancel()
-        connection.close()
-    # Headers that are cut off read like headers that ended.
-    if is_over.is_set():
-        raise Unreachable("no answer in time")
-    return status
+    return secured
 
 
-def _parts(url: str, policy: Policy) -> tuple[str, str, int, str]:
-    if len(url) > LONGEST_WEBHOOK_URL or not _URL.fullmatch(url):
-        raise Unreachable("not an URL")
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    except ValueError:
-        raise Unreachable("not an URL") from None
-    if parts.scheme == "http" and not policy.allow_http:
-        raise Unreachable("not https")
-    if not parts.hostname or parts.username is not None or parts.fragment:
-        raise Unreachable("not an URL of a host and a path alone")
-    return parts.scheme, parts.hostname, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
-def _address(host: str, port: int, policy: Policy) -> str:
-    try:
-        found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError):
-        raise Unreachable("the host is not known") from None
-    if not policy.allow_private and not all(map(_is_public, found)):
-        raise Unreachable("the host is not public")
-    return found[0]
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return _is_public(str(ip.ipv4_mapped))
-        if any(ip in network for network in _TRANSLATED):
-            return False
-    return ip.is_global and not ip.is_multicast
-
-
-def _connected(scheme: str, host: str, port: int, address: str) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(host, port)
-    connection.default_port = {"http": 80, "https": 443}[scheme]
-    plain = socket.create_connection((address, port), CONNECT_SECONDS)
-    plain.settimeout(ANSWER_SECONDS)
-    try:
-        connection.sock = (
-            ssl.create_default_context().wrap_socket(plain, server_hostname=host) if scheme == "https" else plain
-        )
-    except (OSError, ssl.SSLError):
-        plain.close()
-        raise
-    return connection
+def _is_readable(sock: socket.socket) -> bool:
+    """Whether something came that nobody asked for: the end of the connection, as a rule."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _cut(connected: socket.socket, is_over: Event) -> None:

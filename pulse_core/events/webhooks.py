@@ -1,175 +1,246 @@
-"""Post an account's events, or those of alarms, to its webhooks: signed, in order, at least once, and not forever."""
+"""Where accounts have their events posted, or those of alarms: made, listed, tried, rolled, disabled and removed."""
 
-import hmac
-import json
-import secrets
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from threading import Lock, Thread
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
+from sqlalchemy.orm import Session
 from ulid import ULID
 
+from api_contract import ids
 from api_contract.errors import InvalidRequest, InvalidState, NotFound
-from api_contract.log import get_logger
-from api_contract.vocabulary import WebhookFeed
-from pulse_core import db
-from pulse_core.backoff import backoff
-from pulse_core.config import settings
-from pulse_core.copies import copy_of
-from pulse_core.errors import DatabaseUnavailable
-from pulse_core.events import alarm_feed, feed, outbound
-from pulse_core.events.alarm_feed import AlarmEventReport
-from pulse_core.events.feed import EventReport
-from pulse_core.events.outbound import Policy, Unreachable
-from pulse_core.events.store import webhooks
-from pulse_core.events.tables import Webhook
-
-log = get_logger(__name__)
+from api_contract.ids import DELIVERY_ID, WEBHOOK_ID
+from api_contract.vocabulary import DeliveryKind, DeliveryStatus, WebhookFeed, WebhookStatus
+from pulse_core import cursors, db, queue
+from pulse_core.events import alarm_feed, feed, webhook_secrets
+from pulse_core.events.delivery import policy
+from pulse_core.events.outbound_rules import Unreachable, target_of
+from pulse_core.events.store import deliveries, webhooks
+from pulse_core.events.tables import Webhook, WebhookDelivery
+from pulse_core.events.webhook_secrets import Unreadable
+from pulse_core.identity.store import audit
+from pulse_core.owner import EveryAccount, OneAccount, Owner
+from pulse_core.tasks import Task
 
 MOST_OF_ACCOUNT = 5
-AT_ONCE, BATCH = 8, 100
-# Longer than a delivery can take, so that two deliverers never post the same webhook's events side by side.
-LEASE = timedelta(seconds=30)
-LONGEST_PAUSE_SECONDS = 3600.0
-GIVEN_UP_AFTER = timedelta(days=1)
-
-_under_way = Lock()
-
-Report = EventReport | AlarmEventReport
+MOST_WAITING = 10
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class WebhookReport:
-    """A webhook, and how far it has come: `delivered_sequence` is the last event that was taken there."""
+    """A webhook, and how far it has come: `delivered_sequence` is the last event that was taken there.
+
+    `disabled_by` None with `disabled_at`: given up by Pulse. `previous_secret_until`: two secrets sign until then.
+    """
 
     id: str
+    account_id: str
+    key_id: str | None
     url: str
     feed: WebhookFeed
+    types: Sequence[str] | None
+    status: WebhookStatus
     created_at: datetime
+    verified_at: datetime | None
     disabled_at: datetime | None
+    disabled_by: str | None
     delivered_sequence: int
     failing_since: datetime | None
     failures: int
     last_error: str | None
+    previous_secret_until: datetime | None
 
 
 @dataclass(frozen=True)
-class NewWebhook:
-    """A webhook and the secret that signs its deliveries."""
+class NewSecret:
+    """A webhook and the secret that signs its deliveries from now on."""
 
     webhook: WebhookReport
     secret: str
 
 
-def add_webhook(account_id: str, url: str, now: datetime, feed_: WebhookFeed = WebhookFeed.ORDERS) -> NewWebhook:
-    """Have what happens from now on posted to `url`. Raises InvalidRequest, InvalidState when the account has enough.
+@dataclass(frozen=True)
+class WebhookPage:
+    """A page of webhooks, and the cursor of the next one; None after the last."""
 
+    webhooks: Sequence[WebhookReport]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """What was posted to a webhook, or waits to be: the events from `first_event_id` to `last_event_id`."""
+
+    id: str
+    kind: DeliveryKind
+    status: DeliveryStatus
+    first_event_id: int | None
+    last_event_id: int | None
+    asked_at: datetime
+    posted_at: datetime | None
+    answer_status: int | None
+    error: str | None
+    duration_ms: int | None
+
+
+@dataclass(frozen=True)
+class DeliveryPage:
+    """A page of deliveries, and the cursor of the next one; None after the last."""
+
+    deliveries: Sequence[DeliveryReport]
+    next_cursor: str | None
+
+
+def add_webhook(
+    account_id: str,
+    url: str,
+    now: datetime,
+    feed_: WebhookFeed = WebhookFeed.ORDERS,
+    types: Sequence[str] | None = None,
+    key_id: str | None = None,
+) -> NewSecret:
+    """Have what happens from now on posted to `url`, once a test was accepted there; `key_id`: the key that asks.
+
+    Raises InvalidRequest, InvalidState when the account has enough, NotFound. The host is not asked anything here.
     Who may see everybody's alarms is for the caller to ask.
     """
-    try:
-        outbound.check_url(url, _policy())
-    except Unreachable as refused:
-        raise InvalidRequest(f"events cannot be posted there: {refused}", {"field": "url"}) from None
+    _check_url(url)
+    last_event, webhook_id = _last_event(account_id, feed_), ids.webhook_id(ULID.from_datetime(now))
+    secret = webhook_secrets.new_secret()
     webhook = Webhook(
-        id=f"whk_{ULID.from_datetime(now)}",
+        id=webhook_id,
         account_id=account_id,
+        key_id=key_id,
         url=url,
         created_at=now,
         feed=feed_,
-        delivered_sequence=_last_event(account_id, feed_),
+        types=None if types is None else sorted(set(types)),
+        delivered_sequence=last_event,
         next_attempt_at=now,
         failures=0,
+        sealed_secret=webhook_secrets.sealed(secret, webhook_id),
     )
     with db.transaction() as session:
-        if len(webhooks.of_account(session, account_id)) >= MOST_OF_ACCOUNT:
+        if not webhooks.lock_account(session, account_id):
+            raise NotFound("there is no such account")
+        if webhooks.count(session, account_id) >= MOST_OF_ACCOUNT:
             raise InvalidState(f"an account has at most {MOST_OF_ACCOUNT} webhooks", {"limit": MOST_OF_ACCOUNT})
         webhooks.add(session, webhook)
-        return NewWebhook(copy_of(webhook, WebhookReport), secret_of(webhook.id))
+        _queued(session, webhook_id, DeliveryKind.TEST, None, now)
+        # Of a URL its host alone: the path may be a secret.
+        host = urlsplit(url).hostname
+        audit.add(
+            session, "webhook.added", account_id, webhook_id, now, account_id=account_id, key_id=key_id, host=host
+        )
+        return NewSecret(_shown(session, webhook_id), secret)
 
 
 def list_webhooks(account_id: str) -> Sequence[WebhookReport]:
     """The account's webhooks, the oldest first."""
     with db.transaction() as session:
-        return [copy_of(one, WebhookReport) for one in webhooks.of_account(session, account_id)]
+        return [_report(one, has_right) for one, has_right in webhooks.of_account(session, account_id)]
 
 
-def enable_webhook(account_id: str, webhook_id: str, now: datetime) -> WebhookReport:
-    """Try again at once, from where it stopped. Raises NotFound."""
+def webhook_page(owner: Owner, limit: int, cursor: str | None) -> WebhookPage:
+    """Up to `limit` webhooks of the owner, the newest first. Raises InvalidRequest for a cursor of another listing."""
+    listing = f"webhooks of {owner.account_id if isinstance(owner, OneAccount) else 'everybody'}"
+    before = None if cursor is None else cursors.decode(cursor, listing, WEBHOOK_ID)
     with db.transaction() as session:
-        healed = {"disabled_at": None, "failing_since": None, "failures": 0, "last_error": None}
-        enabled = webhooks.change(session, account_id, webhook_id, next_attempt_at=now, **healed)
-    if enabled is None:
-        raise NotFound("there is no such webhook")
-    return copy_of(enabled, WebhookReport)
+        found = [_report(one, has_right) for one, has_right in webhooks.page(session, owner, limit + 1, before)]
+    shown = found[:limit]
+    return WebhookPage(shown, cursors.encode(shown[-1].id, listing) if len(found) > limit else None)
 
 
-def remove_webhook(account_id: str, webhook_id: str) -> None:
+def enable_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) -> WebhookReport:
+    """Try again at once, from where it stopped.
+
+    Raises NotFound, InvalidState when an admin has disabled it and its own account asks.
+    """
+    with db.transaction() as session:
+        webhook = _locked(session, owner, webhook_id)
+        if webhook.disabled_by not in (None, webhook.account_id) and isinstance(owner, OneAccount):
+            raise InvalidState("an admin has disabled it", {"status": WebhookStatus.DISABLED})
+        healed = {"disabled_at": None, "disabled_by": None, "failing_since": None, "failures": 0, "last_error": None}
+        webhooks.change(session, webhook, next_attempt_at=now, **healed)
+        if webhook.disabled_at is not None:
+            audit.add(session, "webhook.enabled", actor, webhook_id, now, account_id=webhook.account_id)
+        queue.wake_after_commit(session, Task.DELIVER_WEBHOOKS)
+        return _shown(session, webhook_id)
+
+
+def disable_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) -> WebhookReport:
+    """Post nothing there until it is enabled again, and then from where it stopped. Raises NotFound."""
+    with db.transaction() as session:
+        webhook = _locked(session, owner, webhook_id)
+        # What an admin has disabled stays so, whoever asks again.
+        if webhook.disabled_by in (None, webhook.account_id) and webhook.disabled_by != actor:
+            webhooks.change(session, webhook, disabled_at=webhook.disabled_at or now, disabled_by=actor)
+            audit.add(session, "webhook.disabled", actor, webhook_id, now, account_id=webhook.account_id)
+        return _shown(session, webhook_id)
+
+
+def remove_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) -> None:
     """Post nothing there any more. Raises NotFound."""
     with db.transaction() as session:
-        if not webhooks.remove(session, account_id, webhook_id):
-            raise NotFound("there is no such webhook")
+        webhook = _locked(session, owner, webhook_id)
+        webhooks.remove(session, webhook)
+        audit.add(session, "webhook.removed", actor, webhook_id, now, account_id=webhook.account_id)
 
 
-def secret_of(webhook_id: str) -> str:
-    """What signs the deliveries of a webhook; derived, so that it is stored nowhere."""
-    key = settings().pulse_service_token_key.get_secret_value().encode()
-    return f"whsec_{hmac.digest(key, f'webhook {webhook_id}'.encode(), 'sha256').hex()}"
-
-
-def signature(secret: str, at: int, body: bytes) -> str:
-    """The header `Pulse-Signature` for a body that is sent at this second."""
-    signed = hmac.digest(secret.encode(), f"{at}.".encode() + body, "sha256").hex()
-    return f"t={at},v1={signed}"
-
-
-def deliver_webhooks(now: datetime) -> int:
-    """Deliver in a thread of its own, unless this process is at it: slow receivers must not hold up the sweeps."""
-    if not _under_way.acquire(blocking=False):
-        return 0
-    Thread(target=_deliver_beside, args=(now,), name="webhooks", daemon=True).start()
-    return 1
-
-
-def deliver_due(now: datetime, limit: int = 40) -> int:
-    """Post what is new to the webhooks that are due, one batch each; returns how many got something."""
+def roll_secret(account_id: str, webhook_id: str, now: datetime, overlap: timedelta = DAY) -> NewSecret:
+    """Make a new secret; the one before signs too until the overlap is over. Raises NotFound."""
+    secret = webhook_secrets.new_secret()
     with db.transaction() as session:
-        waiting = webhooks.due(session, now, limit)
-    if not waiting:
-        return 0
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return sum(pool.map(lambda one: _deliver(one, now), waiting))
+        webhook = _locked(session, OneAccount(account_id), webhook_id)
+        previous = _resealed(webhook) if overlap else None
+        webhooks.change(
+            session,
+            webhook,
+            sealed_secret=webhook_secrets.sealed(secret, webhook_id),
+            previous_secret=previous,
+            previous_secret_until=None if previous is None else now + overlap,
+        )
+        audit.add(session, "webhook.secret_rolled", account_id, webhook_id, now, account_id=account_id)
+        return NewSecret(_shown(session, webhook_id), secret)
 
 
-def _deliver_beside(now: datetime) -> None:
+def ask_for_test(account_id: str, webhook_id: str, now: datetime) -> DeliveryReport:
+    """Have a test event posted, once. Raises NotFound, InvalidState where nothing is posted or too much waits."""
+    with db.transaction() as session:
+        _check_open(session, account_id, webhook_id)
+        return _queued(session, webhook_id, DeliveryKind.TEST, None, now)
+
+
+def ask_for_redelivery(account_id: str, webhook_id: str, event_id: int, now: datetime) -> DeliveryReport:
+    """Have one event that was delivered posted once more. Raises NotFound, InvalidRequest, InvalidState as above."""
+    with db.transaction() as session:
+        webhook = _check_open(session, account_id, webhook_id)
+        if webhook.verified_at is None:
+            raise InvalidState("nothing was delivered there yet", {"status": WebhookStatus.PENDING})
+        if not 1 <= event_id <= webhook.delivered_sequence:
+            details = {"field": "event_id", "min": 1, "max": webhook.delivered_sequence}
+            raise InvalidRequest("event_id must be that of an event that was delivered", details)
+        return _queued(session, webhook_id, DeliveryKind.REDELIVERY, event_id, now)
+
+
+def delivery_page(account_id: str, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
+    """Up to `limit` deliveries, the latest first. Raises NotFound, InvalidRequest for a cursor of another listing."""
+    listing = f"deliveries of {webhook_id}"
+    before = None if cursor is None else cursors.decode(cursor, listing, DELIVERY_ID)
+    with db.transaction() as session:
+        _shown(session, webhook_id, OneAccount(account_id))
+        found = [_delivery(one) for one in deliveries.page(session, webhook_id, limit + 1, before)]
+    shown = found[:limit]
+    return DeliveryPage(shown, cursors.encode(shown[-1].id, listing) if len(found) > limit else None)
+
+
+def _check_url(url: str) -> None:
     try:
-        deliver_due(now)
-    except DatabaseUnavailable as away:
-        log.warning("deliveries put off", reason=away.message)
-    except Exception:
-        log.exception("deliveries failed")
-    finally:
-        _under_way.release()
-
-
-def _deliver(one: Webhook, now: datetime) -> bool:
-    try:
-        events = _news(one)
-        if not events:
-            return False
-        with db.transaction() as session:
-            if not webhooks.claim(session, one, now + LEASE):
-                return False
-        error = _post(one, events, now)
-        with db.transaction() as session:
-            webhooks.settle(session, one, **_outcome(one, events[-1].event_id, error, now))
-    except DatabaseUnavailable:
-        # The claim runs out, and the same events are posted again.
-        return False
-    if error is not None:
-        log.warning("webhook failed", webhook_id=one.id, reason=error, failures=one.failures + 1)
-    return error is None
+        target_of(url, policy())
+    except Unreachable as refused:
+        raise InvalidRequest(f"events cannot be posted there: {refused}", {"field": "url"}) from None
 
 
 def _last_event(account_id: str, feed_: WebhookFeed) -> int:
@@ -178,48 +249,70 @@ def _last_event(account_id: str, feed_: WebhookFeed) -> int:
     return {page.account_id: page.last_event_id for page in feed.poll({account_id: None}, 1)}[account_id]
 
 
-def _news(one: Webhook) -> Sequence[Report]:
-    if one.feed is WebhookFeed.ALARMS:
-        return alarm_feed.alarm_events(one.delivered_sequence, BATCH).events
-    pages = feed.poll({one.account_id: one.delivered_sequence}, BATCH)
-    return pages[0].events if pages else ()
+def _locked(session: Session, owner: Owner, webhook_id: str) -> Webhook:
+    webhook = webhooks.lock(session, owner, webhook_id)
+    if webhook is None:
+        raise NotFound("there is no such webhook")
+    return webhook
 
 
-def _post(one: Webhook, events: Sequence[Report], now: datetime) -> str | None:
-    body = json.dumps({"webhook_id": one.id, "events": [_payload(event) for event in events]}).encode()
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "Pulse-Webhooks/1",
-        "Pulse-Webhook-Id": one.id,
-        "Pulse-Signature": signature(secret_of(one.id), int(now.timestamp()), body),
-    }
+def _check_open(session: Session, account_id: str, webhook_id: str) -> Webhook:
+    """A locked webhook that something is posted to, and for which not too much waits."""
+    webhook = _locked(session, OneAccount(account_id), webhook_id)
+    shown = _shown(session, webhook_id)
+    if shown.status in (WebhookStatus.DISABLED, WebhookStatus.ENDED):
+        raise InvalidState(f"nothing is posted there: {shown.status.meaning}", {"status": shown.status})
+    if deliveries.count_waiting(session, webhook_id) >= MOST_WAITING:
+        raise InvalidState(f"{MOST_WAITING} deliveries wait for it already", {"limit": MOST_WAITING})
+    return webhook
+
+
+def _queued(
+    session: Session, webhook_id: str, kind: DeliveryKind, event_id: int | None, now: datetime
+) -> DeliveryReport:
+    row_id = ids.delivery_id(ULID.from_datetime(now))
+    asked = deliveries.ask(session, row_id, webhook_id, kind, event_id, now)
+    queue.wake_after_commit(session, Task.DELIVER_WEBHOOKS)
+    return _delivery(asked)
+
+
+def _resealed(webhook: Webhook) -> str | None:
+    """The secret that signs now, as the one before; None for one that nobody can read any more."""
+    if webhook.sealed_secret is None:
+        return webhook_secrets.sealed(webhook_secrets.derived_secret(webhook.id), webhook.id)
     try:
-        status = outbound.post(one.url, body, headers, _policy())
-    except Unreachable as failed:
-        return str(failed)
-    return None if 200 <= status < 300 else f"answered {status}"
+        webhook_secrets.opened(webhook.sealed_secret, webhook.id)
+    except Unreadable:
+        return None
+    return webhook.sealed_secret
 
 
-def _payload(event: Report) -> dict[str, object]:
-    at = event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return {**asdict(event), "at": at}
+def _shown(session: Session, webhook_id: str, owner: Owner | None = None) -> WebhookReport:
+    found = webhooks.get(session, owner or EveryAccount(), webhook_id)
+    if found is None:
+        raise NotFound("there is no such webhook")
+    return _report(*found)
 
 
-def _outcome(one: Webhook, last: int, error: str | None, now: datetime) -> dict[str, object]:
-    if error is None:
-        good = {"failing_since": None, "failures": 0, "last_error": None}
-        return {"delivered_sequence": last, "next_attempt_at": now, **good}
-    since = one.failing_since or now
-    pause = backoff(one.failures + 1, LONGEST_PAUSE_SECONDS, secrets.randbelow(1000) / 1000)
-    is_given_up = now - since >= GIVEN_UP_AFTER
-    return {
-        "failing_since": since,
-        "failures": one.failures + 1,
-        "last_error": error,
-        "next_attempt_at": now + pause,
-        "disabled_at": now if is_given_up else None,
-    }
+def _report(one: Webhook, has_right: bool) -> WebhookReport:
+    columns = {name: getattr(one, name) for name in WebhookReport.__dataclass_fields__ if name != "status"}
+    return WebhookReport(**columns, status=_status(one, has_right))
 
 
-def _policy() -> Policy:
-    return Policy(settings().pulse_webhook_allow_http, settings().pulse_webhook_allow_private)
+def _status(one: Webhook, has_right: bool) -> WebhookStatus:
+    if not has_right:
+        return WebhookStatus.ENDED
+    if one.disabled_at is not None:
+        return WebhookStatus.DISABLED
+    return WebhookStatus.PENDING if one.verified_at is None else WebhookStatus.ACTIVE
+
+
+def _delivery(one: WebhookDelivery) -> DeliveryReport:
+    columns = {name: getattr(one, name) for name in DeliveryReport.__dataclass_fields__ if name != "status"}
+    return DeliveryReport(**columns, status=_delivery_status(one))
+
+
+def _delivery_status(one: WebhookDelivery) -> DeliveryStatus:
+    if one.posted_at is None:
+        return DeliveryStatus.WAITING
+    return DeliveryStatus.DELIVERED if one.error is None else DeliveryStatus.FAILED

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "token": "pulse_ops.cli.token:token",
     "users": "pulse_ops.cli.users:users",
     "keys": "pulse_ops.cli.keys:keys",
+    "webhooks": "pulse_ops.cli.webhooks:webhooks",
     "slices": "pulse_ops.cli.slices:slices",
     "alarms": "pulse_ops.cli.alarms:alarms",
     "recover": "pulse_ops.cli.recover:recover",

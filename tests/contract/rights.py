@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 SCOPES = {
-    "viewer": {"orders:read", "events:read"},
-    "trader": {"orders:read", "events:read", "orders:write"},
-    "operator": {"orders:read", "events:read", "orders:write", "slices:operate"},
-    "admin": {"orders:read", "events:read"},
+    "viewer": {"orders:read", "events:read", "webhooks:write"},
+    "trader": {"orders:read", "events:read", "webhooks:write", "orders:write"},
+    "operator": {"orders:read", "events:read", "webhooks:write", "orders:write", "slices:operate"},
+    "admin": {"orders:read", "events:read", "webhooks:write"},
 }
 
 
@@ -39,6 +39,7 @@ class Right:
 
 
 READ, WRITE, OPERATE, EVENTS = "orders:read", "orders:write", "slices:operate", "events:read"
+WEBHOOKS = "webhooks:write"
 LOGIN, ADMIN, SERVICE, GATEWAY, OVERSIGHT = "login", "admin", "service", "gateway", "oversight"
 
 _ORDERS = {
@@ -68,9 +69,18 @@ _KEYS_AND_WEBHOOKS = {
     "list_all_keys": Right(ADMIN),
     "revoke_any_key": Right(ADMIN, On.ANYBODYS),
     "list_webhooks": Right(EVENTS),
-    "add_webhook": Right(EVENTS),
-    "enable_webhook": Right(EVENTS, On.OWN),
-    "remove_webhook": Right(EVENTS, On.OWN),
+    "add_webhook": Right(WEBHOOKS),
+    "enable_webhook": Right(WEBHOOKS, On.OWN),
+    "disable_webhook": Right(WEBHOOKS, On.OWN),
+    "remove_webhook": Right(WEBHOOKS, On.OWN),
+    "roll_webhook_secret": Right(WEBHOOKS, On.OWN),
+    "test_webhook": Right(WEBHOOKS, On.OWN),
+    "redeliver_event": Right(WEBHOOKS, On.OWN),
+    "list_deliveries": Right(EVENTS, On.OWN),
+    "list_all_webhooks": Right(ADMIN),
+    "disable_any_webhook": Right(ADMIN, On.ANYBODYS),
+    "enable_any_webhook": Right(ADMIN, On.ANYBODYS),
+    "remove_any_webhook": Right(ADMIN, On.ANYBODYS),
 }
 _OPEN = {"health": Right(None), "ready": Right(None), "metrics": Right(None)}
 _LOGINS = {"log_out_everywhere": Right(LOGIN), "change_password": Right(LOGIN)}

@@ -36,7 +36,8 @@ def test_a_live_token_is_described(gapi: Service, trader: Account, ask: Ask) -> 
     said = answer.json()
     assert answer.headers["Cache-Control"] == "no-store"
     assert (said["active"], said["sub"], said["role"]) == (True, trader.account_id, "trader")
-    assert (said["token_type"], said["scope"]) == ("access_token", "events:read orders:read orders:write")
+    assert said["token_type"] == "access_token"
+    assert said["scope"] == "events:read orders:read orders:write webhooks:write"
     assert said["exp"] - said["iat"] == 900
 
 

@@ -20,7 +20,7 @@ from tests.support.factories import a_split_order, an_alarm, slices_of
 
 # Whoever has called one of these is another afterwards, or has nothing left to call it on.
 SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "log_user_out"} | {
-    "change_account", "log_account_out", "offboard_user", "offboard_account"
+    "change_account", "log_account_out", "offboard_user", "offboard_account", "remove_any_webhook"
 }  # fmt: skip
 GATEWAY = Account("gapi", "gapi", "", "gapi")
 # So that a stream is refused instead of followed, or is a page.

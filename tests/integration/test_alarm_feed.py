@@ -7,26 +7,22 @@ import pytest
 
 from api_contract.scopes import Role
 from api_contract.vocabulary import WebhookFeed
-from pulse_core import config, db
+from pulse_core import db
 from pulse_core.clock import utcnow
-from pulse_core.events import alarm_feed, webhooks
-from pulse_core.events.webhooks import deliver_due
+from pulse_core.events import alarm_feed
 from pulse_core.identity import accounts
 from pulse_core.trading import inbox
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import events
+from tests.support.deliveries import an_active_webhook, deliver_due, loopback_allowed
 from tests.support.factories import a_split_order, an_account, an_alarm, slices_of
 from tests.support.receiver import running_receiver
 
 
 @pytest.fixture(autouse=True)
 def loopback_receivers(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("PULSE_WEBHOOK_ALLOW_HTTP", "true")
-    monkeypatch.setenv("PULSE_WEBHOOK_ALLOW_PRIVATE", "true")
-    config.settings.cache_clear()
-    yield
-    monkeypatch.undo()
-    config.settings.cache_clear()
+    with loopback_allowed(monkeypatch):
+        yield
 
 
 def test_what_commits_late_is_read_after_what_was_read_before_it() -> None:
@@ -71,11 +67,10 @@ def test_alarms_are_posted_to_operators_only_and_only_as_long_as_they_are_operat
     parts = slices_of(a_split_order(account_id=owner))
     an_alarm(parts[0])
     with running_receiver() as receiver:
-        webhooks.add_webhook(operator, receiver.url, utcnow(), WebhookFeed.ALARMS)
+        an_active_webhook(operator, receiver, feed_=WebhookFeed.ALARMS)
         alarm_id = an_alarm(parts[1], AlarmCode.NO_ROOM)
         inbox.resolve_alarm(alarm_id, "anna", utcnow())
-        while deliver_due(utcnow()):
-            pass
+        deliver_due(utcnow())
         accounts.change_account(operator, utcnow(), role=Role.TRADER)
         an_alarm(parts[2])
         assert deliver_due(utcnow()) == 0

@@ -98,8 +98,9 @@ def test_a_fence_is_seen_by_its_holder_and_by_the_database(broker: SimulatedBrok
 
 def test_an_event_that_no_webhook_was_given_has_an_age(broker: SimulatedBroker) -> None:
     account_id = an_account()
-    add = "INSERT INTO webhooks (id, account_id, url, created_at, delivered_sequence, next_attempt_at, failures)"
-    execute(f"{add} VALUES ('whk_a', :account_id, 'https://a.test', now(), 0, now(), 0)", account_id=account_id)
+    columns = "id, account_id, url, created_at, verified_at, delivered_sequence, next_attempt_at, failures"
+    values = "'whk_a', :account_id, 'https://a.test', now(), now(), 0, now(), 0"
+    execute(f"INSERT INTO webhooks ({columns}) VALUES ({values})", account_id=account_id)
     assert looked_up()["pulse_webhook_lag_seconds",] == 0
 
     an_order(utcnow() - timedelta(seconds=40), account_id)
@@ -108,6 +109,8 @@ def test_an_event_that_no_webhook_was_given_has_an_age(broker: SimulatedBroker) 
     found = looked_up()
     assert found["pulse_webhook_lag_seconds",] >= 40
     assert found["pulse_webhooks_failing",] == 1
+    execute("UPDATE accounts SET is_active = false")
+    assert looked_up()["pulse_webhook_lag_seconds",] == 0
 
 
 def test_messages_are_counted_under_the_prefix_of_the_settings(

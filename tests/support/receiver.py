@@ -22,26 +22,44 @@ class Delivery:
 
 @dataclass
 class Receiver:
-    """`statuses` are used up first, then it is 204 for all; 0 trickles an answer that has no end."""
+    """`statuses` are used up first, then it is 204 for all; 0 trickles an answer that has no end.
+
+    Answers wait until `may_answer` is set, as it is at first.
+    """
 
     url: str = ""
     statuses: deque[int] = field(default_factory=deque)
     deliveries: list[Delivery] = field(default_factory=list)
+    connections: int = 0
+    may_answer: Event = field(default_factory=Event)
     ended: Event = field(default_factory=Event)
 
     def event_ids(self) -> list[int]:
-        return [event["event_id"] for one in self.deliveries for event in one.events]
+        """Those of events that happened: a test's is 0."""
+        return [event["event_id"] for one in self.deliveries for event in one.events if event["event_id"]]
+
+    @property
+    def tests(self) -> int:
+        return sum(event["event_id"] == 0 for one in self.deliveries for event in one.events)
 
 
 class _Handler(BaseHTTPRequestHandler):
     receiver: Receiver
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        self.receiver.connections += 1
+        super().setup()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.receiver.deliveries.append(Delivery(dict(self.headers), body))
+        self.receiver.may_answer.wait()
         status = self.receiver.statuses.popleft() if self.receiver.statuses else 204
         if status == 0:
             self._trickle()
+            self.close_connection = True
             return
         self.send_response(status)
         self.send_header("Location", f"{self.receiver.url}/elsewhere")
@@ -63,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running_receiver() -> Iterator[Receiver]:
     receiver = Receiver()
+    receiver.may_answer.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"receiver": receiver}))
     server.daemon_threads = True
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -71,5 +90,6 @@ def running_receiver() -> Iterator[Receiver]:
         yield receiver
     finally:
         receiver.ended.set()
+        receiver.may_answer.set()
         server.shutdown()
         server.server_close()

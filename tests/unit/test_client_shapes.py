@@ -42,6 +42,12 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.AlarmHappening, "AlarmHappening"),
         (models.AlarmEvent, "AlarmEvent"),
         (models.AlarmEventPage, "AlarmEventPage"),
+        (models.Webhook, "Webhook"),
+        (models.MadeWebhook, "MadeWebhook"),
+        (models.WebhookList, "WebhookList"),
+        (models.WebhookPage, "WebhookPage"),
+        (models.Delivery, "Delivery"),
+        (models.DeliveryPage, "DeliveryPage"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )

@@ -13,7 +13,7 @@ from api_contract.shapes.orders import ORDER_QUERY, NewOrderSchema, TermsSchema
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from gapi_app.config import Settings
 from gapi_app.openapi import SPECIFICATION
-from pulse_core.events import webhooks
+from pulse_core.events import delivery, webhooks
 from pulse_core.events.names import EventKind, event_type
 from pulse_core.identity import api_keys, login_throttle, sessions
 from tests.unit.test_docs import CODE, DOCS, tables
@@ -102,7 +102,7 @@ def test_every_limit_is_that_of_the_code() -> None:
         "orders on a page": str(ORDER_QUERY.fields["limit"].validate.max),
         "events on a page": str(ORDER_EVENTS_QUERY.fields["limit"].validate.max),
         "API keys": f"{api_keys.MOST_LIVE_KEYS} for an account, each for {LONGEST_KEY_LIFE_DAYS} days at most",
-        "webhooks": f"{webhooks.MOST_OF_ACCOUNT} for an account, {webhooks.BATCH} events in a delivery",
+        "webhooks": f"{webhooks.MOST_OF_ACCOUNT} for an account, {delivery.BATCH} events in a delivery",
         "access token": f"{default['pulse_access_token_lifetime'] // 60} minutes",
         "login": f"{sessions.LIFETIME // timedelta(hours=1)} hours",
     }

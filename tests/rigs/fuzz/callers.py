@@ -16,6 +16,7 @@ from tests.support.service_token import service_token
 ROLES = {
     "orders:read": tuple(Role),
     "events:read": tuple(Role),
+    "webhooks:write": tuple(Role),
     "login": tuple(Role),
     "orders:write": (Role.TRADER, Role.OPERATOR),
     "slices:operate": (Role.OPERATOR,),

@@ -52,12 +52,21 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
         owner = make_account() if operation_id == "revoke_any_key" else account
         real["key_id"] = _key(owner).key.id
     if "webhook_id" in names:
-        real["webhook_id"] = webhooks.add_webhook(account.account_id, PUBLIC_URL, utcnow()).webhook.id
+        real["webhook_id"] = _webhook(make_account() if "_any_" in operation_id else account)
     if "alarm_id" in names:
         real["alarm_id"] = an_alarm(slices_of(a_split_order())[0])
     if "account_id" in names:
         real["account_id"] = make_account().account_id
     return {name: value for name, value in real.items() if name in names}
+
+
+def _webhook(account: Account) -> str:
+    """One that has taken an event."""
+    made = webhooks.add_webhook(account.account_id, PUBLIC_URL, utcnow()).webhook.id
+    with db.transaction() as session:
+        taken = text("UPDATE webhooks SET verified_at = now(), delivered_sequence = 1 WHERE id = :id")
+        session.execute(taken, {"id": made})
+    return made
 
 
 def _order(operation_id: str, account: Account) -> dict[str, str]:
@@ -143,6 +152,7 @@ _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     ),
     "settle_slice": _settlement,
     "add_webhook": lambda body, _: body | {"url": PUBLIC_URL},
+    "redeliver_event": lambda body, _: body | {"event_id": 1},
     "add_user": _new_user,
     "add_account": _new_user,
     "change_user": lambda body, _: body | ({"password": PASSWORD} if "password" in body else {}),

@@ -7,5 +7,6 @@ from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
 from tests.rigs.mutants.tracking import TRACKING
+from tests.rigs.mutants.webhooks import WEBHOOKS
 
-DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS, *TRACKING, *ADMISSION)
+DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS, *TRACKING, *ADMISSION, *WEBHOOKS)

@@ -1,9 +1,14 @@
--- Of the live webhooks: how many are failing, and for how long the oldest event that one was not given has waited.
+-- Of the webhooks that are posted to: how many are failing, and for how long the oldest event that one was not given has
+-- waited. One that took nothing yet, or whose account or key has ended, holds nobody up.
 WITH live AS (
-    SELECT account_id, delivered_sequence, failures
+    SELECT webhooks.account_id, webhooks.delivered_sequence, webhooks.failures
       FROM webhooks
-     WHERE disabled_at IS NULL
-     ORDER BY next_attempt_at
+      JOIN accounts ON accounts.id = webhooks.account_id AND accounts.is_active
+      LEFT JOIN api_keys ON api_keys.id = webhooks.key_id
+     WHERE webhooks.disabled_at IS NULL
+       AND webhooks.verified_at IS NOT NULL
+       AND (webhooks.key_id IS NULL OR (api_keys.revoked_at IS NULL AND api_keys.expires_at > clock_timestamp()))
+     ORDER BY webhooks.next_attempt_at
      LIMIT :most
 )
 SELECT count(*) FILTER (WHERE live.failures > 0) AS failing,
