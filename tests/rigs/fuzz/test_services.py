@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.rigs.fuzz import documents
 from tests.rigs.fuzz.sender import Sender
 
-# The specifications' boundaries and examples are about 3,700 cases; what is beyond them is drawn at random.
+# The specifications' boundaries and examples are about 4,100 cases; what is beyond them is drawn at random.
 CASES = int(os.environ.get("CASES", "4000"))
-BOUNDARIES, OPERATIONS = 3_700, 91
+BOUNDARIES, OPERATIONS = 4_100, 109
 DRAWN = settings(
     max_examples=max((CASES - BOUNDARIES) // OPERATIONS, 5),
     deadline=None,
