@@ -32,6 +32,8 @@ class AlarmCode(Explained):
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"
+    # About an account, or somebody who tries many.
+    LOGIN_ATTACK = "LOGIN_ATTACK", "many logins of one name or one address failed: somebody guesses passwords"
 
 
 class AlarmStatus(Explained):

@@ -10,6 +10,7 @@ PulseError
     NotFound
     DuplicateOrderUniqueKey
     InvalidState
+    RiskLimit
     UnsupportedMediaType
     RateLimited
     ServiceUnavailable
@@ -32,6 +33,7 @@ HTTP_STATUS = {
     "INVALID_STATE": 409,
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RISK_LIMIT": 422,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "DATABASE_ERROR": 500,
@@ -91,6 +93,10 @@ class DuplicateOrderUniqueKey(PulseError):
 
 class InvalidState(PulseError):
     code = "INVALID_STATE"
+
+
+class RiskLimit(PulseError):
+    code = "RISK_LIMIT"
 
 
 class UnsupportedMediaType(PulseError):

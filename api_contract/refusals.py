@@ -45,6 +45,7 @@ _FIELDS = {
 _LIMIT = {"type": ["integer", "string"]}
 _STATUS = {"type": "string", "description": "The status that does not allow it."}
 MISSING = {**_TEXTS, "description": "What cannot be reached."}
+BUSY = {**TEXT, "description": "What there are too many of at once."}
 
 SHARED = {
     "INVALID_REQUEST": Refusal(
@@ -101,6 +102,18 @@ SHARED = {
         "the order is DONE and cannot be cancelled",
         {"status": "DONE"},
         {"status": _STATUS, "field": _FIELD, "limit": NUMBER, "max": NUMBER, "account_id": TEXT},
+    ),
+    "RISK_LIMIT": Refusal(
+        "The account would have too much open, or the slices could not get out in their window at the broker's limits.",
+        "the account has 1000 open orders, and may have 1000",
+        {"limit": "open_orders", "most": 1000, "accepted": 1000, "asked": 1},
+        {
+            "limit": {"enum": ["open_orders", "open_slices", "window"], "type": "string"},
+            "most": {**NUMBER, "description": "How many there may be."},
+            "accepted": {**NUMBER, "description": "How many there are."},
+            "asked": {**NUMBER, "description": "How many more there would be."},
+        },
+        ("limit", "most", "accepted", "asked"),
     ),
     "PAYLOAD_TOO_LARGE": Refusal("The body has more than 64 KiB.", "request entity too large"),
     "UNSUPPORTED_MEDIA_TYPE": Refusal(

@@ -268,7 +268,11 @@ def default_limits() -> dict[str, str]:
 def _gateway_limits() -> dict[str, str]:
     fields = GatewaySettings.model_fields
     limits = [name for name in fields if name.startswith("pulse_rate_limit") and isinstance(fields[name].default, str)]
-    return {name.upper(): "999999999/second" for name in limits}
+    # One account stands for many.
+    at_once = {"PULSE_REQUESTS_AT_ONCE": "48"}
+    caps = {"PULSE_OPEN_ORDERS_PER_ACCOUNT": "0", "PULSE_OPEN_SLICES_PER_ACCOUNT": "0"}
+    caps |= {"PULSE_CHECK_WINDOWS": "false"}
+    return {name.upper(): "999999999/second" for name in limits} | at_once | caps
 
 
 def _settings(folder: Path) -> StackSettings:
@@ -280,6 +284,8 @@ def _settings(folder: Path) -> StackSettings:
         pulse_port=free_port(),
         exchange_port=free_port(),
         flower_port=free_port(),
+        gapi_metrics_port=free_port(),
+        pulse_metrics_port=free_port(),
         slices_metrics_port=free_port(),
         control_metrics_port=free_port(),
         beat_metrics_port=free_port(),

@@ -31,7 +31,9 @@ blueprint.before_request(require_service_token)
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(201, AcceptedSchema, headers=LOCATION)
 @blueprint.alt_response(200, schema=AcceptedSchema, headers=LOCATION, description="Made by an earlier call")
-@blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
+@blueprint.refuses(
+    "INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY", "RISK_LIMIT"
+)
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""
     submission = accept.submit_order(account_id(), new_order, utcnow())

@@ -53,6 +53,14 @@ class Settings(BaseSettings):
     broker_orders_per_minute: int = Field(400, ge=0, le=60_000, description="The same in a minute; 0: no limit.")
     broker_orders_per_day: int = Field(5000, ge=0, le=10_000_000, description="The same in a day; 0: no limit.")
 
+    open_orders_per_account: int = Field(
+        1000, ge=0, le=1_000_000, description="Most open orders of an account; 0: any number."
+    )
+    open_slices_per_account: int = Field(
+        10_000, ge=0, le=10_000_000, description="Most unsent slices of an account's open orders; 0: any number."
+    )
+    check_windows: bool = Field(True, description="Refuse orders whose slices cannot get out in their window.")
+
     dispatch_horizon: Seconds = Field(10.0, description="Seconds before its time when a slice is handed to Celery.")
     lease: Seconds = Field(30.0, description="Seconds that a claim may take; longer than PULSE_BROKER_TIMEOUT.")
     slice_timeout: Seconds = Field(60.0, description="Seconds that a placed slice may work before it is cancelled.")
@@ -69,9 +77,9 @@ class Settings(BaseSettings):
         5.0, description="Seconds after its time when a due slice counts as lost and is taken from the table."
     )
 
-    metrics_host: str = Field("127.0.0.1", description="Address on which a worker and beat serve /metrics.")
+    metrics_host: str = Field("127.0.0.1", description="Address on which /metrics, and pulse's /ready, are served.")
     metrics_port: int = Field(
-        0, ge=0, le=65_535, description="Port of a worker's or beat's /metrics; 0: none, and nothing is counted."
+        0, ge=0, le=65_535, description="Port of /metrics, and of pulse's /ready; 0: none, and a worker counts nothing."
     )
 
     pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")

@@ -29,7 +29,9 @@ blueprint.before_request(require_token)
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(202, AcceptedSchema, headers=LOCATION | _REPLAYED)
-@blueprint.refuses("INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY")
+@blueprint.refuses(
+    "INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY", "RISK_LIMIT"
+)
 def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""
     check_new_order(new_order, current_app.config["EXCHANGES"])

@@ -98,7 +98,7 @@ class Revocation(Base):
 
 
 class LoginFailure(Base):
-    """Failed logins of one username or one address since its last success or rest."""
+    """Failed logins of one username, of one in one network, or of one address, since its last success or rest."""
 
     __tablename__ = "login_failures"
 
@@ -106,6 +106,16 @@ class LoginFailure(Base):
     failures: Mapped[int] = mapped_column(Integer)
     last_failed_at: Mapped[datetime] = mapped_column(index=True)
     blocked_until: Mapped[datetime]
+
+
+class LoginNetwork(Base):
+    """A network that an account has logged in from."""
+
+    __tablename__ = "login_networks"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    network: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last_login_at: Mapped[datetime]
 
 
 class AuditEntry(Base):

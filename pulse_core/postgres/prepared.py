@@ -16,13 +16,17 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 # A plan that was made for an almost empty table serves a full one badly, and nobody tells Postgres in time.
 LIFETIME = 30.0
 
-_OPTION = "prepared_as"
+_OPTION, _BEFORE = "prepared_as", "executed_before"
 _numbers = itertools.count(1)
 
 
-def prepared(name: str) -> dict[str, str]:
-    """The execution option; `name` is the statement's own, among all that are prepared."""
-    return {_OPTION: name}
+def prepared(name: str, before: str = "") -> dict[str, str]:
+    """The execution option; `name` is the statement's own, among all that are prepared.
+
+    `before`: a statement with the same parameters that is sent along and done first, in the same transaction. What it
+    waits for is over when the prepared one looks at the tables.
+    """
+    return {_OPTION: name, _BEFORE: before}
 
 
 def install(engine: Engine) -> None:
@@ -50,7 +54,9 @@ def _execute_prepared(
         name = f"{option}_{next(_numbers)}"
         cursor.execute(_prepare(name, statement, list(parameters), context))
         known[option] = name, time.monotonic()
-    return f"EXECUTE {name} {_listed(f'%({one})s' for one in parameters)}", parameters
+    execute = f"EXECUTE {name} {_listed(f'%({one})s' for one in parameters)}"
+    before = context.execution_options.get(_BEFORE)
+    return f"{before}; {execute}" if before else execute, parameters
 
 
 def _prepare(name: str, statement: str, parameters: Sequence[str], context: DefaultExecutionContext) -> str:

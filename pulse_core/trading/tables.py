@@ -78,6 +78,11 @@ class Order(Base):
         Index("ix_orders_account_id_id", "account_id", "id"),
         Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
         Index("ix_orders_paused", "end_at", postgresql_where="status = 'PAUSED'"),
+        Index(
+            "ix_orders_open",
+            "account_id",
+            postgresql_where="status IN ('PENDING', 'IN_PROGRESS', 'PAUSED', 'CANCELLING')",
+        ),
         Index("ix_orders_live", "id", postgresql_where="status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')"),
     )
 

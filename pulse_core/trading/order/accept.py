@@ -17,7 +17,9 @@ from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
+from pulse_core.trading.order import risk
 from pulse_core.trading.store import orders
+from pulse_core.trading.store.orders import Load, Room
 from pulse_core.trading.tables import Order
 
 log = get_logger(__name__)
@@ -49,18 +51,19 @@ class Submission:
 def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
     """Accept an order, or find the one that was accepted under the same unique key.
 
-    Raises InvalidRequest or a narrower kind, DuplicateOrderUniqueKey, DatabaseUnavailable.
+    Raises InvalidRequest or a narrower kind, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
     if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
         check_start(new_order.start_at, now)
     row = _row(account_id, new_order, now)
     failpoint("intake.before_commit")
+    room = risk.room_for(row, now)
     with db.statement() as connection:
-        is_new = orders.add(connection, row)
+        load = orders.add(connection, row, room)
     failpoint("intake.after_commit")
-    if not is_new:
-        return _earlier(account_id, new_order)
+    if load is not None:
+        return _earlier(account_id, new_order, room, load)
     # After the commit: a worker must find the row, and a lost message is found by the sweep.
     queue.wake(Task.SPLIT_ORDER, row["id"])
     failpoint("intake.after_wakeup")
@@ -74,9 +77,13 @@ def _is_known(account_id: str, order_unique_key: str) -> bool:
         return orders.knows_key(session, account_id, order_unique_key)
 
 
-def _earlier(account_id: str, new_order: NewOrder) -> Submission:
+def _earlier(account_id: str, new_order: NewOrder, room: Room | None, load: Load) -> Submission:
     with db.transaction() as session:
         order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+    if order is None:
+        # Only where there is a cap can an order be turned away.
+        assert room is not None  # noqa: S101
+        raise risk.refusal(room, load, new_order.num_splits)
     _check_same(order, new_order)
     return Submission(order.id, is_new=False)
 

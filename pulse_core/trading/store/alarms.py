@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, String, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from ulid import ULID
@@ -38,12 +38,14 @@ def raise_alarm(
     detail: Mapping[str, Any],
     order_id: str | None = None,
     slice_id: str | None = None,
+    subject: str | None = None,
+    account_id: str | None = None,
 ) -> None:
     """Open the alarm of this cause, or count it once more; one that was resolved opens again.
 
-    Without an order it is about the installation as a whole.
+    Without an order it is about the installation as a whole, or the `subject` that is named.
     """
-    subject = slice_id or order_id or INSTALLATION
+    subject = slice_id or order_id or subject or INSTALLATION
     row = {
         "id": ids.alarm_id(ULID.from_datetime(now)),
         "code": code,
@@ -57,7 +59,9 @@ def raise_alarm(
         "opened_at": now,
         "last_seen_at": now,
     }
-    raised = session.scalar(_ADD, {**row, "of_order": order_id}) or _count_again(session, code, subject, now, detail)
+    raised = session.scalar(_ADD, {**row, "of_order": order_id, "of_account": account_id}) or _count_again(
+        session, code, subject, now, detail
+    )
     if raised is not None:
         _tell(session, raised, AlarmEventKind.RAISED, PULSE, now, **detail)
 
@@ -161,6 +165,9 @@ def _tell(session: Session, alarm: Alarm, kind: AlarmEventKind, actor: str, now:
 
 _OWNER = select(Order.account_id).where(Order.id == bindparam("of_order")).scalar_subquery()
 _ADD = (
-    insert(Alarm).values(account_id=_OWNER).on_conflict_do_nothing(index_elements=["code", "subject"]).returning(Alarm)
+    insert(Alarm)
+    .values(account_id=func.coalesce(bindparam("of_account", type_=String), _OWNER))
+    .on_conflict_do_nothing(index_elements=["code", "subject"])
+    .returning(Alarm)
 )
 _TOLD = insert(AlarmEvent.__table__)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """The only writer of an order's status and totals."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     BigInteger,
     Connection,
     DateTime,
     Executable,
+    Integer,
     Numeric,
     String,
     Table,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -48,6 +51,8 @@ from pulse_core.trading.tables import Fill, Order, OrderSlice
 
 log = get_logger(__name__)
 
+# Where there is none: more than anybody can have.
+NO_CAP = 2**31 - 1
 _LIVE = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
 
 
@@ -63,6 +68,26 @@ class OrderFilters:
 
 
 @dataclass(frozen=True)
+class Room:
+    """What an account may have open with a new order: orders, unsent slices, and those that come due in a stretch."""
+
+    most_orders: int
+    most_slices: int
+    most_due: int
+    due_since: datetime
+    due_by: datetime
+
+
+@dataclass(frozen=True)
+class Load:
+    """What an account has open of that."""
+
+    orders: int = 0
+    slices: int = 0
+    due: int = 0
+
+
+@dataclass(frozen=True)
 class RolledUp:
     """What became of an order: the status it was seen in and the one it comes into, its fills, its result if final."""
 
@@ -74,18 +99,25 @@ class RolledUp:
     result: OrderResult | None
 
 
-def add(connection: Connection, order: dict[str, Any]) -> bool:
-    """Insert a PENDING order with its first event; False when the account has used its unique key before.
+def add(connection: Connection, order: dict[str, Any], room: Room | None) -> Load | None:
+    """Insert a PENDING order with its first event; None when that was done.
 
-    One statement, as every order takes this step while its client waits.
+    Otherwise the account has used its unique key before, or has so much open that there is no room for the order. One
+    round trip, as every order takes this step while its client waits. Those of one account wait for each other, so that
+    together they find no more room than there is.
     """
-    return connection.execute(_ADD, {f"new_{name}": value for name, value in order.items()}).one_or_none() is not None
+    binds = {f"new_{name}": value for name, value in order.items()}
+    if room is None:
+        return None if connection.execute(_ADD, binds).one_or_none() else Load()
+    asked = {"account_id": order["account_id"], "asked": order["num_splits"], **asdict(room)}
+    row = connection.execute(_ADD_WITHIN, binds | asked).one()
+    return None if row.id else Load(row.orders, row.slices, row.due)
 
 
-def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order:
-    """The account's order with this key; it must exist."""
+def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order | None:
+    """The account's order with this key."""
     rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
-    return session.scalars(rows).one()
+    return session.scalar(rows)
 
 
 def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
@@ -257,14 +289,48 @@ def _add_statement() -> Select[Any]:
         .returning(_ORDERS.c.id, _ORDERS.c.account_id, _ORDERS.c.created_at)
         .cte("added")
     )
+    return select(added.c.id).add_cte(_told(added))
+
+
+def _told(added: CTE) -> CTE:
     kind, to = literal(EventKind.MOVE, _EVENTS.c.kind.type), literal(OrderStatus.PENDING.value)
     event = select(added.c.account_id, added.c.id, added.c.created_at, kind, to, literal({}, _EVENTS.c.detail.type))
     told = insert(_EVENTS).from_select(["account_id", "order_id", "at", "kind", "to_status", "detail"], event)
-    return select(added.c.id).add_cte(told.cte("told"))
+    return told.cte("told")
+
+
+def _add_within_statement() -> Select[Any]:
+    """The same where the account has room for it, and what it has open."""
+    load = _load_account_load()
+    stated = {one.name: bindparam(f"new_{one.name}", type_=one.type) for one in _ORDERS.c if one.name not in _LATER}
+    first = {"status": literal(OrderStatus.PENDING, _ORDERS.c.status.type), "filled_quantity": literal(0, BigInteger())}
+    row = select(*(value.label(name) for name, value in (stated | first).items())).where(
+        load.c.orders < bindparam("most_orders", type_=Integer),
+        load.c.slices + stated["num_splits"] <= bindparam("most_slices", type_=Integer),
+        load.c.due + stated["num_splits"] <= bindparam("most_due", type_=Integer),
+    )
+    added = (
+        insert(_ORDERS)
+        .from_select([*stated, *first], row)
+        .on_conflict_do_nothing(index_elements=["account_id", "order_unique_key"])
+        .returning(_ORDERS.c.id, _ORDERS.c.account_id, _ORDERS.c.created_at)
+        .cte("added")
+    )
+    found = select(added.c.id, load.c.orders, load.c.slices, load.c.due)
+    return found.select_from(load.outerjoin(added, true())).add_cte(_told(added))
+
+
+def _load_account_load() -> CTE:
+    counts = dict.fromkeys(("asked", "most_slices", "most_due"), Integer())
+    instants = dict.fromkeys(("due_since", "due_by"), DateTime(timezone=True))
+    statement = sql.load(__package__, "account_load", {"account_id": String(), **counts, **instants})
+    return statement.columns(orders=BigInteger(), slices=BigInteger(), due=BigInteger()).cte("load")
 
 
 # Made once: building a statement costs more than running it.
 _ADD = _add_statement().execution_options(**prepared("add_order"))
+_ONE_OF_ITS_ACCOUNT = "SELECT pg_advisory_xact_lock(hashtextextended(%(new_account_id)s, 0))"
+_ADD_WITHIN = _add_within_statement().execution_options(**prepared("add_order_within", _ONE_OF_ITS_ACCOUNT))
 
 
 def _load_roll_up() -> Executable:
