@@ -11,6 +11,7 @@ from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, revocations, sessions
 from pulse_core.identity.sessions import Login
+from pulse_core.login_alarms import raise_login_attack
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/internal/sessions", description="Logging in and out")
 blueprint.before_request(require_service_token)
@@ -24,7 +25,9 @@ blueprint.before_request(require_service_token)
 def log_in(credentials: dict[str, Any]) -> Login:
     """Begin a login for a username and password; too many wrong ones are held up."""
     try:
-        return sessions.log_in(credentials["username"], credentials["password"], credentials["address"], utcnow())
+        return sessions.log_in(
+            credentials["username"], credentials["password"], credentials["address"], utcnow(), raise_login_attack
+        )
     except Unauthorized as refused:
         raise of_the_user(refused) from None
 

@@ -15,7 +15,7 @@ from pulse_core import db
 from pulse_core.copies import copy_of
 from pulse_core.identity import login_throttle, passwords, revocations
 from pulse_core.identity.accounts import AccountReport, authenticate
-from pulse_core.identity.login_throttle import Attempt
+from pulse_core.identity.login_throttle import Attempt, OnAttack
 from pulse_core.identity.store import accounts, audit, sessions
 from pulse_core.identity.tables import Account, LoginSession
 from pulse_core.identity.vocabulary import SessionEnd
@@ -36,13 +36,15 @@ class Login:
     refresh_token: str
 
 
-def log_in(username: str, password: str, address: str | None, now: datetime) -> Login:
-    """Begin a login.
+def log_in(
+    username: str, password: str, address: str | None, now: datetime, on_attack: OnAttack | None = None
+) -> Login:
+    """Begin a login; `on_attack` hears of it when one username or one address fails too often.
 
     Raises Unauthorized, the same way and as slowly for an unknown username, a wrong password and a disabled account,
     or RateLimited after too many of those.
     """
-    attempt = Attempt(username, address)
+    attempt = Attempt(username, address) if on_attack is None else Attempt(username, address, on_attack)
     with passwords.turn():
         login_throttle.refuse_blocked(attempt, now)
         account = authenticate(username, password, attempt, now)
@@ -51,7 +53,7 @@ def log_in(username: str, password: str, address: str | None, now: datetime) -> 
         # A password that was changed while it was checked, or an account disabled, begins nothing.
         if current is None or not current.is_active or current.password_hash != account.password_hash:
             raise Unauthorized("username or password is wrong")
-        login_throttle.forgive(session, attempt)
+        login_throttle.welcome(session, attempt, current.id, now)
         login = _begin(session, current, now)
         audit.add(session, "login", account.id, account.id, now, address, session_id=login.session_id)
         sessions.forget_expired(session, now - KEPT_AFTER_EXPIRY)

@@ -124,11 +124,13 @@ def test_a_new_password_ends_keys_if_asked_and_must_not_be_easily_guessed(gapi: 
 
 @pytest.mark.parametrize("is_known", [True, False])
 def test_guessing_is_held_up_whether_the_user_exists_or_not(gapi: Service, trader: Account, is_known: bool) -> None:
-    username = trader.username if is_known else f"no-{trader.username}"
-    answers = guesses_until_held_up(lambda: try_login(gapi, username, "a wrong password"))
+    username, address = trader.username if is_known else f"no-{trader.username}", an_address()
+    answers = guesses_until_held_up(lambda: try_login(gapi, username, "a wrong password", address))
 
     assert len(answers) > 5
     assert len({answer.text for answer in answers[:-1]}) == 1
+    elsewhere = try_login(gapi, username, trader.password)
+    assert elsewhere.status_code == (200 if is_known else 401), "nobody is locked out by it"
 
 
 def test_an_address_that_guesses_for_many_users_is_held_up(gapi: Service, trader: Account) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import event, text
 
 from api_contract.errors import Forbidden, InvalidState, RateLimited, Unauthorized
@@ -14,11 +15,16 @@ from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.identity import login_throttle, passwords, revocations
 from pulse_core.identity.accounts import add_account, change_account, change_password
+from pulse_core.identity.login_throttle import OnAttack
 from pulse_core.identity.sessions import GRACE, log_in, log_out, refresh
+from pulse_core.identity.store import login_networks
+from pulse_core.login_alarms import raise_login_attack
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
 PASSWORD, ADDRESS = "correct horse battery", "192.0.2.7"
+# In the same /24, and in another one.
+NEIGHBOUR, ELSEWHERE = "192.0.2.200", "198.51.100.9"
 
 
 @pytest.fixture
@@ -167,7 +173,7 @@ def test_guessing_is_held_up_twice_as_long_each_time(username: str) -> None:
     assert [guess(username, now=now) for _ in range(6)] == ["UNAUTHORIZED"] * 5 + ["RATE_LIMITED"]
     for seconds in (1, 2, 4, 8):
         with pytest.raises(RateLimited) as held_up:
-            log_in(username, PASSWORD, "198.51.100.9", now)
+            log_in(username, PASSWORD, NEIGHBOUR, now)
         assert held_up.value.details == {"retry_after_seconds": seconds}
         now += timedelta(seconds=seconds)
         assert guess(username, now=now) == "UNAUTHORIZED"
@@ -190,12 +196,91 @@ def test_an_address_that_tries_many_names_is_held_up_with_its_network() -> None:
     assert guess("name-99", "2001:db8:0:1::1", now) == "UNAUTHORIZED"
 
 
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch, clean_database: str) -> Iterator[None]:
+    """What a hash costs is not what these tests are about."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    passwords._decoy_hash.cache_clear()
+    yield
+    passwords._decoy_hash.cache_clear()
+
+
+@pytest.mark.usefixtures("quick_hashes", "asha")
+@pytest.mark.parametrize(
+    ("guesser", "owner"), [(ADDRESS, ELSEWHERE), ("2001:db8:1:2::1", "2001:db8:2::1"), (ADDRESS, "2001:db8::1")]
+)
+def test_who_guesses_elsewhere_locks_nobody_out(guesser: str, owner: str) -> None:
+    now = utcnow()
+    while guess(address=guesser, now=now) != "RATE_LIMITED":
+        pass
+    assert log_in("asha", PASSWORD, owner, now).account.username == "asha"
+    assert guess(address=guesser, now=now) == "RATE_LIMITED", "where the guessing was, it is held up still"
+
+
+def attack_from_many_networks(username: str, now: datetime, on_attack: OnAttack | None = None) -> None:
+    """As many wrong passwords as are free for a username, no two from one network."""
+    for number in range(login_throttle.FREE_FOR_USERNAME):
+        with pytest.raises(Unauthorized):
+            log_in(username, "wrong horse battery", f"203.0.{number}.1", now, on_attack)
+
+
+@pytest.mark.usefixtures("quick_hashes", "asha")
+def test_a_name_that_is_guessed_from_everywhere_is_open_to_networks_that_it_has_logged_in_from() -> None:
+    now = utcnow()
+    log_in("asha", PASSWORD, ADDRESS, now)
+    attack_from_many_networks("asha", now)
+
+    with pytest.raises(RateLimited):
+        log_in("asha", PASSWORD, ELSEWHERE, now)
+    assert log_in("asha", PASSWORD, NEIGHBOUR, now).account.username == "asha"
+    assert log_in("asha", PASSWORD, ELSEWHERE, now + timedelta(seconds=2)).account.username == "asha", "later"
+
+
+@pytest.mark.usefixtures("quick_hashes")
+@pytest.mark.parametrize("username", ["asha", "nobody"])
+def test_operators_hear_of_a_name_that_is_guessed_from_everywhere(asha: str, username: str) -> None:
+    attack_from_many_networks(username, utcnow(), raise_login_attack)
+
+    [(code, subject, account_id, detail)] = rows("SELECT code, subject, account_id, detail FROM alarms")
+    assert code == "LOGIN_ATTACK"
+    assert account_id == (asha if username == "asha" else None)
+    assert (subject == asha) == (username == "asha")
+    last = login_throttle.FREE_FOR_USERNAME
+    assert detail == {"by": "username", "failures": last, "network": f"203.0.{last - 1}.0/24"}
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_operators_hear_of_an_address_that_tries_many_names_and_not_of_who_forgot_a_password() -> None:
+    now = utcnow()
+    for number in range(login_throttle.FREE_FOR_ADDRESS):
+        with pytest.raises(Unauthorized):
+            log_in(f"name-{number}", "wrong horse battery", ADDRESS, now, raise_login_attack)
+    with pytest.raises(Unauthorized):
+        log_in("name-99", "wrong horse battery", ADDRESS, now + timedelta(seconds=2), raise_login_attack)
+    for _ in range(login_throttle.FREE_IN_NETWORK):
+        with pytest.raises(Unauthorized):
+            log_in("forgetful", "wrong horse battery", ELSEWHERE, now, raise_login_attack)
+
+    found = rows("SELECT code, occurrences, detail ->> 'by', detail ->> 'network' FROM alarms")
+    assert found == [("LOGIN_ATTACK", 2, "address", "192.0.2.0/24")]
+
+
+def test_an_account_is_known_in_its_last_fifty_networks(asha: str) -> None:
+    now = utcnow()
+    with db.transaction() as session:
+        for number in range(login_networks.MOST_KEPT + 2):
+            login_networks.note(session, asha, f"10.0.{number}.0/24", now + timedelta(seconds=number))
+    with db.transaction() as session:
+        known = [number for number in range(60) if login_networks.is_known(session, "asha", f"10.0.{number}.0/24")]
+    assert known == list(range(2, login_networks.MOST_KEPT + 2))
+
+
 @pytest.mark.usefixtures("asha")
 def test_many_guesses_at_once_get_few_looks_at_the_password() -> None:
     now = utcnow()
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda _number: guess(now=now), range(24)))
-    assert answers.count("UNAUTHORIZED") <= login_throttle.FREE_FOR_USERNAME + 3
+    assert answers.count("UNAUTHORIZED") <= login_throttle.FREE_IN_NETWORK + 3
 
 
 @contextmanager
@@ -253,8 +338,8 @@ def test_logins_and_changes_are_recorded_and_guesses_are_counted_not_recorded_on
         ("login.blocked", "pulse", asha, ADDRESS),
         ("account.changed", "acc_admin", asha, None),
     ]
-    [(failures,)] = rows("SELECT failures FROM login_failures WHERE subject LIKE 'user:%'")
-    assert failures == 5
+    counted = rows("SELECT split_part(subject, ':', 1), failures FROM login_failures ORDER BY subject")
+    assert counted == [("addr", 5), ("pair", 5), ("user", 5)]
 
 
 def test_readers_of_revocations_miss_none_whatever_order_they_commit_in(asha: str) -> None:

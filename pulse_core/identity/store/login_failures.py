@@ -1,19 +1,21 @@
-"""Failed logins, counted for each username and each address."""
+"""Failed logins, counted for each username, each username in a network, and each address."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pulse_core.identity.tables import LoginFailure
 
 
-def blocked_until(session: Session, subjects: Collection[str]) -> datetime | None:
-    """Until when the longest block of these lasts, None when there never was one."""
-    rows = select(func.max(LoginFailure.blocked_until)).where(LoginFailure.subject.in_(subjects))
-    return session.scalar(rows)
+def blocks(session: Session, subjects: Collection[str], now: datetime) -> Mapping[str, datetime]:
+    """Those of these that are blocked, and until when."""
+    rows = select(LoginFailure.subject, LoginFailure.blocked_until).where(
+        LoginFailure.subject.in_(subjects), LoginFailure.blocked_until > now
+    )
+    return {row.subject: row.blocked_until for row in session.execute(rows)}
 
 
 def add(session: Session, subject: str, now: datetime, forgotten_before: datetime) -> int:
