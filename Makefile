@@ -15,7 +15,7 @@ SAMPLE ?= 0
 TURN ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test fuzz faults chaos mutants bench lint format clean
+.PHONY: help setup run demo test fuzz faults chaos attack mutants bench lint format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,6 +39,9 @@ faults: $(INSTALLED) ## Kill and stop processes at every failpoint, and a minute
 
 chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: SECONDS=600 SEED=1 FAULTS='kill-*'
 	@exec $(BIN)/python -m tests.rigs.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)
+
+attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
+	@exec $(BIN)/python -m tests.rigs.attack $(ARGS)
 
 mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
 	@exec $(BIN)/python -m tests.rigs.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)

@@ -32,7 +32,11 @@ _RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 1},
 }
 _CHALLENGE = {"description": "`Bearer`.", "schema": {"type": "string"}}
-_OF_STATUS: dict[int, dict[str, Any]] = {401: {"WWW-Authenticate": _CHALLENGE}, 429: {"Retry-After": _RETRY_AFTER}}
+_OF_STATUS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": _CHALLENGE},
+    429: {"Retry-After": _RETRY_AFTER},
+    503: {"Retry-After": _RETRY_AFTER | {"required": False}},
+}
 _IDS = {
     name: {
         "type": "string",

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
+from api_contract.bulkheads import refuse_without_place
 from api_contract.error_answers import answer_errors
 from api_contract.errors import NotFound
 from api_contract.log import setup_logging
@@ -23,11 +24,11 @@ from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.events import all_webhooks, webhooks
 from gapi_app.events import views as events
 from gapi_app.events.streams import serve_events
-from gapi_app.guard.concurrency import Concurrency
+from gapi_app.guard.concurrency import limit_concurrency
 from gapi_app.guard.cors import allow_origins
 from gapi_app.guard.etags import answer_conditionally
 from gapi_app.guard.fd_limit import make_room
-from gapi_app.guard.limits import limit_requests
+from gapi_app.guard.limits import asker, limit_requests
 from gapi_app.guard.security import secure_answers
 from gapi_app.guard.slow_clients import SlowClients
 from gapi_app.guard.uploads import read_bodies_first
@@ -56,6 +57,7 @@ def create_app() -> Flask:
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     serve_events(app, settings, access.revocations)
     app.register_blueprint(pages(api.specification()))
+    health.serve_watch_port(app, settings)
     app.before_request(_refuse_other_names)
     app.before_request(refuse_large_body)
     secure_answers(app)
@@ -63,8 +65,9 @@ def create_app() -> Flask:
     answer_conditionally(app)
     allow_origins(app, settings.pulse_cors_origins)
     trace_requests(app, Process.GAPI)
+    app.before_request(refuse_without_place)
     limit_requests(app, settings)
-    app.wsgi_app = gate = Concurrency(app.wsgi_app)  # type: ignore[method-assign]
+    gate = limit_concurrency(app, asker(app.extensions["access"]), settings.pulse_requests_at_once)
     places = read_bodies_first(app, gate)
     SlowClients(
         gate, lambda: places.are_scarce, settings.pulse_request_timeout, settings.pulse_stream_heartbeat

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     )
     pulse_connect_timeout: Seconds = Field(1.0, description="Longest wait for a connection to pulse, in seconds.")
     pulse_answer_timeout: Seconds = Field(3.5, description="Longest wait for pulse's whole answer, in seconds.")
+    pulse_login_timeout: Seconds = Field(
+        10.0, description="Longest wait for pulse's answer to a login or a change of password, in seconds."
+    )
     pulse_access_token_lifetime: int = Field(900, ge=10, le=86_400, description="Seconds that an access token lasts.")
     pulse_streams: int = Field(200, ge=1, le=2000, description="Most open event streams; each holds a thread.")
     pulse_streams_per_account: int = Field(5, ge=1, le=200, description="Most open event streams of one account.")
@@ -68,6 +71,9 @@ class Settings(BaseSettings):
         "300/minute", description="Most requests from an address without a valid token, logins included."
     )
     pulse_rate_limit_postbacks: Limit = Field("6000/minute", description="Most postbacks from an address.")
+    pulse_requests_at_once: int = Field(
+        16, ge=1, le=48, description="Most requests of an account at once, of each kind: orders, cancels, others."
+    )
     pulse_limits_redis_url: SecretStr | None = Field(
         None, description="Redis in which gateways add up their counts; unset: each counts for itself."
     )
@@ -77,6 +83,9 @@ class Settings(BaseSettings):
     pulse_cors_origins: Annotated[frozenset[str] | None, NoDecode] = Field(
         None, description="Origins whose pages may call the API, separated by commas; unset: none."
     )
+
+    pulse_metrics_host: str = Field("127.0.0.1", description="Address on which /ready and /metrics are served.")
+    pulse_metrics_port: int = Field(0, ge=0, le=65_535, description="Port of /ready and /metrics; 0: none.")
 
     pulse_otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")

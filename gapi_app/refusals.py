@@ -1,6 +1,6 @@
 """What the error codes of the gateway mean."""
 
-from api_contract.refusals import MISSING, NUMBER, SECONDS, SHARED, Refusal
+from api_contract.refusals import BUSY, MISSING, NUMBER, SECONDS, SHARED, Refusal
 
 UPSTREAM = ("UPSTREAM_ERROR", "SERVICE_UNAVAILABLE", "UPSTREAM_TIMEOUT")
 REFUSALS = SHARED | {
@@ -20,10 +20,10 @@ REFUSALS = SHARED | {
         "pulse broke off its answer",
     ),
     "SERVICE_UNAVAILABLE": Refusal(
-        "Nothing was done; try again.",
+        "Nothing was done; try again. `busy` says what there are too many of at once.",
         "orders cannot be served at the moment",
         {"missing": ["pulse"]},
-        {"missing": MISSING, "retry_after_seconds": SECONDS},
+        {"missing": MISSING, "busy": BUSY, "retry_after_seconds": SECONDS},
     ),
     "UPSTREAM_TIMEOUT": Refusal(
         "No answer in time. What was asked may have been done: repeat it with the same key.",

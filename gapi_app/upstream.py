@@ -42,7 +42,7 @@ class PulseClient:
     def __init__(self, settings: Settings) -> None:
         self._key = settings.pulse_service_token_key.get_secret_value()
         self._answer_timeout = settings.pulse_answer_timeout
-        self._timeout = urllib3.Timeout(connect=settings.pulse_connect_timeout, read=settings.pulse_answer_timeout)
+        self._connect_timeout = settings.pulse_connect_timeout
         # Of one server: a manager of pools would look up which one it is for every request.
         self._pool = urllib3.connection_from_url(settings.pulse_url, maxsize=64)
 
@@ -103,7 +103,7 @@ class PulseClient:
 
     def check_ready(self) -> None:
         """Raise ServiceUnavailable or another PulseError unless pulse is ready."""
-        self._ask("GET", "/ready", GATEWAY, {200})
+        self._ask("GET", "/internal/ready", GATEWAY, {200})
 
     def _ask(
         self,
@@ -112,41 +112,51 @@ class PulseClient:
         who: Caller,
         expected: Collection[int],
         body: Mapping[str, Any] | None = None,
+        patience_seconds: float | None = None,
     ) -> Answer:
+        """`patience_seconds`: the longest wait for the answer, by default that of the settings."""
         with span("pulse", Kind.CLIENT):
-            return self._expected_answer(method, path, who, expected, body)
+            return self._expected_answer(method, path, who, expected, body, patience_seconds or self._answer_timeout)
 
     def _expected_answer(
-        self, method: str, path: str, who: Caller, expected: Collection[int], body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        who: Caller,
+        expected: Collection[int],
+        body: Mapping[str, Any] | None,
+        patience_seconds: float,
     ) -> Answer:
-        answer = self._send(method, path, who, body)
+        answer = self._send(method, path, who, body, patience_seconds)
         if _is_of_another_time(answer):
             # Refused before anything was done, with the right time in the answer.
-            answer = self._send(method, path, who, body)
+            answer = self._send(method, path, who, body, patience_seconds)
         if _is_of_another_time(answer):
             raise UpstreamError("the clocks of the gateway and of pulse differ")
         if answer.status in expected:
             return answer
         if answer.status == 503:
-            raise ServiceUnavailable("orders cannot be served at the moment", refusal_of(answer.body).get("details"))
+            raise _unavailable(refusal_of(answer.body))
         if answer.status in _PASSED_ON and (refusal := refusal_of(answer.body)):
             raise Refused(answer.status, **refusal)
         raise UpstreamError("pulse gave an answer that makes no sense here")
 
-    def _send(self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None) -> Answer:
+    def _send(
+        self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None, patience_seconds: float
+    ) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()
         token = service_token(self._key, who, method, path, data, clock.now())
         headers = trace_headers() | {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        deadline = time.monotonic() + self._answer_timeout
+        deadline = time.monotonic() + patience_seconds
         try:
             response = self._pool.urlopen(
                 method,
                 path,
                 body=None if body is None else data,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=urllib3.Timeout(connect=self._connect_timeout, read=patience_seconds),
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -216,6 +226,13 @@ def _check_list(body: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(body.get(name), list):
         raise UpstreamError(f"pulse gave an answer without {name}")
     return body
+
+
+def _unavailable(refusal: Mapping[str, Any]) -> ServiceUnavailable:
+    details = refusal.get("details", {})
+    # What pulse has no place for, it says in words that are for the client.
+    message = refusal["message"] if "busy" in details else "orders cannot be served at the moment"
+    return ServiceUnavailable(message, details)
 
 
 def _is_of_another_time(answer: Answer) -> bool:

@@ -16,6 +16,7 @@ from pulse_app import alarms, control, events, health, orders, postbacks, webhoo
 from pulse_app.errors import answer_errors
 from pulse_app.identity import accounts, api_keys, revocations, sessions
 from pulse_app.openapi import SPECIFICATION
+from pulse_app.places import give_places
 from pulse_app.time_header import tell_time
 from pulse_core import db
 from pulse_core.config import settings_to_start
@@ -38,6 +39,8 @@ def create_app() -> Flask:
     tell_time(app)
     # Polled four times a second by each gateway that has open streams.
     trace_requests(app, Process.PULSE, {"/internal/events/poll", "/internal/alarms/poll"})
+    give_places(app, config.database_pool_size)
+    health.serve_watch_port(config)
     reporter.start(ProcessKind.PULSE)
     return app
 
@@ -63,6 +66,7 @@ def _described_app() -> tuple[Flask, Api]:
         health,
     ):
         api.register_blueprint(views.blueprint)
+    api.register_blueprint(health.readiness)
     answer_errors(app)
     return app, api
 

@@ -2,24 +2,42 @@
 
 from typing import Any
 
-from api_contract.health import add_health, add_metrics
+from api_contract import watch_port
+from api_contract.health import add_health
+from api_contract.kept import Kept
 from api_contract.metrics import Process
+from api_contract.scopes import Standing
 from api_contract.shapes.internal import ReadySchema
+from api_contract.watch_port import Watched
+from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core import db, queue
+from pulse_core.config import Settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import process, totals
 
-blueprint = Blueprint("health", __name__, description="For load balancers and monitoring")
+blueprint = Blueprint("health", __name__, description="For load balancers")
 add_health(blueprint)
+readiness = Blueprint("readiness", __name__, url_prefix="/internal", description="For gateways")
+readiness.before_request(require_service_token)
 
 
-@blueprint.route("/ready", methods=["GET"])
-@blueprint.doc(security=[])
-@blueprint.response(200, ReadySchema)
-@blueprint.refuses("SERVICE_UNAVAILABLE")
-def ready() -> dict[str, Any]:
-    """Says whether orders can be taken; without the queue they can, and are worked a little later."""
+@readiness.route("/ready", methods=["GET"])
+@readiness.needs(Standing.GATEWAY)
+@readiness.response(200, ReadySchema)
+def show_readiness() -> dict[str, Any]:
+    """Says whether orders can be taken, as of a second ago; without the queue they are worked a little later."""
+    return _ready.get()
+
+
+def serve_watch_port(config: Settings) -> None:
+    """Serve `/ready` and `/metrics` where the settings say."""
+    watched = Watched(Process.PULSE, _ready.get, (process.refresh, totals.look_up))
+    watch_port.serve(watched, config.metrics_host, config.metrics_port)
+
+
+def check_ready() -> dict[str, Any]:
+    """Raises DatabaseUnavailable when no order can be taken."""
     try:
         db.ping()
         db.check_session()
@@ -28,4 +46,4 @@ def ready() -> dict[str, Any]:
     return {"status": "ready", "degraded": [] if queue.is_reachable() else ["redis"]}
 
 
-add_metrics(blueprint, Process.PULSE, process.refresh, totals.look_up)
+_ready = Kept(check_ready)

@@ -1,6 +1,6 @@
 """What the error codes of pulse mean."""
 
-from api_contract.refusals import MISSING, SECONDS, SHARED, Refusal
+from api_contract.refusals import BUSY, MISSING, SECONDS, SHARED, Refusal
 
 CLOCK_OFF = "clock_off_seconds"
 _CLOCK_OFF = {"type": "integer", "description": "How early the token is; negative: how long ago it ended."}
@@ -25,9 +25,10 @@ REFUSALS = SHARED | {
         "A statement that the database did not take; it was logged.", "the database refused this"
     ),
     "SERVICE_UNAVAILABLE": Refusal(
-        "The database cannot be reached. What was asked may have been done.",
+        "The database cannot be reached: what was asked may have been done. With `busy`, there are too many calls of"
+        " this kind at once: nothing was done.",
         "the database cannot be reached",
         {"missing": ["postgres"]},
-        {"missing": MISSING},
+        {"missing": MISSING, "busy": BUSY, "retry_after_seconds": SECONDS},
     ),
 }

@@ -7,7 +7,7 @@ from flask import Flask, current_app, g, request
 
 from api_contract.account_rules import is_within
 from api_contract.bearer import bearer
-from api_contract.errors import Forbidden, PulseError, Unauthorized
+from api_contract.errors import Forbidden, PulseError, ServiceUnavailable, Unauthorized
 from api_contract.replays import UsedTokens
 from api_contract.scopes import Caller
 from gapi_app.access.api_keys import PREFIX, KeyHolders
@@ -49,6 +49,20 @@ class Access:
             # Without pulse there is no news either, of this or of anything else.
             return False
         return False
+
+    def known(self, authorization: str) -> Identity | None:
+        """Whom this header speaks for, as far as that is known without asking pulse."""
+        scheme, _, text = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        try:
+            identity = self.holders.known(text) if text.startswith(PREFIX) else self.tokens.read(text)
+            if identity is None:
+                return None
+            self.revocations.check(identity)
+        except (Unauthorized, ServiceUnavailable):
+            return None
+        return identity
 
 
 def set_up_access(app: Flask, keys: KeySet, client: IdentityClient, token_lifetime_seconds: int) -> Access:

@@ -1,49 +1,94 @@
-"""How many requests are worked at once.
+"""How many requests are worked at once, each kind for itself.
 
 The server has a thread for each open stream. Without this, all of those threads would also take requests in a rush,
-and each would be answered later than if some had waited.
+and each would be answered later than if some had waited; and where pulse is slow, nobody could cancel any more.
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from threading import BoundedSemaphore, get_ident
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from threading import get_ident
 from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from api_contract.bulkheads import AskerOf, Bulkheads, KindOf, Size, kinds_by_endpoint
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-WORKED_AT_ONCE = 16
+
+class Kind(StrEnum):
+    """Requests that share places, as they are named to who is refused."""
+
+    VITAL = "cancels, pauses and logouts"
+    ORDERS = "new orders"
+    LOGINS = "logins"
+    POSTBACKS = "postbacks"
+    OTHER = "requests"
 
 
-class Concurrency:
-    """Lets so many requests in at a time; one whose answer has begun, as a stream's has, is no longer counted."""
+# What stops something, and what ends a right.
+_VITAL = (
+    *("orders.cancel_order", "control.pause_order", "control.resume_order"),
+    *("login.log_out", "login.log_out_everywhere", "keys.revoke_key"),
+    *("admin.revoke_any_key", "admin.change_user", "admin.log_user_out", "internal.revoke"),
+)
+KINDS: Mapping[str, Kind | None] = {
+    **dict.fromkeys(_VITAL, Kind.VITAL),
+    **dict.fromkeys(("login.log_in", "login.change_password"), Kind.LOGINS),
+    "orders.place_order": Kind.ORDERS,
+    "postbacks.take_zerodha_postback": Kind.POSTBACKS,
+    # They ask nobody.
+    "health.health": None,
+    "jwks.public_keys": None,
+}
+# Of the logins that are under way, so many may come from one network.
+LOGINS_FOR_ONE = 4
 
-    def __init__(self, app: "WSGIApplication", most: int = WORKED_AT_ONCE) -> None:
-        self._app = app
-        self._free = BoundedSemaphore(most)
+
+def sizes(for_one: int) -> Mapping[str, Size]:
+    """The places of each kind, of which an account may have `for_one`."""
+    return {
+        Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one),
+        Kind.ORDERS: Size(worked=16, waiting=32, for_one=for_one),
+        Kind.LOGINS: Size(worked=8, waiting=8, for_one=LOGINS_FOR_ONE),
+        # The broker posts from few addresses.
+        Kind.POSTBACKS: Size(worked=2, waiting=14),
+        Kind.OTHER: Size(worked=12, waiting=36, for_one=for_one),
+    }
+
+
+class Concurrency(Bulkheads):
+    """Lets so many requests of each kind in at a time, and knows how long the oldest of all has been waiting."""
+
+    def __init__(self, app: "WSGIApplication", kind_of: KindOf, sizes: Mapping[str, Size], asker_of: AskerOf) -> None:
+        super().__init__(app, kind_of, sizes, asker_of)
         self._came_at: dict[int, float] = {}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         thread = get_ident()
         self._came_at[thread] = time.monotonic()
         try:
-            with self._free:
-                return self._app(environ, start_response)
+            return super().__call__(environ, start_response)
         finally:
             del self._came_at[thread]
 
-    @contextmanager
-    def left(self) -> Iterator[None]:
-        """For a request that waits for its client: let another one in, and come back as if it had just come."""
+    def stop_clock(self) -> None:
+        """This request waits for its client now, not for us."""
         self._came_at[get_ident()] = float("inf")
-        self._free.release()
-        try:
-            yield
-        finally:
-            self._came_at[get_ident()] = time.monotonic()
-            self._free.acquire()
+
+    def start_clock(self) -> None:
+        """It waits for us, as if it had just come."""
+        self._came_at[get_ident()] = time.monotonic()
 
     def longest_wait(self) -> float:
         """For how many seconds the oldest request has waited for us, not for its client, to be answered."""
         return max(0.0, time.monotonic() - min(list(self._came_at.values()), default=float("inf")))
+
+
+def limit_concurrency(app: Flask, asker_of: AskerOf, for_one: int) -> Concurrency:
+    """Give each kind of request its places."""
+    gate = Concurrency(app.wsgi_app, kinds_by_endpoint(app, KINDS, Kind.OTHER), sizes(for_one), asker_of)
+    app.wsgi_app = gate  # type: ignore[method-assign]
+    return gate

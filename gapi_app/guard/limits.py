@@ -10,24 +10,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits import parse
 
-from api_contract.errors import RateLimited, ServiceUnavailable, Unauthorized
+from api_contract.bulkheads import AskerOf
+from api_contract.errors import RateLimited
 from gapi_app import clock
-from gapi_app.access.api_keys import PREFIX
-from gapi_app.access.auth import access
+from gapi_app.access.auth import Access, access
 from gapi_app.access.tokens import Identity
 from gapi_app.config import Settings
+from gapi_app.guard.concurrency import Kind
 from gapi_app.guard.shared_counts import SharedCounts
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 OFF = "off"
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 # Who watches the gateway must see it in any rush; a sibling asks for many people, with a token of its own.
-_UNLIMITED = ("/health", "/ready", "/metrics", "/.well-known/", "/internal/")
+# Exactly these: whatever else begins like one of them is no page, and counts.
+_UNLIMITED = frozenset({"/health", "/.well-known/jwks.json", "/internal/tokens/introspect", "/internal/tokens/revoke"})
+_OF_SIBLINGS = "/internal/"
 _POSTBACKS = "/api/postbacks/"
 _ORDERS = "/api/orders"
 
@@ -81,10 +87,38 @@ def network_of(address: str) -> str:
     return str(parsed.ipv4_mapped or ip_network((int(parsed) >> 64 << 64, 64)))
 
 
+def wide_network_of(address: str) -> str:
+    """The network that an address belongs to, as pulse counts failed logins: of IPv4 its /24, of IPv6 its /48."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed
+    return str(ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
+
+
 def account_or_network() -> str:
     """Who sends this request, as far as that is known without asking pulse."""
     known = cast("Identity | None", g.known)
     return known.caller.account_id if known else network_of(request.remote_addr or "")
+
+
+def asker(access: Access) -> AskerOf:
+    """The same before the request is looked at; None for siblings, which ask for many.
+
+    Who logs in is not known yet: what counts is the network, a wide one, as one address is easily had for another.
+    """
+
+    def asker_of(environ: "WSGIEnvironment", kind: str) -> str | None:
+        if environ["PATH_INFO"].startswith(_OF_SIBLINGS):
+            return None
+        if kind == Kind.LOGINS:
+            return wide_network_of(environ.get("REMOTE_ADDR", ""))
+        known = access.known(environ.get("HTTP_AUTHORIZATION", ""))
+        return known.caller.account_id if known else network_of(environ.get("REMOTE_ADDR", ""))
+
+    return asker_of
 
 
 def stricter(limit: str, own: int | None) -> str:
@@ -99,7 +133,7 @@ def _chooser(settings: Settings) -> Callable[[], Budget]:
 
     def choose() -> Budget:
         path = request.path
-        if path.startswith(_UNLIMITED):
+        if path in _UNLIMITED:
             return unlimited
         if known := cast("Identity | None", g.known):
             return _budget_of(known, settings)
@@ -125,17 +159,7 @@ def _per_minute(limit: str) -> float:
 
 
 def _known() -> Identity | None:
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    try:
-        identity = access().holders.known(text) if text.startswith(PREFIX) else access().tokens.read(text)
-        if identity is None:
-            return None
-        access().revocations.check(identity)
-    except (Unauthorized, ServiceUnavailable):
-        return None
-    return identity
+    return access().known(request.headers.get("Authorization", ""))
 
 
 def _budget() -> Budget:

@@ -7,6 +7,7 @@ from threading import Lock
 
 from flask import Flask, Response, g, request
 
+from api_contract.bulkheads import place_left
 from api_contract.errors import RateLimited
 from gapi_app.guard.concurrency import Concurrency
 from gapi_app.guard.limits import account_or_network
@@ -60,8 +61,12 @@ def read_bodies_first(app: Flask, gate: Concurrency) -> Places:
     def read_body() -> None:
         if request.method in _WITHOUT_BODY or not _has_body():
             return
-        with places.take(account_or_network()), gate.left():
-            request.get_data()
+        with places.take(account_or_network()), place_left():
+            gate.stop_clock()
+            try:
+                request.get_data()
+            finally:
+                gate.start_clock()
         g.is_body_read = True
 
     @app.after_request

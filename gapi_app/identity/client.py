@@ -9,7 +9,8 @@ from flask import current_app
 from api_contract.account_rules import is_own_limit
 from api_contract.errors import Unauthorized
 from api_contract.scopes import GATEWAY, SCOPES, Caller
-from gapi_app.errors import UpstreamError
+from gapi_app.config import Settings
+from gapi_app.errors import UpstreamError, UpstreamTimeout
 from gapi_app.upstream import Answer, PulseClient, refusal_of
 
 _LOGIN = {"account_id": str, "role": str, "session_id": str, "generation": int, "refresh_token": str, "expires_at": str}
@@ -19,10 +20,20 @@ _HOLDER = {"key_id": str, "account_id": str, "role": str, "scopes": list, "expir
 class IdentityClient(PulseClient):
     """The part of pulse's `/internal` API that is about who may do what. Every method raises PulseError."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        # Where many log in, a password waits for its turn to be checked.
+        self._login_timeout = settings.pulse_login_timeout
+
     def login(self, username: str, password: str, address: str) -> dict[str, Any]:
         """A login that has begun: what `_LOGIN` names, and the account's `requests_per_minute` if it has its own."""
         credentials = {"username": username, "password": password, "address": address}
-        answer = self._ask("POST", "/internal/sessions", GATEWAY, {200, 401}, credentials)
+        try:
+            answer = self._ask(
+                "POST", "/internal/sessions", GATEWAY, {200, 401}, credentials, patience_seconds=self._login_timeout
+            )
+        except UpstreamTimeout:
+            raise UpstreamTimeout("the password was not checked in time: log in again") from None
         return _checked(_of_the_user(answer), _LOGIN)
 
     def refresh(self, refresh_token: str, address: str) -> dict[str, Any]:
@@ -38,7 +49,11 @@ class IdentityClient(PulseClient):
         self._ask("DELETE", f"/internal/sessions?{urlencode(query)}", who, {204})
 
     def change_password(self, who: Caller, given: Mapping[str, Any], address: str) -> None:
-        self._ask("POST", "/internal/sessions/password", who, {204}, {**given, "address": address})
+        asked = {**given, "address": address}
+        try:
+            self._ask("POST", "/internal/sessions/password", who, {204}, asked, patience_seconds=self._login_timeout)
+        except UpstreamTimeout:
+            raise UpstreamTimeout("the password was not checked in time; it may have been changed") from None
 
     def key_holder(self, api_key: str) -> dict[str, Any] | None:
         """Whom a key speaks for, None for a key that does not work."""
@@ -52,7 +67,8 @@ class IdentityClient(PulseClient):
         return self._listed(f"/internal/keys?{urlencode(query)}", who, "keys")
 
     def add_key(self, who: Caller, new_key: Mapping[str, Any], address: str) -> dict[str, Any]:
-        return self._ask("POST", "/internal/keys", who, {201}, {**new_key, "address": address}).body
+        asked = {**new_key, "address": address}
+        return self._ask("POST", "/internal/keys", who, {201}, asked, patience_seconds=self._login_timeout).body
 
     def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
         return self._ask("DELETE", f"/internal/keys/{quote(key_id, safe='')}", who, {200}).body

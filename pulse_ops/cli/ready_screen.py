@@ -40,6 +40,8 @@ _WHAT = {
     "pulse": "Order API",
     "flower": "Tasks",
     "exchange": "Exchange",
+    "metrics-gapi": "Metrics",
+    "metrics-pulse": "Metrics",
     "metrics-slices": "Metrics",
     "metrics-control": "Metrics",
     "metrics-beat": "Metrics",

@@ -18,6 +18,16 @@ from pulse_ops.stack.up import run_stack
 @click.option("--exchange-port", type=int, help="Port of the paper exchange (PULSE_EXCHANGE_PORT, else 8002).")
 @click.option("--flower-port", type=int, help="Port of the task dashboard (PULSE_FLOWER_PORT, else 5555).")
 @click.option(
+    "--gapi-metrics-port",
+    type=int,
+    help="Port of the readiness and metrics of the gateway (PULSE_GAPI_METRICS_PORT, else 8009).",
+)
+@click.option(
+    "--pulse-metrics-port",
+    type=int,
+    help="Port of the readiness and metrics of the order API (PULSE_PULSE_METRICS_PORT, else 8010).",
+)
+@click.option(
     "--slices-metrics-port",
     type=int,
     help="Port of the metrics of the worker for slices (PULSE_SLICES_METRICS_PORT, else 8011).",
@@ -36,6 +46,8 @@ def up(
     pulse_port: int | None,
     exchange_port: int | None,
     flower_port: int | None,
+    gapi_metrics_port: int | None,
+    pulse_metrics_port: int | None,
     slices_metrics_port: int | None,
     control_metrics_port: int | None,
     beat_metrics_port: int | None,
@@ -54,6 +66,8 @@ def up(
         pulse_port=pulse_port,
         exchange_port=exchange_port,
         flower_port=flower_port,
+        gapi_metrics_port=gapi_metrics_port,
+        pulse_metrics_port=pulse_metrics_port,
         slices_metrics_port=slices_metrics_port,
         control_metrics_port=control_metrics_port,
         beat_metrics_port=beat_metrics_port,

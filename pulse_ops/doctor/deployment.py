@@ -17,7 +17,9 @@ from pulse_ops.stack.running import RunningStack
 
 @dataclass(frozen=True)
 class Deployment:
-    """A URL is None where nobody named it. `services` are the URLs of gapi and pulse, `stack` is that of this machine.
+    """A URL is None where nobody named it. `stack` is that of this machine.
+
+    `services` are the pages of gapi and pulse that tell whether they are ready, or alive at least.
 
     `environment` holds what else is known of the settings: the queue's prefix, and the broker with our keys there.
     """
@@ -52,16 +54,24 @@ def find_deployment(settings: StackSettings, disk_floor: int = 500) -> Deploymen
     stack = _stack(settings.data_dir)
     database_url, redis_url = _told(settings.database_url), _told(settings.redis_url)
     if stack and database_url in (None, stack.environment["DATABASE_URL"]):
-        services = {name: stack.urls[name] for name in ("gapi", "pulse")}
+        services = {name: _readiness(stack.urls[f"metrics-{name}"]) for name in ("gapi", "pulse")}
         given = stack.environment
         return Deployment(
             given["DATABASE_URL"], given["REDIS_URL"], services, given, settings.data_dir, stack, disk_floor
         )
-    gateway = os.environ.get("PULSE_GATEWAY_URL")
-    services = {"gapi": gateway.rstrip("/")} if gateway else {}
+    page = os.environ.get("PULSE_GATEWAY_READY_URL") or _health(os.environ.get("PULSE_GATEWAY_URL"))
+    services = {"gapi": page} if page else {}
     names = ("PULSE_QUEUE_PREFIX", *_OF_THE_BROKER)
     given = {name: value for name in names if (value := value_of(name, ""))}
     return Deployment(database_url, redis_url, services, given, settings.data_dir, None, disk_floor)
+
+
+def _readiness(metrics_url: str) -> str:
+    return f"{metrics_url.removesuffix('/metrics')}/ready"
+
+
+def _health(gateway_url: str | None) -> str | None:
+    return f"{gateway_url.rstrip('/')}/health" if gateway_url else None
 
 
 def _stack(data_dir: Path) -> RunningStack | None:

@@ -11,17 +11,17 @@ from pulse_ops.doctor.processes import TOLERATED_CLOCK_SECONDS
 
 
 def is_ready(name: str, url: str) -> Iterator[Finding]:
-    """What `/ready` says, and the clock that its answer shows."""
+    """What the page of its readiness says, or its `/health`, and the clock that the answer shows."""
     trouble = Trouble.GATEWAY_AWAY if name == "gapi" else Trouble.PULSE_AWAY
     try:
-        answer = requests.get(f"{url}/ready", timeout=5)
+        answer = requests.get(url, timeout=5)
     except requests.RequestException as error:
         yield wrong(name, trouble, f"{url} gives no answer ({type(error).__name__})")
         return
     if not answer.ok:
         yield wrong(name, trouble, answer.text.strip()[:200])
         return
-    yield fine(name, "ready")
+    yield fine(name, "ready" if url.endswith("/ready") else "answers")
     if "Date" in answer.headers:
         yield _clock(name, abs(parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()))
 

@@ -21,6 +21,8 @@ class StackSettings(BaseSettings):
     pulse_port: Port = Field(8001, description="Port of the internal order API.")
     exchange_port: Port = Field(8002, description="Port of the paper exchange.")
     flower_port: Port = Field(5555, description="Port of the task dashboard.")
+    gapi_metrics_port: Port = Field(8009, description="Port of the readiness and metrics of the gateway.")
+    pulse_metrics_port: Port = Field(8010, description="Port of the readiness and metrics of the order API.")
     slices_metrics_port: Port = Field(8011, description="Port of the metrics of the worker for slices.")
     control_metrics_port: Port = Field(8012, description="Port of the metrics of the control worker.")
     beat_metrics_port: Port = Field(8013, description="Port of the metrics of beat.")

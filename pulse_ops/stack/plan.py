@@ -50,8 +50,8 @@ def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> 
         _counting(
             _program(processes.WORKER_CONTROL, processes.worker_control(), queue_ready), settings.control_metrics_port
         ),
-        _server(processes.PULSE, settings, settings.pulse_port, "/ready"),
-        _server(processes.GAPI, settings, settings.gapi_port, "/ready"),
+        _server(processes.PULSE, settings),
+        _server(processes.GAPI, settings),
         _counting(_program(processes.BEAT, processes.beat(), probes.always), settings.beat_metrics_port),
         _flower(settings, keys),
     ]
@@ -75,15 +75,20 @@ def urls(settings: StackSettings) -> dict[str, str]:
 
 
 def _metrics_urls(settings: StackSettings) -> dict[str, str]:
-    """gapi and pulse have theirs under their own URLs."""
-    # What the workers read; loopback unless somebody says otherwise.
-    at = settings.model_copy(update={"bind_host": os.environ.get("PULSE_METRICS_HOST", "127.0.0.1")})
+    at = _metrics_at(settings)
     ports = {
+        "gapi": settings.gapi_metrics_port,
+        "pulse": settings.pulse_metrics_port,
         "slices": settings.slices_metrics_port,
         "control": settings.control_metrics_port,
         "beat": settings.beat_metrics_port,
     }
     return {name: f"{at.url(port)}/metrics" for name, port in ports.items()}
+
+
+def _metrics_at(settings: StackSettings) -> StackSettings:
+    """What the processes read; loopback unless somebody says otherwise."""
+    return settings.model_copy(update={"bind_host": os.environ.get("PULSE_METRICS_HOST", "127.0.0.1")})
 
 
 def ledger_path(settings: StackSettings) -> Path | None:
@@ -118,9 +123,13 @@ def _counting(program: Program, port: int) -> Program:
     return replace(program, environment={"PULSE_METRICS_PORT": str(port)})
 
 
-def _server(name: str, settings: StackSettings, port: int, path: str) -> Program:
-    command = {processes.PULSE: processes.pulse, processes.GAPI: processes.gapi}[name]
-    return _program(name, command(Listen(settings.bind_host, port)), probes.http_ok(settings.url(port) + path))
+def _server(name: str, settings: StackSettings) -> Program:
+    command, port, metrics_port = {
+        processes.PULSE: (processes.pulse, settings.pulse_port, settings.pulse_metrics_port),
+        processes.GAPI: (processes.gapi, settings.gapi_port, settings.gapi_metrics_port),
+    }[name]
+    is_ready = probes.http_ok(f"{_metrics_at(settings).url(metrics_port)}/ready")
+    return _counting(_program(name, command(Listen(settings.bind_host, port)), is_ready), metrics_port)
 
 
 def _exchange(settings: StackSettings, ledger: Path) -> Program:

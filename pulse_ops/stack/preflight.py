@@ -63,6 +63,8 @@ def ports_of(settings: StackSettings) -> Iterator[tuple[str, int]]:
     yield "gapi", settings.gapi_port
     yield "pulse", settings.pulse_port
     yield "flower", settings.flower_port
+    yield "gapi-metrics", settings.gapi_metrics_port
+    yield "pulse-metrics", settings.pulse_metrics_port
     yield "slices-metrics", settings.slices_metrics_port
     yield "control-metrics", settings.control_metrics_port
     yield "beat-metrics", settings.beat_metrics_port

@@ -13,7 +13,10 @@ BEAT = "beat"
 FLOWER = "flower"
 
 QUEUES = ("slices", "control")
-HTTP_THREADS = 16
+# One for each place of a request, worked or waiting (gapi's guard/concurrency.py, pulse's places.py), and some for what
+# needs no place or is turned away.
+GAPI_THREADS = 160 + 16
+PULSE_THREADS = 176 + 16
 # One for each open event stream (gapi's PULSE_STREAMS), beside those for requests.
 STREAM_THREADS = 200
 # One for each request whose body has not arrived.
@@ -37,11 +40,11 @@ class Listen:
 
 
 def gapi(listen: Listen) -> tuple[str, ...]:
-    return _granian("gapi_app:create_app", listen, HTTP_THREADS + STREAM_THREADS + WAITING_THREADS, _OF_ANYBODY)
+    return _granian("gapi_app:create_app", listen, GAPI_THREADS + STREAM_THREADS + WAITING_THREADS, _OF_ANYBODY)
 
 
 def pulse(listen: Listen) -> tuple[str, ...]:
-    return _granian("pulse_app:create_app", listen, HTTP_THREADS, _OF_GAPI)
+    return _granian("pulse_app:create_app", listen, PULSE_THREADS, _OF_GAPI)
 
 
 def exchange(listen: Listen, ledger: str) -> tuple[str, ...]:

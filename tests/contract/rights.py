@@ -82,7 +82,7 @@ _KEYS_AND_WEBHOOKS = {
     "enable_any_webhook": Right(ADMIN, On.ANYBODYS),
     "remove_any_webhook": Right(ADMIN, On.ANYBODYS),
 }
-_OPEN = {"health": Right(None), "ready": Right(None), "metrics": Right(None)}
+_OPEN = {"health": Right(None)}
 _LOGINS = {"log_out_everywhere": Right(LOGIN), "change_password": Right(LOGIN)}
 
 RIGHTS = {
@@ -131,6 +131,7 @@ RIGHTS = {
         "offboard_account": Right(ADMIN, On.ANYBODYS),
         "name_holder": Right(GATEWAY),
         "list_news": Right(GATEWAY),
+        "show_readiness": Right(GATEWAY),
         "revoke": Right(GATEWAY),
     },
 }

@@ -19,7 +19,9 @@ from pydantic_settings import BaseSettings
 import gapi_app.config
 import pulse_core.config
 from api_contract.variables import OLD_NAMES, names_of
+from gapi_app.guard import concurrency
 from gapi_app.guard.uploads import READ_AT_ONCE
+from pulse_app import places
 from pulse_ops.stack import processes
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.processes import Listen
@@ -76,7 +78,7 @@ READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
     "flower": (CORE, {"FLOWER_BASIC_AUTH"}),
     "pulse": (CORE, set()),
     "gapi": (gapi_app.config.Settings, set()),
-    "workshop": (CORE, {"PULSE_GATEWAY_URL", "PULSE_USERNAME", "PULSE_PASSWORD"}),
+    "workshop": (CORE, {"PULSE_GATEWAY_URL", "PULSE_GATEWAY_READY_URL", "PULSE_USERNAME", "PULSE_PASSWORD"}),
 }
 
 
@@ -176,10 +178,18 @@ def test_the_gateway_shares_networks_with_pulse_and_its_counts_only(services: di
 
 
 def test_the_gateway_has_threads_to_spare_for_all_who_wait(services: dict[str, Any]) -> None:
-    threads = processes.HTTP_THREADS + processes.STREAM_THREADS + processes.WAITING_THREADS
+    threads = processes.GAPI_THREADS + processes.STREAM_THREADS + processes.WAITING_THREADS
     assert services["gapi"]["pids_limit"] > threads + 32
     assert processes.WAITING_THREADS >= READ_AT_ONCE
     assert gapi_app.config.Settings.model_fields["pulse_streams"].default <= processes.STREAM_THREADS
+
+
+def test_there_is_a_thread_for_each_place_and_some_more(services: dict[str, Any]) -> None:
+    of_gapi = sum(size.places for size in concurrency.sizes(1).values())
+    of_pulse = sum(size.places for size in places.SIZES.values())
+    assert of_gapi + 16 <= processes.GAPI_THREADS
+    assert of_pulse + 16 <= processes.PULSE_THREADS
+    assert services["pulse"]["pids_limit"] > processes.PULSE_THREADS + 32
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"migrate", "exchange", "gapi"}))

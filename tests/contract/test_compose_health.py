@@ -16,7 +16,7 @@ from pulse_ops.stack.processes import Listen
 from tests.contract import compose
 from tests.contract.client import Service
 from tests.contract.test_compose import SECRETS
-from tests.support.processes import LOOPBACK, Processes, wait_until
+from tests.support.processes import LOOPBACK, WATCHED_AT, Processes, wait_until
 
 OK, FAILED = 0, 1
 
@@ -41,12 +41,12 @@ def port_of(url: str) -> str:
 def test_a_service_that_is_ready_is_healthy(
     name: str, services: dict[str, Service], environment: dict[str, str]
 ) -> None:
-    assert check(name, environment, port_of(services[name].url)) == OK
+    assert check(name, environment, port_of(WATCHED_AT[services[name].url])) == OK
 
 
 def test_a_gateway_without_pulse_is_not_healthy(processes: Processes, environment: dict[str, str]) -> None:
     _, url = processes.gapi(PULSE_URL=f"http://{LOOPBACK}:{free_port()}")
-    assert check("gapi", environment, port_of(url)) == FAILED
+    assert check("gapi", environment, port_of(WATCHED_AT[url])) == FAILED
 
 
 def test_a_service_that_is_away_is_not_healthy(environment: dict[str, str]) -> None:

@@ -76,7 +76,7 @@ def test_a_page_of_another_origin_may_nothing(open_gapi: Service, trader: Accoun
     assert cors_headers(open_gapi.send("GET", "/api/orders", trader, headers={"Origin": origin})) == {}
 
 
-@pytest.mark.parametrize("path", ["/internal/tokens/introspect", "/metrics", "/ready", "/nowhere"])
+@pytest.mark.parametrize("path", ["/internal/tokens/introspect", "/health", "/nowhere"])
 def test_what_is_not_the_api_is_open_to_no_page(open_gapi: Service, path: str) -> None:
     assert cors_headers(preflight(open_gapi, DESK, path)) == {}
 

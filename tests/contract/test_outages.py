@@ -69,8 +69,9 @@ def test_without_postgres_nothing_is_half_written_and_orders_go_on_afterwards(
             for service in (gapi, pulse):
                 answer = service.send("POST", service.orders, trader, json=body, timeout=5)
                 assert error_of(answer)[:2] == (503, "SERVICE_UNAVAILABLE")
-        assert error_of(pulse.send("GET", "/ready"))[2] == {"missing": ["postgres"]}
-        assert error_of(gapi.send("GET", "/ready"))[2] == {"missing": ["postgres"]}
+        for one in (pulse, gapi):
+            wait_until(lambda one=one: one.send("GET", "/ready").status_code == 503)  # type: ignore[misc]
+            assert error_of(one.send("GET", "/ready"))[2] == {"missing": ["postgres"]}
         assert pulse.send("GET", "/health").status_code == 200
 
         postgres.start()

@@ -12,7 +12,7 @@ import pytest
 from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.upstream import Upstream, answering, sending
-from tests.support.processes import Processes
+from tests.support.processes import Processes, wait_until
 
 ORDER_ID = "ord_01J00000000000000000000000"
 # The contract's promise when pulse is down or hangs.
@@ -113,7 +113,8 @@ def test_a_refusal_of_pulse_is_passed_on(
 def test_a_pulse_without_its_database_is_unavailable(lonely_gapi: Service, upstream: Upstream, trader: Account) -> None:
     upstream.behave = answering(503, refusal("SERVICE_UNAVAILABLE", missing=["postgres"]))
     assert error_of(lonely_gapi.place(trader)) == (503, "SERVICE_UNAVAILABLE", {"missing": ["postgres"]})
-    assert error_of(lonely_gapi.send("GET", "/ready")) == (503, "SERVICE_UNAVAILABLE", {"missing": ["postgres"]})
+    is_away = (503, "SERVICE_UNAVAILABLE", {"missing": ["postgres"]})
+    wait_until(lambda: error_of(lonely_gapi.send("GET", "/ready")) == is_away)
 
 
 def _hang(connection: socket.socket) -> None:

@@ -29,7 +29,7 @@ def test_a_stack_starts_mends_itself_and_keeps_its_user_over_a_restart(tmp_path:
         assert before.demo_password is not None
         # The stack says in its file that it is ready, and then on the screen.
         wait_until(lambda: before.demo_password in stack.text(), 10, "the printed password")
-        assert requests.get(f"{stack.gapi}/ready", timeout=5).ok
+        assert requests.get(f"{stack.gapi_watched}/ready", timeout=5).ok
 
         status = pulse("status", "--json", **environment)
         assert status.returncode == 0, status.stdout
@@ -47,7 +47,7 @@ def test_a_stack_starts_mends_itself_and_keeps_its_user_over_a_restart(tmp_path:
             os.kill(killed, signal.SIGKILL)
             wait_until(lambda name=name, killed=killed: stack.pid_of(name) not in (None, killed), 30, f"a new {name}")
             assert f"{name} was ended by SIGKILL; starting it again" in stack.text()
-        wait_until(lambda: probes.http_ok(f"{stack.gapi}/ready")(0), 30, "a ready gateway")
+        wait_until(lambda: probes.http_ok(f"{stack.gapi_watched}/ready")(0), 30, "a ready gateway")
 
         assert stack.end(signal.SIGTERM) == 0
         assert processes_of(tmp_path / "data") == []

@@ -31,7 +31,7 @@ from pulse_ops.stack.ports import free_port
 from tests.rigs.clocks.faked import faked
 from tests.support import servers
 from tests.support.factories import a_split_order, an_order, slices_of
-from tests.support.processes import Processes, wait_until
+from tests.support.processes import WATCHED_AT, Processes, wait_until
 from tests.support.servers import RunningPostgres, RunningRedis
 
 pytestmark = pytest.mark.timeout(240)
@@ -65,6 +65,7 @@ class Deployment:
         _, gapi = self.processes.gapi(PULSE_URL=pulse)
         names = ("DATABASE_URL", "REDIS_URL", "PULSE_PAPER_EXCHANGE_URL")
         self.urls = {name: self.processes.environment[name] for name in names} | {"PULSE_GATEWAY_URL": gapi}
+        self.urls |= {"PULSE_GATEWAY_READY_URL": f"{WATCHED_AT[gapi]}/ready"}
 
     def open_exchange(self, **environment: str) -> None:
         ledger = self.processes.folder / "ledger.sqlite"
@@ -392,7 +393,8 @@ def test_a_sweep_that_fails(doctor: Doctor) -> None:
 
 def test_a_gateway_away_and_one_that_is_not_ready(doctor: Doctor) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    said, status = doctor(PULSE_GATEWAY_URL=nowhere), doctor(command="status", PULSE_GATEWAY_URL=nowhere)
+    page = {"PULSE_GATEWAY_READY_URL": f"{nowhere}/ready"}
+    said, status = doctor(**page), doctor(command="status", **page)
 
     away = as_told("gapi", Trouble.GATEWAY_AWAY, "URL gives no answer (ConnectionError)")
     assert said.wrong == status.wrong == [away]

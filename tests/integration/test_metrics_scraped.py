@@ -38,6 +38,7 @@ class Scraped:
     """Where each process serves its metrics, and the Prometheus that asks for them."""
 
     urls: dict[str, str]
+    gapi_url: str
     prometheus: Prometheus | None
 
     def text(self, job: str) -> str:
@@ -58,24 +59,24 @@ def scraped(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     servers.empty_database(environment["DATABASE_URL"])
     servers.empty_redis(environment["REDIS_URL"])
     started = Processes(folder, environment | {"PULSE_BROKER_ORDERS_PER_SECOND": "10", "PULSE_QUEUE_PREFIX": "here:"})
-    ports = {job: free_port() for job in ("worker-slices", "worker-control", "beat")}
+    ports = {job: free_port() for job in SERVED_BY}
     try:
         _, exchange_url = started.exchange()
         broker = {"PULSE_PAPER_EXCHANGE_URL": exchange_url}
-        pulse_url = of_two(started, "pulse", processes.pulse)
-        gapi_url = of_two(started, "gapi", processes.gapi, PULSE_URL=pulse_url)
+        pulse_url = of_two(started, "pulse", processes.pulse, PULSE_METRICS_PORT=str(ports["pulse"]))
+        at = {"PULSE_URL": pulse_url, "PULSE_METRICS_PORT": str(ports["gapi"])}
+        gapi_url = of_two(started, "gapi", processes.gapi, **at)
         started.worker_slices(PULSE_METRICS_PORT=str(ports["worker-slices"]), **broker)
         started.worker_control(PULSE_METRICS_PORT=str(ports["worker-control"]), **broker)
         started.beat(PULSE_METRICS_PORT=str(ports["beat"]))
         urls = {job: f"http://127.0.0.1:{port}/metrics" for job, port in ports.items()}
-        urls |= {"gapi": f"{gapi_url}/metrics", "pulse": f"{pulse_url}/metrics"}
         trade(gapi_url)
         if prometheus.why_not():
-            yield Scraped(urls, None)
+            yield Scraped(urls, gapi_url, None)
             return
         targets = {job: urlsplit(url).netloc for job, url in urls.items()}
         with running_prometheus(folder, targets) as asked:
-            yield Scraped(urls, asked)
+            yield Scraped(urls, gapi_url, asked)
     finally:
         started.close()
 
@@ -91,7 +92,7 @@ def of_two(started: Processes, name: str, command: object, **environment: str) -
 
 def trade(gapi_url: str) -> None:
     order_id = an_order(num_splits=SLICES, total_quantity=30, duration_minutes=1)
-    requests.get(f"{gapi_url}/ready", timeout=10)
+    requests.get(f"{gapi_url}/health", timeout=10)
     wait_until(lambda: order(order_id).filled_quantity, 60, "a fill")
 
 
@@ -129,7 +130,7 @@ def test_whichever_process_answers_speaks_for_both(scraped: Scraped) -> None:
     before = scraped.value("gapi", "gapi_requests_total", route="/health")
     for _ in range(20):
         # A connection of its own each: the system gives it to the one or the other.
-        requests.get(scraped.urls["gapi"].replace("/metrics", "/health"), timeout=10)
+        requests.get(f"{scraped.gapi_url}/health", timeout=10)
 
     counts = {scraped.value("gapi", "gapi_requests_total", route="/health") for _ in range(6)}
 

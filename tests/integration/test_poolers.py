@@ -11,9 +11,9 @@ import psycopg2
 import pytest
 
 from api_contract.vocabulary import SliceStatus
-from pulse_app import create_app
+from pulse_app import create_app, health
 from pulse_core import db
-from pulse_core.errors import SharedSession
+from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.health import reporter
 from pulse_core.postgres import poolers
 from pulse_core.trading.slice.execute import execute_slice
@@ -116,12 +116,12 @@ def test_a_pulse_that_started_before_the_proxy_never_is_ready(
     with connected_to(f"postgresql://anybody@127.0.0.1:{port}/pulse"):
         # It would go on to report this process, beside those of other tests.
         monkeypatch.setattr(reporter, "start", lambda _kind: None)
-        client = create_app().test_client()
-        with running_pgbouncer(tmp_path, clean_database, port, pool_mode="transaction"):
-            answer = client.get("/ready")
-
-    assert answer.status_code == 503
-    assert "in session mode" in answer.json["error"]["message"]
+        create_app()
+        with (
+            running_pgbouncer(tmp_path, clean_database, port, pool_mode="transaction"),
+            pytest.raises(DatabaseUnavailable, match="in session mode"),
+        ):
+            health.check_ready()
 
 
 def test_the_stack_and_the_doctor_say_so(shared: str) -> None:

@@ -12,6 +12,8 @@ from pulse_ops.stack.processes import Listen
 from tests.support.servers import start
 
 LOOPBACK = "127.0.0.1"
+# Where a gateway or a pulse that runs tells of itself, by the URL that it serves at.
+WATCHED_AT: dict[str, str] = {}
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 20, what: str = "the condition") -> None:
@@ -83,4 +85,7 @@ class Processes:
         self, name: str, command: tuple[str, ...], listen: Listen, path: str, environment: Mapping[str, str]
     ) -> tuple[Child, str]:
         url = f"http://{listen.host}:{listen.port}"
-        return self.run(name, command, probes.http_ok(url + path), environment), url
+        watched = environment.get("PULSE_METRICS_PORT") or str(free_port())
+        WATCHED_AT[url] = f"http://{listen.host}:{watched}"
+        here = {**environment, "PULSE_METRICS_PORT": watched}
+        return self.run(name, command, probes.http_ok(url + path), here), url

@@ -22,6 +22,7 @@ PULSE = str(Path(sys.executable).with_name("pulse"))
 UP = (PULSE, "up")
 PORTS = (
     *("PULSE_GAPI_PORT", "PULSE_PULSE_PORT", "PULSE_EXCHANGE_PORT", "PULSE_FLOWER_PORT"),
+    *("PULSE_GAPI_METRICS_PORT", "PULSE_PULSE_METRICS_PORT"),
     *("PULSE_SLICES_METRICS_PORT", "PULSE_CONTROL_METRICS_PORT", "PULSE_BEAT_METRICS_PORT"),
 )
 OWN_SERVERS = ("DATABASE_URL", "REDIS_URL")
@@ -47,6 +48,11 @@ class Stack:
     @property
     def gapi(self) -> str:
         return self.state.urls["gapi"]
+
+    @property
+    def gapi_watched(self) -> str:
+        """Where the gateway tells of itself."""
+        return self.state.urls["metrics-gapi"].removesuffix("/metrics")
 
     def is_ready(self) -> bool:
         try:

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import gapi_app
+import pulse_core.config
 from api_contract import account_rules, body, order_rules
 from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS
 from api_contract.errors import HTTP_STATUS
@@ -81,6 +82,7 @@ def test_every_role_may_what_the_table_says() -> None:
 
 def test_every_limit_is_that_of_the_code() -> None:
     default = {name: field.default for name, field in Settings.model_fields.items()}
+    core = {name: field.default for name, field in pulse_core.config.Settings.model_fields.items()}
     per_minute = {name: f"{str(value).removesuffix('/minute')} a minute" for name, value in default.items()}
     assert dict(rows("Limits")) == {
         "requests of an account": per_minute["pulse_rate_limit_account"],
@@ -90,8 +92,12 @@ def test_every_limit_is_that_of_the_code() -> None:
         ),
         "requests from an address without a valid token, logins included": per_minute["pulse_rate_limit_address"],
         "failed logins before further ones are delayed": (
-            f"{login_throttle.FREE_FOR_USERNAME} for a username, {login_throttle.FREE_FOR_ADDRESS} for an address"
+            f"{login_throttle.FREE_IN_NETWORK} for a username from one network,"
+            f" {login_throttle.FREE_FOR_ADDRESS} for an address"
         ),
+        "requests of an account at once": f"{default['pulse_requests_at_once']} of each kind",
+        "open orders of an account": str(core["open_orders_per_account"]),
+        "unsent slices of an account": str(core["open_slices_per_account"]),
         "open event streams": "{pulse_streams_per_account} for an account, {pulse_streams} in all".format(**default),
         "body of a request": f"{body.MAX_BODY_BYTES // 1024} KiB",
         "time to send a request": f"{default['pulse_request_timeout']:.0f} s",

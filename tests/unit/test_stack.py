@@ -20,7 +20,8 @@ from pulse_ops.stack.running import find
 from pulse_ops.stack.secrets import kept_keys
 from pulse_ops.stack.supervisor import pause_before
 
-PORTS = ("gapi", "pulse", "exchange", "flower", "slices_metrics", "control_metrics", "beat_metrics")
+SERVING = ("gapi", "pulse", "slices", "control", "beat")
+PORTS = ("gapi", "pulse", "exchange", "flower", *(f"{name}_metrics" for name in SERVING))
 
 
 def settings(**ports: int) -> StackSettings:

@@ -4,9 +4,20 @@ from tests.rigs.mutants.admission import ADMISSION
 from tests.rigs.mutants.answers import ANSWERS
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
+from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
 from tests.rigs.mutants.tracking import TRACKING
 from tests.rigs.mutants.webhooks import WEBHOOKS
 
-DEFECTS = (*PROTOCOL, *EVIDENCE, *ANSWERS, *EARLIER_ATTEMPTS, *DAYS_AND_OPERATORS, *TRACKING, *ADMISSION, *WEBHOOKS)
+DEFECTS = (
+    *PROTOCOL,
+    *EVIDENCE,
+    *ANSWERS,
+    *EARLIER_ATTEMPTS,
+    *DAYS_AND_OPERATORS,
+    *TRACKING,
+    *ADMISSION,
+    *FAIRNESS,
+    *WEBHOOKS,
+)

@@ -1,0 +1,210 @@
+"""Nobody stops another: with every other kind of request stuck, cancels, health and revocations are answered."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+
+import psycopg2
+import pytest
+import requests
+
+from api_contract.scopes import Role
+from pulse_core.identity.api_keys import checksum
+from tests.contract.client import Account, Service, error_of, new_order
+from tests.contract.logins import log_in
+from tests.contract.slow import answer_of, connected
+from tests.contract.upstream import Upstream
+from tests.support.processes import Processes, wait_until
+
+# A second, and what a busy machine takes besides; what is stuck is stuck for much longer.
+PROMPT = 2.0
+STUCK = {"PULSE_DATABASE_LOCK_TIMEOUT": "20", "PULSE_DATABASE_STATEMENT_TIMEOUT": "20"}
+PATIENT = {"PULSE_ANSWER_TIMEOUT": "20", "PULSE_LOGIN_TIMEOUT": "20"}
+MORE_THAN_PLACES = 70
+GATEWAY = Account("gapi", "gapi", "", "gapi")
+# Nobody's, but one whose checksum is right, so that it has to be looked up.
+A_KEY = "pk_01J00000000000000000000000_" + "0" * 40
+A_KEY += checksum(A_KEY)
+
+NewAccount = Callable[..., Account]
+
+
+@pytest.fixture(scope="module")
+def site(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
+    """A pulse that waits for locks, two gateways in front of it that wait for pulse."""
+    processes = Processes(tmp_path_factory.mktemp("site"), environment)
+    try:
+        child, pulse_url = processes.pulse(**STUCK)
+        found = {"pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_TOKEN_KEY"], child.log_path)}
+        for name in ("gapi", "other"):
+            child, url = processes.gapi(PULSE_URL=pulse_url, **PATIENT)
+            found[name] = Service("gapi", url, environment["PULSE_JWT_KEY"], child.log_path)
+        yield found
+    finally:
+        processes.close()
+
+
+def raw(service: Service, account: Account | None, method: str, path: str, body: bytes = b"") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(body)}"]
+    lines += ["Content-Type: application/json"] if body else []
+    if account is not None:
+        lines.append(f"Authorization: Bearer {service.token(account, method, path, body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@contextmanager
+def locked(database_url: str, account: Account) -> Iterator[None]:
+    """Alarms, keys and failed logins cannot be read, and this account can place no order."""
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE alarms, api_keys, login_failures IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (account.account_id,))
+        yield
+        connection.rollback()
+
+
+def stuck_requests(service: Service, operator: Account, greedy: Account) -> list[Callable[[], bytes]]:
+    """One of each kind that hangs; each made anew, as pulse takes no token twice."""
+    login = {"username": "x", "password": "y" * 12}
+    if service.name == "gapi":
+        return [
+            partial(raw, service, operator, "GET", "/api/alarms"),
+            partial(raw, service, greedy, "POST", "/api/orders", json.dumps(new_order()).encode()),
+            partial(raw, service, None, "POST", "/api/auth/login", json.dumps(login).encode()),
+        ]
+    from_gateway = login | {"address": "192.0.2.1"}
+    return [
+        partial(raw, service, operator, "GET", "/internal/alarms"),
+        partial(raw, service, greedy, "POST", "/internal/orders", json.dumps(new_order()).encode()),
+        partial(raw, service, GATEWAY, "POST", "/internal/sessions", json.dumps(from_gateway).encode()),
+        partial(raw, service, GATEWAY, "POST", "/internal/keys/holder", json.dumps({"api_key": A_KEY}).encode()),
+    ]
+
+
+@contextmanager
+def flooded(service: Service, operator: Account, greedy: Account) -> Iterator[None]:
+    """More requests of each kind than there are places for, none of which gets on."""
+    with ExitStack() as opened:
+        for request in stuck_requests(service, operator, greedy):
+            for _ in range(MORE_THAN_PLACES):
+                opened.enter_context(connected(service.url, request()))
+        # By then all of them have been taken in.
+        service.send("GET", "/health")
+        yield
+
+
+def promptly(send: Callable[[], requests.Response]) -> requests.Response:
+    began = time.monotonic()
+    answer = send()
+    assert time.monotonic() - began < PROMPT, answer.request.url
+    return answer
+
+
+def test_what_is_vital_is_answered_while_everything_else_is_stuck(
+    site: dict[str, Service], environment: dict[str, str], trader: Account, new_account: NewAccount
+) -> None:
+    gapi, pulse, other = site["gapi"], site["pulse"], site["other"]
+    admin, leaver = log_in(gapi, new_account(Role.ADMIN)), new_account()
+    followed = log_in(other, leaver)
+    greedy, operator = new_account(), new_account(Role.OPERATOR)
+    order = f"/api/orders/{gapi.place(trader).json()['order_id']}"
+
+    with (
+        locked(environment["DATABASE_URL"], greedy),
+        flooded(pulse, operator, greedy),
+        flooded(gapi, operator, greedy),
+    ):
+        for service in (gapi, pulse):
+            assert promptly(partial(service.send, "GET", "/health")).status_code == 200
+        assert promptly(lambda: gapi.send("DELETE", order, trader)).status_code == 202
+        change = f"/api/admin/users/{leaver.account_id}"
+        disabled = promptly(lambda: admin.send("PATCH", change, json={"is_active": False}))
+        assert disabled.status_code == 200
+        wait_until(lambda: followed.send("GET", "/api/orders").status_code == 401, 4, "the news of a revocation")
+
+
+def test_pause_and_resume_are_vital_too(
+    site: dict[str, Service], environment: dict[str, str], trader: Account, new_account: NewAccount
+) -> None:
+    gapi, pulse = site["gapi"], site["pulse"]
+    greedy, operator = new_account(), new_account(Role.OPERATOR)
+    order = f"/api/orders/{gapi.place(trader).json()['order_id']}"
+    with locked(environment["DATABASE_URL"], greedy), flooded(pulse, operator, greedy):
+        # Not split yet, so it cannot be paused: that is an answer.
+        for action in ("pause", "resume"):
+            answer = promptly(partial(gapi.send, "POST", f"{order}/{action}", trader))
+            assert answer.status_code == 409
+
+
+def test_who_finds_no_place_is_told_at_once_and_in_words(
+    site: dict[str, Service], environment: dict[str, str], new_account: NewAccount
+) -> None:
+    pulse, gapi = site["pulse"], site["gapi"]
+    greedy, operator = new_account(), new_account(Role.OPERATOR)
+    with locked(environment["DATABASE_URL"], greedy):
+        for service, path in ((pulse, "/internal/alarms"), (gapi, "/api/alarms")):
+            with connected(service.url, raw(service, operator, "GET", path), MORE_THAN_PLACES):
+                answer = promptly(partial(service.send, "GET", path, new_account(Role.OPERATOR)))
+                status, code, details = error_of(answer)
+                assert (status, code) == (503, "SERVICE_UNAVAILABLE")
+                assert details == {"busy": "requests", "retry_after_seconds": 1}
+                assert answer.headers["Retry-After"] == "1"
+                assert "nothing was done" in answer.json()["error"]["message"]
+
+
+@pytest.fixture
+def hanging() -> Iterator[Upstream]:
+    """A pulse that answers no question but the one about revocations."""
+    upstream = Upstream()
+    upstream.behave = lambda connection: connection.recv(1) and None
+    yield upstream
+    upstream.close()
+
+
+def test_an_account_has_so_many_requests_at_once_and_others_have_theirs(
+    processes: Processes, environment: dict[str, str], hanging: Upstream, new_account: NewAccount
+) -> None:
+    child, url = processes.gapi(PULSE_URL=hanging.url, PULSE_REQUESTS_AT_ONCE="2", PULSE_ANSWER_TIMEOUT="15")
+    gapi = Service("gapi", url, environment["PULSE_JWT_KEY"], child.log_path)
+    greedy, honest = new_account(), new_account()
+    with connected(url, raw(gapi, greedy, "GET", "/api/orders"), 2):
+        wait_until(lambda: len(hanging.requests) == 2)
+        refused = gapi.send("GET", "/api/orders", greedy)
+        assert error_of(refused) == (429, "RATE_LIMITED", {"limit": 2, "retry_after_seconds": 1})
+        with connected(url, raw(gapi, honest, "GET", "/api/orders")):
+            wait_until(lambda: len(hanging.requests) == 3)
+        with connected(url, raw(gapi, greedy, "DELETE", "/api/orders/ord_01J00000000000000000000000")):
+            wait_until(lambda: hanging.requests[-1].startswith(b"DELETE"), what="a cancel of the greedy one")
+
+
+def test_a_login_has_a_time_limit_and_words_of_its_own(
+    processes: Processes, environment: dict[str, str], hanging: Upstream
+) -> None:
+    child, url = processes.gapi(PULSE_URL=hanging.url, PULSE_LOGIN_TIMEOUT="0.3", PULSE_ANSWER_TIMEOUT="15")
+    gapi = Service("gapi", url, environment["PULSE_JWT_KEY"], child.log_path)
+    answer = gapi.send("POST", "/api/auth/login", json={"username": "asha", "password": "x" * 12})
+    assert error_of(answer)[:2] == (504, "UPSTREAM_TIMEOUT")
+    assert answer.json()["error"]["message"] == "the password was not checked in time: log in again"
+
+
+def test_logins_of_one_network_leave_places_to_others(
+    processes: Processes, environment: dict[str, str], hanging: Upstream
+) -> None:
+    child, url = processes.gapi(PULSE_URL=hanging.url, PULSE_TRUSTED_PROXIES="1", PULSE_LOGIN_TIMEOUT="20")
+    gapi = Service("gapi", url, environment["PULSE_JWT_KEY"], child.log_path)
+    body = json.dumps({"username": "asha", "password": "x" * 12}).encode()
+
+    def login_from(address: str) -> bytes:
+        return raw(gapi, None, "POST", "/api/auth/login", body).replace(
+            b"Host: x", f"Host: x\r\nX-Forwarded-For: {address}".encode()
+        )
+
+    with ExitStack() as opened:
+        for last in range(4):
+            opened.enter_context(connected(url, login_from(f"198.51.100.{last}")))
+        wait_until(lambda: len(hanging.requests) == 4)
+        with connected(url, login_from("198.51.100.200")) as (fifth,):
+            assert answer_of(fifth).startswith(b"HTTP/1.1 429 ")
+        opened.enter_context(connected(url, login_from("203.0.113.1")))
+        wait_until(lambda: len(hanging.requests) == 5)

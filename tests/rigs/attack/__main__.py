@@ -1,0 +1,71 @@
+"""`python -m tests.rigs.attack`: how an honest trader fares while somebody floods the gateway, beside a quiet time."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import requests
+
+from tests.rigs.attack.floods import FLOODS, Flood, Target
+from tests.rigs.attack.honest import Honest, Seen
+from tests.rigs.attack.table import row, table
+from tests.support.stacks import PULSE, Stack, running_stack
+
+SETTLES_SECONDS = 2.0
+
+
+@click.command()
+@click.option("--seconds", default=15.0, show_default=True, type=click.FloatRange(3, 120), help="Length of each flood.")
+def main(seconds: float) -> None:
+    """Start a stack, flood it in each way, and print what orders, cancels and logins took.
+
+    Everything is on loopback, from a bounded number of connections. Exits 1 when an honest order or cancel was refused.
+    """
+    # Ended from outside, it still ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="pulse-attack-") as folder, running_stack(Path(folder) / "data") as stack:
+        found = measured(stack, seconds)
+    click.echo(table(found))
+    sys.exit(any(seen.refused for seen, _answers in found.values()))
+
+
+def measured(stack: Stack, seconds: float) -> dict[str, tuple[Seen, dict[int, int]]]:
+    """What was seen in a quiet time and in each flood, with the answers that the flood got."""
+    state = stack.state
+    honest = Honest(stack.gapi, state.demo_user or "", state.demo_password or "")
+    greedy = {"username": "greedy", "password": add_trader(stack.data_dir, "greedy")}
+    token = requests.post(f"{stack.gapi}/api/auth/login", json=greedy, timeout=20).json()["access_token"]
+    target = Target(urlsplit(stack.gapi).port or 0, token)
+    say("a quiet time")
+    honest.work(SETTLES_SECONDS)
+    found: dict[str, tuple[Seen, dict[int, int]]] = {"quiet": (honest.work(seconds), {})}
+    for name in FLOODS:
+        say(name)
+        flood = Flood(name, target, seconds + SETTLES_SECONDS)
+        flood.start()
+        time.sleep(SETTLES_SECONDS)
+        seen = honest.work(seconds)
+        found[name] = seen, flood.answers()
+        say(row(name, seen, found["quiet"][0], found[name][1]))
+    return found
+
+
+def add_trader(data_dir: Path, name: str) -> str:
+    """Let a trader log in at the stack; the password."""
+    command = [PULSE, "users", "add", name, "--role", "trader", "--generate", "--json", "--data-dir"]
+    added = subprocess.run([*command, str(data_dir)], capture_output=True, text=True, check=True, timeout=60)
+    return str(json.loads(added.stdout)["password"])
+
+
+def say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Places of one kind of request: who gets one, who waits, who is refused, and in which words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
+
+import gapi_app
+import pulse_app
+from api_contract.bulkheads import Bulkhead, Size
+from api_contract.errors import RateLimited, ServiceUnavailable
+from gapi_app.guard import concurrency
+from pulse_app import places
+from pulse_app.places import SIZES, Kind, fitted
+
+SOON = 0.05
+
+
+@contextmanager
+def held(bulkhead: Bulkhead, *askers: str | None) -> Iterator[None]:
+    for asker in askers:
+        bulkhead.enter(asker)
+    yield
+    for asker in askers:
+        bulkhead.leave(asker)
+
+
+def test_so_many_are_worked_and_one_more_waits_for_a_moment_only() -> None:
+    bulkhead = Bulkhead("orders", Size(worked=2, waiting=1, patience_seconds=SOON))
+    with held(bulkhead, None, None), pytest.raises(ServiceUnavailable) as refused:
+        bulkhead.enter(None)
+    assert refused.value.details == {"busy": "orders", "retry_after_seconds": 1}
+    with held(bulkhead, None, None):
+        """As before: who was refused has left nothing behind."""
+
+
+def test_who_waits_gets_the_place_that_becomes_free() -> None:
+    bulkhead = Bulkhead("orders", Size(worked=1, waiting=1, patience_seconds=30))
+    entered = Event()
+
+    def wait() -> None:
+        bulkhead.enter(None)
+        entered.set()
+
+    bulkhead.enter(None)
+    waiting = Thread(target=wait)
+    waiting.start()
+    assert not entered.is_set()
+    bulkhead.leave(None)
+    waiting.join(5)
+    assert entered.is_set()
+
+
+def test_nobody_waits_where_all_places_are_taken() -> None:
+    bulkhead = Bulkhead("orders", Size(worked=1, waiting=0, patience_seconds=600))
+    with held(bulkhead, None), pytest.raises(ServiceUnavailable, match="too many orders at once"):
+        bulkhead.enter(None)
+
+
+def test_one_who_has_too_many_is_told_so_and_leaves_room_for_others() -> None:
+    bulkhead = Bulkhead("orders", Size(worked=4, waiting=0, for_one=2))
+    with held(bulkhead, "greedy", "greedy"):
+        with pytest.raises(RateLimited) as refused:
+            bulkhead.enter("greedy")
+        assert refused.value.details == {"limit": 2, "retry_after_seconds": 1}
+        with held(bulkhead, "another", None):
+            """There is room for them."""
+    with held(bulkhead, "greedy", "greedy"):
+        """Those places are free again."""
+
+
+def test_every_kind_is_that_of_a_view() -> None:
+    for app, kinds in (
+        (gapi_app._described_app()[0], concurrency.KINDS),
+        (pulse_app._described_app()[0], places.KINDS),
+    ):
+        assert kinds.keys() <= app.view_functions.keys()
+
+
+def test_whatever_stops_something_is_vital() -> None:
+    vital = {name for name, kind in concurrency.KINDS.items() if kind is concurrency.Kind.VITAL}
+    assert {"orders.cancel_order", "control.pause_order", "control.resume_order", "login.log_out"} <= vital
+    assert places.KINDS["revocations.list_news"] is places.Kind.VITAL
+
+
+@pytest.mark.parametrize("connections", range(1, 60))
+def test_calls_that_are_worked_at_once_have_a_connection_each(connections: int) -> None:
+    sizes = fitted(SIZES, connections)
+    assert all(1 <= size.worked <= SIZES[kind].worked for kind, size in sizes.items())
+    # One of each is worked whatever the pool is: with so few connections they wait for each other there.
+    assert sum(size.worked for size in sizes.values()) <= max(connections, len(SIZES) + connections // 2)
+    assert sizes[Kind.VITAL].worked >= min(8, connections // 2)
+
+
+def test_the_usual_pool_has_a_connection_for_every_call_that_is_worked() -> None:
+    assert fitted(SIZES, 38) == SIZES
