@@ -1,10 +1,10 @@
-"""Connections, transactions and the fence that keeps two workers off one slice.
+"""Connections, transactions and the fence that keeps two workers off a slice.
 
 Sessions are short: one transaction each, opened by a service, never open across a call to a broker.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,19 @@ from weakref import WeakSet
 
 import psycopg2.errors
 import psycopg2.extensions
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, make_url, select, text
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Engine,
+    String,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -33,9 +45,11 @@ log = get_logger(__name__)
 AWAY = "the database is not available"
 MOST_OVERFLOW = 2
 
-_KEY = func.hashtextextended(bindparam("fenced"), 0)
-_LOCK = select(func.pg_try_advisory_lock(_KEY))
-_UNLOCK = select(func.pg_advisory_unlock(_KEY))
+_FENCED = bindparam("fenced", type_=ARRAY(String))
+_LOCK = text(
+    "SELECT one.id, pg_try_advisory_lock(hashtextextended(one.id, 0)) AS is_held FROM unnest(:fenced) AS one (id)"
+).bindparams(_FENCED)
+_UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(one, 0)) FROM unnest(:fenced) AS one").bindparams(_FENCED)
 
 _HELD_UP = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 
@@ -171,10 +185,18 @@ def statement() -> Iterator[Connection]:
 
 
 class Fence:
-    """A Postgres session that holds the advisory lock on one slice. It lives and dies with its connection."""
+    """A Postgres session that holds the advisory locks on `slice_ids`. It lives and dies with its connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, slice_ids: Sequence[str]) -> None:
         self._connection = connection
+        self.slice_ids = tuple(slice_ids)
+
+    def keep(self, slice_ids: Collection[str]) -> None:
+        """Let go of every other slice."""
+        dropped = [one for one in self.slice_ids if one not in slice_ids]
+        self.slice_ids = tuple(one for one in self.slice_ids if one in slice_ids)
+        if dropped:
+            _unlock(self._connection, dropped)
 
     @contextmanager
     def statement(self) -> Iterator[Connection]:
@@ -203,7 +225,14 @@ class Fence:
 
 @contextmanager
 def fence(slice_id: str) -> Iterator[Fence | None]:
-    """Hold the slice for this worker alone, or yield None when another one holds it.
+    """Hold the slice for this worker alone, or yield None when another one holds it."""
+    with fence_together([slice_id]) as fenced:
+        yield fenced if fenced.slice_ids else None
+
+
+@contextmanager
+def fence_together(slice_ids: Iterable[str]) -> Iterator[Fence]:
+    """Hold these slices for this worker alone, on one connection, but those that another one holds.
 
     A stopped worker keeps its fence, a killed one loses it together with its connection, and a worker whose
     connection was cut finds out at its next transaction, before it can send. A forked child has none.
@@ -211,15 +240,16 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
     check_session()
     with _availability(), engine().connect() as connection:
         _autocommit(connection, True)
-        if not _lock(connection, slice_id):
-            yield None
+        fenced = Fence(connection, _lock(connection, dict.fromkeys(slice_ids)))
+        if not fenced.slice_ids:
+            yield fenced
             return
         number = fences.taken()
         try:
-            yield Fence(connection)
+            yield fenced
         finally:
             fences.dropped(number)
-            _unlock(connection, slice_id)
+            fenced.keep(())
 
 
 def check_session() -> None:
@@ -238,21 +268,22 @@ def _prove(bind: Engine) -> None:
     _proven.add(bind)
 
 
-def _lock(connection: Connection, slice_id: str) -> bool:
+def _lock(connection: Connection, slice_ids: Iterable[str]) -> list[str]:
     with _invalidated_on_error(connection), connection.begin():
-        return bool(connection.scalar(_LOCK, {"fenced": slice_id}))
+        rows = connection.execute(_LOCK, {"fenced": list(slice_ids)})
+        return [row.id for row in rows if row.is_held]
 
 
-def _unlock(connection: Connection, slice_id: str) -> None:
+def _unlock(connection: Connection, slice_ids: Sequence[str]) -> None:
     if not _stands(connection):
         return
-    was_held = False
+    were_held = False
     with suppress(DBAPIError), _invalidated_on_error(connection):
         connection.rollback()
         with connection.begin():
-            was_held = bool(connection.scalar(_UNLOCK, {"fenced": slice_id}))
-    if not was_held and _stands(connection):
-        log.error("fence was not held at its end", slice_id=slice_id)
+            were_held = all(connection.scalars(_UNLOCK, {"fenced": slice_ids}))
+    if not were_held and _stands(connection):
+        log.error("fence was not held at its end", slice_ids=slice_ids)
         connection.invalidate()
         _proven.discard(engine())
 

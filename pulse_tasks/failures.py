@@ -40,3 +40,7 @@ class SliceInDoubt(TaskFailure):
 
 class SliceSkipped(TaskFailure):
     """It is not sent, and never will be."""
+
+
+class SlicesFailed(TaskFailure):
+    """Slices of a batch failed, each in its own way."""

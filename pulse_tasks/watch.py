@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from celery import bootsteps
@@ -23,7 +24,9 @@ from pulse_core.config import settings
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice.execute import EARLY, execute_slice
+from pulse_core.trading.slice.batches import any_together, due_together
+from pulse_core.trading.slice.claiming import EARLY
+from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.store import slices, turns
 from pulse_tasks.base import AWAY
 from pulse_tasks.sweep_runner import runner
@@ -70,33 +73,34 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class Hands:
-    """Threads that place slices, each by itself: one that hangs holds up neither the others nor the next look.
+    """Threads that place slices, each a batch: one that hangs holds up neither the others nor the next look.
 
-    As many at a time as the worker has threads without work, THREADS at most: where none is idle the slices' messages
+    As many batches at a time as the worker has threads without work, THREADS at most: where none is idle the slices' messages
     may be among those that wait here.
     """
 
     def __init__(self, idle_threads: Callable[[], int] = lambda: THREADS) -> None:
         self._idle_threads = idle_threads
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="overdue")
-        self._at_it: dict[str, Future[None]] = {}
+        self._at_it: dict[Future[None], Sequence[str]] = {}
 
     def free(self) -> int:
-        """How many more slices can be taken."""
-        self._at_it = {slice_id: one for slice_id, one in self._at_it.items() if not one.done()}
+        """How many more batches can be taken."""
+        self._at_it = {one: slice_ids for one, slice_ids in self._at_it.items() if not one.done()}
         return min(self._idle_threads(), THREADS) - len(self._at_it)
 
-    def take(self, slice_ids: Iterable[str]) -> Sequence[str]:
-        """Begin with those that are not in hand yet, as far as there is a hand; returns which they were."""
-        free = self.free()
-        taken = [one for one in slice_ids if one not in self._at_it][: max(free, 0)]
-        for slice_id in taken:
-            self._at_it[slice_id] = self._pool.submit(_attempt, "execute_slice", partial(execute_slice, slice_id))
+    def take(self, batches: Iterable[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """Begin with what is not in hand yet, as far as there is a hand; returns what that was."""
+        free, in_hand = self.free(), {slice_id for batch in self._at_it.values() for slice_id in batch}
+        waiting = ([one for one in batch if one not in in_hand] for batch in batches)
+        taken = list(islice(filter(None, waiting), max(free, 0)))
+        for batch in taken:
+            self._at_it[self._pool.submit(_attempt, "execute_slices", partial(_execute, batch))] = batch
         return taken
 
     def wait(self) -> None:
         """Until all that was taken is done."""
-        wait(self._at_it.values())
+        wait(self._at_it)
 
 
 def execute_overdue(hands: Hands) -> None:
@@ -106,15 +110,19 @@ def execute_overdue(hands: Hands) -> None:
         return
     taken = hands.take((_at_their_turns if is_on() else _overdue)(utcnow()))
     if taken:
-        log.warning("overdue slices taken from the table", count=len(taken))
+        log.warning("overdue slices taken from the table", count=sum(map(len, taken)))
 
 
-def _overdue(now: datetime) -> Iterable[str]:
+def _execute(slice_ids: Sequence[str]) -> None:
+    execute_slices(slice_ids).check()
+
+
+def _overdue(now: datetime) -> Iterable[Sequence[str]]:
     with db.transaction() as session:
-        return slices.overdue(session, settings().broker, now - _overdue_after(), BATCH)
+        return any_together(slices.overdue(session, settings().broker, now - _overdue_after(), BATCH))
 
 
-def _at_their_turns(now: datetime) -> Iterable[str]:
+def _at_their_turns(now: datetime) -> Iterable[Sequence[str]]:
     """What has its turn about now and no message to tell of it, after turns were given where nobody else has."""
     broker = settings().broker
     with db.transaction() as session:
@@ -124,7 +132,8 @@ def _at_their_turns(now: datetime) -> Iterable[str]:
     if boottime() < _charge.ends_at:
         admit.admit(trust=timedelta(0))
     with db.statement() as connection:
-        return turns.untold(connection, broker, now - admit.TURN_LASTS, now + EARLY, BATCH)
+        untold = turns.untold(connection, broker, now - admit.TURN_LASTS, now + EARLY, BATCH)
+    return due_together(untold, lambda slice_id: untold[slice_id])
 
 
 class _Charge:

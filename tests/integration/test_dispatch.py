@@ -34,6 +34,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Wakeup]:
     return wakeups
 
 
+def told(sent: Iterable[Wakeup]) -> list[str]:
+    return [slice_id for one in sent for slice_id in one.args]
+
+
 def horizon() -> timedelta:
     return timedelta(seconds=settings().dispatch_horizon)
 
@@ -43,7 +47,7 @@ def test_a_slice_is_sent_when_it_comes_into_the_horizon_with_its_time_and_trace(
     second = slices_of(order_id)[1]
 
     dispatch_due_slices(second.scheduled_at - horizon() - timedelta(seconds=1))
-    assert second.id not in [one.args[0] for one in sent]
+    assert second.id not in told(sent)
 
     dispatch_due_slices(second.scheduled_at - horizon())
     (message,) = [one for one in sent if one.args == (second.id,)]
@@ -66,7 +70,7 @@ def test_two_dispatchers_at_once_never_take_a_slice_twice(sent: list[Wakeup], mo
     dispatch_due_slices(now)
 
     expected = sorted(one.id for order_id in order_ids for one in slices_of(order_id))
-    assert sorted(one.args[0] for one in sent) == expected
+    assert sorted(told(sent)) == expected
 
 
 def test_a_hint_that_led_to_nothing_is_given_again_after_its_lifetime(sent: list[Wakeup]) -> None:
@@ -75,10 +79,10 @@ def test_a_hint_that_led_to_nothing_is_given_again_after_its_lifetime(sent: list
     sent.clear()
 
     dispatch_due_slices(due.scheduled_at + HINT_LIFETIME - timedelta(seconds=1))
-    assert due.id not in [one.args[0] for one in sent]
+    assert due.id not in told(sent)
 
     dispatch_due_slices(due.scheduled_at + HINT_LIFETIME)
-    assert [one.args[0] for one in sent].count(due.id) == 1
+    assert told(sent).count(due.id) == 1
 
 
 def test_a_batch_lost_with_the_queue_is_sent_again_later(sent: list[Wakeup], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +94,7 @@ def test_a_batch_lost_with_the_queue_is_sent_again_later(sent: list[Wakeup], mon
 
     dispatch_due_slices(due.scheduled_at + HINT_LIFETIME)
 
-    assert due.id in [one.args[0] for one in sent]
+    assert due.id in told(sent)
 
 
 def test_the_slices_of_a_paused_or_cancelled_order_are_not_sent(sent: list[Wakeup]) -> None:
@@ -112,7 +116,7 @@ def test_batches_are_bounded_and_the_earliest_come_first(sent: list[Wakeup], mon
     end: datetime = slices[-1].scheduled_at
 
     assert dispatch_due_slices(end) == 4
-    assert {one.args[0] for one in sent} == {one.id for one in slices[:4]}
+    assert set(told(sent)) == {one.id for one in slices[:4]}
     assert dispatch_due_slices(end) == 4
 
 
@@ -125,6 +129,41 @@ def test_a_slice_that_waits_for_its_next_attempt_is_sent_for_that_time(sent: lis
     dispatch_due_slices(again_at - horizon())
 
     assert [(one.args[0], one.eta) for one in sent] == [(first.id, again_at)]
+
+
+def test_slices_that_are_due_together_share_a_message(sent: list[Wakeup]) -> None:
+    alone, order_id = a_split_order(num_splits=2), a_split_order(num_splits=20)
+    due_at = utcnow() + timedelta(minutes=5)
+    with db.transaction() as session:
+        for one in slices_of(order_id):
+            dispatch.slices.change(session, one.id, utcnow(), due_at=due_at, hinted_until=None)
+
+    dispatch_due_slices(due_at - horizon())
+
+    batches = [one for one in sent if one.eta == due_at]
+    assert [len(one.args) for one in batches] == [16, 4]
+    assert sorted(told(batches)) == sorted(one.id for one in slices_of(order_id))
+    assert [dict(one.trace) for one in batches] == [order(order_id).trace] * 2
+    assert [one.shown for one in batches] == [f"{n} slices · BUY 5 NSE:RELIANCE · {order_id}" for n in (16, 4)]
+    assert {slices_of(alone)[1].id}.isdisjoint(told(batches))
+
+
+def test_a_batch_of_several_orders_names_them_all_and_belongs_to_no_trace(sent: list[Wakeup]) -> None:
+    names = "NSE:SBIN", "NSE:TCS"
+    order_ids = [a_split_order(instrument=name, num_splits=2) for name in names]
+    due_at = utcnow() + timedelta(minutes=5)
+    with db.transaction() as session:
+        for order_id, late in zip(order_ids, (0, 1), strict=True):
+            changes = {"due_at": due_at + timedelta(milliseconds=late), "hinted_until": None}
+            dispatch.slices.change(session, slices_of(order_id)[1].id, utcnow(), **changes)
+
+    dispatch_due_slices(due_at - horizon() + timedelta(milliseconds=1))
+
+    (batch,) = [one for one in sent if len(one.args) > 1]
+    assert (batch.eta, batch.trace) == (due_at + timedelta(milliseconds=1), ())
+    assert batch.shown is not None
+    assert batch.shown.startswith("2 slices · BUY 50 NSE:")
+    assert all(f"BUY 50 {name} · {one}" in batch.shown for name, one in zip(names, order_ids, strict=True))
 
 
 def fail_to_send(_wakeups: Iterable[Wakeup]) -> None:

@@ -19,7 +19,7 @@ from tests.support.processes import wait_until
 
 FENCES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 CANCEL_FENCES = "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-LONG_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:fenced, 0)), pg_sleep(30)")
+LONG_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(one, 0)), pg_sleep(30) FROM unnest(:fenced) AS one")
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,16 @@ from typing import Any
 import pytest
 import redis
 import requests
+from sqlalchemy import update
 
-from pulse_core import queue
+from api_contract.vocabulary import SliceStatus
+from pulse_core import db, queue
+from pulse_core.clock import utcnow
 from pulse_core.queue import Wakeup
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
+from pulse_core.trading.slice.dispatch import dispatch_due_slices
+from pulse_core.trading.tables import OrderSlice
 from pulse_ops.stack import probes
 from pulse_ops.stack import processes as commands
 from pulse_ops.stack.ports import free_port
@@ -33,11 +38,13 @@ TASKS = int(os.environ.get("PULSE_TEST_TASKS", "300"))
 # A message that a worker took and lost with its connection comes again after the 90 s of celeryconfig.
 PATIENCE = 150 + TASKS // 10
 REFUSED, UNSENT, DOUBTED, PLACED, LATER = "NSE:SBIN", "NSE:TCS", "NSE:INFY", "NSE:RELIANCE", "NSE:HDFCBANK"
+TOGETHER = "NSE:WIPRO"
 FAULTS = [
     {"fault": "refuse", "instrument": REFUSED, "error_type": "MarginException", "message": "Insufficient funds."},
     {"fault": "rate_limited", "instrument": UNSENT},
     {"fault": "error_after", "instrument": DOUBTED},
     {"fault": "reject", "instrument": LATER, "message": "Circuit limit."},
+    {"fault": "refuse", "instrument": TOGETHER, "error_type": "MarginException", "message": "Too much.", "count": 1},
 ]
 
 
@@ -49,6 +56,7 @@ class Dashboard:
     listener: Listener
     slices: dict[str, str]
     orders: dict[str, str]
+    batch: list[str] = field(default_factory=list)
 
     def tasks(self, search: str = "") -> Sequence[dict[str, Any]]:
         asked = {"search": search} if search else {}
@@ -112,9 +120,23 @@ def run_tasks(shown: Dashboard, processes: Processes) -> None:
     for instrument in (REFUSED, UNSENT, DOUBTED, PLACED, LATER):
         order_id = a_split_order(instrument=instrument)
         shown.orders[instrument], shown.slices[instrument] = order_id, slices_of(order_id)[0].id
-    wait_until(lambda: len(ended(shown.listener)) == 5, PATIENCE, "the end of the tasks of slices")
+    send_batch(shown)
+    wait_until(lambda: len(ended(shown.listener)) == 6, PATIENCE, "the end of the tasks of slices")
     queue.send(Wakeup(Task.EXECUTE_SLICE, (f"sl_{number}",), shown=f"nothing {number}") for number in range(TASKS))
-    wait_until(lambda: len(ended(shown.listener)) == TASKS + 5, PATIENCE, "the end of every task")
+    wait_until(lambda: len(ended(shown.listener)) == TASKS + 6, PATIENCE, "the end of every task")
+
+
+def send_batch(shown: Dashboard) -> None:
+    """An order of three slices, all due at the same instant."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "wake", lambda *_arguments, **_options: None)
+        order_id = a_split_order(instrument=TOGETHER, num_splits=3, total_quantity=60)
+    now = utcnow()
+    shown.orders[TOGETHER], shown.batch = order_id, [one.id for one in slices_of(order_id)]
+    with db.transaction() as session:
+        together = update(OrderSlice).where(OrderSlice.order_id == order_id)
+        session.execute(together.values(due_at=now, hinted_until=None))
+    dispatch_due_slices(now)
 
 
 def track(shown: Dashboard) -> None:
@@ -148,7 +170,7 @@ def test_every_task_has_its_end(dashboard: Dashboard) -> None:
     states = Counter(task.state for task in dashboard.listener.tasks(Task.EXECUTE_SLICE.value))
     shown = Counter(task["state"] for task in dashboard.tasks(f"name:{Task.EXECUTE_SLICE.value}"))
 
-    assert states == shown == {"SUCCESS": TASKS + 2, "FAILURE": 3, "RETRY": 1}
+    assert states == shown == {"SUCCESS": TASKS + 2, "FAILURE": 4, "RETRY": 1}
 
 
 def test_celery_repeats_none_of_them_and_no_message_is_left(dashboard: Dashboard, redis_url: str) -> None:
@@ -191,7 +213,18 @@ def test_tasks_are_found_by_order_and_by_instrument(dashboard: Dashboard, instru
 def test_failures_are_found_by_their_state(dashboard: Dashboard) -> None:
     found = {task["kwargs"] for task in dashboard.tasks(f"state:FAILURE name:{Task.EXECUTE_SLICE.value}")}
 
-    assert found == {dashboard.slices[name] for name in (REFUSED, DOUBTED, LATER)}
+    assert found == {" ".join(dashboard.batch), *(dashboard.slices[name] for name in (REFUSED, DOUBTED, LATER))}
+
+
+def test_a_batch_is_one_row_that_names_its_slices_and_which_of_them_failed(dashboard: Dashboard) -> None:
+    order_id = dashboard.orders[TOGETHER]
+    (task,) = dashboard.tasks(order_id)
+
+    (failed,) = [one.id for one in slices_of(order_id) if one.status is SliceStatus.REJECTED]
+    assert task["args"] == f"3 slices · BUY 20 {TOGETHER} · {order_id}"
+    assert task["exception"] == f"SliceRejected('{failed}: MarginException: Too much.')"
+    for search in (*(f"kwargs:{one}" for one in dashboard.batch), f"args:{TOGETHER}", f"state:FAILURE {order_id}"):
+        assert [found["uuid"] for found in dashboard.tasks(search)] == [task["uuid"]]
 
 
 def test_a_refusal_that_the_book_shows_later_has_a_row_of_its_own(dashboard: Dashboard) -> None:

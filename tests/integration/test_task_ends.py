@@ -1,6 +1,7 @@
 """How the task of a slice ends: as its slice stands, in the broker's words."""
 
 import logging
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,16 +16,17 @@ from tests.support.factories import a_slice, a_split_order, slices_of
 REFUSED = Refused("MarginException", "Insufficient funds.")
 NOT_SENT = NotSent("CONNECTION_REFUSED", "nobody answered")
 UNKNOWN = OutcomeUnknown("TIMEOUT", "no answer within 7 s")
+NAMES = {SliceStatus.REJECTED: "SliceRejected", SliceStatus.SCHEDULED: "SliceNotSent"}
 
 
 def a_due_slice() -> str:
     return slices_of(a_split_order())[0].id
 
 
-def run(slice_id: str) -> str:
+def run(*slice_ids: str) -> str:
     from pulse_tasks.execute import execute_slice
 
-    result: str = execute_slice(slice_id)
+    result: str = execute_slice(*slice_ids)
     return result
 
 
@@ -95,10 +97,10 @@ def test_a_refusal_leaves_no_stack_trace_in_the_log(
 def test_a_task_that_is_put_off_fails_with_the_reason(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     from pulse_tasks.failures import PutOff
 
-    def be_away(_slice_id: str) -> None:
+    def be_away(_slice_ids: Sequence[str]) -> None:
         raise BookUnavailable("BOOK_DOWN", "the book is away")
 
-    monkeypatch.setattr(execute, "execute_slice", be_away)
+    monkeypatch.setattr(execute, "execute_slices", be_away)
     with pytest.raises(PutOff, match="the book is away"):
         run("sl_1")
 
@@ -112,3 +114,48 @@ def test_a_retry_that_is_refused_fails_with_the_reason(broker: SimulatedBroker) 
 
     with pytest.raises(RetryRefused, match=str(reason)):
         retry_slice(slice_id)
+
+
+def test_a_batch_names_each_slice_and_its_order_at_the_broker(broker: SimulatedBroker) -> None:
+    batch = [a_due_slice() for _ in range(2)]
+
+    assert run(*batch) == "; ".join(f"{one} placed as {a_slice(one).broker_order_id}" for one in batch)
+    assert run(*batch) == "nothing to send"
+
+
+def test_a_batch_fails_if_one_of_its_slices_does_and_names_it_in_the_words_of_the_broker(
+    broker: SimulatedBroker,
+) -> None:
+    from pulse_tasks.failures import SliceNotSent, SliceRejected, SlicesFailed
+
+    for errors, kind in (
+        ([REFUSED], SliceRejected),
+        ([NOT_SENT], SliceNotSent),
+        ([REFUSED, REFUSED], SliceRejected),
+        ([REFUSED, NOT_SENT], SlicesFailed),
+    ):
+        batch = [a_due_slice() for _ in range(3)]
+        broker.answers = [answer_with(error) for error in errors]
+
+        with pytest.raises(kind) as raised:
+            run(*batch)
+
+        failed = [one for one in batch if a_slice(one).status is not SliceStatus.WORKING]
+        assert len(failed) == len(errors)
+        for one in failed:
+            error = a_slice(one)
+            name = "" if kind is not SlicesFailed else f"{NAMES[error.status]}: "
+            assert f"{one}: {name}{error.error_code}: {error.error_message}" in str(raised.value)
+
+
+def test_a_refusal_that_the_book_showed_ends_a_batch_too(broker: SimulatedBroker) -> None:
+    from pulse_tasks.failures import SliceRejected
+
+    broker.answers = [answer_with(REFUSED)]
+    refused, placed = a_due_slice(), a_due_slice()
+    with pytest.raises(SliceRejected):
+        run(refused)
+
+    with pytest.raises(SliceRejected, match=rf"^{refused}: MarginException: Insufficient funds\.$"):
+        run(refused, placed)
+    assert a_slice(placed).status is SliceStatus.WORKING

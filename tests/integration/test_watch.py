@@ -1,5 +1,6 @@
 """The watch reads Postgres itself: overdue slices and neglected sweeps need no message."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Event
 from types import ModuleType
@@ -14,6 +15,8 @@ from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.sweeps import SWEEPS, Sweep
 from pulse_core.tasks import Task
+from pulse_core.trading.slice import batches
+from pulse_core.trading.slice.execute import Attempts
 from pulse_core.trading.tables import Order, OrderSlice
 from tests.support.broker import SimulatedBroker
 from tests.support.factories import a_slice, a_split_order, order, slices_of
@@ -45,6 +48,24 @@ def test_an_overdue_slice_is_placed_without_a_message(watch: ModuleType, broker:
     assert len(broker.placements) == 3
 
 
+def test_overdue_slices_are_placed_in_batches(
+    watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overdue, place, placed = [an_overdue_slice() for _ in range(5)], watch.execute_slices, []
+
+    def note(slice_ids: Sequence[str]) -> Attempts:
+        placed.append(len(slice_ids))
+        attempts: Attempts = place(slice_ids)
+        return attempts
+
+    monkeypatch.setattr(batches, "MOST", 3)
+    monkeypatch.setattr(watch, "execute_slices", note)
+    look(watch)
+
+    assert sorted(placed) == [2, 3]
+    assert {a_slice(one.id).status for one in overdue} == {SliceStatus.WORKING}
+
+
 def test_a_slice_that_is_just_due_is_left_to_its_message(watch: ModuleType, broker: SimulatedBroker) -> None:
     due = slices_of(a_split_order())[0]
 
@@ -66,14 +87,16 @@ def test_an_overdue_slice_of_a_paused_order_is_not_placed(watch: ModuleType, bro
 def test_one_slice_that_fails_does_not_hold_up_the_others(
     watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overdue, place = [an_overdue_slice() for _ in range(4)], watch.execute_slice
+    overdue, place = [an_overdue_slice() for _ in range(4)], watch.execute_slices
 
-    def fail_for_the_first(slice_id: str) -> None:
-        if slice_id == overdue[0].id:
+    def fail_for_the_first(slice_ids: Sequence[str]) -> Attempts:
+        if overdue[0].id in slice_ids:
             raise DatabaseUnavailable("away")
-        place(slice_id)
+        attempts: Attempts = place(slice_ids)
+        return attempts
 
-    monkeypatch.setattr(watch, "execute_slice", fail_for_the_first)
+    monkeypatch.setattr(batches, "MOST", 1)
+    monkeypatch.setattr(watch, "execute_slices", fail_for_the_first)
     look(watch)
 
     assert [a_slice(one.id).status for one in overdue] == [SliceStatus.SCHEDULED] + [SliceStatus.WORKING] * 3
@@ -82,14 +105,15 @@ def test_one_slice_that_fails_does_not_hold_up_the_others(
 def test_one_slice_that_hangs_holds_up_neither_the_others_nor_the_next_look(
     watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hung, place, may_go_on = an_overdue_slice(), watch.execute_slice, Event()
+    hung, place, may_go_on = an_overdue_slice(), watch.execute_slices, Event()
 
-    def hang_for_the_first(slice_id: str) -> None:
-        if slice_id == hung.id:
+    def hang_for_the_first(slice_ids: Sequence[str]) -> Attempts:
+        if hung.id in slice_ids:
             may_go_on.wait(30)
-        place(slice_id)
+        attempts: Attempts = place(slice_ids)
+        return attempts
 
-    monkeypatch.setattr(watch, "execute_slice", hang_for_the_first)
+    monkeypatch.setattr(watch, "execute_slices", hang_for_the_first)
     hands = watch.Hands()
     watch.execute_overdue(hands)
     others = [an_overdue_slice() for _ in range(THREADS + 1)]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from threading import Lock
 
 from pulse_core.brokers.port import (
     BookUnavailable,
@@ -31,6 +32,8 @@ class SimulatedBroker:
     readings: int = 0
     is_book_readable: bool = True
     is_book_daily: bool = False
+    # Slices of a batch are sent side by side.
+    _entering: Lock = field(default_factory=Lock)
 
     def wait_for_turn(self, seconds: float) -> None:
         """There is always room."""
@@ -40,7 +43,10 @@ class SimulatedBroker:
 
     def place(self, placement: Placement, not_after: float) -> str:
         self.placements.append(placement)
-        answer = self.answers.pop(0) if self.answers else accept
+        try:
+            answer = self.answers.pop(0)
+        except IndexError:
+            answer = accept
         return answer(self, placement)
 
     def cancel(self, broker_order_id: str) -> None:
@@ -76,16 +82,17 @@ class SimulatedBroker:
 
     def enter(self, placement: Placement) -> str:
         """Put an order into the book and return its broker order id."""
-        broker_order_id = f"26112300{len(self.book):06d}"
-        self.book[broker_order_id] = BrokerOrder(
-            broker_order_id=broker_order_id,
-            client_order_id=placement.client_order_id,
-            status=BrokerOrderStatus.OPEN,
-            quantity=placement.quantity,
-            filled_quantity=0,
-            average_price=None,
-            message=None,
-        )
+        with self._entering:
+            broker_order_id = f"26112300{len(self.book):06d}"
+            self.book[broker_order_id] = BrokerOrder(
+                broker_order_id=broker_order_id,
+                client_order_id=placement.client_order_id,
+                status=BrokerOrderStatus.OPEN,
+                quantity=placement.quantity,
+                filled_quantity=0,
+                average_price=None,
+                message=None,
+            )
         return broker_order_id
 
     def fill(self, broker_order_id: str, quantity: int | None = None, price: Decimal = PRICE) -> None:

@@ -1,6 +1,6 @@
 """Hand slices to Celery shortly before their time, and under a broker's limits for their turn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -13,8 +13,9 @@ from pulse_core.queue import Wakeup
 from pulse_core.tasks import Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.slice.batches import due_together
 from pulse_core.trading.slice.execute import skip_over
-from pulse_core.trading.slice.label import label
+from pulse_core.trading.slice.label import label_of_batch
 from pulse_core.trading.store import slices, turns
 from pulse_core.trading.store.slices import DueSlice
 
@@ -26,7 +27,7 @@ SHORT_QUEUE = 200
 
 
 def dispatch_due_slices(now: datetime) -> int:
-    """Send a wake-up for every slice that comes into the horizon; returns how many were sent.
+    """Send a wake-up for every slice that comes into the horizon, or for a batch of them; returns for how many slices.
 
     Under a broker's limits, for every slice that is given a turn. Raises one of queue.UNREACHABLE when the queue is
     away; the slices are taken again when their hint expires, or by the watch of a worker.
@@ -46,7 +47,7 @@ def dispatch_due_slices(now: datetime) -> int:
 def dispatch_turns_soon() -> None:
     """Give turns to slices that were just committed, without waiting for the queue; what fails is left to the sweep."""
     with suppress(DatabaseUnavailable):
-        queue.send_soon(map(_wakeup, admit.admit_soon().to_tell))
+        queue.send_soon(_wakeups(admit.admit_soon().to_tell))
 
 
 def _dispatch_batch(now: datetime) -> int:
@@ -57,7 +58,7 @@ def _dispatch_batch(now: datetime) -> int:
     if not due:
         return 0
     failpoint("dispatch.after_commit")
-    queue.send(map(_wakeup, due))
+    queue.send(_wakeups(due))
     failpoint("dispatch.after_publish")
     return len(due)
 
@@ -73,7 +74,7 @@ def _dispatch_turns(now: datetime) -> int:
 
 def _send(due: Sequence[DueSlice]) -> None:
     try:
-        queue.send(map(_wakeup, due))
+        queue.send(_wakeups(due))
     except queue.UNREACHABLE:
         with db.statement() as connection:
             turns.distrust(connection, [one.id for one in due])
@@ -87,6 +88,13 @@ def _skip_over(now: datetime) -> None:
     for_each(over, lambda slice_id: skip_over(slice_id, now))
 
 
-def _wakeup(due: DueSlice) -> Wakeup:
-    shown = label(due.order_id, due.side, due.instrument, due.num_splits, due.quantity, due.sequence_number)
-    return Wakeup(Task.EXECUTE_SLICE, (due.id,), due.due_at, tuple(due.trace.items()), shown)
+def _wakeups(due: Iterable[DueSlice]) -> Iterator[Wakeup]:
+    """One message for each batch. It comes when the last of them is due, since none may go out before its time."""
+    return (_wakeup(batch) for batch in due_together(due, lambda one: one.due_at))
+
+
+def _wakeup(batch: Sequence[DueSlice]) -> Wakeup:
+    # A message belongs to one trace at most; each slice has that of its order in its row.
+    trace = batch[0].trace if all(one.trace == batch[0].trace for one in batch) else {}
+    slice_ids = tuple(one.id for one in batch)
+    return Wakeup(Task.EXECUTE_SLICE, slice_ids, batch[-1].due_at, tuple(trace.items()), label_of_batch(batch))

@@ -1,8 +1,8 @@
-"""Record how an attempt to place a slice came out: an answer of the broker is a proof in hand, and is never dropped."""
+"""Record how attempts to place slices came out: an answer of the broker is a proof in hand, and is never dropped."""
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,8 +25,9 @@ from pulse_core.trading.book.adopt import adopt, point_at
 from pulse_core.trading.deadline import deadline
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order_totals import roll_up
+from pulse_core.trading.slice.claiming import Claim
 from pulse_core.trading.store import claims, events, placements, slices, totals
-from pulse_core.trading.store.claims import Claimed
+from pulse_core.trading.store.claims import Acknowledged
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 from pulse_core.trading.vocabulary import PlacementOutcome
 
@@ -58,28 +59,66 @@ class Outcome:
     sent_at: datetime | None = None
 
 
-def record(
-    fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcome, now: Callable[[], datetime]
-) -> SliceStatus:
-    """Record an outcome over the fenced connection or, when that is gone, over any, for as long as RECORD_FOR.
+@dataclass(frozen=True)
+class CameOut:
+    """How the attempt of a claim came out; `received` is an instant of boottime()."""
 
-    Returns the slice's status after that. Raises DatabaseUnavailable when it could not be recorded by then; the
-    broker's book will tell.
-    """
-    names = {"order_id": claimed.order_id, "slice_id": claimed.slice_id, "client_order_id": client_order_id}
+    claim: Claim
+    outcome: Outcome
+    received: float
+
+    @property
+    def names(self) -> dict[str, str]:
+        claimed = self.claim.claimed
+        return {
+            "order_id": claimed.order_id,
+            "slice_id": claimed.slice_id,
+            "client_order_id": claimed.client_order_id,
+        }
+
+
+def note(came_out: CameOut) -> None:
+    """Log it, first of all: the log outlives a database that is lost between the answer and the record."""
+    outcome = came_out.outcome
     answer = {"broker_order_id": outcome.broker_order_id, "code": outcome.code}
-    # First of all: the log outlives a database that is lost between the answer and the record.
-    log.info("attempt came out", outcome=outcome.kind, **names, **answer)
-    if _acknowledge(fence, claimed, client_order_id, outcome, now):
-        return SliceStatus.WORKING
-    for connect in _connections(fence):
-        try:
-            with connect() as session:
-                status = _write(session, claimed.slice_id, client_order_id, outcome, now())
-                failpoint("execute.before_record_commit")
+    log.info("attempt came out", outcome=outcome.kind, **came_out.names, **answer)
+
+
+def acknowledge(fence: Fence, came_out: Sequence[CameOut]) -> Collection[str]:
+    """What nearly every slice takes, in one statement: one that works ends nothing, so its order is not locked.
+
+    Returns the slices that are WORKING now. The others have to be recorded by themselves, each.
+    """
+    plain = [one for one in came_out if one.outcome.broker_order_id is not None]
+    if not plain:
+        return ()
+    at = max(one.claim.now() for one in plain)
+    answers = [_acknowledged(one, at) for one in plain]
+    try:
+        with fence.statement() as connection:
+            return claims.acknowledge(connection, answers, at)
+    except DatabaseUnavailable as error:
+        log.warning("fence lost before the record", slice_ids=[one.claim.slice_id for one in plain], reason=str(error))
+    except Exception:
+        log.exception("answers are recorded one by one")
+    return ()
+
+
+def record_over_fence(fence: Fence, came_out: CameOut) -> SliceStatus | None:
+    """Record one outcome over the fenced connection; returns the slice's status, None when it was not recorded."""
+    return _try_to_record(fence.transaction, came_out)
+
+
+def record_anyhow(came_out: CameOut) -> SliceStatus:
+    """Record one outcome over any connection, for RECORD_FOR since it was received. Returns the slice's status.
+
+    Raises DatabaseUnavailable when it could not be recorded by then; the broker's book will tell.
+    """
+    while boottime() < came_out.received + RECORD_FOR:
+        status = _try_to_record(db.transaction, came_out)
+        if status is not None:
             return status
-        except (DatabaseUnavailable, LostRace) as error:
-            log.warning("outcome not recorded yet", **names, reason=str(error))
+        time.sleep(PAUSE)
     raise DatabaseUnavailable(db.AWAY)
 
 
@@ -103,36 +142,22 @@ def reschedule(
     slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now + pause, hinted_until=None, **changes)
 
 
-def _acknowledge(
-    fence: Fence, claimed: Claimed, client_order_id: str, outcome: Outcome, now: Callable[[], datetime]
-) -> bool:
-    """What nearly every slice takes, in one statement: one that works ends nothing, so its order is not locked."""
-    if outcome.broker_order_id is None:
-        return False
-    at = now()
+def _acknowledged(came_out: CameOut, at: datetime) -> Acknowledged:
+    claimed, outcome = came_out.claim.claimed, came_out.outcome
     deadline_at = deadline(at, claimed.slice_timeout_seconds)
+    return Acknowledged(claimed, outcome.broker_order_id or "", outcome.sent_at, deadline_at)
+
+
+def _try_to_record(connect: Callable[[], AbstractContextManager[Session]], came_out: CameOut) -> SliceStatus | None:
+    claim = came_out.claim
     try:
-        with fence.statement() as connection:
-            return claims.acknowledge(
-                connection,
-                claimed,
-                client_order_id,
-                outcome.broker_order_id,
-                sent_at=outcome.sent_at,
-                deadline_at=deadline_at,
-                now=at,
-            )
-    except DatabaseUnavailable as error:
-        log.warning("fence lost before the record", slice_id=claimed.slice_id, reason=str(error))
-        return False
-
-
-def _connections(fence: Fence) -> Iterator[Callable[[], AbstractContextManager[Session]]]:
-    ends_at = boottime() + RECORD_FOR
-    yield fence.transaction
-    while boottime() < ends_at:
-        yield db.transaction
-        time.sleep(PAUSE)
+        with connect() as session:
+            status = _write(session, claim.slice_id, claim.claimed.client_order_id, came_out.outcome, claim.now())
+            failpoint("execute.before_record_commit")
+    except (DatabaseUnavailable, LostRace) as error:
+        log.warning("outcome not recorded yet", **came_out.names, reason=str(error))
+        return None
+    return status
 
 
 def _write(session: Session, slice_id: str, client_order_id: str, outcome: Outcome, now: datetime) -> SliceStatus:

@@ -1,5 +1,7 @@
 """Refusals that the broker's book shows when the order had been taken: the task that placed it has long ended well."""
 
+from collections.abc import Collection, Mapping
+
 from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import SliceStatus
@@ -19,10 +21,8 @@ def show_refusal(session: Session, order: Order, one: OrderSlice) -> None:
     queue.wake_after_commit(session, Task.EXECUTE_SLICE, one.id, shown=shown)
 
 
-def refusal_of(slice_id: str) -> str | None:
-    """Why the broker refused a slice, in its words; None for one that is not REJECTED. Raises DatabaseUnavailable."""
+def refusals_of(slice_ids: Collection[str]) -> Mapping[str, str]:
+    """Why the broker refused those of the slices that are REJECTED, in its words. Raises DatabaseUnavailable."""
     with db.transaction() as session:
-        one = slices.get(session, slice_id)
-    if one is None or one.status is not SliceStatus.REJECTED:
-        return None
-    return ": ".join(filter(None, (one.error_code, one.error_message)))
+        found = [one for one, _ in slices.with_orders(session, slice_ids) if one.status is SliceStatus.REJECTED]
+    return {one.id: ": ".join(filter(None, (one.error_code, one.error_message))) for one in found}

@@ -1,17 +1,23 @@
-"""The two steps of a slice on its way to the broker and back, each one statement that commits by itself.
+"""The two steps of slices on their way to the broker and back, each one statement that commits by itself.
 
 Every slice takes them, and many at the same instant: what `slices.move`, `placements` and `events` do in several round
-trips is here one. Both are compare-and-set, and write the slice, its placement and its events together or not at all.
+trips is here one, for all slices of a batch. Both are compare-and-set for each slice, write it, its placement and its
+events together or not at all, and wait for no row that somebody else has locked.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Connection, DateTime, Integer, Interval, String
+from sqlalchemy import ARRAY, BigInteger, Boolean, Connection, DateTime, Integer, Interval, Row, String
 from sqlalchemy.sql.expression import TextualSelect
+from sqlalchemy.types import TypeEngine
 
 from api_contract.log import get_logger
+from api_contract.spans import continued
 from api_contract.vocabulary import FINAL_SLICES, OrderStatus, Product, Side, SliceStatus
 from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
@@ -25,6 +31,7 @@ log = get_logger(__name__)
 CLAIM = SliceMove(SliceStatus.SCHEDULED, SliceStatus.SENDING)
 ACKNOWLEDGE = SliceMove(SliceStatus.SENDING, SliceStatus.WORKING)
 
+_AT = DateTime(timezone=True)
 _OPEN_STATUSES = [status.value for status in SliceStatus if status not in FINAL_SLICES]
 
 
@@ -41,6 +48,7 @@ class Claimed:
     order_id: str
     account_id: str
     attempt: int
+    client_order_id: str
     quantity: int
     instrument: str
     side: Side
@@ -72,31 +80,48 @@ class LastLook:
     totals: list[StatusTotals]
 
 
+@dataclass(frozen=True)
+class NextAttempt:
+    """The attempt that would be a slice's next one, and its id at the broker."""
+
+    slice_id: str
+    attempt: int
+    client_order_id: str
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What the broker said of a claimed slice, and until when its order shall work there."""
+
+    claimed: Claimed
+    broker_order_id: str
+    sent_at: datetime | None
+    deadline_at: datetime
+
+
 def claim(
     connection: Connection,
-    slice_id: str,
-    attempt: int,
-    client_order_id: str,
+    attempts: Sequence[NextAttempt],
     broker: str,
     lease: timedelta,
     late_grace: timedelta,
     turn_lasts: timedelta | None,
     now: datetime | None = None,
-) -> Claimed | None:
-    """Move a due slice to SENDING and record the attempt; None when it may not be claimed.
+) -> Sequence[Claimed]:
+    """Move due slices to SENDING and record the attempts; those that may not be claimed are left out.
 
-    It may when it is SCHEDULED, due and lacks shares, `attempt` is its next one and no earlier one may be live, and its
-    order is for this broker and runs with a window that ended at most `late_grace` ago. With `turn_lasts`, its turn
-    has come and began no longer ago. Unless `now` is given, Postgres's clock decides: no other is shared by all that
-    claim.
+    A slice may be when it is SCHEDULED, due and lacks shares, the attempt is its next one and no earlier one may be
+    live, and its order is for this broker and runs with a window that ended at most `late_grace` ago. With
+    `turn_lasts`, its turn has come and began no longer ago. Unless `now` is given, Postgres's clock decides: no other
+    is shared by all that claim.
     """
-    row = connection.execute(
+    rows = connection.execute(
         _CLAIM,
         {
             **CLAIM.statuses,
-            "slice_id": slice_id,
-            "attempts_before": attempt - 1,
-            "client_order_id": client_order_id,
+            "slice_ids": [one.slice_id for one in attempts],
+            "attempts_before": [one.attempt - 1 for one in attempts],
+            "client_order_ids": [one.client_order_id for one in attempts],
             "broker": broker,
             "now": now,
             "lease": lease,
@@ -104,75 +129,78 @@ def claim(
             "turn_lasts": turn_lasts,
             "open_statuses": _OPEN_STATUSES,
         },
-    ).one_or_none()
-    if row is None:
-        return None
-    claimed = Claimed(*row)
-    _tell_of_move(claimed, CLAIM, client_order_id=client_order_id)
+    )
+    claimed = [Claimed(*row) for row in rows]
+    for one in claimed:
+        _tell_of_move(one, CLAIM, client_order_id=one.client_order_id)
     return claimed
 
 
-def last_look(connection: Connection, slice_id: str, client_order_id: str) -> LastLook | None:
-    """How a slice with this attempt and its order stand now; None when there is no such slice."""
-    rows = connection.execute(_LAST_LOOK, {"slice_id": slice_id, "client_order_id": client_order_id}).all()
-    if not rows:
-        return None
-    status, claimed_by, lacking, has_live_duplicate, order_status, total_quantity, *_totals = rows[0]
-    totals = [StatusTotals(*row[6:]) for row in rows]
-    return LastLook(status, claimed_by, lacking, has_live_duplicate, order_status, total_quantity, totals)
+def last_look(connection: Connection, claimed: Sequence[Claimed]) -> Mapping[str, LastLook]:
+    """How claimed slices and their orders stand now, by the slices' ids."""
+    slice_ids, client_order_ids = [one.slice_id for one in claimed], [one.client_order_id for one in claimed]
+    rows: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(_LAST_LOOK, {"slice_ids": slice_ids, "client_order_ids": client_order_ids}):
+        rows[row.id].append(row)
+    return {slice_id: _last_look(found) for slice_id, found in rows.items()}
 
 
-def acknowledge(
-    connection: Connection,
-    claimed: Claimed,
-    client_order_id: str,
-    broker_order_id: str,
-    sent_at: datetime | None,
-    deadline_at: datetime,
-    now: datetime,
-) -> bool:
-    """Move a claimed slice to WORKING with the broker's answer; False when the claim was lost meanwhile."""
-    moved = connection.execute(
+def acknowledge(connection: Connection, answers: Sequence[Acknowledged], now: datetime) -> Sequence[str]:
+    """Move claimed slices to WORKING with the broker's answers; returns which.
+
+    Left out are those whose claim was lost meanwhile, and those that somebody else has locked.
+    """
+    rows = connection.execute(
         _ACKNOWLEDGE,
         {
             **ACKNOWLEDGE.statuses,
-            "slice_id": claimed.slice_id,
-            "client_order_id": client_order_id,
-            "account_id": claimed.account_id,
-            "broker_order_id": broker_order_id,
-            "sent_at": sent_at,
-            "deadline_at": deadline_at,
+            "slice_ids": [one.claimed.slice_id for one in answers],
+            "client_order_ids": [one.claimed.client_order_id for one in answers],
+            "account_ids": [one.claimed.account_id for one in answers],
+            "broker_order_ids": [one.broker_order_id for one in answers],
+            "sent_at": [one.sent_at for one in answers],
+            "deadlines": [one.deadline_at for one in answers],
             "now": now,
         },
-    ).one_or_none()
-    if moved is None:
-        return False
-    _tell_of_move(claimed, ACKNOWLEDGE, broker_order_id=broker_order_id)
-    return True
+    )
+    moved = {row.id for row in rows}
+    for one in answers:
+        if one.claimed.slice_id in moved:
+            _tell_of_move(one.claimed, ACKNOWLEDGE, broker_order_id=one.broker_order_id)
+    return list(moved)
+
+
+def _last_look(rows: Sequence[Row[Any]]) -> LastLook:
+    _id, status, claimed_by, lacking, has_live_duplicate, order_status, total_quantity, *_totals = rows[0]
+    totals = [StatusTotals(row.status, row.slices, row.filled, row.leaves) for row in rows]
+    return LastLook(status, claimed_by, lacking, has_live_duplicate, order_status, total_quantity, totals)
 
 
 def _tell_of_move(claimed: Claimed, move: SliceMove, **why: str) -> None:
     note_slices(move.to)
     names = {"order_id": claimed.order_id, "slice_id": claimed.slice_id}
-    log.info("slice moved", **names, seen=move.seen, to=move.to, attempt=claimed.attempt, **why)
+    # Those of a batch are of several traces.
+    with continued(claimed.trace):
+        log.info("slice moved", **names, seen=move.seen, to=move.to, attempt=claimed.attempt, **why)
 
 
 def _load_claim() -> TextualSelect:
     binds: sql.Types = {
-        "slice_id": String(),
+        "slice_ids": ARRAY(String()),
         "from_status": String(),
         "to_status": String(),
-        "attempts_before": Integer(),
-        "client_order_id": String(),
+        "attempts_before": ARRAY(Integer()),
+        "client_order_ids": ARRAY(String()),
         "broker": String(),
-        "now": DateTime(timezone=True),
+        "now": _AT,
         "lease": Interval(),
         "late_grace": Interval(),
         "turn_lasts": Interval(),
         "open_statuses": ARRAY(String()),
     }
     order, slice_ = Order.__table__.c, OrderSlice.__table__.c
-    columns = [slice_.id, slice_.order_id, order.account_id, slice_.attempts, slice_.quantity.label("lacking")]
+    columns = [slice_.id, slice_.order_id, order.account_id, slice_.attempts, slice_.client_order_id]
+    columns += [slice_.quantity.label("lacking")]
     columns += [order.instrument, order.side, order.limit_price, order.product, order.slice_timeout_seconds]
     columns += [order.trace, slice_.updated_at.label("claimed_at"), order.total_quantity]
     columns += [slice_.scheduled_at, slice_.due_at, slice_.admitted_at]
@@ -182,7 +210,9 @@ def _load_claim() -> TextualSelect:
 
 def _load_last_look() -> TextualSelect:
     slice_status, order_status = OrderSlice.__table__.c.status.type, Order.__table__.c.status.type
-    return sql.load(__package__, "last_look", {"slice_id": String(), "client_order_id": String()}).columns(
+    binds = dict.fromkeys(("slice_ids", "client_order_ids"), ARRAY(String()))
+    return sql.load(__package__, "last_look", binds).columns(
+        id=String(),
         slice_status=slice_status,
         client_order_id=String(),
         lacking=BigInteger(),
@@ -197,9 +227,9 @@ def _load_last_look() -> TextualSelect:
 
 
 def _load_acknowledge() -> TextualSelect:
-    texts = ("slice_id", "client_order_id", "account_id", "broker_order_id", "from_status", "to_status")
-    instants = ("sent_at", "deadline_at", "now")
-    binds = dict.fromkeys(texts, String()) | dict.fromkeys(instants, DateTime(timezone=True))
+    binds: dict[str, TypeEngine[Any]] = {"from_status": String(), "to_status": String(), "now": _AT}
+    binds |= dict.fromkeys(("slice_ids", "client_order_ids", "account_ids", "broker_order_ids"), ARRAY(String()))
+    binds |= dict.fromkeys(("sent_at", "deadlines"), ARRAY(_AT))
     return sql.load(__package__, "acknowledge", binds).columns(id=String())
 
 

@@ -115,6 +115,17 @@ def get(session: Session, slice_id: str) -> OrderSlice | None:
     return session.get(OrderSlice, slice_id, populate_existing=True)
 
 
+def with_orders(
+    session: Session, slice_ids: Collection[str], *, is_waited_for: bool = False
+) -> Sequence[tuple[OrderSlice, Order]]:
+    """These slices with their orders; with `is_waited_for` nobody else has the slices locked by then."""
+    rows = select(OrderSlice, Order).join(Order, Order.id == OrderSlice.order_id)
+    rows = rows.where(any_of(OrderSlice.id, slice_ids)).execution_options(populate_existing=True)
+    if is_waited_for:
+        rows = rows.with_for_update(of=OrderSlice, key_share=True)
+    return [(one, order) for one, order in session.execute(rows)]
+
+
 def lock(session: Session, slice_id: str) -> tuple[Order, OrderSlice]:
     """A slice and its order, both locked until the transaction ends; the order first, as everywhere."""
     order_id = session.scalars(select(OrderSlice.order_id).where(OrderSlice.id == slice_id)).one()

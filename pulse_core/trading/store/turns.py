@@ -164,10 +164,10 @@ def mark_full(
     return until
 
 
-def untold(connection: Connection, broker: str, since: datetime, until: datetime, most: int) -> Sequence[str]:
-    """Slices whose turn comes between two instants and that no message brings to a worker."""
+def untold(connection: Connection, broker: str, since: datetime, until: datetime, most: int) -> Mapping[str, datetime]:
+    """Slices whose turn comes between two instants and that no message brings to a worker, with their turns."""
     binds = {"broker": broker, "since": since, "until": until, "most": most}
-    return [row.id for row in connection.execute(_UNTOLD, binds)]
+    return {row.id: row.turn_at for row in connection.execute(_UNTOLD, binds)}
 
 
 def distrust(connection: Connection, slice_ids: Collection[str]) -> None:
@@ -251,6 +251,6 @@ _GIVE_TO_CANCELS = (
 _MARK_FULL = _load("mark_full", _OF_A_FULL_WINDOW).columns(full_until=_AT).execution_options(**prepared("mark_full"))
 _UNTOLD = (
     _load("untold", {"since": _AT, "until": _AT, "most": Integer()})
-    .columns(id=String())
+    .columns(id=String(), turn_at=_AT)
     .execution_options(**prepared("untold"))
 )

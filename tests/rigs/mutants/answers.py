@@ -5,7 +5,13 @@ from tests.rigs.mutants.defect import SLICE, STATE_MACHINE, STORE, TESTS, WIRE, 
 ANSWERS = (
     Defect(
         "An answer is dropped when the fence was cut",
-        (Change(f"{SLICE}/outcome.py", "    while boottime() < ends_at:\n", "    while False:\n"),),
+        (
+            Change(
+                f"{SLICE}/outcome.py",
+                "    while boottime() < came_out.received + RECORD_FOR:\n",
+                "    while False:\n",
+            ),
+        ),
         (
             f"{TESTS}/test_recording.py::test_every_answer_is_recorded_though_the_fence_was_cut_after_it",
             STATE_MACHINE,
@@ -35,8 +41,8 @@ ANSWERS = (
         (
             Change(
                 f"{STORE}/sql/acknowledge.sql",
-                "slice.client_order_id = :client_order_id\n",
-                "length(:client_order_id) > 0\n",
+                "slice.client_order_id = answered.client_order_id\n",
+                "length(answered.client_order_id) > 0\n",
             ),
         ),
         (f"{TESTS}/test_guards.py::test_an_acknowledgement_of_one_attempt_never_counts_for_another",),
@@ -45,9 +51,9 @@ ANSWERS = (
         "The fence is let go before the outcome is recorded",
         (
             Change(
-                f"{SLICE}/execute.py",
-                '            failpoint("execute.after_send")\n',
-                '            failpoint("execute.after_send")\n            db._unlock(fence._connection, slice_id)\n',
+                f"{SLICE}/recording.py",
+                '        failpoint("execute.after_send")\n',
+                '        failpoint("execute.after_send")\n        self._fence.keep(())\n',
             ),
         ),
         (f"{TESTS}/test_guards.py::test_the_fence_is_held_until_the_outcome_is_recorded", STATE_MACHINE),

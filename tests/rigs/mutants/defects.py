@@ -2,6 +2,7 @@
 
 from tests.rigs.mutants.admission import ADMISSION
 from tests.rigs.mutants.answers import ANSWERS
+from tests.rigs.mutants.batches import BATCHES
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.fairness import FAIRNESS
@@ -12,6 +13,7 @@ from tests.rigs.mutants.webhooks import WEBHOOKS
 
 DEFECTS = (
     *PROTOCOL,
+    *BATCHES,
     *EVIDENCE,
     *ANSWERS,
     *EARLIER_ATTEMPTS,

@@ -5,7 +5,7 @@ from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, STORE, TESTS, 
 EARLIER_ATTEMPTS = (
     Defect(
         "The last look does not see earlier attempts",
-        (Change(f"{SLICE}/execute.py", "    if look.has_live_duplicate:\n", "    if False:\n"),),
+        (Change(f"{SLICE}/sending.py", "    if look.has_live_duplicate:\n", "    if False:\n"),),
         (
             f"{TESTS}/test_earlier_attempts.py::"
             "test_an_attempt_that_turns_up_between_claim_and_wire_stops_the_next_one",
@@ -14,7 +14,7 @@ EARLIER_ATTEMPTS = (
     ),
     Defect(
         "The last look does not see late fills",
-        (Change(f"{SLICE}/execute.py", "    if look.lacking < claim.placement.quantity:\n", "    if False:\n"),),
+        (Change(f"{SLICE}/sending.py", "    if look.lacking < claim.claimed.quantity:\n", "    if False:\n"),),
         (
             f"{TESTS}/test_earlier_attempts.py::"
             "test_late_fills_of_an_earlier_attempt_before_the_wire_are_not_bought_again",

@@ -5,7 +5,7 @@ from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, STORE, TESTS, 
 PROTOCOL = (
     Defect(
         "The fence is not there: every worker gets it",
-        (Change("pulse_core/db.py", 'connection.scalar(_LOCK, {"fenced": slice_id})', "bool(slice_id)"),),
+        (Change("pulse_core/db.py", "[row.id for row in rows if row.is_held]", "[row.id for row in rows]"),),
         (f"{TESTS}/test_fence.py::test_a_fence_is_held_by_one_and_free_after_its_block",),
     ),
     Defect(
@@ -17,7 +17,7 @@ PROTOCOL = (
         "A request without an answer counts as not sent, and is sent again",
         (
             Change(
-                f"{SLICE}/execute.py",
+                f"{SLICE}/sending.py",
                 "return Outcome(PlacementOutcome.UNKNOWN, None,",
                 "return Outcome(PlacementOutcome.NOT_SENT, None,",
             ),
@@ -31,11 +31,11 @@ PROTOCOL = (
         "The outcome is recorded before the broker is called",
         (
             Change(
-                f"{SLICE}/execute.py",
-                "        broker_order_id = broker.place(claim.placement, claim.not_after)\n",
-                "        guessed_id = claim.placement.client_order_id\n"
-                "        _record(fence, claim, Outcome(PlacementOutcome.ACKNOWLEDGED, guessed_id), sent_at)\n"
-                "        broker_order_id = broker.place(claim.placement, claim.not_after)\n",
+                f"{SLICE}/sending.py",
+                "        take([_answer(going[0], broker)])\n",
+                "        guessed = Outcome(PlacementOutcome.ACKNOWLEDGED, going[0].claimed.client_order_id)\n"
+                "        take([Answer(going[0], guessed)])\n"
+                "        take([_answer(going[0], broker)])\n",
             ),
         ),
         (
@@ -45,19 +45,25 @@ PROTOCOL = (
     ),
     Defect(
         "The last check before the wire is left out",
-        (Change(f"{SLICE}/execute.py", "        _check_may_send(fence, claim)\n", ""),),
+        (
+            Change(
+                f"{SLICE}/sending.py",
+                "            _check_may_send(looks.get(one.slice_id), one)\n",
+                "            looks.get(one.slice_id)\n",
+            ),
+        ),
         (f"{TESTS}/test_fence.py::test_an_order_cancelled_after_the_claim_is_not_sent", STATE_MACHINE),
     ),
     Defect(
         "A worker sends however late it is",
-        (Change(f"{SLICE}/execute.py", "started + config.lease - config.broker_timeout", "started + 86_400"),),
+        (Change(f"{SLICE}/claiming.py", "started + config.lease - config.broker_timeout", "started + 86_400"),),
         (f"{TESTS}/test_lost_races.py::test_a_request_must_leave_before_its_lease_can_be_over",),
     ),
     Defect(
         "A worker that is stopped while it claims gains on its lease",
         (
             Change(
-                f"{SLICE}/execute.py",
+                f"{SLICE}/claiming.py",
                 "    not_after = started + config.lease - config.broker_timeout\n",
                 "    not_after = boottime() + config.lease - config.broker_timeout\n",
             ),
@@ -68,9 +74,9 @@ PROTOCOL = (
         "The client order id of an earlier attempt is used again",
         (
             Change(
-                f"{SLICE}/execute.py",
-                "ids.client_order_id(installation.client_order_id_key(), slice_id, attempt)",
-                "ids.client_order_id(installation.client_order_id_key(), slice_id, 1)",
+                f"{SLICE}/claiming.py",
+                "client_order_ids.client_order_id(key, slice_id, attempt)",
+                "client_order_ids.client_order_id(key, slice_id, 1)",
             ),
         ),
         (f"{TESTS}/test_retry.py::test_a_retried_slice_is_placed_again_under_a_new_client_order_id",),
@@ -91,8 +97,8 @@ PROTOCOL = (
         (
             Change(
                 f"{STORE}/sql/claim.sql",
-                "       AND slice.status || '' = :from_status\n",
-                "",
+                "     WHERE slice.status || '' = :from_status\n",
+                "     WHERE length(:from_status) > 0\n",
             ),
         ),
         (f"{TESTS}/test_guards.py::test_only_a_slice_that_waits_to_be_sent_is_claimed",),

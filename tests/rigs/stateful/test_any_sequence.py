@@ -157,6 +157,14 @@ class Trading(RuleBasedStateMachine):
         for one, (answer, fault) in zip(self.world.due_slices(), worked, strict=False):
             self.world.execute(one["id"], answer, fault)
 
+    @precondition(lambda self: len(self.world.due_slices()) > 1)
+    @rule(answers=st.lists(ANSWERED, min_size=2, max_size=5), fault=maybe(EXECUTE), seconds=SECONDS)
+    def execute_together_and_wait(self, answers: list[str], fault: str, seconds: float) -> None:
+        """A batch of what is due, and of one more that need not be."""
+        batch = [str(one["id"]) for one in self.world.due_slices()[: len(answers)]]
+        self.world.execute_together([*batch, self._slice(len(answers))], answers, fault)
+        self.world.advance(seconds)
+
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK)
     def execute_whatever(self, pick: int) -> None:

@@ -1,11 +1,13 @@
 """The services as the state machine sees them: a clock of its own, an exchange that fails, and processes that die."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -19,8 +21,8 @@ from pulse_core.tasks import Task
 from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import execute, outcome, track
-from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice import claiming, outcome, recording, sending, track
+from pulse_core.trading.slice.execute import execute_slices
 from tests.rigs.stateful.exchange import ANSWERS, FORESEEN, START, Clock, FaultyExchange
 from tests.rigs.stateful.judge import Judge, Row
 from tests.support import servers
@@ -35,6 +37,15 @@ IN_ORDER = "ORDER BY o.order_unique_key, s.sequence_number"
 
 class ProcessDied(BaseException):
     """Raised at a failpoint: nothing of this call goes on, and nothing of it may catch it."""
+
+
+class InTurn(Executor):
+    """Does at once what it is given: threads would come in an order of their own."""
+
+    def submit(self, run: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(run(*args, **named))
+        return done
 
 
 class World:
@@ -54,9 +65,12 @@ class World:
         self._patch.setattr(queue, "send", lambda _wakeups: None)
         self._patch.setattr(queue, "send_soon", lambda _wakeups: None)
         self._patch.setattr(queue, "slices_waiting", lambda: 0)
-        for module in (execute, outcome):
+        for module in (claiming, sending, recording, outcome):
             self._patch.setattr(module, "boottime", self.clock.monotonic)
+        for module in (claiming, outcome):
             self._patch.setattr(module, "time", SimpleNamespace(sleep=self.advance))
+        for module in (sending, recording):
+            self._patch.setattr(module, "senders", InTurn)
         self._patch.setattr(clock, "utcnow", self.clock)
         # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
         # The machine's time is not Postgres's, and a book of one order is long enough to look up a few.
@@ -101,15 +115,21 @@ class World:
         self.attempt(lambda: SWEEPS[name].run(self.clock.now), fault)
 
     def execute(self, slice_id: str, answer: str = "accept", fault: str = "") -> None:
-        if answer == "refuse_but_accept" and self.judge.is_all_foreseen:
-            answer = "refuse_and_reject"
-        self.exchange.answers = [ANSWERS[answer]]
+        self.execute_together([slice_id], [answer], fault)
+
+    def execute_together(self, slice_ids: Sequence[str], answers: Sequence[str], fault: str = "") -> None:
+        """A batch, whose placements are answered in this order."""
+        self.exchange.answers = [ANSWERS[self._foreseen(answer)] for answer in answers]
         # What another worker was told, which sleeps meanwhile, is not its to record.
         told_others, self.exchange.said = self.exchange.said, {}
-        self.attempt(lambda: execute_slice(slice_id, self.clock), fault)
+        self.attempt(lambda: execute_slices(slice_ids, self.clock).check(), fault)
         if not fault.startswith("die"):
             self.judge.check_recorded(self.exchange.said)
         self.exchange.said = told_others
+
+    def _foreseen(self, answer: str) -> str:
+        is_odd = answer == "refuse_but_accept" and self.judge.is_all_foreseen
+        return "refuse_and_reject" if is_odd else answer
 
     def watch(self, every: float, interrupt: Callable[[], object] = lambda: None, at: int = 0) -> None:
         """Look for what is UNKNOWN until it is found or settled; before one of the looks something comes between."""

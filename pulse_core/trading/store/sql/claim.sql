@@ -1,29 +1,21 @@
--- Take a due slice for one worker: the slice becomes SENDING, the attempt is recorded, and an event tells of it.
--- Returns no row when the slice may not be claimed. All instants are the database's unless one is given.
+-- Take due slices for one worker, each by its own right: the slice becomes SENDING, the attempt is recorded, and an event
+-- tells of it. Returns no row for a slice that may not be claimed, nor for one that somebody else has locked: it must not
+-- hold up the others. All instants are the database's unless one is given.
 WITH moment AS (
     SELECT coalesce(:now, clock_timestamp()) AS now
 ),
-claimed AS (
-    UPDATE order_slices AS slice
-       SET status = :to_status,
-           attempts = slice.attempts + 1,
-           client_order_id = :client_order_id,
-           broker_order_id = NULL,
-           lease_expires_at = moment.now + :lease,
-           sent_at = moment.now,
-           -- Used up: it is good for one call.
-           turn_at = NULL,
-           admitted_at = slice.turn_at,
-           absent_since = NULL,
-           cancel_reason = NULL,
-           cancel_asked_at = NULL,
-           cancel_asks = 0,
-           updated_at = moment.now
-      FROM moment, orders
-     WHERE slice.id = :slice_id
+wanted AS (
+    SELECT one.slice_id, one.attempts_before, one.client_order_id
+      FROM unnest(:slice_ids, :attempts_before, :client_order_ids) AS one (slice_id, attempts_before, client_order_id)
+),
+free AS (
+    SELECT slice.id, wanted.client_order_id, moment.now
+      FROM moment, wanted
+      JOIN order_slices AS slice ON slice.id = wanted.slice_id
+      JOIN orders ON orders.id = slice.order_id
        -- Joined with nothing, so that no partial index is taken for the primary key (see conditions.py).
-       AND slice.status || '' = :from_status
-       AND slice.attempts = :attempts_before
+     WHERE slice.status || '' = :from_status
+       AND slice.attempts = wanted.attempts_before
        AND slice.due_at <= moment.now
        -- Under the broker's limits it has a turn, and this is the time.
        AND (:turn_lasts IS NULL
@@ -32,17 +24,37 @@ claimed AS (
        -- No earlier attempt may have an order at the broker that can still trade.
        AND NOT EXISTS (
            SELECT 1 FROM placements
-            WHERE placements.slice_id = :slice_id
+            WHERE placements.slice_id = slice.id
               AND (placements.outcome IS NULL
                    OR placements.outcome = 'UNKNOWN'
                    OR (placements.outcome = 'ACKNOWLEDGED' AND placements.ended_at IS NULL)))
-       AND orders.id = slice.order_id
        AND orders.status || '' = 'IN_PROGRESS'
        AND orders.broker = :broker
        AND orders.end_at >= moment.now - :late_grace
        -- Nothing is sent while sending is held.
        AND NOT EXISTS (SELECT 1 FROM installation WHERE installation.held_since IS NOT NULL)
- RETURNING slice.id, slice.order_id, orders.account_id, slice.attempts,
+       FOR NO KEY UPDATE OF slice SKIP LOCKED
+),
+claimed AS (
+    UPDATE order_slices AS slice
+       SET status = :to_status,
+           attempts = slice.attempts + 1,
+           client_order_id = free.client_order_id,
+           broker_order_id = NULL,
+           lease_expires_at = free.now + :lease,
+           sent_at = free.now,
+           -- Used up: it is good for one call.
+           turn_at = NULL,
+           admitted_at = slice.turn_at,
+           absent_since = NULL,
+           cancel_reason = NULL,
+           cancel_asked_at = NULL,
+           cancel_asks = 0,
+           updated_at = free.now
+      FROM free, orders
+     WHERE slice.id = free.id
+       AND orders.id = slice.order_id
+ RETURNING slice.id, slice.order_id, orders.account_id, slice.attempts, slice.client_order_id,
            slice.quantity - slice.filled_quantity AS lacking,
            orders.instrument, orders.side, orders.limit_price, orders.product, orders.slice_timeout_seconds,
            orders.trace, slice.updated_at AS claimed_at, orders.total_quantity,
@@ -50,20 +62,23 @@ claimed AS (
 ),
 placed AS (
     INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)
-    SELECT :client_order_id, id, attempts, lacking, :broker, claimed_at
+    SELECT client_order_id, id, attempts, lacking, :broker, claimed_at
       FROM claimed
 ),
 told AS (
     INSERT INTO slice_events (account_id, order_id, slice_id, at, kind, from_status, to_status, detail)
     SELECT account_id, order_id, id, claimed_at, 'MOVE', :from_status, :to_status,
-           jsonb_build_object('attempt', attempts, 'client_order_id', :client_order_id)
+           jsonb_build_object('attempt', attempts, 'client_order_id', client_order_id)
       FROM claimed
 )
-SELECT claimed.*,
-       -- All shares of the order that are filled, live or unsent, as they stood before this statement.
-       (SELECT CAST(sum(part.filled_quantity)
-                    + coalesce(sum(greatest(part.quantity - part.filled_quantity, 0))
-                               FILTER (WHERE part.status = ANY (:open_statuses)), 0) AS bigint)
-          FROM order_slices AS part
-         WHERE part.order_id = claimed.order_id) AS exposed
+SELECT claimed.*, whole.exposed
   FROM claimed
+  -- Once for each order, however many of its slices were claimed.
+  JOIN (SELECT DISTINCT order_id FROM claimed) AS touched ON touched.order_id = claimed.order_id
+ CROSS JOIN LATERAL (
+       -- All shares of the order that are filled, live or unsent, as they stood before this statement.
+       SELECT CAST(sum(part.filled_quantity)
+                   + coalesce(sum(greatest(part.quantity - part.filled_quantity, 0))
+                              FILTER (WHERE part.status = ANY (:open_statuses)), 0) AS bigint) AS exposed
+         FROM order_slices AS part
+        WHERE part.order_id = touched.order_id) AS whole

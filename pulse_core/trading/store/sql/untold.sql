@@ -1,5 +1,5 @@
 -- Slices that have their turn about now, and that no message is trusted any more to bring to a worker.
-SELECT slice.id
+SELECT slice.id, slice.turn_at
   FROM broker_turns AS turn
   JOIN order_slices AS slice ON slice.id = turn.slice_id
   JOIN orders ON orders.id = slice.order_id
