@@ -28,7 +28,7 @@ from tests.rigs.chaos.plan import CLOCK_OFF_BY, Fault
 from tests.rigs.chaos.second_set import QUEUES, second
 from tests.support.stacks import Stack
 
-REPLAYED_SLICES, REPLAYED_ORDERS = 25, 5
+REPLAYED_SLICES, REPLAYED_ORDERS, IN_A_BATCH = 25, 5, 16
 MOST_TERMINATED = 6
 SERVER_URLS = {"exchange": "PULSE_PAPER_EXCHANGE_URL", "postgres": "DATABASE_URL", "redis": "REDIS_URL"}
 _TERMINATE = """SELECT count(pg_terminate_backend(pid)) FROM
@@ -201,8 +201,10 @@ class Injector:
         app.conf.update(broker_transport_options=options, task_ignore_result=True)
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
-            for slice_id in random.choices(slices, k=REPLAYED_SLICES if slices else 0):
-                app.send_task("pulse.execute_slice", (slice_id,), queue="slices", connection=connection, retry=False)
+            replayed = random.choices(slices, k=REPLAYED_SLICES if slices else 0)
+            # A batch, and each of the others by itself.
+            for slice_ids in filter(None, (replayed[:IN_A_BATCH], *([one] for one in replayed[IN_A_BATCH:]))):
+                app.send_task("pulse.execute_slice", slice_ids, queue="slices", connection=connection, retry=False)
             for order_id in random.choices(orders, k=REPLAYED_ORDERS if orders else 0):
                 app.send_task("pulse.split_order", (order_id,), queue="control", connection=connection, retry=False)
         return bool(slices)
