@@ -75,8 +75,8 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 class Hands:
     """Threads that place slices, each a batch: one that hangs holds up neither the others nor the next look.
 
-    As many batches at a time as the worker has threads without work, THREADS at most: where none is idle the slices' messages
-    may be among those that wait here.
+    As many batches at a time as the worker has threads without work, THREADS at most: where none is idle the slices'
+    messages may be among those that wait here.
     """
 
     def __init__(self, idle_threads: Callable[[], int] = lambda: THREADS) -> None:
