@@ -11,7 +11,7 @@ from api_contract.errors import HTTP_STATUS
 from api_contract.scopes import ADMINISTERS, SCOPES, Scope
 from api_contract.shapes.events import ORDER_EVENTS_QUERY
 from api_contract.shapes.orders import ORDER_QUERY, NewOrderSchema, TermsSchema
-from api_contract.vocabulary import OrderStatus, SliceStatus
+from api_contract.vocabulary import OrderStatus, SliceStatus, WebhookStatus
 from gapi_app.config import Settings
 from gapi_app.openapi import SPECIFICATION
 from pulse_core.events import delivery, webhooks
@@ -48,6 +48,10 @@ def test_every_status_is_explained() -> None:
     assert set(words("How an order ends")) == set(OrderStatus)
     assert words("How an order ends", 1) == ["filled", "working", "unknown", "unsent"]
     assert set(words("How an order ends", 2)) == set(SliceStatus)
+
+
+def test_every_status_of_a_webhook_means_what_it_means_in_the_code() -> None:
+    assert rows("Webhooks") == [[status.value, status.meaning] for status in WebhookStatus]
 
 
 def test_every_field_of_an_order_and_of_a_listing_is_explained() -> None:
