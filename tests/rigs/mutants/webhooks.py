@@ -19,13 +19,7 @@ WEBHOOKS = (
     ),
     Defect(
         "An account takes as many look-ups of names as there are",
-        (
-            Change(
-                f"{EVENTS}/tables.py",
-                "    return and_(of_account, or_(Webhook.key_id.is_(None), key_works))",
-                "    return Webhook.id.is_not(None)",
-            ),
-        ),
+        (Change(f"{EVENTS}/resolving.py", " and self._under_way[account_id] < self._most_of_account", ""),),
         (f"{TURNS}::test_a_name_is_waited_for_so_long_and_looked_up_so_often_at_once",),
     ),
     Defect(
