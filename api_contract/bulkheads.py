@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import BoundedSemaphore, Lock
+from threading import Condition
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
@@ -28,13 +28,15 @@ _PLACE, _REFUSED = "pulse.place", "pulse.refused"
 class Size:
     """How many requests of a kind are worked at once, and how many more may wait, each for `patience_seconds` at most.
 
-    `for_one`: how many of both may be of one account or network; None: as many as there are.
+    `for_one`: how many of both may be of one account or network, `worked_for_one` how many of the first; None: as many
+    as there are. Whoever sends without a pause waits for places then, which costs nobody anything.
     """
 
     worked: int
     waiting: int
     patience_seconds: float = 1.0
     for_one: int | None = None
+    worked_for_one: int | None = None
 
     @property
     def places(self) -> int:
@@ -53,30 +55,42 @@ class Bulkhead:
     def __init__(self, kind: str, size: Size) -> None:
         self._kind = kind
         self._size = size
-        self._free = BoundedSemaphore(size.worked)
         self._taken: Counter[str | None] = Counter()
-        self._lock = Lock()
+        self._worked: Counter[str | None] = Counter()
+        self._changed = Condition()
 
     def enter(self, asker: str | None) -> None:
         """Return when the request may be worked. Raises ServiceUnavailable, or RateLimited for one who has too many."""
-        with self._lock:
-            if asker is not None and self._size.for_one is not None and self._taken[asker] >= self._size.for_one:
-                message = f"too many {self._kind} of yours at once"
-                raise RateLimited(message, RETRY_SECONDS, {"limit": self._size.for_one})
+        with self._changed:
+            if self._reaches(self._taken[asker], self._size.for_one, asker):
+                raise self._are_too_many(self._size.for_one)
             if self._taken.total() >= self._size.places:
                 raise self._is_full()
             self._taken[asker] += 1
-        if not self._free.acquire(timeout=self._size.patience_seconds):
-            self._forget(asker)
-            raise self._is_full()
+            if not self._changed.wait_for(lambda: self._may_be_worked(asker), self._size.patience_seconds):
+                self._taken -= Counter([asker])
+                if self._has_its_share(asker):
+                    raise self._are_too_many(self._size.worked_for_one)
+                raise self._is_full()
+            self._worked[asker] += 1
 
     def leave(self, asker: str | None) -> None:
-        self._free.release()
-        self._forget(asker)
-
-    def _forget(self, asker: str | None) -> None:
-        with self._lock:
+        with self._changed:
             self._taken -= Counter([asker])
+            self._worked -= Counter([asker])
+            self._changed.notify_all()
+
+    def _may_be_worked(self, asker: str | None) -> bool:
+        return self._worked.total() < self._size.worked and not self._has_its_share(asker)
+
+    def _has_its_share(self, asker: str | None) -> bool:
+        return self._reaches(self._worked[asker], self._size.worked_for_one, asker)
+
+    def _reaches(self, count: int, most: int | None, asker: str | None) -> bool:
+        return asker is not None and most is not None and count >= most
+
+    def _are_too_many(self, most: int | None) -> RateLimited:
+        return RateLimited(f"too many {self._kind} of yours at once", RETRY_SECONDS, {"limit": most})
 
     def _is_full(self) -> ServiceUnavailable:
         details = {"busy": self._kind, "retry_after_seconds": RETRY_SECONDS}

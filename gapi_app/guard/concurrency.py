@@ -50,13 +50,18 @@ LOGINS_FOR_ONE = 4
 def sizes(for_one: int) -> Mapping[str, Size]:
     """The places of each kind, of which an account may have `for_one`."""
     return {
-        Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one),
-        Kind.ORDERS: Size(worked=16, waiting=32, for_one=for_one),
+        Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one, worked_for_one=_share(8, for_one)),
+        Kind.ORDERS: Size(worked=16, waiting=32, for_one=for_one, worked_for_one=_share(16, for_one)),
         Kind.LOGINS: Size(worked=8, waiting=8, for_one=LOGINS_FOR_ONE),
         # The broker posts from few addresses.
         Kind.POSTBACKS: Size(worked=2, waiting=14),
-        Kind.OTHER: Size(worked=12, waiting=36, for_one=for_one),
+        Kind.OTHER: Size(worked=12, waiting=36, for_one=for_one, worked_for_one=_share(12, for_one)),
     }
+
+
+def _share(worked: int, for_one: int) -> int:
+    """Of those that are worked, so many are one account's: a quarter of what it may have under way."""
+    return min(max(for_one // 4, 1), worked)
 
 
 class Concurrency(Bulkheads):

@@ -70,6 +70,16 @@ def test_one_who_has_too_many_is_told_so_and_leaves_room_for_others() -> None:
         """Those places are free again."""
 
 
+def test_one_has_its_share_worked_and_waits_with_the_rest_while_others_are_worked() -> None:
+    bulkhead = Bulkhead("orders", Size(worked=4, waiting=4, patience_seconds=SOON, for_one=4, worked_for_one=2))
+    with held(bulkhead, "greedy", "greedy"):
+        with pytest.raises(RateLimited) as refused:
+            bulkhead.enter("greedy")
+        assert refused.value.details == {"limit": 2, "retry_after_seconds": 1}
+        with held(bulkhead, "another", "another"):
+            """There is room for them."""
+
+
 def test_every_kind_is_that_of_a_view() -> None:
     for app, kinds in (
         (gapi_app._described_app()[0], concurrency.KINDS),

@@ -1,6 +1,6 @@
 """Failed logins, counted for each username, each username in a network, and each address."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import case, delete, select, update
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from pulse_core.identity.tables import LoginFailure
 
 
-def blocks(session: Session, subjects: Collection[str], now: datetime) -> Mapping[str, datetime]:
+def blocks(session: Session, subjects: Collection[str], now: datetime) -> dict[str, datetime]:
     """Those of these that are blocked, and until when."""
     rows = select(LoginFailure.subject, LoginFailure.blocked_until).where(
         LoginFailure.subject.in_(subjects), LoginFailure.blocked_until > now
