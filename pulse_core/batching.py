@@ -50,6 +50,7 @@ def for_each_batch(batches: Iterable[Sequence[T]], deed: Callable[[Sequence[T]],
             is_away = isinstance(error, DatabaseUnavailable | BookUnavailable) and not isinstance(error, RowsLocked)
             if is_away or len(batch) == 1:
                 raise
+            log.warning("batch done one by one", size=len(batch), reason=type(error).__name__)
             for_each([[item] for item in batch], deed)
 
     for_each(batches, attempt)

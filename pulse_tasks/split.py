@@ -1,6 +1,5 @@
-"""Split an accepted order."""
+"""Split accepted orders."""
 
-from pulse_core.batching import for_each
 from pulse_core.clock import utcnow
 from pulse_core.tasks import Task
 from pulse_core.trading.order import split
@@ -11,4 +10,4 @@ from pulse_tasks.base import PulseTask
 @app.task(base=PulseTask, name=Task.SPLIT_ORDER.value)
 def split_order(*order_ids: str) -> None:
     """Turn accepted orders into their slices."""
-    for_each(order_ids, lambda order_id: split.split_order(order_id, now=utcnow()))
+    split.split_orders(order_ids, now=utcnow())

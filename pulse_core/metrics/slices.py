@@ -38,7 +38,7 @@ def note_slices(to: SliceStatus, count: int = 1) -> None:
         _OF_SLICES[to].inc(count)
 
 
-def note_order(to: OrderStatus) -> None:
-    """Note a move once it is committed."""
+def note_order(to: OrderStatus, count: int = 1) -> None:
+    """Note moves of orders once they are committed."""
     if switch.is_on():
-        _OF_ORDERS[to].inc()
+        _OF_ORDERS[to].inc(count)

@@ -9,7 +9,7 @@ from api_contract.scopes import Role
 from pulse_core import brokers, db
 from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
-from pulse_core.trading.order.split import split_order
+from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.store import slices
 from tests.contract.client import Account, Service, error_of
@@ -28,7 +28,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
 
 def a_running_order(service: Service, trader: Account) -> str:
     order_id = str(service.place(trader).json()["order_id"])
-    split_order(order_id, utcnow())
+    split_orders([order_id], utcnow())
     return order_id
 
 

@@ -16,7 +16,7 @@ from pulse_client.gateway import Credentials, Gateway
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts
-from pulse_core.trading.order.split import split_order
+from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.store import slices
 from pulse_ops.cli import main
 from tests.support.processes import Processes
@@ -87,7 +87,7 @@ def test_what_happens_to_an_order_is_followed_to_its_end(orders: Orders, login: 
 
 def test_an_order_is_paused_and_resumed(orders: Orders) -> None:
     order_id = orders(*PLACE)["order_id"]
-    split_order(order_id, utcnow())
+    split_orders([order_id], utcnow())
     assert [orders(act, order_id)["status"] for act in ("pause", "pause", "resume")] == [
         "PAUSED",
         "PAUSED",
@@ -118,7 +118,7 @@ def test_the_terms_of_an_order_come_back_as_they_were_given(orders: Orders, logi
 
 def test_averages_are_printed_at_four_places(orders: Orders, login: dict[str, str]) -> None:
     order_id = orders(*PLACE)["order_id"]
-    split_order(order_id, utcnow())
+    split_orders([order_id], utcnow())
     with db.transaction() as session:
         first = slices.of_order(session, order_id)[0]
         slices.change(session, first.id, utcnow(), filled_quantity=1, average_price=Decimal("2500.5"))

@@ -19,7 +19,7 @@ from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import fences, switch, totals
 from pulse_core.metrics.database import POOL_TIMEOUTS
 from pulse_core.metrics.slices import LATENESS, ORDER_MOVES, SLICE_MOVES
-from pulse_core.trading.order.split import split_order
+from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_tasks import metrics_page
 from tests.support import servers
@@ -152,12 +152,12 @@ def test_a_move_counts_once_it_is_committed(broker: SimulatedBroker, monkeypatch
     order_id = an_order()
     before = moves_to("SCHEDULED"), ORDER_MOVES.labels("IN_PROGRESS")._value.get()
     with monkeypatch.context() as patch:
-        patch.setattr("pulse_core.trading.store.orders.events.add", lambda *_, **__: 1 // 0)
+        patch.setattr("pulse_core.trading.store.orders.events.add_all", lambda *_, **__: 1 // 0)
         with pytest.raises(ZeroDivisionError):
-            split_order(order_id, utcnow())
+            split_orders([order_id], utcnow())
     assert moves_to("SCHEDULED") == before[0]
 
-    split_order(order_id, utcnow())
+    split_orders([order_id], utcnow())
 
     assert moves_to("SCHEDULED") == before[0] + 5
     assert ORDER_MOVES.labels("IN_PROGRESS")._value.get() == before[1] + 1

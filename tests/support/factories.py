@@ -18,7 +18,7 @@ from pulse_core.config import settings
 from pulse_core.identity.store import accounts
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.accept import submit_order
-from pulse_core.trading.order.split import split_order
+from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.store import alarms, events, orders, slices
 from pulse_core.trading.store.alarms import AlarmFilters
@@ -56,7 +56,7 @@ def a_split_order(now: datetime | None = None, account_id: str | None = None, **
     """The id of an order in progress; its first slice is due at `now`."""
     now = now or utcnow()
     order_id = an_order(now, account_id, **changes)
-    split_order(order_id, now)
+    split_orders([order_id], now)
     return order_id
 
 

@@ -112,7 +112,7 @@ def test_a_statement_in_a_file_takes_its_move_from_the_table_of_moves() -> None:
     files = {path.stem: path.read_text() for store in STORES for path in (store / "sql").glob("*.sql")}
     moves = {name: re.findall(r"\bstatus = ([\w.:]+)", text.partition("SET ")[2]) for name, text in files.items()}
     checked = {"claim": ":to_status", "acknowledge": ":to_status", "end_working": "ending.status"}
-    checked["roll_up_orders"] = "rolled.status"
+    checked |= {"roll_up_orders": "rolled.status", "move_orders": ":to_status"}
 
     assert {name: found[0] for name, found in moves.items() if found} == checked
     assert all(":from_status" in files[name] for name in checked)

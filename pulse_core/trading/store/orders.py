@@ -33,6 +33,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import Select
 
 from api_contract.log import get_logger
+from api_contract.spans import continued
 from api_contract.vocabulary import FINAL_ORDERS, FINAL_SLICES, OrderResult, OrderStatus, Side, SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
@@ -175,6 +176,13 @@ def lock(session: Session, order_id: str) -> Order | None:
     return session.scalar(rows.execution_options(populate_existing=True))
 
 
+def lock_pending(session: Session, order_ids: Collection[str]) -> Sequence[Order]:
+    """Those of these orders that are PENDING and that nobody else has locked, locked in the order of their ids."""
+    rows = select(Order).where(any_of(Order.id, order_ids), status_is(Order.status, OrderStatus.PENDING))
+    locked = rows.order_by(Order.id).with_for_update(skip_locked=True, key_share=True)
+    return session.scalars(locked.execution_options(populate_existing=True)).all()
+
+
 def move(session: Session, order: Order, to: OrderStatus, now: datetime, **changes: Any) -> None:
     """Move an order on from the status it was seen in.
 
@@ -196,6 +204,26 @@ def move(session: Session, order: Order, to: OrderStatus, now: datetime, **chang
     why = {name: changes[name] for name in ("result", "skip_reason") if changes.get(name)}
     events.add(session, EventKind.MOVE, order.id, None, now, (seen, to), **why)
     log.info("order moved", order_id=order.id, seen=seen, to=to)
+
+
+def begin_all(session: Session, pending: Sequence[Order], now: datetime) -> list[Event]:
+    """Move locked PENDING orders to IN_PROGRESS; returns the events, to be recorded. The rows stay as they were read.
+
+    Raises LostRace when one of them is no longer PENDING.
+    """
+    seen, to = OrderStatus.PENDING, OrderStatus.IN_PROGRESS
+    check_order_move(seen, to)
+    if not pending:
+        return []
+    binds = {"now": now, "from_status": seen.value, "to_status": to.value, "ids": [order.id for order in pending]}
+    lost = {order.id for order in pending} - set(session.scalars(_MOVE_ALL, binds))
+    if lost:
+        raise LostRace(f"orders {', '.join(sorted(lost))} are no longer {seen}", {"order_ids": sorted(lost), "to": to})
+    db.after_commit(session, partial(note_order, to, len(pending)))
+    for order in pending:
+        with continued(order.trace):
+            log.info("order moved", order_id=order.id, seen=seen, to=to)
+    return [Event(EventKind.MOVE, order.id, None, (seen, to)) for order in pending]
 
 
 def fill_totals(session: Session, order_ids: Collection[str]) -> dict[str, tuple[int, Decimal]]:
@@ -346,6 +374,11 @@ def _load_roll_up() -> Executable:
 
 
 _ROLL_UP = _load_roll_up()
+_MOVE_ALL = sql.load(
+    __package__,
+    "move_orders",
+    {"now": DateTime(timezone=True), "from_status": String(), "to_status": String(), "ids": ARRAY(String())},
+)
 _FILL_TOTALS = (
     select(
         OrderSlice.order_id,

@@ -10,7 +10,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Interval, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Interval,
+    Select,
+    SmallInteger,
+    String,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
@@ -19,6 +33,7 @@ from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.metrics.slices import note_slices
+from pulse_core.postgres import sql
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
 from pulse_core.trading.store import events
@@ -58,9 +73,20 @@ class DueSlice:
     sequence_number: int
 
 
+@dataclass(frozen=True)
+class NewSlice:
+    """A slice that an order's schedule has, and the id that it gets."""
+
+    id: str
+    order_id: str
+    planned: PlannedSlice
+
+
 # The code of a slice that ended with the broker's day, unseen.
 END_UNSEEN = "END_UNSEEN"
 HINT_LIFETIME = timedelta(seconds=10)
+# So many rows are far from what a statement may take.
+ADDED_TOGETHER = 500
 # An order that was found in the book only later has no instant of its own.
 _SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
 # As in DueSlice.
@@ -77,37 +103,24 @@ _DUE = (
 )
 
 
-def add_planned(
-    session: Session,
-    order_id: str,
-    planned: Sequence[tuple[str, PlannedSlice]],
-    horizon: datetime | None,
-    now: datetime,
-) -> None:
-    """Insert an order's whole schedule; slices due before `horizon` count as handed to Celery, none without one."""
-    session.execute(
-        insert(OrderSlice),
-        [
+def add_planned(session: Session, planned: Sequence[NewSlice], horizon: datetime | None, now: datetime) -> None:
+    """Insert the schedules of orders; slices due before `horizon` count as handed to Celery, none without one."""
+    for start in range(0, len(planned), ADDED_TOGETHER):
+        some = planned[start : start + ADDED_TOGETHER]
+        session.execute(
+            _ADD_PLANNED,
             {
-                "id": slice_id,
-                "order_id": order_id,
-                "sequence_number": one.sequence_number,
-                "quantity": one.quantity,
-                "scheduled_at": one.scheduled_at,
-                "due_at": one.scheduled_at,
-                "hinted_until": max(one.scheduled_at, now) + HINT_LIFETIME
-                if horizon is not None and one.scheduled_at <= horizon
-                else None,
-                "status": SliceStatus.SCHEDULED,
-                "attempts": 0,
-                "failures": 0,
-                "cancel_asks": 0,
-                "filled_quantity": 0,
-                "updated_at": now,
-            }
-            for slice_id, one in planned
-        ],
-    )
+                "now": now,
+                "horizon": horizon,
+                "hint_lifetime": HINT_LIFETIME,
+                "status": SliceStatus.SCHEDULED.value,
+                "ids": [one.id for one in some],
+                "order_ids": [one.order_id for one in some],
+                "sequence_numbers": [one.planned.sequence_number for one in some],
+                "quantities": [one.planned.quantity for one in some],
+                "scheduled_at": [one.planned.scheduled_at for one in some],
+            },
+        )
     db.after_commit(session, partial(note_slices, SliceStatus.SCHEDULED, len(planned)))
 
 
@@ -348,3 +361,20 @@ def _change_in_order(session: Session, rows: Select[Any], changes: dict[str, Any
         .values(**changes)
         .execution_options(synchronize_session=False)
     )
+
+
+_ADD_PLANNED = sql.load(
+    __package__,
+    "add_slices",
+    {
+        "now": DateTime(timezone=True),
+        "horizon": DateTime(timezone=True),
+        "hint_lifetime": Interval(),
+        "status": String(),
+        "ids": ARRAY(String()),
+        "order_ids": ARRAY(String()),
+        "sequence_numbers": ARRAY(SmallInteger()),
+        "quantities": ARRAY(BigInteger()),
+        "scheduled_at": ARRAY(DateTime(timezone=True)),
+    },
+)

@@ -104,15 +104,79 @@ PROTOCOL = (
         (f"{TESTS}/test_guards.py::test_only_a_slice_that_waits_to_be_sent_is_claimed",),
     ),
     Defect(
-        "Two splits of one order do not wait for each other",
+        "An order that somebody else has locked is split all the same",
         (
             Change(
                 f"{STORE}/orders.py",
-                "select(Order).where(Order.id == order_id).with_for_update(key_share=True)",
-                "select(Order).where(Order.id == order_id)",
+                "rows.order_by(Order.id).with_for_update(skip_locked=True, key_share=True)",
+                "rows.order_by(Order.id)",
             ),
         ),
-        (f"{TESTS}/test_split.py::test_workers_splitting_at_once_split_once",),
+        (f"{TESTS}/test_split.py::test_an_order_that_somebody_holds_locked_is_left_and_the_others_are_split",),
+    ),
+    Defect(
+        "A split waits for an order that somebody else has locked",
+        (
+            Change(
+                f"{STORE}/orders.py",
+                "with_for_update(skip_locked=True, key_share=True)",
+                "with_for_update(key_share=True)",
+            ),
+        ),
+        (f"{TESTS}/test_split.py::test_an_order_that_somebody_holds_locked_is_left_and_the_others_are_split",),
+    ),
+    Defect(
+        "An order that cannot be split holds up the others of its message",
+        (
+            Change(
+                f"{TRADING}/order/split.py",
+                "    for_each_batch(_batches(order_ids), lambda batch: _split(batch, now))\n",
+                "    for batch in _batches(order_ids):\n        _split(batch, now)\n",
+            ),
+        ),
+        (f"{TESTS}/test_split.py::test_a_defect_in_one_order_holds_up_none_of_the_others",),
+    ),
+    Defect(
+        "The slices of orders that are split together are woken before they are committed",
+        (
+            Change(
+                f"{TRADING}/order/split.py",
+                '    failpoint("split.after_commit")\n    for order in pending:\n'
+                "        with continued(order.trace):\n"
+                "            _wake(order, schedules[order.id], horizon)\n",
+                '    failpoint("split.after_commit")\n    for order in pending:\n'
+                "        with continued(order.trace):\n",
+            ),
+            Change(
+                f"{TRADING}/order/split.py",
+                '        failpoint("split.before_commit")\n',
+                "        for order in pending:\n            _wake(order, schedules[order.id], horizon)\n"
+                '        failpoint("split.before_commit")\n',
+            ),
+        ),
+        (f"{TESTS}/test_split.py::test_a_crash_before_the_commit_leaves_every_order_to_the_sweep",),
+    ),
+    Defect(
+        "The slices of orders that are split together have the trace of the first",
+        (
+            Change(
+                f"{TRADING}/order/split.py",
+                "        with continued(order.trace):\n            _wake(",
+                "        with continued(pending[0].trace):\n            _wake(",
+            ),
+        ),
+        (f"{TESTS}/test_split.py::test_each_order_of_a_message_has_its_own_trace_in_wake_ups_and_log_lines",),
+    ),
+    Defect(
+        "Orders that are split together begin without an event",
+        (
+            Change(
+                f"{TRADING}/order/split.py",
+                "    events.add_all(session, orders.begin_all(session, begun, now), now)\n",
+                "    orders.begin_all(session, begun, now)\n",
+            ),
+        ),
+        (f"{TESTS}/test_split.py::test_orders_of_one_message_are_each_split_as_if_alone",),
     ),
     Defect(
         "Two dispatchers take the same slices",

@@ -28,7 +28,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
-from pulse_core.trading.order.split import split_order
+from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.operations import resolve_slice, retry_slice
 from tests.rigs.stateful.exchange import ANSWERS, FORESEEN, UNFORESEEN
 from tests.rigs.stateful.world import World
@@ -143,7 +143,7 @@ class Trading(RuleBasedStateMachine):
     @rule(pick=PICK, fault=maybe(faults("split.before_commit", "split.after_commit", "split.between_wakeups")))
     def split(self, pick: int, fault: str) -> None:
         order_id = self._order(pick)
-        self.world.attempt(lambda: split_order(order_id, self.now), fault)
+        self.world.attempt(lambda: split_orders([order_id], self.now), fault)
 
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK, answer=ANSWERED, fault=maybe(EXECUTE), seconds=SECONDS)
