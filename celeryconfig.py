@@ -52,5 +52,5 @@ worker_redirect_stdouts = False
 enable_utc = True
 timezone = "UTC"
 
-beat_scheduler = "celery.beat:Scheduler"
+beat_scheduler = "pulse_tasks.beat:LookingScheduler"
 beat_max_loop_interval = 1

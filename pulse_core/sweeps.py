@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pulse_core.events import deliverer
-from pulse_core.tasks import Task
+from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading import inbox, order_totals
 from pulse_core.trading.book import look_ups
 from pulse_core.trading.order import pause, split
@@ -28,18 +28,22 @@ class Sweep:
     take_hint: Callable[[str], None] | None = None
 
 
-SWEEPS: Mapping[Task, Sweep] = {
-    Task.DISPATCH_DUE_SLICES: Sweep(dispatch.dispatch_due_slices, every=1),
-    Task.TRACK_SLICES: Sweep(track.track_slices, every=1, take_hint=look_ups.take_hint),
-    Task.SPLIT_FORGOTTEN_ORDERS: Sweep(split.split_forgotten_orders, every=3),
-    Task.EXPIRE_CLAIMS: Sweep(leases.expire_claims, every=3),
-    Task.RESOLVE_SLICES: Sweep(resolve.resolve_slices, every=2),
-    Task.CANCEL_SLICES: Sweep(cancel_working.cancel_slices, every=1),
-    Task.FINISH_ORDERS: Sweep(order_totals.finish_orders, every=5),
-    Task.END_FORGOTTEN_PAUSES: Sweep(pause.end_forgotten_pauses, every=30),
-    Task.RECONCILE: Sweep(reconcile.reconcile, every=30),
-    Task.END_DAY: Sweep(day_end.end_day, every=30),
-    Task.WATCH_HOLD: Sweep(sending_hold.watch_hold, every=3),
-    Task.RESOLVE_ALARMS: Sweep(inbox.resolve_alarms, every=5),
-    Task.DELIVER_WEBHOOKS: Sweep(deliverer.deliver_webhooks, every=2),
+_RUNS: Mapping[Task, Callable[[datetime], int]] = {
+    Task.DISPATCH_DUE_SLICES: dispatch.dispatch_due_slices,
+    Task.TRACK_SLICES: track.track_slices,
+    Task.SPLIT_FORGOTTEN_ORDERS: split.split_forgotten_orders,
+    Task.EXPIRE_CLAIMS: leases.expire_claims,
+    Task.RESOLVE_SLICES: resolve.resolve_slices,
+    Task.CANCEL_SLICES: cancel_working.cancel_slices,
+    Task.FINISH_ORDERS: order_totals.finish_orders,
+    Task.END_FORGOTTEN_PAUSES: pause.end_forgotten_pauses,
+    Task.RECONCILE: reconcile.reconcile,
+    Task.END_DAY: day_end.end_day,
+    Task.WATCH_HOLD: sending_hold.watch_hold,
+    Task.RESOLVE_ALARMS: inbox.resolve_alarms,
+    Task.DELIVER_WEBHOOKS: deliverer.deliver_webhooks,
 }
+_HINTS: Mapping[Task, Callable[[str], None]] = {Task.TRACK_SLICES: look_ups.take_hint}
+
+# Their periods stand with the tasks' names: beat needs no more.
+SWEEPS: Mapping[Task, Sweep] = {task: Sweep(run, PERIODS[task], _HINTS.get(task)) for task, run in _RUNS.items()}

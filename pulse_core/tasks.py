@@ -1,4 +1,7 @@
-"""Every task by its name on the wire, and its queue. A sweep and the function that it runs have one name."""
+"""Every task by its name on the wire, its queue, and how often each sweep runs.
+
+A sweep and the function that it runs have one name.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -27,3 +30,20 @@ DEFAULT_QUEUE = "control"
 SLICES_QUEUE = "slices"
 ROUTES: Mapping[str, Mapping[str, str]] = {Task.EXECUTE_SLICE.value: {"queue": SLICES_QUEUE}}
 QUEUES = (SLICES_QUEUE, DEFAULT_QUEUE)
+
+# How many seconds lie between two runs of each sweep.
+PERIODS: Mapping[Task, float] = {
+    Task.DISPATCH_DUE_SLICES: 1,
+    Task.TRACK_SLICES: 1,
+    Task.SPLIT_FORGOTTEN_ORDERS: 3,
+    Task.EXPIRE_CLAIMS: 3,
+    Task.RESOLVE_SLICES: 2,
+    Task.CANCEL_SLICES: 1,
+    Task.FINISH_ORDERS: 5,
+    Task.END_FORGOTTEN_PAUSES: 30,
+    Task.RECONCILE: 30,
+    Task.END_DAY: 30,
+    Task.WATCH_HOLD: 3,
+    Task.RESOLVE_ALARMS: 5,
+    Task.DELIVER_WEBHOOKS: 2,
+}

@@ -9,26 +9,35 @@ from api_contract import log
 from api_contract.spans import export_spans
 from api_contract.variables import warn_of_old_names
 from pulse_core.config import Settings, settings
-from pulse_core.sweeps import SWEEPS
+from pulse_core.tasks import PERIODS
 from pulse_tasks import dashboard as _dashboard  # noqa: F401
-from pulse_tasks import worker
+
+_TASKS = ("pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps")
+_IS_WORKER = "worker" in sys.argv
+_IS_BEAT = "beat" in sys.argv and not _IS_WORKER
+# Beat and Flower know tasks by their names, and need not hold in memory what these do.
+_RUNS_TASKS = not _IS_BEAT and ("flower" not in sys.argv or _IS_WORKER)
 
 app = Celery(
     "pulse",
     events="pulse_tasks.task_events:ThreadSafeEvents",
-    include=["pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps"],
+    include=_TASKS if _RUNS_TASKS else ("pulse_tasks.beat",) if _IS_BEAT else (),
 )
 app.config_from_object("celeryconfig")
 app.conf.beat_schedule = {
     # Without an expiry, which would be by beat's own clock.
-    task.value: {"task": task.value, "schedule": sweep.every, "kwargs": {"is_tick": True}}
-    for task, sweep in SWEEPS.items()
+    task.value: {"task": task.value, "schedule": every, "kwargs": {"is_tick": True}}
+    for task, every in PERIODS.items()
 }
-worker.install(app)
+if _RUNS_TASKS:
+    from pulse_tasks import worker
+
+    worker.install(app)
 
 
 @setup_logging.connect(weak=False)
 def _setup_logging(**_signal: object) -> None:
-    log.setup_logging("beat" if "beat" in sys.argv else "worker", settings().log_format, settings().log_level)
+    service = "beat" if _IS_BEAT else "worker"
+    log.setup_logging(service, settings().log_format, settings().log_level)
     warn_of_old_names(Settings.model_fields)
-    export_spans("beat" if "beat" in sys.argv else "worker", settings().otel)
+    export_spans(service, settings().otel)

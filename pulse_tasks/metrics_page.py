@@ -2,37 +2,17 @@
 
 import errno
 from collections.abc import Iterable
-from typing import Any
 
-from celery import bootsteps, signals
 from prometheus_client import CollectorRegistry, start_http_server
 
 from api_contract.log import get_logger
-from api_contract.metrics import Collect, Metric, Process, counter, registry
+from api_contract.metrics import Collect, Process, counter, registry
 from pulse_core.config import settings
-from pulse_core.metrics import process, switch
-from pulse_core.metrics.sweeps import LAG
-from pulse_core.sweeps import SWEEPS
-from pulse_tasks.sweep_runner import runner
+from pulse_core.metrics import switch
 
 log = get_logger(__name__)
 
 TICKS = counter("pulse_ticks_sent", "Ticks of a sweep that beat has sent to the queue.", "sweep", by=[Process.BEAT])
-
-
-class MetricsPage(bootsteps.Step):  # type: ignore[misc]
-    """Count and serve what this worker does; nothing without PULSE_METRICS_PORT."""
-
-    requires = ("celery.worker.components:Timer",)
-
-    def create(self, worker: Any) -> None:
-        queues = set(worker.app.amqp.queues.consume_from)
-        looked_up: list[Collect] = [process.refresh, process.look_up]
-        if "slices" in queues:
-            looked_up.append(process.look_up_sending)
-        if "control" in queues:
-            looked_up.append(_look_up_sweeps)
-        serve(Process.WORKER, looked_up)
 
 
 def serve(kind: Process, looked_up: Iterable[Collect] = ()) -> str | None:
@@ -65,19 +45,3 @@ def _listen(host: str, port: int, served: CollectorRegistry) -> int:
         server, _ = start_http_server(0, host, served)
         log.warning("metrics port is taken", host=host, port=port, serves_on=server.server_port)
     return int(server.server_port)
-
-
-def _look_up_sweeps() -> Iterable[Metric]:
-    yield LAG.of({(sweep.value,): lag for sweep, lag in runner.lags().items()})
-
-
-@signals.beat_init.connect(weak=False)
-def _serve_beat(**_signal: object) -> None:
-    if serve(Process.BEAT) is None:
-        return
-    sent = {name.value: TICKS.labels(name.value) for name in SWEEPS}
-
-    @signals.after_task_publish.connect(weak=False)
-    def _count(sender: str | None = None, **_signal: object) -> None:
-        if sender in sent:
-            sent[sender].inc()

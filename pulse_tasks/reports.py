@@ -1,11 +1,10 @@
-"""Workers and beat report themselves in the database; Flower, which needs none, does not."""
+"""Workers report themselves in the database, as beat does; Flower, which needs none, does not."""
 
 import time
 from collections.abc import Collection
 from typing import Any
 
 from celery import bootsteps
-from celery.signals import beat_init
 from celery.worker import state
 
 from pulse_core.health import reporter
@@ -19,11 +18,6 @@ class Reports(bootsteps.Step):  # type: ignore[misc]
 
     def create(self, worker: Any) -> None:
         reporter.start(_kind(set(worker.app.amqp.queues.consume_from)), longest_task)
-
-
-@beat_init.connect(weak=False)
-def _report_beat(**_signal: object) -> None:
-    reporter.start(ProcessKind.BEAT)
 
 
 def longest_task() -> float | None:

@@ -1,6 +1,7 @@
 """Runs sweeps in this process: none beside itself; it knows which are neglected."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -14,6 +15,8 @@ from pulse_core.tasks import Task
 SHORTEST_PATIENCE = 6.0
 # A sweep that comes round every half minute would find the database away again and again where it often is.
 AGAIN_AFTER_FAILURE = 3.0
+# Whatever a look says: it asks with other words than the sweep itself.
+LONGEST_UNRUN = 60.0
 NEVER = float("-inf")
 
 
@@ -27,6 +30,7 @@ class SweepRunner:
         # A new process has run none: where processes end more often than a sweep comes round, it would never run.
         self._asked_at = dict.fromkeys(sweeps, NEVER)
         self._began_at = dict.fromkeys(sweeps, NEVER)
+        self._left_out_at = dict.fromkeys(sweeps, NEVER)
         self._failed_at: dict[Task, float] = {}
         self._made_at = clock.monotonic()
         self._under_way: Mapping[Task, Lock] = {name: Lock() for name in sweeps}
@@ -59,13 +63,25 @@ class SweepRunner:
             or now - self._failed_at.get(name, now) > AGAIN_AFTER_FAILURE
         ]
 
+    def leave_out_all_but(self, with_work: AbstractSet[Task]) -> None:
+        """Take a look that found something for these sweeps only for a run of each of the others.
+
+        But not where the last run failed, or is longer ago than a look is trusted.
+        """
+        now, at = self._clock.monotonic(), datetime.fromtimestamp(self._clock.now(), UTC)
+        for name in self._sweeps.keys() - with_work:
+            if name not in self._failed_at and now - self._began_at[name] <= self._longest_unrun(name):
+                self._asked_at[name] = self._left_out_at[name] = now
+                self._runs.note_success(name, at, at, 0)
+
     def lags(self) -> Mapping[Task, float]:
-        """How many seconds ago each sweep last began, or this process did, beyond the sweep's period."""
+        """How many seconds ago each sweep last began or was left out, or this process began, beyond its period."""
         now = self._clock.monotonic()
-        return {
-            name: max(now - max(self._began_at[name], self._made_at) - sweep.every, 0.0)
-            for name, sweep in self._sweeps.items()
-        }
+        last = {name: max(self._began_at[name], self._left_out_at[name], self._made_at) for name in self._sweeps}
+        return {name: max(now - last[name] - sweep.every, 0.0) for name, sweep in self._sweeps.items()}
+
+    def _longest_unrun(self, name: Task) -> float:
+        return max(3 * self._sweeps[name].every, LONGEST_UNRUN)
 
     def _run(self, name: Task, sweep: Sweep) -> None:
         started = self._began_at[name] = self._clock.monotonic()

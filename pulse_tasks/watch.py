@@ -7,6 +7,7 @@ the same claims as the tasks, so doing it twice is harmless.
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +22,9 @@ from pulse_core import db
 from pulse_core.boottime import boottime
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
+from pulse_core.errors import DatabaseUnavailable
+from pulse_core.outlook import sweeps_with_work
+from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.recovery import sending_hold
@@ -125,6 +129,8 @@ def _overdue(now: datetime) -> Iterable[Sequence[str]]:
 def _at_their_turns(now: datetime) -> Iterable[Sequence[str]]:
     """What has its turn about now and no message to tell of it, after turns were given where nobody else has."""
     broker = settings().broker
+    if boottime() >= _charge.ends_at and not _is_any_due(now):
+        return ()
     with db.transaction() as session:
         is_neglected = turns.is_neglected(session, broker, now - _overdue_after(), now - admit.TURN_LASTS)
     if is_neglected:
@@ -134,6 +140,11 @@ def _at_their_turns(now: datetime) -> Iterable[Sequence[str]]:
     with db.statement() as connection:
         untold = turns.untold(connection, broker, now - admit.TURN_LASTS, now + EARLY, BATCH)
     return due_together(untold, lambda slice_id: untold[slice_id])
+
+
+def _is_any_due(now: datetime) -> bool:
+    with db.statement() as connection:
+        return turns.is_any_due(connection, now + EARLY)
 
 
 class _Charge:
@@ -152,9 +163,23 @@ def _idle_threads(pool: Any) -> int:
 
 
 def run_neglected_sweeps() -> None:
-    """Run the sweeps that no message has asked for of late."""
+    """Run the sweeps that no message has asked for of late, as far as they may find something."""
+    if not runner.neglected():
+        return
+    runner.leave_out_all_but(_with_work())
     for name in runner.neglected():
         _attempt(name, partial(runner.run, name))
+
+
+def _with_work() -> AbstractSet[Task]:
+    try:
+        return sweeps_with_work()
+    except DatabaseUnavailable:
+        # Each of them will say so.
+        return PERIODS.keys()
+    except Exception:
+        log.exception("look failed")
+        return PERIODS.keys()
 
 
 def _attempt(what: str, run: Callable[[], object]) -> None:

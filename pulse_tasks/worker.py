@@ -1,6 +1,7 @@
 """What Celery's worker needs to keep time and to come back by itself; `celery.md` in the docs says why."""
 
 import time
+from collections.abc import Iterable
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
@@ -10,11 +11,15 @@ from celery import Celery, bootsteps
 from celery.concurrency import get_implementation
 from celery.worker.consumer import Consumer
 
+from api_contract.metrics import Collect, Metric, Process
 from pulse_core import brokers, clock, db
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable, SharedSession
-from pulse_tasks.metrics_page import MetricsPage
+from pulse_core.metrics import process
+from pulse_core.metrics.sweeps import LAG
+from pulse_tasks.metrics_page import serve
 from pulse_tasks.reports import Reports
+from pulse_tasks.sweep_runner import runner
 from pulse_tasks.task_events import FlushEvents
 from pulse_tasks.watch import Watch
 
@@ -39,6 +44,25 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
         except DatabaseUnavailable:
             # Postgres comes later, and the first fence will see.
             return
+
+
+class MetricsPage(bootsteps.Step):  # type: ignore[misc]
+    """Count and serve what this worker does; nothing without PULSE_METRICS_PORT."""
+
+    requires = ("celery.worker.components:Timer",)
+
+    def create(self, worker: Any) -> None:
+        queues = set(worker.app.amqp.queues.consume_from)
+        looked_up: list[Collect] = [process.refresh, process.look_up]
+        if "slices" in queues:
+            looked_up.append(process.look_up_sending)
+        if "control" in queues:
+            looked_up.append(_look_up_sweeps)
+        serve(Process.WORKER, looked_up)
+
+
+def _look_up_sweeps() -> Iterable[Metric]:
+    yield LAG.of({(sweep.value,): lag for sweep, lag in runner.lags().items()})
 
 
 class PunctualTimers(bootsteps.StartStopStep):  # type: ignore[misc]

@@ -149,7 +149,7 @@ def test_the_numbers_are_those_of_the_trade(scraped: Scraped) -> None:
     assert scraped.value("worker-slices", "pulse_broker_budget_left", broker="paper", window="second") <= 10
     assert scraped.value("worker-control", "pulse_slice_moves_total", status="FILLED") > 0
     assert scraped.value("worker-control", "pulse_sweep_seconds_count", sweep="pulse.track_slices") > 0
-    assert scraped.value("beat", "pulse_ticks_sent_total", sweep="pulse.track_slices") > 0
+    assert scraped.value("beat", "pulse_ticks_sent_total", sweep="pulse.watch_hold") > 0
     assert scraped.value("pulse", "pulse_database_up") == scraped.value("pulse", "pulse_queue_up") == 1
     assert scraped.value("pulse", "pulse_database_connections") > 0
 

@@ -99,3 +99,45 @@ def test_a_hint_is_taken_also_by_a_process_that_is_at_it() -> None:
     floor.runner.run(Task.TRACK_SLICES, "151220000000000")
     floor.ask()
     assert floor.hints == ["151220000000000", "again", "again"]
+
+
+def test_a_sweep_that_was_looked_for_in_vain_is_not_neglected_and_counts_as_run() -> None:
+    floor = Floor()
+    floor.ask()
+    floor.clock.sleep(7)
+    floor.runner.leave_out_all_but(set())
+    assert not floor.is_neglected
+    assert floor.runner.lags() == {Task.TRACK_SLICES: 0}
+    floor.ask(is_tick=True)
+    assert len(floor.ran) == 2, "a tick that comes after the look is run"
+
+
+def test_a_sweep_that_may_find_something_stays_neglected() -> None:
+    floor = Floor()
+    floor.ask()
+    floor.clock.sleep(7)
+    floor.runner.leave_out_all_but({Task.TRACK_SLICES})
+    assert floor.is_neglected
+
+
+def test_no_look_stands_for_a_run_that_failed_or_for_all_runs_of_a_minute() -> None:
+    floor = Floor()
+    floor.runner.leave_out_all_but(set())
+    assert floor.is_neglected, "the first run of a process"
+
+    floor.error = ConnectionError()
+    with pytest.raises(ConnectionError):
+        floor.ask()
+    floor.clock.sleep(7)
+    floor.runner.leave_out_all_but(set())
+    assert floor.is_neglected
+
+    floor.error = None
+    floor.ask()
+    for _ in range(9):
+        floor.clock.sleep(6.5)
+        floor.runner.leave_out_all_but(set())
+    assert not floor.is_neglected
+    floor.clock.sleep(6.5)
+    floor.runner.leave_out_all_but(set())
+    assert floor.is_neglected

@@ -20,6 +20,8 @@ from sqlalchemy import (
     Select,
     String,
     TextClause,
+    bindparam,
+    exists,
     func,
     or_,
     select,
@@ -185,6 +187,11 @@ def is_neglected(session: Session, broker: str, before: datetime, missed_before:
     return session.scalar(rows.limit(1)) is not None
 
 
+def is_any_due(connection: Connection, before: datetime) -> bool:
+    """Whether any slice of any broker waits that is due before an instant."""
+    return bool(connection.scalar(_IS_ANY_DUE, {"before": before}))
+
+
 def over(session: Session, broker: str, ended_before: datetime, now: datetime, limit: int) -> Sequence[str]:
     """Due slices for this broker that never go out: their order's window ended before, or nothing is left to send."""
     is_over = or_(Order.end_at < ended_before, OrderSlice.filled_quantity >= OrderSlice.quantity)
@@ -253,4 +260,7 @@ _UNTOLD = (
     _load("untold", {"since": _AT, "until": _AT, "most": Integer()})
     .columns(id=String(), turn_at=_AT)
     .execution_options(**prepared("untold"))
+)
+_IS_ANY_DUE = select(
+    exists().where(OrderSlice.status == SliceStatus.SCHEDULED, OrderSlice.due_at <= bindparam("before", type_=_AT))
 )

@@ -1,0 +1,11 @@
+-- What sweeps may find now: each column asks for a little more than the sweeps that it stands for, of one index.
+SELECT EXISTS (SELECT FROM order_slices WHERE status = 'SCHEDULED' AND due_at <= clock_timestamp() + :horizon) AS is_due,
+       EXISTS (SELECT FROM order_slices
+                WHERE status = 'SENDING' AND lease_expires_at <= clock_timestamp() + :margin) AS is_expired,
+       EXISTS (SELECT FROM order_slices WHERE status = 'UNKNOWN') AS is_unknown,
+       EXISTS (SELECT FROM order_slices WHERE status = 'WORKING') AS is_working,
+       EXISTS (SELECT FROM orders WHERE status = 'PENDING') AS is_unsplit,
+       EXISTS (SELECT FROM orders WHERE status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')) AS is_live,
+       EXISTS (SELECT FROM orders WHERE status = 'PAUSED') AS is_paused,
+       EXISTS (SELECT FROM alarms WHERE status <> 'RESOLVED') AS is_alarmed,
+       EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS has_webhooks
