@@ -50,7 +50,7 @@ class Wakeup:
 @cache
 def app() -> Celery:
     """The Celery application of this process, for sending only."""
-    return Celery("pulse", config_source="celeryconfig", set_as_current=False)
+    return Celery("pulse", config_source="celeryconfig", set_as_current=False, fixups=())
 
 
 def wake(task: Task, *args: str, eta: datetime | None = None, shown: str | None = None) -> None:

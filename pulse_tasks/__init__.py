@@ -20,6 +20,8 @@ _RUNS_TASKS = not _IS_BEAT and ("flower" not in sys.argv or _IS_WORKER)
 
 app = Celery(
     "pulse",
+    # Celery's own would load the worker's code into every process.
+    fixups=(),
     events="pulse_tasks.task_events:ThreadSafeEvents",
     include=_TASKS if _RUNS_TASKS else ("pulse_tasks.beat",) if _IS_BEAT else (),
 )

@@ -54,8 +54,8 @@ class Reporter:
     def report(self) -> None:
         """Say that the process lives, and how its sweeps went. Raises DatabaseUnavailable."""
         clock.utcnow()
-        with db.transaction() as session:
-            processes.report(session, self._who, Vitals(clock.wall_ahead(), self._longest_task()))
+        with db.statement() as connection:
+            processes.report(connection, self._who, Vitals(clock.wall_ahead(), self._longest_task()))
         self._write_sweeps()
         if self._reports % FORGET_EVERY == 0:
             self.attempt(self._forget)
@@ -85,8 +85,8 @@ class Reporter:
         if not runs:
             return
         try:
-            with db.transaction() as session:
-                sweep_runs.note(session, as_rows(runs))
+            with db.statement() as connection:
+                sweep_runs.note(connection, as_rows(runs))
         except BaseException:
             self._sweeps.put_back(runs)
             raise

@@ -84,6 +84,8 @@ class Order(Base):
             postgresql_where="status IN ('PENDING', 'IN_PROGRESS', 'PAUSED', 'CANCELLING')",
         ),
         Index("ix_orders_live", "id", postgresql_where="status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')"),
+        # Fills rewrite a row in its page.
+        {"postgresql_with": {"fillfactor": 80}},
     )
 
 
@@ -109,7 +111,7 @@ class OrderSlice(Base):
     status: Mapped[SliceStatus] = mapped_column(words(SliceStatus, "status"))
     attempts: Mapped[int] = mapped_column(Integer)
     failures: Mapped[int] = mapped_column(Integer)
-    client_order_id: Mapped[str | None] = mapped_column(String(20), unique=True)
+    client_order_id: Mapped[str | None] = mapped_column(String(20))
     broker_order_id: Mapped[str | None] = mapped_column(String(64))
     lease_expires_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
@@ -140,6 +142,8 @@ class OrderSlice(Base):
         Index("ix_order_slices_sending", "lease_expires_at", postgresql_where="status = 'SENDING'"),
         Index("ix_order_slices_unknown", "resolve_at", postgresql_where="status = 'UNKNOWN'"),
         Index("ix_order_slices_working", "deadline_at", postgresql_where="status = 'WORKING'"),
+        # So do turns and hints.
+        {"postgresql_with": {"fillfactor": 80}},
     )
 
 
@@ -172,6 +176,7 @@ class Placement(Base):
             "claimed_at",
             postgresql_where="broker_order_id IS NULL AND outcome IN ('ABSENT', 'NOT_SENT', 'REFUSED')",
         ),
+        {"postgresql_with": {"fillfactor": 90}},
     )
 
 

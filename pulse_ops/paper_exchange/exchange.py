@@ -17,6 +17,8 @@ from pulse_ops.paper_exchange.postbacks import Postbacks
 from pulse_ops.paper_exchange.store import FINAL, Books
 
 TICK_SECONDS = 0.05
+# While nothing waits to be filled, only the day can end.
+CALM_SECONDS = 0.5
 
 log = service_log()
 
@@ -43,6 +45,8 @@ class Exchange:
         self._postbacks = postbacks
         self._later = Later()
         self._closing = Event()
+        # Whether something may wait to be filled.
+        self._stirred = Event()
         self._day = ""
 
     def start(self) -> None:
@@ -53,6 +57,7 @@ class Exchange:
     def close(self) -> None:
         """End the market and close the books."""
         self._closing.set()
+        self._stirred.set()
         self.books.close()
 
     def set_scenario(self, scenario: Scenario) -> None:
@@ -145,6 +150,8 @@ class Exchange:
             touched = self.books.end_orders_before(today, now) if today != self._day else []
             touched += [self._fill_planned(plan, now) for plan in self.books.take_due_fills(now)]
             touched += [order["order_id"] for order in self.books.resting_orders() if self._fill_crossed(order, now)]
+            if self.books.is_anything_waiting():
+                self._stirred.set()
         self._day = today
         for order_id in touched:
             self._report(order_id)
@@ -171,6 +178,9 @@ class Exchange:
 
     def _keep_ticking(self) -> None:
         while not self._closing.wait(TICK_SECONDS):
+            self._stirred.wait(CALM_SECONDS)
+            # Before the look: what is booked after it stirs anew.
+            self._stirred.clear()
             try:
                 self.tick()
             except sqlite3.OperationalError:
@@ -217,6 +227,7 @@ class Exchange:
         return True
 
     def _report(self, order_id: str) -> None:
+        self._stirred.set()
         order = self.books.order(order_id)
         if order is not None:
             self._postbacks.send(order)

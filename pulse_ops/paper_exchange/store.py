@@ -190,6 +190,14 @@ class Books:
         """Limit orders that wait for their price."""
         return self.rows("SELECT * FROM orders WHERE status = 'OPEN' AND order_type = 'LIMIT' ORDER BY number")
 
+    def is_anything_waiting(self) -> bool:
+        """Whether a limit order waits for its price, or a fill for its time."""
+        waiting = self.rows(
+            "SELECT 1 FROM orders WHERE status = 'OPEN' AND order_type = 'LIMIT'"
+            " UNION ALL SELECT 1 FROM later_fills WHERE due_at IS NOT NULL LIMIT 1"
+        )
+        return bool(waiting)
+
     def last_prices(self) -> dict[str, int]:
         """The price of each instrument's last trade, in paise."""
         rows = self.rows(

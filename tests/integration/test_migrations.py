@@ -41,6 +41,9 @@ DEFINITIONS = """
       FROM pg_constraint con JOIN pg_class rel ON rel.oid = con.conrelid
      WHERE con.connamespace = 'public'::regnamespace AND rel.relname <> 'alembic_version'
     UNION ALL
+    SELECT relname, 'storage', option FROM pg_class, unnest(reloptions) AS option
+     WHERE relnamespace = 'public'::regnamespace AND option LIKE 'fillfactor=%'
+    UNION ALL
     SELECT tablename, indexname, indexdef FROM pg_indexes
      WHERE schemaname = 'public' AND tablename <> 'alembic_version'
     UNION ALL

@@ -75,7 +75,7 @@ STATES: dict[str, tuple[Callable[[], object], set[Task]]] = {
         {Task.RESOLVE_ALARMS, *LIVE},
     ),
     "a webhook": (
-        lambda: add_webhook(an_account(), "https://example.org/hook", utcnow()),
+        lambda: add_webhook(an_account(), "https://93.184.216.34/hook", utcnow()),
         {Task.DELIVER_WEBHOOKS},
     ),
 }

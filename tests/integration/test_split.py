@@ -17,6 +17,7 @@ from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events.tables import SliceEvent
 from pulse_core.owner import OneAccount
+from pulse_core.tasks import Task
 from pulse_core.trading import schedule
 from pulse_core.trading.order import split
 from pulse_core.trading.order.cancel import cancel_order
@@ -168,7 +169,12 @@ class Crash(BaseException):
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The slices that were handed to Celery."""
     slice_ids: list[str] = []
-    monkeypatch.setattr(queue, "wake", lambda _task, slice_id, **_options: slice_ids.append(slice_id))
+
+    def note(task: Task, about: str, **_options: object) -> None:
+        if task is Task.EXECUTE_SLICE:
+            slice_ids.append(about)
+
+    monkeypatch.setattr(queue, "wake", note)
     monkeypatch.setattr(queue, "send", lambda wakeups: slice_ids.extend(one.args[0] for one in wakeups))
     return slice_ids
 

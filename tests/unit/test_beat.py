@@ -1,12 +1,6 @@
 """When beat asks for which sweep, by a clock that the test moves."""
 
-from collections.abc import Callable, Collection
-from typing import Any
-
-import pytest
-
-from pulse_core.errors import DatabaseUnavailable
-from pulse_core.tasks import PERIODS, Task
+from pulse_core.tasks import Task
 from tests.support.clock import ManualClock
 
 
@@ -45,27 +39,3 @@ def test_a_beat_sleeps_until_the_next_sweep_is_due() -> None:
     assert rounds.seconds_left() == 0.5
     clock.sleep(9)
     assert rounds.seconds_left() == 0
-
-
-def tick(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Collection[Task]]) -> set[str]:
-    """What the first tick of a beat sends."""
-    from pulse_tasks import app, beat
-
-    sent: list[str] = []
-    monkeypatch.setattr(beat, "sweeps_with_work", look)
-    monkeypatch.setattr(beat.LookingScheduler, "producer", None)
-    monkeypatch.setattr(beat.LookingScheduler, "apply_entry", lambda _self, entry, producer: sent.append(entry.task))
-    assert 0 < beat.LookingScheduler(app).tick() <= 1
-    return set(sent)
-
-
-def test_beat_asks_only_for_sweeps_that_may_find_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tick(monkeypatch, lambda: {Task.WATCH_HOLD, Task.RECONCILE}) == {Task.WATCH_HOLD, Task.RECONCILE}
-
-
-@pytest.mark.parametrize("error", [DatabaseUnavailable("away"), RuntimeError("a defect")])
-def test_beat_asks_for_all_sweeps_while_nobody_can_look(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def fail() -> Any:
-        raise error
-
-    assert tick(monkeypatch, fail) == {task.value for task in PERIODS}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -34,11 +34,11 @@ class Vitals:
     longest_task_seconds: float | None
 
 
-def report(session: Session, who: Identity, how: Vitals) -> None:
+def report(connection: Connection, who: Identity, how: Vitals) -> None:
     """Note that a process lives, at this instant of the database's clock."""
     changing = {"seen_at": _NOW, **vars(how)}
     row = insert(Process).values(**vars(who), **changing, started_at=_NOW)
-    session.execute(row.on_conflict_do_update(index_elements=["id"], set_=changing))
+    connection.execute(row.on_conflict_do_update(index_elements=["id"], set_=changing))
 
 
 def end(session: Session, process_id: str) -> None:

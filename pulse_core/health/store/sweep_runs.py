@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import case, func
+from sqlalchemy import Connection, case, func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
 
 from pulse_core.health.tables import SweepRun
 
 
-def note(session: Session, runs: Sequence[dict[str, Any]]) -> None:
+def note(connection: Connection, runs: Sequence[dict[str, Any]]) -> None:
     """Write down the last run of each of these sweeps, unless another process has noted a later one."""
     new = insert(SweepRun).values(list(runs))
     given: Any = new.excluded
@@ -19,7 +18,7 @@ def note(session: Session, runs: Sequence[dict[str, Any]]) -> None:
         (given.failing_since.is_not(None), func.coalesce(SweepRun.failing_since, given.failing_since)), else_=None
     )
     others = ("started_at", "ended_at", "seconds", "found", "error_code", "error_message")
-    session.execute(
+    connection.execute(
         new.on_conflict_do_update(
             index_elements=["sweep"],
             set_={name: given[name] for name in others} | {"failing_since": since},

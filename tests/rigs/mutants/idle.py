@@ -2,7 +2,7 @@
 
 from tests.rigs.mutants.defect import TESTS, Change, Defect
 
-OUTLOOK, BEAT, RUNNER = f"{TESTS}/test_outlook.py", "tests/unit/test_beat.py", "tests/unit/test_sweep_runner.py"
+OUTLOOK, BEAT, RUNNER = f"{TESTS}/test_outlook.py", f"{TESTS}/test_beat.py", "tests/unit/test_sweep_runner.py"
 
 IDLE = (
     Defect(

@@ -86,8 +86,8 @@ TRACKING = (
         (
             Change(
                 f"{STORE}/orders.py",
-                ".order_by(Order.id).with_for_update(",
-                ".order_by(Order.id.desc()).with_for_update(",
+                ".order_by(Order.id).with_for_update(key_share=True)",
+                ".order_by(Order.id.desc()).with_for_update(key_share=True)",
             ),
         ),
         (f"{NEWS}::test_orders_are_locked_in_the_order_of_their_ids",),
