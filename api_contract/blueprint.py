@@ -8,7 +8,7 @@ import flask_smorest
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from api_contract.body import MAX_BODY_BYTES, StrictParser
+from api_contract.body import MAX_BODY_BYTES, StrictParser, refuse_undeclared
 from api_contract.error_answers import answer_http_exception
 from api_contract.fields import described_more
 from api_contract.openapi import CODES, Specification, in_order
@@ -41,12 +41,7 @@ class Blueprint(flask_smorest.Blueprint):
         """Run a view only for callers who have a scope, or a standing; the specification says which."""
 
         def guard(view: View) -> View:
-            @wraps(view)
-            def guarded(*args: Any, **kwargs: Any) -> Any:
-                self.check(needed)
-                return view(*args, **kwargs)
-
-            return _annotated(guarded, needs=needed)
+            return _annotated(view, needs=needed)
 
         return guard
 
@@ -59,16 +54,30 @@ class Blueprint(flask_smorest.Blueprint):
         return state
 
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
-        super().add_url_rule(rule, endpoint, _annotated(view_func, operation_id=view_func.__name__), **options)
+        view = self._guarded(_annotated(view_func, operation_id=view_func.__name__))
+        super().add_url_rule(rule, endpoint, view, **options)
+
+    def _guarded(self, view: View) -> View:
+        """A view as clients reach it: who may not call it, or asks what it does not declare, does not get there."""
+        notes: dict[str, Any] = view._apidoc  # type: ignore[attr-defined]
+        declared = _declared(notes)
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if "needs" in notes:
+                self.check(notes["needs"])
+            refuse_undeclared(declared)
+            return view(*args, **kwargs)
+
+        return guarded
 
     def _prepare_refusals_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
         doc["operationId"] = doc_info["operation_id"]
         if "needs" in doc_info:
             doc["security"] = [{self.SCHEME: [str(doc_info["needs"])]}]
         security = doc_info.get("manual_doc", {}).get("security", doc.get("security"))
-        found = ["PAYLOAD_TOO_LARGE", "INTERNAL_ERROR", *doc_info.get("refuses", ()), *self.codes_of(security)]
-        if "parameters" in doc or "requestBody" in doc:
-            found += ["INVALID_REQUEST"]
+        found = ["INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "INTERNAL_ERROR"]
+        found += [*doc_info.get("refuses", ()), *self.codes_of(security)]
         if "requestBody" in doc:
             found += ["UNSUPPORTED_MEDIA_TYPE"]
         doc[CODES] = in_order(found)
@@ -110,6 +119,12 @@ def described_app(name: str, title: str, specification: Specification) -> tuple[
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     return app, Api(app, specification)
+
+
+def _declared(notes: dict[str, Any]) -> frozenset[str]:
+    """Where a view looks for what it is asked: in the query, in a body (`json`)."""
+    declared = {one["in"] for one in notes.get("arguments", {}).get("parameters", ())}
+    return frozenset(declared | ({"json"} if "requestBody" in notes.get("manual_doc", {}) else set()))
 
 
 def _annotated(view: View, **notes: Any) -> View:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 import marshmallow as ma
@@ -15,6 +15,9 @@ from api_contract.errors import InvalidRequest, UnsupportedMediaType
 MAX_BODY_BYTES = 64 * 1024
 _MAX_DIGITS = 40
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNKNOWN = "Unknown field."
+# What comes with them all the same is not read.
+_WITHOUT_BODY = ("GET", "HEAD")
 
 
 class StrictParser(FlaskParser):
@@ -51,6 +54,17 @@ def refuse_large_body() -> None:
         raise RequestEntityTooLarge
 
 
+def refuse_undeclared(declared: Collection[str]) -> None:
+    """Raise InvalidRequest for a query, or a body, where neither is among the places that an operation declares.
+
+    Whoever says more than is looked at means something by it. An empty object says nothing.
+    """
+    if "query" not in declared and request.args:
+        raise invalid_fields({shown(name): _UNKNOWN for name in request.args})
+    if "json" not in declared and (names := _names_in_body()):
+        raise invalid_fields({shown(name): _UNKNOWN for name in names})
+
+
 def invalid_fields(rules: Mapping[str, str]) -> InvalidRequest:
     """One error for all fields that are missing, unknown or ill-typed; `rules` says what each one broke."""
     if len(rules) > 1:
@@ -77,6 +91,22 @@ def read_object(body: bytes) -> dict[str, Any]:
 def shown(name: str) -> str:
     """Text from a client, made fit to be repeated in an answer."""
     return _UNSTORABLE.sub("?", name[:64])
+
+
+def _names_in_body() -> Collection[str]:
+    if request.method in _WITHOUT_BODY:
+        if request.content_length or "Transfer-Encoding" in request.headers:
+            raise _no_body()
+        return ()
+    body = request.get_data()
+    try:
+        return read_object(body) if body else ()
+    except InvalidRequest:
+        raise _no_body() from None
+
+
+def _no_body() -> InvalidRequest:
+    return InvalidRequest("this takes no body", {"field": "body", "rule": "no body"})
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
