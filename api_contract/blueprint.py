@@ -1,7 +1,7 @@
 """flask-smorest with our parser and errors, where one statement both guards a view and describes it."""
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
 from typing import Any
 
 import flask_smorest
@@ -11,7 +11,9 @@ from werkzeug.exceptions import HTTPException
 from api_contract.body import MAX_BODY_BYTES, StrictParser, refuse_undeclared
 from api_contract.error_answers import answer_http_exception
 from api_contract.fields import described_more
-from api_contract.openapi import CODES, Specification, in_order
+from api_contract.idempotency import CODES as KEY_CODES
+from api_contract.idempotency import KeyUse, given_key
+from api_contract.openapi import CODES, TAKES_KEY, Specification, in_order
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.base import error_schema
 
@@ -37,6 +39,10 @@ class Blueprint(flask_smorest.Blueprint):
         """The codes of the errors that follow from what opens a view."""
         raise NotImplementedError
 
+    def answer_once(self, key: str, use: KeyUse, view: Callable[[], Any]) -> Any:
+        """The answer of a view that takes an Idempotency-Key, to a call that has one."""
+        raise NotImplementedError
+
     def needs(self, needed: Scope | Standing) -> Callable[[View], View]:
         """Run a view only for callers who have a scope, or a standing; the specification says which."""
 
@@ -53,6 +59,14 @@ class Blueprint(flask_smorest.Blueprint):
 
         return state
 
+    def takes_key(self, *, is_done_again: bool = True, aside: Iterable[str] = ()) -> Callable[[View], View]:
+        """Let clients repeat a call by its Idempotency-Key. Never where an answer holds a secret: answers are kept."""
+
+        def state(view: View) -> View:
+            return _annotated(view, key_use=KeyUse(is_done_again, frozenset(aside)))
+
+        return state
+
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
         view = self._guarded(_annotated(view_func, operation_id=view_func.__name__))
         super().add_url_rule(rule, endpoint, view, **options)
@@ -60,14 +74,17 @@ class Blueprint(flask_smorest.Blueprint):
     def _guarded(self, view: View) -> View:
         """A view as clients reach it: who may not call it, or asks what it does not declare, does not get there."""
         notes: dict[str, Any] = view._apidoc  # type: ignore[attr-defined]
-        declared = _declared(notes)
+        declared, use = _declared(notes), notes.get("key_use")
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if "needs" in notes:
                 self.check(notes["needs"])
             refuse_undeclared(declared)
-            return view(*args, **kwargs)
+            key = given_key(use)
+            if key is None or use is None:
+                return view(*args, **kwargs)
+            return self.answer_once(key, use, partial(view, *args, **kwargs))
 
         return guarded
 
@@ -80,6 +97,9 @@ class Blueprint(flask_smorest.Blueprint):
         found += [*doc_info.get("refuses", ()), *self.codes_of(security)]
         if "requestBody" in doc:
             found += ["UNSUPPORTED_MEDIA_TYPE"]
+        if "key_use" in doc_info:
+            found += KEY_CODES
+        doc[TAKES_KEY] = "key_use" in doc_info
         doc[CODES] = in_order(found)
         return doc
 

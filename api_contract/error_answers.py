@@ -53,7 +53,7 @@ def answer(status: int, code: str, message: str, details: Mapping[str, Any] | No
     response.status_code = status
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 429 or (status == 503 and "retry_after_seconds" in told):
+    if status == 429 or (status in (409, 503) and "retry_after_seconds" in told):
         response.headers["Retry-After"] = str(told.get("retry_after_seconds", 1))
     return response
 

@@ -11,6 +11,9 @@ PulseError
     DuplicateOrderUniqueKey
     InvalidState
     RiskLimit
+    IdempotencyKeyReused
+    IdempotencyKeyInUse
+    IdempotencyOutcomeUnknown
     UnsupportedMediaType
     RateLimited
     ServiceUnavailable
@@ -31,6 +34,9 @@ HTTP_STATUS = {
     "METHOD_NOT_ALLOWED": 405,
     "DUPLICATE_ORDER_UNIQUE_KEY": 409,
     "INVALID_STATE": 409,
+    "IDEMPOTENCY_KEY_REUSED": 409,
+    "IDEMPOTENCY_KEY_IN_USE": 409,
+    "IDEMPOTENCY_OUTCOME_UNKNOWN": 409,
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "RISK_LIMIT": 422,
@@ -97,6 +103,23 @@ class InvalidState(PulseError):
 
 class RiskLimit(PulseError):
     code = "RISK_LIMIT"
+
+
+class IdempotencyKeyReused(PulseError):
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class IdempotencyKeyInUse(PulseError):
+    """The first call is still under way; `retry_after` is in whole seconds."""
+
+    code = "IDEMPOTENCY_KEY_IN_USE"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, {"retry_after_seconds": retry_after})
+
+
+class IdempotencyOutcomeUnknown(PulseError):
+    code = "IDEMPOTENCY_OUTCOME_UNKNOWN"
 
 
 class UnsupportedMediaType(PulseError):

@@ -116,6 +116,41 @@ class Price(fields.String):
         return Decimal(value)
 
 
+class Words(fields.String):
+    """Some words of an enum in a query, separated by commas."""
+
+    def __init__(self, words: Iterable[StrEnum], metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        self._words = {word.value: word for word in words}
+        one = "|".join(self._words)
+        # The words alone as well: that is how a client finds them.
+        shown = {"anyOf": [{"enum": list(self._words)}, {"pattern": f"^({one})(,({one}))*$"}]}
+        super().__init__(metadata=shown | dict(metadata or {}), **kwargs)
+        self.error_messages["unknown"] = f"Must be one or more of {', '.join(self._words)}, separated by commas."
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else ",".join(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        given = super()._deserialize(value, attr, data, **kwargs).split(",")
+        if not all(word in self._words for word in given):
+            raise self.make_error("unknown")
+        return [self._words[word] for word in given]
+
+
+class Flag(fields.Boolean):
+    """true or false in a query."""
+
+    default_error_messages = {"invalid": "Must be true or false."}  # noqa: RUF012
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return None if value is None else str(value).lower()
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid")
+        return bool(value == "true")
+
+
 class Limit(fields.Integer):
     """A query's whole number within limits, in ASCII digits."""
 
@@ -126,5 +161,19 @@ class Limit(fields.Integer):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not re.fullmatch("-?[0-9]{1,9}", value):
+            raise self.make_error("invalid")
+        return int(value)
+
+
+class EventId(fields.Integer):
+    """A query's event id, in ASCII digits."""
+
+    default_error_messages = {"invalid": "Must be an event_id, or 0."}  # noqa: RUF012
+
+    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata={"minimum": 0, "maximum": 10**18 - 1} | dict(metadata or {}), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch("[0-9]{1,18}", value):
             raise self.make_error("invalid")
         return int(value)

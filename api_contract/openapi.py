@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from api_contract import ids
+from api_contract import idempotency, ids
 from api_contract.errors import HTTP_STATUS
 from api_contract.refusals import Refusal
 
 # Only on its way from the views to `complete`.
-CODES = "x-codes"
+CODES, TAKES_KEY = "x-codes", "x-takes-key"
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "examples": ["0f8fad5b-d9cb-469f-a165-70867728950e"]}
 _ON_EVERY_ANSWER: dict[str, Any] = {
@@ -31,11 +31,13 @@ _RETRY_AFTER = {
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
 }
+_RETRY_AFTER_SOME = {**_RETRY_AFTER, "required": False}
 _CHALLENGE = {"description": "`Bearer`.", "schema": {"type": "string"}}
 _OF_STATUS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": _CHALLENGE},
+    409: {"Retry-After": _RETRY_AFTER_SOME},
     429: {"Retry-After": _RETRY_AFTER},
-    503: {"Retry-After": _RETRY_AFTER | {"required": False}},
+    503: {"Retry-After": _RETRY_AFTER_SOME},
 }
 _IDS = {
     name: {
@@ -51,7 +53,7 @@ _IDS = {
         "webhook_id": ids.WEBHOOK_ID,
         "alarm_id": ids.ALARM_ID,
     }.items()
-}
+} | {"order_unique_key": {"type": "string", "pattern": "^[ -~]{1,64}$", "examples": ["my-order-1"]}}
 _PARAMETERS = {
     "X-Request-Id": "Names the request in answers and logs: a UUID, or 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`.",
     "X-Trace-Id": "Names a chain of requests in answers and logs, in the same characters.",
@@ -93,6 +95,15 @@ class Specification:
         """Those that the good answers of one operation have."""
         return _ON_EVERY_ANSWER
 
+    @property
+    def schemas(self) -> dict[str, Any]:
+        """Schemas beside those of the views and the errors, by name."""
+        return {}
+
+    def refusal_content(self, examples: Mapping[str, Any]) -> dict[str, Any]:
+        """The forms of errors beside the usual one, by media type; `examples` of that one by code."""
+        return {}
+
     def prepare(self, path: str, method: str, operation: dict[str, Any]) -> None:
         """Add to an operation what only this service has."""
 
@@ -103,8 +114,10 @@ class Specification:
         components["schemas"].pop("PaginationMetadata", None)
         codes = in_order(self.refusals)
         components["schemas"] |= {_name([code]): self.refusals[code].schema(code) for code in codes}
-        components["headers"] = self.headers
+        components["schemas"] |= self.schemas
+        components["headers"] = self.headers | idempotency.ON_ANSWERS
         components["parameters"] = {name: _header(name, text) for name, text in _PARAMETERS.items()}
+        components["parameters"][idempotency.HEADER] = idempotency.PARAMETER
         components["responses"] = {}
         for parameter in (one for path in completed["paths"].values() for one in path.get("parameters", ())):
             parameter["schema"] = _IDS.get(parameter["name"], parameter["schema"])
@@ -116,7 +129,9 @@ class Specification:
         return cast("dict[str, Any]", json.loads(json.dumps(completed)))
 
     def _complete_operation(self, operation: dict[str, Any], refusals: dict[str, Any]) -> None:
-        found, headers = operation.pop(CODES), self.headers_of(operation)
+        found, takes_key, headers = operation.pop(CODES), operation.pop(TAKES_KEY), self.headers_of(operation)
+        if takes_key:
+            headers = headers | idempotency.ON_ANSWERS
         responses = {status: one for status, one in operation["responses"].items() if status < "400"}
         for response in responses.values():
             response["headers"] = response.get("headers", {}) | _references("headers", headers)
@@ -127,7 +142,8 @@ class Specification:
             refusals[name] = self._refusal(status, of_status)
             responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
         operation["responses"] = dict(sorted(responses.items()))
-        parameters = [{"$ref": f"#/components/parameters/{name}"} for name in _PARAMETERS]
+        names = [*([idempotency.HEADER] if takes_key else []), *_PARAMETERS]
+        parameters = [{"$ref": f"#/components/parameters/{name}"} for name in names]
         operation["parameters"] = [*operation.get("parameters", []), *parameters]
 
     def _refusal(self, status: int, of_status: list[str]) -> dict[str, Any]:
@@ -139,7 +155,7 @@ class Specification:
         return {
             "description": " ".join(self.refusals[code].meaning for code in of_status),
             "headers": _references("headers", self.headers) | _OF_STATUS.get(status, {}),
-            "content": {"application/json": content},
+            "content": {"application/json": content} | self.refusal_content(content["examples"]),
         }
 
     def _give_example(self, content: dict[str, Any]) -> None:

@@ -19,6 +19,8 @@ MIN_PRICE, MAX_PRICE = Decimal("0.01"), Decimal("10000000")
 LONGEST_NOTE = LONGEST_REASON = 200
 TICK = Decimal("0.0001")
 FARTHEST_START = timedelta(days=30)
+# Of what a client wrote, in the details of an error.
+LONGEST_SHOWN = 64
 # A client's clock may run a little behind ours.
 START_TOLERANCE = timedelta(seconds=5)
 
@@ -60,8 +62,8 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     """Raise the first rule that is broken: InvalidRequest or one of its three narrower kinds."""
     _check_unique_key(new_order.order_unique_key)
     _check_instrument(new_order.instrument, exchanges)
-    _check_range("split_config.num_splits", new_order.num_splits, MIN_SPLITS, MAX_SPLITS)
-    _check_range("split_config.duration_minutes", new_order.duration_minutes, MIN_MINUTES, MAX_MINUTES)
+    _check_range("num_splits", new_order.num_splits, MIN_SPLITS, MAX_SPLITS)
+    _check_range("duration_minutes", new_order.duration_minutes, MIN_MINUTES, MAX_MINUTES)
     _check_quantity(new_order.total_quantity, new_order.num_splits)
     _check_limit_price(new_order.order_type, new_order.limit_price)
     _check_timeout(new_order.slice_timeout_seconds)
@@ -111,23 +113,30 @@ def _check_instrument(instrument: str, exchanges: Collection[str]) -> None:
         raise InvalidInstrument(
             f"instrument must be EXCHANGE:SYMBOL with an exchange of {', '.join(known)}"
             " and a symbol of 1 to 32 of A-Z, 0-9, & and -",
-            {"field": "instrument", "expected_format": "EXCHANGE:SYMBOL", "exchanges": known},
+            {
+                "field": "instrument",
+                "instrument": instrument[:LONGEST_SHOWN],
+                "expected_format": "EXCHANGE:SYMBOL",
+                "exchanges": known,
+            },
         )
 
 
-def _check_range(field: str, value: int, least: int, most: int) -> None:
+def _check_range(name: str, value: int, least: int, most: int) -> None:
+    field = f"split_config.{name}"
     if not least <= value <= most:
-        details = {"field": field, "min": least, "max": most}
+        details = {"field": field, name: value, "min": least, "max": most}
         raise InvalidSplitConfig(f"{field} must be from {least} to {most}", details)
 
 
 def _check_quantity(total_quantity: int, num_splits: int) -> None:
     field = "total_quantity"
+    stated = {"field": field, "total_quantity": total_quantity, "num_splits": num_splits}
     if not 1 <= total_quantity <= MAX_QUANTITY:
-        details = {"field": field, "min": 1, "max": MAX_QUANTITY}
+        details = {**stated, "min": 1, "max": MAX_QUANTITY}
         raise InvalidQuantity(f"{field} must be from 1 to {MAX_QUANTITY}", details)
     if total_quantity < num_splits:
-        details = {"field": field, "min": num_splits, "num_splits": num_splits}
+        details = {**stated, "min": num_splits}
         raise InvalidQuantity(f"{field} must be at least split_config.num_splits ({num_splits})", details)
 
 

@@ -36,6 +36,8 @@ class Refusal:
         }
 
 
+_STATED = {"type": "string", "description": "As it was stated, at most 64 characters of it."}
+_COUNT = {"type": "integer", "description": "As it was stated."}
 _RULE = {"type": "string", "description": "The rule that it broke."}
 _FIELDS = {
     "type": "object",
@@ -57,22 +59,27 @@ SHARED = {
     "INVALID_INSTRUMENT": Refusal(
         "Not `EXCHANGE:SYMBOL`, or an exchange that is not served.",
         "instrument must be EXCHANGE:SYMBOL with an exchange of BSE, NSE and a symbol of 1 to 32 of A-Z, 0-9, & and -",
-        {"field": "instrument", "expected_format": "EXCHANGE:SYMBOL", "exchanges": ["BSE", "NSE"]},
-        {"field": _FIELD, "expected_format": TEXT, "exchanges": _TEXTS},
-        ("field", "expected_format", "exchanges"),
+        {
+            "field": "instrument",
+            "instrument": "RELIANCE",
+            "expected_format": "EXCHANGE:SYMBOL",
+            "exchanges": ["BSE", "NSE"],
+        },
+        {"field": _FIELD, "instrument": _STATED, "expected_format": TEXT, "exchanges": _TEXTS},
+        ("field", "instrument", "expected_format", "exchanges"),
     ),
     "INVALID_QUANTITY": Refusal(
         "Less than one share for each slice, or too many.",
         "total_quantity must be at least split_config.num_splits (5)",
-        {"field": "total_quantity", "min": 5, "num_splits": 5},
-        {"field": _FIELD, "min": NUMBER, "max": NUMBER, "num_splits": NUMBER},
-        ("field", "min"),
+        {"field": "total_quantity", "total_quantity": 3, "num_splits": 5, "min": 5},
+        {"field": _FIELD, "total_quantity": _COUNT, "num_splits": _COUNT, "min": NUMBER, "max": NUMBER},
+        ("field", "total_quantity", "num_splits", "min"),
     ),
     "INVALID_SPLIT_CONFIG": Refusal(
         "A number of slices or a duration out of its limits.",
         "split_config.num_splits must be from 2 to 100",
-        {"field": "split_config.num_splits", "min": 2, "max": 100},
-        {"field": _FIELD, "min": NUMBER, "max": NUMBER},
+        {"field": "split_config.num_splits", "num_splits": 101, "min": 2, "max": 100},
+        {"field": _FIELD, "num_splits": _COUNT, "duration_minutes": _COUNT, "min": NUMBER, "max": NUMBER},
         ("field", "min", "max"),
     ),
     "FORBIDDEN": Refusal(
@@ -87,15 +94,17 @@ SHARED = {
         "order_unique_key was used before for an order that differs in side",
         {
             "field": "order_unique_key",
+            "order_unique_key": "my-order-1",
             "existing_order_id": "ord_01M83H8RHMTHDRXSMTYCVNSZWN",
             "differs": ["side"],
         },
         {
             "field": _FIELD,
+            "order_unique_key": TEXT,
             "existing_order_id": TEXT,
             "differs": {**_TEXTS, "description": "The fields that are not the same."},
         },
-        ("field", "existing_order_id", "differs"),
+        ("field", "order_unique_key", "existing_order_id", "differs"),
     ),
     "INVALID_STATE": Refusal(
         "The state of things does not allow it: a status, a name that is taken, a number that is reached.",
@@ -114,6 +123,20 @@ SHARED = {
             "asked": {**NUMBER, "description": "How many more there would be."},
         },
         ("limit", "most", "accepted", "asked"),
+    ),
+    "IDEMPOTENCY_KEY_REUSED": Refusal(
+        "The Idempotency-Key was used for another request.", "Idempotency-Key was used before for another request"
+    ),
+    "IDEMPOTENCY_KEY_IN_USE": Refusal(
+        "The first call with this Idempotency-Key is still under way; `Retry-After` says when to ask again.",
+        "the first call with this Idempotency-Key is still under way",
+        {"retry_after_seconds": 1},
+        {"retry_after_seconds": SECONDS},
+        ("retry_after_seconds",),
+    ),
+    "IDEMPOTENCY_OUTCOME_UNKNOWN": Refusal(
+        "The first call with this Idempotency-Key broke off, and may have been done: look, then use another key.",
+        "the first call with this Idempotency-Key broke off, and may have been done",
     ),
     "PAYLOAD_TOO_LARGE": Refusal("The body has more than 64 KiB.", "request entity too large"),
     "UNSUPPORTED_MEDIA_TYPE": Refusal(

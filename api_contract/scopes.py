@@ -25,8 +25,9 @@ class Scope(StrEnum):
 
 
 class Standing(StrEnum):
-    """What a caller must be, where no scope says it."""
+    """What a caller must be, where no scope says it; `account`: anybody who is known, with whatever scopes."""
 
+    ACCOUNT = "account"
     LOGIN = "login"
     ADMIN = "admin"
     GATEWAY = "gateway"
@@ -68,6 +69,8 @@ def check_access(who: Caller, needed: Scope | Standing) -> None:
     if needed == Standing.GATEWAY:
         if who.account_id != GATEWAY.account_id:
             raise Forbidden("only the gateway itself may call this", {"needed": needed})
+        return
+    if needed == Standing.ACCOUNT:
         return
     if isinstance(needed, Scope):
         _check_scope(who, needed)

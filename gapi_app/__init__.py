@@ -24,6 +24,7 @@ from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.events import all_webhooks, webhooks
 from gapi_app.events import views as events
 from gapi_app.events.streams import serve_events
+from gapi_app.guard.compression import compress_answers
 from gapi_app.guard.concurrency import limit_concurrency
 from gapi_app.guard.cors import allow_origins
 from gapi_app.guard.etags import answer_conditionally
@@ -32,11 +33,13 @@ from gapi_app.guard.limits import asker, limit_requests
 from gapi_app.guard.security import secure_answers
 from gapi_app.guard.slow_clients import SlowClients
 from gapi_app.guard.uploads import read_bodies_first
-from gapi_app.identity import api_keys, login, users
+from gapi_app.idempotency import tell_replays
+from gapi_app.identity import api_keys, login, me, users
 from gapi_app.identity.client import IdentityClient
 from gapi_app.openapi import SPECIFICATION
 from gapi_app.orders import control, postbacks
 from gapi_app.orders import views as orders
+from gapi_app.problems import answer_with_problems
 from gapi_app.web.docs import pages
 
 
@@ -51,6 +54,7 @@ def create_app() -> Flask:
     make_room()
     app, api = _described_app()
     app.config["EXCHANGES"] = settings.pulse_exchanges
+    app.config[me.SETTINGS] = settings
     app.config["SERVICE_TOKEN_KEY"] = settings.pulse_service_token_key.get_secret_value()
     client = IdentityClient(settings)
     app.extensions["pulse"] = client
@@ -61,6 +65,9 @@ def create_app() -> Flask:
     app.before_request(_refuse_other_names)
     app.before_request(refuse_large_body)
     secure_answers(app)
+    tell_replays(app)
+    answer_with_problems(app)
+    compress_answers(app)
     # Runs before it: the last one registered is the first to see an answer.
     answer_conditionally(app)
     allow_origins(app, settings.pulse_cors_origins)
@@ -86,6 +93,7 @@ def _described_app() -> tuple[Flask, Api]:
     app, api = described_app(__name__, "Pulse", SPECIFICATION)
     rooms = (
         login,
+        me,
         api_keys,
         orders,
         control,

@@ -1,9 +1,13 @@
 """Views of the gateway: opened by an access token, and counted."""
 
+from collections.abc import Callable
 from typing import Any
+
+from flask import g
 
 from api_contract import blueprint
 from api_contract.blueprint import Security
+from api_contract.idempotency import KeyUse
 from api_contract.scopes import Scope, Standing, check_access
 from gapi_app.access.auth import caller
 from gapi_app.openapi import ACCESS_TOKEN, IS_LIMITED
@@ -21,6 +25,11 @@ class Blueprint(blueprint.Blueprint):
 
     def check(self, needed: Scope | Standing) -> None:
         check_access(caller(), needed)
+
+    def answer_once(self, key: str, use: KeyUse, view: Callable[[], Any]) -> Any:
+        # The call to pulse takes it along: what was answered is kept there.
+        g.idempotency_key = key
+        return view()
 
     def codes_of(self, security: Security) -> list[str]:
         found = ["RATE_LIMITED"] if self._is_limited else []

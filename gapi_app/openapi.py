@@ -1,9 +1,12 @@
 """The OpenAPI document of the gateway: beside what both services say, its limits and conditional answers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from api_contract import openapi
-from api_contract.shapes import alarms, events, health, identity, orders, webhooks
+from api_contract.errors import HTTP_STATUS
+from api_contract.shapes import alarms, events, health, identity, installation, orders, webhooks
+from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
 from gapi_app.refusals import REFUSALS
 
 ACCESS_TOKEN, SERVICE_TOKEN = "accessToken", "serviceToken"
@@ -13,7 +16,7 @@ IS_LIMITED = "x-is-limited"
 _NEEDS = (
     "An access token of a login, or an API key (`pk_...`). Each operation names the scope it needs: the role must have"
     " it, and an API key too. `login` stands for an access token of a login, not a key; `admin` for one of an admin;"
-    " `oversight` for an operator or admin with `events:read`."
+    " `oversight` for an operator or admin with `events:read`; `account` for any of them."
 )
 _COUNT = {"type": "integer", "minimum": 0}
 _ON_LIMITED_ANSWERS: dict[str, Any] = {
@@ -39,6 +42,17 @@ class _Specification(openapi.Specification):
     def headers(self) -> dict[str, Any]:
         return super().headers | _ON_LIMITED_ANSWERS
 
+    @property
+    def schemas(self) -> dict[str, Any]:
+        return {"Problem": SCHEMA}
+
+    def refusal_content(self, examples: Mapping[str, Any]) -> dict[str, Any]:
+        [(code, first), *_] = examples.items()
+        shown = problem(HTTP_STATUS[code], first["value"]["error"])
+        return super().refusal_content(examples) | {
+            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": shown}
+        }
+
     def headers_of(self, operation: dict[str, Any]) -> dict[str, Any]:
         return self.headers if operation.pop(IS_LIMITED) else super().headers_of(operation)
 
@@ -59,5 +73,6 @@ SPECIFICATION = _Specification(
     | events.EXAMPLES
     | webhooks.EXAMPLES
     | alarms.EXAMPLES
+    | installation.EXAMPLES
     | health.EXAMPLES,
 )

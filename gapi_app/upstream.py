@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import urllib3
 from flask import current_app
@@ -15,7 +15,7 @@ from urllib3.exceptions import TimeoutError as TimedOut
 
 from api_contract.errors import NotFound, ServiceUnavailable
 from api_contract.ids import ALARM_ID, ORDER_ID, SLICE_ID
-from api_contract.order_rules import NewOrder
+from api_contract.order_rules import UNIQUE_KEY, NewOrder
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.service_tokens import service_token
 from api_contract.shapes.alarms import ALARM_QUERY
@@ -25,6 +25,7 @@ from api_contract.tracing import trace_headers
 from gapi_app import clock
 from gapi_app.config import Settings
 from gapi_app.errors import Refused, UpstreamError, UpstreamTimeout
+from gapi_app.idempotency import key_headers, note_replay
 
 _PASSED_ON = frozenset({400, 403, 404, 409, 422, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -61,9 +62,23 @@ class PulseClient:
         path = f"/internal/orders/{_known(order_id)}"
         return _check_order(self._ask("GET", path, who, {200}).body, order_id=order_id)
 
-    def slices(self, who: Caller, order_id: str) -> dict[str, Any]:
-        path = f"/internal/orders/{_known(order_id)}/slices"
+    def order_by_key(self, who: Caller, order_unique_key: str, query: Mapping[str, str]) -> dict[str, Any]:
+        if not UNIQUE_KEY.fullmatch(order_unique_key):
+            raise NotFound("there is no order with this key")
+        path = _with_query(f"/internal/orders/by-key/{quote(order_unique_key, safe='')}", query)
+        return _check_order(self._ask("GET", path, who, {200}).body, key=order_unique_key)
+
+    def slices(self, who: Caller, order_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        path = _with_query(f"/internal/orders/{_known(order_id)}/slices", query)
         return _check_list(self._ask("GET", path, who, {200}).body, "slices")
+
+    def fills(self, who: Caller, order_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        path = _with_query(f"/internal/orders/{_known(order_id)}/fills", query)
+        return _check_list(self._ask("GET", path, who, {200}).body, "fills")
+
+    def installation(self, who: Caller) -> dict[str, Any]:
+        """What this installation trades, where, and within which limits."""
+        return self._ask("GET", "/internal/installation", who, {200}).body
 
     def cancel_order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"
@@ -146,7 +161,7 @@ class PulseClient:
     ) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()
         token = service_token(self._key, who, method, path, data, clock.now())
-        headers = trace_headers() | {"Authorization": f"Bearer {token}"}
+        headers = trace_headers() | key_headers(who, method) | {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         deadline = time.monotonic() + patience_seconds
@@ -161,6 +176,7 @@ class PulseClient:
                 redirect=False,
                 preload_content=False,
             )
+            note_replay(response.headers)
             clock.learn(response.headers.get(clock.HEADER), is_certain=response.status == 401)
             with response:
                 if response.status == 204:
@@ -189,6 +205,10 @@ def _alarm(alarm_id: str) -> str:
     if not ALARM_ID.fullmatch(alarm_id):
         raise NotFound("there is no such alarm")
     return f"/internal/alarms/{alarm_id}"
+
+
+def _with_query(path: str, query: Mapping[str, Any]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _read(response: urllib3.HTTPResponse, deadline: float) -> bytes:

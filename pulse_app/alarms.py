@@ -5,7 +5,6 @@ from typing import Any
 
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.alarms import (
-    ALARM_EVENT_QUERY,
     ALARM_NOTE,
     ALARM_QUERY,
     AlarmEventPageSchema,
@@ -13,12 +12,14 @@ from api_contract.shapes.alarms import (
     AlarmPageSchema,
     AlarmSchema,
 )
+from api_contract.shapes.events import EVENT_QUERY
 from api_contract.shapes.internal import ALARM_POLL, AlarmNewsSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
 from pulse_core.events import alarm_feed
 from pulse_core.events.names import alarm_event_type
+from pulse_core.identity import accounts
 from pulse_core.trading import inbox
 from pulse_core.trading.inbox import AlarmFilters, AlarmPage, AlarmReport
 
@@ -38,7 +39,7 @@ def list_alarms(query: dict[str, Any]) -> AlarmPage:
 
 @blueprint.route("/events", methods=["GET"])
 @blueprint.needs(Standing.OVERSIGHT)
-@blueprint.arguments(ALARM_EVENT_QUERY, location="query")
+@blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, AlarmEventPageSchema)
 def list_alarm_events(query: dict[str, int]) -> alarm_feed.AlarmEventPage:
     """What happened to alarms, oldest first, a page at a time."""
@@ -61,12 +62,17 @@ def poll_alarms(asked: dict[str, Any]) -> alarm_feed.AlarmNews:
 def show_alarm(alarm_id: str) -> dict[str, Any]:
     """One alarm, and what happened to it."""
     found = inbox.alarm_history(alarm_id)
-    told = [asdict(one) | {"type": alarm_event_type(one.kind)} for one in found.events]
+    names = accounts.usernames({one.actor for one in found.events})
+    told = [
+        asdict(one) | {"type": alarm_event_type(one.kind), "actor_name": names.get(one.actor, one.actor)}
+        for one in found.events
+    ]
     return {"alarm": found.alarm, "events": told}
 
 
 @blueprint.route("/<alarm_id>/acknowledge", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key()
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def acknowledge_alarm(alarm_id: str) -> AlarmReport:
@@ -76,6 +82,7 @@ def acknowledge_alarm(alarm_id: str) -> AlarmReport:
 
 @blueprint.route("/<alarm_id>/resolve", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key()
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resolve_alarm(alarm_id: str) -> AlarmReport:
@@ -85,6 +92,7 @@ def resolve_alarm(alarm_id: str) -> AlarmReport:
 
 @blueprint.route("/<alarm_id>/note", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key()
 @blueprint.arguments(ALARM_NOTE)
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND")

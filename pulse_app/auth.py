@@ -43,6 +43,13 @@ def owner_to_read() -> Owner:
     return EveryAccount() if g.caller.role in READS_EVERY_ACCOUNT else OneAccount(account_id())
 
 
+def named_owner(asked: str) -> OneAccount:
+    """The account that is asked for. Raises Forbidden unless its orders may be read."""
+    if owner_to_read() not in (EveryAccount(), OneAccount(asked)):
+        raise Forbidden("the orders of other accounts are for operators and admins", {"field": "account_id"})
+    return OneAccount(asked)
+
+
 def owner_to_change() -> Owner:
     """Whose orders may be cancelled, paused and resumed."""
     return EveryAccount() if g.caller.role in CHANGES_EVERY_ACCOUNT else OneAccount(account_id())

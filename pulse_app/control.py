@@ -20,6 +20,7 @@ blueprint.before_request(require_service_token)
 
 @blueprint.route("/<order_id>/pause", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def pause_order(order_id: str) -> OrderReport:
@@ -29,6 +30,7 @@ def pause_order(order_id: str) -> OrderReport:
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resume_order(order_id: str) -> OrderReport:
@@ -38,6 +40,7 @@ def resume_order(order_id: str) -> OrderReport:
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key(is_done_again=False)
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> SliceReport:
@@ -48,6 +51,7 @@ def retry_slice(order_id: str, slice_id: str) -> SliceReport:
 
 @blueprint.route("/<order_id>/slices/<slice_id>/resolve", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key()
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resolve_slice(order_id: str, slice_id: str) -> SliceReport:
@@ -58,6 +62,7 @@ def resolve_slice(order_id: str, slice_id: str) -> SliceReport:
 
 @blueprint.route("/<order_id>/slices/<slice_id>/settle", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key(is_done_again=False)
 @blueprint.arguments(SETTLEMENT)
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")

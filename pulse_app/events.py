@@ -5,8 +5,8 @@ from typing import Any
 
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.events import EVENT_QUERY, AuditSchema
-from api_contract.shapes.internal import POLL, FeedsSchema, OrderEventsSchema
-from pulse_app.auth import owner_to_read, require_service_token
+from api_contract.shapes.internal import ACCOUNT_EVENT_QUERY, POLL, FeedsSchema, OrderEventsSchema
+from pulse_app.auth import account_id, named_owner, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
 from pulse_core.events import feed
@@ -24,6 +24,16 @@ blueprint.before_request(require_service_token)
 def poll_events(asked: dict[str, Any]) -> dict[str, Any]:
     """What is new of several accounts, those without news left out; for the gateway itself."""
     return {"feeds": feed.poll(asked["after"], asked["limit"])}
+
+
+@blueprint.route("/events", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.arguments(ACCOUNT_EVENT_QUERY, location="query")
+@blueprint.response(200, OrderEventsSchema)
+def list_account_events(query: dict[str, Any]) -> OrderEvents:
+    """Events of all orders of the account, or of the one that an operator or admin names, oldest first."""
+    owner = named_owner(query.get("account_id", account_id()))
+    return feed.account_events(owner.account_id, query["after"], query["limit"])
 
 
 @blueprint.route("/orders/<order_id>/events", methods=["GET"])
@@ -45,7 +55,8 @@ def audit_order(query: dict[str, int], order_id: str) -> dict[str, Any]:
     """Who placed an order, and everything that happened to it with who did it and why."""
     origin = order_origin(owner_to_read(), known_order(order_id))
     page = _events_of(origin, query)
-    return asdict(origin) | {"entries": page.events, "next_after": page.next_after}
+    where = {"next_after": page.next_after, "next_cursor": page.next_cursor}
+    return asdict(origin) | {"entries": page.events} | where
 
 
 def _events_of(origin: OrderOrigin, query: dict[str, int]) -> OrderEvents:

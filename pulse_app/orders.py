@@ -2,25 +2,38 @@
 
 from typing import Any
 
-from api_contract.errors import Forbidden, NotFound
+from api_contract.errors import NotFound
 from api_contract.ids import ORDER_ID
-from api_contract.order_rules import NewOrder
+from api_contract.order_rules import UNIQUE_KEY, NewOrder
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
+    FILL_QUERY,
+    KEY_OWNER_QUERY,
     LOCATION,
     NEW_ORDER,
     ORDER_QUERY,
+    SLICE_QUERY,
     AcceptedSchema,
+    FillPageSchema,
     OrderPageSchema,
     OrderSchema,
+    OrderSnapshotSchema,
     SliceListSchema,
 )
-from pulse_app.auth import account_id, owner_to_change, owner_to_read, require_service_token
+from pulse_app.auth import account_id, named_owner, owner_to_change, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.owner import EveryAccount, OneAccount, Owner
+from pulse_core.events import feed
+from pulse_core.owner import OneAccount, Owner
 from pulse_core.trading.order import accept, cancel, queries
-from pulse_core.trading.order.queries import OrderFilters, OrderPage, OrderReport
+from pulse_core.trading.order.queries import (
+    FillPage,
+    OrderFilters,
+    OrderPage,
+    OrderReport,
+    OrderSnapshot,
+    SliceList,
+)
 
 blueprint = Blueprint("orders", __name__, url_prefix="/internal/orders", description="Parent orders and their slices")
 blueprint.before_request(require_service_token)
@@ -28,6 +41,7 @@ blueprint.before_request(require_service_token)
 
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(201, AcceptedSchema, headers=LOCATION)
 @blueprint.alt_response(200, schema=AcceptedSchema, headers=LOCATION, description="Made by an earlier call")
@@ -49,29 +63,59 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
     """The account's orders, for operators and admins everybody's, newest first unless sorted otherwise."""
     limit, cursor, sort = query.pop("limit"), query.pop("cursor", None), query.pop("sort")
     owner = _listed_owner(query.pop("account_id", None))
+    if isinstance(owner, OneAccount):
+        feed.number_news(owner.account_id)
     return queries.order_page(owner, OrderFilters(**query), limit, cursor, oldest_first=sort == "created_at")
+
+
+@blueprint.route("/by-key/<path:order_unique_key>", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
+@blueprint.arguments(KEY_OWNER_QUERY, location="query")
+@blueprint.response(200, OrderSnapshotSchema)
+@blueprint.refuses("NOT_FOUND")
+def find_order(query: dict[str, str], order_unique_key: str) -> OrderSnapshot:
+    """The order with this key of the account, or of the one that an operator or admin names."""
+    if not UNIQUE_KEY.fullmatch(order_unique_key):
+        raise NotFound("there is no order with this key")
+    owner = named_owner(query.get("account_id", account_id()))
+    return queries.order_by_key(owner.account_id, order_unique_key)
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
-@blueprint.response(200, OrderSchema)
+@blueprint.response(200, OrderSnapshotSchema)
 @blueprint.refuses("NOT_FOUND")
-def show_order(order_id: str) -> OrderReport:
+def show_order(order_id: str) -> OrderSnapshot:
     """One order: what was asked, what is done, and what is still exposed."""
-    return queries.order_report(owner_to_read(), known_order(order_id))
+    return queries.order_snapshot(owner_to_read(), known_order(order_id))
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
+@blueprint.arguments(SLICE_QUERY, location="query")
 @blueprint.response(200, SliceListSchema)
 @blueprint.refuses("NOT_FOUND")
-def list_slices(order_id: str) -> dict[str, Any]:
-    """The slices of an order in the order of their times."""
-    return {"slices": queries.slice_reports(owner_to_read(), known_order(order_id))}
+def list_slices(query: dict[str, int], order_id: str) -> SliceList:
+    """The slices of an order in the order of their times; with `changed_after`, what is new of them."""
+    owner, changed_after = owner_to_read(), query.get("changed_after")
+    if changed_after is not None:
+        feed.number_news(queries.order_origin(owner, known_order(order_id)).account_id)
+    return queries.slice_list(owner, known_order(order_id), changed_after)
+
+
+@blueprint.route("/<order_id>/fills", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
+@blueprint.arguments(FILL_QUERY, location="query")
+@blueprint.response(200, FillPageSchema)
+@blueprint.refuses("NOT_FOUND")
+def list_fills(query: dict[str, Any], order_id: str) -> FillPage:
+    """Every trade of an order at the broker, in the order of their booking."""
+    return queries.fill_page(owner_to_read(), known_order(order_id), query["limit"], query.get("cursor"))
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def cancel_order(order_id: str) -> OrderReport:
@@ -80,12 +124,7 @@ def cancel_order(order_id: str) -> OrderReport:
 
 
 def _listed_owner(asked: str | None) -> Owner:
-    allowed = owner_to_read()
-    if asked is None:
-        return allowed
-    if allowed not in (EveryAccount(), OneAccount(asked)):
-        raise Forbidden("the orders of other accounts are for operators and admins", {"field": "account_id"})
-    return OneAccount(asked)
+    return owner_to_read() if asked is None else named_owner(asked)
 
 
 def known_order(order_id: str) -> str:

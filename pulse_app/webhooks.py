@@ -56,6 +56,7 @@ def add_webhook(given: dict[str, Any]) -> NewSecret:
 
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def enable_webhook(webhook_id: str) -> WebhookReport:
@@ -74,6 +75,7 @@ def disable_webhook(webhook_id: str) -> WebhookReport:
 
 @blueprint.route("/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def remove_webhook(webhook_id: str) -> None:

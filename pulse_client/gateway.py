@@ -21,9 +21,14 @@ from pulse_client.models import (
     DeliveryPage,
     Event,
     EventPage,
+    Fill,
+    FillPage,
+    Installation,
     MadeWebhook,
+    Me,
     Order,
     OrderPage,
+    OrderSnapshot,
     Placed,
     Slice,
     SliceList,
@@ -65,7 +70,7 @@ class Gateway:
         """A fresh access token. With a token in place of credentials there is nothing to log in with."""
         assert self._credentials is not None, "needs credentials"  # noqa: S101
         body = {"username": self._credentials.username, "password": self._credentials.password}
-        answer = self._transport.send(Request("POST", "/api/auth/login", body=body), token=None)
+        answer = self._transport.send(Request("POST", "/api/auth/login", body=body, key=None), token=None)
         token = self._read(AccessToken, answer)
         self._token = token.access_token
         return token
@@ -76,15 +81,49 @@ class Gateway:
         is_replay = answer.headers.get("Idempotent-Replayed") == "true"
         return self._read(Placed, answer).model_copy(update={"replayed": is_replay})
 
-    def order(self, order_id: str) -> Order:
-        return self._read(Order, self._ask(Request("GET", _path(order_id))))
+    def me(self) -> Me:
+        """Whom the token speaks for, and what it may do."""
+        return self._read(Me, self._ask(Request("GET", "/api/me")))
+
+    def installation(self) -> Installation:
+        """What is traded, where, and within which limits."""
+        return self._read(Installation, self._ask(Request("GET", "/api/installation")))
+
+    def order(self, order_id: str) -> OrderSnapshot:
+        return self._read(OrderSnapshot, self._ask(Request("GET", _path(order_id))))
+
+    def order_by_key(self, order_unique_key: str, account_id: str | None = None) -> OrderSnapshot:
+        """The order with this key, of another account for operators and admins."""
+        path = f"/api/orders/by-key/{quote(order_unique_key, safe='')}"
+        return self._read(OrderSnapshot, self._ask(Request("GET", path, query={"account_id": account_id})))
 
     def slices(self, order_id: str) -> list[Slice]:
         """The slices in the order of their times; none before the order is split."""
-        return self._read(SliceList, self._ask(Request("GET", f"{_path(order_id)}/slices"))).slices
+        return self.slice_list(order_id).slices
+
+    def slice_list(self, order_id: str, changed_after: int | None = None) -> SliceList:
+        """The slices, or those that have changed after this event, with the last event that they show."""
+        query = {"changed_after": changed_after}
+        return self._read(SliceList, self._ask(Request("GET", f"{_path(order_id)}/slices", query=query)))
+
+    def fill_page(self, order_id: str, limit: int = 100, cursor: str | None = None) -> FillPage:
+        """Up to `limit` trades of an order."""
+        query = {"limit": limit, "cursor": cursor}
+        return self._read(FillPage, self._ask(Request("GET", f"{_path(order_id)}/fills", query=query)))
+
+    def fills(self, order_id: str, limit: int = 500) -> Iterator[Fill]:
+        """Every trade of an order, asked for in pages of `limit`."""
+        page = self.fill_page(order_id, limit)
+        yield from page.fills
+        while page.next_cursor is not None:
+            page = self.fill_page(order_id, limit, page.next_cursor)
+            yield from page.fills
 
     def page(self, filters: Mapping[str, Any], limit: int, cursor: str | None = None) -> OrderPage:
-        """Up to `limit` orders, newest first. The filters are those of the API; None leaves one out."""
+        """Up to `limit` orders, newest first.
+
+        The filters are those of the API; None leaves one out, and a status may be several, separated by commas.
+        """
         query = {**filters, "limit": limit, "cursor": cursor}
         return self._read(OrderPage, self._ask(Request("GET", "/api/orders", query=query)))
 
@@ -142,6 +181,38 @@ class Gateway:
                     break
             else:
                 time.sleep(RECONNECT_SECONDS)
+
+    def account_event_page(self, after: int = 0, limit: int = 100, account_id: str | None = None) -> EventPage:
+        """Up to `limit` events of all orders of the account, or of another one for operators and admins."""
+        query = {"format": "json", "after": after, "limit": limit, "account_id": account_id}
+        return self._read(EventPage, self._ask(Request("GET", "/api/events", query=query)))
+
+    def account_events(self, after: int = 0, limit: int = 500, account_id: str | None = None) -> Iterator[Event]:
+        """Everything that has happened to an account's orders after this event, asked for in pages of `limit`."""
+        next_after: int | None = after
+        while next_after is not None:
+            page = self.account_event_page(next_after, limit, account_id)
+            yield from page.events
+            next_after = page.next_after
+
+    def follow_account(self, after: int, account_id: str | None = None) -> Iterator[Event]:
+        """Everything that happens to an account's orders after this event, each once and in order, without an end.
+
+        A stream that is cut is opened again where it was. The numbers have no gap: when one is missing, what was
+        missed is read before anything else is given. Begin with the `last_event_id` of what was read before.
+        """
+        while True:
+            for event in self._live_of_account(after, account_id):
+                if event.event_id > after + 1:
+                    break
+                if event.event_id == after + 1:
+                    yield event
+                    after = event.event_id
+            else:
+                time.sleep(RECONNECT_SECONDS)
+            for event in self.account_events(after, account_id=account_id):
+                yield event
+                after = event.event_id
 
     def alarms(self, filters: Mapping[str, Any], limit: int = 50, cursor: str | None = None) -> AlarmPage:
         """Up to `limit` alarms, the latest first; for operators and admins. The filters are those of the API."""
@@ -221,6 +292,11 @@ class Gateway:
     def _live(self, order_id: str, after: int) -> Iterator[Event]:
         request = Request("GET", f"{_path(order_id)}/events", query={"last_event_id": after}, is_stream=True)
         for data in data_of(self._ask(request)):
+            yield self._parse(Event, data)
+
+    def _live_of_account(self, after: int, account_id: str | None) -> Iterator[Event]:
+        query = {"last_event_id": after, "account_id": account_id}
+        for data in data_of(self._ask(Request("GET", "/api/events", query=query, is_stream=True))):
             yield self._parse(Event, data)
 
     def _ask(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_contract.alarms import AlarmCode, AlarmStatus
+from api_contract.scopes import Role
 from api_contract.vocabulary import (
     FINAL_ORDERS,
     FINAL_SLICES,
@@ -38,6 +39,67 @@ class AccessToken(Answer):
     expires_in: int
 
 
+class Limit(Answer):
+    """So many in a window."""
+
+    limit: int
+    window_seconds: int
+
+
+class Limits(Answer):
+    """How often the account may ask, None without a limit, and how many streams it may have open."""
+
+    requests: Limit | None
+    new_orders: Limit | None
+    event_streams: int
+
+
+class Me(Answer):
+    """Whom the token speaks for. `login_ends_at` is None for an API key, whose id is `key_id`."""
+
+    account_id: str
+    username: str
+    role: Role
+    scopes: list[str]
+    key_id: str | None
+    login_ends_at: datetime | None
+    limits: Limits
+
+
+class Range(Answer):
+    """Both ends are included."""
+
+    min: int
+    max: int
+
+
+class InstallationLimits(Answer):
+    """What an order may ask for, and how often the broker is called, None without a limit."""
+
+    total_quantity: Range
+    num_splits: Range
+    duration_minutes: Range
+    slice_timeout_seconds: Range
+    start_within_days: int
+    broker_calls_per_second: int | None
+    broker_calls_per_minute: int | None
+    broker_calls_per_day: int | None
+
+
+class Installation(Answer):
+    """What is traded, where, and within which limits; `is_paper`: no money moves."""
+
+    broker: str
+    is_paper: bool
+    exchanges: list[str]
+    products: list[Product]
+    default_product: Product
+    order_types: list[OrderType]
+    limits: InstallationLimits
+    time_zone: str
+    version: str
+
+
 class Placed(Answer):
     """An accepted order; `replayed` when an earlier call with the same key had made it."""
 
@@ -55,6 +117,7 @@ class SplitConfig(Answer):
 class Exposure(Answer):
     filled: int
     working: int
+    on_its_way: int
     unknown: int
     unsent: int
 
@@ -84,6 +147,7 @@ class Order(Answer):
     average_price: Decimal | None
     exposure: Exposure
     slices: Mapping[SliceStatus, int]
+    next_slice_at: datetime | None
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
@@ -101,11 +165,21 @@ class Order(Answer):
         return sum(count for status, count in self.slices.items() if status in FINAL_SLICES)
 
 
+class OrderSnapshot(Order):
+    """An order, and the last event of it that it shows: those after it are news."""
+
+    last_event_id: int
+
+
 class OrderPage(Answer):
-    """Orders, newest first; `next_cursor` is None on the last page."""
+    """Orders, newest first; `next_cursor` is None on the last page.
+
+    `last_event_id` is the account's last event that they show, None for orders of several accounts.
+    """
 
     orders: list[Order]
     next_cursor: str | None
+    last_event_id: int | None
 
 
 class SliceError(Answer):
@@ -114,12 +188,16 @@ class SliceError(Answer):
 
 
 class Slice(Answer):
+    """`planned_quantity` is from before it was lowered, if it was; `late_ms` from its time until it was last sent."""
+
     slice_id: str
     sequence_number: int
     quantity: int
+    planned_quantity: int
     scheduled_at: datetime
     status: SliceStatus
     sent_at: datetime | None
+    late_ms: int | None
     attempts: int
     broker_order_id: str | None
     filled_quantity: int
@@ -128,7 +206,31 @@ class Slice(Answer):
 
 
 class SliceList(Answer):
+    """Slices in their sequence, and the last event of their order that they show."""
+
     slices: list[Slice]
+    last_event_id: int
+
+
+class Fill(Answer):
+    """A trade at the broker, of the slice with this number."""
+
+    slice_id: str
+    sequence_number: int
+    broker_order_id: str
+    trade_id: str
+    quantity: int
+    price: Decimal
+    traded_at: datetime
+    recorded_at: datetime
+    settled_by: str | None
+
+
+class FillPage(Answer):
+    """Trades in the order of their booking; `next_cursor` is None on the last page."""
+
+    fills: list[Fill]
+    next_cursor: str | None
 
 
 class Event(Answer):
@@ -142,6 +244,7 @@ class Event(Answer):
     from_status: str | None
     to_status: str | None
     actor: str
+    actor_name: str
     reason: str
     details: Mapping[str, Any]
 
@@ -156,6 +259,7 @@ class EventPage(Answer):
 
     events: list[Event]
     next_after: int | None
+    next_cursor: str | None
 
 
 class Alarm(Answer):
@@ -193,6 +297,7 @@ class AlarmHappening(Answer):
     type: str
     at: datetime
     actor: str
+    actor_name: str
     detail: Mapping[str, Any]
 
 
@@ -217,6 +322,7 @@ class AlarmEventPage(Answer):
 
     events: list[AlarmEvent]
     next_after: int | None
+    next_cursor: str | None
 
 
 class Webhook(Answer):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
@@ -20,6 +21,7 @@ SILENCE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0
 LONGEST_PAUSE = 5.0
 _BUSY = (429, 502, 503, 504)
+_UNDER_WAY = "IDEMPOTENCY_KEY_IN_USE"
 
 Response = urllib3.BaseHTTPResponse
 
@@ -28,7 +30,8 @@ Response = urllib3.BaseHTTPResponse
 class Request:
     """A request that may be repeated without harm, as all of the public API may. What is None is left out.
 
-    `body` is a mapping or a dataclass. A stream's answer is handed over unread.
+    `body` is a mapping or a dataclass. A stream's answer is handed over unread. What changes something is sent with its
+    `key`, the same each time, so that a repeat is given the first answer; with none where the gateway takes none.
     """
 
     method: str
@@ -36,6 +39,7 @@ class Request:
     query: Mapping[str, Any] = field(default_factory=dict)
     body: object | None = field(default=None, repr=False)
     is_stream: bool = False
+    key: str | None = field(default_factory=lambda: uuid4().hex)
 
 
 class Transport:
@@ -65,6 +69,10 @@ class Transport:
     def _send_once(self, request: Request, token: str | None) -> Response:
         query = urlencode({name: plain(value) for name, value in request.query.items() if value is not None})
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if not request.is_stream:
+            headers["Accept-Encoding"] = "gzip"
+        if request.method != "GET" and request.key is not None:
+            headers["Idempotency-Key"] = request.key
         try:
             answer = self._pool.request(
                 request.method,
@@ -86,9 +94,9 @@ class Transport:
         raise self._failure(answer)
 
     def _failure(self, answer: Response) -> GatewayError:
-        is_busy = answer.status in _BUSY
-        again_after = _retry_after(answer) if is_busy else None
         error = _error_of(answer)
+        is_busy = answer.status in _BUSY or (error is not None and error[0] == _UNDER_WAY)
+        again_after = _retry_after(answer) if is_busy else None
         if error is None:
             return NotReachable(f"{self.url} does not answer like a gateway (HTTP {answer.status}).", again_after)
         code, sentence = error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pulse_core.events import deliverer
+from pulse_core.idempotency import answers
 from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading import inbox, order_totals
 from pulse_core.trading.book import look_ups
@@ -42,6 +43,7 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.WATCH_HOLD: sending_hold.watch_hold,
     Task.RESOLVE_ALARMS: inbox.resolve_alarms,
     Task.DELIVER_WEBHOOKS: deliverer.deliver_webhooks,
+    Task.FORGET_ANSWERS: answers.forget_answers,
 }
 _HINTS: Mapping[Task, Callable[[str], None]] = {Task.TRACK_SLICES: look_ups.take_hint}
 

@@ -24,6 +24,7 @@ class Task(StrEnum):
     WATCH_HOLD = "pulse.watch_hold"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
+    FORGET_ANSWERS = "pulse.forget_answers"
 
 
 DEFAULT_QUEUE = "control"
@@ -46,4 +47,5 @@ PERIODS: Mapping[Task, float] = {
     Task.WATCH_HOLD: 3,
     Task.RESOLVE_ALARMS: 5,
     Task.DELIVER_WEBHOOKS: 2,
+    Task.FORGET_ANSWERS: 60,
 }

@@ -14,10 +14,12 @@ from api_contract.shapes.base import (
     AN_ORDER,
     AnswerSchema,
     RequestSchema,
+    cursor_field,
     matches,
+    next_cursor_field,
     shown,
 )
-from api_contract.shapes.events import MOST_EVENTS_AT_ONCE, NEXT, EventId
+from api_contract.shapes.events import NAME, NEXT
 
 _ACCOUNT_ID, _ORDER_ID = shown(ACCOUNT_ID), shown(ORDER_ID)
 _WHO = {"description": "An account, an operator at a terminal, or `pulse`."}
@@ -30,10 +32,7 @@ class AlarmQuerySchema(RequestSchema):
     order_id = fields.String(validate=matches(ORDER_ID, "Must be an order_id."), metadata=_ORDER_ID)
     account_id = fields.String(validate=matches(ACCOUNT_ID, "Must be an account_id."), metadata=_ACCOUNT_ID)
     limit = Limit(1, 200, load_default=50)
-    cursor = fields.String(
-        validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,200}\Z", error="Must be a next_cursor of an earlier answer."),
-        metadata={"description": "`next_cursor` of the page before."},
-    )
+    cursor = cursor_field()
 
 
 class AlarmNoteSchema(RequestSchema):
@@ -68,13 +67,14 @@ class AlarmSchema(AnswerSchema):
 
 class AlarmPageSchema(AnswerSchema):
     alarms = fields.List(fields.Nested(AlarmSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "null on the last page."})
+    next_cursor = next_cursor_field()
 
 
 class AlarmHappeningSchema(AnswerSchema):
     type = fields.String(required=True, validate=validate.OneOf(_TYPES), metadata={"example": "alarm.raised"})
     at = Instant(required=True)
     actor = fields.String(required=True, metadata=_WHO)
+    actor_name = fields.String(required=True, metadata=NAME)
     detail = fields.Dict(required=True)
 
 
@@ -83,11 +83,6 @@ class AlarmHistorySchema(AnswerSchema):
     events = fields.List(
         fields.Nested(AlarmHappeningSchema), required=True, metadata={"description": "The latest 200, oldest first."}
     )
-
-
-class AlarmEventQuerySchema(RequestSchema):
-    after = EventId(load_default=0, metadata={"description": "The event_id before the first one wanted."})
-    limit = Limit(1, MOST_EVENTS_AT_ONCE, load_default=100)
 
 
 class AlarmEventSchema(AlarmHappeningSchema):
@@ -102,9 +97,10 @@ class AlarmEventSchema(AlarmHappeningSchema):
 class AlarmEventPageSchema(AnswerSchema):
     events = fields.List(fields.Nested(AlarmEventSchema), required=True)
     next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
+    next_cursor = next_cursor_field()
 
 
-ALARM_QUERY, ALARM_NOTE, ALARM_EVENT_QUERY = AlarmQuerySchema(), AlarmNoteSchema(), AlarmEventQuerySchema()
+ALARM_QUERY, ALARM_NOTE = AlarmQuerySchema(), AlarmNoteSchema()
 
 _ALARM = {
     "alarm_id": AN_ALARM,
@@ -129,6 +125,7 @@ _HAPPENING = {
     "type": "alarm.raised",
     "at": "2026-11-23T06:40:20.733000Z",
     "actor": "pulse",
+    "actor_name": "pulse",
     "detail": {"broker_order_id": "2611232308200000002"},
 }
 _ABOUT = {"alarm_id": AN_ALARM, "code": "TURNED_UP", "account_id": AN_ACCOUNT, "order_id": AN_ORDER}
@@ -138,5 +135,5 @@ EXAMPLES: dict[str, Any] = {
     "Alarm": _ALARM,
     "AlarmPage": {"alarms": [_ALARM], "next_cursor": None},
     "AlarmHistory": {"alarm": _ALARM, "events": [_HAPPENING]},
-    "AlarmEventPage": {"events": [ALARM_EVENT_EXAMPLE], "next_after": None},
+    "AlarmEventPage": {"events": [ALARM_EVENT_EXAMPLE], "next_after": None, "next_cursor": None},
 }

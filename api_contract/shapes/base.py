@@ -38,6 +38,19 @@ def error_schema(codes: Collection[str]) -> type[Schema]:
     return ErrorSchema
 
 
+def cursor_field() -> fields.String:
+    """The field of a query that goes on where a page ended; everywhere the same."""
+    return fields.String(
+        validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,200}\Z", error="Must be a next_cursor of an earlier answer."),
+        metadata={"description": "`next_cursor` of the page before."},
+    )
+
+
+def next_cursor_field() -> fields.String:
+    """The field of a page that says where the next one begins."""
+    return fields.String(required=True, allow_none=True, metadata={"description": "null on the last page."})
+
+
 def matches(pattern: Pattern[str], error: str) -> validate.Regexp:
     """A check that all of a text has the pattern."""
     return validate.Regexp(rf"{pattern.pattern}\Z", error=error)

@@ -1,13 +1,21 @@
 """The shapes of events, as a stream and as pages."""
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields, post_load, validate
 
-from api_contract.fields import Instant, Limit, WholeNumber
-from api_contract.shapes.base import A_SLICE, AN_ACCOUNT, AN_ORDER, AnswerSchema, RequestSchema
+from api_contract.fields import EventId, Instant, Limit, WholeNumber
+from api_contract.ids import ACCOUNT_ID
+from api_contract.shapes.base import (
+    A_SLICE,
+    AN_ACCOUNT,
+    AN_ORDER,
+    AnswerSchema,
+    RequestSchema,
+    matches,
+    next_cursor_field,
+    shown,
+)
 from api_contract.shapes.orders import ACCEPTED_EXAMPLE
 
 MOST_EVENTS_AT_ONCE = 500
@@ -15,20 +23,8 @@ _AFTER = {"description": "The event_id before the first one wanted."}
 _RESUME = {"description": "Go on after this event_id, 0 for all; the header Last-Event-ID comes before it."}
 NEXT = {"description": "Ask again after this one; null when there were no others yet."}
 _ACTOR = {"description": "An account, an operator, `broker` or `pulse`."}
-
-
-class EventId(fields.Integer):
-    """A query's event id, in ASCII digits."""
-
-    default_error_messages = {"invalid": "Must be an event_id, or 0."}  # noqa: RUF012
-
-    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(metadata={"minimum": 0, "maximum": 10**18 - 1} | dict(metadata or {}), **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if not isinstance(value, str) or not re.fullmatch("[0-9]{1,18}", value):
-            raise self.make_error("invalid")
-        return int(value)
+NAME = {"description": "The username of an account, else the actor itself.", "example": "meera"}
+_CURSOR = {"description": "`next_cursor` of the page before, in place of `after`."}
 
 
 class ResumeSchema(AnswerSchema):
@@ -45,17 +41,27 @@ class StreamQuerySchema(RequestSchema):
 
 class EventQuerySchema(RequestSchema):
     after = EventId(load_default=0, metadata=_AFTER)
+    cursor = EventId(metadata=_CURSOR)
     limit = Limit(1, MOST_EVENTS_AT_ONCE, load_default=100)
 
+    @post_load
+    def where_to_go_on(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return query | {"after": query.pop("cursor", query["after"])}
 
-class OrderEventsQuerySchema(StreamQuerySchema):
+
+class OrderEventsQuerySchema(EventQuerySchema, StreamQuerySchema):
     format = fields.String(
         load_default="stream",
         validate=validate.OneOf(("stream", "json"), error="Must be stream or json."),
         metadata={"description": "json: a page of what has happened so far, with `after` and `limit`."},
     )
-    after = EventId(load_default=0, metadata=_AFTER)
-    limit = Limit(1, MOST_EVENTS_AT_ONCE, load_default=100)
+
+
+class AccountEventsQuerySchema(OrderEventsQuerySchema):
+    account_id = fields.String(
+        validate=matches(ACCOUNT_ID, "Must be an account_id."),
+        metadata={**shown(ACCOUNT_ID), "description": "Of another account: for operators and admins."},
+    )
 
 
 class EventSchema(AnswerSchema):
@@ -67,6 +73,7 @@ class EventSchema(AnswerSchema):
     from_status = fields.String(required=True, allow_none=True)
     to_status = fields.String(required=True, allow_none=True)
     actor = fields.String(required=True, metadata=_ACTOR)
+    actor_name = fields.String(required=True, metadata=NAME)
     reason = fields.String(required=True, metadata={"description": "For a person."})
     details = fields.Dict(required=True, metadata={"description": "What is known beyond that; grows with time."})
 
@@ -74,6 +81,7 @@ class EventSchema(AnswerSchema):
 class EventPageSchema(AnswerSchema):
     events = fields.List(fields.Nested(EventSchema), required=True)
     next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
+    next_cursor = next_cursor_field()
 
 
 class AuditSchema(AnswerSchema):
@@ -83,10 +91,12 @@ class AuditSchema(AnswerSchema):
     trace = fields.Dict(required=True, metadata={"description": "Ids of the request that placed the order."})
     entries = fields.List(fields.Nested(EventSchema), required=True)
     next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
+    next_cursor = next_cursor_field()
 
 
 RESUME = ResumeSchema()
-STREAM_QUERY, ORDER_EVENTS_QUERY, EVENT_QUERY = StreamQuerySchema(), OrderEventsQuerySchema(), EventQuerySchema()
+ORDER_EVENTS_QUERY, EVENT_QUERY = OrderEventsQuerySchema(), EventQuerySchema()
+ACCOUNT_EVENTS_QUERY = AccountEventsQuerySchema()
 
 EVENT_EXAMPLE = {
     "event_id": 18,
@@ -97,16 +107,18 @@ EVENT_EXAMPLE = {
     "from_status": "WORKING",
     "to_status": "FILLED",
     "actor": "broker",
+    "actor_name": "broker",
     "reason": "filled",
     "details": {},
 }
 EXAMPLES: dict[str, Any] = {
-    "EventPage": {"events": [EVENT_EXAMPLE], "next_after": 18},
+    "EventPage": {"events": [EVENT_EXAMPLE], "next_after": 18, "next_cursor": "18"},
     "Audit": {
         **ACCEPTED_EXAMPLE,
         "account_id": AN_ACCOUNT,
         "trace": {"request_id": "0f8fad5b-d9cb-469f-a165-70867728950e"},
         "entries": [EVENT_EXAMPLE],
         "next_after": None,
+        "next_cursor": None,
     },
 }

@@ -3,13 +3,22 @@
 import re
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS, MOST_NETWORKS, REQUESTS_PER_MINUTE, network
 from api_contract.fields import Instant, Limit, Truth, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.scopes import Role, Scope
-from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, shown
+from api_contract.shapes.base import (
+    A_KEY,
+    AN_ACCOUNT,
+    AnswerSchema,
+    RequestSchema,
+    cursor_field,
+    matches,
+    next_cursor_field,
+    shown,
+)
 from api_contract.vocabulary import OpenOrders
 
 JTI = re.compile("[A-Za-z0-9_.-]{1,64}")
@@ -99,12 +108,46 @@ class TokensSchema(AnswerSchema):
     refresh_expires_at = Instant(required=True, metadata={"description": "When the login ends."})
 
 
+class LimitSchema(AnswerSchema):
+    limit = WholeNumber(required=True)
+    window_seconds = WholeNumber(required=True)
+
+
+class LimitsSchema(AnswerSchema):
+    requests = fields.Nested(LimitSchema, required=True, allow_none=True, metadata={"description": "null: no limit."})
+    new_orders = fields.Nested(LimitSchema, required=True, allow_none=True)
+    event_streams = WholeNumber(required=True, metadata={"description": "Open at once."})
+
+
+class AboutMeSchema(AnswerSchema):
+    account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
+    username = fields.String(required=True)
+    role = role_field(required=True)
+    login_ends_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "However often it is refreshed; null for an API key, and for a login that has ended."},
+    )
+
+
+class MeSchema(AboutMeSchema):
+    scopes = scopes_shown()
+    key_id = fields.String(required=True, allow_none=True, metadata={"description": "null for a login."})
+    limits = fields.Nested(LimitsSchema, required=True)
+
+
 class PageQuerySchema(RequestSchema):
     limit = Limit(1, 200, load_default=50)
     after = fields.String(
         validate=validate.Regexp(r"[A-Za-z0-9_.@-]{1,64}\Z", error="Must be the last one of the page before."),
-        metadata={"description": "The last one of the page before: a username, or a key_id."},
+        metadata={"description": "The last one of the page before: a username, or a key_id; `cursor` takes any page."},
     )
+    cursor = cursor_field()
+
+    @validates_schema
+    def one_place(self, query: dict[str, Any], **_: Any) -> None:
+        if "after" in query and "cursor" in query:
+            raise ValidationError("Not together with after.", "cursor")
 
 
 class KeyQuerySchema(PageQuerySchema):
@@ -142,6 +185,7 @@ class MadeKeySchema(KeySchema):
 
 class KeyListSchema(AnswerSchema):
     keys = fields.List(fields.Nested(KeySchema), required=True)
+    next_cursor = next_cursor_field()
 
 
 class UserSchema(AnswerSchema):
@@ -165,6 +209,7 @@ class OffboardedSchema(AnswerSchema):
 
 class UserListSchema(AnswerSchema):
     users = fields.List(fields.Nested(UserSchema), required=True)
+    next_cursor = next_cursor_field()
 
 
 class NewUserSchema(RequestSchema):
@@ -253,6 +298,19 @@ EXAMPLES: dict[str, Any] = {
         "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
         "refresh_expires_at": "2026-11-23T18:25:00.000000Z",
     },
+    "Me": {
+        "account_id": AN_ACCOUNT,
+        "username": "meera",
+        "role": "trader",
+        "login_ends_at": "2026-11-23T18:25:00.000000Z",
+        "scopes": ["events:read", "orders:read", "orders:write", "webhooks:write"],
+        "key_id": None,
+        "limits": {
+            "requests": {"limit": 1200, "window_seconds": 60},
+            "new_orders": {"limit": 600, "window_seconds": 60},
+            "event_streams": 5,
+        },
+    },
     "NewKey": {
         "name": "rebalancer",
         "scopes": ["orders:read", "orders:write"],
@@ -261,11 +319,11 @@ EXAMPLES: dict[str, Any] = {
         "password": "a password of hers",
     },
     "Key": _KEY,
-    "KeyList": {"keys": [_KEY]},
+    "KeyList": {"keys": [_KEY], "next_cursor": None},
     "MadeKey": _KEY | {"api_key": KEY_TEXT_EXAMPLE},
     "NewUser": {"username": "meera", "password": "a password of hers", "role": "trader"},
     "User": _USER,
-    "UserList": {"users": [_USER]},
+    "UserList": {"users": [_USER], "next_cursor": None},
     "UserChange": {"role": "operator", "requests_per_minute": 300},
     "Introspect": {"token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."},
     "Introspection": {

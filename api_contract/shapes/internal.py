@@ -1,5 +1,6 @@
 """The shapes that only the two services exchange; where both have one, this is the internal one."""
 
+import re
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -8,12 +9,13 @@ from api_contract.fields import Instant, Limit, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.shapes import health, identity
 from api_contract.shapes.alarms import ALARM_EVENT_EXAMPLE, AlarmEventSchema
-from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, shown
-from api_contract.shapes.events import EVENT_EXAMPLE, MOST_EVENTS_AT_ONCE, NEXT, EventSchema
+from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, next_cursor_field, shown
+from api_contract.shapes.events import EVENT_EXAMPLE, MOST_EVENTS_AT_ONCE, NEXT, EventQuerySchema, EventSchema
 from api_contract.shapes.identity import KEY_TEXT_EXAMPLE, networks_shown, own_limit, role_field, scopes_shown
 from api_contract.vocabulary import RevocationKind
 
 MOST_FEEDS = 500
+SESSION = re.compile("[A-Za-z0-9_]{1,64}")
 _ACCOUNT_ID, _KEY_ID = shown(ACCOUNT_ID), shown(KEY_ID)
 
 
@@ -50,6 +52,16 @@ class LoginAnswerSchema(AnswerSchema):
     session_id = fields.String(required=True)
     refresh_token = fields.String(required=True)
     expires_at = Instant(required=True, metadata={"description": "When the login ends, however often refreshed."})
+
+
+class MeQuerySchema(RequestSchema):
+    session_id = fields.String(
+        validate=matches(SESSION, "Must be a session_id."), metadata={"description": "The login that calls."}
+    )
+
+
+class WhoSchema(identity.AboutMeSchema):
+    account_id = fields.String(required=True, attribute="id", metadata=_ACCOUNT_ID)
 
 
 class KeyTextSchema(RequestSchema):
@@ -135,6 +147,14 @@ class AlarmNewsSchema(AnswerSchema):
 
 class OrderEventsSchema(FeedSchema):
     next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
+    next_cursor = next_cursor_field()
+
+
+class AccountEventQuerySchema(EventQuerySchema):
+    account_id = fields.String(
+        validate=matches(ACCOUNT_ID, "Must be an account_id."),
+        metadata={**_ACCOUNT_ID, "description": "Of another account: for operators and admins."},
+    )
 
 
 class PostbackSchema(RequestSchema):
@@ -150,6 +170,7 @@ class ReadySchema(health.ReadySchema):
 LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
 NEW_KEY = NewKeySchema()
 KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
+ME_QUERY, ACCOUNT_EVENT_QUERY = MeQuerySchema(), AccountEventQuerySchema()
 POLL, ALARM_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), PostbackSchema()
 
 _ADDRESS = {"address": "192.0.2.7"}
@@ -166,6 +187,12 @@ EXAMPLES: dict[str, Any] = {
         "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
         "expires_at": "2026-11-23T18:25:00.000000Z",
     },
+    "Who": {
+        "account_id": AN_ACCOUNT,
+        "username": "meera",
+        "role": "trader",
+        "login_ends_at": "2026-11-23T18:25:00.000000Z",
+    },
     "KeyText": {"api_key": KEY_TEXT_EXAMPLE},
     "Holder": {
         "key_id": A_KEY,
@@ -181,7 +208,7 @@ EXAMPLES: dict[str, Any] = {
     "Feeds": {"feeds": [_FEED]},
     "AlarmPoll": {"after": 6, "limit": 100},
     "AlarmNews": {"events": [ALARM_EVENT_EXAMPLE], "last_event_id": 7, "is_complete": True},
-    "OrderEvents": _FEED | {"next_after": None},
+    "OrderEvents": _FEED | {"next_after": None, "next_cursor": None},
     "News": {
         "revocations": [
             {

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
-from api_contract.fields import Instant, Limit, Price, Truth, WholeNumber, Word
+from api_contract.fields import EventId, Flag, Instant, Limit, Price, Truth, WholeNumber, Word, Words
 from api_contract.ids import ACCOUNT_ID, ORDER_ID
 from api_contract.order_rules import (
     LONGEST_NOTE,
@@ -17,15 +17,29 @@ from api_contract.order_rules import (
     MIN_MINUTES,
     MIN_SPLITS,
     MIN_TIMEOUT,
+    UNIQUE_KEY,
     NewOrder,
 )
-from api_contract.shapes.base import A_SLICE, AN_ACCOUNT, AN_ORDER, AnswerSchema, RequestSchema, matches, shown
+from api_contract.shapes.base import (
+    A_SLICE,
+    AN_ACCOUNT,
+    AN_ORDER,
+    AnswerSchema,
+    RequestSchema,
+    cursor_field,
+    matches,
+    next_cursor_field,
+    shown,
+)
 from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 
+MOST_FILLS_AT_ONCE = 500
 _ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&-]{1,32}")
 _INSTRUMENT = shown(_ANY_INSTRUMENT) | {"example": "NSE:RELIANCE"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
 _ACCOUNT_ID, _ORDER_ID = shown(ACCOUNT_ID), shown(ORDER_ID)
+_CHANGED_AFTER = {"description": "What has changed after this event: the `last_event_id` of a reading before."}
+_LAST_EVENT = "The last event that is shown here: those after it are news."
 _AVERAGE = {"description": "Per share, at 4 places."}
 
 
@@ -100,21 +114,39 @@ class OrderQuerySchema(RequestSchema):
         validate=matches(ACCOUNT_ID, "Must be an account_id."),
         metadata={**_ACCOUNT_ID, "description": "Of another account: for operators and admins."},
     )
-    status = Word(OrderStatus)
+    status = Words(OrderStatus, metadata={"description": "One or more, separated by commas."})
+    order_unique_key = fields.String(
+        validate=matches(UNIQUE_KEY, "Must be 1 to 64 printable ASCII characters."), metadata=_UNIQUE_KEY
+    )
     instrument = fields.String(validate=matches(_ANY_INSTRUMENT, "Must be EXCHANGE:SYMBOL."), metadata=_INSTRUMENT)
     side = _side()
     created_from = Instant(metadata={"description": "Inclusive."})
     created_to = Instant(metadata={"description": "Exclusive."})
+    attention = Flag(metadata={"description": "true: somebody should look; false: nobody needs to."})
+    changed_after = EventId(metadata=_CHANGED_AFTER)
     sort = fields.String(
         load_default="-created_at",
         validate=validate.OneOf(("-created_at", "created_at"), error="Must be -created_at or created_at."),
         metadata={"description": "Newest or oldest first."},
     )
     limit = Limit(1, 200, load_default=50)
-    cursor = fields.String(
-        validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,200}\Z", error="Must be a next_cursor of an earlier answer."),
-        metadata={"description": "`next_cursor` of the page before."},
+    cursor = cursor_field()
+
+
+class KeyOwnerQuerySchema(RequestSchema):
+    account_id = fields.String(
+        validate=matches(ACCOUNT_ID, "Must be an account_id."),
+        metadata={**_ACCOUNT_ID, "description": "Of another account: for operators and admins."},
     )
+
+
+class SliceQuerySchema(RequestSchema):
+    changed_after = EventId(metadata=_CHANGED_AFTER)
+
+
+class FillQuerySchema(RequestSchema):
+    limit = Limit(1, MOST_FILLS_AT_ONCE, load_default=100)
+    cursor = cursor_field()
 
 
 class SettlementSchema(RequestSchema):
@@ -135,6 +167,7 @@ class SettlementSchema(RequestSchema):
 class ExposureSchema(AnswerSchema):
     filled = WholeNumber(required=True)
     working = WholeNumber(required=True, metadata={"description": "Live at the broker and not filled."})
+    on_its_way = WholeNumber(required=True, metadata={"description": "Being sent at this moment."})
     unknown = WholeNumber(  # type: ignore[assignment]  # also an option of every schema
         required=True, metadata={"description": "May be live; the broker's book will tell."}
     )
@@ -160,15 +193,27 @@ class OrderSchema(TermsSchema, AcceptedSchema):
         values=WholeNumber(),
         metadata={"description": "How many slices have each status."},
     )
+    next_slice_at = Instant(
+        required=True, allow_none=True, metadata={"description": "When the next slice is due; null while none is."}
+    )
     end_at = Instant(required=True, metadata={"description": "When the window closes."})
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     finished_at = Instant(required=True, allow_none=True)
 
 
+class OrderSnapshotSchema(OrderSchema):
+    last_event_id = WholeNumber(required=True, metadata={"description": _LAST_EVENT})
+
+
 class OrderPageSchema(AnswerSchema):
     orders = fields.List(fields.Nested(OrderSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "null on the last page."})
+    next_cursor = next_cursor_field()
+    last_event_id = WholeNumber(
+        required=True,
+        allow_none=True,
+        metadata={"description": f"{_LAST_EVENT} null for orders of several accounts: each has numbers of its own."},
+    )
 
 
 class SliceErrorSchema(AnswerSchema):
@@ -180,9 +225,13 @@ class SliceSchema(AnswerSchema):
     slice_id = fields.String(required=True)
     sequence_number = WholeNumber(required=True)
     quantity = WholeNumber(required=True)
+    planned_quantity = WholeNumber(required=True, metadata={"description": "Before it was lowered, if it was."})
     scheduled_at = Instant(required=True)
     status = Word(SliceStatus, required=True)
     sent_at = Instant(required=True, allow_none=True)
+    late_ms = WholeNumber(
+        required=True, allow_none=True, metadata={"description": "From scheduled_at until it was last sent."}
+    )
     attempts = WholeNumber(required=True)
     broker_order_id = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
@@ -197,10 +246,31 @@ class SliceSchema(AnswerSchema):
 
 class SliceListSchema(AnswerSchema):
     slices = fields.List(fields.Nested(SliceSchema), required=True)
+    last_event_id = WholeNumber(required=True, metadata={"description": _LAST_EVENT})
+
+
+class FillSchema(AnswerSchema):
+    slice_id = fields.String(required=True)
+    sequence_number = WholeNumber(required=True, metadata={"description": "That of the slice."})
+    broker_order_id = fields.String(required=True)
+    trade_id = fields.String(required=True, metadata={"description": "The broker's, which it gives anew each day."})
+    quantity = WholeNumber(required=True)
+    price = Price(required=True, metadata={"description": "Per share."})
+    traded_at = Instant(required=True, metadata={"description": "By the broker's clock."})
+    recorded_at = Instant(required=True)
+    settled_by = fields.String(
+        required=True, allow_none=True, metadata={"description": "The operator by whose word it is booked."}
+    )
+
+
+class FillPageSchema(AnswerSchema):
+    fills = fields.List(fields.Nested(FillSchema), required=True)
+    next_cursor = next_cursor_field()
 
 
 NEW_ORDER = NewOrderSchema()
-ORDER_QUERY = OrderQuerySchema()
+ORDER_QUERY, KEY_OWNER_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema()
+SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
 SETTLEMENT = SettlementSchema()
 
 # The header of an answer that made an order.
@@ -227,8 +297,9 @@ _ORDER = {
     "filled_quantity": 41,
     "leaves_quantity": 59,
     "average_price": "2849.9744",
-    "exposure": {"filled": 41, "working": 0, "unknown": 0, "unsent": 59},
+    "exposure": {"filled": 41, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": 59},
     "slices": {"FILLED": 2, "SCHEDULED": 3},
+    "next_slice_at": "2026-11-23T06:55:06.100000Z",
     "end_at": "2026-11-23T07:25:06.100000Z",
     "created_at": "2026-11-23T06:25:06.100000Z",
     "updated_at": "2026-11-23T06:40:20.510000Z",
@@ -238,14 +309,27 @@ _SLICE = {
     "slice_id": A_SLICE,
     "sequence_number": 2,
     "quantity": 20,
+    "planned_quantity": 20,
     "scheduled_at": "2026-11-23T06:40:20.481000Z",
     "status": "FILLED",
     "sent_at": "2026-11-23T06:40:20.510000Z",
+    "late_ms": 29,
     "attempts": 1,
     "broker_order_id": "2611232308200000002",
     "filled_quantity": 20,
     "average_price": "2850.0000",
     "error": None,
+}
+_FILL = {
+    "slice_id": A_SLICE,
+    "sequence_number": 2,
+    "broker_order_id": "2611232308200000002",
+    "trade_id": "50012",
+    "quantity": 20,
+    "price": "2850.0000",
+    "traded_at": "2026-11-23T06:40:20.000000Z",
+    "recorded_at": "2026-11-23T06:40:20.733000Z",
+    "settled_by": None,
 }
 EXAMPLES: dict[str, Any] = {
     "NewOrder": {
@@ -261,8 +345,10 @@ EXAMPLES: dict[str, Any] = {
     },
     "Accepted": ACCEPTED_EXAMPLE,
     "Order": _ORDER,
-    "OrderPage": {"orders": [_ORDER], "next_cursor": None},
+    "OrderSnapshot": _ORDER | {"last_event_id": 18},
+    "OrderPage": {"orders": [_ORDER], "next_cursor": None, "last_event_id": 18},
     "Settlement": {"filled": 12, "price": "2850.05", "reason": "contract note of the day"},
     "Slice": _SLICE,
-    "SliceList": {"slices": [_SLICE]},
+    "SliceList": {"slices": [_SLICE], "last_event_id": 18},
+    "FillPage": {"fills": [_FILL], "next_cursor": None},
 }

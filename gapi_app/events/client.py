@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from api_contract.errors import NotFound
 from api_contract.ids import ORDER_ID
@@ -65,6 +66,19 @@ class EventClient(PulseClient):
         body = self._ask("POST", "/internal/events/poll", GATEWAY, {200}, {"after": after, "limit": limit}).body
         try:
             return [_feed(one, len(one["events"]) == limit) for one in body["feeds"]]
+        except (KeyError, TypeError):
+            raise UpstreamError("pulse gave an answer without events") from None
+
+    def account_events(self, who: Caller, asked: str | None, page: Mapping[str, int]) -> dict[str, Any]:
+        """Events of all orders of the caller, or of an account that the caller may see."""
+        query = {"after": page["after"], "limit": page["limit"]} | ({"account_id": asked} if asked else {})
+        return self._ask("GET", f"/internal/events?{urlencode(query)}", who, {200}).body
+
+    def account_feed(self, who: Caller, asked: str | None) -> Feed:
+        """Where the events of an account stand that the caller may see."""
+        page = self.account_events(who, asked, {"after": 0, "limit": 1})
+        try:
+            return _feed(page, page["next_after"] is not None)
         except (KeyError, TypeError):
             raise UpstreamError("pulse gave an answer without events") from None
 

@@ -10,10 +10,10 @@ from api_contract.errors import InvalidRequest, ServiceUnavailable
 from api_contract.scopes import Caller, Scope, Standing
 from api_contract.shapes.alarms import AlarmEventPageSchema
 from api_contract.shapes.events import (
+    ACCOUNT_EVENTS_QUERY,
     EVENT_QUERY,
     ORDER_EVENTS_QUERY,
     RESUME,
-    STREAM_QUERY,
     AuditSchema,
     EventPageSchema,
 )
@@ -33,17 +33,21 @@ blueprint.before_request(require_token)
 
 @blueprint.route("/events", methods=["GET"])
 @blueprint.needs(Scope.EVENTS_READ)
-@blueprint.arguments(STREAM_QUERY, location="query")
+@blueprint.arguments(ACCOUNT_EVENTS_QUERY, location="query")
 @blueprint.arguments(RESUME, location="headers")
-@blueprint.response(200, {"type": "string"}, content_type=_STREAM, description="The stream", example=_FRAMES)
-def follow_account(query: dict[str, int], headers: dict[str, int]) -> Response:
-    """Follow everything that happens to the account's orders, as Server-Sent Events; resumes without a loss."""
-    who, serving = caller(), events()
+@blueprint.response(200, EventPageSchema, description="The stream, or a page")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type=_STREAM, example=_FRAMES)
+def follow_account(query: dict[str, Any], headers: dict[str, int]) -> Response:
+    """Follow everything that happens to an account's orders, as Server-Sent Events; with `format=json`, read it."""
+    who, serving, asked = caller(), events(), query.pop("account_id", None)
+    if query["format"] == "json":
+        return _page(serving.client.account_events(who, asked, query))
+    now = serving.client.account_feed(who, asked)
 
-    def read(after: int | None) -> Feed:
-        return _only(serving.client.poll({who.account_id: after}, READ_AT_ONCE))
+    def read(after: int) -> Feed:
+        return _only(serving.client.poll({now.account_id: after}, READ_AT_ONCE))
 
-    return _stream(serving, who, query | headers, read(None), read)
+    return _stream(serving, who, query | headers, now, read)
 
 
 @blueprint.route("/orders/<order_id>/events", methods=["GET"])
@@ -57,8 +61,7 @@ def follow_order(query: dict[str, Any], headers: dict[str, int], order_id: str) 
     """Follow what happens to one order, as Server-Sent Events; with `format=json`, read what has happened so far."""
     who, serving = caller(), events()
     if query["format"] == "json":
-        page = serving.client.order_events(who, order_id, query)
-        return jsonify(events=page.get("events"), next_after=page.get("next_after"))
+        return _page(serving.client.order_events(who, order_id, query))
 
     def read(after: int) -> Feed:
         return serving.client.order_feed(who, order_id, after, READ_AT_ONCE)
@@ -86,8 +89,7 @@ def follow_alarms(query: dict[str, Any], headers: dict[str, int]) -> Response:
     """Follow what happens to everybody's alarms, as Server-Sent Events; with `format=json`, read it page by page."""
     who, serving = caller(), events()
     if query["format"] == "json":
-        page = serving.client.alarm_events(who, query)
-        return jsonify(events=page.get("events"), next_after=page.get("next_after"))
+        return _page(serving.client.alarm_events(who, query))
 
     def read(after: int | None) -> Feed:
         return _only(serving.client.poll({ALARMS: after}, READ_AT_ONCE))
@@ -130,6 +132,10 @@ def _stream(
         serving.slots.release(who.account_id)
 
     return response
+
+
+def _page(told: dict[str, Any]) -> Response:
+    return jsonify({name: told.get(name) for name in ("events", "next_after", "next_cursor")})
 
 
 def _asked_again() -> Callable[[], bool]:

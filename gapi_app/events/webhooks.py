@@ -52,6 +52,7 @@ def add_webhook(given: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
 
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def enable_webhook(webhook_id: str) -> Response:
@@ -70,6 +71,7 @@ def disable_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def remove_webhook(webhook_id: str) -> None:

@@ -40,6 +40,7 @@ def add_key(new_key: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
 
 @blueprint.route("/<key_id>", methods=["DELETE"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key()
 @blueprint.response(200, KeySchema)
 @blueprint.refuses("NOT_FOUND")
 def revoke_key(key_id: str) -> Response:

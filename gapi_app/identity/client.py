@@ -42,6 +42,14 @@ class IdentityClient(PulseClient):
         answer = self._ask("POST", "/internal/sessions/refresh", GATEWAY, {200, 401}, given)
         return _checked(_of_the_user(answer), _LOGIN)
 
+    def me(self, who: Caller) -> dict[str, Any]:
+        """The account itself, and until when the login lasts, if it is one."""
+        query = f"?{urlencode({'session_id': who.session_id})}" if who.session_id else ""
+        body = self._ask("GET", f"/internal/me{query}", who, {200}).body
+        if body.get("account_id") != who.account_id:
+            raise UpstreamError("pulse answered about another account")
+        return body
+
     def log_out(self, who: Caller) -> None:
         self._ask("DELETE", f"/internal/sessions/{quote(who.session_id or '', safe='')}", who, {204})
 

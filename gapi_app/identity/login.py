@@ -54,6 +54,7 @@ def refresh(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
 
 @blueprint.route("/logout", methods=["POST"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key()
 @blueprint.response(204)
 def log_out() -> None:
     """End this login: its access tokens and its refresh token."""
@@ -63,6 +64,7 @@ def log_out() -> None:
 
 @blueprint.route("/logout-all", methods=["POST"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key()
 @blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
 def log_out_everywhere(query: dict[str, str]) -> None:
@@ -73,6 +75,7 @@ def log_out_everywhere(query: dict[str, str]) -> None:
 
 @blueprint.route("/password", methods=["POST"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key()
 @blueprint.arguments(PASSWORD)
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")

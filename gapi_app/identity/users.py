@@ -38,6 +38,7 @@ def list_users(query: dict[str, Any]) -> Response:
 
 @blueprint.route("/users", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.arguments(NEW_USER)
 @blueprint.response(201, UserSchema)
 @blueprint.refuses("INVALID_STATE")
@@ -57,6 +58,7 @@ def show_user(account_id: str) -> Response:
 
 @blueprint.route("/users/<account_id>", methods=["PATCH"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.arguments(USER_CHANGE)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
@@ -70,6 +72,7 @@ def change_user(changes: dict[str, Any], account_id: str) -> Response:
 
 @blueprint.route("/users/<account_id>/logout", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
@@ -81,6 +84,7 @@ def log_user_out(query: dict[str, str], account_id: str) -> None:
 
 @blueprint.route("/users/<account_id>/offboard", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.arguments(OFFBOARD)
 @blueprint.response(200, OffboardedSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
@@ -106,6 +110,7 @@ def list_all_keys(query: dict[str, Any]) -> Response:
 
 @blueprint.route("/keys/<key_id>", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(200, KeySchema)
 @blueprint.refuses("NOT_FOUND")
 def revoke_any_key(key_id: str) -> Response:

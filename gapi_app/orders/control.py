@@ -17,6 +17,7 @@ blueprint.before_request(require_token)
 
 @blueprint.route("/<order_id>/pause", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def pause_order(order_id: str) -> tuple[Response, int]:
@@ -26,6 +27,7 @@ def pause_order(order_id: str) -> tuple[Response, int]:
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resume_order(order_id: str) -> tuple[Response, int]:
@@ -35,6 +37,7 @@ def resume_order(order_id: str) -> tuple[Response, int]:
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key()
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
@@ -44,6 +47,7 @@ def retry_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
 
 @blueprint.route("/<order_id>/slices/<slice_id>/resolve", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key()
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resolve_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
@@ -53,6 +57,7 @@ def resolve_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
 
 @blueprint.route("/<order_id>/slices/<slice_id>/settle", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_key()
 @blueprint.arguments(SETTLEMENT)
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")

@@ -4,22 +4,26 @@ from typing import Any
 
 from flask import Response, current_app, jsonify
 
+from api_contract.idempotency import REPLAYED
 from api_contract.order_rules import NewOrder, check_new_order
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
+    FILL_QUERY,
+    KEY_OWNER_QUERY,
     LOCATION,
     NEW_ORDER,
     ORDER_QUERY,
+    SLICE_QUERY,
     AcceptedSchema,
+    FillPageSchema,
     OrderPageSchema,
     OrderSchema,
+    OrderSnapshotSchema,
     SliceListSchema,
 )
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.upstream import pulse
-
-_REPLAYED = {"Idempotent-Replayed": {"description": "true: made by an earlier call.", "schema": {"type": "string"}}}
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/orders", description="Parent orders and their slices")
 blueprint.before_request(require_token)
@@ -27,8 +31,9 @@ blueprint.before_request(require_token)
 
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.arguments(NEW_ORDER)
-@blueprint.response(202, AcceptedSchema, headers=LOCATION | _REPLAYED)
+@blueprint.response(202, AcceptedSchema, headers=LOCATION)
 @blueprint.refuses(
     "INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY", "RISK_LIMIT"
 )
@@ -38,7 +43,7 @@ def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     answer = pulse().place_order(caller(), new_order)
     headers = {"Location": f"/api/orders/{answer.body['order_id']}"}
     if answer.status == 200:
-        headers["Idempotent-Replayed"] = "true"
+        headers[REPLAYED] = "true"
     return jsonify(answer.body), 202, headers
 
 
@@ -51,9 +56,19 @@ def list_orders(query: dict[str, Any]) -> Response:
     return jsonify(pulse().list_orders(caller(), query))
 
 
+@blueprint.route("/by-key/<path:order_unique_key>", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
+@blueprint.arguments(KEY_OWNER_QUERY, location="query")
+@blueprint.response(200, OrderSnapshotSchema)
+@blueprint.refuses("NOT_FOUND")
+def find_order(query: dict[str, str], order_unique_key: str) -> Response:
+    """The order with this key of the account, or of the one that an operator or admin names."""
+    return jsonify(pulse().order_by_key(caller(), order_unique_key, query))
+
+
 @blueprint.route("/<order_id>", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
-@blueprint.response(200, OrderSchema)
+@blueprint.response(200, OrderSnapshotSchema)
 @blueprint.refuses("NOT_FOUND")
 def show_order(order_id: str) -> Response:
     """One order: what was asked, what is done, and what is still exposed."""
@@ -62,15 +77,27 @@ def show_order(order_id: str) -> Response:
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
+@blueprint.arguments(SLICE_QUERY, location="query")
 @blueprint.response(200, SliceListSchema)
 @blueprint.refuses("NOT_FOUND")
-def list_slices(order_id: str) -> Response:
-    """The slices of an order in the order of their times."""
-    return jsonify(pulse().slices(caller(), order_id))
+def list_slices(query: dict[str, int], order_id: str) -> Response:
+    """The slices of an order in the order of their times; with `changed_after`, what is new of them."""
+    return jsonify(pulse().slices(caller(), order_id, query))
+
+
+@blueprint.route("/<order_id>/fills", methods=["GET"])
+@blueprint.needs(Scope.ORDERS_READ)
+@blueprint.arguments(FILL_QUERY, location="query")
+@blueprint.response(200, FillPageSchema)
+@blueprint.refuses("NOT_FOUND")
+def list_fills(query: dict[str, Any], order_id: str) -> Response:
+    """Every trade of an order at the broker, in the order of their booking."""
+    return jsonify(pulse().fills(caller(), order_id, query))
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def cancel_order(order_id: str) -> tuple[Response, int]:

@@ -1,6 +1,5 @@
 """Accounts, for admins."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +22,7 @@ from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, revocations
-from pulse_core.identity.accounts import AccountReport
+from pulse_core.identity.accounts import AccountPage, AccountReport
 from pulse_core.trading.order.wind_down import wind_down
 
 # Shorter than the gateway waits.
@@ -37,13 +36,14 @@ blueprint.before_request(require_service_token)
 @blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(PAGE_QUERY, location="query")
 @blueprint.response(200, UserListSchema)
-def list_accounts(query: dict[str, Any]) -> dict[str, Sequence[AccountReport]]:
-    """Accounts by name, those after the username `after`."""
-    return {"users": accounts.account_page(query["limit"], query.get("after"))}
+def list_accounts(query: dict[str, Any]) -> AccountPage:
+    """Accounts by name, a page at a time."""
+    return accounts.account_page(query["limit"], query.get("after"), query.get("cursor"))
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key(is_done_again=False)
 @blueprint.arguments(NEW_USER)
 @blueprint.response(201, UserSchema)
 @blueprint.refuses("INVALID_STATE")
@@ -63,6 +63,7 @@ def show_account(account_id: str) -> AccountReport:
 
 @blueprint.route("/<account_id>", methods=["PATCH"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.arguments(USER_CHANGE)
 @blueprint.response(200, UserSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
@@ -73,6 +74,7 @@ def change_account(changes: dict[str, Any], account_id: str) -> AccountReport:
 
 @blueprint.route("/<account_id>/sessions", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
@@ -85,6 +87,7 @@ def log_account_out(query: dict[str, str], account_id: str) -> None:
 
 @blueprint.route("/<account_id>/offboard", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.arguments(OFFBOARD)
 @blueprint.response(200, OffboardedSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")

@@ -12,7 +12,7 @@ from pulse_app.blueprint import Blueprint
 from pulse_app.identity.sessions import of_the_user
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, api_keys
-from pulse_core.identity.api_keys import KeyReport
+from pulse_core.identity.api_keys import KeyPage, KeyReport
 from pulse_core.owner import EveryAccount, OneAccount
 
 _SHOWN = ("id", "account_id", "name", "scopes", "networks", "created_at", "expires_at", "last_used_at", "revoked_at")
@@ -25,9 +25,9 @@ blueprint.before_request(require_service_token)
 @blueprint.needs(Standing.LOGIN)
 @blueprint.arguments(PAGE_QUERY, location="query")
 @blueprint.response(200, KeyListSchema)
-def list_keys(query: dict[str, Any]) -> dict[str, Any]:
+def list_keys(query: dict[str, Any]) -> KeyPage:
     """The account's keys, newest first."""
-    return {"keys": api_keys.key_page(OneAccount(account_id()), query["limit"], _after(query))}
+    return api_keys.key_page(OneAccount(account_id()), query["limit"], _after(query), query.get("cursor"))
 
 
 @blueprint.route("", methods=["POST"])
@@ -45,6 +45,7 @@ def add_key(new: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/<key_id>", methods=["DELETE"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key()
 @blueprint.response(200, KeySchema)
 @blueprint.refuses("NOT_FOUND")
 def revoke_key(key_id: str) -> KeyReport:
@@ -57,15 +58,16 @@ def revoke_key(key_id: str) -> KeyReport:
 @blueprint.needs(Standing.ADMIN)
 @blueprint.arguments(KEY_QUERY, location="query")
 @blueprint.response(200, KeyListSchema)
-def list_all_keys(query: dict[str, Any]) -> dict[str, Any]:
+def list_all_keys(query: dict[str, Any]) -> KeyPage:
     """Everybody's keys, or those of one account, newest first; for admins."""
     asked = query.get("account_id")
     owner = EveryAccount() if asked is None else OneAccount(asked)
-    return {"keys": api_keys.key_page(owner, query["limit"], _after(query))}
+    return api_keys.key_page(owner, query["limit"], _after(query), query.get("cursor"))
 
 
 @blueprint.route("/all/<key_id>", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(200, KeySchema)
 @blueprint.refuses("NOT_FOUND")
 def revoke_any_key(key_id: str) -> KeyReport:

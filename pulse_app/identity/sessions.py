@@ -46,6 +46,7 @@ def refresh(given: dict[str, Any]) -> Login:
 
 @blueprint.route("/<session_id>", methods=["DELETE"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def log_out(session_id: str) -> None:
@@ -55,6 +56,7 @@ def log_out(session_id: str) -> None:
 
 @blueprint.route("", methods=["DELETE"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key()
 @blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
 def log_out_everywhere(query: dict[str, str]) -> None:
@@ -65,6 +67,7 @@ def log_out_everywhere(query: dict[str, str]) -> None:
 
 @blueprint.route("/password", methods=["POST"])
 @blueprint.needs(Standing.LOGIN)
+@blueprint.takes_key(is_done_again=False, aside=["address"])
 @blueprint.arguments(PASSWORD)
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND", "RATE_LIMITED")

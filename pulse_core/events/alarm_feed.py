@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from pulse_core import db
 from pulse_core.events.names import alarm_event_type
-from pulse_core.events.store import alarm_numbering
+from pulse_core.events.store import actors, alarm_numbering
 from pulse_core.events.tables import AlarmEvent
 
 NUMBERED_AT_ONCE = 2000
@@ -15,7 +17,10 @@ NUMBERED_AT_ONCE = 2000
 
 @dataclass(frozen=True)
 class AlarmEventReport:
-    """What happened to an alarm, as operators see it; `event_id` rises by one from event to event."""
+    """What happened to an alarm, as operators see it; `event_id` rises by one from event to event.
+
+    `actor_name` is a username for an account, and the actor itself for any other.
+    """
 
     event_id: int
     type: str
@@ -26,15 +31,17 @@ class AlarmEventReport:
     slice_id: str | None
     at: datetime
     actor: str
+    actor_name: str
     detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class AlarmEventPage:
-    """Events in order. `next_after`: where to go on, None when there were no others yet."""
+    """Events in order. Both others: where to go on, None when there were no others yet."""
 
     events: Sequence[AlarmEventReport]
     next_after: int | None
+    next_cursor: str | None
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ def poll(after: int | None, limit: int) -> AlarmNews:
     with db.transaction() as session:
         last = alarm_numbering.last_sequence(session)
         found = alarm_numbering.numbered(session, after, limit) if after is not None and after < last else ()
-    return AlarmNews([_report(one) for one in found], last, is_complete)
+        reports = _reports(session, found)
+    return AlarmNews(reports, last, is_complete)
 
 
 def alarm_events(after: int, limit: int) -> AlarmEventPage:
@@ -62,10 +70,11 @@ def alarm_events(after: int, limit: int) -> AlarmEventPage:
     with db.transaction() as session:
         is_cut = alarm_numbering.number(session, NUMBERED_AT_ONCE) == NUMBERED_AT_ONCE
     with db.transaction() as session:
-        found = [_report(one) for one in alarm_numbering.numbered(session, after, limit + 1)]
+        found = _reports(session, alarm_numbering.numbered(session, after, limit + 1))
     shown = found[:limit]
     is_last = len(found) <= limit and not is_cut
-    return AlarmEventPage(shown, None if is_last else shown[-1].event_id if shown else after)
+    next_after = None if is_last else shown[-1].event_id if shown else after
+    return AlarmEventPage(shown, next_after, None if next_after is None else str(next_after))
 
 
 def last_event() -> int:
@@ -76,7 +85,12 @@ def last_event() -> int:
                 return alarm_numbering.last_sequence(session)
 
 
-def _report(one: AlarmEvent) -> AlarmEventReport:
+def _reports(session: Session, found: Sequence[AlarmEvent]) -> list[AlarmEventReport]:
+    names = actors.names_of(session, [one.actor for one in found])
+    return [_report(one, names.get(one.actor, one.actor)) for one in found]
+
+
+def _report(one: AlarmEvent, actor_name: str) -> AlarmEventReport:
     return AlarmEventReport(
         event_id=one.sequence or 0,
         type=alarm_event_type(one.kind),
@@ -87,5 +101,6 @@ def _report(one: AlarmEvent) -> AlarmEventReport:
         slice_id=one.slice_id,
         at=one.at,
         actor=one.actor,
+        actor_name=actor_name,
         detail=one.detail,
     )

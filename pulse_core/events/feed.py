@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from api_contract.log import get_logger
 from pulse_core import db
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.events.names import event_actor, event_reason, event_type
-from pulse_core.events.store import numbering
+from pulse_core.events.store import actors, numbering
 from pulse_core.events.tables import SliceEvent
 
 NUMBERED_AT_ONCE = 2000
 # Longest time, in seconds, that one call spends on numbering what nobody had read before.
 PATIENCE = 1.5
 
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True)
 class EventReport:
-    """An event as clients see it; `event_id` rises by one from event to event of an account."""
+    """An event as clients see it; `event_id` rises by one from event to event of an account.
+
+    `actor_name` is a username for an account, and the actor itself for any other.
+    """
 
     event_id: int
     type: str
@@ -29,6 +38,7 @@ class EventReport:
     from_status: str | None
     to_status: str | None
     actor: str
+    actor_name: str
     reason: str
     details: Mapping[str, Any]
 
@@ -45,9 +55,10 @@ class FeedPage:
 
 @dataclass(frozen=True)
 class OrderEvents(FeedPage):
-    """Events of one order. `next_after`: where to go on, None when there were no others yet."""
+    """Events of one order, or of all of an account. Both others: where to go on, None when there were no others yet."""
 
     next_after: int | None
+    next_cursor: str | None
 
 
 def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
@@ -61,20 +72,38 @@ def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
         wanted = {one: seen for one, seen in after.items() if seen is None or seen < last[one]}
         behind = {one: seen for one, seen in wanted.items() if seen is not None}
         found = numbering.latest(session, behind, last, limit) if behind else {}
-    return [FeedPage(one, _reports(found.get(one, ())), last[one], one in complete) for one in wanted]
+        reports = {one: _reports(session, events) for one, events in found.items()}
+    return [FeedPage(one, reports.get(one, ()), last[one], one in complete) for one in wanted]
 
 
-def order_events(account_id: str, order_id: str, after: int, limit: int) -> OrderEvents:
-    """Up to `limit` events of this account's order after the one named."""
+def number_news(account_id: str) -> None:
+    """Number what is new of the account, as far as that goes; for readers to whom older numbers would do as well."""
+    try:
+        _number([account_id])
+    except DatabaseUnavailable as away:
+        log.info("events not numbered", account_id=account_id, reason=away.message)
+
+
+def account_events(account_id: str, after: int, limit: int) -> OrderEvents:
+    """Up to `limit` events of this account after the one named."""
+    return order_events(account_id, None, after, limit)
+
+
+def order_events(account_id: str, order_id: str | None, after: int, limit: int) -> OrderEvents:
+    """Up to `limit` events of this account's order after the one named; None: of all its orders."""
     is_complete = account_id in _number([account_id])
     with db.transaction() as session:
         last = numbering.last_sequences(session, [account_id])[account_id]
-        found = _reports(numbering.numbered(session, account_id, after, last, limit + 1, order_id))
+        found = _reports(session, numbering.numbered(session, account_id, after, last, limit + 1, order_id))
     shown = found[:limit]
     next_after = shown[-1].event_id if len(found) > limit else None
     if next_after is None and not is_complete:
         next_after = max(last, after)
-    return OrderEvents(account_id, shown, last, is_complete, next_after)
+    return OrderEvents(account_id, shown, last, is_complete, next_after, _cursor(next_after))
+
+
+def _cursor(next_after: int | None) -> str | None:
+    return None if next_after is None else str(next_after)
 
 
 def _number(account_ids: Collection[str]) -> set[str]:
@@ -92,21 +121,27 @@ def _number(account_ids: Collection[str]) -> set[str]:
     return set(account_ids) - waiting
 
 
-def _reports(found: Sequence[SliceEvent]) -> list[EventReport]:
-    return [_report(one) for one in found]
+def _reports(session: Session, found: Sequence[SliceEvent]) -> list[EventReport]:
+    made_by = [_actor(one) for one in found]
+    names = actors.names_of(session, made_by)
+    return [_report(one, actor, names.get(actor, actor)) for one, actor in zip(found, made_by, strict=True)]
 
 
-def _report(one: SliceEvent) -> EventReport:
-    account_id, sequence = one.account_id or "", one.sequence or 0
+def _actor(one: SliceEvent) -> str:
+    return event_actor(one.kind, one.from_status, one.to_status, one.detail, one.account_id or "")
+
+
+def _report(one: SliceEvent, actor: str, actor_name: str) -> EventReport:
     return EventReport(
-        event_id=sequence,
+        event_id=one.sequence or 0,
         type=event_type(one.kind, one.slice_id, one.to_status),
         order_id=one.order_id,
         slice_id=one.slice_id,
         at=one.at,
         from_status=one.from_status,
         to_status=one.to_status,
-        actor=event_actor(one.kind, one.from_status, one.to_status, one.detail, account_id),
+        actor=actor,
+        actor_name=actor_name,
         reason=event_reason(one.kind, one.slice_id, one.to_status, one.detail),
         details=one.detail,
     )

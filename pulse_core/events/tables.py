@@ -1,5 +1,6 @@
 """The tables of events: what happened, how far it is numbered, and where it is posted."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -169,3 +170,8 @@ def may_post() -> ColumnElement[bool]:
         ApiKey.id == Webhook.key_id, ApiKey.revoked_at.is_(None), ApiKey.expires_at > func.clock_timestamp()
     )
     return and_(of_account, or_(Webhook.key_id.is_(None), key_works))
+
+
+def usernames(account_ids: Collection[str]) -> Select[tuple[str, str]]:
+    """The ids and usernames of these accounts."""
+    return select(Account.id, Account.username).where(Account.id.in_(account_ids))

@@ -1,7 +1,7 @@
 """The accounts: who may log in, with what, and as what."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
@@ -12,7 +12,7 @@ from api_contract import ids
 from api_contract.account_rules import REQUESTS_PER_MINUTE
 from api_contract.errors import Forbidden, InvalidRequest, InvalidState, NotFound, Unauthorized
 from api_contract.scopes import Role
-from pulse_core import db
+from pulse_core import cursors, db
 from pulse_core.copies import copy_of
 from pulse_core.identity import login_throttle, passwords
 from pulse_core.identity.login_throttle import Attempt
@@ -22,6 +22,7 @@ from pulse_core.identity.tables import Account
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9_.@-]{1,63}")
 TERMINAL = "terminal"
+_IN_CURSORS = "accounts"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class AccountReport:
     requests_per_minute: int | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """Accounts by name, and the cursor of the next page, None on the last."""
+
+    users: Sequence[AccountReport]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True)
@@ -104,16 +113,28 @@ def account_named(username: str) -> AccountReport:
     return copy_of(account, AccountReport)
 
 
+def usernames(account_ids: Collection[str]) -> dict[str, str]:
+    """The usernames of those of the ids that are accounts', by id."""
+    with db.transaction() as session:
+        return accounts.usernames(session, [one for one in account_ids if ids.ACCOUNT_ID.fullmatch(one)])
+
+
 def list_accounts() -> Sequence[AccountReport]:
     """Every account, by name."""
     with db.transaction() as session:
         return [copy_of(one, AccountReport) for one in accounts.all_of_them(session)]
 
 
-def account_page(limit: int, after: str | None) -> Sequence[AccountReport]:
-    """Up to `limit` accounts by name, those after the username `after`."""
+def account_page(limit: int, after: str | None, cursor: str | None = None) -> AccountPage:
+    """Up to `limit` accounts by name, those after the username `after`, or after the page before.
+
+    Raises InvalidRequest for a cursor that Pulse did not give out for this listing.
+    """
+    beyond = cursors.decode(cursor, _IN_CURSORS, USERNAME) if cursor is not None else after
     with db.transaction() as session:
-        return [copy_of(one, AccountReport) for one in accounts.page(session, limit, after)]
+        found = accounts.page(session, limit + 1, beyond)
+    shown = [copy_of(one, AccountReport) for one in found[:limit]]
+    return AccountPage(shown, cursors.encode(shown[-1].username, _IN_CURSORS) if len(found) > limit else None)
 
 
 def change_account(

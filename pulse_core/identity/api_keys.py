@@ -21,12 +21,12 @@ from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS, MOST_NETWORKS, net
 from api_contract.errors import InvalidRequest, InvalidState, NotFound, Unauthorized
 from api_contract.scopes import SCOPES, Role, Scope
 from api_contract.vocabulary import RevocationKind
-from pulse_core import db
+from pulse_core import cursors, db
 from pulse_core.copies import copy_of
 from pulse_core.identity import revocations
 from pulse_core.identity.store import accounts, api_keys, audit
 from pulse_core.identity.tables import ApiKey
-from pulse_core.owner import Owner
+from pulse_core.owner import OneAccount, Owner
 
 CHECKSUM_LENGTH = 6
 MOST_LIVE_KEYS = 20
@@ -50,6 +50,14 @@ class KeyReport:
     expires_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class KeyPage:
+    """Keys, the newest first, and the cursor of the next page, None on the last."""
+
+    keys: Sequence[KeyReport]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True)
@@ -135,10 +143,17 @@ def holder_of(text: str, now: datetime) -> Holder:
     return Holder(key.id, account.id, account.role, scopes, key.expires_at, limit, key.networks, account.generation)
 
 
-def key_page(owner: Owner, limit: int, before: str | None) -> Sequence[KeyReport]:
-    """Up to `limit` keys of the owner, the newest first, those older than the key `before`."""
+def key_page(owner: Owner, limit: int, before: str | None, cursor: str | None = None) -> KeyPage:
+    """Up to `limit` keys of the owner, the newest first, those older than the key `before`, or after the page before.
+
+    Raises InvalidRequest for a cursor that Pulse did not give out for this owner.
+    """
+    scope = f"keys {owner.account_id if isinstance(owner, OneAccount) else ''}"
+    beyond = cursors.decode(cursor, scope, ids.KEY_ID) if cursor is not None else before
     with db.transaction() as session:
-        return [copy_of(one, KeyReport) for one in api_keys.page(session, owner, limit, before)]
+        found = api_keys.page(session, owner, limit + 1, beyond)
+    shown = [copy_of(one, KeyReport) for one in found[:limit]]
+    return KeyPage(shown, cursors.encode(shown[-1].id, scope) if len(found) > limit else None)
 
 
 def revoke_key(owner: Owner, key_id: str, actor: str, now: datetime) -> KeyReport:

@@ -79,6 +79,12 @@ def refresh(refresh_token: str, address: str | None, now: datetime) -> Login:
     return login
 
 
+def end_of_login(account_id: str, session_id: str) -> datetime | None:
+    """Until when a login of the account lasts, however often it is refreshed; None when it has ended."""
+    with db.transaction() as session:
+        return sessions.end_of(session, account_id, session_id)
+
+
 def log_out(account_id: str, session_id: str, now: datetime) -> None:
     """End one login with all its tokens; repeating it is harmless."""
     with db.transaction() as session:

@@ -1,4 +1,4 @@
-"""Where an order's quantity is: filled, working, unknown or unsent."""
+"""Where an order's quantity is: filled, working, on its way, unknown or unsent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,26 +22,29 @@ class Exposure:
 
     filled: int = 0
     working: int = 0
+    on_its_way: int = 0
     unknown: int = 0
     unsent: int = 0
 
     @property
     def total(self) -> int:
-        return self.filled + self.working + self.unknown + self.unsent
+        return self.filled + self.working + self.on_its_way + self.unknown + self.unsent
 
 
 def exposure(tallies: Iterable[StatusTotals]) -> Exposure:
     """What the slices say, each share counted in one place only."""
-    filled = working = unknown = unsent = 0
+    filled = working = on_its_way = unknown = unsent = 0
     for one in tallies:
         filled += one.filled
         if one.status is SliceStatus.WORKING:
             working += one.leaves
-        elif one.status in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
+        elif one.status is SliceStatus.SENDING:
+            on_its_way += one.leaves
+        elif one.status is SliceStatus.UNKNOWN:
             unknown += one.leaves
         elif one.status is SliceStatus.SCHEDULED:
             unsent += one.leaves
-    return Exposure(filled, working, unknown, unsent)
+    return Exposure(filled, working, on_its_way, unknown, unsent)
 
 
 def leaves_quantity(total: int, filled: int, is_final: bool) -> int:

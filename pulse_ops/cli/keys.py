@@ -65,7 +65,7 @@ def list_(username: str | None, is_json: bool, data_dir: Path | None) -> None:
     use_database(data_dir)
     names = {account.id: account.username for account in accounts.list_accounts()}
     owner = OneAccount(accounts.account_named(username).id) if username else EveryAccount()
-    found = api_keys.key_page(owner, _EVERY, None)
+    found = api_keys.key_page(owner, _EVERY, None).keys
     if is_json:
         print_json([_fields(key) | {"username": names[key.account_id]} for key in found])
         return

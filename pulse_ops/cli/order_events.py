@@ -52,7 +52,7 @@ def events(
 
 
 def _all_pages(gateway: Gateway, order_id: str, after: int) -> EventPage:
-    return EventPage(events=list(gateway.events(order_id, after)), next_after=None)
+    return EventPage(events=list(gateway.events(order_id, after)), next_after=None, next_cursor=None)
 
 
 def _follow(gateway: Gateway, order_id: str, after: int, is_json: bool) -> None:

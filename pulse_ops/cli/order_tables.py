@@ -74,6 +74,7 @@ def _time_out(seconds: int | None) -> str:
 
 def _facts(order: Order) -> list[tuple[str, object]]:
     left = order.exposure
+    on_its_way = f"{left.on_its_way} on its way, " if left.on_its_way else ""
     price = "" if order.average_price is None else f" at {order.average_price} on average"
     return [
         ("Order", order.order_id),
@@ -87,7 +88,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Note", order.client_note or "-"),
         ("Status", state(order)),
         ("Filled", f"{order.filled_quantity} of {order.total_quantity}{price}"),
-        ("Open", f"{left.working} working, {left.unknown} unknown, {left.unsent} unsent"),
+        ("Open", f"{left.working} working, {on_its_way}{left.unknown} unknown, {left.unsent} unsent"),
         ("Created", instant(order.created_at)),
         ("Finished", instant(order.finished_at) or "-"),
     ]

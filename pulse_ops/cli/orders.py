@@ -179,8 +179,10 @@ def _print_state(order: Order, is_json: bool) -> None:
 
 
 def _all_pages(gateway: Gateway, filters: dict[str, Any], limit: int, cursor: str | None) -> OrderPage:
-    found = [order for page in gateway.pages(filters, limit, cursor) for order in page.orders]
-    return OrderPage(orders=found, next_cursor=None)
+    pages = list(gateway.pages(filters, limit, cursor))
+    found = [order for page in pages for order in page.orders]
+    # That of the first: what has happened since the pages were read comes after it.
+    return OrderPage(orders=found, next_cursor=None, last_event_id=pages[0].last_event_id)
 
 
 def _follow(gateway: Gateway, order_id: str, is_json: bool) -> Order:

@@ -101,7 +101,7 @@ def _body(old: Part | None, new: Part | None) -> Iterator[str]:
 
 def _responses(old: dict[str, Part], new: dict[str, Part]) -> Iterator[str]:
     yield from (
-        f"{status}: new among the statuses of success" for status in new if status < "400" and status not in old
+        f"{status}: new among the statuses of success" for status in new if _is_success(status) and status not in old
     )
     for status, response in old.items():
         if status not in new:
@@ -110,6 +110,11 @@ def _responses(old: dict[str, Part], new: dict[str, Part]) -> Iterator[str]:
         lost = (name for name in response.get("headers", {}) if name not in new[status].get("headers", {}))
         yield from (f"{status} header {name}: removed" for name in lost)
         yield from _content(_by_code(response), _by_code(new[status]), status)
+
+
+def _is_success(status: str) -> bool:
+    # 304 comes to those alone who ask under a condition.
+    return status < "400" and status != "304"
 
 
 def _content(old: dict[str, Part], new: dict[str, Part], status: str) -> Iterator[str]:

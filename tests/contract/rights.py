@@ -32,7 +32,7 @@ REACHES_OTHERS = {
 
 @dataclass(frozen=True)
 class Right:
-    """`needed`: a scope, `oversight`, `login`, `admin`, `gateway`, `service`, or None for anybody."""
+    """`needed`: a scope, `account`, `oversight`, `login`, `admin`, `gateway`, `service`, or None for anybody."""
 
     needed: str | None
     on: On = On.NOTHING
@@ -41,6 +41,7 @@ class Right:
 READ, WRITE, OPERATE, EVENTS = "orders:read", "orders:write", "slices:operate", "events:read"
 WEBHOOKS = "webhooks:write"
 LOGIN, ADMIN, SERVICE, GATEWAY, OVERSIGHT = "login", "admin", "service", "gateway", "oversight"
+ACCOUNT = "account"
 
 _ORDERS = {
     "place_order": Right(WRITE),
@@ -48,6 +49,8 @@ _ORDERS = {
     "show_order": Right(READ, On.ORDER_TO_READ),
     "cancel_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "list_slices": Right(READ, On.ORDER_TO_READ),
+    "list_fills": Right(READ, On.ORDER_TO_READ),
+    "find_order": Right(READ, On.OWN),
     "pause_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "resume_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "retry_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
@@ -82,11 +85,13 @@ _KEYS_AND_WEBHOOKS = {
     "enable_any_webhook": Right(ADMIN, On.ANYBODYS),
     "remove_any_webhook": Right(ADMIN, On.ANYBODYS),
 }
+_ABOUT = {"show_me": Right(ACCOUNT), "show_installation": Right(ACCOUNT)}
 _OPEN = {"health": Right(None)}
 _LOGINS = {"log_out_everywhere": Right(LOGIN), "change_password": Right(LOGIN)}
 
 RIGHTS = {
     "gapi": _ORDERS
+    | _ABOUT
     | _ALARMS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
@@ -110,6 +115,7 @@ RIGHTS = {
         "public_keys": Right(None),
     },
     "pulse": _ORDERS
+    | _ABOUT
     | _ALARMS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
@@ -119,6 +125,7 @@ RIGHTS = {
         "refresh": Right(GATEWAY),
         "log_out": Right(LOGIN),
         "list_events": Right(EVENTS, On.ORDER_TO_READ),
+        "list_account_events": Right(EVENTS),
         "poll_events": Right(GATEWAY),
         "list_alarm_events": Right(OVERSIGHT),
         "poll_alarms": Right(GATEWAY),
@@ -156,6 +163,8 @@ class Kind:
     def may(self, right: Right) -> bool:
         """Whether the operation is for this kind of caller at all."""
         match right.needed:
+            case "account":
+                return self.role is not None
             case "login":
                 return self.role is not None and self.key_scopes is None
             case "admin":

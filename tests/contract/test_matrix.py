@@ -9,9 +9,11 @@ import pytest
 import requests
 
 from api_contract.scopes import Role, Scope
+from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.events import webhooks
 from pulse_core.identity import api_keys
+from pulse_core.trading.store import orders
 from tests.contract.client import DOCUMENTS, Account, Service
 from tests.contract.conftest import make_account
 from tests.contract.rights import EXPIRED, KINDS, NOBODY, RIGHTS, SERVICE, Kind, On, expected
@@ -104,6 +106,11 @@ def stranger(environment: dict[str, str]) -> Caller:
     return make_caller(Kind("trader", "trader"))
 
 
+def key_of(order_id: str) -> str:
+    with db.transaction() as session:
+        return orders.get(session, order_id).order_unique_key  # type: ignore[union-attr]
+
+
 def make_cast() -> list[Caller]:
     return [make_caller(kind) for kind in KINDS]
 
@@ -114,6 +121,7 @@ def make_caller(kind: Kind) -> Caller:
     things = {
         "account_id": account.account_id,
         "order_id": order_id,
+        "order_unique_key": key_of(order_id),
         "slice_id": slices_of(order_id)[0].id,
         "alarm_id": an_alarm(slices_of(order_id)[0]),
         "key_id": api_keys.add_key(account.account_id, "bot", [Scope.ORDERS_READ], 30, now).key.id,

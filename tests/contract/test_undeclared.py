@@ -7,21 +7,24 @@ import pytest
 
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.test_matrix import needed, operations
-from tests.rigs.fuzz.callers import caller
+from tests.rigs.fuzz.callers import Caller, caller
 
 CALLS = [(service, path, method, one) for service in ("gapi", "pulse") for path, method, one in operations(service)]
 BY_NAME = [f"{service} {operation['operationId']}" for service, _, _, operation in CALLS]
 # Its body is the broker's: whatever stands there is passed on.
 OF_THE_BROKER = "take_zerodha_postback"
 ALLOWED = 3
+_callers: dict[tuple[str, str | None], Caller] = {}
 
 
 def call(
     services: dict[str, Service], key: str, name: str, path: str, method: str, operation: dict[str, Any], **more: Any
 ) -> tuple[int, str, dict[str, Any]]:
     """As somebody who may call it, about something that is not there: what it declares is looked at first."""
-    service = services[name]
-    who = caller(service, needed(operation), ALLOWED, key)
+    service, needs = services[name], needed(operation)
+    if (name, needs) not in _callers:
+        _callers[name, needs] = caller(service, needs, ALLOWED, key)
+    who = _callers[name, needs]
     return error_of(service.send(method, re.sub("{[^}]+}", "x", path), auth=who, **more))
 
 

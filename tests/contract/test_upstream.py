@@ -94,12 +94,17 @@ def test_a_broken_answer_is_an_upstream_error(
 @pytest.mark.parametrize(
     ("status", "code", "details"),
     [
-        (400, "INVALID_QUANTITY", {"field": "total_quantity", "min": 5, "num_splits": 5}),
+        (400, "INVALID_QUANTITY", {"field": "total_quantity", "total_quantity": 3, "num_splits": 5, "min": 5}),
         (403, "FORBIDDEN", {"needed": "orders:write"}),
         (
             409,
             "DUPLICATE_ORDER_UNIQUE_KEY",
-            {"field": "order_unique_key", "existing_order_id": f"ord_{'0' * 26}", "differs": ["side"]},
+            {
+                "field": "order_unique_key",
+                "order_unique_key": "k",
+                "existing_order_id": f"ord_{'0' * 26}",
+                "differs": ["side"],
+            },
         ),
     ],
 )

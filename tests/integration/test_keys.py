@@ -99,10 +99,10 @@ def test_nobody_sees_or_revokes_the_key_of_another(asha: str) -> None:
     ravi = add_account("ravi", "correct horse battery", Role.TRADER, utcnow()).id
     made = make(asha)
 
-    assert key_page(OneAccount(ravi), 10, None) == []
+    assert key_page(OneAccount(ravi), 10, None).keys == []
     with pytest.raises(NotFound):
         revoke_key(OneAccount(ravi), made.key.id, ravi, utcnow())
-    assert [key.id for key in key_page(EveryAccount(), 10, None)] == [made.key.id]
+    assert [key.id for key in key_page(EveryAccount(), 10, None).keys] == [made.key.id]
     holder_of(made.text, utcnow())
 
 
@@ -110,5 +110,5 @@ def test_the_last_use_is_written_once_a_minute(asha: str) -> None:
     made, now = make(asha), utcnow()
     for seconds in (0, 30, 59, 61):
         holder_of(made.text, now + timedelta(seconds=seconds))
-        [key] = key_page(OneAccount(asha), 10, None)
+        [key] = key_page(OneAccount(asha), 10, None).keys
         assert key.last_used_at == (now if seconds < 60 else now + timedelta(seconds=61))

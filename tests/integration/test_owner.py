@@ -7,7 +7,7 @@ from pulse_core.clock import utcnow
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
-from pulse_core.trading.order.queries import OrderFilters, order_origin, order_page, order_report, slice_reports
+from pulse_core.trading.order.queries import OrderFilters, order_origin, order_page, order_report, slice_list
 from tests.support.factories import a_split_order, an_account, order
 
 
@@ -22,9 +22,9 @@ def test_every_account_reads_what_one_account_reads_and_another_does_not(clean_d
     for owner in (holder, EveryAccount()):
         assert listed(owner) == [order_id]
         assert order_report(owner, order_id).order_id == order_origin(owner, order_id).order_id == order_id
-        assert slice_reports(owner, order_id)
+        assert slice_list(owner, order_id).slices
     assert listed(stranger) == []
-    for read in (order_report, order_origin, slice_reports):
+    for read in (order_report, order_origin, slice_list):
         with pytest.raises(NotFound):
             read(stranger, order_id)
 

@@ -38,6 +38,7 @@ class Seen:
     query: dict[str, list[str]]
     body: dict[str, Any] | None
     token: str
+    key: str | None = None
 
 
 class FakeGateway:
@@ -84,6 +85,8 @@ class FakeGateway:
             return self._log_in(seen)
         if seen.token != self.token:
             return _error(401, "UNAUTHORIZED", "the access token has expired")
+        if seen.path == "/api/events":
+            return self._events([one for events in self.events.values() for one in events], seen.query)
         if seen.path == "/api/orders":
             return self._place(seen.body) if seen.method == "POST" and seen.body else self._list(seen.query)
         return self._one(seen)
@@ -103,8 +106,8 @@ class FakeGateway:
         start, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
         newest_first = list(self.orders.values())[::-1]
         end = start + limit
-        page = {"orders": newest_first[start:end], "next_cursor": str(end) if end < len(newest_first) else None}
-        return 200, page, {}
+        next_cursor = str(end) if end < len(newest_first) else None
+        return 200, {"orders": newest_first[start:end], "next_cursor": next_cursor, "last_event_id": 0}, {}
 
     def _one(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
         order_id, _slash, rest = seen.path.removeprefix("/api/orders/").partition("/")
@@ -112,7 +115,7 @@ class FakeGateway:
         if order is None:
             return _error(404, "NOT_FOUND", "there is no such order")
         if rest == "slices":
-            return 200, {"slices": self.slices.get(order_id, [])}, {}
+            return 200, {"slices": self.slices.get(order_id, []), "last_event_id": 0}, {}
         if rest == "events":
             return self._events(self.events.get(order_id, []), seen.query)
         if seen.method != "GET":
@@ -131,7 +134,8 @@ class FakeGateway:
         limit = int(query["limit"][0])
         rest = [one for one in events if one["event_id"] > int(query["after"][0])]
         next_after = rest[limit - 1]["event_id"] if len(rest) >= limit else None
-        return 200, {"events": rest[:limit], "next_after": next_after}, {}
+        next_cursor = None if next_after is None else str(next_after)
+        return 200, {"events": rest[:limit], "next_after": next_after, "next_cursor": next_cursor}, {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -142,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(length)) if length else None
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        seen = Seen(self.command, url.path, parse_qs(url.query), body, token)
+        seen = Seen(self.command, url.path, parse_qs(url.query), body, token, self.headers.get("Idempotency-Key"))
         self.gateway.seen.append(seen)
         canned = self.gateway.canned.popleft() if self.gateway.canned and url.path != "/api/auth/login" else None
         if canned is None or canned.is_late:
@@ -188,7 +192,8 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "order_type": "MARKET", "limit_price": None, "start_at": AT, "end_at": "2026-03-02T05:00:00.000000Z",
         "product": None, "slice_timeout_seconds": None, "client_note": None, "status": "PENDING", "result": None,
         "skip_reason": None, "filled_quantity": 0, "leaves_quantity": total, "average_price": None,
-        "exposure": {"filled": 0, "working": 0, "unknown": 0, "unsent": total}, "slices": {},
+        "exposure": {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": total}, "slices": {},
+        "next_slice_at": None, "last_event_id": 0,
         "created_at": AT, "updated_at": AT, "finished_at": None,
     }  # fmt: skip
     return order | changes
@@ -197,8 +202,9 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
 def slice_answer(number: int, **changes: Any) -> dict[str, Any]:
     """A slice as gapi shows it, filled but for the changes."""
     one = {
-        "slice_id": f"sl_{number:026d}", "sequence_number": number, "quantity": 20, "scheduled_at": AT,
-        "status": "FILLED", "sent_at": AT, "attempts": 1, "broker_order_id": f"26030200000000{number}",
+        "slice_id": f"sl_{number:026d}", "sequence_number": number, "quantity": 20, "planned_quantity": 20,
+        "scheduled_at": AT, "status": "FILLED", "sent_at": AT, "late_ms": 0, "attempts": 1,
+        "broker_order_id": f"26030200000000{number}",
         "filled_quantity": 20, "average_price": "1402.35", "error": None,
     }  # fmt: skip
     return one | changes
@@ -210,7 +216,7 @@ def event_answer(number: int, kind: str, **changes: Any) -> dict[str, Any]:
     event = {
         "event_id": number, "type": kind, "order_id": f"ord_{1:026d}",
         "slice_id": None if about == "order" else f"sl_{1:026d}", "at": AT, "from_status": None,
-        "to_status": status.upper(), "actor": "pulse", "reason": f"why {number}", "details": {},
+        "to_status": status.upper(), "actor": "pulse", "actor_name": "pulse", "reason": f"why {number}", "details": {},
     }  # fmt: skip
     return event | changes
 

@@ -43,7 +43,7 @@ def test_pages_of_events_for_a_program(gateway: FakeGateway, pulse: Pulse) -> No
     order_id = gateway.add()
     gateway.events[order_id] = [PLACED, STARTED, ENDED]
     page = json.loads(pulse("orders", "events", order_id, "--after", "1", "--limit", "1", "--json").stdout)
-    assert page == {"events": [STARTED | {"at": "2026-03-02T04:00:00Z"}], "next_after": 4}
+    assert page == {"events": [STARTED | {"at": "2026-03-02T04:00:00Z"}], "next_after": 4, "next_cursor": "4"}
     everything = json.loads(pulse("orders", "events", order_id, "--all", "--json").stdout)
     assert [one["event_id"] for one in everything["events"]] == [1, 4, 9]
 

@@ -19,6 +19,6 @@ def test_a_terminal_gets_a_bar_that_fills() -> None:
 
 
 def test_a_share_whose_fate_is_open_is_named() -> None:
-    exposure = {"filled": 20, "working": 0, "unknown": 30, "unsent": 50}
+    exposure = {"filled": 20, "working": 0, "on_its_way": 0, "unknown": 30, "unsent": 50}
     order = Order.model_validate(order_answer(1, status="IN_PROGRESS", filled_quantity=20, exposure=exposure))
     assert "30 being cleared up with the broker" in watching.summary(order)

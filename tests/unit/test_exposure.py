@@ -15,7 +15,7 @@ some_tally = st.builds(StatusTotals, st.sampled_from(SliceStatus), st.integers(1
     ("status", "counted"),
     [
         (SliceStatus.SCHEDULED, Exposure(filled=30, unsent=70)),
-        (SliceStatus.SENDING, Exposure(filled=30, unknown=70)),
+        (SliceStatus.SENDING, Exposure(filled=30, on_its_way=70)),
         (SliceStatus.UNKNOWN, Exposure(filled=30, unknown=70)),
         (SliceStatus.WORKING, Exposure(filled=30, working=70)),
         (SliceStatus.FILLED, Exposure(filled=30)),
@@ -36,7 +36,7 @@ def test_the_parts_never_exceed_the_quantity_of_the_slices(tallies: list[StatusT
 
     assert counted.filled == sum(one.filled for one in tallies)
     assert counted.total <= sum(one.filled + one.leaves for one in tallies)
-    assert min(counted.filled, counted.working, counted.unknown, counted.unsent) >= 0
+    assert min(counted.filled, counted.working, counted.on_its_way, counted.unknown, counted.unsent) >= 0
 
 
 @pytest.mark.parametrize(

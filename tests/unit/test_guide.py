@@ -46,7 +46,7 @@ def test_every_error_code_stands_with_its_status() -> None:
 
 def test_every_status_is_explained() -> None:
     assert set(words("How an order ends")) == set(OrderStatus)
-    assert words("How an order ends", 1) == ["filled", "working", "unknown", "unsent"]
+    assert words("How an order ends", 1) == ["filled", "working", "on_its_way", "unknown", "unsent"]
     assert set(words("How an order ends", 2)) == set(SliceStatus)
 
 

@@ -65,7 +65,8 @@ def test_a_quantity_out_of_range_is_refused_with_the_range(quantity: int) -> Non
     with pytest.raises(InvalidQuantity) as refusal:
         check_new_order(replace(GOOD, total_quantity=quantity), EXCHANGES)
 
-    assert refusal.value.details == {"field": "total_quantity", "min": 1, "max": 10**9}
+    stated = {"total_quantity": quantity, "num_splits": 5}
+    assert refusal.value.details == {"field": "total_quantity", **stated, "min": 1, "max": 10**9}
 
 
 def test_fewer_shares_than_slices_are_refused() -> None:
@@ -80,7 +81,9 @@ def test_the_number_of_slices_is_from_2_to_100(num_splits: int) -> None:
     with pytest.raises(InvalidSplitConfig) as refusal:
         check_new_order(replace(GOOD, num_splits=num_splits), EXCHANGES)
 
-    assert refusal.value.details == {"field": "split_config.num_splits", "min": 2, "max": 100}
+    assert refusal.value.details == {
+        "field": "split_config.num_splits", "num_splits": num_splits, "min": 2, "max": 100,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("minutes", [-1, 0, 1441])
@@ -88,4 +91,6 @@ def test_the_window_is_from_a_minute_to_a_day(minutes: int) -> None:
     with pytest.raises(InvalidSplitConfig) as refusal:
         check_new_order(replace(GOOD, duration_minutes=minutes), EXCHANGES)
 
-    assert refusal.value.details == {"field": "split_config.duration_minutes", "min": 1, "max": 1440}
+    assert refusal.value.details == {
+        "field": "split_config.duration_minutes", "duration_minutes": minutes, "min": 1, "max": 1440,
+    }  # fmt: skip

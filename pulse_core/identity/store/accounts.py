@@ -1,6 +1,6 @@
 """Who may log in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,12 @@ def get(session: Session, account_id: str) -> Account | None:
 def lock(session: Session, account_id: str) -> Account | None:
     """The account, locked until the transaction ends."""
     return session.get(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def usernames(session: Session, account_ids: Collection[str]) -> dict[str, str]:
+    """The usernames of these accounts, by id."""
+    rows = select(Account.id, Account.username).where(Account.id.in_(account_ids))
+    return dict(session.execute(rows).tuples().all())
 
 
 def page(session: Session, limit: int, after: str | None) -> Sequence[Account]:

@@ -27,6 +27,14 @@ def of_token(session: Session, token_hash: str) -> LoginSession | None:
     return session.scalar(rows.where(RefreshToken.token_hash == token_hash).with_for_update(of=LoginSession))
 
 
+def end_of(session: Session, account_id: str, session_id: str) -> datetime | None:
+    """When a login of the account ends that goes on; None when there is none."""
+    live = select(LoginSession.expires_at).where(
+        LoginSession.id == session_id, LoginSession.account_id == account_id, LoginSession.ended_at.is_(None)
+    )
+    return session.scalar(live)
+
+
 def use_token(session: Session, token_hash: str, now: datetime) -> bool:
     """Use a refresh token up; False when it was used before, or retired."""
     fresh = update(RefreshToken).where(RefreshToken.token_hash == token_hash, *_UNUSED)

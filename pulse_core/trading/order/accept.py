@@ -112,5 +112,10 @@ def _check_same(order: Order, new_order: NewOrder) -> None:
     if differs:
         raise DuplicateOrderUniqueKey(
             f"order_unique_key was used before for an order that differs in {', '.join(differs)}",
-            {"field": "order_unique_key", "existing_order_id": order.id, "differs": differs},
+            {
+                "field": "order_unique_key",
+                "order_unique_key": order.order_unique_key,
+                "existing_order_id": order.id,
+                "differs": differs,
+            },
         )

@@ -1,21 +1,29 @@
-"""What a client may know of its orders, read in one transaction each."""
+"""What a client may know of its orders, read in one transaction each.
 
+`last_event_id` is read first: whoever follows the events after it misses nothing that is not told here already.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from api_contract.errors import NotFound
+from sqlalchemy.orm import Session
+
+from api_contract.errors import InvalidRequest, NotFound
 from api_contract.ids import ORDER_ID
 from api_contract.vocabulary import FINAL_ORDERS, OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
 from pulse_core import cursors, db
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
-from pulse_core.trading.store import orders, slices, totals
+from pulse_core.trading.store import events, fills, orders, positions, slices, totals
 from pulse_core.trading.store.orders import OrderFilters
-from pulse_core.trading.tables import Order, OrderSlice
+from pulse_core.trading.tables import Fill, Order, OrderSlice
 
-__all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceReport", "order_page", "order_report", "slice_reports"]
+__all__ = ["OrderFilters", "OrderPage", "OrderReport", "SliceList", "SliceReport", "order_page", "order_report"]
+
+FILL_NUMBER = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class OrderReport:
-    """An order as clients see it; `slices` counts its slices by status."""
+    """An order as clients see it; `slices` counts its slices by status, `next_slice_at` is when the next one is due."""
 
     order_id: str
     account_id: str
@@ -51,9 +59,17 @@ class OrderReport:
     average_price: Decimal | None
     exposure: Exposure
     slices: Mapping[SliceStatus, int]
+    next_slice_at: datetime | None
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OrderSnapshot(OrderReport):
+    """An order with the last numbered event of it that it shows."""
+
+    last_event_id: int
 
 
 @dataclass(frozen=True)
@@ -68,14 +84,16 @@ class OrderOrigin:
 
 @dataclass(frozen=True)
 class SliceReport:
-    """A slice as clients see it."""
+    """A slice as clients see it; `late_ms`: how long after its planned time it was last sent."""
 
     slice_id: str
     sequence_number: int
     quantity: int
+    planned_quantity: int
     scheduled_at: datetime
     status: SliceStatus
     sent_at: datetime | None
+    late_ms: int | None
     attempts: int
     broker_order_id: str | None
     filled_quantity: int
@@ -85,10 +103,45 @@ class SliceReport:
 
 
 @dataclass(frozen=True)
+class SliceList:
+    """Slices of an order in their sequence, with the last numbered event of it that they show."""
+
+    slices: Sequence[SliceReport]
+    last_event_id: int
+
+
+@dataclass(frozen=True)
 class OrderPage:
-    """Orders, newest first, and the cursor of the next page, None on the last."""
+    """Orders, newest first, and the cursor of the next page, None on the last.
+
+    `last_event_id` is the account's last numbered event that is shown; None where orders of several are listed.
+    """
 
     orders: Sequence[OrderReport]
+    next_cursor: str | None
+    last_event_id: int | None
+
+
+@dataclass(frozen=True)
+class FillReport:
+    """A trade at the broker, of the slice with this number; `settled_by` is the operator by whose word it is."""
+
+    slice_id: str
+    sequence_number: int
+    broker_order_id: str
+    trade_id: str
+    quantity: int
+    price: Decimal
+    traded_at: datetime
+    recorded_at: datetime
+    settled_by: str | None
+
+
+@dataclass(frozen=True)
+class FillPage:
+    """Trades in the order of their booking, and the cursor of the next page, None on the last."""
+
+    fills: Sequence[FillReport]
     next_cursor: str | None
 
 
@@ -104,27 +157,61 @@ def order_origin(owner: Owner, order_id: str) -> OrderOrigin:
 def order_report(owner: Owner, order_id: str) -> OrderReport:
     """One order of the owner. Raises NotFound."""
     with db.transaction() as session:
-        order = orders.of_owner(session, owner, order_id)
-        if order is None:
-            raise NotFound("there is no such order")
-        return _report(order, totals.of_order(session, order_id))
+        return _only_report(session, _of_owner(session, owner, order_id))
 
 
-def slice_reports(owner: Owner, order_id: str) -> list[SliceReport]:
-    """The slices of one order of the owner, in sequence; none before it is split. Raises NotFound."""
+def order_snapshot(owner: Owner, order_id: str) -> OrderSnapshot:
+    """One order of the owner, with where its events stand. Raises NotFound."""
     with db.transaction() as session:
-        if orders.of_owner(session, owner, order_id) is None:
-            raise NotFound("there is no such order")
-        return [_slice_report(one) for one in slices.of_order(session, order_id)]
+        last_event_id = positions.of_order(session, order_id)
+        return _snapshot(_only_report(session, _of_owner(session, owner, order_id)), last_event_id)
+
+
+def order_by_key(account_id: str, order_unique_key: str) -> OrderSnapshot:
+    """The account's order with this key. Raises NotFound."""
+    with db.transaction() as session:
+        found = orders.of_key(session, account_id, order_unique_key)
+        if found is None:
+            raise NotFound("there is no order with this key")
+        last_event_id = positions.of_order(session, found.id)
+        return _snapshot(_only_report(session, _of_owner(session, OneAccount(account_id), found.id)), last_event_id)
+
+
+def slice_list(owner: Owner, order_id: str, changed_after: int | None = None) -> SliceList:
+    """The slices of one order of the owner; with `changed_after`, those that have changed after this event.
+
+    There are none before it is split. Raises NotFound.
+    """
+    with db.transaction() as session:
+        last_event_id = positions.of_order(session, order_id)
+        _of_owner(session, owner, order_id)
+        if changed_after is None:
+            found = slices.of_order(session, order_id)
+        else:
+            found = slices.changed(session, order_id, changed_after)
+        planned = events.planned_quantities(session, order_id)
+        return SliceList([_slice_report(one, planned) for one in found], last_event_id)
+
+
+def fill_page(owner: Owner, order_id: str, limit: int, cursor: str | None) -> FillPage:
+    """Up to `limit` trades of one order of the owner. Raises NotFound, or InvalidRequest for a cursor that is none."""
+    scope = f"fills {order_id}"
+    beyond = int(cursors.decode(cursor, scope, FILL_NUMBER)) if cursor is not None else 0
+    with db.transaction() as session:
+        _of_owner(session, owner, order_id)
+        found = fills.page(session, order_id, beyond, limit + 1)
+    shown = found[:limit]
+    reports = [_fill_report(fill, sequence_number) for fill, sequence_number in shown]
+    return FillPage(reports, cursors.encode(str(shown[-1][0].id), scope) if len(found) > limit else None)
 
 
 def slice_report(order_id: str, slice_id: str) -> SliceReport:
     """One slice of an order, whoever owns it. Raises NotFound."""
     with db.transaction() as session:
         one = slices.get(session, slice_id)
-    if one is None or one.order_id != order_id:
-        raise NotFound("there is no such slice")
-    return _slice_report(one)
+        if one is None or one.order_id != order_id:
+            raise NotFound("there is no such slice")
+        return _slice_report(one, events.planned_quantities(session, order_id))
 
 
 def order_page(
@@ -132,19 +219,47 @@ def order_page(
 ) -> OrderPage:
     """Up to `limit` orders, newest first unless asked otherwise.
 
-    Raises InvalidRequest for a cursor that Pulse did not give out for this owner and this way of sorting.
+    Raises InvalidRequest for a cursor that Pulse did not give out for this owner and this way of sorting, or for
+    `changed_after` without an account: each has numbers of its own.
     """
+    if filters.changed_after is not None and not isinstance(owner, OneAccount):
+        rule = "with account_id: each account has numbers of its own"
+        raise InvalidRequest(f"changed_after is used {rule}", {"field": "changed_after", "rule": rule})
     scope = f"{_in_cursors(owner)} {oldest_first}"
     beyond = cursors.decode(cursor, scope, ORDER_ID) if cursor is not None else None
     with db.transaction() as session:
+        last_event_id = positions.of_account(session, owner.account_id) if isinstance(owner, OneAccount) else None
         found = orders.page(session, owner, filters, limit + 1, beyond, oldest_first=oldest_first)
         shown = found[:limit]
-        parts = totals.of_orders(session, [order.id for order in shown])
-    reports = [_report(order, parts.get(order.id, [])) for order in shown]
-    return OrderPage(reports, cursors.encode(shown[-1].id, scope) if len(found) > limit else None)
+        reports = _reports(session, shown)
+    next_cursor = cursors.encode(shown[-1].id, scope) if len(found) > limit else None
+    return OrderPage(reports, next_cursor, last_event_id)
 
 
-def _report(order: Order, parts: Sequence[StatusTotals]) -> OrderReport:
+def _of_owner(session: Session, owner: Owner, order_id: str) -> Order:
+    order = orders.of_owner(session, owner, order_id)
+    if order is None:
+        raise NotFound("there is no such order")
+    return order
+
+
+def _only_report(session: Session, order: Order) -> OrderReport:
+    [report] = _reports(session, [order])
+    return report
+
+
+def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
+    parts = totals.of_orders(session, [order.id for order in found])
+    sending = [order.id for order in found if order.status is OrderStatus.IN_PROGRESS]
+    next_due = totals.next_due(session, sending) if sending else {}
+    return [_report(order, parts.get(order.id, []), next_due.get(order.id)) for order in found]
+
+
+def _snapshot(report: OrderReport, last_event_id: int) -> OrderSnapshot:
+    return OrderSnapshot(**vars(report), last_event_id=last_event_id)
+
+
+def _report(order: Order, parts: Sequence[StatusTotals], next_slice_at: datetime | None) -> OrderReport:
     is_pending = order.status is OrderStatus.PENDING
     return OrderReport(
         order_id=order.id,
@@ -169,26 +284,47 @@ def _report(order: Order, parts: Sequence[StatusTotals]) -> OrderReport:
         average_price=order.average_price,
         exposure=Exposure(unsent=order.total_quantity) if is_pending else exposure(parts),
         slices={one.status: one.slices for one in parts},
+        next_slice_at=next_slice_at,
         created_at=order.created_at,
         updated_at=order.updated_at,
         finished_at=order.finished_at,
     )
 
 
-def _slice_report(one: OrderSlice) -> SliceReport:
+def _slice_report(one: OrderSlice, planned: Mapping[str, int]) -> SliceReport:
     return SliceReport(
         slice_id=one.id,
         sequence_number=one.sequence_number,
         quantity=one.quantity,
+        planned_quantity=planned.get(one.id, one.quantity),
         scheduled_at=one.scheduled_at,
         status=one.status,
         sent_at=one.sent_at,
+        late_ms=_late_ms(one.scheduled_at, one.sent_at),
         attempts=one.attempts,
         broker_order_id=one.broker_order_id,
         filled_quantity=one.filled_quantity,
         average_price=one.average_price,
         error_code=one.error_code,
         error_message=one.error_message,
+    )
+
+
+def _late_ms(scheduled_at: datetime, sent_at: datetime | None) -> int | None:
+    return None if sent_at is None else max(0, (sent_at - scheduled_at) // timedelta(milliseconds=1))
+
+
+def _fill_report(fill: Fill, sequence_number: int) -> FillReport:
+    return FillReport(
+        slice_id=fill.slice_id,
+        sequence_number=sequence_number,
+        broker_order_id=fill.broker_order_id,
+        trade_id=fill.broker_trade_id,
+        quantity=fill.quantity,
+        price=fill.price,
+        traded_at=fill.traded_at,
+        recorded_at=fill.recorded_at,
+        settled_by=fill.settled_by,
     )
 
 

@@ -1,7 +1,7 @@
 """Book fills of slices, new, late and too many alike, and the ends that the broker's book shows."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from pulse_core.trading.deadline import end_of_cancelled
 from pulse_core.trading.store import events, fills, placements
 from pulse_core.trading.store.endings import Ending, Holding, end_all, hold_all
 from pulse_core.trading.store.events import Event
-from pulse_core.trading.store.fills import Totals
+from pulse_core.trading.store.fills import Booked, Totals
 from pulse_core.trading.tables import OrderSlice
 
 log = get_logger(__name__)
@@ -46,11 +46,12 @@ def settle_slices(session: Session, news: Sequence[tuple[OrderSlice, str]], show
     placements.end(session, shown.broker, over, now)
 
 
-def _fills(filled: Iterable[tuple[OrderSlice, int, int]]) -> list[Event]:
-    """What there is to tell of slices, how many shares were added to each, and how many that makes."""
+def _fills(filled: Iterable[tuple[OrderSlice, Booked, int]]) -> list[Event]:
+    """What there is to tell of slices, what was booked for each, and how many shares that makes."""
     told, alarms = [], []
-    for one, added, total in filled:
-        told.append(Event(EventKind.FILL, one.order_id, one.id, None, {"quantity": added, "filled_quantity": total}))
+    for one, booked, total in filled:
+        added = booked.quantity
+        told.append(Event(EventKind.FILL, one.order_id, one.id, None, fill_told(booked, total)))
         log.info("slice filled", order_id=one.order_id, slice_id=one.id, quantity=added, filled_quantity=total)
         if one.status in FINAL_SLICES:
             code = AlarmCode.FILL_AFTER_END
@@ -59,6 +60,16 @@ def _fills(filled: Iterable[tuple[OrderSlice, int, int]]) -> list[Event]:
             code = AlarmCode.SLICE_OVERFILLED
             alarms.append(events.an_alarm(code, one.order_id, one.id, filled=total, quantity_asked=one.quantity))
     return told + alarms
+
+
+def fill_told(booked: Booked, total: int) -> dict[str, object]:
+    """What the event of a fill says; an instant as clients read it."""
+    return {
+        "quantity": booked.quantity,
+        "filled_quantity": total,
+        "price": booked.price,
+        "traded_at": booked.traded_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+    }
 
 
 def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceStatus | None:

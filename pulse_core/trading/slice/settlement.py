@@ -21,9 +21,9 @@ from pulse_core.trading.book.adopt import point_at
 from pulse_core.trading.book.reading import read_book
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.settlement import what_lacks
-from pulse_core.trading.slice.fills import NOTHING
+from pulse_core.trading.slice.fills import NOTHING, fill_told
 from pulse_core.trading.store import events, fills, placements, slices
-from pulse_core.trading.store.fills import Totals
+from pulse_core.trading.store.fills import Booked, Totals
 from pulse_core.trading.store.slices import END_UNSEEN
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 from pulse_core.trading.vocabulary import PlacementOutcome
@@ -169,7 +169,7 @@ def _add_fill(session: Session, doubt: _Doubt, said: Settlement, actor: str, now
     trade = BrokerTrade(trade_id, broker_order_id, *lacking, traded_at=doubt.sent_at)
     fills.add(session, attempt.broker, [(doubt.slice.id, trade)], now, settled_by=actor)
     total = _totals(session, doubt).filled
-    detail: dict[str, Any] = {"quantity": trade.quantity, "filled_quantity": total, "actor": actor}
+    detail = fill_told(Booked(trade.quantity, trade.price, trade.traded_at), total) | {"actor": actor}
     events.add(session, EventKind.FILL, doubt.order.id, doubt.slice.id, now, **detail)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, bindparam, func, select, update
+from sqlalchemy import ColumnElement, String, bindparam, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from ulid import ULID
@@ -29,6 +29,11 @@ class AlarmFilters:
     order_id: str | None = None
     account_id: str | None = None
     is_unresolved: bool = False
+
+
+def knows(session: Session, order_id: str, code: AlarmCode) -> bool:
+    """Whether there is an alarm with this code about the order or a slice of it, dealt with or not."""
+    return bool(session.scalar(select(exists().where(Alarm.order_id == order_id, Alarm.code == code))))
 
 
 def raise_alarm(

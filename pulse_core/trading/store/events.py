@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, DateTime, String, bindparam, exists, insert, select
+from sqlalchemy import ARRAY, BigInteger, DateTime, String, bindparam, cast, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
@@ -109,6 +109,18 @@ def was_raised_for(session: Session, order_id: str, code: AlarmCode) -> bool:
     said = SliceEvent.detail.contains({"code": code})
     rows = exists().where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.ALARM, said)
     return bool(session.scalar(select(rows)))
+
+
+def planned_quantities(session: Session, order_id: str) -> dict[str, int]:
+    """What was planned of those slices of an order that were lowered since, by slice id."""
+    if not alarms.knows(session, order_id, AlarmCode.SLICE_LOWERED):
+        return {}
+    said = SliceEvent.detail.contains({"code": AlarmCode.SLICE_LOWERED})
+    planned = cast(SliceEvent.detail["lowered_from"].astext, BigInteger)
+    rows = select(SliceEvent.slice_id, func.max(planned)).where(
+        SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.ALARM, said
+    )
+    return {slice_id or "": most for slice_id, most in session.execute(rows.group_by(SliceEvent.slice_id))}
 
 
 def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:

@@ -1,6 +1,5 @@
 """One row for each trade of the broker, however often it is reported."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 from pulse_core.brokers.port import BrokerTrade
 from pulse_core.postgres import sql
 from pulse_core.trading.store.conditions import any_of
-from pulse_core.trading.tables import Fill
+from pulse_core.trading.tables import Fill, OrderSlice
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,23 @@ class Totals:
     of_broker_order: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Booked:
+    """What was newly booked for a slice: shares, their average price to 4 places, and when the last was traded."""
+
+    quantity: int
+    price: Decimal
+    traded_at: datetime
+
+
 def add(
     session: Session,
     broker: str,
     trades: Sequence[tuple[str, BrokerTrade]],
     now: datetime,
     settled_by: str | None = None,
-) -> dict[str, int]:
-    """Book those of the trades, each with its slice's id, that are not booked yet; their shares by slice id."""
+) -> dict[str, Booked]:
+    """Book those of the trades, each with its slice's id, that are not booked yet; what that is, by slice id."""
     if not trades:
         return {}
     booked = session.execute(
@@ -48,10 +56,10 @@ def add(
             "traded_at": [trade.traded_at for _slice_id, trade in trades],
         },
     )
-    added: Counter[str] = Counter()
-    for slice_id, quantity in booked:
-        added[slice_id] += quantity
-    return dict(added)
+    by_slice: dict[str, list[tuple[int, Decimal, datetime]]] = {}
+    for slice_id, quantity, price, traded_at in booked:
+        by_slice.setdefault(slice_id, []).append((quantity, price, traded_at))
+    return {slice_id: _booked(new) for slice_id, new in by_slice.items()}
 
 
 def totals(session: Session, slice_ids: Collection[str]) -> dict[str, Totals]:
@@ -62,17 +70,40 @@ def totals(session: Session, slice_ids: Collection[str]) -> dict[str, Totals]:
     return {slice_id: _totals(sums) for slice_id, sums in by_slice.items()}
 
 
+def _booked(new: Sequence[tuple[int, Decimal, datetime]]) -> Booked:
+    shares = sum(quantity for quantity, _price, _at in new)
+    value = sum((price * quantity for quantity, price, _at in new), Decimal(0))
+    return Booked(shares, _average(value, shares), max(at for _quantity, _price, at in new))
+
+
 def _totals(sums: Sequence[tuple[str, int, Decimal]]) -> Totals:
     filled = sum(quantity for _id, quantity, _value in sums)
     value = sum((value for _id, _quantity, value in sums), Decimal(0))
-    average = (value / filled).quantize(Decimal("0.0001"), ROUND_HALF_UP)
-    return Totals(filled, average, {broker_order_id: quantity for broker_order_id, quantity, _value in sums})
+    return Totals(
+        filled, _average(value, filled), {broker_order_id: quantity for broker_order_id, quantity, _value in sums}
+    )
+
+
+def _average(value: Decimal, shares: int) -> Decimal:
+    return (value / shares).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
 def of_broker_order(session: Session, broker: str, broker_order_id: str) -> Sequence[Fill]:
     """Everything booked for one broker order."""
     rows = select(Fill).where(Fill.broker == broker, Fill.broker_order_id == broker_order_id)
     return session.scalars(rows).all()
+
+
+def page(session: Session, order_id: str, beyond: int, limit: int) -> Sequence[tuple[Fill, int]]:
+    """Up to `limit` fills of an order, in the order of their booking, those after the one with this id.
+
+    Each with the number of its slice.
+    """
+    rows = select(Fill, OrderSlice.sequence_number).join(OrderSlice, OrderSlice.id == Fill.slice_id)
+    found = session.execute(
+        rows.where(OrderSlice.order_id == order_id, Fill.id > beyond).order_by(Fill.id).limit(limit)
+    )
+    return [(fill, sequence_number) for fill, sequence_number in found]
 
 
 def booked(session: Session, broker: str, broker_order_ids: Collection[str]) -> set[tuple[str, str]]:

@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import Select
 
+from api_contract.alarms import AlarmStatus
 from api_contract.log import get_logger
 from api_contract.spans import continued
 from api_contract.vocabulary import FINAL_ORDERS, FINAL_SLICES, OrderResult, OrderStatus, Side, SliceStatus
@@ -48,24 +49,42 @@ from pulse_core.trading.status import check_order_move
 from pulse_core.trading.store import events
 from pulse_core.trading.store.conditions import any_of, status_is
 from pulse_core.trading.store.events import Event
-from pulse_core.trading.tables import Fill, Order, OrderSlice
+from pulse_core.trading.tables import Alarm, Fill, Order, OrderSlice
 
 log = get_logger(__name__)
 
 # Where there is none: more than anybody can have.
 NO_CAP = 2**31 - 1
+# An alarm nobody has dealt with, a slice whose fate nobody knows, or one that can still be retried.
+_NEEDS_ATTENTION = or_(
+    Order.id.in_(select(Alarm.order_id).where(Alarm.status != AlarmStatus.RESOLVED, Alarm.order_id.is_not(None))),
+    Order.id.in_(select(OrderSlice.order_id).where(OrderSlice.status == SliceStatus.UNKNOWN)),
+    and_(
+        Order.end_at > func.now(),
+        exists().where(
+            OrderSlice.order_id == Order.id, OrderSlice.status.in_((SliceStatus.REJECTED, SliceStatus.FAILED))
+        ),
+    ),
+)
 _LIVE = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
 
 
 @dataclass(frozen=True)
 class OrderFilters:
-    """What a listing is narrowed to; instants are aware, `created_from` included, `created_to` not."""
+    """What a listing is narrowed to; instants are aware, `created_from` included, `created_to` not.
 
-    status: OrderStatus | None = None
+    With `attention`: to orders that an operator should look at, or to the others. With `changed_after`: to those of one
+    account to which something has happened after the event of this number.
+    """
+
+    status: Collection[OrderStatus] = ()
+    order_unique_key: str | None = None
     instrument: str | None = None
     side: Side | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    attention: bool | None = None
+    changed_after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +140,12 @@ def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> O
     return session.scalar(rows)
 
 
+def of_key(session: Session, account_id: str, order_unique_key: str) -> Order | None:
+    """The account's order with this key, if there is one."""
+    rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
+    return session.scalar(rows)
+
+
 def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
     """Whether the account has used this key before."""
     used = exists().where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
@@ -146,11 +171,16 @@ def page(
 ) -> Sequence[Order]:
     """Up to `limit` orders of the owner, in the order of their making, those after the id `beyond`."""
     rows = select(Order).where(owned_by(Order.account_id, owner))
-    for column, value in ((Order.status, filters.status), (Order.instrument, filters.instrument)):
+    named = ((Order.instrument, filters.instrument), (Order.side, filters.side))
+    for column, value in (*named, (Order.order_unique_key, filters.order_unique_key)):
         if value is not None:
             rows = rows.where(column == value)
-    if filters.side is not None:
-        rows = rows.where(Order.side == filters.side)
+    if filters.status:
+        rows = rows.where(Order.status.in_(filters.status))
+    if filters.attention is not None:
+        rows = rows.where(_NEEDS_ATTENTION if filters.attention else ~_NEEDS_ATTENTION)
+    if filters.changed_after is not None:
+        rows = rows.where(Order.id.in_(_changed(owner, filters.changed_after)))
     if filters.created_from is not None:
         rows = rows.where(Order.created_at >= filters.created_from)
     if filters.created_to is not None:
@@ -158,6 +188,12 @@ def page(
     if beyond is not None:
         rows = rows.where(Order.id > beyond if oldest_first else Order.id < beyond)
     return session.scalars(rows.order_by(Order.id if oldest_first else Order.id.desc()).limit(limit)).all()
+
+
+def _changed(owner: Owner, after: int) -> Select[tuple[str]]:
+    """The orders to which something has happened after this event of their account, or that has no number yet."""
+    is_later = or_(SliceEvent.sequence > after, SliceEvent.sequence.is_(None))
+    return select(SliceEvent.order_id).where(owned_by(SliceEvent.account_id, owner), is_later)
 
 
 def get(session: Session, order_id: str) -> Order | None:

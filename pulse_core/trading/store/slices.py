@@ -32,6 +32,7 @@ from api_contract.vocabulary import OrderStatus, Side, SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
+from pulse_core.events.tables import SliceEvent
 from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
 from pulse_core.trading.schedule import PlannedSlice
@@ -158,6 +159,14 @@ def of_order(session: Session, order_id: str) -> Sequence[OrderSlice]:
     """All slices of an order in their sequence."""
     rows = select(OrderSlice).where(OrderSlice.order_id == order_id).order_by(OrderSlice.sequence_number)
     return session.scalars(rows.execution_options(populate_existing=True)).all()
+
+
+def changed(session: Session, order_id: str, after: int) -> Sequence[OrderSlice]:
+    """Those of an order to which something has happened after this event, or that has no number yet, in sequence."""
+    is_later = or_(SliceEvent.sequence > after, SliceEvent.sequence.is_(None))
+    found = select(SliceEvent.slice_id).where(SliceEvent.order_id == order_id, is_later)
+    rows = select(OrderSlice).where(OrderSlice.order_id == order_id, OrderSlice.id.in_(found))
+    return session.scalars(rows.order_by(OrderSlice.sequence_number)).all()
 
 
 def unsent(session: Session, order_id: str) -> Sequence[OrderSlice]:

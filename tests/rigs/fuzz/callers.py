@@ -17,6 +17,7 @@ ROLES = {
     "orders:read": tuple(Role),
     "events:read": tuple(Role),
     "webhooks:write": tuple(Role),
+    "account": tuple(Role),
     "login": tuple(Role),
     "orders:write": (Role.TRADER, Role.OPERATOR),
     "slices:operate": (Role.OPERATOR,),

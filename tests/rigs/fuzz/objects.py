@@ -22,7 +22,7 @@ from pulse_core.owner import OneAccount
 from pulse_core.trading.order import pause
 from tests.contract.client import Account
 from tests.contract.conftest import make_account
-from tests.support.factories import a_split_order, an_alarm, an_order, slices_of
+from tests.support.factories import a_split_order, an_alarm, an_order, order, slices_of
 
 PASSWORD = "another password of hers"
 PUBLIC_URL = "https://93.184.216.34/events"
@@ -48,6 +48,9 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
     real: dict[str, str] = {}
     if "order_id" in names:
         real |= _order(operation_id, account)
+    if "order_unique_key" in names:
+        found = an_order(utcnow(), account.account_id)
+        real["order_unique_key"] = order(found).order_unique_key
     if "key_id" in names:
         owner = make_account() if operation_id == "revoke_any_key" else account
         real["key_id"] = _key(owner).key.id

@@ -34,7 +34,7 @@ _VARIES_IN_LINES: Varying = (
     (re.compile(r"<price>|\b\d+\b"), "<number>"),
     (re.compile(r" +"), " "),
 )
-_NUMBERS_OF_EVENTS = {"event_id", "next_after", "delivered_event_id"}
+_NUMBERS_OF_EVENTS = {"event_id", "last_event_id", "next_after", "delivered_event_id", "late_ms"}
 
 
 @dataclass

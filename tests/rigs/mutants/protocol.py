@@ -188,13 +188,14 @@ PROTOCOL = (
         (
             Change(
                 f"{STORE}/fills.py",
-                "    for slice_id, quantity in booked:\n",
-                "    for slice_id, quantity in [(slice_id, trade.quantity) for slice_id, trade in trades]:\n",
+                "    for slice_id, quantity, price, traded_at in booked:\n",
+                "    for slice_id, quantity, price, traded_at in"
+                " [(slice_id, one.quantity, one.price, one.traded_at) for slice_id, one in trades]:\n",
             ),
             Change(
                 f"{SLICE}/fills.py",
                 "Holding(one.id, booked.filled,",
-                "Holding(one.id, one.filled_quantity + added[one.id],",
+                "Holding(one.id, one.filled_quantity + added[one.id].quantity,",
             ),
             Change(
                 f"{SLICE}/fills.py",

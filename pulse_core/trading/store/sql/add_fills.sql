@@ -7,4 +7,4 @@ SELECT trade.slice_id, :broker, trade.broker_order_id, trade.broker_trade_id, tr
               CAST(:traded_at AS timestamptz[]))
        AS trade (slice_id, broker_order_id, broker_trade_id, quantity, price, traded_at)
     ON CONFLICT DO NOTHING
-RETURNING slice_id, quantity
+RETURNING slice_id, quantity, price, traded_at

@@ -1,0 +1,58 @@
+"""Who calls, and how much of everything is allowed."""
+
+from typing import Any, cast
+
+from flask import Response, current_app, g, jsonify
+from limits import parse
+
+from api_contract.scopes import SCOPES, Standing
+from api_contract.shapes.identity import MeSchema
+from api_contract.shapes.installation import InstallationSchema
+from gapi_app.access.auth import caller, require_token
+from gapi_app.access.tokens import Identity
+from gapi_app.blueprint import Blueprint
+from gapi_app.config import Settings
+from gapi_app.guard.limits import OFF, stricter
+from gapi_app.identity.client import identity
+from gapi_app.upstream import pulse
+
+SETTINGS = "SETTINGS"
+
+blueprint = Blueprint("me", __name__, url_prefix="/api", description="Who calls, and what is served here")
+blueprint.before_request(require_token)
+
+
+@blueprint.route("/me", methods=["GET"])
+@blueprint.needs(Standing.ACCOUNT)
+@blueprint.response(200, MeSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_me() -> Response:
+    """Whom the token speaks for, what it may do and how often, and when the login ends."""
+    who = caller()
+    scopes = sorted(SCOPES[who.role] & who.scopes)
+    return jsonify(identity().me(who) | {"scopes": scopes, "key_id": who.key_id, "limits": _limits()})
+
+
+@blueprint.route("/installation", methods=["GET"])
+@blueprint.needs(Standing.ACCOUNT)
+@blueprint.response(200, InstallationSchema)
+def show_installation() -> Response:
+    """The broker, paper or live, what can be traded there, and the limits of an order."""
+    return jsonify(pulse().installation(caller()))
+
+
+def _limits() -> dict[str, Any]:
+    settings, own = cast("Settings", current_app.config[SETTINGS]), cast("Identity", g.identity).requests_per_minute
+    requests = settings.pulse_rate_limit_account if own is None else f"{own}/minute"
+    return {
+        "requests": _shown(requests),
+        "new_orders": _shown(stricter(settings.pulse_rate_limit_orders, own)),
+        "event_streams": settings.pulse_streams_per_account,
+    }
+
+
+def _shown(limit: str) -> dict[str, int] | None:
+    if limit == OFF:
+        return None
+    parsed = parse(limit)
+    return {"limit": parsed.amount, "window_seconds": parsed.get_expiry()}

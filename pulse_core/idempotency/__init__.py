@@ -1,0 +1,1 @@
+"""What clients' requests were answered, kept by their Idempotency-Key for a day."""

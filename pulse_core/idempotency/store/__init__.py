@@ -1,0 +1,1 @@
+"""Reads and writes the table of kept answers."""
