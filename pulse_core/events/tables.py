@@ -172,6 +172,6 @@ def may_post() -> ColumnElement[bool]:
     return and_(of_account, or_(Webhook.key_id.is_(None), key_works))
 
 
-def usernames(account_ids: Collection[str]) -> Select[tuple[str, str]]:
+def usernames(account_ids: Collection[str]) -> Select[str, str]:
     """The ids and usernames of these accounts."""
     return select(Account.id, Account.username).where(Account.id.in_(account_ids))

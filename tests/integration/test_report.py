@@ -172,11 +172,11 @@ def test_filters_narrow_the_list(broker: SimulatedBroker) -> None:
 
     assert listed(account, side=Side.SELL) == [sell]
     assert listed(account, instrument="BSE:INFY") == [bse]
-    assert listed(account, status=OrderStatus.CANCELLED) == [buy]
+    assert listed(account, status=[OrderStatus.CANCELLED]) == [buy]
     assert listed(account, created_from=minute(1)) == [bse, sell]
     assert listed(account, created_to=minute(1)) == [buy]
     assert listed(account, created_from=minute(1), created_to=minute(2), side=Side.SELL) == [sell]
-    assert listed(account, status=OrderStatus.DONE) == []
+    assert listed(account, status=[OrderStatus.DONE]) == []
 
 
 @pytest.mark.parametrize("cursor", ["", "AAAA", "b3JkX3g", "%00", "ünïcode", "=", "b3JkXwA", "x" * 5000])

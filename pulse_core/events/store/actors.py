@@ -11,4 +11,4 @@ from pulse_core.events.tables import usernames
 def names_of(session: Session, actors: Collection[str]) -> dict[str, str]:
     """The usernames of those of the actors that are accounts, by id."""
     accounts = {one for one in actors if ACCOUNT_ID.fullmatch(one)}
-    return dict(session.execute(usernames(accounts)).tuples().all()) if accounts else {}
+    return {row.id: row.username for row in session.execute(usernames(accounts))} if accounts else {}

@@ -169,7 +169,7 @@ def _add_fill(session: Session, doubt: _Doubt, said: Settlement, actor: str, now
     trade = BrokerTrade(trade_id, broker_order_id, *lacking, traded_at=doubt.sent_at)
     fills.add(session, attempt.broker, [(doubt.slice.id, trade)], now, settled_by=actor)
     total = _totals(session, doubt).filled
-    detail = fill_told(Booked(trade.quantity, trade.price, trade.traded_at), total) | {"actor": actor}
+    detail: dict[str, Any] = fill_told(Booked(trade.quantity, trade.price, trade.traded_at), total) | {"actor": actor}
     events.add(session, EventKind.FILL, doubt.order.id, doubt.slice.id, now, **detail)
 
 

@@ -171,9 +171,9 @@ def acknowledge(connection: Connection, answers: Sequence[Acknowledged], now: da
 
 
 def _last_look(rows: Sequence[Row[Any]]) -> LastLook:
-    _id, status, claimed_by, lacking, has_live_duplicate, order_status, total_quantity, *_totals = rows[0]
+    first = rows[0]
     totals = [StatusTotals(row.status, row.slices, row.filled, row.leaves) for row in rows]
-    return LastLook(status, claimed_by, lacking, has_live_duplicate, order_status, total_quantity, totals)
+    return LastLook(*first[1:7], totals)
 
 
 def _tell_of_move(claimed: Claimed, move: SliceMove, **why: str) -> None:

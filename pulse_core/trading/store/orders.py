@@ -190,7 +190,7 @@ def page(
     return session.scalars(rows.order_by(Order.id if oldest_first else Order.id.desc()).limit(limit)).all()
 
 
-def _changed(owner: Owner, after: int) -> Select[tuple[str]]:
+def _changed(owner: Owner, after: int) -> Select[str]:
     """The orders to which something has happened after this event of their account, or that has no number yet."""
     is_later = or_(SliceEvent.sequence > after, SliceEvent.sequence.is_(None))
     return select(SliceEvent.order_id).where(owned_by(SliceEvent.account_id, owner), is_later)

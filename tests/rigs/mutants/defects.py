@@ -2,6 +2,7 @@
 
 from tests.rigs.mutants.admission import ADMISSION
 from tests.rigs.mutants.answers import ANSWERS
+from tests.rigs.mutants.api import API
 from tests.rigs.mutants.batches import BATCHES
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
@@ -24,4 +25,5 @@ DEFECTS = (
     *IDLE,
     *FAIRNESS,
     *WEBHOOKS,
+    *API,
 )
