@@ -171,9 +171,9 @@ def acknowledge(connection: Connection, answers: Sequence[Acknowledged], now: da
 
 
 def _last_look(rows: Sequence[Row[Any]]) -> LastLook:
-    first = rows[0]
+    seen: tuple[Any, ...] = tuple(rows[0])[1:7]
     totals = [StatusTotals(row.status, row.slices, row.filled, row.leaves) for row in rows]
-    return LastLook(*first[1:7], totals)
+    return LastLook(*seen, totals=totals)
 
 
 def _tell_of_move(claimed: Claimed, move: SliceMove, **why: str) -> None:
