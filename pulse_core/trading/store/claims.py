@@ -171,9 +171,17 @@ def acknowledge(connection: Connection, answers: Sequence[Acknowledged], now: da
 
 
 def _last_look(rows: Sequence[Row[Any]]) -> LastLook:
-    seen: tuple[Any, ...] = tuple(rows[0])[1:7]
+    seen = rows[0]
     totals = [StatusTotals(row.status, row.slices, row.filled, row.leaves) for row in rows]
-    return LastLook(*seen, totals=totals)
+    return LastLook(
+        seen.slice_status,
+        seen.client_order_id,
+        seen.lacking,
+        seen.has_live_duplicate,
+        seen.order_status,
+        seen.total_quantity,
+        totals,
+    )
 
 
 def _tell_of_move(claimed: Claimed, move: SliceMove, **why: str) -> None:
