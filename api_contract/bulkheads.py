@@ -166,15 +166,15 @@ def place_left() -> Iterator[None]:
     place.take()
 
 
-def kinds_by_endpoint(app: Flask, kinds: Mapping[str, str | None], otherwise: str) -> KindOf:
-    """The kind of a request by the view that it is for, and of all others; a path that is no view's is one of those."""
+def kinds_by_endpoint(app: Flask, kinds: Mapping[str, str | None], otherwise: str, unknown: str) -> KindOf:
+    """The kind of a request by the view that it is for, that of all other views, and that of what is for none."""
     adapter = app.url_map.bind("")
 
     def kind_of(environ: "WSGIEnvironment") -> str | None:
         try:
             endpoint, _arguments = adapter.match(environ["PATH_INFO"], environ["REQUEST_METHOD"])
         except HTTPException:
-            return otherwise
+            return unknown
         return kinds.get(endpoint, otherwise)
 
     return kind_of

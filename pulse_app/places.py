@@ -52,7 +52,7 @@ def give_places(app: Flask, pool_size: int) -> None:
     """Give each kind of call its places, no more of them worked than the pool has connections for."""
     sizes = fitted(SIZES, pool_size + MOST_OVERFLOW - _BESIDE)
     app.wsgi_app = Bulkheads(  # type: ignore[method-assign]
-        app.wsgi_app, kinds_by_endpoint(app, KINDS, Kind.OTHER), sizes
+        app.wsgi_app, kinds_by_endpoint(app, KINDS, otherwise=Kind.OTHER, unknown=Kind.OTHER), sizes
     )
     app.before_request(refuse_without_place)
 

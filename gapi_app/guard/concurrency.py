@@ -26,6 +26,7 @@ class Kind(StrEnum):
     LOGINS = "logins"
     POSTBACKS = "postbacks"
     OTHER = "requests"
+    UNKNOWN = "requests for what there is not"
 
 
 # What stops something, and what ends a right.
@@ -55,6 +56,7 @@ def sizes(for_one: int) -> Mapping[str, Size]:
         Kind.LOGINS: Size(worked=8, waiting=8, for_one=LOGINS_FOR_ONE),
         # The broker posts from few addresses.
         Kind.POSTBACKS: Size(worked=2, waiting=14),
+        Kind.UNKNOWN: Size(worked=2, waiting=14),
         Kind.OTHER: Size(worked=12, waiting=36, for_one=for_one, worked_for_one=_share(12, for_one)),
     }
 
@@ -94,6 +96,6 @@ class Concurrency(Bulkheads):
 
 def limit_concurrency(app: Flask, asker_of: AskerOf, for_one: int) -> Concurrency:
     """Give each kind of request its places."""
-    gate = Concurrency(app.wsgi_app, kinds_by_endpoint(app, KINDS, Kind.OTHER), sizes(for_one), asker_of)
+    gate = Concurrency(app.wsgi_app, kinds_by_endpoint(app, KINDS, Kind.OTHER, Kind.UNKNOWN), sizes(for_one), asker_of)
     app.wsgi_app = gate  # type: ignore[method-assign]
     return gate
