@@ -73,7 +73,7 @@ def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
         behind = {one: seen for one, seen in wanted.items() if seen is not None}
         found = numbering.latest(session, behind, last, limit) if behind else {}
         reports = {one: _reports(session, events) for one, events in found.items()}
-    return [FeedPage(one, reports.get(one, ()), last[one], one in complete) for one in wanted]
+    return [FeedPage(one, reports.get(one, []), last[one], one in complete) for one in wanted]
 
 
 def number_news(account_id: str) -> None:

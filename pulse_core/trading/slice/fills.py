@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -62,7 +63,7 @@ def _fills(filled: Iterable[tuple[OrderSlice, Booked, int]]) -> list[Event]:
     return told + alarms
 
 
-def fill_told(booked: Booked, total: int) -> dict[str, object]:
+def fill_told(booked: Booked, total: int) -> dict[str, Any]:
     """What the event of a fill says; an instant as clients read it."""
     return {
         "quantity": booked.quantity,
