@@ -66,6 +66,7 @@ def enable_webhook(webhook_id: str) -> WebhookReport:
 
 @blueprint.route("/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND")
 def disable_webhook(webhook_id: str) -> WebhookReport:
@@ -96,6 +97,7 @@ def roll_webhook_secret(given: dict[str, int], webhook_id: str) -> NewSecret:
 
 @blueprint.route("/<webhook_id>/test", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, DeliverySchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def test_webhook(webhook_id: str) -> DeliveryReport:
@@ -105,6 +107,7 @@ def test_webhook(webhook_id: str) -> DeliveryReport:
 
 @blueprint.route("/<webhook_id>/redeliver", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.arguments(REDELIVERY)
 @blueprint.response(202, DeliverySchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
@@ -136,6 +139,7 @@ def list_all_webhooks(query: dict[str, Any]) -> WebhookPage:
 
 @blueprint.route("/all/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND")
 def disable_any_webhook(webhook_id: str) -> WebhookReport:
@@ -145,6 +149,7 @@ def disable_any_webhook(webhook_id: str) -> WebhookReport:
 
 @blueprint.route("/all/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND")
 def enable_any_webhook(webhook_id: str) -> WebhookReport:
@@ -154,6 +159,7 @@ def enable_any_webhook(webhook_id: str) -> WebhookReport:
 
 @blueprint.route("/all/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def remove_any_webhook(webhook_id: str) -> None:

@@ -28,6 +28,7 @@ def list_all_webhooks(query: dict[str, Any]) -> Response:
 
 @blueprint.route("/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND")
 def disable_any_webhook(webhook_id: str) -> Response:
@@ -37,6 +38,7 @@ def disable_any_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND")
 def enable_any_webhook(webhook_id: str) -> Response:
@@ -46,6 +48,7 @@ def enable_any_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def remove_any_webhook(webhook_id: str) -> None:

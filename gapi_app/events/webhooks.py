@@ -62,6 +62,7 @@ def enable_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(200, WebhookSchema)
 @blueprint.refuses("NOT_FOUND")
 def disable_webhook(webhook_id: str) -> Response:
@@ -91,6 +92,7 @@ def roll_webhook_secret(given: dict[str, int], webhook_id: str) -> tuple[Respons
 
 @blueprint.route("/<webhook_id>/test", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.response(202, DeliverySchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def test_webhook(webhook_id: str) -> tuple[Response, int]:
@@ -100,6 +102,7 @@ def test_webhook(webhook_id: str) -> tuple[Response, int]:
 
 @blueprint.route("/<webhook_id>/redeliver", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_key()
 @blueprint.arguments(REDELIVERY)
 @blueprint.response(202, DeliverySchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")

@@ -20,7 +20,7 @@ STOP_SECONDS = 20.0
 _REPORT_EVERY_SECONDS = 5.0
 _PORTS = (
     *("gapi_port", "pulse_port", "exchange_port", "flower_port"),
-    *("slices_metrics_port", "control_metrics_port", "beat_metrics_port"),
+    *("gapi_metrics_port", "pulse_metrics_port", "slices_metrics_port", "control_metrics_port", "beat_metrics_port"),
 )
 
 
@@ -47,8 +47,12 @@ def _program(settings: StackSettings) -> Program:
     command = [sys.executable, "-c", "from pulse_ops.cli import main; main()", "up", "--data-dir"]
     command.append(str(settings.data_dir.resolve()))
     # Nobody types the ports of this stack, so any will do where the usual ones are taken.
+    chosen: set[int] = set()
     for name in _PORTS:
         port = free_port(settings.bind_host, preferred=getattr(settings, name))
+        while port in chosen:
+            port = free_port(settings.bind_host)
+        chosen.add(port)
         command += [f"--{name.replace('_', '-')}", str(port)]
     return Program(
         "demo-stack", tuple(command), is_ready=lambda _pid: _is_ready(settings), environment=dict(os.environ)

@@ -12,7 +12,7 @@ from tests.contract.client import Account, Service, error_of
 from tests.contract.upstream import Upstream, answering
 
 CLOCK = {"error": {"code": "UNAUTHORIZED", "message": "60 s early", "details": {"clock_off_seconds": 60}}}
-EMPTY = b'{"orders": [], "next_cursor": null}'
+EMPTY = b'{"orders": [], "next_cursor": null, "last_event_id": 0}'
 
 
 @pytest.mark.parametrize("seconds", [-4, -1, -0.1, 0.1, 1, 4])

@@ -43,7 +43,7 @@ def test_a_login_learns_whom_it_speaks_for_and_until_when(gapi: Service, trader:
     login = gapi.send("POST", "/api/auth/login", json=credentials).json()
     me = gapi.send("GET", "/api/me", headers=gapi.bearer(login["access_token"])).json()
     assert (me["account_id"], me["username"], me["role"]) == (trader.account_id, trader.username, "trader")
-    assert me["scopes"] == ["events:read", "orders:read", "orders:write"]
+    assert me["scopes"] == ["events:read", "orders:read", "orders:write", "webhooks:write"]
     assert (me["login_ends_at"], me["key_id"]) == (login["refresh_expires_at"], None)
     assert me["limits"].keys() == {"requests", "new_orders", "event_streams"}
 

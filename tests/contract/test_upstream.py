@@ -179,7 +179,7 @@ def test_an_empty_answer_is_not_shown_as_one(
 def test_the_trace_goes_to_pulse_and_the_users_token_does_not(
     lonely_gapi: Service, upstream: Upstream, trader: Account
 ) -> None:
-    upstream.behave = answering(200, b'{"orders": [], "next_cursor": null}')
+    upstream.behave = answering(200, b'{"orders": [], "next_cursor": null, "last_event_id": 0}')
     traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     ids = {"X-Request-Id": "r-1", "X-Trace-Id": "t-1", "traceparent": traceparent}
     lonely_gapi.send("GET", "/api/orders?limit=7", trader, headers=ids)
@@ -193,7 +193,7 @@ def test_the_trace_goes_to_pulse_and_the_users_token_does_not(
 
 
 def test_a_broken_traceparent_is_not_handed_on(lonely_gapi: Service, upstream: Upstream, trader: Account) -> None:
-    upstream.behave = answering(200, b'{"orders": [], "next_cursor": null}')
+    upstream.behave = answering(200, b'{"orders": [], "next_cursor": null, "last_event_id": 0}')
     lonely_gapi.send("GET", "/api/orders", trader, headers={"traceparent": "00-0-0-00"})
     head = upstream.requests[-1].decode()
     assert "00-0-0-00" not in head

@@ -396,7 +396,7 @@ def test_a_gateway_away_and_one_that_is_not_ready(doctor: Doctor) -> None:
     page = {"PULSE_GATEWAY_READY_URL": f"{nowhere}/ready"}
     said, status = doctor(**page), doctor(command="status", **page)
 
-    away = as_told("gapi", Trouble.GATEWAY_AWAY, "URL gives no answer (ConnectionError)")
+    away = as_told("gapi", Trouble.GATEWAY_AWAY, "URL/ready gives no answer (ConnectionError)")
     assert said.wrong == status.wrong == [away]
     assert said.exit_code == status.exit_code == 1
 

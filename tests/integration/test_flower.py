@@ -32,6 +32,8 @@ from tests.support.factories import a_split_order, slices_of
 from tests.support.flower import Listener, listening
 from tests.support.processes import LOOPBACK, Processes, wait_until
 
+# Longer than a lost message takes to come again.
+pytestmark = pytest.mark.timeout(400)
 PASSWORD = ("operator", "secret")
 # Many more than threads, all at once.
 TASKS = int(os.environ.get("PULSE_TEST_TASKS", "300"))
@@ -116,11 +118,12 @@ def knows_the_queue(shown: Dashboard) -> bool:
 
 
 def run_tasks(shown: Dashboard, processes: Processes) -> None:
+    # Before there is anything else that could be dispatched with it.
+    send_batch(shown)
     processes.worker_slices()
     for instrument in (REFUSED, UNSENT, DOUBTED, PLACED, LATER):
         order_id = a_split_order(instrument=instrument)
         shown.orders[instrument], shown.slices[instrument] = order_id, slices_of(order_id)[0].id
-    send_batch(shown)
     wait_until(lambda: len(ended(shown.listener)) == 6, PATIENCE, "the end of the tasks of slices")
     queue.send(Wakeup(Task.EXECUTE_SLICE, (f"sl_{number}",), shown=f"nothing {number}") for number in range(TASKS))
     wait_until(lambda: len(ended(shown.listener)) == TASKS + 6, PATIENCE, "the end of every task")

@@ -10,12 +10,13 @@ from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.events.webhooks import add_webhook, deliver_due
+from pulse_core.events.webhooks import add_webhook
 from pulse_core.outlook import ALWAYS, TOLD_BY, sweeps_with_work
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading.tables import Order, OrderSlice
 from tests.support.broker import SimulatedBroker
+from tests.support.deliveries import deliver_due
 from tests.support.factories import a_split_order, an_account, an_alarm, an_order, slices_of
 
 pytestmark = pytest.mark.usefixtures("broker")

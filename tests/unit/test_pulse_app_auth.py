@@ -32,7 +32,7 @@ def token(**changes: Any) -> str:
 
 
 def test_a_token_of_the_gateway_names_its_caller() -> None:
-    scopes = frozenset({Scope.ORDERS_READ, Scope.ORDERS_WRITE, Scope.EVENTS_READ})
+    scopes = frozenset({Scope.ORDERS_READ, Scope.ORDERS_WRITE, Scope.EVENTS_READ, Scope.WEBHOOKS_WRITE})
     assert caller_of(read_gateway_token(token(), KEY, NOW)) == Caller(ACCOUNT, "trader", scopes)
     assert caller_of(read_gateway_token(token(sub="gapi", role="gapi", scope=""), KEY, NOW)) == GATEWAY
 
