@@ -11,11 +11,14 @@ from tests.contract.client import check_answer
 BEYOND_SCHEMAS = {
     "place_order": {"total_quantity", "limit_price", "instrument", "start_at", "client_note"},
     "settle_slice": {"filled", "price", "reason"},
-    "list_orders": {"cursor"},
+    "list_orders": {"cursor", "changed_after"},
+    "list_fills": {"cursor"},
+    "list_users": {"cursor"},
+    "list_accounts": {"cursor"},
     "list_alarms": {"cursor"},
     "note_alarm": {"note"},
-    "list_keys": {"after"},
-    "list_all_keys": {"after"},
+    "list_keys": {"after", "cursor"},
+    "list_all_keys": {"after", "cursor"},
     "add_key": {"scopes", "name", "networks"},
     "add_user": {"username", "password"},
     "add_account": {"username", "password"},
@@ -51,4 +54,6 @@ def check(case: Case, answer: requests.Response, operation_id: str, refusal: int
 def broken_by(error: dict[str, Any]) -> set[str]:
     """Fields and rules that an error names."""
     details = error["details"]
-    return {details.get("field"), details.get("rule"), *details.get("fields", ())} - {None}
+    fields = filter(None, (details.get("field"), *details.get("fields", ())))
+    # One of a list is named by its place.
+    return {name.partition(".")[0] for name in fields} | ({details["rule"]} if "rule" in details else set())
