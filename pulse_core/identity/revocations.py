@@ -69,9 +69,7 @@ def end_everything(session: Session, account: Account, now: datetime, revoker: s
 
     With somebody who revokes them its API keys end too; returns how many.
     """
-    keys = api_keys.revoke_all(session, account.id, now) if revoker is not None else ()
-    for key_id in keys:
-        audit.add(session, "key.revoked", revoker or "", key_id, now, account_id=account.id)
+    keys = () if revoker is None else _end_keys(session, account, revoker, now)
     generation = account.generation + 1
     accounts.change(session, account, now, generation=generation)
     sessions.end_all(session, account.id, now)
@@ -79,6 +77,13 @@ def end_everything(session: Session, account: Account, now: datetime, revoker: s
     for key_id in keys:
         revocations.add(session, RevocationKind.KEY, key_id, now)
     return len(keys)
+
+
+def _end_keys(session: Session, account: Account, revoker: str, now: datetime) -> Sequence[str]:
+    keys = api_keys.revoke_all(session, account.id, now)
+    for key_id in keys:
+        audit.add(session, "key.revoked", revoker, key_id, now, account_id=account.id)
+    return keys
 
 
 def record(session: Session, kind: RevocationKind, subject: str, now: datetime, generation: int | None = None) -> None:

@@ -170,7 +170,7 @@ def order_snapshot(owner: Owner, order_id: str) -> OrderSnapshot:
 def order_by_key(account_id: str, order_unique_key: str) -> OrderSnapshot:
     """The account's order with this key. Raises NotFound."""
     with db.transaction() as session:
-        found = orders.of_key(session, account_id, order_unique_key)
+        found = orders.by_unique_key(session, account_id, order_unique_key)
         if found is None:
             raise NotFound("there is no order with this key")
         last_event_id = positions.of_order(session, found.id)

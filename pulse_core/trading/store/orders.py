@@ -140,12 +140,6 @@ def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> O
     return session.scalar(rows)
 
 
-def of_key(session: Session, account_id: str, order_unique_key: str) -> Order | None:
-    """The account's order with this key, if there is one."""
-    rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
-    return session.scalar(rows)
-
-
 def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
     """Whether the account has used this key before."""
     used = exists().where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
