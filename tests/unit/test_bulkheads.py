@@ -31,8 +31,9 @@ def test_so_many_are_worked_and_one_more_waits_for_a_moment_only() -> None:
     with held(bulkhead, None, None), pytest.raises(ServiceUnavailable) as refused:
         bulkhead.enter(None)
     assert refused.value.details == {"busy": "orders", "retry_after_seconds": 1}
-    with held(bulkhead, None, None):
-        """As before: who was refused has left nothing behind."""
+    # Who was refused has left nothing behind, neither among those that are worked nor among those that wait.
+    assert not +bulkhead._taken
+    assert not +bulkhead._worked
 
 
 def test_who_waits_gets_the_place_that_becomes_free() -> None:
