@@ -1,8 +1,10 @@
 """Services against a real Postgres and Redis, with the exchange simulated in this process."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from pulse_core import brokers
+from pulse_core import brokers, queue
 from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import track
@@ -21,3 +23,11 @@ def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBro
     # A process reads the book before it first sends: here, before a test takes the book away.
     assert sending_hold.may_send()
     return simulated
+
+
+@pytest.fixture(autouse=True)
+def queue_left_as_it_was() -> Iterator[None]:
+    """Whoever takes the queue away gives it back: the next test would send its messages to nobody."""
+    sends = queue.send, queue.send_soon, queue.wake, queue.app
+    yield
+    assert (queue.send, queue.send_soon, queue.wake, queue.app) == sends

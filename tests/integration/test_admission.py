@@ -44,12 +44,13 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def limits(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Those of Kite, and no message reaches anybody."""
-    with monkeypatch.context() as patch:
+    # By the hand that tests use as well: of two, the one that puts back last would put back what the other had set.
+    monkeypatch.setattr(queue, "wake", lambda *_args, **_named: None)
+    monkeypatch.setattr(queue, "send", lambda _wakeups: None)
+    monkeypatch.setattr(queue, "send_soon", lambda _wakeups: None)
+    monkeypatch.setattr(watch, "_charge", watch._Charge())
+    with pytest.MonkeyPatch.context() as patch:
         set_limits(patch, 10, 400, 5000)
-        patch.setattr(queue, "wake", lambda *_args, **_named: None)
-        patch.setattr(queue, "send", lambda _wakeups: None)
-        patch.setattr(queue, "send_soon", lambda _wakeups: None)
-        patch.setattr(watch, "_charge", watch._Charge())
         yield
     config.settings.cache_clear()
 
