@@ -18,8 +18,15 @@ from tests.rigs.chaos.run import Run
 )
 @click.option("--seed", default=1, show_default=True, help="Same seed, same plan.")
 @click.option("--faults", default="*", show_default=True, help="Patterns of kinds, separated by commas.")
+@click.option(
+    "--room",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.5, 10),
+    help="So many times the time between two faults, where processes need that to start again.",
+)
 @click.option("--keep-in", default="chaos-failed", type=click.Path(path_type=Path), help="Where a failed run is kept.")
-def main(seconds: float, seed: int, faults: str, keep_in: Path) -> None:
+def main(seconds: float, seed: int, faults: str, room: float, keep_in: Path) -> None:
     """Run the whole stack under fire and judge what is left; exit 1 when a promise was broken."""
     try:
         kinds(faults)
@@ -32,7 +39,7 @@ def main(seconds: float, seed: int, faults: str, keep_in: Path) -> None:
     def say(line: str) -> None:
         click.echo(f"{time.monotonic() - began:6.1f} {line}", err=True)
 
-    summary = Run(seed, seconds, faults, keep_in, say).carry_out()
+    summary = Run(seed, seconds, faults, keep_in, say, room=room).carry_out()
     click.echo(json.dumps(summary, indent=2))
     sys.exit(bool(summary["violations"]))
 

@@ -59,7 +59,7 @@ _GRACE_UNDER_FIRE = "300"
 
 @dataclass
 class Run:
-    """`say` tells a person what happens, line by line. Lengths are seconds."""
+    """`say` tells a person what happens, line by line. Lengths are seconds; `room` is that of `make_plan`."""
 
     seed: int
     seconds: float
@@ -67,6 +67,7 @@ class Run:
     keep_in: Path
     say: Callable[[str], None]
     final_within: float = 60.0
+    room: float = 1.0
     verdicts: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
     _day_ends_at: datetime | None = None
@@ -114,7 +115,7 @@ class Run:
         load.start(wanted)
         operators.start()
         with self._judged_meanwhile(stack):
-            injector.carry_out(make_plan(self.seed, self.seconds, arrangement.kinds))
+            injector.carry_out(make_plan(self.seed, self.seconds, arrangement.kinds, self.room))
         injector.calm()
         faults_ended = time.monotonic()
         self.say(f"faults ended after {faults_ended - started:.0f} s")
@@ -211,6 +212,7 @@ class Run:
         return {
             "seed": self.seed,
             "seconds": self.seconds,
+            "room": self.room,
             "process_faults": sum(count for kind, count in kinds_struck.items() if kind in PROCESS_FAULTS),
             "exchange_faults": sum(struck_orders.values()),
             "faults_by_kind": dict(sorted(kinds_struck.items())) | struck_orders,

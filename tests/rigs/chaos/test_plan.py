@@ -20,6 +20,14 @@ def test_ten_minutes_hold_a_hundred_process_faults_and_two_thousand_slices() -> 
     assert sum(intent.body["split_config"]["num_splits"] for intent in intents(1, 600)) >= 2000
 
 
+def test_with_twice_the_room_half_the_faults_are_left_and_all_of_their_kinds() -> None:
+    kinds_struck = [fault.kind for fault in make_plan(1, 600, ALL, room=2)]
+
+    assert sum(kind in PROCESS_FAULTS for kind in kinds_struck) == 67
+    assert set(PROCESS_FAULTS) | set(CLOCK_FAULTS) | set(PACKET_FAULTS) < set(kinds_struck)
+    assert kinds_struck.count("exchange") == 100
+
+
 def test_faults_come_in_order_and_all_have_ended_when_the_time_is_up() -> None:
     plan = make_plan(3, 120, ALL)
     assert [fault.at for fault in plan] == sorted(fault.at for fault in plan)
