@@ -67,7 +67,9 @@ class Settings(BaseSettings):
     late_grace: Seconds = Field(
         300.0, description="Seconds after the window's end in which a late slice is still sent."
     )
-    placement_attempts: int = Field(10, ge=1, le=100, description="Attempts before a slice is FAILED.")
+    placement_attempts: int = Field(
+        10, ge=1, le=100, description="Attempts before a slice is FAILED, without those that met a rate limit."
+    )
     retry_backoff_max: Seconds = Field(30.0, description="Longest pause between two attempts, in seconds.")
     settle_delay: Seconds | Literal["never"] = Field(
         60.0,

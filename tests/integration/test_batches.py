@@ -33,6 +33,7 @@ from tests.support.processes import wait_until
 from tests.support.statements import statements
 
 FENCES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+WAITERS = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 SESSIONS = "SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 
 
@@ -397,6 +398,8 @@ def test_an_order_that_is_locked_for_long_holds_up_no_record_but_its_own(broker:
     with db.engine().connect() as holder:
 
         def look() -> None:
+            # An answer that comes before the others are taken would be recorded with them.
+            wait_until(lambda: count(WAITERS), 10, "a record that waits for the order")
             hanging.let_go()
             wait_until(lambda: statuses([hung, other]) == [SliceStatus.WORKING] * 2, 10, "the others' records")
             assert a_slice(locked).status is SliceStatus.SENDING

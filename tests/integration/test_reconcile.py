@@ -1,5 +1,6 @@
 """What stands in the broker's book and should not: found, told once, and called back."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 
 from api_contract.errors import InvalidState
 from api_contract.vocabulary import SliceStatus
-from pulse_core.brokers.port import BrokerOrderStatus, NotSent, Placement
+from pulse_core.brokers.port import RATE_LIMITED, BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events.names import EventKind
@@ -92,15 +93,27 @@ def test_a_trade_that_cannot_be_booked_holds_up_no_other_slice(broker: Simulated
     assert a_slice(good.id).status is SliceStatus.FILLED
 
 
-def test_waits_for_our_own_rate_limit_do_not_use_up_the_attempts(broker: SimulatedBroker) -> None:
-    own = answer_with(NotSent("OWN_RATE_LIMIT", "no room"))
-    broker.answers = [own] * (settings().placement_attempts + 1) + [NOT_SENT]
-    first = slices_of(a_split_order())[0]
+@pytest.mark.parametrize("reason", ["OWN_RATE_LIMIT", RATE_LIMITED])
+def test_waits_for_a_rate_limit_do_not_use_up_the_attempts(broker: SimulatedBroker, reason: str) -> None:
+    no_room = answer_with(NotSent(reason, "no room"))
+    broker.answers = [no_room] * (settings().placement_attempts + 1) + [NOT_SENT]
+    first = slices_of(a_split_order(duration_minutes=60))[0]
 
     for _ in range(settings().placement_attempts + 2):
         execute_slice(first.id, clock=lambda: a_slice(first.id).due_at + timedelta(milliseconds=1))
 
     assert (a_slice(first.id).status, a_slice(first.id).failures) == (SliceStatus.SCHEDULED, 1)
+
+
+def test_a_broker_that_goes_on_refusing_for_the_rate_is_asked_less_often(broker: SimulatedBroker) -> None:
+    broker.answers = [answer_with(NotSent(RATE_LIMITED, "too many"))] * 4
+    first, waits = slices_of(a_split_order(duration_minutes=60))[0], []
+    for _ in range(4):
+        asked_at = a_slice(first.id).due_at
+        execute_slice(first.id, clock=lambda at=asked_at: at)
+        waits.append((a_slice(first.id).due_at - asked_at).total_seconds())
+
+    assert [math.floor(math.log2(wait)) for wait in waits] == [0, 1, 2, 3]
 
 
 def test_a_slice_whose_lost_attempt_turned_up_is_not_retried(broker: SimulatedBroker) -> None:

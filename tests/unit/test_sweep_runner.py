@@ -131,6 +131,7 @@ def test_no_look_stands_for_a_run_that_failed_or_for_all_runs_of_a_minute() -> N
     floor.clock.sleep(7)
     floor.runner.leave_out_all_but(set())
     assert floor.is_neglected
+    assert floor.runner.lags() == {Task.TRACK_SLICES: 6}, "the look is no run"
 
     floor.error = None
     floor.ask()

@@ -14,7 +14,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.backoff import backoff
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus
+from pulse_core.brokers.port import RATE_LIMITED, BrokerOrder, BrokerOrderStatus
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable, LostRace
@@ -46,6 +46,8 @@ OUR_OWN_REASONS = frozenset(
         "QUANTITY_CHANGED",
     }
 )
+# Who asks too often has to wait: no slice has failed by that, however often it is told so.
+NOBODYS_FAILURES = OUR_OWN_REASONS | {RATE_LIMITED}
 
 
 @dataclass(frozen=True)
@@ -133,12 +135,13 @@ def reschedule(
     if live is not None:
         point_at(session, one.id, live, now)
         return
-    failures = one.failures + (error_code not in OUR_OWN_REASONS)
+    failures = one.failures + (error_code not in NOBODYS_FAILURES)
     changes = {"failures": failures, "error_code": error_code, "error_message": error_message, "sent_at": None}
     if failures >= settings().placement_attempts:
         slices.move(session, one, SliceStatus.FAILED, now, **changes)
         return
-    pause = backoff(max(failures, 1), settings().retry_backoff_max, secrets.randbelow(1000) / 1000)
+    tries = one.attempts if error_code == RATE_LIMITED else failures
+    pause = backoff(max(tries, 1), settings().retry_backoff_max, secrets.randbelow(1000) / 1000)
     slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now + pause, hinted_until=None, **changes)
 
 
