@@ -76,15 +76,22 @@ def disable(username: str, data_dir: Path | None) -> None:
     say(f"{username} can no longer log in.")
 
 
-@users.command("remove-second-factor")
+@users.command()
 @click.argument("username")
+@click.option("--remove", "is_lost", is_flag=True, help="Remove it: the password alone is enough then. Ends logins.")
 @options.data_dir
-def remove_second_factor(username: str, data_dir: Path | None) -> None:
-    """Remove the second factor of a user who has lost it: the password alone is enough then. Ends their logins."""
+def totp(username: str, is_lost: bool, data_dir: Path | None) -> None:
+    """Say whether a user has a second factor; remove that of one who has lost phone and recovery codes."""
     use_database(data_dir)
     account_id = accounts.account_named(username).id
-    second_factor.remove(account_id, accounts.TERMINAL, utcnow())
-    say(f"{username} has no second factor.")
+    if is_lost:
+        second_factor.remove(account_id, accounts.TERMINAL, utcnow())
+    found = second_factor.report(account_id)
+    if not found.is_on:
+        say(f"{username} has no second factor" + (", and needs one." if found.is_required else "."))
+        return
+    since, left = instant(found.since), found.recovery_codes_left
+    say(f"{username} has a second factor since {since}, and {left} recovery codes left.")
 
 
 @users.command()
