@@ -1,5 +1,6 @@
 """What an account may have."""
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -10,6 +11,9 @@ LONGEST_WEBHOOK_URL = 500
 MOST_NETWORKS = 10
 MOST_WEBHOOK_TYPES = 20
 LONGEST_SECRET_OVERLAP_SECONDS = 7 * 86_400
+TOTP_CODE = re.compile("[0-9]{6}")
+# Sixteen characters of base 32; the dashes may be left out.
+RECOVERY_CODE = re.compile("(?:[A-Za-z2-7]{4}-?){3}[A-Za-z2-7]{4}")
 
 
 def is_own_limit(value: Any) -> bool:

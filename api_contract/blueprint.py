@@ -35,6 +35,10 @@ class Blueprint(flask_smorest.Blueprint):
         """Raise Forbidden unless the caller has what is needed."""
         raise NotImplementedError
 
+    def check_enrolled(self) -> None:
+        """Raise SecondFactorSetupRequired for a caller who may only set up a second factor."""
+        raise NotImplementedError
+
     def codes_of(self, security: Security) -> list[str]:
         """The codes of the errors that follow from what opens a view."""
         raise NotImplementedError
@@ -43,11 +47,14 @@ class Blueprint(flask_smorest.Blueprint):
         """The answer of a view that takes an Idempotency-Key, to a call that has one."""
         raise NotImplementedError
 
-    def needs(self, needed: Scope | Standing) -> Callable[[View], View]:
-        """Run a view only for callers who have a scope, or a standing; the specification says which."""
+    def needs(self, needed: Scope | Standing, *, before_enrolment: bool = False) -> Callable[[View], View]:
+        """Run a view only for callers who have a scope, or a standing; the specification says which.
+
+        `before_enrolment`: also for those who have yet to set up the second factor that their role asks for.
+        """
 
         def guard(view: View) -> View:
-            return _annotated(view, needs=needed)
+            return _annotated(view, needs=needed, before_enrolment=before_enrolment)
 
         return guard
 
@@ -79,6 +86,8 @@ class Blueprint(flask_smorest.Blueprint):
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if "needs" in notes:
+                if not notes["before_enrolment"]:
+                    self.check_enrolled()
                 self.check(notes["needs"])
             refuse_undeclared(declared)
             key = given_key(use)
@@ -95,6 +104,8 @@ class Blueprint(flask_smorest.Blueprint):
         security = doc_info.get("manual_doc", {}).get("security", doc.get("security"))
         found = ["INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "INTERNAL_ERROR"]
         found += [*doc_info.get("refuses", ()), *self.codes_of(security)]
+        if doc_info.get("needs", Standing.GATEWAY) != Standing.GATEWAY and not doc_info["before_enrolment"]:
+            found += ["SECOND_FACTOR_SETUP_REQUIRED"]
         if "requestBody" in doc:
             found += ["UNSUPPORTED_MEDIA_TYPE"]
         if "key_use" in doc_info:

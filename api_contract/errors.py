@@ -6,7 +6,9 @@ PulseError
         InvalidQuantity
         InvalidSplitConfig
     Unauthorized
+    SecondFactorRequired
     Forbidden
+    SecondFactorSetupRequired
     NotFound
     DuplicateOrderUniqueKey
     InvalidState
@@ -29,7 +31,9 @@ HTTP_STATUS = {
     "INVALID_QUANTITY": 400,
     "INVALID_SPLIT_CONFIG": 400,
     "UNAUTHORIZED": 401,
+    "SECOND_FACTOR_REQUIRED": 401,
     "FORBIDDEN": 403,
+    "SECOND_FACTOR_SETUP_REQUIRED": 403,
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "DUPLICATE_ORDER_UNIQUE_KEY": 409,
@@ -85,8 +89,20 @@ class Unauthorized(PulseError):
     code = "UNAUTHORIZED"
 
 
+class SecondFactorRequired(PulseError):
+    """The password was right, and a code of the second factor is missing or wrong."""
+
+    code = "SECOND_FACTOR_REQUIRED"
+
+
 class Forbidden(PulseError):
     code = "FORBIDDEN"
+
+
+class SecondFactorSetupRequired(PulseError):
+    """The role asks for a second factor, and this login was begun without one."""
+
+    code = "SECOND_FACTOR_SETUP_REQUIRED"
 
 
 class NotFound(PulseError):

@@ -82,11 +82,25 @@ SHARED = {
         {"field": _FIELD, "num_splits": _COUNT, "duration_minutes": _COUNT, "min": NUMBER, "max": NUMBER},
         ("field", "min", "max"),
     ),
+    "SECOND_FACTOR_REQUIRED": Refusal(
+        "The password is right; a code of the second factor is missing, not right, or was used before.",
+        "this takes a code of the second factor too",
+        {"field": "totp_code"},
+        {"field": _FIELD},
+        ("field",),
+    ),
     "FORBIDDEN": Refusal(
         "A good token whose role or scopes do not allow this.",
         "the role viewer does not have orders:write",
         {"role": "viewer", "needed": "orders:write"},
         {"role": TEXT, "needed": {**TEXT, "description": "A scope, or `login`."}, "field": _FIELD},
+    ),
+    "SECOND_FACTOR_SETUP_REQUIRED": Refusal(
+        "The role needs a second factor, and the account has none: this login can only set one up.",
+        "the role admin needs a second factor: set one up, then log in again",
+        {"role": "admin"},
+        {"role": TEXT},
+        ("role",),
     ),
     "NOT_FOUND": Refusal("There is no such thing, or it belongs to another account.", "there is no such order"),
     "DUPLICATE_ORDER_UNIQUE_KEY": Refusal(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api_contract.errors import Forbidden
+from api_contract.errors import Forbidden, SecondFactorSetupRequired
 
 
 class Role(StrEnum):
@@ -51,13 +51,17 @@ ADMINISTERS = frozenset({Role.ADMIN})
 
 @dataclass(frozen=True)
 class Caller:
-    """The account that a call is made for. `session_id`: by a login; `key_id`: by way of an API key."""
+    """The account that a call is made for. `session_id`: by a login; `key_id`: by way of an API key.
+
+    `must_enrol`: by a login that may only set up the second factor that its role asks for.
+    """
 
     account_id: str
     role: str
     scopes: frozenset[str] = frozenset()
     session_id: str | None = None
     key_id: str | None = None
+    must_enrol: bool = False
 
 
 # For the calls that are made for no account.
@@ -81,6 +85,13 @@ def check_access(who: Caller, needed: Scope | Standing) -> None:
     _check_login(who)
     if needed == Standing.ADMIN:
         _check_admin(who)
+
+
+def check_enrolled(who: Caller) -> None:
+    """Raise SecondFactorSetupRequired for a login that may only set up its second factor."""
+    if who.must_enrol:
+        message = f"the role {who.role} needs a second factor: set one up, then log in again"
+        raise SecondFactorSetupRequired(message, {"role": who.role})
 
 
 def _check_scope(who: Caller, scope: Scope) -> None:

@@ -22,6 +22,8 @@ LONGEST_JTI = 64
 _TEXTS = ("iss", "jti", "method", "path", "body_sha256")
 # What a token of the gateway says of whom it calls for.
 CALLER_TEXTS = ("sub", "role", "scope")
+# Of a login that may only set up its second factor; left out otherwise.
+MUST_ENROL = "enrol"
 
 
 def service_token(key: str, who: Caller, method: str, path: str, body: bytes, now: float) -> str:
@@ -40,7 +42,11 @@ def service_token(key: str, who: Caller, method: str, path: str, body: bytes, no
         "exp": issued + LIFETIME_SECONDS,
         "jti": uuid.uuid4().hex,
     }
-    return jwt.encode(claims | ({"key_id": who.key_id} if who.key_id else {}), key, algorithm="HS256")
+    if who.key_id:
+        claims["key_id"] = who.key_id
+    if who.must_enrol:
+        claims[MUST_ENROL] = True
+    return jwt.encode(claims, key, algorithm="HS256")
 
 
 def signed_claims(text: str, key: str, audience: str, more_texts: Collection[str] = ()) -> dict[str, Any]:

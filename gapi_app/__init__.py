@@ -34,7 +34,7 @@ from gapi_app.guard.security import secure_answers
 from gapi_app.guard.slow_clients import SlowClients
 from gapi_app.guard.uploads import read_bodies_first
 from gapi_app.idempotency import tell_replays
-from gapi_app.identity import api_keys, login, me, users
+from gapi_app.identity import api_keys, login, me, second_factor, users
 from gapi_app.identity.client import IdentityClient
 from gapi_app.openapi import SPECIFICATION
 from gapi_app.orders import control, postbacks
@@ -93,6 +93,7 @@ def _described_app() -> tuple[Flask, Api]:
     app, api = described_app(__name__, "Pulse", SPECIFICATION)
     rooms = (
         login,
+        second_factor,
         me,
         api_keys,
         orders,

@@ -8,7 +8,7 @@ from flask import g
 from api_contract import blueprint
 from api_contract.blueprint import Security
 from api_contract.idempotency import KeyUse
-from api_contract.scopes import Scope, Standing, check_access
+from api_contract.scopes import Scope, Standing, check_access, check_enrolled
 from gapi_app.access.auth import caller
 from gapi_app.openapi import ACCESS_TOKEN, IS_LIMITED
 from gapi_app.refusals import UPSTREAM
@@ -25,6 +25,9 @@ class Blueprint(blueprint.Blueprint):
 
     def check(self, needed: Scope | Standing) -> None:
         check_access(caller(), needed)
+
+    def check_enrolled(self) -> None:
+        check_enrolled(caller())
 
     def answer_once(self, key: str, use: KeyUse, view: Callable[[], Any]) -> Any:
         # The call to pulse takes it along: what was answered is kept there.

@@ -14,7 +14,7 @@ from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
 from pulse_app import alarms, control, events, health, installation, orders, postbacks, webhooks
 from pulse_app.errors import answer_errors
-from pulse_app.identity import accounts, api_keys, me, revocations, sessions
+from pulse_app.identity import accounts, api_keys, me, revocations, second_factor, sessions
 from pulse_app.openapi import SPECIFICATION
 from pulse_app.places import give_places
 from pulse_app.time_header import tell_time
@@ -54,6 +54,7 @@ def _described_app() -> tuple[Flask, Api]:
     app, api = described_app(__name__, "Pulse, internal", SPECIFICATION)
     for views in (
         sessions,
+        second_factor,
         me,
         installation,
         accounts,

@@ -28,9 +28,14 @@ _VITAL = (
     *("accounts.change_account", "accounts.log_account_out"),
     *("revocations.list_news", "revocations.revoke", "readiness.show_readiness"),
 )
+# What looks at a password.
+_LOGINS = (
+    *("sessions.log_in", "sessions.change_password", "second_factor.enrol"),
+    *("second_factor.renew_recovery_codes", "second_factor.disable_second_factor"),
+)
 KINDS: Mapping[str, Kind | None] = {
     **dict.fromkeys(_VITAL, Kind.VITAL),
-    **dict.fromkeys(("sessions.log_in", "sessions.change_password"), Kind.LOGINS),
+    **dict.fromkeys(_LOGINS, Kind.LOGINS),
     **dict.fromkeys(("keys.name_holder", "events.poll_events", "alarms.poll_alarms"), Kind.GATEWAYS),
     "orders.place_order": Kind.ORDERS,
     # It asks nobody.

@@ -8,7 +8,7 @@ from api_contract import instants
 from api_contract.errors import Unauthorized
 from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.scopes import GATEWAY, Caller, Role, Scope
-from api_contract.service_tokens import CALLER_TEXTS, GAPI, PULSE, signed_claims
+from api_contract.service_tokens import CALLER_TEXTS, GAPI, MUST_ENROL, PULSE, signed_claims
 from pulse_app.refusals import CLOCK_OFF
 
 
@@ -29,7 +29,9 @@ def read_gateway_token(text: str, key: str, clock: Callable[[], datetime]) -> di
 def caller_of(claims: dict[str, Any]) -> Caller:
     """Whom a token speaks for: an account, or the gateway itself."""
     scopes = frozenset(claims["scope"].split())
-    return Caller(claims["sub"], claims["role"], scopes, key_id=claims.get("key_id"))
+    return Caller(
+        claims["sub"], claims["role"], scopes, key_id=claims.get("key_id"), must_enrol=claims.get(MUST_ENROL, False)
+    )
 
 
 def _check_time(claims: dict[str, Any], now: int) -> None:
@@ -45,6 +47,8 @@ def _check_time(claims: dict[str, Any], now: int) -> None:
 def _names_an_account(claims: dict[str, Any]) -> bool:
     key_id = claims.get("key_id")
     if key_id is not None and not (isinstance(key_id, str) and KEY_ID.fullmatch(key_id)):
+        return False
+    if type(claims.get(MUST_ENROL, False)) is not bool:
         return False
     is_known = claims["role"] in tuple(Role) and set(claims["scope"].split()) <= set(Scope)
     return is_known and bool(ACCOUNT_ID.fullmatch(claims["sub"]))

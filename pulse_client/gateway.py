@@ -19,6 +19,7 @@ from pulse_client.models import (
     Answer,
     Delivery,
     DeliveryPage,
+    Enrolment,
     Event,
     EventPage,
     Fill,
@@ -30,6 +31,8 @@ from pulse_client.models import (
     OrderPage,
     OrderSnapshot,
     Placed,
+    RecoveryCodes,
+    SecondFactor,
     Slice,
     SliceList,
     Webhook,
@@ -41,14 +44,18 @@ from pulse_client.stream import data_of
 from pulse_client.transport import Request, Response, Transport
 
 RECONNECT_SECONDS = 1.0
+_SECOND_FACTOR, _CODE_NEEDED = "/api/auth/second-factor", "SECOND_FACTOR_REQUIRED"
 
 _A = TypeVar("_A", bound=Answer)
 
 
 @dataclass(frozen=True)
 class Credentials:
+    """`ask_code` gives the code of the second factor, when a login takes one: six digits, or a recovery code."""
+
     username: str
     password: str = field(repr=False)
+    ask_code: Callable[[], str] | None = field(default=None, repr=False)
 
 
 class Gateway:
@@ -61,6 +68,7 @@ class Gateway:
         self._transport = Transport(url, say)
         self._credentials = identity if isinstance(identity, Credentials) else None
         self._token = identity if isinstance(identity, str) else None
+        self._refresh_token: str | None = None
 
     @property
     def url(self) -> str:
@@ -70,10 +78,12 @@ class Gateway:
         """A fresh access token. With a token in place of credentials there is nothing to log in with."""
         assert self._credentials is not None, "needs credentials"  # noqa: S101
         body = {"username": self._credentials.username, "password": self._credentials.password}
-        answer = self._transport.send(Request("POST", "/api/auth/login", body=body, key=None), token=None)
-        token = self._read(AccessToken, answer)
-        self._token = token.access_token
-        return token
+        try:
+            return self._tokens("/api/auth/login", body)
+        except Refused as refused:
+            if refused.code != _CODE_NEEDED or self._credentials.ask_code is None:
+                raise
+            return self._tokens("/api/auth/login", body | _proof(self._credentials.ask_code()))
 
     def place(self, order: NewOrder) -> Placed:
         """Place the order, or find the one placed before under the same unique key."""
@@ -84,6 +94,27 @@ class Gateway:
     def me(self) -> Me:
         """Whom the token speaks for, and what it may do."""
         return self._read(Me, self._ask(Request("GET", "/api/me")))
+
+    def second_factor(self) -> SecondFactor:
+        """Whether the account has a second factor, and how many recovery codes are left."""
+        return self._read(SecondFactor, self._ask(Request("GET", _SECOND_FACTOR)))
+
+    def enrol(self, password: str, code: str | None = None) -> Enrolment:
+        """Begin with a second factor; with a `code`, with a new one in place of that which is on."""
+        body = {"password": password} | _proof(code)
+        return self._read(Enrolment, self._ask(Request("POST", _SECOND_FACTOR, body=body, key=None)))
+
+    def confirm_second_factor(self, totp_code: str) -> list[str]:
+        """Turn it on by a first code. Ends every login; keep the recovery codes."""
+        return self._recovery_codes("confirm", {"totp_code": totp_code})
+
+    def renew_recovery_codes(self, password: str, code: str) -> list[str]:
+        """New recovery codes in place of all that were left."""
+        return self._recovery_codes("recovery-codes", {"password": password} | _proof(code))
+
+    def disable_second_factor(self, password: str, code: str) -> None:
+        """Let the password alone be enough again. Ends every login."""
+        self._ask(Request("POST", f"{_SECOND_FACTOR}/disable", body={"password": password} | _proof(code)))
 
     def installation(self) -> Installation:
         """What is traded, where, and within which limits."""
@@ -307,8 +338,29 @@ class Gateway:
         except Refused as refused:
             if refused.status != 401 or self._credentials is None:
                 raise
-        self.log_in()
+        self._renew()
         return self._transport.send(request, self._token)
+
+    def _renew(self) -> None:
+        # Where a login takes a code, nobody may be there to be asked for one.
+        if self._refresh_token is not None:
+            try:
+                self._tokens("/api/auth/refresh", {"refresh_token": self._refresh_token})
+            except Refused:
+                self._refresh_token = None
+            else:
+                return
+        self.log_in()
+
+    def _tokens(self, path: str, body: Mapping[str, str]) -> AccessToken:
+        answer = self._transport.send(Request("POST", path, body=body, key=None), token=None)
+        token = self._read(AccessToken, answer)
+        self._token, self._refresh_token = token.access_token, (token.model_extra or {}).get("refresh_token")
+        return token
+
+    def _recovery_codes(self, step: str, body: Mapping[str, str]) -> list[str]:
+        answer = self._ask(Request("POST", f"{_SECOND_FACTOR}/{step}", body=body, key=None))
+        return self._read(RecoveryCodes, answer).recovery_codes
 
     def _read(self, kind: type[_A], answer: Response) -> _A:
         return self._parse(kind, answer.data)
@@ -318,6 +370,14 @@ class Gateway:
             return kind.model_validate_json(data)
         except ValidationError as error:
             raise NotReachable(f"{self.url} does not answer like a gateway of this version.") from error
+
+
+def _proof(code: str | None) -> dict[str, str]:
+    """How a code is sent, by what it looks like."""
+    if code is None:
+        return {}
+    text = code.replace(" ", "")
+    return {"totp_code": text} if text.isdecimal() else {"recovery_code": text}
 
 
 def _path(order_id: str) -> str:

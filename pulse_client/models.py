@@ -32,11 +32,33 @@ class Answer(BaseModel):
 
 
 class AccessToken(Answer):
-    """`expires_in` is in seconds."""
+    """`expires_in` is in seconds. `must_enrol`: it opens nothing but the set-up of a second factor."""
 
     access_token: str
     token_type: str
     expires_in: int
+    must_enrol: bool = False
+
+
+class SecondFactor(Answer):
+    is_on: bool
+    since: datetime | None
+    recovery_codes_left: int
+    is_required: bool
+
+
+class Enrolment(Answer):
+    """A secret for an authenticator app, which counts once it is confirmed."""
+
+    secret: str = Field(repr=False)
+    otpauth_uri: str = Field(repr=False)
+    digits: int
+    period_seconds: int
+    expires_at: datetime
+
+
+class RecoveryCodes(Answer):
+    recovery_codes: list[str] = Field(repr=False)
 
 
 class Limit(Answer):

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api_contract.scopes import Role
 from api_contract.variables import NAMES, as_set
 
 PLACEHOLDERS = frozenset({"", "paper", "changeme", "change-me", "none", "xxx"})
@@ -95,13 +96,20 @@ class Settings(BaseSettings):
         None, description="Seals the webhooks' secrets; unset: PULSE_SERVICE_TOKEN_KEY does."
     )
 
+    pulse_totp_key: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        None, description="Seals the secrets of second factors; unset: nobody can set one up."
+    )
+    pulse_second_factor_for: Annotated[frozenset[Role] | None, NoDecode] = Field(
+        None, description="Roles that need a second factor, separated by commas; unset: none."
+    )
+
     sweep_events: bool = Field(False, description="Send task events for every sweep; otherwise for those that fail.")
     otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
 
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
 
-    @field_validator("pulse_exchanges", "pulse_webhook_ports", mode="before")
+    @field_validator("pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", mode="before")
     @classmethod
     def _split_by_commas(cls, value: object) -> object:
         return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value

@@ -55,6 +55,7 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "REDIS_URL": redis_url,
         "PULSE_SERVICE_TOKEN_KEY": secrets.token_urlsafe(32),
         "PULSE_JWT_KEY": secrets.token_urlsafe(32),
+        "PULSE_TOTP_KEY": secrets.token_urlsafe(32),
         "PULSE_PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
         "PULSE_LOG_FORMAT": "json",
         # Slices go out at their time; what is about turns under a broker's limits sets its own.

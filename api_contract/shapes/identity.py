@@ -3,9 +3,16 @@
 import re
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS, MOST_NETWORKS, REQUESTS_PER_MINUTE, network
+from api_contract.account_rules import (
+    LONGEST_KEY_LIFE_DAYS,
+    MOST_NETWORKS,
+    RECOVERY_CODE,
+    REQUESTS_PER_MINUTE,
+    TOTP_CODE,
+    network,
+)
 from api_contract.fields import Instant, Limit, Truth, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.scopes import Role, Scope
@@ -27,7 +34,7 @@ _ACCOUNT_ID, _KEY_ID = shown(ACCOUNT_ID), shown(KEY_ID)
 _SCOPES = {"example": ["orders:read", "orders:write"]}
 _WORD = {"format": "password"}
 _NETWORKS = {"description": "Where the key may be used from; empty: anywhere.", "example": ["203.0.113.0/24"]}
-_AGAIN = {**_WORD, "description": "The account's password again: no key is made without."}
+_AGAIN = {**_WORD, "description": "The account's password again: this is not done without."}
 
 
 def own_limit(**options: Any) -> WholeNumber:
@@ -65,7 +72,33 @@ def _few(scopes: list[Scope]) -> None:
         raise ValidationError(f"Length must be between 0 and {MOST_SCOPES}.")
 
 
-class LoginSchema(RequestSchema):
+def totp_code_field(**options: Any) -> fields.String:
+    """The field of a code that an authenticator app shows."""
+    text = "What the app shows, where a second factor is on. Each code is taken once."
+    metadata = {**shown(TOTP_CODE), "description": text, "example": "492039"}
+    return fields.String(validate=matches(TOTP_CODE, "Must be six digits."), metadata=metadata, **options)
+
+
+class _WithProofSchema(Schema):
+    """The second factor, in the same request as the password."""
+
+    totp_code = totp_code_field()
+    recovery_code = fields.String(
+        validate=matches(RECOVERY_CODE, "Must be a recovery code."),
+        metadata={
+            **shown(RECOVERY_CODE),
+            "description": "In place of `totp_code`, once.",
+            "example": "k3m7-q2xd-7vbn-4w6t",
+        },
+    )
+
+    @validates_schema
+    def one_of_them(self, given: dict[str, Any], **_: Any) -> None:
+        if "totp_code" in given and "recovery_code" in given:
+            raise ValidationError("Not together with totp_code.", "recovery_code")
+
+
+class LoginSchema(_WithProofSchema, RequestSchema):
     username = fields.String(required=True, validate=validate.Length(1, 64))
     password = fields.String(required=True, validate=validate.Length(1, 256), metadata=_WORD)
 
@@ -74,7 +107,7 @@ class RefreshSchema(RequestSchema):
     refresh_token = fields.String(required=True, validate=validate.Length(1, 100), metadata=_WORD)
 
 
-class PasswordSchema(RequestSchema):
+class PasswordSchema(_WithProofSchema, RequestSchema):
     current_password = fields.String(required=True, validate=validate.Length(1, 256), metadata=_WORD)
     new_password = fields.String(
         required=True,
@@ -106,6 +139,42 @@ class TokensSchema(AnswerSchema):
     expires_in = WholeNumber(required=True, metadata={"description": "Seconds that the access token lasts."})
     refresh_token = fields.String(required=True, metadata={"description": "Good for one refresh."})
     refresh_expires_at = Instant(required=True, metadata={"description": "When the login ends."})
+    must_enrol = Truth(
+        required=True,
+        metadata={
+            "description": "true: the role needs a second factor and the account has none: these tokens open nothing"
+            " but its set-up."
+        },
+    )
+
+
+class ProofSchema(_WithProofSchema, RequestSchema):
+    password = fields.String(required=True, validate=validate.Length(1, 256), metadata=_AGAIN)
+
+
+class ConfirmationSchema(RequestSchema):
+    totp_code = totp_code_field(required=True)
+
+
+class SecondFactorSchema(AnswerSchema):
+    is_on = Truth(required=True)
+    since = Instant(required=True, allow_none=True)
+    recovery_codes_left = WholeNumber(required=True)
+    is_required = Truth(required=True, metadata={"description": "By the account's role."})
+
+
+class EnrolmentSchema(AnswerSchema):
+    secret = fields.String(required=True, metadata={"description": "In base 32, for an app; shown this once."})
+    otpauth_uri = fields.String(required=True, metadata={"description": "The same, to be shown as a QR code."})
+    digits = WholeNumber(required=True)
+    period_seconds = WholeNumber(required=True)
+    expires_at = Instant(required=True, metadata={"description": "Confirm it before."})
+
+
+class RecoveryCodesSchema(AnswerSchema):
+    recovery_codes = fields.List(
+        fields.String(), required=True, metadata={"description": "Each is good once; shown this once."}
+    )
 
 
 class LimitSchema(AnswerSchema):
@@ -154,7 +223,7 @@ class KeyQuerySchema(PageQuerySchema):
     account_id = fields.String(validate=matches(ACCOUNT_ID, "Must be an account_id."), metadata=_ACCOUNT_ID)
 
 
-class NewKeySchema(RequestSchema):
+class NewKeySchema(_WithProofSchema, RequestSchema):
     name = fields.String(required=True, validate=validate.Length(1, 64), metadata={"example": "rebalancer"})
     scopes = fields.List(Word(Scope), required=True, validate=_few, metadata=_SCOPES)
     expires_in_days = WholeNumber(load_default=90, metadata={"minimum": 1, "maximum": LONGEST_KEY_LIFE_DAYS})
@@ -194,6 +263,9 @@ class UserSchema(AnswerSchema):
     role = role_field(required=True)
     is_active = Truth(required=True)
     requests_per_minute = own_limit(required=True)
+    second_factor_since = Instant(
+        required=True, allow_none=True, metadata={"description": "null: the user logs in with a password alone."}
+    )
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
 
@@ -259,6 +331,7 @@ LOGOUT_QUERY = LogoutQuerySchema()
 PAGE_QUERY, KEY_QUERY = PageQuerySchema(), KeyQuerySchema()
 NEW_KEY, NEW_USER, USER_CHANGE = NewKeySchema(), NewUserSchema(), UserChangeSchema()
 INTROSPECT, REVOKE = IntrospectSchema(), RevokeSchema()
+PROOF, CONFIRMATION = ProofSchema(), ConfirmationSchema()
 
 KEY_TEXT_EXAMPLE = f"pk_{A_KEY[4:]}_Zk3v9QdW1xR7bT5nM2cF8hJ4gL6pS0aYeUiOwXqVa1B2c3"
 _KEY = {
@@ -278,11 +351,13 @@ _USER = {
     "role": "trader",
     "is_active": True,
     "requests_per_minute": None,
+    "second_factor_since": None,
     "created_at": "2026-11-23T06:20:00.000000Z",
     "updated_at": "2026-11-23T06:20:00.000000Z",
 }
+_IN_BASE_32 = "YZMQ3S7FZU6W6RHMZSFPZINUG2MU2P5A"
 EXAMPLES: dict[str, Any] = {
-    "Login": {"username": "meera", "password": "a password of hers"},
+    "Login": {"username": "meera", "password": "a password of hers", "totp_code": "492039"},
     "Refresh": {"refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9"},
     "Password": {
         "current_password": "a password of hers",
@@ -297,7 +372,24 @@ EXAMPLES: dict[str, Any] = {
         "expires_in": 900,
         "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
         "refresh_expires_at": "2026-11-23T18:25:00.000000Z",
+        "must_enrol": False,
     },
+    "Proof": {"password": "a password of hers", "totp_code": "492039"},
+    "Confirmation": {"totp_code": "492039"},
+    "SecondFactor": {
+        "is_on": True,
+        "since": "2026-11-23T06:31:00.000000Z",
+        "recovery_codes_left": 9,
+        "is_required": False,
+    },
+    "Enrolment": {
+        "secret": _IN_BASE_32,
+        "otpauth_uri": f"otpauth://totp/Pulse:meera?digits=6&secret={_IN_BASE_32}&algorithm=SHA1&issuer=Pulse&period=30",
+        "digits": 6,
+        "period_seconds": 30,
+        "expires_at": "2026-11-23T06:45:00.000000Z",
+    },
+    "RecoveryCodes": {"recovery_codes": ["k3m7-q2xd-7vbn-4w6t", "wq5a-ttl2-m6hc-3zje"]},
     "Me": {
         "account_id": AN_ACCOUNT,
         "username": "meera",

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from api_contract.fields import Instant, Limit, WholeNumber, Word
+from api_contract.fields import Instant, Limit, Truth, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.shapes import health, identity
 from api_contract.shapes.alarms import ALARM_EVENT_EXAMPLE, AlarmEventSchema
@@ -43,6 +43,14 @@ class NewKeySchema(_FromAddressSchema, identity.NewKeySchema):
     pass
 
 
+class ProofSchema(_FromAddressSchema, identity.ProofSchema):
+    pass
+
+
+class ConfirmationSchema(_FromAddressSchema, identity.ConfirmationSchema):
+    pass
+
+
 class LoginAnswerSchema(AnswerSchema):
     account_id = fields.String(required=True, attribute="account.id", metadata=_ACCOUNT_ID)
     username = fields.String(required=True, attribute="account.username")
@@ -52,6 +60,7 @@ class LoginAnswerSchema(AnswerSchema):
     session_id = fields.String(required=True)
     refresh_token = fields.String(required=True)
     expires_at = Instant(required=True, metadata={"description": "When the login ends, however often refreshed."})
+    must_enrol = Truth(required=True, metadata={"description": "It may only set up a second factor."})
 
 
 class MeQuerySchema(RequestSchema):
@@ -169,6 +178,7 @@ class ReadySchema(health.ReadySchema):
 
 LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
 NEW_KEY = NewKeySchema()
+PROOF, CONFIRMATION = ProofSchema(), ConfirmationSchema()
 KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
 ME_QUERY, ACCOUNT_EVENT_QUERY = MeQuerySchema(), AccountEventQuerySchema()
 POLL, ALARM_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), PostbackSchema()
@@ -176,7 +186,10 @@ POLL, ALARM_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), PostbackSchema()
 _ADDRESS = {"address": "192.0.2.7"}
 _FEED = {"account_id": AN_ACCOUNT, "events": [EVENT_EXAMPLE], "last_event_id": 18, "is_complete": True}
 EXAMPLES: dict[str, Any] = {
-    **{name: identity.EXAMPLES[name] | _ADDRESS for name in ("Login", "Refresh", "Password", "NewKey")},
+    **{
+        name: identity.EXAMPLES[name] | _ADDRESS
+        for name in ("Login", "Refresh", "Password", "NewKey", "Proof", "Confirmation")
+    },
     "LoginAnswer": {
         "account_id": AN_ACCOUNT,
         "username": "meera",
@@ -186,6 +199,7 @@ EXAMPLES: dict[str, Any] = {
         "session_id": "ses_01M83HD4E5F6G7H8J9K0M1N2P3",
         "refresh_token": "3Zx0Yq8e5mQb1r2s4t6u7v9w0x1y2z3A4B5C6D7E8F9",
         "expires_at": "2026-11-23T18:25:00.000000Z",
+        "must_enrol": False,
     },
     "Who": {
         "account_id": AN_ACCOUNT,

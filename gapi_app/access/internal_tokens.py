@@ -66,6 +66,9 @@ def _introspection(text: str) -> dict[str, Any]:
     except Unauthorized:
         return {"active": False}
     who = found.caller
+    if who.must_enrol:
+        # Good for the set-up of a second factor, and for no service.
+        return {"active": False}
     told: dict[str, Any] = {"active": True, "sub": who.account_id, "role": who.role, "jti": found.jti}
     told |= {"scope": " ".join(sorted(who.scopes)), "exp": found.expires_at, "iss": ISSUER, "aud": AUDIENCE}
     if who.key_id is not None:

@@ -23,7 +23,7 @@ from gapi_app.clock import pulse_time
 ISSUER, AUDIENCE = "gapi", "gapi-api"
 _TEXTS = ("sub", "role", "jti", "type", "sid")
 _REQUIRED = ("iss", "aud", "iat", "exp", "gen", *_TEXTS)
-_OWN_LIMIT = "rpm"
+_OWN_LIMIT, _MUST_ENROL = "rpm", "enrol"
 _LONGEST_TOKEN, _LONGEST_ID = 4096, 64
 _MOST_CACHED = 10_000
 
@@ -64,14 +64,24 @@ class AccessTokens:
         JWTManager(app).encode_key_loader(lambda _account_id: keys.signing.private)
 
     def issue(
-        self, account_id: str, role: str, session_id: str, generation: int, requests_per_minute: int | None = None
+        self,
+        account_id: str,
+        role: str,
+        session_id: str,
+        generation: int,
+        requests_per_minute: int | None = None,
+        *,
+        must_enrol: bool = False,
     ) -> str:
+        """A token of a login. `must_enrol`: one that opens nothing but the set-up of a second factor."""
         kid = self.keys.signing.kid
         now = int(self._clock.now())
         claims: dict[str, Any] = {"role": role, "sid": session_id, "gen": generation}
         claims |= {"iat": now, "nbf": now, "exp": now + self.lifetime_seconds}
         if requests_per_minute is not None:
             claims[_OWN_LIMIT] = requests_per_minute
+        if must_enrol:
+            claims[_MUST_ENROL] = True
         token: str = create_access_token(
             account_id, additional_claims=claims, additional_headers={"kid": kid} if kid else None
         )
@@ -106,7 +116,7 @@ class AccessTokens:
             raise Unauthorized("the access token is not valid") from None
         if not _is_ours(claims) or instants.is_early(claims, self._clock.now()):
             raise Unauthorized("the access token is not valid")
-        caller = Caller(claims["sub"], claims["role"], SCOPES[claims["role"]], session_id=claims["sid"])
+        caller = _caller(claims)
         own_limit = claims.get(_OWN_LIMIT)
         return Identity(caller, claims["jti"], claims["gen"], claims["iat"], claims["exp"], own_limit)
 
@@ -117,11 +127,19 @@ class AccessTokens:
             self._verified[digest] = identity
 
 
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    must_enrol = claims.get(_MUST_ENROL, False)
+    scopes = frozenset() if must_enrol else SCOPES[claims["role"]]
+    return Caller(claims["sub"], claims["role"], scopes, session_id=claims["sid"], must_enrol=must_enrol)
+
+
 def _is_ours(claims: Mapping[str, Any]) -> bool:
     if not all(isinstance(claims[name], str) and 0 < len(claims[name]) <= _LONGEST_ID for name in _TEXTS):
         return False
     if not instants.are_numbers(claims) or type(claims["gen"]) is not int:
         return False
     if _OWN_LIMIT in claims and (claims[_OWN_LIMIT] is None or not is_own_limit(claims[_OWN_LIMIT])):
+        return False
+    if type(claims.get(_MUST_ENROL, False)) is not bool:
         return False
     return claims["type"] == "access" and claims["role"] in SCOPES and bool(ACCOUNT_ID.fullmatch(claims["sub"]))

@@ -35,9 +35,14 @@ _VITAL = (
     *("login.log_out", "login.log_out_everywhere", "keys.revoke_key"),
     *("admin.revoke_any_key", "admin.change_user", "admin.log_user_out", "internal.revoke"),
 )
+# What looks at a password.
+_LOGINS = (
+    *("login.log_in", "login.change_password", "second_factor.enrol"),
+    *("second_factor.renew_recovery_codes", "second_factor.disable_second_factor"),
+)
 KINDS: Mapping[str, Kind | None] = {
     **dict.fromkeys(_VITAL, Kind.VITAL),
-    **dict.fromkeys(("login.log_in", "login.change_password"), Kind.LOGINS),
+    **dict.fromkeys(_LOGINS, Kind.LOGINS),
     "orders.place_order": Kind.ORDERS,
     "postbacks.take_zerodha_postback": Kind.POSTBACKS,
     # They ask nobody.

@@ -7,13 +7,14 @@ from urllib.parse import quote, urlencode
 from flask import current_app
 
 from api_contract.account_rules import is_own_limit
-from api_contract.errors import Unauthorized
+from api_contract.errors import SecondFactorRequired, Unauthorized
 from api_contract.scopes import GATEWAY, SCOPES, Caller
 from gapi_app.config import Settings
 from gapi_app.errors import UpstreamError, UpstreamTimeout
 from gapi_app.upstream import Answer, PulseClient, refusal_of
 
 _LOGIN = {"account_id": str, "role": str, "session_id": str, "generation": int, "refresh_token": str, "expires_at": str}
+_SECOND_FACTOR = "/internal/second-factor"
 _HOLDER = {"key_id": str, "account_id": str, "role": str, "scopes": list, "expires_at": str}
 
 
@@ -25,12 +26,15 @@ class IdentityClient(PulseClient):
         # Where many log in, a password waits for its turn to be checked.
         self._login_timeout = settings.pulse_login_timeout
 
-    def login(self, username: str, password: str, address: str) -> dict[str, Any]:
-        """A login that has begun: what `_LOGIN` names, and the account's `requests_per_minute` if it has its own."""
-        credentials = {"username": username, "password": password, "address": address}
+    def login(self, credentials: Mapping[str, Any], address: str) -> dict[str, Any]:
+        """A login that has begun: what `_LOGIN` names, and the account's `requests_per_minute` if it has its own.
+
+        With `must_enrol` it may only set up a second factor.
+        """
+        asked = {**credentials, "address": address}
         try:
             answer = self._ask(
-                "POST", "/internal/sessions", GATEWAY, {200, 401}, credentials, patience_seconds=self._login_timeout
+                "POST", "/internal/sessions", GATEWAY, {200, 401}, asked, patience_seconds=self._login_timeout
             )
         except UpstreamTimeout:
             raise UpstreamTimeout("the password was not checked in time: log in again") from None
@@ -63,6 +67,21 @@ class IdentityClient(PulseClient):
         except UpstreamTimeout:
             raise UpstreamTimeout("the password was not checked in time; it may have been changed") from None
 
+    def second_factor(self, who: Caller) -> dict[str, Any]:
+        return self._ask("GET", _SECOND_FACTOR, who, {200}).body
+
+    def enrol(self, who: Caller, given: Mapping[str, Any], address: str) -> dict[str, Any]:
+        return self._ask_with_password(_SECOND_FACTOR, who, 201, given, address)
+
+    def confirm_second_factor(self, who: Caller, given: Mapping[str, Any], address: str) -> dict[str, Any]:
+        return self._ask("POST", f"{_SECOND_FACTOR}/confirm", who, {200}, {**given, "address": address}).body
+
+    def renew_recovery_codes(self, who: Caller, given: Mapping[str, Any], address: str) -> dict[str, Any]:
+        return self._ask_with_password(f"{_SECOND_FACTOR}/recovery-codes", who, 200, given, address)
+
+    def disable_second_factor(self, who: Caller, given: Mapping[str, Any], address: str) -> None:
+        self._ask_with_password(f"{_SECOND_FACTOR}/disable", who, 204, given, address)
+
     def key_holder(self, api_key: str) -> dict[str, Any] | None:
         """Whom a key speaks for, None for a key that does not work."""
         answer = self._ask("POST", "/internal/keys/holder", GATEWAY, {200, 401}, {"api_key": api_key})
@@ -75,8 +94,7 @@ class IdentityClient(PulseClient):
         return self._listed(f"/internal/keys?{urlencode(query)}", who, "keys")
 
     def add_key(self, who: Caller, new_key: Mapping[str, Any], address: str) -> dict[str, Any]:
-        asked = {**new_key, "address": address}
-        return self._ask("POST", "/internal/keys", who, {201}, asked, patience_seconds=self._login_timeout).body
+        return self._ask_with_password("/internal/keys", who, 201, new_key, address)
 
     def revoke_key(self, who: Caller, key_id: str) -> dict[str, Any]:
         return self._ask("DELETE", f"/internal/keys/{quote(key_id, safe='')}", who, {200}).body
@@ -102,6 +120,9 @@ class IdentityClient(PulseClient):
     def log_user_out(self, who: Caller, account_id: str, query: Mapping[str, str]) -> None:
         self._ask("DELETE", f"{_account(account_id)}/sessions?{urlencode(query)}", who, {204})
 
+    def remove_second_factor(self, who: Caller, account_id: str) -> None:
+        self._ask("DELETE", f"{_account(account_id)}/second-factor", who, {204})
+
     def offboard(self, who: Caller, account_id: str, wish: Mapping[str, Any]) -> dict[str, Any]:
         return self._ask("POST", f"{_account(account_id)}/offboard", who, {200}, wish).body
 
@@ -112,6 +133,12 @@ class IdentityClient(PulseClient):
     def revoke(self, subject: Mapping[str, str], actor: str) -> None:
         """Revoke a `jti`, or everything of an `account_id`, for a sibling service."""
         self._ask("POST", "/internal/revocations", GATEWAY, {204}, {**subject, "actor": actor})
+
+    def _ask_with_password(
+        self, path: str, who: Caller, expected: int, given: Mapping[str, Any], address: str
+    ) -> dict[str, Any]:
+        asked = {**given, "address": address}
+        return self._ask("POST", path, who, {expected}, asked, patience_seconds=self._login_timeout).body
 
     def _listed(self, path: str, who: Caller, name: str) -> dict[str, Any]:
         body = self._ask("GET", path, who, {200}).body
@@ -131,6 +158,8 @@ def _of_the_user(answer: Answer) -> dict[str, Any]:
     refusal = refusal_of(answer.body)
     if refusal.get("details", {}).get("reason") == "credentials":
         raise Unauthorized(refusal["message"])
+    if refusal.get("code") == SecondFactorRequired.code:
+        raise SecondFactorRequired(refusal["message"], refusal["details"])
     raise UpstreamError("pulse did not accept the gateway's call")
 
 

@@ -29,10 +29,14 @@ def _require_token_but_to_get_one() -> None:
 @blueprint.doc(security=[])
 @blueprint.arguments(LOGIN)
 @blueprint.response(200, TokensSchema)
-@blueprint.refuses("UNAUTHORIZED", *UPSTREAM)
+@blueprint.refuses("UNAUTHORIZED", "SECOND_FACTOR_REQUIRED", "INVALID_STATE", *UPSTREAM)
 def log_in(credentials: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Exchange a username and password for an access token and a refresh token; guessing is held up."""
-    login = identity().login(credentials["username"], credentials["password"], request.remote_addr or "")
+    """Exchange a username and password for an access token and a refresh token; guessing is held up.
+
+    Where a second factor is on, send a code with them: without one, the right password is answered 401
+    SECOND_FACTOR_REQUIRED, and a wrong one as ever.
+    """
+    login = identity().login(credentials, request.remote_addr or "")
     return _tokens(login), 200, _NOT_STORED
 
 
@@ -53,7 +57,7 @@ def refresh(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
 
 
 @blueprint.route("/logout", methods=["POST"])
-@blueprint.needs(Standing.LOGIN)
+@blueprint.needs(Standing.LOGIN, before_enrolment=True)
 @blueprint.takes_key()
 @blueprint.response(204)
 def log_out() -> None:
@@ -63,7 +67,7 @@ def log_out() -> None:
 
 
 @blueprint.route("/logout-all", methods=["POST"])
-@blueprint.needs(Standing.LOGIN)
+@blueprint.needs(Standing.LOGIN, before_enrolment=True)
 @blueprint.takes_key()
 @blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
@@ -78,7 +82,7 @@ def log_out_everywhere(query: dict[str, str]) -> None:
 @blueprint.takes_key()
 @blueprint.arguments(PASSWORD)
 @blueprint.response(204)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def change_password(given: dict[str, Any]) -> None:
     """Set a new password; ends every login of the account, this one too, and with `revoke_keys` its API keys."""
     identity().change_password(caller(), given, request.remote_addr or "")
@@ -88,10 +92,12 @@ def change_password(given: dict[str, Any]) -> None:
 def _tokens(login: dict[str, Any]) -> dict[str, Any]:
     tokens = access().tokens
     account_id, own_limit = login["account_id"], login.get("requests_per_minute")
+    who, must_enrol = (account_id, login["role"], login["session_id"]), login.get("must_enrol") is True
     return {
-        "access_token": tokens.issue(account_id, login["role"], login["session_id"], login["generation"], own_limit),
+        "access_token": tokens.issue(*who, login["generation"], own_limit, must_enrol=must_enrol),
         "token_type": "Bearer",
         "expires_in": tokens.lifetime_seconds,
         "refresh_token": login["refresh_token"],
         "refresh_expires_at": datetime.fromisoformat(login["expires_at"]),
+        "must_enrol": must_enrol,
     }

@@ -23,7 +23,7 @@ blueprint.before_request(require_token)
 
 
 @blueprint.route("/me", methods=["GET"])
-@blueprint.needs(Standing.ACCOUNT)
+@blueprint.needs(Standing.ACCOUNT, before_enrolment=True)
 @blueprint.response(200, MeSchema)
 @blueprint.refuses("NOT_FOUND")
 def show_me() -> Response:

@@ -82,6 +82,17 @@ def log_user_out(query: dict[str, str], account_id: str) -> None:
     learn_now(access().revocations)
 
 
+@blueprint.route("/users/<account_id>/second-factor", methods=["DELETE"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
+@blueprint.response(204)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def remove_second_factor(account_id: str) -> None:
+    """Remove the second factor of a user who has lost it. Ends their logins; repeating it is harmless."""
+    identity().remove_second_factor(caller(), account_id)
+    learn_now(access().revocations)
+
+
 @blueprint.route("/users/<account_id>/offboard", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
 @blueprint.takes_key()

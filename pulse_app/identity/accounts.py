@@ -21,7 +21,7 @@ from pulse_app.auth import account_id as caller_id
 from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
-from pulse_core.identity import accounts, revocations
+from pulse_core.identity import accounts, revocations, second_factor
 from pulse_core.identity.accounts import AccountPage, AccountReport
 from pulse_core.trading.order.wind_down import wind_down
 
@@ -83,6 +83,16 @@ def log_account_out(query: dict[str, str], account_id: str) -> None:
     revoke_keys = query["revoke_keys"] == "true"
     if not revocations.revoke_all_of(_known(account_id), caller_id(), utcnow(), revoke_keys):
         raise NotFound("there is no such account")
+
+
+@blueprint.route("/<account_id>/second-factor", methods=["DELETE"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
+@blueprint.response(204)
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE")
+def remove_second_factor(account_id: str) -> None:
+    """Remove the second factor of an account whose user has lost it; ends its logins. Repeating it is harmless."""
+    second_factor.remove(_known(account_id), caller_id(), utcnow())
 
 
 @blueprint.route("/<account_id>/offboard", methods=["POST"])

@@ -9,6 +9,7 @@ from api_contract.shapes.identity import KEY_QUERY, PAGE_QUERY, KeyListSchema, K
 from api_contract.shapes.internal import KEY_TEXT, NEW_KEY, HolderSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
+from pulse_app.identity.second_factor import proof_of
 from pulse_app.identity.sessions import of_the_user
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, api_keys
@@ -38,7 +39,7 @@ def list_keys(query: dict[str, Any]) -> KeyPage:
 def add_key(new: dict[str, Any]) -> dict[str, Any]:
     """Make a key for one who knows the account's password; its text is in this answer and nowhere else."""
     who, now = account_id(), utcnow()
-    accounts.confirm(who, new["password"], new["address"], now)
+    accounts.confirm(who, new["password"], new["address"], now, proof=proof_of(new))
     made = api_keys.add_key(who, new["name"], new["scopes"], new["expires_in_days"], now, networks=new["networks"])
     return {name: getattr(made.key, name) for name in _SHOWN} | {"api_key": made.text}
 

@@ -14,7 +14,7 @@ blueprint.before_request(require_service_token)
 
 
 @blueprint.route("", methods=["GET"])
-@blueprint.needs(Standing.ACCOUNT)
+@blueprint.needs(Standing.ACCOUNT, before_enrolment=True)
 @blueprint.arguments(ME_QUERY, location="query")
 @blueprint.response(200, WhoSchema)
 @blueprint.refuses("NOT_FOUND")

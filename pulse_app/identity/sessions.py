@@ -8,6 +8,7 @@ from api_contract.shapes.identity import LOGOUT_QUERY
 from api_contract.shapes.internal import LOGIN, PASSWORD, REFRESH, LoginAnswerSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
+from pulse_app.identity.second_factor import proof_of
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, revocations, sessions
 from pulse_core.identity.sessions import Login
@@ -21,13 +22,12 @@ blueprint.before_request(require_service_token)
 @blueprint.needs(Standing.GATEWAY)
 @blueprint.arguments(LOGIN)
 @blueprint.response(200, LoginAnswerSchema)
-@blueprint.refuses("RATE_LIMITED")
+@blueprint.refuses("SECOND_FACTOR_REQUIRED", "INVALID_STATE", "RATE_LIMITED")
 def log_in(credentials: dict[str, Any]) -> Login:
-    """Begin a login for a username and password; too many wrong ones are held up."""
+    """Begin a login for a username, a password and what proves a second factor; too many wrong ones are held up."""
     try:
-        return sessions.log_in(
-            credentials["username"], credentials["password"], credentials["address"], utcnow(), raise_login_attack
-        )
+        who = credentials["username"], credentials["password"], credentials["address"]
+        return sessions.log_in(*who, utcnow(), raise_login_attack, proof_of(credentials))
     except Unauthorized as refused:
         raise of_the_user(refused) from None
 
@@ -45,7 +45,7 @@ def refresh(given: dict[str, Any]) -> Login:
 
 
 @blueprint.route("/<session_id>", methods=["DELETE"])
-@blueprint.needs(Standing.LOGIN)
+@blueprint.needs(Standing.LOGIN, before_enrolment=True)
 @blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
@@ -55,7 +55,7 @@ def log_out(session_id: str) -> None:
 
 
 @blueprint.route("", methods=["DELETE"])
-@blueprint.needs(Standing.LOGIN)
+@blueprint.needs(Standing.LOGIN, before_enrolment=True)
 @blueprint.takes_key()
 @blueprint.arguments(LOGOUT_QUERY, location="query")
 @blueprint.response(204)
@@ -70,11 +70,11 @@ def log_out_everywhere(query: dict[str, str]) -> None:
 @blueprint.takes_key(is_done_again=False, aside=["address"])
 @blueprint.arguments(PASSWORD)
 @blueprint.response(204)
-@blueprint.refuses("NOT_FOUND", "RATE_LIMITED")
+@blueprint.refuses("NOT_FOUND", "INVALID_STATE", "RATE_LIMITED")
 def change_password(given: dict[str, Any]) -> None:
     """Set a new password for one who knows the current one; ends every login of the account, its keys too if asked."""
-    passwords = given["current_password"], given["new_password"]
-    accounts.change_password(account_id(), *passwords, given["address"], utcnow(), given["revoke_keys"])
+    passwords, proof = (given["current_password"], given["new_password"]), proof_of(given)
+    accounts.change_password(account_id(), *passwords, given["address"], utcnow(), given["revoke_keys"], proof)
 
 
 def of_the_user(refused: Unauthorized) -> Unauthorized:

@@ -28,7 +28,7 @@ from pulse_core.events.outbound_rules import Policy, Target, Unreachable, target
 from pulse_core.events.resolving import Resolver
 from pulse_core.events.store import deliveries, webhooks
 from pulse_core.events.tables import Webhook, WebhookDelivery
-from pulse_core.events.webhook_secrets import Unreadable
+from pulse_core.sealing import Unreadable
 
 log = get_logger(__name__)
 

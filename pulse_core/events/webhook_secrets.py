@@ -6,22 +6,15 @@ A webhook that is older than these secrets signs with one derived from the key o
 import base64
 import binascii
 import hmac
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from pulse_core.config import settings
+from pulse_core.sealing import Seal, Unreadable
 
 PREFIX = "whsec_"
-_SECRET_BYTES, _NONCE_BYTES = 32, 12
-
-
-class Unreadable(Exception):
-    """A secret that was sealed with another key, or of another webhook."""
+_SECRET_BYTES = 32
 
 
 def new_secret() -> str:
@@ -37,17 +30,12 @@ def derived_secret(webhook_id: str) -> str:
 
 def sealed(secret: str, webhook_id: str) -> str:
     """The secret as it is stored: nobody reads it without the key, or as that of another webhook."""
-    nonce = os.urandom(_NONCE_BYTES)
-    return base64.b64encode(nonce + _cipher().encrypt(nonce, secret.encode(), webhook_id.encode())).decode()
+    return _seal().sealed(secret, webhook_id)
 
 
 def opened(text: str, webhook_id: str) -> str:
     """The secret that was sealed. Raises Unreadable."""
-    try:
-        stored = base64.b64decode(text)
-        return _cipher().decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], webhook_id.encode()).decode()
-    except (InvalidTag, ValueError):
-        raise Unreadable from None
+    return _seal().opened(text, webhook_id)
 
 
 def secrets_of(
@@ -87,6 +75,5 @@ def _standard(secret: str, message_id: str, at: int, body: bytes) -> str:
     return base64.b64encode(signed).decode()
 
 
-def _cipher() -> AESGCM:
-    given = settings().pulse_webhook_key or settings().pulse_service_token_key
-    return AESGCM(hmac.digest(given.get_secret_value().encode(), b"secrets of webhooks", "sha256"))
+def _seal() -> Seal:
+    return Seal(settings().pulse_webhook_key or settings().pulse_service_token_key, "secrets of webhooks")

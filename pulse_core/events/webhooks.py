@@ -18,9 +18,9 @@ from pulse_core.events.delivery import policy
 from pulse_core.events.outbound_rules import Unreachable, target_of
 from pulse_core.events.store import deliveries, webhooks
 from pulse_core.events.tables import Webhook, WebhookDelivery
-from pulse_core.events.webhook_secrets import Unreadable
 from pulse_core.identity.store import audit
 from pulse_core.owner import EveryAccount, OneAccount, Owner
+from pulse_core.sealing import Unreadable
 from pulse_core.tasks import Task
 
 MOST_OF_ACCOUNT = 5

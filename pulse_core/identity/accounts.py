@@ -10,12 +10,20 @@ from ulid import ULID
 
 from api_contract import ids
 from api_contract.account_rules import REQUESTS_PER_MINUTE
-from api_contract.errors import Forbidden, InvalidRequest, InvalidState, NotFound, Unauthorized
+from api_contract.errors import (
+    Forbidden,
+    InvalidRequest,
+    InvalidState,
+    NotFound,
+    SecondFactorRequired,
+    Unauthorized,
+)
 from api_contract.scopes import Role
 from pulse_core import cursors, db
 from pulse_core.copies import copy_of
 from pulse_core.identity import login_throttle, passwords
 from pulse_core.identity.login_throttle import Attempt
+from pulse_core.identity.proof import NO_PROOF, Proof, refusal
 from pulse_core.identity.revocations import end_everything
 from pulse_core.identity.store import accounts, audit
 from pulse_core.identity.tables import Account
@@ -27,7 +35,10 @@ _IN_CURSORS = "accounts"
 
 @dataclass(frozen=True)
 class AccountReport:
-    """An account without its secrets. `requests_per_minute` None: the installation's limit holds."""
+    """An account without its secrets. `requests_per_minute` None: the installation's limit holds.
+
+    `second_factor_since` None: a password is enough to log in.
+    """
 
     id: str
     username: str
@@ -35,6 +46,7 @@ class AccountReport:
     is_active: bool
     generation: int
     requests_per_minute: int | None
+    second_factor_since: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -196,20 +208,33 @@ def offboard_account(account_id: str, actor: str, now: datetime) -> Offboarded:
 
 
 def change_password(
-    account_id: str, current: str, new: str, address: str | None, now: datetime, revoke_keys: bool = False
+    account_id: str,
+    current: str,
+    new: str,
+    address: str | None,
+    now: datetime,
+    revoke_keys: bool = False,
+    proof: Proof = NO_PROOF,
 ) -> None:
     """Set a new password for those who know the current one, and end all logins of the account, with its keys if asked.
 
     Raises Forbidden, InvalidRequest, RateLimited after too many wrong ones, NotFound.
     """
-    confirm(account_id, current, address, now, "current_password")
+    confirm(account_id, current, address, now, "current_password", proof)
     change_account(account_id, now, account_id, revoke_keys, password=new)
 
 
-def confirm(account_id: str, password: str | None, address: str | None, now: datetime, field: str = "password") -> None:
-    """Ask somebody who has logged in for their password again.
+def confirm(
+    account_id: str,
+    password: str | None,
+    address: str | None,
+    now: datetime,
+    field: str = "password",
+    proof: Proof = NO_PROOF,
+) -> None:
+    """Ask somebody who has logged in for their password again, and for a code where a second factor is on.
 
-    Raises Forbidden, RateLimited after too many wrong ones, NotFound.
+    Raises Forbidden, RateLimited after too many wrong ones, NotFound, InvalidState.
     """
     if password is None:
         raise Forbidden("this takes the account's password again", {"field": field})
@@ -221,6 +246,20 @@ def confirm(account_id: str, password: str | None, address: str | None, now: dat
             authenticate(account.username, password, attempt, now)
         except Unauthorized:
             raise Forbidden(f"{field} is not the account's", {"field": field}) from None
+    _prove(account_id, proof, attempt, now)
+
+
+def _prove(account_id: str, proof: Proof, attempt: Attempt, now: datetime) -> None:
+    with db.transaction() as session:
+        account = accounts.lock(session, account_id)
+        if account is None:
+            raise NotFound("there is no such account")
+        refused = refusal(session, account, proof, attempt, now)
+    if isinstance(refused, SecondFactorRequired):
+        # As for a wrong password: the login itself goes on.
+        raise Forbidden(refused.message, refused.details)
+    if refused is not None:
+        raise refused
 
 
 def _check_limit(requests_per_minute: int | None) -> None:

@@ -90,25 +90,38 @@ class Attempt:
 def refuse_blocked(attempt: Attempt, now: datetime) -> None:
     """Raise RateLimited while the address is blocked, or the username in this network, or in all that are new to it."""
     with db.transaction() as session:
-        blocks = login_failures.blocks(session, attempt.subjects, now)
-        of_username = blocks.pop(attempt.by_username, None)
-        if of_username is not None and not login_networks.is_known(session, attempt.username, attempt.network):
-            blocks[attempt.by_username] = of_username
-    if blocks:
-        until = max(blocks.values())
-        raise RateLimited("too many failed logins", retry_after=math.ceil((until - now).total_seconds()))
+        held_up = block(session, attempt, now)
+    if held_up is not None:
+        raise held_up
+
+
+def block(session: Session, attempt: Attempt, now: datetime) -> RateLimited | None:
+    """What such an attempt is refused with at this instant, None if it is not."""
+    blocks = login_failures.blocks(session, attempt.subjects, now)
+    of_username = blocks.pop(attempt.by_username, None)
+    if of_username is not None and not login_networks.is_known(session, attempt.username, attempt.network):
+        blocks[attempt.by_username] = of_username
+    if not blocks:
+        return None
+    until = max(blocks.values())
+    return RateLimited("too many failed logins", retry_after=math.ceil((until - now).total_seconds()))
 
 
 def count_failure(attempt: Attempt, account_id: str | None, now: datetime) -> None:
     """Count a wrong password, and block the next ones for a while when there were too many."""
-    log.warning("login refused", account_id=account_id, address=attempt.address)
     with db.transaction() as session:
-        # In one order, whoever counts: two that count the same wait for each other and not in a circle.
-        for subject, free in sorted(attempt.subjects.items()):
-            failures = login_failures.add(session, subject, now, now - REST)
-            if failures >= free:
-                _block(session, attempt, subject, failures, free, account_id, now)
-        login_failures.forget(session, now - REST)
+        note_failure(session, attempt, account_id, now)
+
+
+def note_failure(session: Session, attempt: Attempt, account_id: str | None, now: datetime) -> None:
+    """Count a wrong password or code in this transaction."""
+    log.warning("login refused", account_id=account_id, address=attempt.address)
+    # In one order, whoever counts: two that count the same wait for each other and not in a circle.
+    for subject, free in sorted(attempt.subjects.items()):
+        failures = login_failures.add(session, subject, now, now - REST)
+        if failures >= free:
+            _block(session, attempt, subject, failures, free, account_id, now)
+    login_failures.forget(session, now - REST)
 
 
 def welcome(session: Session, attempt: Attempt, account_id: str, now: datetime) -> None:

@@ -16,6 +16,7 @@ from pulse_core.copies import copy_of
 from pulse_core.identity import login_throttle, passwords, revocations
 from pulse_core.identity.accounts import AccountReport, authenticate
 from pulse_core.identity.login_throttle import Attempt, OnAttack
+from pulse_core.identity.proof import NO_PROOF, Proof, must_enrol, refusal
 from pulse_core.identity.store import accounts, audit, sessions
 from pulse_core.identity.tables import Account, LoginSession
 from pulse_core.identity.vocabulary import SessionEnd
@@ -35,14 +36,25 @@ class Login:
     expires_at: datetime
     refresh_token: str
 
+    @property
+    def must_enrol(self) -> bool:
+        """Whether it may only set up the second factor that the role asks for."""
+        return must_enrol(self.account.role, self.account.second_factor_since)
+
 
 def log_in(
-    username: str, password: str, address: str | None, now: datetime, on_attack: OnAttack | None = None
+    username: str,
+    password: str,
+    address: str | None,
+    now: datetime,
+    on_attack: OnAttack | None = None,
+    proof: Proof = NO_PROOF,
 ) -> Login:
     """Begin a login; `on_attack` hears of it when one username or one address fails too often.
 
     Raises Unauthorized, the same way and as slowly for an unknown username, a wrong password and a disabled account,
-    or RateLimited after too many of those.
+    whatever the proof; SecondFactorRequired to those alone who have the password, where the proof is missing or wrong;
+    RateLimited after too many of these; InvalidState where no code can be checked.
     """
     attempt = Attempt(username, address) if on_attack is None else Attempt(username, address, on_attack)
     with passwords.turn():
@@ -53,11 +65,10 @@ def log_in(
         # A password that was changed while it was checked, or an account disabled, begins nothing.
         if current is None or not current.is_active or current.password_hash != account.password_hash:
             raise Unauthorized("username or password is wrong")
-        login_throttle.welcome(session, attempt, current.id, now)
-        login = _begin(session, current, now)
-        audit.add(session, "login", account.id, account.id, now, address, session_id=login.session_id)
-        sessions.forget_expired(session, now - KEPT_AFTER_EXPIRY)
-    return login
+        refused = refusal(session, current, proof, attempt, now)
+        if refused is None:
+            return _welcome(session, current, attempt, now)
+    raise refused
 
 
 def refresh(refresh_token: str, address: str | None, now: datetime) -> Login:
@@ -91,6 +102,14 @@ def log_out(account_id: str, session_id: str, now: datetime) -> None:
         if sessions.end(session, account_id, session_id, SessionEnd.LOGOUT, now):
             audit.add(session, "logout", account_id, account_id, now, session_id=session_id)
             revocations.record(session, RevocationKind.SESSION, session_id, now)
+
+
+def _welcome(session: Session, account: Account, attempt: Attempt, now: datetime) -> Login:
+    login_throttle.welcome(session, attempt, account.id, now)
+    login = _begin(session, account, now)
+    audit.add(session, "login", account.id, account.id, now, attempt.address, session_id=login.session_id)
+    sessions.forget_expired(session, now - KEPT_AFTER_EXPIRY)
+    return login
 
 
 def _begin(session: Session, account: Account, now: datetime) -> Login:

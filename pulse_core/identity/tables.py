@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, String, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +17,7 @@ class Account(Base):
     """`generation` goes up whenever every token of the account must end; tokens carry the one they were made in.
 
     `requests_per_minute` is the account's own limit at the gateway, None for the installation's.
+    `second_factor_since`: since when a login takes a code too; None where a password is enough.
     """
 
     __tablename__ = "accounts"
@@ -28,10 +29,32 @@ class Account(Base):
     is_active: Mapped[bool]
     generation: Mapped[int] = mapped_column(Integer)
     requests_per_minute: Mapped[int | None] = mapped_column(Integer)
+    second_factor_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("requests_per_minute BETWEEN 1 AND 1000000", name="requests_per_minute"),)
+
+
+class SecondFactor(Base):
+    """What an account's codes are made of: the secret in use, one that awaits its confirmation, both sealed.
+
+    `used_step` is the last period whose code was taken. Recovery codes stand here by their SHA-256 until they are used.
+    """
+
+    __tablename__ = "second_factors"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    secret: Mapped[str | None] = mapped_column(Text)
+    used_step: Mapped[int | None] = mapped_column(BigInteger)
+    recovery_hashes: Mapped[list[str]] = mapped_column(JSONB)
+    new_secret: Mapped[str | None] = mapped_column(Text)
+    offered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("(secret IS NULL) = (used_step IS NULL)", name="secret"),
+        CheckConstraint("(new_secret IS NULL) = (offered_at IS NULL)", name="new_secret"),
+    )
 
 
 class LoginSession(Base):

@@ -30,7 +30,8 @@ _OPTIONS = (
         "--username",
         envvar="PULSE_USERNAME",
         show_envvar=True,
-        help="Username to log in with; the password is PULSE_PASSWORD or asked for. Default: the stack's demo user.",
+        help="Username to log in with; password and code are PULSE_PASSWORD and PULSE_LOGIN_CODE, or asked for."
+        " Default: the stack's demo user.",
     ),
     click.option(
         "--token",
@@ -65,7 +66,7 @@ def connect(gateway: str | None, username: str | None, token: str | None, data_d
     if token:
         return Gateway(url, _checked_token(token), say)
     if username:
-        return Gateway(url, Credentials(username, _password(username)), say)
+        return Gateway(url, Credentials(username, _password(username), _code), say)
     return Gateway(url, _demo_user(stack, url), say)
 
 
@@ -104,6 +105,16 @@ def _demo_user(stack: RunningStack | None, url: str) -> Credentials:
     if stack.demo_user is None or stack.demo_password is None:
         raise click.UsageError("This stack has no demo user: give --username, or PULSE_TOKEN.")
     return Credentials(stack.demo_user, stack.demo_password)
+
+
+def _code() -> str:
+    if code := os.environ.get("PULSE_LOGIN_CODE"):
+        return code
+    if not sys.stdin.isatty():
+        raise click.UsageError("Set PULSE_LOGIN_CODE to a code of the second factor: there is no terminal to ask at.")
+    code = click.prompt("Code of the second factor, or a recovery code", hide_input=True, err=True)
+    assert isinstance(code, str)  # noqa: S101
+    return code
 
 
 def _password(username: str) -> str:

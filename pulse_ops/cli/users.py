@@ -10,7 +10,7 @@ import click
 from api_contract.scopes import Role
 from api_contract.vocabulary import OpenOrders
 from pulse_core.clock import utcnow
-from pulse_core.identity import accounts
+from pulse_core.identity import accounts, second_factor
 from pulse_core.identity.accounts import AccountReport
 from pulse_core.trading.order.wind_down import wind_down
 from pulse_ops.cli import EXIT_CODES, options
@@ -62,7 +62,8 @@ def list_(is_json: bool, data_dir: Path | None) -> None:
     if is_json:
         print_json([_fields(account) for account in found])
         return
-    print_table(("Username", "Role", "State", ">Per minute", "Created"), (_row(account) for account in found))
+    columns = ("Username", "Role", "State", ">Per minute", "Second factor", "Created")
+    print_table(columns, (_row(account) for account in found))
 
 
 @users.command()
@@ -73,6 +74,24 @@ def disable(username: str, data_dir: Path | None) -> None:
     use_database(data_dir)
     accounts.disable_account(username, utcnow())
     say(f"{username} can no longer log in.")
+
+
+@users.command()
+@click.argument("username")
+@click.option("--remove", "is_lost", is_flag=True, help="Remove it: the password alone is enough then. Ends logins.")
+@options.data_dir
+def totp(username: str, is_lost: bool, data_dir: Path | None) -> None:
+    """Say whether a user has a second factor; remove that of one who has lost phone and recovery codes."""
+    use_database(data_dir)
+    account_id = accounts.account_named(username).id
+    if is_lost:
+        second_factor.remove(account_id, accounts.TERMINAL, utcnow())
+    found = second_factor.report(account_id)
+    if not found.is_on:
+        say(f"{username} has no second factor" + (", and needs one." if found.is_required else "."))
+        return
+    since, left = instant(found.since), found.recovery_codes_left
+    say(f"{username} has a second factor since {since}, and {left} recovery codes left.")
 
 
 @users.command()
@@ -159,7 +178,8 @@ def _given_password(is_on_stdin: bool) -> str:
 
 def _row(account: AccountReport) -> tuple[object, ...]:
     state = "active" if account.is_active else "disabled"
-    return account.username, account.role.value, state, account.requests_per_minute, instant(account.created_at)
+    since, created_at = instant(account.second_factor_since), instant(account.created_at)
+    return account.username, account.role.value, state, account.requests_per_minute, since, created_at
 
 
 def _fields(account: AccountReport) -> dict[str, object]:
@@ -169,5 +189,6 @@ def _fields(account: AccountReport) -> dict[str, object]:
         "role": account.role.value,
         "is_active": account.is_active,
         "requests_per_minute": account.requests_per_minute,
+        "second_factor_since": account.second_factor_since,
         "created_at": account.created_at,
     }

@@ -23,6 +23,7 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
         "REDIS_URL": redis_url,
         "PULSE_SERVICE_TOKEN_KEY": os.environ.get("PULSE_SERVICE_TOKEN_KEY") or keys.service_token_key,
         "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
+        "PULSE_TOTP_KEY": os.environ.get("PULSE_TOTP_KEY") or keys.totp_key,
         "PULSE_URL": settings.url(settings.pulse_port),
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
         "PULSE_PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),

@@ -20,6 +20,7 @@ def _password() -> str:
 class Keys:
     service_token_key: str = field(default_factory=_key)
     jwt_key: str = field(default_factory=_key)
+    totp_key: str = field(default_factory=_key)
     demo_password: str = field(default_factory=_password)
     flower_password: str = field(default_factory=_password)
 

@@ -32,10 +32,14 @@ REACHES_OTHERS = {
 
 @dataclass(frozen=True)
 class Right:
-    """`needed`: a scope, `account`, `oversight`, `login`, `admin`, `gateway`, `service`, or None for anybody."""
+    """`needed`: a scope, `account`, `oversight`, `login`, `admin`, `gateway`, `service`, or None for anybody.
+
+    `before_enrolment`: also for a login that has yet to set up the second factor that its role needs.
+    """
 
     needed: str | None
     on: On = On.NOTHING
+    before_enrolment: bool = False
 
 
 READ, WRITE, OPERATE, EVENTS = "orders:read", "orders:write", "slices:operate", "events:read"
@@ -85,9 +89,21 @@ _KEYS_AND_WEBHOOKS = {
     "enable_any_webhook": Right(ADMIN, On.ANYBODYS),
     "remove_any_webhook": Right(ADMIN, On.ANYBODYS),
 }
-_ABOUT = {"show_me": Right(ACCOUNT), "show_installation": Right(ACCOUNT)}
+_ABOUT = {"show_me": Right(ACCOUNT, before_enrolment=True), "show_installation": Right(ACCOUNT)}
 _OPEN = {"health": Right(None)}
-_LOGINS = {"log_out_everywhere": Right(LOGIN), "change_password": Right(LOGIN)}
+_LOGINS = {
+    "log_out": Right(LOGIN, before_enrolment=True),
+    "log_out_everywhere": Right(LOGIN, before_enrolment=True),
+    "change_password": Right(LOGIN),
+}
+_SECOND_FACTORS = {
+    "show_second_factor": Right(LOGIN, before_enrolment=True),
+    "enrol": Right(LOGIN, before_enrolment=True),
+    "confirm_second_factor": Right(LOGIN, before_enrolment=True),
+    "renew_recovery_codes": Right(LOGIN),
+    "disable_second_factor": Right(LOGIN),
+    "remove_second_factor": Right(ADMIN, On.ANYBODYS),
+}
 
 RIGHTS = {
     "gapi": _ORDERS
@@ -96,10 +112,10 @@ RIGHTS = {
     | _KEYS_AND_WEBHOOKS
     | _OPEN
     | _LOGINS
+    | _SECOND_FACTORS
     | {
         "log_in": Right(None),
         "refresh": Right(None),
-        "log_out": Right(LOGIN),
         "follow_alarms": Right(OVERSIGHT),
         "follow_account": Right(EVENTS),
         "follow_order": Right(EVENTS, On.ORDER_TO_READ),
@@ -120,10 +136,10 @@ RIGHTS = {
     | _KEYS_AND_WEBHOOKS
     | _OPEN
     | _LOGINS
+    | _SECOND_FACTORS
     | {
         "log_in": Right(GATEWAY),
         "refresh": Right(GATEWAY),
-        "log_out": Right(LOGIN),
         "list_events": Right(EVENTS, On.ORDER_TO_READ),
         "list_account_events": Right(EVENTS),
         "poll_events": Right(GATEWAY),
@@ -146,11 +162,15 @@ RIGHTS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What a caller is: a role with a login, or with an API key of some scopes; or none of these."""
+    """What a caller is: a role with a login, or with an API key of some scopes; or none of these.
+
+    `must_enrol`: a login of a role that needs a second factor, begun without one.
+    """
 
     name: str
     role: str | None = None
     key_scopes: frozenset[str] | None = None
+    must_enrol: bool = False
 
     def is_known(self, service: str, right: Right) -> bool:
         """Whether its token is one that the operation looks at."""
@@ -162,6 +182,8 @@ class Kind:
 
     def may(self, right: Right) -> bool:
         """Whether the operation is for this kind of caller at all."""
+        if self.must_enrol and not right.before_enrolment:
+            return False
         match right.needed:
             case "account":
                 return self.role is not None
@@ -190,6 +212,7 @@ KINDS = [
     Kind(SERVICE),
     Kind(GATEWAY),
     *(Kind(role, role) for role in SCOPES),
+    *(Kind(f"{role} without a second factor", role, must_enrol=True) for role in (ADMIN, "operator")),
     *_keys("operator", _EVERY, *({scope} for scope in _EVERY), *(_EVERY - {scope} for scope in _EVERY)),
     *_keys("trader", SCOPES["trader"]),
     *_keys("viewer", SCOPES["viewer"]),

@@ -152,6 +152,7 @@ def token(service: Service, caller: Caller, method: str, target: str, body: byte
     if service.name == "gapi" and caller.api_key is not None:
         return caller.api_key
     claims: dict[str, Any] = {"iat": 0, "exp": 1} if kind is EXPIRED else {}
+    claims |= {"enrol": True} if kind.must_enrol else {}
     if service.name == "gapi":
         return service.token(account, sid=f"ses_{secrets.token_hex(8)}", **claims)
     if kind.key_scopes is not None:

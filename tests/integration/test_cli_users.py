@@ -12,8 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api_contract.errors import Unauthorized
+from pulse_core.clock import utcnow
 from pulse_core.identity import accounts
 from pulse_ops.cli import main
+from tests.support.second_factors import a_phone
 
 PULSE = str(Path(sys.executable).with_name("pulse"))
 Users = Callable[..., Result]
@@ -122,3 +124,19 @@ def _read(terminal: int) -> str:
         return os.read(terminal, 4096).decode()
     except OSError:  # how Linux says that the other side is gone
         return ""
+
+
+def test_the_second_factor_of_a_user_is_listed_and_removed(users: Users) -> None:
+    users("add", "meera", "--password-stdin", typed="correct horse battery\n")
+    now = utcnow()
+    a_phone(accounts.account_named("meera").id, now)
+
+    def since() -> str | None:
+        [shown] = json.loads(users("list", "--json").stdout)
+        return shown["second_factor_since"]
+
+    assert since() is not None
+    assert "10 recovery codes left" in users("totp", "meera").stderr
+    assert users("totp", "meera", "--remove").stderr == "meera has no second factor.\n"
+    assert since() is None
+    assert users("totp", "nobody").exit_code == 4

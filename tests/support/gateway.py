@@ -16,6 +16,7 @@ AT = "2026-03-02T04:00:00.000000Z"
 Pulse = Callable[..., Result]
 
 USERNAME, PASSWORD = "meera", "a password of hers"
+REFRESH_TOKEN = "rt_of_hers"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Seen:
 
 
 class FakeGateway:
-    """`orders`, `slices` and `events` are what it answers with; `canned` is used up first, `seen` is what came in."""
+    """`orders`, `slices` and `events` are what it answers with; `canned` is used up first, `seen` is what came in.
+
+    With a `login_code`, logins take it too.
+    """
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
@@ -52,6 +56,7 @@ class FakeGateway:
         self.canned: deque[Canned] = deque()
         self.seen: list[Seen] = []
         self.token = "token-1"
+        self.login_code: str | None = None
         self.port = 0
         self.start()
 
@@ -83,6 +88,8 @@ class FakeGateway:
     def answer(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
         if seen.path == "/api/auth/login":
             return self._log_in(seen)
+        if seen.path == "/api/auth/refresh":
+            return self._refresh(seen)
         if seen.token != self.token:
             return _error(401, "UNAUTHORIZED", "the access token has expired")
         if seen.path == "/api/events":
@@ -92,9 +99,22 @@ class FakeGateway:
         return self._one(seen)
 
     def _log_in(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
-        if seen.body != {"username": USERNAME, "password": PASSWORD}:
+        given = dict(seen.body or {})
+        code = given.pop("totp_code", given.pop("recovery_code", None))
+        if given != {"username": USERNAME, "password": PASSWORD}:
             return _error(401, "UNAUTHORIZED", "username or password is wrong")
-        return 200, {"access_token": self.token, "token_type": "Bearer", "expires_in": 900}, {}
+        if code != self.login_code:
+            return _error(401, "SECOND_FACTOR_REQUIRED", "this takes a code of the second factor too")
+        return self._tokens()
+
+    def _refresh(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
+        if seen.body != {"refresh_token": REFRESH_TOKEN}:
+            return _error(401, "UNAUTHORIZED", "the refresh token is not valid")
+        return self._tokens()
+
+    def _tokens(self) -> tuple[int, Any, dict[str, str]]:
+        tokens = {"access_token": self.token, "token_type": "Bearer", "expires_in": 900}
+        return 200, tokens | ({"refresh_token": REFRESH_TOKEN} if self.login_code else {}), {}
 
     def _place(self, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
         for order in self.orders.values():

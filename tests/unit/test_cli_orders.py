@@ -253,3 +253,11 @@ def test_an_order_is_paused_and_goes_on(gateway: FakeGateway, pulse: Pulse) -> N
 def test_a_token_for_curl_is_all_that_is_printed(gateway: FakeGateway, pulse: Pulse) -> None:
     assert pulse("token").stdout == f"{gateway.token}\n"
     assert json.loads(pulse("token", "--json").stdout)["expires_in"] == 900
+
+
+def test_the_code_of_a_second_factor_comes_from_its_variable(gateway: FakeGateway, pulse: Pulse) -> None:
+    gateway.login_code = "492039"
+    assert pulse("token", PULSE_LOGIN_CODE="492039").stdout == f"{gateway.token}\n"
+    assert pulse("token", PULSE_LOGIN_CODE="000000").exit_code == 4
+    without = pulse("token")
+    assert (without.exit_code, "PULSE_LOGIN_CODE" in without.stderr) == (2, True)

@@ -44,6 +44,39 @@ def test_a_change_keeps_its_key_through_a_login(gateway: FakeGateway) -> None:
     assert {one.key for one in gateway.calls("POST", "/api/auth/login")} == {None}
 
 
+@pytest.mark.parametrize(("typed", "sent"), [("492 039", "492039"), ("k3m7-q2xd-7vbn-4w6t", "k3m7-q2xd-7vbn-4w6t")])
+def test_a_second_factor_is_asked_for_once_and_the_login_goes_on_by_itself(
+    gateway: FakeGateway, typed: str, sent: str
+) -> None:
+    gateway.login_code = sent
+    asked: list[str] = []
+
+    def ask() -> str:
+        asked.append(typed)
+        return typed
+
+    order_id, asking = gateway.add(), Gateway(gateway.url, Credentials(USERNAME, PASSWORD, ask))
+    asking.order(order_id)
+    gateway.token = "token-2"
+    asking.order(order_id)
+
+    assert asked == [typed]
+    first, second = gateway.calls("POST", "/api/auth/login")
+    assert first.body == {"username": USERNAME, "password": PASSWORD}, "nobody is asked who has none"
+    assert sent in (second.body or {}).values()
+
+
+def test_a_login_that_cannot_go_on_is_begun_anew(gateway: FakeGateway) -> None:
+    gateway.login_code = "492039"
+    asking = Gateway(gateway.url, Credentials(USERNAME, PASSWORD, lambda: "492039"))
+    order_id = gateway.add()
+    asking.order(order_id)
+    gateway.token = "token-2"
+    expired, ended = (Canned(401, "UNAUTHORIZED", message) for message in ("expired", "the login has ended"))
+    gateway.canned.extend([expired, ended])
+    assert asking.order(order_id).order_id == order_id
+
+
 def test_what_only_reads_has_no_key(gateway: FakeGateway) -> None:
     order_id = gateway.add()
     Gateway(gateway.url, gateway.token).order(order_id)

@@ -17,12 +17,14 @@ from pulse_core.brokers.zerodha.postback import postback_checksum
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events import webhooks
-from pulse_core.identity import api_keys, sessions
+from pulse_core.identity import api_keys, second_factor, sessions
+from pulse_core.identity.proof import NO_PROOF
 from pulse_core.owner import OneAccount
 from pulse_core.trading.order import pause
 from tests.contract.client import Account
 from tests.contract.conftest import make_account
 from tests.support.factories import a_split_order, an_alarm, an_order, order, slices_of
+from tests.support.second_factors import Phone, a_phone
 
 PASSWORD = "another password of hers"
 PUBLIC_URL = "https://93.184.216.34/events"
@@ -125,7 +127,28 @@ def _new_order(body: Body, _account: Account) -> Body:
 
 def _credentials(body: Body, _account: Account) -> Body:
     account = make_account()
-    return body | {"username": account.username, "password": account.password}
+    return _without_proof(body) | {"username": account.username, "password": account.password}
+
+
+def _without_proof(body: Body) -> Body:
+    return {name: one for name, one in body.items() if name not in ("totp_code", "recovery_code")}
+
+
+def _with_password(body: Body, account: Account) -> Body:
+    return _without_proof(body) | {"password": account.password}
+
+
+def _with_code(body: Body, account: Account) -> Body:
+    """With a code of a second factor that is on."""
+    now = utcnow()
+    return _with_password(body, account) | {"totp_code": a_phone(account.account_id, now).code(now)}
+
+
+def _first_code(body: Body, account: Account) -> Body:
+    """Of a second factor that was offered."""
+    now = utcnow()
+    offered = second_factor.enrol(account.account_id, account.password, NO_PROOF, None, now)
+    return body | {"totp_code": Phone(offered.secret).code(now)}
 
 
 def _refresh_token(body: Body, _account: Account) -> Body:
@@ -149,10 +172,16 @@ _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "place_order": _new_order,
     "log_in": _credentials,
     "refresh": _refresh_token,
-    "change_password": lambda body, account: body | {"current_password": account.password, "new_password": PASSWORD},
-    "add_key": lambda body, account: (
-        body | {"name": "bot", "scopes": ["orders:read"], "networks": [], "password": account.password}
+    "change_password": lambda body, account: (
+        _without_proof(body) | {"current_password": account.password, "new_password": PASSWORD}
     ),
+    "add_key": lambda body, account: (
+        _with_password(body, account) | {"name": "bot", "scopes": ["orders:read"], "networks": []}
+    ),
+    "enrol": _with_password,
+    "confirm_second_factor": _first_code,
+    "renew_recovery_codes": _with_code,
+    "disable_second_factor": _with_code,
     "settle_slice": _settlement,
     "add_webhook": lambda body, _: body | {"url": PUBLIC_URL},
     "redeliver_event": lambda body, _: body | {"event_id": 1},

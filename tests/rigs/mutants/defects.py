@@ -10,6 +10,7 @@ from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
+from tests.rigs.mutants.second_factor import SECOND_FACTOR
 from tests.rigs.mutants.tracking import TRACKING
 from tests.rigs.mutants.webhooks import WEBHOOKS
 
@@ -26,4 +27,5 @@ DEFECTS = (
     *FAIRNESS,
     *WEBHOOKS,
     *API,
+    *SECOND_FACTOR,
 )
