@@ -1,6 +1,6 @@
 """What signs the deliveries of a webhook: a secret of its own, sealed in its row, and for a while the one before.
 
-A webhook that is older than these secrets signs with one derived from the key of the services until it is rolled.
+A webhook that is older than these secrets signs with one derived from the key that seals them until it is rolled.
 """
 
 import base64
@@ -14,7 +14,7 @@ from datetime import datetime
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pulse_core.config import settings
+from pulse_core.config import key_of
 
 PREFIX = "whsec_"
 _SECRET_BYTES, _NONCE_BYTES = 32, 12
@@ -31,8 +31,7 @@ def new_secret() -> str:
 
 def derived_secret(webhook_id: str) -> str:
     """The secret of a webhook that has none of its own."""
-    key = settings().pulse_service_token_key.get_secret_value().encode()
-    return PREFIX + hmac.digest(key, f"webhook {webhook_id}".encode(), "sha256").hex()
+    return PREFIX + hmac.digest(key_of("webhook"), f"webhook {webhook_id}".encode(), "sha256").hex()
 
 
 def sealed(secret: str, webhook_id: str) -> str:
@@ -88,5 +87,4 @@ def _standard(secret: str, message_id: str, at: int, body: bytes) -> str:
 
 
 def _cipher() -> AESGCM:
-    given = settings().pulse_webhook_key or settings().pulse_service_token_key
-    return AESGCM(hmac.digest(given.get_secret_value().encode(), b"secrets of webhooks", "sha256"))
+    return AESGCM(hmac.digest(key_of("webhook"), b"secrets of webhooks", "sha256"))
