@@ -3,10 +3,10 @@
 Every choice and the fault behind it is described in docs/services/pulse-background/celery.md.
 """
 
-from pulse_core.config import settings_to_start
+from pulse_core.config import queue_settings_to_start
 from pulse_core.tasks import DEFAULT_QUEUE, ROUTES
 
-_settings = settings_to_start("celery")
+_settings = queue_settings_to_start("celery")
 
 broker_url = _settings.redis_url.get_secret_value()
 result_backend = None

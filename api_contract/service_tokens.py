@@ -1,9 +1,13 @@
-"""Service tokens: each is signed by one service for one request to another, and good for that request alone."""
+"""Service tokens: each is signed by one service for one request to another, and good for that request alone.
+
+EdDSA with the service's own key, which the header names; who verifies one holds nothing that could make another.
+"""
 
 import hashlib
 import hmac
 import uuid
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,7 +19,9 @@ from api_contract import instants
 from api_contract.body import MAX_BODY_BYTES
 from api_contract.errors import Unauthorized
 from api_contract.scopes import Caller
+from api_contract.service_keys import PrivateKey, PublicKeys
 
+ALGORITHM = "EdDSA"
 GAPI, PULSE = "gapi", "pulse"
 LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS = 30, 60
 LONGEST_JTI = 64
@@ -26,11 +32,28 @@ CALLER_TEXTS = ("sub", "role", "scope")
 MUST_ENROL = "enrol"
 
 
-def service_token(key: str, who: Caller, method: str, path: str, body: bytes, now: float) -> str:
+@dataclass(frozen=True)
+class Signed:
+    """What a token says, and what the service may do that signed it."""
+
+    claims: dict[str, Any]
+    rights: frozenset[str]
+
+    @property
+    def issuer(self) -> str:
+        return str(self.claims["iss"])
+
+    @property
+    def once(self) -> str:
+        """What is remembered of a token that was used: each service has its own ids."""
+        return f"{self.issuer} {self.claims['jti']}"
+
+
+def service_token(key: PrivateKey, who: Caller, method: str, path: str, body: bytes, now: float) -> str:
     """A token of the gateway for this one request to pulse; `path` with its query, as it is sent."""
     issued = int(now)
     claims: dict[str, Any] = {
-        "iss": GAPI,
+        "iss": key.issuer,
         "aud": PULSE,
         "sub": who.account_id,
         "role": who.role,
@@ -42,27 +65,30 @@ def service_token(key: str, who: Caller, method: str, path: str, body: bytes, no
         "exp": issued + LIFETIME_SECONDS,
         "jti": uuid.uuid4().hex,
     }
-    if who.key_id:
-        claims["key_id"] = who.key_id
-    if who.must_enrol:
-        claims[MUST_ENROL] = True
-    return jwt.encode(claims, key, algorithm="HS256")
+    claims |= {"key_id": who.key_id} if who.key_id else {}
+    claims |= {MUST_ENROL: True} if who.must_enrol else {}
+    return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid})
 
 
-def signed_claims(text: str, key: str, audience: str, more_texts: Collection[str] = ()) -> dict[str, Any]:
-    """The claims of a token that was made for the audience, `more_texts` among them.
+def signed_claims(text: str, keys: PublicKeys, audience: str, more_texts: Collection[str] = ()) -> Signed:
+    """A token that a service we know made for the audience, with `more_texts` among its claims.
 
     Neither its time nor its request has been looked at. Raises Unauthorized.
     """
     texts = (*_TEXTS, *more_texts)
     options = instants.unchecked((*texts, "aud", "iat", "exp"))
     try:
-        claims: dict[str, Any] = jwt.decode(text, key, algorithms=["HS256"], audience=audience, options=options)
+        key = keys.of(jwt.get_unverified_header(text).get("kid"))
+        if key is None:
+            raise jwt.InvalidTokenError("no such key")
+        claims: dict[str, Any] = jwt.decode(
+            text, key.public, algorithms=[ALGORITHM], audience=audience, issuer=key.issuer, options=options
+        )
     except (jwt.PyJWTError, ValueError):
         raise Unauthorized("the service token is not valid") from None
     if not _is_well_formed(claims, texts):
         raise Unauthorized("the service token is not valid")
-    return claims
+    return Signed(claims, key.rights)
 
 
 def check_request(claims: dict[str, Any], request: Request) -> None:

@@ -31,7 +31,7 @@ from pulse_ops.stack.plan import ledger_path
 from pulse_ops.stack.ports import free_port
 from pulse_ops.stack.postgres import EmbeddedPostgres
 from pulse_ops.stack.redis import EmbeddedRedis
-from pulse_ops.stack.secrets import Keys, kept_keys
+from pulse_ops.stack.secrets import kept_keys
 
 # What answers requests, and what works behind it.
 FRONT = (processes.EXCHANGE, processes.PULSE, processes.GAPI)
@@ -100,7 +100,7 @@ class Site:
         self.environment = (
             plan.environment(self.settings, keys, self.database_url, self.redis_url) | self._own_variables
         )
-        self._programs = self._all_programs(keys)
+        self._programs = self._all_programs()
         self._more: list[str] = []
         self._password = secrets.token_urlsafe(12)
         self._password_hash = PasswordHasher().hash(self._password)
@@ -219,8 +219,8 @@ class Site:
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
-    def _all_programs(self, keys: Keys) -> dict[str, Program]:
-        planned = plan.programs(self.settings, keys, self.environment)
+    def _all_programs(self) -> dict[str, Program]:
+        planned = plan.programs(self.settings, self.environment)
         return {one.name: self._own(one) for one in planned}
 
     def _own(self, program: Program) -> Program:
@@ -279,7 +279,7 @@ def _settings(folder: Path) -> StackSettings:
     return StackSettings(
         data_dir=folder,
         broker="paper",
-        bind_host="127.0.0.1",
+        gapi_bind_host="127.0.0.1",
         gapi_port=free_port(),
         pulse_port=free_port(),
         exchange_port=free_port(),

@@ -55,7 +55,7 @@ def create_app() -> Flask:
     app, api = _described_app()
     app.config["EXCHANGES"] = settings.pulse_exchanges
     app.config[me.SETTINGS] = settings
-    app.config["SERVICE_TOKEN_KEY"] = settings.pulse_service_token_key.get_secret_value()
+    app.config[internal_tokens.SERVICE_KEYS] = settings.sibling_keys
     client = IdentityClient(settings)
     app.extensions["pulse"] = client
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)

@@ -1,5 +1,8 @@
 """Every setting of the gateway, read once from the environment when it starts."""
 
+import os
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -7,27 +10,24 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api_contract.key_strength import FORMER_KEY, equal_keys, remedy, strong
+from api_contract.service_keys import PrivateKey, PublicKeys, read_private_key, read_public_keys
 from api_contract.variables import NAMES, as_set
 from gapi_app.access.signing import KeySet, WeakKeys, load_keys
 from gapi_app.guard.origins import checked_origin
 
-_PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
-_KEY_BYTES = 32
-_KEY_VARIETY = 8
+
+def _is_private_key(given: SecretStr) -> SecretStr:
+    read_private_key(given.get_secret_value())
+    return given
 
 
-def _strong(key: SecretStr) -> SecretStr:
-    text = key.get_secret_value()
-    if len(text.encode()) < _KEY_BYTES:
-        msg = f"must have at least {_KEY_BYTES} bytes"
-        raise ValueError(msg)
-    if len(set(text)) < _KEY_VARIETY or any(word in text.lower() for word in _PLACEHOLDERS):
-        msg = "must be random, not a placeholder"
-        raise ValueError(msg)
-    return key
+def _are_public_keys(given: SecretStr) -> SecretStr:
+    read_public_keys(given.get_secret_value())
+    return given
 
 
-Key = Annotated[SecretStr, AfterValidator(_strong)]
+Key = Annotated[SecretStr, AfterValidator(strong)]
 Seconds = Annotated[float, Field(gt=0, le=60)]
 Limit = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))$")]
 
@@ -38,7 +38,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(alias_generator=NAMES, extra="ignore", frozen=True)
 
     pulse_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://[^/]+$", description="Where pulse listens.")
-    pulse_service_token_key: Key = Field(description="Signs calls from gapi to pulse; the same in both.")
+    pulse_service_private_key: Annotated[SecretStr, AfterValidator(_is_private_key)] = Field(
+        description="Signs calls to pulse: gapi's own key, as a JWK or the name of its file."
+    )
+    pulse_service_public_keys: Annotated[SecretStr, AfterValidator(_are_public_keys)] | None = Field(
+        None, description="The services that may ask about tokens, as a JWK Set or the name of its file; unset: none."
+    )
     pulse_jwt_key: Key | None = Field(
         None, description="Signs the access tokens of users, with HS256; required without PULSE_JWT_KEYS."
     )
@@ -91,6 +96,15 @@ class Settings(BaseSettings):
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level.")
 
+    @cached_property
+    def signing_key(self) -> PrivateKey:
+        return read_private_key(self.pulse_service_private_key.get_secret_value())
+
+    @cached_property
+    def sibling_keys(self) -> PublicKeys | None:
+        given = self.pulse_service_public_keys
+        return None if given is None else read_public_keys(given.get_secret_value())
+
     @field_validator("pulse_limits_redis_url")
     @classmethod
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
@@ -115,13 +129,12 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as refused:
-        faults = (f"{_variable(fault)} {_reason(fault['type'], fault['msg'])}" for fault in refused.errors())
-        sentence = f"gapi cannot start: {'; '.join(faults)}."
+        faults = {_variable(fault): _reason(fault["type"], fault["msg"]) for fault in refused.errors()}
     else:
-        if settings.pulse_jwt_key is not None or settings.pulse_jwt_keys is not None:
+        if not (faults := dict(_lacking(settings))):
             return settings
-        sentence = "gapi cannot start: PULSE_JWT_KEY is not set."
-    raise SystemExit(sentence)
+    named = "; ".join(f"{variable} {fault}" for variable, fault in faults.items())
+    raise SystemExit(f"gapi cannot start: {named}.{remedy(faults, os.environ)}")
 
 
 def load_signing_keys(settings: Settings) -> KeySet:
@@ -131,6 +144,15 @@ def load_signing_keys(settings: Settings) -> KeySet:
     except WeakKeys as refused:
         sentence = f"gapi cannot start: PULSE_JWT_KEYS {refused}."
     raise SystemExit(sentence)
+
+
+def _lacking(settings: Settings) -> Mapping[str, str]:
+    """What is wrong with settings that are fine by themselves."""
+    if settings.pulse_jwt_key is None:
+        return {} if settings.pulse_jwt_keys is not None else {"PULSE_JWT_KEY": "is not set"}
+    # Whoever has the former key, which other services were given, could make logins.
+    given = {FORMER_KEY: os.environ.get(FORMER_KEY, ""), "PULSE_JWT_KEY": settings.pulse_jwt_key.get_secret_value()}
+    return equal_keys(given)
 
 
 def _variable(fault: ErrorDetails) -> str:

@@ -41,7 +41,7 @@ class PulseClient:
     """pulse's `/internal` API, called for one account at a time. Every method raises PulseError."""
 
     def __init__(self, settings: Settings) -> None:
-        self._key = settings.pulse_service_token_key.get_secret_value()
+        self._key = settings.signing_key
         self._answer_timeout = settings.pulse_answer_timeout
         self._connect_timeout = settings.pulse_connect_timeout
         # Of one server: a manager of pools would look up which one it is for every request.

@@ -19,7 +19,7 @@ from pulse_app.openapi import SPECIFICATION
 from pulse_app.places import give_places
 from pulse_app.time_header import tell_time
 from pulse_core import db
-from pulse_core.config import settings_to_start
+from pulse_core.config import OF_PULSE, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
@@ -28,7 +28,7 @@ from pulse_core.metrics import process, switch
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
-    config = settings_to_start("pulse")
+    config = settings_to_start("pulse", OF_PULSE)
     setup_logging("pulse", config.log_format, config.log_level)
     warn_of_old_names(type(config).model_fields)
     export_spans("pulse", config.otel)

@@ -8,10 +8,11 @@ from api_contract.ids import ACCOUNT_ID
 from api_contract.instants import LEEWAY_SECONDS
 from api_contract.replays import UsedTokens
 from api_contract.scopes import CHANGES_EVERY_ACCOUNT, READS_EVERY_ACCOUNT, Scope, Standing, check_access
+from api_contract.service_keys import ServiceRight
 from api_contract.service_tokens import check_request
-from pulse_app.service_tokens import caller_of, read_gateway_token
+from pulse_app.service_tokens import caller_of, read_service_token
 from pulse_core.clock import utcnow
-from pulse_core.config import settings
+from pulse_core.config import service_public_keys
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 
 _HARMLESS_TO_REPEAT = ("GET", "HEAD")
@@ -22,13 +23,12 @@ def require_service_token() -> None:
     """For `before_request`: no view below runs without a service token that was made for this very request."""
     if request.method == "OPTIONS":
         return
-    key = settings().pulse_service_token_key.get_secret_value()
-    claims = read_gateway_token(bearer("a service token"), key, utcnow)
-    check_request(claims, request)
-    good_until = claims["exp"] + LEEWAY_SECONDS
-    if request.method not in _HARMLESS_TO_REPEAT and not _used.use(claims["jti"], good_until, utcnow().timestamp()):
+    signed = read_service_token(bearer("a service token"), service_public_keys(), utcnow)
+    check_request(signed.claims, request)
+    good_until = signed.claims["exp"] + LEEWAY_SECONDS
+    if request.method not in _HARMLESS_TO_REPEAT and not _used.use(signed.once, good_until, utcnow().timestamp()):
         raise Unauthorized("the service token was used before")
-    g.caller = caller_of(claims)
+    g.caller, g.service_rights = caller_of(signed.claims), signed.rights
 
 
 def account_id() -> str:
@@ -56,7 +56,9 @@ def owner_to_change() -> Owner:
 
 
 def check(needed: Scope | Standing) -> None:
-    """Raise Forbidden unless the call is made for an account that has what is needed, or by the gateway itself."""
+    """Raise Forbidden unless the service may call this, for an account that has what is needed, or as the gateway."""
+    if ServiceRight.GATEWAY not in g.service_rights and needed not in g.service_rights:
+        raise Forbidden("this service may not call this", {"needed": needed})
     if needed != Standing.GATEWAY:
         account_id()
     check_access(g.caller, needed)

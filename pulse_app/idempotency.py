@@ -12,7 +12,7 @@ from api_contract.error_answers import error_answer
 from api_contract.errors import PulseError
 from api_contract.idempotency import REPLAYED, KeyUse
 from pulse_app.auth import account_id
-from pulse_core.config import settings
+from pulse_core.config import key_of
 from pulse_core.idempotency import answers
 from pulse_core.idempotency.answers import Answer, Call
 
@@ -58,5 +58,4 @@ def _request_hash(aside: Collection[str]) -> str:
     body = request.get_data()
     stated = {name: value for name, value in read_object(body).items() if name not in aside} if body else {}
     told = json.dumps([request.method, request.path, stated], sort_keys=True)
-    secret = settings().pulse_service_token_key.get_secret_value().encode()
-    return hmac.digest(secret, f"request {told}".encode(), "sha256").hex()
+    return hmac.digest(key_of("idempotency"), f"request {told}".encode(), "sha256").hex()

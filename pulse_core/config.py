@@ -3,37 +3,74 @@
 The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`stack/config.py`).
 """
 
+import os
 import re
+from collections.abc import Collection
 from datetime import time
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api_contract.key_strength import equal_keys, remedy, strong
 from api_contract.scopes import Role
-from api_contract.variables import NAMES, as_set
+from api_contract.service_keys import PublicKeys, ServiceRight, read_public_keys
+from api_contract.variables import NAMES, as_set, names_of
 
 PLACEHOLDERS = frozenset({"", "paper", "changeme", "change-me", "none", "xxx"})
 
 NOT_SET = "is not set"
 
+# What a process cannot do without, beside what every process needs.
+_KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", "pulse_totp_key")
+CREDENTIALS = ("kite_api_key", "kite_access_token", "kite_api_secret")
+OF_PULSE = ("pulse_service_public_keys", *_KEYS, *CREDENTIALS)
+OF_WORKERS = ("kite_api_key", "kite_access_token")
+OF_THE_CONTROL_WORKER = ("pulse_webhook_key",)
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Key = Annotated[SecretStr, AfterValidator(strong)]
 
 
-class Settings(BaseSettings):
-    """Each is read from `PULSE_` and its name in capitals, or the name itself where that says whose it is."""
+def _checked_set(given: SecretStr) -> SecretStr:
+    keys = read_public_keys(given.get_secret_value())
+    if not any(ServiceRight.GATEWAY in key.rights for key in keys):
+        raise ValueError(f"has no key with the right {ServiceRight.GATEWAY}: no gateway could call")
+    return given
+
+
+class QueueSettings(BaseSettings):
+    """What is enough for a process that reads messages and nothing else, as Flower does."""
 
     model_config = SettingsConfigDict(alias_generator=NAMES, extra="ignore", frozen=True)
 
-    database_url: SecretStr = Field(description="Postgres, the source of truth.")
     redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is accepted too.")
+    queue_prefix: str = Field("", max_length=40, description="Key prefix when a Redis database is shared.")
+    otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
+
+
+class Settings(QueueSettings):
+    """Each is read from `PULSE_` and its name in capitals, or the name itself where that says whose it is."""
+
+    database_url: SecretStr = Field(description="Postgres, the source of truth.")
     database_pool_size: int = Field(40, ge=1, le=200, description="Most connections of a process; one per thread.")
     database_statement_timeout: Seconds = Field(5.0, description="Longest a statement may run, in seconds.")
     database_lock_timeout: Seconds = Field(2.0, description="Longest a statement may wait for a lock, in seconds.")
-    queue_prefix: str = Field("", max_length=40, description="Key prefix when a Redis database is shared.")
 
-    pulse_service_token_key: SecretStr = Field(min_length=32, description="Signs calls between gapi and pulse.")
+    pulse_service_public_keys: Annotated[SecretStr, AfterValidator(_checked_set)] | None = Field(
+        None, description="Pulse's: the services that may call it, as a JWK Set or the name of its file."
+    )
+    pulse_cursor_key: Key | None = Field(None, description="Pulse's: signs the cursors of listings.")
+    pulse_idempotency_key: Key | None = Field(
+        None, description="Pulse's: hides what a request said that had an Idempotency-Key."
+    )
+    pulse_webhook_key: Key | None = Field(
+        None, description="Pulse's and the control worker's: seals the webhooks' secrets."
+    )
+    pulse_totp_key: Key | None = Field(None, description="Pulse's: seals the secrets of second factors.")
     pulse_exchanges: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
@@ -92,22 +129,12 @@ class Settings(BaseSettings):
     pulse_webhook_ports: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"443", "8443"}), description="Ports that webhook URLs may have, separated by commas."
     )
-    pulse_webhook_key: Annotated[SecretStr, Field(min_length=32)] | None = Field(
-        None, description="Seals the webhooks' secrets; unset: PULSE_SERVICE_TOKEN_KEY does."
-    )
 
-    pulse_totp_key: Annotated[SecretStr, Field(min_length=32)] | None = Field(
-        None, description="Seals the secrets of second factors; unset: nobody can set one up."
-    )
     pulse_second_factor_for: Annotated[frozenset[Role] | None, NoDecode] = Field(
         None, description="Roles that need a second factor, separated by commas; unset: none."
     )
 
     sweep_events: bool = Field(False, description="Send task events for every sweep; otherwise for those that fail.")
-    otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
-
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level.")
 
     @field_validator("pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", mode="before")
     @classmethod
@@ -119,13 +146,6 @@ class Settings(BaseSettings):
     def _are_ports(cls, value: frozenset[str]) -> frozenset[str]:
         if not all(re.fullmatch("[1-9][0-9]{0,4}", port) and int(port) <= 65_535 for port in value):
             raise ValueError("ports are numbers from 1 to 65535")
-        return value
-
-    @field_validator("kite_api_key", "kite_access_token", "kite_api_secret")
-    @classmethod
-    def _is_no_placeholder(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        if info.data.get("broker") == "zerodha" and value.get_secret_value().strip().lower() in PLACEHOLDERS:
-            raise ValueError("PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder")
         return value
 
     @field_validator("lease")
@@ -143,6 +163,37 @@ def settings() -> Settings:
     return Settings()
 
 
+def queue_settings() -> QueueSettings:
+    """As far as they concern the queue. Raises pydantic's ValidationError, too."""
+    return QueueSettings()
+
+
+def key_of(purpose: Literal["cursor", "idempotency", "webhook", "totp"]) -> bytes:
+    """The key of this purpose alone. Raises KeyMissing in a process that has none."""
+    field = f"pulse_{purpose}_key"
+    given: SecretStr | None = getattr(settings(), field)
+    if given is None:
+        raise KeyMissing(f"{names_of(field)[0]} {NOT_SET}, and this needs it")
+    return given.get_secret_value().encode()
+
+
+def service_public_keys() -> PublicKeys:
+    """The services that are believed. Raises KeyMissing in a process that nobody calls."""
+    given = settings().pulse_service_public_keys
+    if given is None:
+        raise KeyMissing(f"PULSE_SERVICE_PUBLIC_KEYS {NOT_SET}, and this needs it")
+    return _public_keys(given.get_secret_value())
+
+
+class KeyMissing(Exception):
+    """A process does what it was given no key for."""
+
+
+@cache
+def _public_keys(text: str) -> PublicKeys:
+    return read_public_keys(text)
+
+
 def faults_of(error: ValidationError) -> dict[str, str]:
     """What is wrong with each variable that was refused, without its value: some of them are secrets."""
     return {as_set(str(one["loc"][0])): _fault(one["type"], one["msg"]) for one in error.errors()}
@@ -155,16 +206,48 @@ def _fault(kind: str, message: str) -> str:
 def wrong_settings() -> dict[str, str]:
     """What is wrong with each variable, except missing ones: whoever starts the services sets them."""
     try:
-        Settings()
+        found = _lacking(Settings(), CREDENTIALS)
     except ValidationError as refused:
-        return {variable: fault for variable, fault in faults_of(refused).items() if fault != NOT_SET}
-    return {}
+        found = faults_of(refused)
+    return {variable: fault for variable, fault in found.items() if fault != NOT_SET}
 
 
-def settings_to_start(process: str) -> Settings:
-    """The settings, or the end of the process with a sentence that names each variable that is wrong."""
+def settings_to_start(process: str, needs: Collection[str] = ()) -> Settings:
+    """The settings, with those that this process `needs`, or its end with a sentence that names each that is wrong."""
     try:
-        return settings()
+        found = settings()
     except ValidationError as refused:
-        faults = "; ".join(f"{variable} {fault}" for variable, fault in faults_of(refused).items())
-    raise SystemExit(f"{process} cannot start: {faults}.")
+        faults = faults_of(refused)
+    else:
+        if not (faults := _lacking(found, needs)):
+            return found
+    raise SystemExit(_cannot_start(process, faults))
+
+
+def queue_settings_to_start(process: str) -> QueueSettings:
+    """The same of a process that needs the queue alone."""
+    try:
+        return queue_settings()
+    except ValidationError as refused:
+        raise SystemExit(_cannot_start(process, faults_of(refused))) from None
+
+
+def _cannot_start(process: str, faults: dict[str, str]) -> str:
+    named = "; ".join(f"{variable} {fault}" for variable, fault in faults.items())
+    return f"{process} cannot start: {named}.{remedy(faults, os.environ)}"
+
+
+def _lacking(found: Settings, needs: Collection[str]) -> dict[str, str]:
+    """What is wrong with settings that are fine by themselves."""
+    faults = {names_of(name)[0]: NOT_SET for name in needs if getattr(found, name) is None}
+    given = {name: getattr(found, name) for name in _KEYS}
+    faults |= equal_keys({names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None})
+    if found.broker == "zerodha":
+        lacking = [name for name in needs if name in CREDENTIALS and _is_placeholder(getattr(found, name))]
+        reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
+        faults |= {names_of(name)[0]: reason for name in lacking}
+    return faults
+
+
+def _is_placeholder(value: SecretStr) -> bool:
+    return value.get_secret_value().strip().lower() in PLACEHOLDERS

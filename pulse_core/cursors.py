@@ -6,7 +6,7 @@ import hmac
 from re import Pattern
 
 from api_contract.errors import InvalidRequest
-from pulse_core.config import settings
+from pulse_core.config import key_of
 
 SIGNATURE_BYTES = 16
 
@@ -29,5 +29,4 @@ def decode(cursor: str, scope: str, pattern: Pattern[str]) -> str:
 
 
 def _signature(row_id: str, scope: str) -> bytes:
-    key = settings().pulse_service_token_key.get_secret_value().encode()
-    return hmac.digest(key, f"cursor {scope} {row_id}".encode(), "sha256")[:SIGNATURE_BYTES]
+    return hmac.digest(key_of("cursor"), f"cursor {scope} {row_id}".encode(), "sha256")[:SIGNATURE_BYTES]

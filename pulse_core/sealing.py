@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import SecretStr
 
 _NONCE_BYTES = 12
 
@@ -20,7 +19,7 @@ class Unreadable(Exception):
 class Seal:
     """Seals with AES-GCM, by a key of its own for each purpose; each secret as that of its owner alone."""
 
-    key: SecretStr
+    key: bytes
     purpose: str
 
     def sealed(self, secret: str, owner: str) -> str:
@@ -38,4 +37,4 @@ class Seal:
 
     @property
     def _cipher(self) -> AESGCM:
-        return AESGCM(hmac.digest(self.key.get_secret_value().encode(), self.purpose.encode(), "sha256"))
+        return AESGCM(hmac.digest(self.key, self.purpose.encode(), "sha256"))

@@ -8,7 +8,7 @@ from celery.signals import setup_logging
 from api_contract import log
 from api_contract.spans import export_spans
 from api_contract.variables import warn_of_old_names
-from pulse_core.config import Settings, settings
+from pulse_core.config import OF_WORKERS, Settings, queue_settings, settings_to_start
 from pulse_core.tasks import PERIODS
 from pulse_tasks import dashboard as _dashboard  # noqa: F401
 
@@ -17,6 +17,10 @@ _IS_WORKER = "worker" in sys.argv
 _IS_BEAT = "beat" in sys.argv and not _IS_WORKER
 # Beat and Flower know tasks by their names, and need not hold in memory what these do.
 _RUNS_TASKS = not _IS_BEAT and ("flower" not in sys.argv or _IS_WORKER)
+
+# Flower is given the queue, and nothing else.
+if "flower" not in sys.argv or _IS_WORKER:
+    settings_to_start("celery", OF_WORKERS if _IS_WORKER else ())
 
 app = Celery(
     "pulse",
@@ -40,6 +44,6 @@ if _RUNS_TASKS:
 @setup_logging.connect(weak=False)
 def _setup_logging(**_signal: object) -> None:
     service = "beat" if _IS_BEAT else "worker"
-    log.setup_logging(service, settings().log_format, settings().log_level)
+    log.setup_logging(service, queue_settings().log_format, queue_settings().log_level)
     warn_of_old_names(Settings.model_fields)
-    export_spans(service, settings().otel)
+    export_spans(service, queue_settings().otel)

@@ -13,10 +13,11 @@ from celery.worker.consumer import Consumer
 
 from api_contract.metrics import Collect, Metric, Process
 from pulse_core import brokers, clock, db
-from pulse_core.config import settings
+from pulse_core.config import OF_THE_CONTROL_WORKER, settings, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
+from pulse_core.tasks import DEFAULT_QUEUE
 from pulse_tasks.metrics_page import serve
 from pulse_tasks.reports import Reports
 from pulse_tasks.sweep_runner import runner
@@ -27,7 +28,7 @@ POOLS = ("threads", "solo")
 
 
 class FitToStart(bootsteps.Step):  # type: ignore[misc]
-    """End the worker with a sentence where its fences would guard nothing, before it takes a message."""
+    """End the worker with a sentence where a key lacks or its fences would guard nothing, before it takes a message."""
 
     requires = ("celery.worker.components:Timer",)
 
@@ -37,6 +38,8 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
                 f"worker cannot start: start it with --pool={' or --pool='.join(POOLS)}. Processes of any other pool "
                 "would share a connection, and with it the fence that keeps a slice from being sent twice."
             )
+        if DEFAULT_QUEUE in worker.app.amqp.queues.consume_from:
+            settings_to_start("worker", OF_THE_CONTROL_WORKER)
         try:
             db.check_session()
         except SharedSession as shared:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pulse_core import migrations
 from pulse_ops.stack.ports import free_port
 from tests.support import servers
 from tests.support.processes import Processes
 from tests.support.servers import RunningPostgres, RunningRedis
+from tests.support.service_token import service_keys
+
+PURPOSES = ("JWT", "CURSOR", "IDEMPOTENCY", "WEBHOOK", "TOTP")
 
 # Tests ask more of the gateway than a client may, and of the broker; those about limits set their own.
 UNLIMITED = {f"PULSE_RATE_LIMIT_{name}": "off" for name in ("ACCOUNT", "ORDERS", "ADDRESS", "POSTBACKS")}
@@ -37,9 +39,8 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRe
 
 @pytest.fixture(scope="session")
 def database_url(postgres: RunningPostgres) -> str:
-    """A migrated database; its rows stay until `clean_database`."""
-    migrations.upgrade(postgres.url())
-    return postgres.url()
+    """A migrated database, as the role of the services; its rows stay until `clean_database`."""
+    return postgres.migrated()
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +54,8 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     variables = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "PULSE_SERVICE_TOKEN_KEY": secrets.token_urlsafe(32),
-        "PULSE_JWT_KEY": secrets.token_urlsafe(32),
-        "PULSE_TOTP_KEY": secrets.token_urlsafe(32),
+        **service_keys(),
+        **{f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in PURPOSES},
         "PULSE_PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
         "PULSE_LOG_FORMAT": "json",
         # Slices go out at their time; what is about turns under a broker's limits sets its own.

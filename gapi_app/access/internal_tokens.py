@@ -5,8 +5,9 @@ from typing import Any
 from flask import current_app, g, request
 
 from api_contract.bearer import bearer
-from api_contract.errors import InvalidRequest, Unauthorized
+from api_contract.errors import Forbidden, InvalidRequest, Unauthorized
 from api_contract.instants import LEEWAY_SECONDS
+from api_contract.service_keys import ServiceRight
 from api_contract.service_tokens import check_request
 from api_contract.shapes.identity import INTROSPECT, REVOKE, IntrospectionSchema
 from gapi_app import clock
@@ -18,6 +19,9 @@ from gapi_app.blueprint import Blueprint
 from gapi_app.identity.client import identity
 from gapi_app.openapi import SERVICE_TOKEN
 
+SERVICE_KEYS = "SERVICE_KEYS"
+# The right that opens each view, by its name.
+_NEEDED = {"introspect": ServiceRight.INTROSPECT, "revoke": ServiceRight.REVOKE}
 _BY_SERVICES: list[dict[str, list[str]]] = [{SERVICE_TOKEN: []}]
 
 blueprint = Blueprint(
@@ -29,18 +33,21 @@ blueprint = Blueprint(
 def _require_service_token() -> None:
     if request.method == "OPTIONS":
         return
-    claims = read_sibling_token(bearer("a service token"), current_app.config["SERVICE_TOKEN_KEY"])
-    check_request(claims, request)
-    if not access().used_service_tokens.use(claims["jti"], claims["exp"] + LEEWAY_SECONDS, clock.now()):
+    signed = read_sibling_token(bearer("a service token"), current_app.config[SERVICE_KEYS])
+    check_request(signed.claims, request)
+    if not access().used_service_tokens.use(signed.once, signed.claims["exp"] + LEEWAY_SECONDS, clock.now()):
         raise Unauthorized("the service token was used before")
-    g.sibling = claims["iss"]
+    needed = _NEEDED[str(request.endpoint).rpartition(".")[2]]
+    if needed not in signed.rights:
+        raise Forbidden("this service may not call this", {"needed": needed})
+    g.sibling = signed.issuer
 
 
 @blueprint.route("/introspect", methods=["POST"])
 @blueprint.doc(security=_BY_SERVICES)
 @blueprint.arguments(INTROSPECT)
 @blueprint.response(200, IntrospectionSchema)
-@blueprint.refuses("RATE_LIMITED")
+@blueprint.refuses("FORBIDDEN", "RATE_LIMITED")
 def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Say whether an access token or API key is good now, and whom it speaks for (RFC 7662)."""
     return _introspection(given["token"]), 200, {"Cache-Control": "no-store"}
@@ -50,7 +57,7 @@ def introspect(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, st
 @blueprint.doc(security=_BY_SERVICES)
 @blueprint.arguments(REVOKE)
 @blueprint.response(204)
-@blueprint.refuses("RATE_LIMITED")
+@blueprint.refuses("FORBIDDEN", "RATE_LIMITED")
 def revoke(given: dict[str, str]) -> None:
     """Revoke the access token with a `jti`, or every login and access token of an `account_id`."""
     if len(given) != 1:

@@ -1,6 +1,6 @@
 """What signs the deliveries of a webhook: a secret of its own, sealed in its row, and for a while the one before.
 
-A webhook that is older than these secrets signs with one derived from the key of the services until it is rolled.
+A webhook that is older than these secrets signs with one derived from the key that seals them until it is rolled.
 """
 
 import base64
@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pulse_core.config import settings
+from pulse_core.config import key_of
 from pulse_core.sealing import Seal, Unreadable
 
 PREFIX = "whsec_"
@@ -24,8 +24,7 @@ def new_secret() -> str:
 
 def derived_secret(webhook_id: str) -> str:
     """The secret of a webhook that has none of its own."""
-    key = settings().pulse_service_token_key.get_secret_value().encode()
-    return PREFIX + hmac.digest(key, f"webhook {webhook_id}".encode(), "sha256").hex()
+    return PREFIX + hmac.digest(key_of("webhook"), f"webhook {webhook_id}".encode(), "sha256").hex()
 
 
 def sealed(secret: str, webhook_id: str) -> str:
@@ -76,4 +75,4 @@ def _standard(secret: str, message_id: str, at: int, body: bytes) -> str:
 
 
 def _seal() -> Seal:
-    return Seal(settings().pulse_webhook_key or settings().pulse_service_token_key, "secrets of webhooks")
+    return Seal(key_of("webhook"), "secrets of webhooks")

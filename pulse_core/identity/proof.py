@@ -8,14 +8,12 @@ from sqlalchemy.orm import Session
 from api_contract.errors import InvalidState, PulseError, SecondFactorRequired
 from api_contract.log import get_logger
 from api_contract.scopes import Role
-from pulse_core.config import settings
+from pulse_core.config import key_of, settings
 from pulse_core.identity import login_throttle, totp
 from pulse_core.identity.login_throttle import Attempt
 from pulse_core.identity.store import audit, second_factors
 from pulse_core.identity.tables import Account, SecondFactor
 from pulse_core.sealing import Seal, Unreadable
-
-_KEY = "PULSE_TOTP_KEY"
 
 log = get_logger(__name__)
 
@@ -42,11 +40,8 @@ def must_enrol(role: Role, second_factor_since: datetime | None) -> bool:
 
 
 def seal() -> Seal:
-    """What seals the secrets. Raises InvalidState where the operator has set no key."""
-    key = settings().pulse_totp_key
-    if key is None:
-        raise InvalidState(f"second factors need {_KEY}, which the operator has not set", {"missing": _KEY})
-    return Seal(key, "secrets of second factors")
+    """What seals the secrets."""
+    return Seal(key_of("totp"), "secrets of second factors")
 
 
 def opened(sealed_secret: str, account_id: str) -> str:
@@ -55,7 +50,7 @@ def opened(sealed_secret: str, account_id: str) -> str:
         return seal().opened(sealed_secret, account_id)
     except Unreadable:
         log.error("secret of a second factor cannot be opened", account_id=account_id)
-        raise InvalidState(f"the second factor was sealed with another {_KEY}", {"missing": _KEY}) from None
+        raise InvalidState("the second factor was sealed with another PULSE_TOTP_KEY") from None
 
 
 def refusal(session: Session, account: Account, proof: Proof, attempt: Attempt, now: datetime) -> PulseError | None:

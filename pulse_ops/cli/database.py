@@ -22,5 +22,6 @@ def use_database(data_dir: Path | None) -> None:
             raise NotRunning("No database: set DATABASE_URL, or start the stack with `pulse up`.") from error
     # A process of the services needs these; a command that only reads and writes rows does not.
     os.environ.setdefault("REDIS_URL", "redis://127.0.0.1")
-    os.environ.setdefault("PULSE_SERVICE_TOKEN_KEY", secrets.token_urlsafe(32))
+    for name in ("PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY"):
+        os.environ.setdefault(name, secrets.token_urlsafe(32))
     config.settings.cache_clear()

@@ -49,9 +49,10 @@ def _program(settings: StackSettings) -> Program:
     # Nobody types the ports of this stack, so any will do where the usual ones are taken.
     chosen: set[int] = set()
     for name in _PORTS:
-        port = free_port(settings.bind_host, preferred=getattr(settings, name))
+        host = settings.host_of(getattr(settings, name))
+        port = free_port(host, preferred=getattr(settings, name))
         while port in chosen:
-            port = free_port(settings.bind_host)
+            port = free_port(host)
         chosen.add(port)
         command += [f"--{name.replace('_', '-')}", str(port)]
     return Program(

@@ -1,4 +1,4 @@
-"""`pulse keys`: the API keys of programs."""
+"""`pulse keys`: the API keys of programs, and new keys for the services."""
 
 from pathlib import Path
 
@@ -12,16 +12,20 @@ from pulse_core.owner import EveryAccount, OneAccount
 from pulse_ops.cli import EXIT_CODES, options
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.output import instant, print_json, print_table, say
+from pulse_ops.cli.service_keys import make
 
 _EVERY = 10_000
 
 
 @click.group(epilog=EXIT_CODES)
 def keys() -> None:
-    """Add, list and revoke API keys, with which programs trade without logging in.
+    """Add, list and revoke API keys, with which programs trade without logging in; make keys for the services.
 
-    Works on the database of DATABASE_URL, else on that of the running stack.
+    API keys are those in the database of DATABASE_URL, else in that of the running stack.
     """
+
+
+keys.add_command(make)
 
 
 @keys.command()

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import click
+import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 
 from pulse_core import migrations
+from pulse_core.migrations.rights import OneRole, let_services_in
 from pulse_ops.cli import EXIT_FAILURE, options
 from pulse_ops.stack import running
 from pulse_ops.stack.errors import NotRunning, StackError
@@ -16,15 +18,23 @@ from pulse_ops.stack.errors import NotRunning, StackError
 @click.option("--down", metavar="REVISION", help="Go back to this revision; `base` removes every table.")
 @options.data_dir
 def migrate(check: bool, down: str | None, data_dir: Path | None) -> None:
-    """Upgrade the database of DATABASE_URL, or of the running stack."""
+    """Upgrade the database of DATABASE_URL, or of the running stack.
+
+    With PULSE_OWNER_DATABASE_URL that role migrates, and the role of DATABASE_URL is given the right to read and write
+    rows, and no other; it is made if the owner may make roles.
+    """
     if check and down:
         raise click.UsageError("--check and --down cannot be combined.")
-    database_url = _database_url(data_dir)
+    owner_url, services_url = _database_urls(data_dir)
     try:
         if not check:
-            migrations.downgrade(database_url, down) if down else migrations.upgrade(database_url)
-        current = migrations.current(database_url)
-    except SQLAlchemyError as error:
+            migrations.downgrade(owner_url, down) if down else migrations.upgrade(owner_url)
+            if services_url:
+                let_services_in(owner_url, services_url)
+        current = migrations.current(owner_url)
+    except OneRole as error:
+        raise StackError(str(error)) from error
+    except (SQLAlchemyError, psycopg2.Error) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StackError(f"The database could not be migrated: {reason}") from error
     click.echo(current or "empty")
@@ -33,11 +43,17 @@ def migrate(check: bool, down: str | None, data_dir: Path | None) -> None:
         raise SystemExit(EXIT_FAILURE)
 
 
-def _database_url(data_dir: Path | None) -> str:
+def _database_urls(data_dir: Path | None) -> tuple[str, str | None]:
+    """For the role that migrates, and for that of the services where they have one of their own."""
     settings = options.stack_settings(data_dir=data_dir)
     if settings.database_url:
-        return settings.database_url.get_secret_value()
+        database_url = settings.database_url.get_secret_value()
+        if settings.owner_database_url is None:
+            return database_url, None
+        return settings.owner_database_url.get_secret_value(), database_url
     try:
-        return running.find(settings.data_dir).environment["DATABASE_URL"]
+        stack = running.find(settings.data_dir)
+        database_url = stack.environment["DATABASE_URL"]
+        return (stack.owner_database_url, database_url) if stack.owner_database_url else (database_url, None)
     except NotRunning as error:
         raise NotRunning("No database: set DATABASE_URL, or start the stack with `pulse up`.") from error

@@ -38,7 +38,7 @@ from pulse_ops.stack.up import run_stack
     help="Port of the metrics of the control worker (PULSE_CONTROL_METRICS_PORT, else 8012).",
 )
 @click.option("--beat-metrics-port", type=int, help="Port of the metrics of beat (PULSE_BEAT_METRICS_PORT, else 8013).")
-@click.option("--bind-host", help="Address to listen on (PULSE_BIND_HOST, else 127.0.0.1).")
+@click.option("--gapi-bind-host", help="Address of the public gateway (PULSE_GAPI_BIND_HOST, else 127.0.0.1).")
 @options.data_dir
 @click.option("--verbose", is_flag=True, help="Show every log line, not only warnings and errors.")
 def up(
@@ -51,7 +51,7 @@ def up(
     slices_metrics_port: int | None,
     control_metrics_port: int | None,
     beat_metrics_port: int | None,
-    bind_host: str | None,
+    gapi_bind_host: str | None,
     data_dir: Path | None,
     verbose: bool,
 ) -> None:
@@ -71,7 +71,7 @@ def up(
         slices_metrics_port=slices_metrics_port,
         control_metrics_port=control_metrics_port,
         beat_metrics_port=beat_metrics_port,
-        bind_host=bind_host,
+        gapi_bind_host=gapi_bind_host,
         data_dir=data_dir,
     )
     run_stack(settings, _say, lambda stack: _print(ready_screen(settings, stack)), is_verbose=verbose)

@@ -60,7 +60,7 @@ def _data_dir(deployment: Deployment) -> Iterator[Finding]:
 
 def _ports(settings: StackSettings) -> Iterator[Finding]:
     for name, port in preflight.ports_of(settings):
-        if is_free(settings.bind_host, port):
+        if is_free(settings.host_of(port), port):
             yield fine(f"port of {name}", f"{port} is free")
             continue
         fix = f"Stop what uses it, or choose another with --{name}-port or PULSE_{name.upper()}_PORT."

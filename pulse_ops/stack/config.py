@@ -8,6 +8,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api_contract.variables import aliases_of
 
+LOOPBACK = "127.0.0.1"
+# What once published everything, and must not be taken for what publishes the gateway.
+FORMER_BIND_HOST = "PULSE_BIND_HOST"
+
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -16,7 +20,9 @@ class StackSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PULSE_", extra="ignore", frozen=True, populate_by_name=True)
 
-    bind_host: str = Field("127.0.0.1", description="Address that every service listens on.")
+    gapi_bind_host: str = Field(
+        "127.0.0.1", description="Address that the gateway listens on; all others listen on 127.0.0.1."
+    )
     gapi_port: Port = Field(8000, description="Port of the public gateway.")
     pulse_port: Port = Field(8001, description="Port of the internal order API.")
     exchange_port: Port = Field(8002, description="Port of the paper exchange.")
@@ -38,6 +44,9 @@ class StackSettings(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),
         description="Your own Postgres; unset: embedded.",
     )
+    owner_database_url: SecretStr | None = Field(
+        None, description="The role that migrates your own Postgres; unset: the one of DATABASE_URL."
+    )
     redis_url: SecretStr | None = Field(
         None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Your own Redis; unset: embedded."
     )
@@ -45,15 +54,16 @@ class StackSettings(BaseSettings):
         "paper", validation_alias=aliases_of("broker"), description="Where slices are placed."
     )
 
-    @property
-    def client_host(self) -> str:
-        """Where programs on this machine reach the services."""
-        return "127.0.0.1" if self.bind_host in ("0.0.0.0", "::") else self.bind_host
-
-    @property
-    def is_loopback_only(self) -> bool:
-        return self.bind_host in ("127.0.0.1", "::1", "localhost")
-
     def url(self, port: int) -> str:
-        host = f"[{self.client_host}]" if ":" in self.client_host else self.client_host
-        return f"http://{host}:{port}"
+        """Where programs on this machine reach the service with this port."""
+        return url_of(self.host_of(port), port)
+
+    def host_of(self, port: int) -> str:
+        """The address on which the service with this port listens."""
+        return self.gapi_bind_host if port == self.gapi_port else LOOPBACK
+
+
+def url_of(host: str, port: int) -> str:
+    """Where programs on this machine reach what listens there."""
+    reached = LOOPBACK if host in ("0.0.0.0", "::") else host
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

@@ -8,21 +8,29 @@ from pathlib import Path
 from api_contract.variables import value_of, with_new_names
 from pulse_ops.stack import probes, processes
 from pulse_ops.stack.child import Program
-from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.config import LOOPBACK, StackSettings, url_of
+from pulse_ops.stack.handed_on import handed_on
 from pulse_ops.stack.leftovers import MARK
 from pulse_ops.stack.processes import Listen
-from pulse_ops.stack.secrets import Keys
+from pulse_ops.stack.secrets import Keys, known_by
 
 DEMO_USER = "demo"
+# Who serves metrics.
+METRICS = ("gapi", "pulse", "slices", "control", "beat")
 
 
 def environment(settings: StackSettings, keys: Keys, database_url: str, redis_url: str) -> dict[str, str]:
-    """What connects a process to this stack. Keys that are set already are kept."""
+    """What connects programs to this stack, all secrets included. Keys that are set already are kept."""
+    private_key = os.environ.get("PULSE_SERVICE_PRIVATE_KEY") or keys.service_private_key
     return {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "PULSE_SERVICE_TOKEN_KEY": os.environ.get("PULSE_SERVICE_TOKEN_KEY") or keys.service_token_key,
+        "PULSE_SERVICE_PRIVATE_KEY": private_key,
+        "PULSE_SERVICE_PUBLIC_KEYS": os.environ.get("PULSE_SERVICE_PUBLIC_KEYS") or known_by(private_key),
         "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
+        "PULSE_CURSOR_KEY": os.environ.get("PULSE_CURSOR_KEY") or keys.cursor_key,
+        "PULSE_IDEMPOTENCY_KEY": os.environ.get("PULSE_IDEMPOTENCY_KEY") or keys.idempotency_key,
+        "PULSE_WEBHOOK_KEY": os.environ.get("PULSE_WEBHOOK_KEY") or keys.webhook_key,
         "PULSE_TOTP_KEY": os.environ.get("PULSE_TOTP_KEY") or keys.totp_key,
         "PULSE_URL": settings.url(settings.pulse_port),
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
@@ -34,7 +42,7 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
     }
 
 
-def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:
+def programs(settings: StackSettings, shared: Mapping[str, str]) -> list[Program]:
     """Everything but the embedded servers, in the order of their start."""
     variables = {
         **with_new_names(os.environ),
@@ -54,11 +62,14 @@ def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> 
         _server(processes.PULSE, settings),
         _server(processes.GAPI, settings),
         _counting(_program(processes.BEAT, processes.beat(), probes.always), settings.beat_metrics_port),
-        _flower(settings, keys),
+        _flower(settings),
     ]
     if ledger := ledger_path(settings):
         everything.insert(0, _exchange(settings, ledger))
-    return [replace(one, environment={**variables, **one.environment}, folder=settings.data_dir) for one in everything]
+    return [
+        replace(one, environment={**handed_on(one.name, variables), **one.environment}, folder=settings.data_dir)
+        for one in everything
+    ]
 
 
 def urls(settings: StackSettings) -> dict[str, str]:
@@ -76,20 +87,13 @@ def urls(settings: StackSettings) -> dict[str, str]:
 
 
 def _metrics_urls(settings: StackSettings) -> dict[str, str]:
-    at = _metrics_at(settings)
-    ports = {
-        "gapi": settings.gapi_metrics_port,
-        "pulse": settings.pulse_metrics_port,
-        "slices": settings.slices_metrics_port,
-        "control": settings.control_metrics_port,
-        "beat": settings.beat_metrics_port,
-    }
-    return {name: f"{at.url(port)}/metrics" for name, port in ports.items()}
+    host = _metrics_host()
+    return {name: f"{url_of(host, getattr(settings, f'{name}_metrics_port'))}/metrics" for name in METRICS}
 
 
-def _metrics_at(settings: StackSettings) -> StackSettings:
+def _metrics_host() -> str:
     """What the processes read; loopback unless somebody says otherwise."""
-    return settings.model_copy(update={"bind_host": os.environ.get("PULSE_METRICS_HOST", "127.0.0.1")})
+    return os.environ.get("PULSE_METRICS_HOST", LOOPBACK)
 
 
 def ledger_path(settings: StackSettings) -> Path | None:
@@ -129,13 +133,13 @@ def _server(name: str, settings: StackSettings) -> Program:
         processes.PULSE: (processes.pulse, settings.pulse_port, settings.pulse_metrics_port),
         processes.GAPI: (processes.gapi, settings.gapi_port, settings.gapi_metrics_port),
     }[name]
-    is_ready = probes.http_ok(f"{_metrics_at(settings).url(metrics_port)}/ready")
-    return _counting(_program(name, command(Listen(settings.bind_host, port)), is_ready), metrics_port)
+    is_ready = probes.http_ok(f"{url_of(_metrics_host(), metrics_port)}/ready")
+    return _counting(_program(name, command(Listen(settings.host_of(port), port)), is_ready), metrics_port)
 
 
 def _exchange(settings: StackSettings, ledger: Path) -> Program:
-    ledger.parent.mkdir(exist_ok=True)
-    command = processes.exchange(Listen(settings.bind_host, settings.exchange_port), str(ledger))
+    ledger.parent.mkdir(mode=0o700, exist_ok=True)
+    command = processes.exchange(Listen(LOOPBACK, settings.exchange_port), str(ledger))
     program = _program(
         processes.EXCHANGE, command, probes.http_ok(settings.url(settings.exchange_port) + "/_paper/health")
     )
@@ -143,11 +147,7 @@ def _exchange(settings: StackSettings, ledger: Path) -> Program:
     return replace(program, environment={"PULSE_PAPER_POSTBACK_URL": postback_url})
 
 
-def _flower(settings: StackSettings, keys: Keys) -> Program:
-    listen = Listen(settings.bind_host, settings.flower_port)
-    program = _program(
-        processes.FLOWER, processes.flower(listen), probes.http_ok(settings.url(listen.port) + "/healthcheck")
-    )
-    # Only this machine can reach a loopback address; any other asks for a password.
-    password = {} if settings.is_loopback_only else {"FLOWER_BASIC_AUTH": f"{DEMO_USER}:{keys.flower_password}"}
-    return replace(program, environment=password)
+def _flower(settings: StackSettings) -> Program:
+    listen = Listen(LOOPBACK, settings.flower_port)
+    is_ready = probes.http_ok(settings.url(listen.port) + "/healthcheck")
+    return _program(processes.FLOWER, processes.flower(listen), is_ready)

@@ -15,9 +15,11 @@ from pulse_ops.stack import binaries, leftovers
 from pulse_ops.stack.child import OsUser, Program
 from pulse_ops.stack.errors import StackError
 from pulse_ops.stack.files import kept_secret, write_private
+from pulse_ops.stack.handed_on import handed_on
 from pulse_ops.stack.ports import free_port
 
-_SUPERUSER = "pulse"
+# Owns the database and migrates it; the services come as the other.
+_SUPERUSER, _SERVICES = "pulse", "pulse_run"
 _INITDB = (
     f"--username={_SUPERUSER}",
     "--auth=scram-sha-256",
@@ -50,6 +52,7 @@ class EmbeddedPostgres:
         self._data = self._folder / "data"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._password = kept_secret(self._folder / "password")
+        self._services_password = kept_secret(self._folder / "services_password")
         self._user = _unprivileged_user(self._folder)
         self._settings = {**_SETTINGS, **(settings or {})}
         self._descriptor: int | None = None
@@ -57,6 +60,10 @@ class EmbeddedPostgres:
 
     def url(self, database: str = "pulse") -> str:
         return f"postgresql://{_SUPERUSER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def services_url(self, database: str = "pulse") -> str:
+        """For the role that reads and writes rows and does nothing else; `let_services_in` makes it."""
+        return f"postgresql://{_SERVICES}:{self._services_password}@127.0.0.1:{self.port}/{database}"
 
     def program(self) -> Program:
         settings = (part for name, value in self._settings.items() for part in ("-c", f"{name}={value}"))
@@ -145,7 +152,7 @@ class EmbeddedPostgres:
 
     def _environment(self) -> dict[str, str]:
         # PGDATA, PGPORT and their like, set for other servers, must not reach this one.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        kept = {name: value for name, value in handed_on("postgres", os.environ).items() if not name.startswith("PG")}
         return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
     def _is_ready(self, _pid: int) -> bool:

@@ -1,13 +1,15 @@
 """What has to be right before the stack starts. Each problem is one sentence that names the way out."""
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 
+from api_contract.key_strength import equal_keys, is_of_a_key, remedy
 from pulse_core.config import wrong_settings
-from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.config import FORMER_BIND_HOST, StackSettings
 from pulse_ops.stack.errors import StackError
 from pulse_ops.stack.ports import is_free
 
@@ -39,9 +41,23 @@ def check_disk(data_dir: Path) -> None:
 
 def check_settings() -> None:
     """Raises StackError naming each variable that the services would refuse."""
-    if wrong := wrong_settings():
-        faults = "; ".join(f"{variable} {fault}" for variable, fault in wrong.items())
-        raise StackError(f"The services cannot start: {faults}.")
+    if FORMER_BIND_HOST in os.environ:
+        raise StackError(
+            f"{FORMER_BIND_HOST} is not read any more: set PULSE_GAPI_BIND_HOST to publish the gateway. "
+            "Everything else listens on 127.0.0.1 alone."
+        )
+    _refuse(wrong_settings())
+
+
+def check_keys(environment: Mapping[str, str]) -> None:
+    """Raises StackError naming each key that is also that of another purpose: no process sees all of them."""
+    _refuse(equal_keys({name: key for name, key in environment.items() if is_of_a_key(name)}))
+
+
+def _refuse(faults: Mapping[str, str]) -> None:
+    if faults:
+        named = "; ".join(f"{variable} {fault}" for variable, fault in faults.items())
+        raise StackError(f"The services cannot start: {named}.{remedy(faults, os.environ)}")
 
 
 def check_ports(settings: StackSettings) -> None:
@@ -51,7 +67,7 @@ def check_ports(settings: StackSettings) -> None:
         if port in seen:
             raise StackError(f"Port {port} is set for {seen[port]} and for {name}: change one with --{name}-port.")
         seen[port] = name
-        if not is_free(settings.bind_host, port):
+        if not is_free(settings.host_of(port), port):
             raise StackError(
                 f"Port {port} of {name} is taken{_by_whom(port)}: stop what uses it, or choose another "
                 f"with --{name}-port or {_variable(name)}."

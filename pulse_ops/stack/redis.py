@@ -12,6 +12,7 @@ from redis.retry import Retry
 from pulse_ops.stack import binaries, leftovers
 from pulse_ops.stack.child import Program
 from pulse_ops.stack.files import kept_secret, write_private
+from pulse_ops.stack.handed_on import handed_on
 from pulse_ops.stack.ports import free_port
 
 _CONFIG = """\
@@ -46,7 +47,7 @@ class EmbeddedRedis:
         return Program(
             name="redis",
             command=(str(binaries.redis_server()), str(config)),
-            environment=os.environ,
+            environment=handed_on("redis", os.environ),
             is_ready=self._is_ready,
             folder=self._data,
             prepare=lambda: self._prepare(config),

@@ -21,7 +21,7 @@ class RunningProcess(BaseModel):
 class RunningStack(BaseModel):
     """`environment` is what connects a program to the stack: database, queue, keys, and the URLs of the services.
 
-    `ledger` is the file of the paper exchange.
+    `owner_database_url` is for the role that migrates, `ledger` the file of the paper exchange.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +35,7 @@ class RunningStack(BaseModel):
     environment: dict[str, str]
     processes: list[RunningProcess]
     ledger: Path | None = None
+    owner_database_url: str | None = None
 
 
 def save(data_dir: Path, stack: RunningStack) -> None:

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg2
+from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
 from pulse_core import migrations
-from pulse_ops.stack import leftovers, lock, plan, preflight, running
+from pulse_core.migrations.rights import OneRole, let_services_in
+from pulse_ops.stack import files, leftovers, lock, plan, preflight, running
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.demo_user import DemoUser, ensure_demo_user
 from pulse_ops.stack.errors import StackError
@@ -28,8 +31,11 @@ Ready = Callable[[running.RunningStack], None]
 
 def run_stack(settings: StackSettings, say: Say, ready: Ready, is_verbose: bool = False) -> None:
     """Run a stack until Ctrl-C or SIGTERM. Raises StackError when it cannot start."""
+    # Whatever is written here, by us and by all that we start, is for our user alone.
+    os.umask(0o077)
     try:
         preflight.make_data_dir(settings.data_dir)
+        _make_private(settings.data_dir)
         with lock.only_stack_on(settings.data_dir):
             Stack(settings, say, is_verbose).run(ready)
     except OSError as error:
@@ -38,6 +44,15 @@ def run_stack(settings: StackSettings, say: Say, ready: Ready, is_verbose: bool 
                 f"The disk of {settings.data_dir} is full: free some, or give another --data-dir."
             ) from error
         raise
+
+
+def _make_private(data_dir: Path) -> None:
+    try:
+        files.make_private(data_dir)
+    except PermissionError as error:
+        raise StackError(
+            f"{error.filename} belongs to another user: give another folder with --data-dir, or make it yours."
+        ) from error
 
 
 class Stack:
@@ -49,6 +64,7 @@ class Stack:
         self._say = say
         self._supervisor = Supervisor(self._data_dir / "logs", say, is_verbose, settings.restart_pause)
         self._servers = 0
+        self._owner_url: str | None = None
         self._environment: dict[str, str] = {}
         self._demo: DemoUser | None = None
         self._started_at = time.time()
@@ -75,17 +91,18 @@ class Stack:
         preflight.check_ports(self._settings)
         keys = kept_keys(self._data_dir)
         self._environment = self._start_servers(keys)
+        preflight.check_keys(self._environment)
         self._save()
         self._migrate()
         check_orders(self._environment["DATABASE_URL"], self._settings.broker)
         self._demo = ensure_demo_user(self._settings, keys, self._environment)
         self._say("starting the services")
-        self._supervisor.start(plan.programs(self._settings, keys, self._environment), PATIENCE_SECONDS)
+        self._supervisor.start(plan.programs(self._settings, self._environment), PATIENCE_SECONDS)
 
     def _start_servers(self, keys: Keys) -> dict[str, str]:
         settings = self._settings
-        database_url = settings.database_url.get_secret_value() if settings.database_url else None
-        redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        database_url, redis_url = _told(settings.database_url), _told(settings.redis_url)
+        self._owner_url = _told(settings.owner_database_url) if database_url else None
         postgres = None if database_url else EmbeddedPostgres(self._data_dir / "postgres")
         redis = None if redis_url else EmbeddedRedis(self._data_dir / "redis")
         embedded = [server.program() for server in (postgres, redis) if server]
@@ -96,19 +113,26 @@ class Stack:
         self._supervisor.start(embedded, math.inf)
         if postgres:
             postgres.create_database()
-        check_external(database_url, redis_url)
+            self._owner_url = postgres.url()
+        # Before the first migration the role of the services need not be there.
+        check_external(database_url and (self._owner_url or database_url), redis_url)
         return plan.environment(
             settings,
             keys,
-            database_url or (postgres.url() if postgres else ""),
+            database_url or (postgres.services_url() if postgres else ""),
             redis_url or (redis.url if redis else ""),
         )
 
     def _migrate(self) -> None:
         self._say("migrating the database")
+        database_url = self._environment["DATABASE_URL"]
         try:
-            migrations.upgrade(self._environment["DATABASE_URL"])
-        except SQLAlchemyError as error:
+            migrations.upgrade(self._owner_url or database_url)
+            if self._owner_url:
+                let_services_in(self._owner_url, database_url)
+        except OneRole as error:
+            raise StackError(str(error)) from error
+        except (SQLAlchemyError, psycopg2.Error) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise StackError(f"The database could not be migrated ({reason}): see `pulse migrate --check`.") from error
 
@@ -121,6 +145,7 @@ class Stack:
             demo_user=self._demo.username if self._demo else None,
             demo_password=self._demo.password if self._demo else None,
             environment=self._environment,
+            owner_database_url=self._owner_url,
             processes=[
                 running.RunningProcess(
                     name=one.name, pid=one.child.pid_if_alive, started_at=one.child.started_at, restarts=one.restarts
@@ -145,3 +170,7 @@ class Stack:
             self._supervisor.stop(self._servers)
             self._say("stopped")
         running.forget(self._data_dir)
+
+
+def _told(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 import gapi_app
 import pulse_app
 from tests.support.processes import WATCHED_AT
-from tests.support.service_token import service_claims
+from tests.support.service_token import service_claims, signed
 
 SANE_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 DOCUMENTS = {"gapi": gapi_app.openapi(), "pulse": pulse_app.openapi()}
@@ -58,6 +58,8 @@ class Service:
         self, account: Account, method: str = "GET", path: str = "", body: bytes = b"", /, **overrides: Any
     ) -> str:
         claims = self.claims(account, method, path, body) | overrides
+        if self.name == "pulse":
+            return signed(self.key, claims)
         return jwt.encode({name: one for name, one in claims.items() if one is not None}, self.key, algorithm="HS256")
 
     def bearer(self, token: str) -> dict[str, str]:

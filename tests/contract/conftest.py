@@ -26,7 +26,7 @@ def services(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
         gapi, gapi_url = processes.gapi(PULSE_URL=pulse_url, PULSE_TRUSTED_PROXIES="1")
         yield {
             "gapi": Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path),
-            "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_TOKEN_KEY"], pulse.log_path),
+            "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_PRIVATE_KEY"], pulse.log_path),
         }
     finally:
         processes.close()

@@ -5,14 +5,14 @@ import secrets
 import time
 from typing import Any
 
-import jwt
+from tests.support.service_token import SIBLING, SIBLING_KEY, signed
 
 
-def sibling_token(key: str, path: str, body: bytes, /, **overrides: Any) -> str:
+def sibling_token(path: str, body: bytes, /, key: str = SIBLING_KEY, **overrides: Any) -> str:
     """Overrides with None leave a claim out."""
     now = int(time.time())
     claims = {
-        "iss": "pulse", "aud": "gapi", "method": "POST", "path": path, "body_sha256": hashlib.sha256(body).hexdigest(),
+        "iss": SIBLING, "aud": "gapi", "method": "POST", "path": path, "body_sha256": hashlib.sha256(body).hexdigest(),
         "iat": now, "exp": now + 30, "jti": secrets.token_hex(8),
-    } | overrides  # fmt: skip
-    return jwt.encode({name: one for name, one in claims.items() if one is not None}, key, algorithm="HS256")
+    }  # fmt: skip
+    return signed(key, claims | overrides)

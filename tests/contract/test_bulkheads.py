@@ -39,7 +39,7 @@ def site(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     processes = Processes(tmp_path_factory.mktemp("site"), environment)
     try:
         child, pulse_url = processes.pulse(**STUCK)
-        found = {"pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_TOKEN_KEY"], child.log_path)}
+        found = {"pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_PRIVATE_KEY"], child.log_path)}
         for name in ("gapi", "other"):
             child, url = processes.gapi(PULSE_URL=pulse_url, **PATIENT)
             found[name] = Service("gapi", url, environment["PULSE_JWT_KEY"], child.log_path)

@@ -24,16 +24,24 @@ from gapi_app.guard.uploads import READ_AT_ONCE
 from pulse_app import places
 from pulse_ops.stack import processes
 from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.handed_on import EVERY_SECRET
+from pulse_ops.stack.handed_on import SECRETS as SECRETS_OF
 from pulse_ops.stack.processes import Listen
 from tests.contract import compose
 from tests.contract.compose import ROOT
 
 SECRETS = {
-    "POSTGRES_PASSWORD": "a1",
-    "REDIS_PASSWORD": "b2",
-    "PULSE_SERVICE_TOKEN_KEY": "c3" * 16,
+    "POSTGRES_PASSWORD": "owner-a1",
+    "REDIS_PASSWORD": "queue-b2",
+    "POSTGRES_SERVICES_PASSWORD": "services-a2",
+    "PULSE_SERVICE_PRIVATE_KEY": "c1" * 16,
+    "PULSE_SERVICE_PUBLIC_KEYS": "c2" * 16,
+    "PULSE_CURSOR_KEY": "c3" * 16,
+    "PULSE_IDEMPOTENCY_KEY": "c4" * 16,
+    "PULSE_WEBHOOK_KEY": "c5" * 16,
+    "PULSE_TOTP_KEY": "d6" * 16,
     "PULSE_JWT_KEY": "d4" * 16,
-    "FLOWER_BASIC_AUTH": "e:f",
+    "FLOWER_BASIC_AUTH": "watcher:f6",
 }
 IMAGES = ("services", "workshop")
 SERVERS = {"postgres", "redis", "limits"}
@@ -51,16 +59,21 @@ COMMANDS = {
 }
 ONE_SHOT = {"migrate", "workshop"}
 WORKSHOP = {"migrate", "exchange", "workshop"}
-PORTS = {
-    "gapi": STACK.gapi_port,
-    "pulse": STACK.pulse_port,
-    "exchange": STACK.exchange_port,
-    "flower": STACK.flower_port,
+# The names of the stack's processes, and what is given to each beside its secrets.
+PROCESSES = {
+    "exchange": processes.EXCHANGE,
+    "worker": processes.WORKER_SLICES,
+    "worker-control": processes.WORKER_CONTROL,
+    "beat": processes.BEAT,
+    "flower": processes.FLOWER,
+    "pulse": processes.PULSE,
+    "gapi": processes.GAPI,
 }
+OF_THE_WORKSHOP = SECRETS_OF[processes.WORKER_SLICES] | {"KITE_API_SECRET"}
 # What each service reads: its settings, and names that a program of others reads.
 CORE = pulse_core.config.Settings
 READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
-    "migrate": (None, {"DATABASE_URL"}),
+    "migrate": (None, {"DATABASE_URL", "PULSE_OWNER_DATABASE_URL"}),
     "exchange": (
         None,
         {
@@ -75,7 +88,7 @@ READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
     "worker": (CORE, set()),
     "worker-control": (CORE, set()),
     "beat": (CORE, set()),
-    "flower": (CORE, {"FLOWER_BASIC_AUTH"}),
+    "flower": (pulse_core.config.QueueSettings, {"FLOWER_BASIC_AUTH"}),
     "pulse": (CORE, set()),
     "gapi": (gapi_app.config.Settings, set()),
     "workshop": (CORE, {"PULSE_GATEWAY_URL", "PULSE_GATEWAY_READY_URL", "PULSE_USERNAME", "PULSE_PASSWORD"}),
@@ -137,7 +150,7 @@ def test_nothing_starts_without_a_secret(missing: str) -> None:
 
 def test_no_secret_has_a_default() -> None:
     with_default = {one.name for one in compose.variables() if one.operator != "?"}
-    assert with_default == {"PULSE_BIND_HOST", *(f"PULSE_{name.upper()}_PORT" for name in PORTS)}
+    assert with_default == {"PULSE_GAPI_BIND_HOST", "PULSE_GAPI_PORT"}
 
 
 @pytest.mark.parametrize("name", READ_BY)
@@ -145,7 +158,31 @@ def test_every_variable_of_a_service_is_one_it_reads(services: dict[str, Any], n
     settings, others = READ_BY[name]
     read = others | ({variable for variable, _ in names(settings)} if settings else set())
     variables = services[name]["environment"]
-    assert set(variables) == read | old_names(variables)
+    given = OF_THE_WORKSHOP if name == "workshop" else SECRETS_OF.get(PROCESSES.get(name, ""), EVERY_SECRET)
+    assert set(variables) == (read - EVERY_SECRET | read & given) | others | old_names(variables)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_service_is_given_the_secrets_that_it_needs_and_no_other(services: dict[str, Any], name: str) -> None:
+    variables = services[name]["environment"]
+    assert set(variables) & EVERY_SECRET == SECRETS_OF[PROCESSES[name]]
+    told = {variable for variable, value in SECRETS.items() if value in str(variables)}
+    needed = {
+        "exchange": set(),
+        "worker": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD"},
+        "worker-control": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD", "PULSE_WEBHOOK_KEY"},
+        "beat": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD"},
+        "flower": {"REDIS_PASSWORD", "FLOWER_BASIC_AUTH"},
+        "pulse": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD", "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_CURSOR_KEY"}
+        | {"PULSE_IDEMPOTENCY_KEY", "PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY"},
+        "gapi": {"PULSE_SERVICE_PRIVATE_KEY", "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_JWT_KEY"},
+    }
+    assert told == needed[name]
+
+
+def test_only_the_migration_comes_to_the_database_as_the_owner_of_its_tables(services: dict[str, Any]) -> None:
+    owner = {name for name, service in services.items() if SECRETS["POSTGRES_PASSWORD"] in str(service)}
+    assert owner - {"postgres"} == {"migrate"}
 
 
 @pytest.mark.parametrize("name", READ_BY)
@@ -155,17 +192,17 @@ def test_every_setting_without_a_default_has_a_value(services: dict[str, Any], n
     assert all(services[name]["environment"][variable] for variable in needed)
 
 
-def test_only_services_with_a_port_of_the_stack_are_published_and_on_loopback_alone(services: dict[str, Any]) -> None:
+def test_only_the_gateway_is_published_and_on_loopback_unless_told_otherwise(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert published == {name: [f"127.0.0.1:{port}:{port}"] for name, port in PORTS.items()}
+    assert published == {"gapi": [f"127.0.0.1:{STACK.gapi_port}:{STACK.gapi_port}"]}
 
 
 def test_services_reach_each_other_by_their_names_and_ports(services: dict[str, Any]) -> None:
-    assert services["gapi"]["environment"]["PULSE_URL"] == f"http://pulse:{PORTS['pulse']}"
-    assert services["worker"]["environment"]["PULSE_PAPER_EXCHANGE_URL"] == f"http://exchange:{PORTS['exchange']}"
-    assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse:a1@postgres:5432/pulse"
+    assert services["gapi"]["environment"]["PULSE_URL"] == f"http://pulse:{STACK.pulse_port}"
+    assert services["worker"]["environment"]["PULSE_PAPER_EXCHANGE_URL"] == f"http://exchange:{STACK.exchange_port}"
+    assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse_run:services-a2@postgres:5432/pulse"
     assert services["gapi"]["environment"]["PULSE_LIMITS_REDIS_URL"] == "redis://limits:6379/0"
-    assert services["worker"]["environment"]["REDIS_URL"] == "redis://:b2@redis:6379/0"
+    assert services["worker"]["environment"]["REDIS_URL"] == "redis://:queue-b2@redis:6379/0"
 
 
 def test_the_gateway_shares_networks_with_pulse_and_its_counts_only(services: dict[str, Any]) -> None:
@@ -329,5 +366,6 @@ def test_installed_package_holds_every_module() -> None:
 
 
 def test_a_port_can_be_published_elsewhere() -> None:
-    moved = compose.load({**SECRETS, "PULSE_BIND_HOST": "192.0.2.1", "PULSE_GAPI_PORT": "9000"})
+    moved = compose.load({**SECRETS, "PULSE_GAPI_BIND_HOST": "192.0.2.1", "PULSE_GAPI_PORT": "9000"})
     assert moved["services"]["gapi"]["ports"] == ["192.0.2.1:9000:8000"]
+    assert {name for name, service in moved["services"].items() if "ports" in service} == {"gapi"}

@@ -17,10 +17,10 @@ INTROSPECT, REVOKE = "/internal/tokens/introspect", "/internal/tokens/revoke"
 
 
 @pytest.fixture
-def ask(gapi: Service, environment: dict[str, str]) -> Callable[..., requests.Response]:
+def ask(gapi: Service) -> Callable[..., requests.Response]:
     def send(path: str, question: dict[str, Any], /, **overrides: Any) -> requests.Response:
         body = json.dumps(question).encode()
-        token = sibling_token(environment["PULSE_SERVICE_TOKEN_KEY"], path, body, **overrides)
+        token = sibling_token(path, body, **overrides)
         headers = gapi.bearer(token) | {"Content-Type": "application/json"}
         return gapi.send("POST", path, headers=headers, data=body)
 

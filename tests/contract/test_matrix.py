@@ -19,6 +19,7 @@ from tests.contract.conftest import make_account
 from tests.contract.rights import EXPIRED, KINDS, NOBODY, RIGHTS, SERVICE, Kind, On, expected
 from tests.contract.siblings import sibling_token
 from tests.support.factories import a_split_order, an_alarm, slices_of
+from tests.support.service_token import SIBLING
 
 # Whoever has called one of these is another afterwards, or has nothing left to call it on.
 SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "log_user_out"} | {
@@ -81,7 +82,7 @@ def test_each_caller_gets_what_it_has_a_right_to(
     for caller in make_cast() if operation_id in SPENDING else cast():
         for owner in (stranger, caller) if right.on is not On.NOTHING else (caller,):
             target = path.format(**owner.things | {"session_id": "ses_1"}) + QUERIES.get(operation_id, "")
-            answer = call(service, caller, method, target, operation, environment["PULSE_SERVICE_TOKEN_KEY"])
+            answer = call(service, caller, method, target, operation)
             refusal = expected(name, caller.kind, right, is_own=owner is caller)
             told = f"{caller.kind.name} got {answer.status_code} on its {'own' if owner is caller else 'foreign'} thing"
             if refusal is None:
@@ -133,22 +134,20 @@ def make_caller(kind: Kind) -> Caller:
     return Caller(kind, account, things, made.text, made.key.id)
 
 
-def call(
-    service: Service, caller: Caller, method: str, target: str, operation: dict[str, Any], sibling_key: str
-) -> requests.Response:
+def call(service: Service, caller: Caller, method: str, target: str, operation: dict[str, Any]) -> requests.Response:
     """An empty body where there is one: whoever may call learns what it lacks, and nothing is done."""
     body = BODIES.get(operation["operationId"], b"{}") if "requestBody" in operation else b""
     headers = {"Content-Type": "application/json"} if body else {}
     if caller.kind is not NOBODY:
-        headers |= service.bearer(token(service, caller, method, target, body, sibling_key))
+        headers |= service.bearer(token(service, caller, method, target, body))
     return service.send(method, target, headers=headers, data=body)
 
 
-def token(service: Service, caller: Caller, method: str, target: str, body: bytes, sibling_key: str) -> str:
+def token(service: Service, caller: Caller, method: str, target: str, body: bytes) -> str:
     kind, account = caller.kind, caller.account
     if kind.name == SERVICE or (kind.role is None and kind is not EXPIRED and service.name == "gapi"):
-        issuer = "pulse" if kind.name == SERVICE else "gapi"
-        return sibling_token(sibling_key, target, body, method=method, iss=issuer)
+        issuer = SIBLING if kind.name == SERVICE else "gapi"
+        return sibling_token(target, body, method=method, iss=issuer)
     if service.name == "gapi" and caller.api_key is not None:
         return caller.api_key
     claims: dict[str, Any] = {"iat": 0, "exp": 1} if kind is EXPIRED else {}

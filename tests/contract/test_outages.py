@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from pulse_core import migrations
 from pulse_core.db import psycopg2_url
 from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service, error_of, new_order
@@ -27,7 +26,7 @@ def silent_port() -> Iterator[int]:
 
 def start_pulse(processes: Processes, **environment: str) -> Service:
     child, url = processes.pulse(**environment)
-    return Service("pulse", url, processes.environment["PULSE_SERVICE_TOKEN_KEY"], child.log_path)
+    return Service("pulse", url, processes.environment["PULSE_SERVICE_PRIVATE_KEY"], child.log_path)
 
 
 def start_gapi(processes: Processes, pulse: Service) -> Service:
@@ -54,12 +53,12 @@ def test_without_postgres_nothing_is_half_written_and_orders_go_on_afterwards(
     processes: Processes, tmp_path: Path
 ) -> None:
     with servers.running_postgres(tmp_path) as postgres:
-        migrations.upgrade(postgres.url())
-        engine = create_engine(psycopg2_url(postgres.url()))
+        services_url = postgres.migrated()
+        engine = create_engine(psycopg2_url(services_url))
         with engine.connect() as connection:
             trader = make_account(bind=connection)
         engine.dispose()
-        pulse = start_pulse(processes, DATABASE_URL=postgres.url())
+        pulse = start_pulse(processes, DATABASE_URL=services_url)
         gapi = start_gapi(processes, pulse)
         bodies = [new_order() for _ in range(4)]
         assert gapi.send("POST", gapi.orders, trader, json=bodies[0]).status_code == 202
@@ -99,7 +98,7 @@ def orders_and_events(url: str) -> tuple[int, int]:
 def test_a_restarted_pulse_costs_no_order(processes: Processes, trader: Account) -> None:
     port = free_port()
     child, url = processes.pulse(port)
-    pulse = Service("pulse", url, processes.environment["PULSE_SERVICE_TOKEN_KEY"], child.log_path)
+    pulse = Service("pulse", url, processes.environment["PULSE_SERVICE_PRIVATE_KEY"], child.log_path)
     gapi = start_gapi(processes, pulse)
     for _ in range(3):
         assert gapi.place(trader).status_code == 202
@@ -109,7 +108,7 @@ def test_a_restarted_pulse_costs_no_order(processes: Processes, trader: Account)
 
 def test_the_same_order_survives_a_pulse_that_died_before_answering(processes: Processes, trader: Account) -> None:
     child, url = processes.pulse(free_port())
-    pulse = Service("pulse", url, processes.environment["PULSE_SERVICE_TOKEN_KEY"], child.log_path)
+    pulse = Service("pulse", url, processes.environment["PULSE_SERVICE_PRIVATE_KEY"], child.log_path)
     gapi = start_gapi(processes, pulse)
     body = new_order()
     child.kill()

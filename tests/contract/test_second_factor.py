@@ -28,7 +28,7 @@ def strict(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         gapi, url = processes.gapi(PULSE_URL=pulse_url, PULSE_TRUSTED_PROXIES="1")
         yield {
             "gapi": Service("gapi", url, environment["PULSE_JWT_KEY"], gapi.log_path),
-            "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_TOKEN_KEY"], pulse.log_path),
+            "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_PRIVATE_KEY"], pulse.log_path),
         }
     finally:
         processes.close()
@@ -155,7 +155,7 @@ def test_an_admin_who_needs_one_can_only_set_it_up(strict: dict[str, Service], e
         assert error_of(refused) == (403, "SECOND_FACTOR_SETUP_REQUIRED", {"role": "admin"}), path
     assert login.send("GET", "/api/me").json()["scopes"] == []
     assert login.send("GET", FACTOR).json()["is_required"] is True
-    assert introspected(gapi, login, environment["PULSE_SERVICE_TOKEN_KEY"]) == {"active": False}
+    assert introspected(gapi, login) == {"active": False}
 
     phone = set_up(login, admin)
 
@@ -167,9 +167,9 @@ def test_an_admin_who_needs_one_can_only_set_it_up(strict: dict[str, Service], e
     assert log_in(gapi, make_account()).is_believed(), "a role that needs none"
 
 
-def introspected(gapi: Service, login: Login, key: str) -> dict[str, Any]:
+def introspected(gapi: Service, login: Login) -> dict[str, Any]:
     path, body = "/internal/tokens/introspect", f'{{"token": "{login.access_token}"}}'.encode()
-    headers = gapi.bearer(sibling_token(key, path, body)) | {"Content-Type": "application/json"}
+    headers = gapi.bearer(sibling_token(path, body)) | {"Content-Type": "application/json"}
     told: dict[str, Any] = gapi.send("POST", path, headers=headers, data=body).json()
     return told
 

@@ -9,7 +9,9 @@ from typing import Any
 import jwt
 import pytest
 
+from api_contract.service_keys import read_private_key
 from tests.contract.client import Account, Service, error_of
+from tests.support.service_token import signed
 
 INSTANTS = {"iat", "exp", "nbf"}
 
@@ -75,17 +77,22 @@ def test_another_algorithm_or_header_is_refused(service: Service, trader: Accoun
     refused(service, ".".join([*parts, ""]))
 
 
-def test_another_key_or_algorithm_with_the_right_key_is_refused(service: Service, trader: Account) -> None:
+def test_another_key_or_algorithm_with_the_right_key_is_refused(
+    service: Service, trader: Account, environment: dict[str, str]
+) -> None:
     claims = service.claims(trader)
     refused(service, jwt.encode(claims, "another key of more than 32 bytes length", algorithm="HS256"))
     refused(service, jwt.encode(claims, service.key.ljust(64, "x")[:64], algorithm="HS512"))
+    # A public key is known: it must not pass for the key of another algorithm.
+    public = read_private_key(environment["PULSE_SERVICE_PRIVATE_KEY"]).private.public_key().public_bytes_raw()
+    refused(service, jwt.encode(claims, public, algorithm="HS256", headers={"kid": "gapi-1"}))
 
 
 def test_a_token_of_one_service_means_nothing_to_the_other(gapi: Service, pulse: Service, trader: Account) -> None:
     refused(gapi, pulse.token(trader))
     refused(pulse, gapi.token(trader))
     refused(gapi, jwt.encode(pulse.claims(trader), gapi.key, algorithm="HS256"))
-    refused(pulse, jwt.encode(gapi.claims(trader), pulse.key, algorithm="HS256"))
+    refused(pulse, signed(pulse.key, gapi.claims(trader)))
 
 
 def test_a_refresh_token_opens_nothing(gapi: Service, trader: Account) -> None:

@@ -18,12 +18,12 @@ _callers: dict[tuple[str, str | None], Caller] = {}
 
 
 def call(
-    services: dict[str, Service], key: str, name: str, path: str, method: str, operation: dict[str, Any], **more: Any
+    services: dict[str, Service], name: str, path: str, method: str, operation: dict[str, Any], **more: Any
 ) -> tuple[int, str, dict[str, Any]]:
     """As somebody who may call it, about something that is not there: what it declares is looked at first."""
     service, needs = services[name], needed(operation)
     if (name, needs) not in _callers:
-        _callers[name, needs] = caller(service, needs, ALLOWED, key)
+        _callers[name, needs] = caller(service, needs, ALLOWED)
     who = _callers[name, needs]
     return error_of(service.send(method, re.sub("{[^}]+}", "x", path), auth=who, **more))
 
@@ -31,21 +31,19 @@ def call(
 @pytest.mark.parametrize(("name", "path", "method", "operation"), CALLS, ids=BY_NAME)
 def test_a_name_that_is_not_declared_is_refused_in_every_query(
     services: dict[str, Service],
-    environment: dict[str, str],
     name: str,
     path: str,
     method: str,
     operation: dict[str, Any],
 ) -> None:
-    key, body = environment["PULSE_SERVICE_TOKEN_KEY"], {"json": {}} if "requestBody" in operation else {}
-    refusal = call(services, key, name, path, method, operation, params={"dry_run": "true"}, **body)
+    body = {"json": {}} if "requestBody" in operation else {}
+    refusal = call(services, name, path, method, operation, params={"dry_run": "true"}, **body)
     assert refusal == (400, "INVALID_REQUEST", {"field": "dry_run", "rule": "Unknown field."})
 
 
 @pytest.mark.parametrize(("name", "path", "method", "operation"), CALLS, ids=BY_NAME)
 def test_a_field_that_is_not_declared_is_refused_in_every_body(
     services: dict[str, Service],
-    environment: dict[str, str],
     name: str,
     path: str,
     method: str,
@@ -53,8 +51,7 @@ def test_a_field_that_is_not_declared_is_refused_in_every_body(
 ) -> None:
     if operation["operationId"] == OF_THE_BROKER and name == "gapi":
         return
-    key = environment["PULSE_SERVICE_TOKEN_KEY"]
-    status, code, details = call(services, key, name, path, method, operation, json={"only": "unsent"})
+    status, code, details = call(services, name, path, method, operation, json={"only": "unsent"})
     assert (status, code) == (400, "INVALID_REQUEST")
     # The body of a GET is not read.
     named = "body" if method == "GET" else "only"

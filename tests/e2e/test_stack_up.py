@@ -4,22 +4,50 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
+import psutil
+import psycopg2
 import pytest
 import requests
 
 from pulse_ops.stack import probes
+from pulse_ops.stack.handed_on import EVERY_SECRET, SECRETS
 from pulse_ops.stack.ports import free_port
 from tests.support.processes import wait_until
-from tests.support.stacks import PULSE, environment_for, processes_of, running_stack
+from tests.support.stacks import PULSE, Stack, environment_for, processes_of, running_stack
 
 pytestmark = pytest.mark.timeout(180)
 
 
 def pulse(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([PULSE, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+# What a stack of its own has beside what somebody may set.
+GIVEN = EVERY_SECRET - {"KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET", "PULSE_JWT_KEYS", "FLOWER_BASIC_AUTH"}
+
+
+def open_to_others(data_dir: Path) -> list[tuple[str, str]]:
+    """Every file and folder of a stack that anybody but its owner may read, write or enter."""
+    found = ((path, path.lstat().st_mode) for path in (data_dir, *data_dir.rglob("*")))
+    return [(str(path), stat.filemode(mode)) for path, mode in found if not stat.S_ISLNK(mode) and mode & 0o077]
+
+
+def secrets_given(stack: Stack) -> dict[str, frozenset[str]]:
+    """The secrets that each process has in its environment, servers aside."""
+    pids = {one.name: one.pid for one in stack.state.processes if one.name in SECRETS}
+    return {name: psutil.Process(pid).environ().keys() & EVERY_SECRET for name, pid in pids.items()}
+
+
+def services_role(stack: Stack) -> tuple[str, bool]:
+    connect = psycopg2.connect(stack.state.environment["DATABASE_URL"])
+    with closing(connect) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user")
+        return cursor.fetchone()
 
 
 def test_a_stack_starts_mends_itself_and_keeps_its_user_over_a_restart(tmp_path: Path) -> None:
@@ -36,6 +64,10 @@ def test_a_stack_starts_mends_itself_and_keeps_its_user_over_a_restart(tmp_path:
         assert {one["state"] for one in json.loads(status.stdout)["processes"]} == {"running"}
         assert pulse("doctor", **environment).returncode == 0
         assert pulse("migrate", "--check", **environment).returncode == 0
+
+        assert open_to_others(tmp_path / "data") == []
+        assert secrets_given(stack) == {name: of & GIVEN for name, of in SECRETS.items()}
+        assert services_role(stack) == ("pulse_run", False)
 
         refused = pulse("up", **environment)
         assert refused.returncode == 1

@@ -155,7 +155,7 @@ def rows(query: str) -> list[Any]:
 
 
 def execute(statement: str) -> None:
-    with closing(psycopg2.connect(os.environ["DATABASE_URL"])) as connection:
+    with closing(psycopg2.connect(servers.owner_url(os.environ["DATABASE_URL"]))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(statement)

@@ -22,6 +22,7 @@ from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.operations import slice_history
 from pulse_core.trading.store import alarms, events, installation, slices
 from pulse_core.trading.tables import OrderSlice
+from tests.support import servers
 from tests.support.broker import SimulatedBroker
 from tests.support.factories import a_slice, a_split_order, slices_of
 
@@ -296,8 +297,8 @@ def test_alarms_that_were_events_alone_come_into_the_inbox(one: OrderSlice, clea
         session.execute(text(old), {"id": second.id, "code": "FILL_AFTER_END"})
         installation.hold(session, HoldCode.FIRST_LOOK, utcnow())
 
-    migrations.downgrade(clean_database, "0010")
-    migrations.upgrade(clean_database)
+    migrations.downgrade(servers.owner_url(clean_database), "0010")
+    servers.upgrade(clean_database)
 
     found = {(one.code, one.slice_id): one for one in inbox.alarm_page(AlarmFilters(), 10).alarms}
     assert {key: one.status for key, one in found.items()} == {

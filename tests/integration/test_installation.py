@@ -11,6 +11,7 @@ from pulse_core.trading.alarms import HoldCode
 from pulse_core.trading.store import installation
 from pulse_core.trading.store.installation import Hold
 from pulse_core.trading.tables import Installation
+from tests.support.servers import as_owner
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -24,8 +25,8 @@ def test_the_key_is_the_same_for_every_process() -> None:
 
 
 def test_tables_that_came_without_a_key_get_one() -> None:
-    with db.transaction() as session:
-        session.execute(delete(Installation))
+    with as_owner() as connection:
+        connection.execute(delete(Installation))
     installation.forget_key()
 
     first = installation.client_order_id_key()

@@ -32,6 +32,7 @@ from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.store import events, installation
 from pulse_core.trading.store.events import Event
 from pulse_core.trading.tables import Order
+from tests.support import servers
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_split_order, slices_of
 from tests.support.servers import RunningPostgres
@@ -243,10 +244,10 @@ def test_an_attempt_that_turned_up_before_alarms_had_codes_still_keeps_its_slice
     broker.enter(broker.placements[0])
     broker.cancel = broker.cancels.append  # type: ignore[method-assign]
     reconcile(utcnow())
-    migrations.downgrade(clean_database, "0008")
+    migrations.downgrade(servers.owner_url(clean_database), "0008")
     assert raised(first.id) == [("order taken for not placed is in the book", None)]
 
-    migrations.upgrade(clean_database)
+    servers.upgrade(clean_database)
 
     assert raised(first.id) == [("order taken for not placed is in the book", "TURNED_UP")]
     with pytest.raises(InvalidState, match="attempt 1 of it may be live"):
@@ -254,5 +255,5 @@ def test_an_attempt_that_turned_up_before_alarms_had_codes_still_keeps_its_slice
 
 
 def go_back_and_forth(database_url: str) -> None:
-    migrations.downgrade(database_url, "0008")
-    migrations.upgrade(database_url)
+    migrations.downgrade(servers.owner_url(database_url), "0008")
+    servers.upgrade(database_url)

@@ -110,7 +110,6 @@ def test_the_settings_connect_to_the_paper_exchange_under_its_name_and_once(exch
         {
             "database_url": "postgresql://unused",
             "redis_url": "redis://unused",
-            "pulse_service_token_key": "x" * 32,
             "paper_exchange_url": exchange.url,
             "kite_api_key": API_KEY,
             "kite_access_token": ACCESS_TOKEN,

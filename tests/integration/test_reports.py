@@ -120,6 +120,7 @@ def test_settings_that_differ_have_another_digest_and_secrets_have_no_part_in_it
     assert digest(config.Settings()) == now
 
     monkeypatch.setenv("KITE_ACCESS_TOKEN", "another-token")
+    monkeypatch.delenv("PULSE_CURSOR_KEY")
     assert digest(config.Settings()) == now
     monkeypatch.setenv("PULSE_LEASE", "31")
     assert digest(config.Settings()) != now

@@ -8,6 +8,7 @@ from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.trading.order_totals import finish_orders, roll_up
 from tests.support.factories import a_split_order, order, slices_of
+from tests.support.servers import as_owner
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -99,9 +100,9 @@ def test_settling_a_finished_order_again_changes_nothing() -> None:
 
 def test_a_pending_order_is_not_finished_for_having_no_slices() -> None:
     order_id = a_split_order()
-    with db.transaction() as session:
-        session.execute(text("DELETE FROM slice_events"))
-        session.execute(text("DELETE FROM order_slices"))
+    with as_owner() as connection:
+        connection.execute(text("DELETE FROM slice_events"))
+        connection.execute(text("DELETE FROM order_slices"))
     put_order(order_id, OrderStatus.PENDING)
 
     assert finish_orders(utcnow()) == 0

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from api_contract.vocabulary import SliceStatus
-from pulse_core import db, migrations
+from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.trading.slice.leases import expire_claims
 from tests.support import hosts
@@ -95,9 +95,9 @@ def a_database(server: Host, folder: Path) -> Iterator[str]:
             rules.write("host all all 10.77.0.0/16 scram-sha-256\n")
         with closing(psycopg2.connect(postgres.url())) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_reload_conf()")
-        migrations.upgrade(postgres.url())
-        with connected_to(postgres.url()):
-            yield make_url(postgres.url()).set(host=server.address).render_as_string(hide_password=False)
+        services_url = postgres.migrated()
+        with connected_to(services_url):
+            yield make_url(services_url).set(host=server.address).render_as_string(hide_password=False)
 
 
 def _enter(namespace: int) -> None:

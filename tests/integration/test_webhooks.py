@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -247,7 +248,7 @@ def test_a_secret_that_cannot_be_read_stops_deliveries_until_it_is_rolled(
     account, now = an_account(), utcnow()
     made = an_active_webhook(account, receiver, now)
     an_order(account_id=account)
-    monkeypatch.setenv("PULSE_WEBHOOK_KEY", "w" * 32)
+    monkeypatch.setenv("PULSE_WEBHOOK_KEY", secrets.token_urlsafe(32))
     config.settings.cache_clear()
     assert deliver_due(now) == 0
     assert shown(account).last_error == "its secret cannot be read: make a new one"

@@ -6,6 +6,7 @@ from pulse_core import db
 from pulse_core.postgres.lineage import lineage
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.store import installation
+from tests.support.servers import as_owner
 
 _FORGET = """
     DELETE FROM fills WHERE slice_id = :slice_id;
@@ -20,21 +21,21 @@ _FORGET = """
 
 def forget(slice_id: str, status: str = "SCHEDULED", attempts: int = 0) -> None:
     """Put a slice back to how it was before its later attempts."""
-    with db.transaction() as session:
-        session.execute(text(_FORGET), {"slice_id": slice_id, "status": status, "attempts": attempts})
+    with as_owner() as connection:
+        connection.execute(text(_FORGET), {"slice_id": slice_id, "status": status, "attempts": attempts})
 
 
 def forget_order(order_id: str) -> None:
     """Lose an order that was accepted after the backup."""
-    with db.transaction() as session:
+    with as_owner() as connection:
         for table, column in (("fills", "slice_id"), ("placements", "slice_id")):
-            session.execute(
+            connection.execute(
                 text(f"DELETE FROM {table} WHERE {column} IN (SELECT id FROM order_slices WHERE order_id = :id)"),
                 {"id": order_id},
             )
         for table in ("slice_events", "order_slices"):
-            session.execute(text(f"DELETE FROM {table} WHERE order_id = :id"), {"id": order_id})
-        session.execute(text("DELETE FROM orders WHERE id = :id"), {"id": order_id})
+            connection.execute(text(f"DELETE FROM {table} WHERE order_id = :id"), {"id": order_id})
+        connection.execute(text("DELETE FROM orders WHERE id = :id"), {"id": order_id})
 
 
 def start_again() -> None:

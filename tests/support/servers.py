@@ -1,5 +1,6 @@
 """Real Postgres and Redis servers for tests, each in a folder of its own on a free port."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ import psycopg2.errors
 import psycopg2.extensions
 import pytest
 import redis
+from sqlalchemy import Connection, create_engine
 
-from pulse_core import config, db
+from pulse_core import config, db, migrations
+from pulse_core.migrations.rights import let_services_in
 from pulse_ops.stack.child import Child, wait_until_ready
 from pulse_ops.stack.postgres import EmbeddedPostgres
 from pulse_ops.stack.redis import EmbeddedRedis
@@ -20,13 +23,49 @@ from pulse_ops.stack.redis import EmbeddedRedis
 FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 
 
+# Who may do what the services may not, by the URL of the services.
+OWNERS: dict[str, str] = {}
+
+
+def owner_url(services_url: str) -> str:
+    """The same database for the owner of its tables."""
+    return OWNERS.get(services_url, services_url)
+
+
+def upgrade(services_url: str) -> None:
+    """Migrate as the owner, and let the services in."""
+    owner = owner_url(services_url)
+    migrations.upgrade(owner)
+    if owner != services_url:
+        let_services_in(owner, services_url)
+
+
+@contextmanager
+def as_owner() -> Iterator[Connection]:
+    """A transaction in the database of this process, for what no service may do."""
+    engine = create_engine(db.psycopg2_url(owner_url(os.environ["DATABASE_URL"])))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 @dataclass
 class RunningPostgres:
     server: EmbeddedPostgres
     child: Child
 
     def url(self, database: str = "pulse") -> str:
+        """For the owner."""
         return self.server.url(database)
+
+    def migrated(self, database: str = "pulse") -> str:
+        """The URL of the migrated database for the role of the services."""
+        services_url = self.server.services_url(database)
+        OWNERS[services_url] = self.url(database)
+        upgrade(services_url)
+        return services_url
 
     def start(self) -> None:
         start(self.child)
@@ -102,7 +141,7 @@ def start(child: Child, seconds: float = 60) -> None:
 
 def empty_database(url: str) -> None:
     """Remove every row of every table, whatever refers to it."""
-    connection = psycopg2.connect(url, connect_timeout=10)
+    connection = psycopg2.connect(owner_url(url), connect_timeout=10)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:

@@ -88,6 +88,7 @@ def running_stack(
     """A ready stack, ended with everything it started when the block is left."""
     data_dir.mkdir(parents=True, exist_ok=True)
     output = data_dir / "terminal.log"
+    output.touch(mode=0o600)
     with output.open("ab") as terminal:
         process = subprocess.Popen(
             command, env=environment or environment_for(data_dir), stdout=terminal, stderr=terminal

@@ -1,19 +1,24 @@
 """Settings are read from the environment once, and what is wrong is named."""
 
+import secrets
+
 import pytest
 from pydantic import ValidationError
 
 import gapi_app.config
+from api_contract.service_keys import public_jwk, public_keys
 from api_contract.variables import names_of
 from pulse_core import config
 from pulse_core.config import Settings, settings_to_start
 from pulse_ops.stack.config import StackSettings
+from tests.support.service_token import READER_KEY, service_keys
 
 GOOD = {
     "DATABASE_URL": "postgresql://pulse:secret-of-postgres@127.0.0.1/pulse",
     "REDIS_URL": "redis://:secret-of-redis@127.0.0.1/0",
-    "PULSE_SERVICE_TOKEN_KEY": "k" * 32,
 }
+KEYS = {f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in ("CURSOR", "IDEMPOTENCY", "WEBHOOK", "TOTP")}
+OF_PULSE = KEYS | {"PULSE_SERVICE_PUBLIC_KEYS": service_keys()["PULSE_SERVICE_PUBLIC_KEYS"]}
 
 CREDENTIALS = ("KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
 
@@ -23,19 +28,21 @@ def good_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         for variable in names_of(name):
             monkeypatch.delenv(variable, raising=False)
-    for name, value in GOOD.items():
+    for name, value in (GOOD | OF_PULSE).items():
         monkeypatch.setenv(name, value)
     config.settings.cache_clear()
 
 
 def refusal() -> str:
     with pytest.raises(SystemExit) as ended:
-        settings_to_start("pulse")
+        settings_to_start("pulse", config.OF_PULSE)
     return str(ended.value.code)
 
 
-def test_three_variables_are_enough() -> None:
-    settings = Settings()
+def test_two_variables_are_enough_for_what_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OF_PULSE:
+        monkeypatch.delenv(name)
+    settings = settings_to_start("beat")
 
     assert settings.broker == "paper"
     assert settings.pulse_exchanges == {"NSE", "BSE"}
@@ -52,7 +59,8 @@ def test_a_variable_that_must_be_set_is_named_when_it_is_not(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PULSE_SERVICE_TOKEN_KEY", "short"),
+        ("PULSE_CURSOR_KEY", "short"),
+        ("PULSE_SERVICE_PUBLIC_KEYS", "{}"),
         ("PULSE_BROKER", "robinhood"),
         ("PULSE_LEASE", "0"),
         ("PULSE_LEASE", "soon"),
@@ -111,12 +119,53 @@ def test_every_credential_that_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_is_missing_and_what_is_wrong_are_named_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
-    monkeypatch.setenv("PULSE_SERVICE_TOKEN_KEY", "short-secret")
+    monkeypatch.setenv("PULSE_CURSOR_KEY", "short-secret")
 
     assert refusal() == (
-        "pulse cannot start: REDIS_URL is not set; "
-        "PULSE_SERVICE_TOKEN_KEY is refused: Value should have at least 32 items after validation, not 12."
+        "pulse cannot start: REDIS_URL is not set; PULSE_CURSOR_KEY is refused: must have at least 32 bytes. "
+        "`pulse keys make` prints new keys, and docs/deployment.md says under Keys which process needs which."
     )
+
+
+@pytest.mark.parametrize("name", OF_PULSE)
+def test_a_key_that_pulse_lacks_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name)
+
+    assert refusal().startswith(f"pulse cannot start: {name} is not set. `pulse keys make` prints new keys")
+
+
+def test_the_key_of_before_alone_starts_nothing_and_is_said_not_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OF_PULSE:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PULSE_SERVICE_TOKEN_KEY", "the-key-of-before-0123456789-abcdef")
+
+    sentence = refusal()
+
+    assert sentence.startswith(
+        "pulse cannot start: PULSE_SERVICE_PUBLIC_KEYS is not set; PULSE_CURSOR_KEY is not set; "
+    )
+    assert "PULSE_SERVICE_TOKEN_KEY is set, but is not read any more. `pulse keys make`" in sentence
+    assert "the-key-of-before" not in sentence
+
+
+def test_one_key_for_two_purposes_is_refused_by_both_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_WEBHOOK_KEY", KEYS["PULSE_CURSOR_KEY"])
+
+    reason = "it is the same as PULSE_CURSOR_KEY, and each purpose needs a key of its own"
+    assert refusal().startswith(f"pulse cannot start: PULSE_WEBHOOK_KEY is refused: {reason}. ")
+
+
+def test_public_keys_without_one_of_a_gateway_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVICE_PUBLIC_KEYS", public_keys(public_jwk(READER_KEY, ["orders:read"])))
+
+    assert "PULSE_SERVICE_PUBLIC_KEYS is refused: has no key with the right gateway" in refusal()
+
+
+def test_a_process_without_a_key_says_so_when_it_would_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULSE_CURSOR_KEY")
+
+    with pytest.raises(config.KeyMissing, match="PULSE_CURSOR_KEY is not set"):
+        config.key_of("cursor")
 
 
 def test_exchanges_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +180,7 @@ def test_no_secret_is_shown_when_settings_are_printed(monkeypatch: pytest.Monkey
     shown = repr(Settings())
 
     assert "secret-of" not in shown
-    assert "k" * 32 not in shown
+    assert not any(key in shown for key in KEYS.values())
 
 
 def test_the_default_pool_has_a_connection_for_every_thread_that_may_place_a_slice() -> None:

@@ -1,4 +1,6 @@
+import json
 import secrets
+from pathlib import Path
 
 import pytest
 
@@ -6,31 +8,69 @@ import gapi_app
 import pulse_app
 from gapi_app.config import load_settings
 from pulse_core import config
+from tests.support.service_token import service_keys
 
 STRONG = secrets.token_urlsafe(32)
-KEYS = ["PULSE_JWT_KEY", "PULSE_SERVICE_TOKEN_KEY"]
+PRIVATE = service_keys()["PULSE_SERVICE_PRIVATE_KEY"]
+KEYS = {"PULSE_JWT_KEY": STRONG, "PULSE_SERVICE_PRIVATE_KEY": PRIVATE}
 
 
 @pytest.fixture(autouse=True)
 def good_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in KEYS:
-        monkeypatch.setenv(name, STRONG)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("PULSE_EXCHANGES", raising=False)
 
 
-@pytest.mark.parametrize("name", KEYS)
 @pytest.mark.parametrize(
     "key",
     ["", "short", "x" * 31, "x" * 64, "changeme-changeme-changeme-changeme", "your-secret-key-goes-here-0123456789abc"],
 )
-def test_a_weak_key_stops_the_gateway_with_a_sentence(monkeypatch: pytest.MonkeyPatch, name: str, key: str) -> None:
-    monkeypatch.setenv(name, key)
+def test_a_weak_key_stops_the_gateway_with_a_sentence(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("PULSE_JWT_KEY", key)
     with pytest.raises(SystemExit) as ended:
         gapi_app.create_app()
     sentence = str(ended.value.code)
-    assert sentence.startswith(f"gapi cannot start: {name} is refused: must ")
+    assert sentence.startswith("gapi cannot start: PULSE_JWT_KEY is refused: must ")
     assert "\n" not in sentence
     assert not key or key not in sentence
+
+
+def without(name: str, text: str = PRIVATE, **changes: object) -> str:
+    jwk = json.loads(text) | changes
+    return json.dumps({one: value for one, value in jwk.items() if one != name})
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "", STRONG, "/nowhere/key.json", "{", "[]", without("d"), without("kid"), without("iss"), without("crv"),
+        without("", d="x" * 43), without("", d="AAAA"), without("", iss="no name"), without("", kid=7),
+        without("", x=json.loads(service_keys()["PULSE_SERVICE_PRIVATE_KEY"])["x"]),
+    ],
+)  # fmt: skip
+def test_what_is_no_private_key_stops_the_gateway_with_a_sentence(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("PULSE_SERVICE_PRIVATE_KEY", key)
+    with pytest.raises(SystemExit) as ended:
+        gapi_app.create_app()
+    sentence = str(ended.value.code)
+    assert sentence.startswith("gapi cannot start: PULSE_SERVICE_PRIVATE_KEY is refused: ")
+    assert "`pulse keys make` prints new keys" in sentence
+    assert json.loads(PRIVATE)["d"] not in sentence
+    assert not key or key == "{" or key == "[]" or key not in sentence
+
+
+def test_a_private_key_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text(PRIVATE)
+    monkeypatch.setenv("PULSE_SERVICE_PRIVATE_KEY", str(tmp_path / "key.json"))
+    assert (load_settings().signing_key.issuer, load_settings().signing_key.kid) == ("gapi", "gapi-1")
+
+
+def test_logins_are_not_signed_with_the_key_that_others_were_given_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVICE_TOKEN_KEY", STRONG)
+    with pytest.raises(SystemExit) as ended:
+        load_settings()
+    assert "PULSE_JWT_KEY is refused: it is the same as PULSE_SERVICE_TOKEN_KEY" in str(ended.value.code)
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -57,12 +97,12 @@ def test_exchanges_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> N
 def test_pulse_without_settings_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PULSE_SERVICE_TOKEN_KEY", "too short a secret")
+    monkeypatch.setenv("PULSE_CURSOR_KEY", "too short a secret")
     config.settings.cache_clear()
     with pytest.raises(SystemExit) as ended:
         pulse_app.create_app()
     sentence = str(ended.value.code)
-    assert sentence.startswith("pulse cannot start: DATABASE_URL is not set; REDIS_URL is not set; PULSE_SERVICE_TOKEN")
+    assert sentence.startswith("pulse cannot start: REDIS_URL is not set; DATABASE_URL is not set; PULSE_CURSOR_KEY ")
     assert "too short a secret" not in sentence
 
 

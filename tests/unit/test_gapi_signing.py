@@ -11,6 +11,7 @@ from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
 import gapi_app
 from gapi_app.access.signing import WeakKeys, load_keys
+from tests.support.service_token import service_keys
 
 STRONG = "kJ8d-2Lq0_zXvB7nM4tYpR6sWcE1gHfA9uOi5"
 ED = {**OKPAlgorithm.to_jwk(ed25519.Ed25519PrivateKey.generate(), as_dict=True), "alg": "EdDSA", "kid": "a"}
@@ -60,7 +61,7 @@ def test_a_file_that_is_no_set_of_keys_is_refused(tmp_path: Path, text: str) -> 
 
 
 def test_the_gateway_ends_with_one_sentence_that_shows_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PULSE_SERVICE_TOKEN_KEY", STRONG)
+    monkeypatch.setenv("PULSE_SERVICE_PRIVATE_KEY", service_keys()["PULSE_SERVICE_PRIVATE_KEY"])
     monkeypatch.delenv("PULSE_JWT_KEY", raising=False)
     monkeypatch.setenv("PULSE_JWT_KEYS", str(written(tmp_path, json.dumps({"keys": [oct_key(20)]}))))
     with pytest.raises(SystemExit) as ended:

@@ -19,7 +19,8 @@ from pulse_ops.paper_exchange.__main__ import main as exchange
 from pulse_ops.stack import plan
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.secrets import Keys
-from tests.unit.test_config import GOOD
+from tests.support.service_token import service_keys
+from tests.unit.test_config import GOOD, OF_PULSE
 
 OF_OTHERS = ("DATABASE_URL", "REDIS_URL", "KITE_")
 
@@ -60,9 +61,9 @@ def test_the_stack_reads_the_old_name_of_the_broker(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_never_had_an_old_name_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BIND_HOST", "DATA_DIR", "GAPI_PORT", "PULSE_PORT", "EXCHANGES"):
+    for name in ("GAPI_BIND_HOST", "DATA_DIR", "GAPI_PORT", "PULSE_PORT", "EXCHANGES"):
         monkeypatch.setenv(name, "9")
-    assert (StackSettings().bind_host, StackSettings().pulse_port) == ("127.0.0.1", 8001)
+    assert (StackSettings().gapi_bind_host, StackSettings().pulse_port) == ("127.0.0.1", 8001)
     assert Settings().pulse_exchanges == {"NSE", "BSE"}
 
 
@@ -81,7 +82,7 @@ def test_a_command_names_the_variable_that_was_set(monkeypatch: pytest.MonkeyPat
 
 def test_the_gateway_names_the_variable_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_JWT_KEY", "0123456789abcdefghijklmnopqrstuv")
-    monkeypatch.setenv("PULSE_SERVICE_TOKEN_KEY", "0123456789abcdefghijklmnopqrstuv")
+    monkeypatch.setenv("PULSE_SERVICE_PRIVATE_KEY", service_keys()["PULSE_SERVICE_PRIVATE_KEY"])
     monkeypatch.setenv("LOG_LEVEL", "LOUD")
     with pytest.raises(SystemExit, match="gapi cannot start: LOG_LEVEL is refused"):
         gapi_app.config.load_settings()
@@ -109,8 +110,8 @@ TOLD = {
 
 @pytest.mark.parametrize("service", STARTS)
 def test_a_service_warns_once_when_it_starts(service: str) -> None:
-    key = {"PULSE_JWT_KEY": secrets.token_urlsafe(32), "PULSE_SERVICE_TOKEN_KEY": secrets.token_urlsafe(32)}
-    environment = {**os.environ, **key, "LEASE": "21", "LOG_LEVEL": "INFO", "PULSE_LOG_FORMAT": "json"}
+    keys = {"PULSE_JWT_KEY": secrets.token_urlsafe(32), **service_keys(), **OF_PULSE}
+    environment = {**os.environ, **keys, "LEASE": "21", "LOG_LEVEL": "INFO", "PULSE_LOG_FORMAT": "json"}
     done = subprocess.run([sys.executable, "-c", STARTS[service]], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(one) for one in done.stderr.splitlines()]
@@ -125,7 +126,7 @@ def test_a_stack_hands_on_new_names_alone(monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setenv(name, value)
     settings = StackSettings(data_dir=tmp_path)
     keys = Keys()
-    program, *_ = plan.programs(settings, keys, plan.environment(settings, keys, "postgresql://", "redis://"))
+    program, *_ = plan.programs(settings, plan.environment(settings, keys, "postgresql://", "redis://"))
     handed_on = program.environment
     assert not variables.OLD_NAMES & handed_on.keys()
     names = ("PULSE_LEASE", "PULSE_LOG_FORMAT", "PULSE_BROKER")

@@ -15,7 +15,6 @@ from pulse_ops.stack import plan, postgres, processes, redis, up
 from pulse_ops.stack.child import Program
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.postgres import EmbeddedPostgres
-from pulse_ops.stack.secrets import Keys
 from tests.rigs.chaos.clocks import Clocks, library
 from tests.rigs.chaos.plan import CLOCKS
 
@@ -46,8 +45,8 @@ def change_programs(address: str | None, clocks: Clocks | None) -> None:
     """Every program as planned, but for its address and its clock."""
     planned = plan.programs
 
-    def programs(settings: StackSettings, keys: Keys, shared: Mapping[str, str]) -> list[Program]:
-        found = [reachable(one) if address else one for one in planned(settings, keys, shared)]
+    def programs(settings: StackSettings, shared: Mapping[str, str]) -> list[Program]:
+        found = [reachable(one) if address else one for one in planned(settings, shared)]
         return [with_clock(one, clocks) if one.name in CLOCKS else one for one in found]
 
     plan.programs = programs

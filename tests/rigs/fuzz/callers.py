@@ -35,7 +35,6 @@ class Caller(AuthBase):
     account: Account
     needed: str | None
     standing: str = "allowed"
-    sibling_key: str = ""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         if self.needed is not None and self.standing != "nobody":
@@ -51,16 +50,16 @@ class Caller(AuthBase):
                 self.service.key, self.account.account_id, self.account.role, request.method or "", path, body
             )
         if self.needed == "service":
-            return sibling_token(self.sibling_key, path, body)
+            return sibling_token(path, body)
         return self.service.token(self.account, sid=f"ses_{secrets.token_hex(8)}")
 
 
-def caller(service: Service, needed: str | None, turn: int, sibling_key: str) -> Caller:
+def caller(service: Service, needed: str | None, turn: int) -> Caller:
     """A caller with an account of its own; of eight turns one is nobody's, one has a bad token, one a wrong role."""
     if needed in (None, "service", "gateway"):
         account = GATEWAY if needed == "gateway" else make_account()
         standings = {0: "nobody", 1: "forged"}
-        return Caller(service, account, needed, standings.get(turn % 8, "allowed"), sibling_key)
+        return Caller(service, account, needed, standings.get(turn % 8, "allowed"))
     allowed = ROLES[str(needed)]
     others = [role for role in Role if role not in allowed]
     if turn % 8 == 2 and others:

@@ -23,13 +23,12 @@ GAPI = {
 @pytest.fixture(scope="session")
 def senders(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sender]]:
     processes = Processes(tmp_path_factory.mktemp("services"), environment)
-    service_key = environment["PULSE_SERVICE_TOKEN_KEY"]
     try:
         pulse, pulse_url = processes.pulse()
         gapi, gapi_url = processes.gapi(PULSE_URL=pulse_url, **GAPI)
         yield {
-            "gapi": Sender(Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path), service_key),
-            "pulse": Sender(Service("pulse", pulse_url, service_key, pulse.log_path), service_key),
+            "gapi": Sender(Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path)),
+            "pulse": Sender(Service("pulse", pulse_url, environment["PULSE_SERVICE_PRIVATE_KEY"], pulse.log_path)),
         }
     finally:
         processes.close()

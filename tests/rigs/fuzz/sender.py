@@ -39,17 +39,16 @@ class Cutting(requests.Session):
 
 @dataclass
 class Sender:
-    """Sends cases to one service; `sibling_key` signs what sibling services send."""
+    """Sends cases to one service."""
 
     service: Service
-    sibling_key: str
     session: Cutting = field(default_factory=Cutting)
     _answered: list[tuple[str, int]] = field(default_factory=list, repr=False)
 
     def try_case(self, case: Case) -> None:
         operation: dict[str, Any] = case.operation.definition.raw
         turn = _turn(case)
-        who = caller(self.service, needed(operation), turn, self.sibling_key)
+        who = caller(self.service, needed(operation), turn)
         is_positive = case.meta is not None and case.meta.generation.mode.is_positive
         if is_positive and turn % 5:
             objects.put_real_things_in(case, operation["operationId"], who.account)

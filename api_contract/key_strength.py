@@ -1,0 +1,44 @@
+"""What every key must be: long, random, and of one purpose."""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+from pydantic import SecretStr
+
+KEY_BYTES = 32
+_KEY_VARIETY = 8
+_PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
+
+# What is said after the faults, where one of them is a key's.
+REMEDY = "`pulse keys make` prints new keys, and docs/deployment.md says under Keys which process needs which"
+FORMER_KEY = "PULSE_SERVICE_TOKEN_KEY"
+
+
+def strong(key: SecretStr) -> SecretStr:
+    """The key itself. Raises ValueError for one that somebody could guess."""
+    text = key.get_secret_value()
+    if len(text.encode()) < KEY_BYTES:
+        raise ValueError(f"must have at least {KEY_BYTES} bytes")
+    if len(set(text)) < _KEY_VARIETY or any(word in text.lower() for word in _PLACEHOLDERS):
+        raise ValueError("must be random, not a placeholder")
+    return key
+
+
+def equal_keys(keys: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each key that another purpose has too, by the names of their variables."""
+    twins = {other: one for one, other in combinations(keys, 2) if keys[one] == keys[other]}
+    reason = "is refused: it is the same as {}, and each purpose needs a key of its own"
+    return {one: reason.format(twin) for one, twin in twins.items()}
+
+
+def is_of_a_key(variable: str) -> bool:
+    """Whether a variable holds a key that `pulse keys make` prints."""
+    return variable.startswith("PULSE_") and variable.endswith(("_KEY", "_PUBLIC_KEYS"))
+
+
+def remedy(faulty: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """What to do about faults of keys; empty where there are none."""
+    if not any(map(is_of_a_key, faulty)):
+        return ""
+    former = f" {FORMER_KEY} is set, but is not read any more." if environment.get(FORMER_KEY) else ""
+    return f"{former} {REMEDY}."

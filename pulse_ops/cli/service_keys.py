@@ -1,0 +1,58 @@
+"""`pulse keys make`: new keys for the services, which are printed and kept nowhere."""
+
+import json
+import os
+from datetime import UTC, datetime
+
+import click
+
+from api_contract.service_keys import (
+    RIGHTS,
+    ServiceRight,
+    make_private_key,
+    new_kid,
+    public_jwk,
+    public_keys,
+    read_public_keys,
+    read_text,
+)
+from api_contract.service_tokens import GAPI
+from pulse_ops.cli.output import say
+from pulse_ops.stack.secrets import random_key
+
+_PUBLIC = "PULSE_SERVICE_PUBLIC_KEYS"
+_OF_ONE_PURPOSE = ("PULSE_JWT_KEY", "PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY", "PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY")
+
+
+@click.command()
+@click.option("--service", metavar="NAME", help="Only a new pair for this service, such as gapi, to be rotated in.")
+@click.option(
+    "--right", "rights", type=click.Choice(sorted(RIGHTS)), multiple=True,
+    help="What the service may do, if it is not gapi; may be given several times.",
+)  # fmt: skip
+def make(service: str | None, rights: tuple[str, ...]) -> None:
+    """Print new keys for the services, as lines of a file .env. They are kept nowhere.
+
+    With --service the public key is added to those of PULSE_SERVICE_PUBLIC_KEYS, if that is set.
+    """
+    name = GAPI if service is None else service
+    if name != GAPI and not rights:
+        raise click.UsageError(f"say what {name} may do: --right {' or --right '.join(sorted(RIGHTS))}")
+    try:
+        made = _pair(name, rights or (ServiceRight.GATEWAY,), os.environ.get(_PUBLIC, "") if service else "")
+    except ValueError as error:
+        raise click.UsageError(f"{error}") from error
+    if service is None:
+        made |= {purpose: random_key() for purpose in _OF_ONE_PURPOSE}
+    for variable, value in made.items():
+        click.echo(f"{variable}='{value}'")
+    say("These are shown once. docs/deployment.md says under Keys which process needs which.")
+
+
+def _pair(name: str, rights: tuple[str, ...], known: str) -> dict[str, str]:
+    private = make_private_key(name, new_kid(name, datetime.now(UTC).date()))
+    former = json.loads(read_text(known))["keys"] if known and read_public_keys(known) else []
+    return {
+        "PULSE_SERVICE_PRIVATE_KEY": private,
+        _PUBLIC: public_keys(*former, public_jwk(private, rights)),
+    }
