@@ -215,7 +215,7 @@ def confirm(account_id: str, password: str | None, address: str | None, now: dat
         raise Forbidden("this takes the account's password again", {"field": field})
     account = account_of(account_id)
     attempt = Attempt(account.username, address)
-    with passwords.turn():
+    with passwords.turn(goes_first=True):
         login_throttle.refuse_blocked(attempt, now)
         try:
             authenticate(account.username, password, attempt, now)
