@@ -5,11 +5,12 @@ may have more of them than its places, for those that are worked and those that 
 than there are places: for what must always work one is free, whatever else hangs.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Condition
+from dataclasses import dataclass, field
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RETRY_SECONDS = 1
+# For so long one who has asked counts as somebody else who asks.
+ASKS_SECONDS = 5.0
 _PLACE, _REFUSED = "pulse.place", "pulse.refused"
 
 
@@ -28,8 +31,9 @@ _PLACE, _REFUSED = "pulse.place", "pulse.refused"
 class Size:
     """How many requests of a kind are worked at once, and how many more may wait, each for `patience_seconds` at most.
 
-    `for_one`: how many of both may be of one account or network, `worked_for_one` how many of the first; None: as many
-    as there are. Whoever sends without a pause waits for places then, which costs nobody anything.
+    `for_one`: how many of both may be of one account or network, `worked_for_one` how many of the first, and
+    `worked_beside_others` how many of them while others ask too; None: as many as there are. Whoever sends without a
+    pause waits for places then, which costs nobody anything. `rest_seconds`: so long a place rests once it was used.
     """
 
     worked: int
@@ -37,6 +41,8 @@ class Size:
     patience_seconds: float = 1.0
     for_one: int | None = None
     worked_for_one: int | None = None
+    worked_beside_others: int | None = None
+    rest_seconds: float = 0.0
 
     @property
     def places(self) -> int:
@@ -49,42 +55,101 @@ KindOf = Callable[["WSGIEnvironment"], str | None]
 AskerOf = Callable[["WSGIEnvironment", str], str | None]
 
 
-class Bulkhead:
-    """The places of one kind."""
+class Askers:
+    """Who has asked lately, whatever it was: as much of it as tells somebody whether there are others."""
 
-    def __init__(self, kind: str, size: Size) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._latest: str | None = None
+        self._latest_at = self._another_at = float("-inf")
+
+    def note(self, asker: str | None) -> None:
+        if asker is None:
+            return
+        with self._lock:
+            if asker != self._latest:
+                self._latest, self._another_at = asker, self._latest_at
+            self._latest_at = self._clock()
+
+    def are_beside(self, asker: str | None) -> bool:
+        """Whether anybody but this one has asked lately."""
+        with self._lock:
+            at = self._another_at if asker == self._latest else self._latest_at
+            return self._clock() - at < ASKS_SECONDS
+
+
+@dataclass(eq=False)
+class _Waiting:
+    asker: str | None
+    is_let_in: Event = field(default_factory=Event)
+
+
+class Bulkhead:
+    """The places of one kind. Who waits is let in by turns, but for those who have their share already."""
+
+    def __init__(self, kind: str, size: Size, askers: Askers | None = None) -> None:
         self._kind = kind
         self._size = size
+        self._askers = askers or Askers()
         self._taken: Counter[str | None] = Counter()
         self._worked: Counter[str | None] = Counter()
-        self._changed = Condition()
+        self._waiting: list[_Waiting] = []
+        self._lock = Lock()
 
     def enter(self, asker: str | None) -> None:
         """Return when the request may be worked. Raises ServiceUnavailable, or RateLimited for one who has too many."""
-        with self._changed:
+        self._askers.note(asker)
+        with self._lock:
             if self._reaches(self._taken[asker], self._size.for_one, asker):
                 raise self._are_too_many(self._size.for_one)
             if self._taken.total() >= self._size.places:
                 raise self._is_full()
             self._taken[asker] += 1
-            if not self._changed.wait_for(lambda: self._may_be_worked(asker), self._size.patience_seconds):
-                self._taken -= Counter([asker])
-                if self._has_its_share(asker):
-                    raise self._are_too_many(self._size.worked_for_one)
-                raise self._is_full()
-            self._worked[asker] += 1
+            if self._may_be_worked(asker):
+                self._worked[asker] += 1
+                return
+            waiting = _Waiting(asker)
+            self._waiting.append(waiting)
+        if not waiting.is_let_in.wait(self._size.patience_seconds):
+            self._give_up(waiting)
 
     def leave(self, asker: str | None) -> None:
-        with self._changed:
+        if self._size.rest_seconds:
+            time.sleep(self._size.rest_seconds)
+        with self._lock:
             self._taken -= Counter([asker])
             self._worked -= Counter([asker])
-            self._changed.notify_all()
+            self._let_in()
+
+    def _let_in(self) -> None:
+        for waiting in tuple(self._waiting):
+            if self._may_be_worked(waiting.asker):
+                self._worked[waiting.asker] += 1
+                self._waiting.remove(waiting)
+                waiting.is_let_in.set()
+
+    def _give_up(self, waiting: _Waiting) -> None:
+        with self._lock:
+            # By now it may have been let in.
+            if waiting.is_let_in.is_set():
+                return
+            self._waiting.remove(waiting)
+            self._taken -= Counter([waiting.asker])
+            if self._has_its_share(waiting.asker):
+                raise self._are_too_many(self._share_of(waiting.asker))
+            raise self._is_full()
 
     def _may_be_worked(self, asker: str | None) -> bool:
         return self._worked.total() < self._size.worked and not self._has_its_share(asker)
 
     def _has_its_share(self, asker: str | None) -> bool:
-        return self._reaches(self._worked[asker], self._size.worked_for_one, asker)
+        return self._reaches(self._worked[asker], self._share_of(asker), asker)
+
+    def _share_of(self, asker: str | None) -> int | None:
+        if self._size.worked_beside_others is not None and self._askers.are_beside(asker):
+            return self._size.worked_beside_others
+        return self._size.worked_for_one
 
     def _reaches(self, count: int, most: int | None, asker: str | None) -> bool:
         return asker is not None and most is not None and count >= most
@@ -131,7 +196,8 @@ class Bulkheads:
         self._app = app
         self._kind_of = kind_of
         self._asker_of = asker_of
-        self._bulkheads = {kind: Bulkhead(kind, size) for kind, size in sizes.items()}
+        askers = Askers()
+        self._bulkheads = {kind: Bulkhead(kind, size, askers) for kind, size in sizes.items()}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         kind = self._kind_of(environ)

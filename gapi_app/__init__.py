@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from flask import Flask, request
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
@@ -29,7 +28,9 @@ from gapi_app.guard.concurrency import limit_concurrency
 from gapi_app.guard.cors import allow_origins
 from gapi_app.guard.etags import answer_conditionally
 from gapi_app.guard.fd_limit import make_room
-from gapi_app.guard.limits import asker, limit_requests
+from gapi_app.guard.known_networks import KnownNetworks
+from gapi_app.guard.limits import asker, limit_requests, wide_network_of
+from gapi_app.guard.proxies import believe_proxies
 from gapi_app.guard.security import secure_answers
 from gapi_app.guard.slow_clients import SlowClients
 from gapi_app.guard.uploads import read_bodies_first
@@ -74,13 +75,18 @@ def create_app() -> Flask:
     trace_requests(app, Process.GAPI)
     app.before_request(refuse_without_place)
     limit_requests(app, settings)
-    gate = limit_concurrency(app, asker(app.extensions["access"]), settings.pulse_requests_at_once)
+    networks = KnownNetworks()
+    gate = limit_concurrency(
+        app,
+        asker(access, networks),
+        settings.pulse_requests_at_once,
+        lambda environ: wide_network_of(environ.get("REMOTE_ADDR", "")) in networks,
+    )
     places = read_bodies_first(app, gate)
     SlowClients(
         gate, lambda: places.are_scarce, settings.pulse_request_timeout, settings.pulse_stream_heartbeat
     ).follow()
-    if settings.pulse_trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.pulse_trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    believe_proxies(app, settings.pulse_trusted_proxies, settings.pulse_proxy_header)
     return app
 
 

@@ -50,8 +50,11 @@ class Settings(BaseSettings):
     pulse_jwt_keys: Path | None = Field(
         None, description="File with the JWK Set that signs access tokens instead; its first key signs."
     )
-    pulse_trusted_proxies: int = Field(
-        0, ge=0, le=5, description="Proxies in front, whose X-Forwarded-For names the client."
+    pulse_trusted_proxies: int = Field(0, ge=0, le=5, description="Proxies in front, whose header names the client.")
+    pulse_proxy_header: str = Field(
+        "X-Forwarded-For",
+        pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$",
+        description="The header in which they do.",
     )
     pulse_exchanges: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."

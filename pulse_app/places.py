@@ -8,6 +8,7 @@ from flask import Flask
 
 from api_contract.bulkheads import Bulkheads, Size, kinds_by_endpoint, refuse_without_place
 from pulse_core.db import MOST_OVERFLOW
+from pulse_core.identity.login_throttle import LOOKS_AT_ONCE
 from pulse_core.identity.passwords import CHECKED_AT_ONCE
 
 
@@ -44,11 +45,13 @@ KINDS: Mapping[str, Kind | None] = {
 SIZES: Mapping[str, Size] = {
     Kind.VITAL: Size(worked=8, waiting=24),
     Kind.ORDERS: Size(worked=12, waiting=36),
-    # Each is at its password for tens of milliseconds: whoever comes last waits for a second or two.
-    Kind.LOGINS: Size(worked=CHECKED_AT_ONCE, waiting=15, patience_seconds=5),
+    # All of them but a few wait inside for their turn, where those go first who are known.
+    Kind.LOGINS: Size(worked=32, waiting=0),
     Kind.GATEWAYS: Size(worked=4, waiting=28),
     Kind.OTHER: Size(worked=8, waiting=40),
 }
+# Those that are looked at, and those whose password is checked.
+LOGIN_CONNECTIONS = LOOKS_AT_ONCE + CHECKED_AT_ONCE
 # The report of the process, its clock, and what is read for its metrics.
 _BESIDE = 4
 
@@ -68,9 +71,8 @@ def fitted(sizes: Mapping[str, Size], connections: int) -> Mapping[str, Size]:
     What is vital gives up least: it keeps half of them.
     """
     vital = min(sizes[Kind.VITAL].worked, max(connections // 2, 1))
-    others = sum(one.worked for kind, one in sizes.items() if kind != Kind.VITAL)
-    share = min(1.0, max(connections - vital, 0) / others)
-    return {
-        kind: replace(one, worked=vital if kind == Kind.VITAL else max(int(one.worked * share), 1))
-        for kind, one in sizes.items()
-    }
+    others = [kind for kind in sizes if kind not in (Kind.VITAL, Kind.LOGINS)]
+    left = max(connections - vital - LOGIN_CONNECTIONS, 0)
+    share = min(1.0, left / sum(sizes[kind].worked for kind in others))
+    fewer = {kind: replace(sizes[kind], worked=max(int(sizes[kind].worked * share), 1)) for kind in others}
+    return {**sizes, Kind.VITAL: replace(sizes[Kind.VITAL], worked=vital), **fewer}

@@ -5,7 +5,7 @@ and each would be answered later than if some had waited; and where pulse is slo
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from threading import get_ident
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     VITAL = "cancels, pauses and logouts"
     ORDERS = "new orders"
     LOGINS = "logins"
+    KNOWN_LOGINS = "logins from networks that are known"
     POSTBACKS = "postbacks"
     OTHER = "requests"
     UNKNOWN = "requests for what there is not"
@@ -51,24 +52,35 @@ KINDS: Mapping[str, Kind | None] = {
 }
 # Of the logins that are under way, so many may come from one network.
 LOGINS_FOR_ONE = 4
+# Of what an account may have under way, what is worked at once.
+_ALONE, _BESIDE_OTHERS = 1 / 4, 1 / 16
+_PATIENCE_SECONDS = 3.0
+_OF_LOGINS = Size(worked=8, waiting=8, for_one=LOGINS_FOR_ONE)
 
 
 def sizes(for_one: int) -> Mapping[str, Size]:
     """The places of each kind, of which an account may have `for_one`."""
     return {
-        Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one, worked_for_one=_share(8, for_one)),
-        Kind.ORDERS: Size(worked=16, waiting=32, for_one=for_one, worked_for_one=_share(16, for_one)),
-        Kind.LOGINS: Size(worked=8, waiting=8, for_one=LOGINS_FOR_ONE),
+        Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one, worked_for_one=_part(_ALONE, for_one, 8)),
+        Kind.ORDERS: _by_turns(16, 32, for_one),
+        Kind.LOGINS: _OF_LOGINS,
+        Kind.KNOWN_LOGINS: _OF_LOGINS,
         # The broker posts from few addresses.
         Kind.POSTBACKS: Size(worked=2, waiting=14),
-        Kind.UNKNOWN: Size(worked=2, waiting=14),
-        Kind.OTHER: Size(worked=12, waiting=36, for_one=for_one, worked_for_one=_share(12, for_one)),
+        # Nobody who means well asks for many of these.
+        Kind.UNKNOWN: Size(worked=1, waiting=15, rest_seconds=0.01),
+        Kind.OTHER: _by_turns(12, 36, for_one),
     }
 
 
-def _share(worked: int, for_one: int) -> int:
-    """Of those that are worked, so many are one account's: a quarter of what it may have under way."""
-    return min(max(for_one // 4, 1), worked)
+def _by_turns(worked: int, waiting: int, for_one: int) -> Size:
+    """An account that sends many at once leaves most of the machine to others, as soon as there are any."""
+    alone, beside_others = (_part(part, for_one, worked) for part in (_ALONE, _BESIDE_OTHERS))
+    return Size(worked, waiting, _PATIENCE_SECONDS, for_one, alone, beside_others)
+
+
+def _part(part: float, for_one: int, worked: int) -> int:
+    return min(max(int(for_one * part), 1), worked)
 
 
 class Concurrency(Bulkheads):
@@ -99,8 +111,16 @@ class Concurrency(Bulkheads):
         return max(0.0, time.monotonic() - min(list(self._came_at.values()), default=float("inf")))
 
 
-def limit_concurrency(app: Flask, asker_of: AskerOf, for_one: int) -> Concurrency:
-    """Give each kind of request its places."""
-    gate = Concurrency(app.wsgi_app, kinds_by_endpoint(app, KINDS, Kind.OTHER, Kind.UNKNOWN), sizes(for_one), asker_of)
+def limit_concurrency(
+    app: Flask, asker_of: AskerOf, for_one: int, is_known: "Callable[[WSGIEnvironment], bool]"
+) -> Concurrency:
+    """Give each kind of request its places, and logins from where somebody is known places of their own."""
+    by_endpoint = kinds_by_endpoint(app, KINDS, Kind.OTHER, Kind.UNKNOWN)
+
+    def kind_of(environ: "WSGIEnvironment") -> str | None:
+        kind = by_endpoint(environ)
+        return Kind.KNOWN_LOGINS if kind == Kind.LOGINS and is_known(environ) else kind
+
+    gate = Concurrency(app.wsgi_app, kind_of, sizes(for_one), asker_of)
     app.wsgi_app = gate  # type: ignore[method-assign]
     return gate

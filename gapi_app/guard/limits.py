@@ -8,7 +8,7 @@ An account's own limit takes the place of the installation's, but lets no more n
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +23,7 @@ from gapi_app.access.auth import Access, access
 from gapi_app.access.tokens import Identity
 from gapi_app.config import Settings
 from gapi_app.guard.concurrency import Kind
+from gapi_app.guard.known_networks import KnownNetworks
 from gapi_app.guard.shared_counts import SharedCounts
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def network_of(address: str) -> str:
     return str(parsed.ipv4_mapped or ip_network((int(parsed) >> 64 << 64, 64)))
 
 
+@lru_cache(maxsize=10_000)
 def wide_network_of(address: str) -> str:
     """The network that an address belongs to, as pulse counts failed logins: of IPv4 its /24, of IPv6 its /48."""
     try:
@@ -104,19 +106,23 @@ def account_or_network() -> str:
     return known.caller.account_id if known else network_of(request.remote_addr or "")
 
 
-def asker(access: Access) -> AskerOf:
+def asker(access: Access, networks: KnownNetworks) -> AskerOf:
     """The same before the request is looked at; None for siblings, which ask for many.
 
     Who logs in is not known yet: what counts is the network, a wide one, as one address is easily had for another.
     """
 
     def asker_of(environ: "WSGIEnvironment", kind: str) -> str | None:
+        address = environ.get("REMOTE_ADDR", "")
         if environ["PATH_INFO"].startswith(_OF_SIBLINGS):
             return None
-        if kind == Kind.LOGINS:
-            return wide_network_of(environ.get("REMOTE_ADDR", ""))
+        if kind in (Kind.LOGINS, Kind.KNOWN_LOGINS):
+            return wide_network_of(address)
         known = access.known(environ.get("HTTP_AUTHORIZATION", ""))
-        return known.caller.account_id if known else network_of(environ.get("REMOTE_ADDR", ""))
+        if known is None:
+            return network_of(address)
+        networks.note(wide_network_of(address))
+        return known.caller.account_id
 
     return asker_of
 

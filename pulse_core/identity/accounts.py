@@ -240,7 +240,7 @@ def confirm(
         raise Forbidden("this takes the account's password again", {"field": field})
     account = account_of(account_id)
     attempt = Attempt(account.username, address)
-    with passwords.turn():
+    with passwords.turn(goes_first=True):
         login_throttle.refuse_blocked(attempt, now)
         try:
             authenticate(account.username, password, attempt, now)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from threading import BoundedSemaphore
 
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,8 @@ FREE_IN_NETWORK, FREE_FOR_USERNAME, FREE_FOR_ADDRESS = 5, 50, 30
 LONGEST_BLOCK_SECONDS = 900.0
 REST = timedelta(hours=1)
 TERMINAL = "terminal"
+LOOKS_AT_ONCE = 2
+_looks = BoundedSemaphore(LOOKS_AT_ONCE)
 # What one owner usually has: whoever has one address of these has the others too.
 _NETWORK_BITS = {4: 24, 6: 48}
 
@@ -87,12 +90,27 @@ class Attempt:
         return _digest(self.username)
 
 
+def look(attempt: Attempt, now: datetime) -> bool:
+    """Whether the username has logged in from this network before; for those who wait for nothing yet.
+
+    Raises RateLimited as `refuse_blocked` does. However many wait for their turn, few hold a connection meanwhile.
+    """
+    with _looks:
+        return _look(attempt, now)
+
+
 def refuse_blocked(attempt: Attempt, now: datetime) -> None:
     """Raise RateLimited while the address is blocked, or the username in this network, or in all that are new to it."""
+    _look(attempt, now)
+
+
+def _look(attempt: Attempt, now: datetime) -> bool:
     with db.transaction() as session:
         held_up = block(session, attempt, now)
+        is_known = login_networks.is_known(session, attempt.username, attempt.network)
     if held_up is not None:
         raise held_up
+    return is_known
 
 
 def block(session: Session, attempt: Attempt, now: datetime) -> RateLimited | None:

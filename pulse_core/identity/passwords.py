@@ -2,11 +2,13 @@
 
 import os
 import sys
+from bisect import insort
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
-from threading import BoundedSemaphore, get_native_id
+from itertools import count
+from threading import Condition, get_native_id
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -23,9 +25,41 @@ _LOOKED_AT = 32
 _hasher = PasswordHasher()
 # Each check takes 64 MiB and tens of milliseconds of several cores: a flood of logins must not starve the orders.
 CHECKED_AT_ONCE = min(max((os.cpu_count() or 1) // 2, 1), 4)
-_turns = BoundedSemaphore(CHECKED_AT_ONCE)
-_LONGEST_WAIT_SECONDS = 2.0
+_LONGEST_WAIT_SECONDS = 5.0
 _NICENESS = 10
+
+
+class Turns:
+    """So many at once. Who goes first goes before all who do not; among equals, who came first."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._waiting: list[tuple[bool, int]] = []
+        self._numbers = count()
+        self._changed = Condition()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def take(self, goes_first: bool, seconds: float) -> bool:
+        """Whether there was a turn within that time."""
+        with self._changed:
+            mine = (not goes_first, next(self._numbers))
+            insort(self._waiting, mine)
+            is_taken = self._changed.wait_for(lambda: self._free > 0 and self._waiting[0] == mine, seconds)
+            self._waiting.remove(mine)
+            self._free -= is_taken
+            self._changed.notify_all()
+            return is_taken
+
+    def give_back(self) -> None:
+        with self._changed:
+            self._free += 1
+            self._changed.notify_all()
+
+
+_turns = Turns(CHECKED_AT_ONCE)
 
 
 def hashed(password: str, field: str = "password", known: Collection[str] = ()) -> str:
@@ -49,14 +83,17 @@ def is_right(password_hash: str | None, password: str) -> bool:
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """One of the few checks that run at once in this process. Raises RateLimited after a short wait."""
-    if not _turns.acquire(timeout=_LONGEST_WAIT_SECONDS):
+def turn(goes_first: bool = False) -> Iterator[None]:
+    """One of the few checks that run at once in this process. Raises RateLimited after a while.
+
+    Who `goes_first` waits for none of those who do not, however many they are.
+    """
+    if not _turns.take(goes_first, _LONGEST_WAIT_SECONDS):
         raise RateLimited("too many logins at once", retry_after=1)
     try:
         yield
     finally:
-        _turns.release()
+        _turns.give_back()
 
 
 def _refuse_easily_guessed(password: str, field: str, known: Collection[str]) -> None:

@@ -57,7 +57,9 @@ def log_in(
     RateLimited after too many of these; InvalidState where no code can be checked.
     """
     attempt = Attempt(username, address) if on_attack is None else Attempt(username, address, on_attack)
-    with passwords.turn():
+    # Before anybody waits: who guesses must not take the turns of those who are known where they log in.
+    is_known = login_throttle.look(attempt, now)
+    with passwords.turn(goes_first=is_known):
         login_throttle.refuse_blocked(attempt, now)
         account = authenticate(username, password, attempt, now)
     with db.transaction() as session:

@@ -15,8 +15,8 @@ FLOWER = "flower"
 QUEUES = ("slices", "control")
 # One for each place of a request, worked or waiting (gapi's guard/concurrency.py, pulse's places.py), and some for what
 # needs no place or is turned away.
-GAPI_THREADS = 176 + 16
-PULSE_THREADS = 176 + 16
+GAPI_THREADS = 192 + 16
+PULSE_THREADS = 192 + 16
 # One for each open event stream (gapi's PULSE_STREAMS), beside those for requests.
 STREAM_THREADS = 200
 # One for each request whose body has not arrived.

@@ -1,6 +1,7 @@
 """What an attacker writes into requests: refused in our words, never a 5xx, and nowhere taken for what it is not."""
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -181,6 +182,34 @@ def test_no_path_leads_around_the_routes(gapi: Service, trader: Account, path: s
     assert status_of(answer) in (400, 401, 404, 405)
     if status_of(answer) != 400:
         assert b'{"error":{"code":' in answer
+
+
+@pytest.mark.parametrize(
+    ("plain", "spelled"),
+    [
+        ("/health", "/%68ealth"),
+        ("/metrics", "/%6Detrics"),
+        ("/nowhere", "/no%77here"),
+        ("/api/orders", "/%61%70%69/orders"),
+        ("/api/orders", "/api%2forders"),
+        ("/api/orders", "/api%2Forders?limit=1"),
+        ("/api/admin/users", "/api/%61dmin/users"),
+        ("/api/postbacks/zerodha", "/api/postbacks%2fzerodha"),
+        ("/internal/tokens/introspect", "/%69nternal/tokens/introspect"),
+    ],
+)
+def test_a_path_has_the_rights_and_limits_of_what_it_is_decoded_to(
+    gapi: Service, trader: Account, plain: str, spelled: str
+) -> None:
+    """The server hands on the decoded path alone, so nothing can be decided by the other one."""
+    (first,), (second,) = (raw(gapi, head(gapi, trader, path)) for path in (plain, spelled))
+    assert status_of(second) == status_of(first)
+    limits = [dict(re.findall(rb"(?i)(ratelimit-[a-z]+): (\d+)", answer)) for answer in (first, second)]
+    first_limits, second_limits = ({name.lower(): int(value) for name, value in one.items()} for one in limits)
+    assert second_limits.keys() == first_limits.keys()
+    if first_limits and second_limits[b"ratelimit-reset"] <= first_limits[b"ratelimit-reset"]:
+        assert second_limits[b"ratelimit-limit"] == first_limits[b"ratelimit-limit"]
+        assert second_limits[b"ratelimit-remaining"] == first_limits[b"ratelimit-remaining"] - 1
 
 
 @pytest.mark.parametrize("target", ["http://evil.example.com/api/orders", "*", "evil.example.com:443"])

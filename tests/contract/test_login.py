@@ -150,10 +150,29 @@ def test_the_address_of_a_client_is_believed_from_trusted_proxies_only(
     address = an_address()
     for one in (gapi, direct):
         assert try_login(one, trader.username, trader.password, address).status_code == 200
+    assert log_in_with(direct, trader, {"X_Forwarded_For": address}).status_code == 200
+    assert addresses_of_logins(trader) == [address, "127.0.0.1", "127.0.0.1"]
+
+
+def test_a_proxy_names_the_client_in_a_header_that_has_no_other_spelling(
+    start_gapi: Callable[..., Service], trader: Account
+) -> None:
+    gapi, address = start_gapi(PULSE_PROXY_HEADER="Clientaddress"), an_address()
+    claimed = dict.fromkeys(("X_Forwarded_For", "X-Forwarded-For", "Client_address", "Client-Address"), an_address())
+    assert log_in_with(gapi, trader, {"Clientaddress": address, **claimed}).status_code == 200
+    assert log_in_with(gapi, trader, claimed).status_code == 200
+    assert addresses_of_logins(trader) == [address, "127.0.0.1"]
+
+
+def log_in_with(gapi: Service, account: Account, headers: dict[str, str]) -> requests.Response:
+    credentials = {"username": account.username, "password": account.password}
+    return gapi.send("POST", "/api/auth/login", headers=headers, json=credentials)
+
+
+def addresses_of_logins(account: Account) -> list[str]:
     with db.transaction() as session:
         query = "SELECT address FROM audit_entries WHERE action = 'login' AND subject = :account ORDER BY id"
-        recorded = session.scalars(text(query), {"account": trader.account_id}).all()
-    assert recorded == [address, "127.0.0.1"]
+        return list(session.scalars(text(query), {"account": account.account_id}))
 
 
 def test_a_revocation_outlives_redis_and_the_gateway(

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from threading import Thread
 
 import pytest
 from argon2 import PasswordHasher
@@ -19,6 +20,7 @@ from pulse_core.identity.login_throttle import OnAttack
 from pulse_core.identity.sessions import GRACE, log_in, log_out, refresh
 from pulse_core.identity.store import login_networks
 from pulse_core.login_alarms import raise_login_attack
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -281,6 +283,44 @@ def test_many_guesses_at_once_get_few_looks_at_the_password() -> None:
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda _number: guess(now=now), range(24)))
     assert answers.count("UNAUTHORIZED") <= login_throttle.FREE_IN_NETWORK + 3
+
+
+@pytest.mark.usefixtures("quick_hashes", "asha")
+def test_who_is_known_where_they_log_in_waits_for_nobody_who_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = utcnow()
+    log_in("asha", PASSWORD, ADDRESS, now)
+    turns = passwords.Turns(1)
+    monkeypatch.setattr(passwords, "_turns", turns)
+    served: list[str] = []
+
+    def come(username: str, address: str) -> None:
+        with suppress(Unauthorized):
+            log_in(username, PASSWORD, address, now)
+        served.append(username)
+
+    assert turns.take(goes_first=False, seconds=0)
+    guessers = [Thread(target=come, args=(f"user-{number}", f"203.0.{number}.1")) for number in range(8)]
+    owner = Thread(target=come, args=("asha", NEIGHBOUR))
+    for thread in guessers:
+        thread.start()
+    wait_until(lambda: turns.waiting == 8, what="all that guess wait")
+    owner.start()
+    wait_until(lambda: turns.waiting == 9, what="the owner waits behind them")
+    turns.give_back()
+    for thread in (owner, *guessers):
+        thread.join(20)
+    assert (served[0], len(served)) == ("asha", 9)
+
+
+@pytest.mark.usefixtures("quick_hashes", "asha")
+def test_who_is_held_up_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = utcnow()
+    while guess(address=ADDRESS, now=now) != "RATE_LIMITED":
+        pass
+    monkeypatch.setattr(passwords, "_turns", passwords.Turns(0))
+    monkeypatch.setattr(passwords, "_LONGEST_WAIT_SECONDS", 0.01)
+    with pytest.raises(RateLimited, match="too many failed logins"):
+        log_in("asha", PASSWORD, ADDRESS, now)
 
 
 @contextmanager

@@ -228,6 +228,24 @@ def is_command(words: list[str]) -> bool:
     return True
 
 
+def test_every_file_and_test_that_the_page_of_security_names_exists() -> None:
+    named = {text for text in CODE.findall((DOCS / "security.md").read_text()) if "/" in text or "." in text}
+    assert len(named) > 50
+    for text in named:
+        path, _, name = text.partition("::")
+        assert (ROOT / path).exists(), text
+        assert not name or re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE), text
+
+
+@pytest.mark.parametrize(
+    ("heading", "first", "count"),
+    [("OWASP API Security Top 10, 2023", "API{} ", 10), ("OWASP ASVS 5, level 2, by chapter", "V{} ", 17)],
+)
+def test_the_page_of_security_speaks_of_every_risk_and_chapter(heading: str, first: str, count: int) -> None:
+    rows = table(DOCS / "security.md", heading)
+    assert [row[0].startswith(first.format(number)) for number, row in enumerate(rows, 1)] == [True] * count
+
+
 def test_readme_shows_the_screen_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     readme = (ROOT / "README.md").read_text()
     password = re.search(r"Password  (\S+)", readme)

@@ -6,47 +6,59 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 import requests
 
-from tests.rigs.attack.floods import FLOODS, Flood, Target
+from tests.rigs.attack.floods import FLOODS, SLOW_NAMES, Flood, Target
 from tests.rigs.attack.honest import Honest, Seen
+from tests.rigs.attack.late_names import are_possible, late_names
 from tests.rigs.attack.table import row, table
-from tests.support.stacks import PULSE, Stack, running_stack
+from tests.support.stacks import PULSE, UP, Stack, running_stack
 
 SETTLES_SECONDS = 2.0
 
 
 @click.command()
 @click.option("--seconds", default=15.0, show_default=True, type=click.FloatRange(3, 120), help="Length of each flood.")
-def main(seconds: float) -> None:
+@click.option("--only", multiple=True, type=click.Choice(list(FLOODS)), help="This flood; may be given again.")
+def main(seconds: float, only: tuple[str, ...]) -> None:
     """Start a stack, flood it in each way, and print what orders, cancels and logins took.
 
     Everything is on loopback, from a bounded number of connections. Exits 1 when an honest order or cancel was refused.
     """
     # Ended from outside, it still ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="pulse-attack-") as folder, running_stack(Path(folder) / "data") as stack:
-        found = measured(stack, seconds)
+    floods = list(only or FLOODS)
+    with tempfile.TemporaryDirectory(prefix="pulse-attack-") as folder, ExitStack() as opened:
+        command: tuple[str, ...] = UP
+        if SLOW_NAMES in floods and are_possible():
+            command = opened.enter_context(late_names(Path(folder)))
+        elif SLOW_NAMES in floods:
+            floods.remove(SLOW_NAMES)
+            say(f"{SLOW_NAMES} are left out: a stack with a name server of its own takes root on Linux")
+        stack = opened.enter_context(running_stack(Path(folder) / "data", command=command))
+        found = measured(stack, seconds, floods)
     click.echo(table(found))
     sys.exit(any(seen.refused for seen, _answers in found.values()))
 
 
-def measured(stack: Stack, seconds: float) -> dict[str, tuple[Seen, dict[int, int]]]:
+def measured(stack: Stack, seconds: float, floods: Sequence[str]) -> dict[str, tuple[Seen, dict[int, int]]]:
     """What was seen in a quiet time and in each flood, with the answers that the flood got."""
     state = stack.state
     honest = Honest(stack.gapi, state.demo_user or "", state.demo_password or "")
-    greedy = {"username": "greedy", "password": add_trader(stack.data_dir, "greedy")}
-    token = requests.post(f"{stack.gapi}/api/auth/login", json=greedy, timeout=20).json()["access_token"]
-    target = Target(urlsplit(stack.gapi).port or 0, token)
+    port = urlsplit(stack.gapi).port or 0
     say("a quiet time")
     honest.work(SETTLES_SECONDS)
     found: dict[str, tuple[Seen, dict[int, int]]] = {"quiet": (honest.work(seconds), {})}
-    for name in FLOODS:
+    for number, name in enumerate(floods):
         say(name)
+        # Each by an account of its own, which has as much left as anybody has.
+        target = Target(port, token_of(stack, f"attacker-{number}"))
         flood = Flood(name, target, seconds + SETTLES_SECONDS)
         flood.start()
         time.sleep(SETTLES_SECONDS)
@@ -54,6 +66,12 @@ def measured(stack: Stack, seconds: float) -> dict[str, tuple[Seen, dict[int, in
         found[name] = seen, flood.answers()
         say(row(name, seen, found["quiet"][0], found[name][1]))
     return found
+
+
+def token_of(stack: Stack, name: str) -> str:
+    """The token of a new trader."""
+    credentials = {"username": name, "password": add_trader(stack.data_dir, name)}
+    return str(requests.post(f"{stack.gapi}/api/auth/login", json=credentials, timeout=20).json()["access_token"])
 
 
 def add_trader(data_dir: Path, name: str) -> str:

@@ -66,10 +66,20 @@ def place_too_much(target: Target, dice: random.Random) -> Call:
     return Call("POST", "/api/orders", order, bearer)
 
 
+def make_webhooks(target: Target, dice: random.Random) -> Call:
+    """Webhooks at hosts that nobody knows, as many as the account may have; and orders, whose events they get."""
+    if dice.random() < 0.1:
+        return place_too_much(target, dice)
+    url = f"https://{secrets.token_hex(4)}.slow-names.example/events"
+    return Call("POST", "/api/webhooks", {"url": url}, (("Authorization", f"Bearer {target.token}"),))
+
+
+SLOW_NAMES = "slow names"
 FLOODS: dict[str, Next] = {
     "metrics flood": ask_for_metrics,
     "login flood": guess_passwords,
     "one greedy trader": place_too_much,
+    SLOW_NAMES: make_webhooks,
 }
 
 

@@ -5,6 +5,7 @@ from random import Random
 
 from tests.rigs.attack.floods import FLOODS, Target
 from tests.rigs.attack.honest import Seen, percentile
+from tests.rigs.attack.late_names import nothing_known
 from tests.rigs.attack.table import table
 
 
@@ -20,6 +21,16 @@ def test_every_flood_asks_the_gateway_for_something() -> None:
         call = following(Target(1, "token"), Random(1))
         assert call.path.startswith("/")
         assert call.method in ("GET", "POST")
+
+
+def test_a_late_answer_is_that_the_name_is_not_known() -> None:
+    question = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" + b"\x01a\x07example\x00\x00\x01\x00\x01"
+    answer = nothing_known(question)
+    assert answer[:2] == question[:2]
+    # An answer (the first bit), of code 3, with the one question and nothing else.
+    assert (answer[2] >> 7, answer[3] & 15) == (1, 3)
+    assert answer[4:12] == b"\x00\x01" + bytes(6)
+    assert answer[12:] == question[12:]
 
 
 def test_the_table_has_a_row_for_each_attack_beside_the_quiet_time() -> None:

@@ -45,7 +45,7 @@ FAIRNESS = (
         (
             Change(
                 "api_contract/bulkheads.py",
-                "                self._taken -= Counter([asker])\n",
+                "            self._taken -= Counter([waiting.asker])\n",
                 "",
             ),
         ),
@@ -67,10 +67,51 @@ FAIRNESS = (
         (
             Change(
                 "pulse_core/identity/login_throttle.py",
-                "not login_networks.is_known(session, attempt.username, attempt.network):\n",
-                "True:\n",
+                "        blocks.pop(attempt.by_username, None)\n",
+                "        pass\n",
             ),
         ),
         (f"{SESSIONS}::test_a_name_that_is_guessed_from_everywhere_is_open_to_networks_that_it_has_logged_in_from",),
+    ),
+    Defect(
+        "Beside others one account is worked as often as if it were alone",
+        (
+            Change(
+                "api_contract/bulkheads.py",
+                "self._size.worked_beside_others is not None and self._askers.are_beside(asker):\n",
+                "False:\n",
+            ),
+        ),
+        (f"{PLACES}::test_one_who_is_alone_has_its_share_and_beside_others_one_at_a_time",),
+    ),
+    Defect(
+        "Who is known where they log in waits behind a flood",
+        (
+            Change(
+                "pulse_core/identity/passwords.py",
+                "mine = (not goes_first, next(self._numbers))",
+                "mine = (False, next(self._numbers))",
+            ),
+        ),
+        (f"{SESSIONS}::test_who_is_known_where_they_log_in_waits_for_nobody_who_is_not",),
+    ),
+    Defect(
+        "Logins from networks that are known have the places of all others",
+        (
+            Change(
+                "gapi_app/guard/concurrency.py",
+                "Kind.KNOWN_LOGINS if kind == Kind.LOGINS and is_known(environ) else kind",
+                "kind",
+            ),
+        ),
+        (
+            "tests/contract/test_bulkheads.py"
+            "::test_a_flood_of_logins_leaves_places_to_networks_from_which_somebody_is_let_in",
+        ),
+    ),
+    Defect(
+        "A client names its address in another header than the proxy's",
+        (Change("gapi_app/guard/proxies.py", "    if variable != _READ:\n", "    if not variable:\n"),),
+        ("tests/unit/test_gapi_proxies.py::test_the_client_is_whom_trusted_proxies_name",),
     ),
 )
