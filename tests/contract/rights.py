@@ -85,7 +85,7 @@ _KEYS_AND_WEBHOOKS = {
     "enable_any_webhook": Right(ADMIN, On.ANYBODYS),
     "remove_any_webhook": Right(ADMIN, On.ANYBODYS),
 }
-_ABOUT = {"show_me": Right(ACCOUNT), "show_installation": Right(ACCOUNT)}
+_ABOUT = {"show_me": Right(ACCOUNT), "show_installation": Right(ACCOUNT), "show_market": Right(ACCOUNT)}
 _OPEN = {"health": Right(None)}
 _LOGINS = {"log_out_everywhere": Right(LOGIN), "change_password": Right(LOGIN)}
 

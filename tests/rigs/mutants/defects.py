@@ -8,6 +8,7 @@ from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.idle import IDLE
+from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
 from tests.rigs.mutants.tracking import TRACKING
@@ -24,6 +25,7 @@ DEFECTS = (
     *ADMISSION,
     *IDLE,
     *FAIRNESS,
+    *MARKETS,
     *WEBHOOKS,
     *API,
 )
