@@ -29,6 +29,7 @@ class AlarmCode(Explained):
     ORDER_OVERFILLED = "ORDER_OVERFILLED", "order overfilled"
     SLICE_LOWERED = "SLICE_LOWERED", "the slice was lowered: its order had no room for all of it"
     NO_ROOM = "NO_ROOM", "the slice is not sent: its order has no room for it"
+    CUT_OFF_PASSED = "CUT_OFF_PASSED", "the last time of its product has passed: the rest of the order is not sent"
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"

@@ -13,6 +13,8 @@ PulseError
     DuplicateOrderUniqueKey
     InvalidState
     RiskLimit
+    MarketClosed
+    BeyondCalendar
     IdempotencyKeyReused
     IdempotencyKeyInUse
     IdempotencyOutcomeUnknown
@@ -44,6 +46,8 @@ HTTP_STATUS = {
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "RISK_LIMIT": 422,
+    "MARKET_CLOSED": 422,
+    "BEYOND_CALENDAR": 422,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "DATABASE_ERROR": 500,
@@ -119,6 +123,14 @@ class InvalidState(PulseError):
 
 class RiskLimit(PulseError):
     code = "RISK_LIMIT"
+
+
+class MarketClosed(PulseError):
+    code = "MARKET_CLOSED"
+
+
+class BeyondCalendar(PulseError):
+    code = "BEYOND_CALENDAR"
 
 
 class IdempotencyKeyReused(PulseError):

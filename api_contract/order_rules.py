@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from api_contract.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
-from api_contract.vocabulary import OrderType, Product, Side
+from api_contract.vocabulary import OrderType, Product, SessionRule, Side
 
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
 INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&-]{1,32})")
+EXCHANGE = re.compile("[A-Z]{1,16}")
 MAX_QUANTITY = 10**9
 MIN_SPLITS, MAX_SPLITS = 2, 100
 MIN_MINUTES, MAX_MINUTES = 1, 1440
@@ -27,7 +28,7 @@ START_TOLERANCE = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class NewOrder:
-    """An order as the client stated it. `duration_minutes` is the length of its window.
+    """An order as the client stated it. `duration_minutes` is the length of its window; None with `until_close`.
 
     Without `start_at` the window opens at once; `limit_price` is per share and belongs to a LIMIT order; without
     `product` or `slice_timeout_seconds` the installation's defaults apply.
@@ -38,11 +39,13 @@ class NewOrder:
     side: Side
     total_quantity: int
     num_splits: int
-    duration_minutes: int
+    duration_minutes: int | None
     randomize: bool = True
+    until_close: bool = False
     order_type: OrderType = OrderType.MARKET
     limit_price: Decimal | None = None
     start_at: datetime | None = None
+    session: SessionRule = SessionRule.REFUSE
     product: Product | None = None
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
@@ -63,7 +66,7 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     _check_unique_key(new_order.order_unique_key)
     _check_instrument(new_order.instrument, exchanges)
     _check_range("num_splits", new_order.num_splits, MIN_SPLITS, MAX_SPLITS)
-    _check_range("duration_minutes", new_order.duration_minutes, MIN_MINUTES, MAX_MINUTES)
+    _check_length(new_order.duration_minutes, new_order.until_close)
     _check_quantity(new_order.total_quantity, new_order.num_splits)
     _check_limit_price(new_order.order_type, new_order.limit_price)
     _check_timeout(new_order.slice_timeout_seconds)
@@ -127,6 +130,15 @@ def _check_range(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
         details = {"field": field, name: value, "min": least, "max": most}
         raise InvalidSplitConfig(f"{field} must be from {least} to {most}", details)
+
+
+def _check_length(minutes: int | None, until_close: bool) -> None:
+    if until_close == (minutes is not None):
+        rule = "duration_minutes, or until_close: one of the two"
+        details = {"field": "split_config.duration_minutes", "rule": rule}
+        raise InvalidRequest(f"split_config must state {rule}", details)
+    if minutes is not None:
+        _check_range("duration_minutes", minutes, MIN_MINUTES, MAX_MINUTES)
 
 
 def _check_quantity(total_quantity: int, num_splits: int) -> None:

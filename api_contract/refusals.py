@@ -46,6 +46,11 @@ _FIELDS = {
 }
 _LIMIT = {"type": ["integer", "string"]}
 _STATUS = {"type": "string", "description": "The status that does not allow it."}
+_SESSION = {
+    "type": ["object", "null"],
+    "description": "A time without a pause in which orders are taken; null where none is known.",
+    "properties": {"start": TEXT, "end": TEXT},
+}
 MISSING = {**_TEXTS, "description": "What cannot be reached."}
 BUSY = {**TEXT, "description": "What there are too many of at once."}
 
@@ -137,6 +142,33 @@ SHARED = {
             "asked": {**NUMBER, "description": "How many more there would be."},
         },
         ("limit", "most", "accepted", "asked"),
+    ),
+    "MARKET_CLOSED": Refusal(
+        "The market is closed in the window or a part of it; `next_session` is the next one with room.",
+        "the market is closed then; next_session says when it would fit, and `session` what else can be asked",
+        {
+            "exchange": "NSE",
+            "day": "2026-11-27",
+            "day_name": None,
+            "cut_off": None,
+            "next_session": {"start": "2026-11-30T03:45:00.000000Z", "end": "2026-11-30T09:45:00.000000Z"},
+        },
+        {
+            "exchange": TEXT,
+            "day": {**TEXT, "description": "The Indian date on which the window would begin."},
+            "day_name": {"type": ["string", "null"], "description": "Why the day is not as its weekday has it."},
+            "cut_off": {"type": ["string", "null"], "description": "Until when the product is taken on that day."},
+            "next_session": _SESSION,
+        },
+        ("exchange", "day", "next_session"),
+    ),
+    "BEYOND_CALENDAR": Refusal(
+        "The calendar of the exchange does not reach so far: it is not known whether it trades then.",
+        "the calendar of NSE is known until 2026-12-31: let the window end by then, or have the operator install the"
+        " release with the next year's calendar",
+        {"exchange": "NSE", "day": "2027-01-01", "valid_until": "2026-12-31"},
+        {"exchange": TEXT, "day": TEXT, "valid_until": TEXT},
+        ("exchange", "day", "valid_until"),
     ),
     "IDEMPOTENCY_KEY_REUSED": Refusal(
         "The Idempotency-Key was used for another request.", "Idempotency-Key was used before for another request"

@@ -23,6 +23,14 @@ class Product(StrEnum):
     NRML = "NRML"
 
 
+class SessionRule(Explained):
+    """What becomes of an order's window where its market is closed."""
+
+    REFUSE = "refuse", "the order is refused unless its whole window lies in one session"
+    WAIT = "wait", "the window begins when its market takes it, and its time runs only while it does"
+    AT_OPEN = "at_open", "the window begins with the next session"
+
+
 class OrderStatus(Explained):
     PENDING = "PENDING", "accepted, not yet split"
     IN_PROGRESS = "IN_PROGRESS", "its slices are sent at their times"

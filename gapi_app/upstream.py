@@ -15,7 +15,7 @@ from urllib3.exceptions import TimeoutError as TimedOut
 
 from api_contract.errors import NotFound, ServiceUnavailable
 from api_contract.ids import ALARM_ID, ORDER_ID, SLICE_ID
-from api_contract.order_rules import UNIQUE_KEY, NewOrder
+from api_contract.order_rules import EXCHANGE, UNIQUE_KEY, NewOrder
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.service_tokens import service_token
 from api_contract.shapes.alarms import ALARM_QUERY
@@ -79,6 +79,12 @@ class PulseClient:
     def installation(self, who: Caller) -> dict[str, Any]:
         """What this installation trades, where, and within which limits."""
         return self._ask("GET", "/internal/installation", who, {200}).body
+
+    def market(self, who: Caller, exchange: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """The hours of an exchange on one day."""
+        if not EXCHANGE.fullmatch(exchange):
+            raise NotFound("there is no calendar of this exchange")
+        return self._ask("GET", _with_query(f"/internal/markets/{exchange}", query), who, {200}).body
 
     def cancel_order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"

@@ -46,7 +46,13 @@ blueprint.before_request(require_service_token)
 @blueprint.response(201, AcceptedSchema, headers=LOCATION)
 @blueprint.alt_response(200, schema=AcceptedSchema, headers=LOCATION, description="Made by an earlier call")
 @blueprint.refuses(
-    "INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY", "RISK_LIMIT"
+    "INVALID_INSTRUMENT",
+    "INVALID_QUANTITY",
+    "INVALID_SPLIT_CONFIG",
+    "DUPLICATE_ORDER_UNIQUE_KEY",
+    "RISK_LIMIT",
+    "MARKET_CLOSED",
+    "BEYOND_CALENDAR",
 )
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""

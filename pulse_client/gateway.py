@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from pulse_client.models import (
     FillPage,
     Installation,
     MadeWebhook,
+    Market,
     Me,
     Order,
     OrderPage,
@@ -119,6 +121,11 @@ class Gateway:
     def installation(self) -> Installation:
         """What is traded, where, and within which limits."""
         return self._read(Installation, self._ask(Request("GET", "/api/installation")))
+
+    def market(self, exchange: str, day: date | None = None) -> Market:
+        """The hours of an exchange on a day by the Indian date, today without one, and its next session."""
+        query = {"day": None if day is None else day.isoformat()}
+        return self._read(Market, self._ask(Request("GET", f"/api/markets/{quote(exchange, safe='')}", query=query)))
 
     def order(self, order_id: str) -> OrderSnapshot:
         return self._read(OrderSnapshot, self._ask(Request("GET", _path(order_id))))

@@ -1,7 +1,7 @@
 """What the public API answers, read strictly where it is used and kept whole where it is passed on."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from api_contract.vocabulary import (
     OrderStatus,
     OrderType,
     Product,
+    SessionRule,
     Side,
     SliceStatus,
     WebhookFeed,
@@ -122,6 +123,34 @@ class Installation(Answer):
     version: str
 
 
+class Stretch(Answer):
+    """Orders are taken from `start` on, and no more at `end`."""
+
+    start: datetime
+    end: datetime
+
+
+class Phase(Answer):
+    name: str
+    opens_at: datetime
+    closes_at: datetime
+    takes: list[OrderType]
+
+
+class Market(Answer):
+    """A day of an exchange, closed without phases; `is_kept`: orders have to keep these hours at this installation."""
+
+    exchange: str
+    day: date
+    day_name: str | None
+    is_override: bool
+    is_kept: bool
+    phases: list[Phase]
+    cut_offs: Mapping[Product, datetime]
+    next_session: Stretch | None
+    valid_until: date
+
+
 class Placed(Answer):
     """An accepted order; `replayed` when an earlier call with the same key had made it."""
 
@@ -134,6 +163,7 @@ class SplitConfig(Answer):
     num_splits: int
     duration_minutes: int
     randomize: bool
+    until_close: bool
 
 
 class Exposure(Answer):
@@ -158,6 +188,7 @@ class Order(Answer):
     limit_price: Decimal | None
     start_at: datetime
     end_at: datetime
+    session: SessionRule
     product: Product | None
     slice_timeout_seconds: int | None
     client_note: str | None

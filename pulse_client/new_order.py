@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from api_contract.vocabulary import OrderType, Product, Side
+from api_contract.vocabulary import OrderType, Product, SessionRule, Side
 
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """`duration_minutes` is the length of the order's window."""
+    """`duration_minutes` is the length of the order's window; None with `until_close`: its market ends it."""
 
     num_splits: int
-    duration_minutes: int
+    duration_minutes: int | None
     randomize: bool = True
+    until_close: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class NewOrder:
     order_type: OrderType | None = None
     limit_price: Decimal | None = None
     start_at: datetime | None = None
+    session: SessionRule | None = None
     product: Product | None = None
     slice_timeout_seconds: int | None = None
     client_note: str | None = None

@@ -78,6 +78,9 @@ class Settings(QueueSettings):
     broker: Literal["paper", "zerodha"] = Field("paper", description="Where slices are placed.")
     paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for PULSE_BROKER=paper.")
     paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, in Indian time.")
+    paper_session: Literal["always", "market"] = Field(
+        "always", description="When the paper exchange takes orders: always, or in the hours of the market."
+    )
     kite_root_url: str = Field("https://api.kite.trade", description="Zerodha's API, for PULSE_BROKER=zerodha.")
     kite_api_key: SecretStr = Field(SecretStr("paper"), description="Zerodha's API key.")
     kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")

@@ -1,11 +1,12 @@
 """What an installation trades, where, and within which limits."""
 
+import re
 from typing import Any
 
 from marshmallow import fields
 
-from api_contract.fields import Truth, WholeNumber, Word
-from api_contract.shapes.base import AnswerSchema
+from api_contract.fields import Instant, Truth, WholeNumber, Word
+from api_contract.shapes.base import AnswerSchema, RequestSchema, matches
 from api_contract.vocabulary import OrderType, Product
 
 _UNLIMITED = "null: no limit."
@@ -39,6 +40,52 @@ class InstallationSchema(AnswerSchema):
     version = fields.String(required=True, metadata={"description": "Of Pulse; that of the API is in this document."})
 
 
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class MarketQuerySchema(RequestSchema):
+    day = fields.String(
+        validate=matches(_DAY, "Must be a day like 2026-11-30."),
+        metadata={"description": "By the Indian date; today without it.", "example": "2026-11-30"},
+    )
+
+
+class StretchSchema(AnswerSchema):
+    start = Instant(required=True)
+    end = Instant(required=True, metadata={"description": "From then on nothing is taken."})
+
+
+class PhaseSchema(AnswerSchema):
+    name = fields.String(required=True, metadata={"example": "continuous"})
+    opens_at = Instant(required=True)
+    closes_at = Instant(required=True)
+    takes = fields.List(Word(OrderType), required=True, metadata={"description": "The order types that may be sent."})
+
+
+class MarketSchema(AnswerSchema):
+    """A day of an exchange, and the next session from now on."""
+
+    exchange = fields.String(required=True, metadata={"example": "NSE"})
+    day = fields.String(required=True, metadata={"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})
+    day_name = fields.String(
+        required=True, allow_none=True, metadata={"description": "Why it is not as its weekday has it."}
+    )
+    is_override = Truth(required=True, metadata={"description": "true: an operator has stated the day."})
+    is_kept = Truth(
+        required=True, metadata={"description": "false: this installation sends orders round the clock all the same."}
+    )
+    phases = fields.List(fields.Nested(PhaseSchema), required=True, metadata={"description": "None: it is closed."})
+    cut_offs = fields.Dict(
+        required=True,
+        keys=Word(Product),
+        values=Instant(),
+        metadata={"description": "Until when slices of a product are sent."},
+    )
+    next_session = fields.Nested(StretchSchema, required=True, allow_none=True)
+    valid_until = fields.String(required=True, metadata={"description": "The last day that is known."})
+
+
+MARKET_QUERY = MarketQuerySchema()
 EXAMPLES: dict[str, Any] = {
     "Installation": {
         "broker": "paper",
@@ -59,5 +106,23 @@ EXAMPLES: dict[str, Any] = {
         },
         "time_zone": "Asia/Kolkata",
         "version": "0.1.0",
-    }
+    },
+    "Market": {
+        "exchange": "NSE",
+        "day": "2026-11-27",
+        "day_name": None,
+        "is_override": False,
+        "is_kept": True,
+        "phases": [
+            {
+                "name": "continuous",
+                "opens_at": "2026-11-27T03:45:00.000000Z",
+                "closes_at": "2026-11-27T09:45:00.000000Z",
+                "takes": ["LIMIT", "MARKET"],
+            }
+        ],
+        "cut_offs": {"MIS": "2026-11-27T09:45:00.000000Z"},
+        "next_session": {"start": "2026-11-30T03:45:00.000000Z", "end": "2026-11-30T09:45:00.000000Z"},
+        "valid_until": "2026-12-31",
+    },
 }

@@ -31,7 +31,7 @@ from api_contract.shapes.base import (
     next_cursor_field,
     shown,
 )
-from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
+from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, SessionRule, Side, SliceStatus
 
 MOST_FILLS_AT_ONCE = 500
 _ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&-]{1,32}")
@@ -47,12 +47,27 @@ def _side(**options: Any) -> Word:
     return Word(Side, "Must be BUY or SELL.", **options)
 
 
+_MINUTES = {"minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "example": 60}
+
+
 class SplitConfigSchema(RequestSchema):
     num_splits = WholeNumber(required=True, metadata={"minimum": MIN_SPLITS, "maximum": MAX_SPLITS, "example": 5})
     duration_minutes = WholeNumber(
-        required=True, metadata={"minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "example": 60}
+        load_default=None,
+        allow_none=True,
+        metadata={**_MINUTES, "description": "Needed without until_close."},
     )
     randomize = Truth(load_default=True)
+    until_close = Truth(
+        load_default=False,
+        metadata={"description": "The window ends when its market closes, in place of a length of minutes."},
+    )
+
+
+class SplitSchema(SplitConfigSchema):
+    """The same of an order: its minutes are known."""
+
+    duration_minutes = WholeNumber(required=True, metadata=_MINUTES)
 
 
 class TermsSchema(Schema):
@@ -71,6 +86,12 @@ class TermsSchema(Schema):
     )
     start_at = Instant(
         load_default=None, allow_none=True, metadata={"description": "Opens the window; up to 30 days ahead, else now."}
+    )
+    session = Word(
+        SessionRule,
+        "Must be refuse, wait or at_open.",
+        load_default=SessionRule.REFUSE,
+        metadata={"description": "Where the market is closed: refuse the order, wait, or begin with the next session."},
     )
     product = Word(
         Product,
@@ -179,7 +200,7 @@ class OrderSchema(TermsSchema, AcceptedSchema):
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = _side(required=True)
     total_quantity = WholeNumber(required=True)
-    split_config = fields.Nested(SplitConfigSchema, required=True)
+    split_config = fields.Nested(SplitSchema, required=True)
     status = Word(OrderStatus, required=True)
     result = Word(OrderResult, required=True, allow_none=True)
     skip_reason = fields.String(required=True, allow_none=True)
@@ -277,12 +298,13 @@ SETTLEMENT = SettlementSchema()
 LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
 
 ACCEPTED_EXAMPLE = {"order_id": AN_ORDER, "order_unique_key": "my-order-1"}
-_SPLIT = {"num_splits": 5, "duration_minutes": 60, "randomize": True}
+_SPLIT = {"num_splits": 5, "duration_minutes": 60, "randomize": True, "until_close": False}
 _ORDER = {
     **ACCEPTED_EXAMPLE,
     "order_type": "LIMIT",
     "limit_price": "2851.50",
     "start_at": "2026-11-23T06:25:06.100000Z",
+    "session": "refuse",
     "product": "CNC",
     "slice_timeout_seconds": 300,
     "client_note": "rebalancing",

@@ -7,7 +7,7 @@ from limits import parse
 
 from api_contract.scopes import SCOPES, Standing
 from api_contract.shapes.identity import MeSchema
-from api_contract.shapes.installation import InstallationSchema
+from api_contract.shapes.installation import MARKET_QUERY, InstallationSchema, MarketSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.access.tokens import Identity
 from gapi_app.blueprint import Blueprint
@@ -39,6 +39,16 @@ def show_me() -> Response:
 def show_installation() -> Response:
     """The broker, paper or live, what can be traded there, and the limits of an order."""
     return jsonify(pulse().installation(caller()))
+
+
+@blueprint.route("/markets/<exchange>", methods=["GET"])
+@blueprint.needs(Standing.ACCOUNT)
+@blueprint.arguments(MARKET_QUERY, location="query")
+@blueprint.response(200, MarketSchema)
+@blueprint.refuses("NOT_FOUND", "BEYOND_CALENDAR")
+def show_market(query: dict[str, str], exchange: str) -> Response:
+    """The hours of an exchange on one day, and its next session."""
+    return jsonify(pulse().market(caller(), exchange, query))
 
 
 def _limits() -> dict[str, Any]:

@@ -35,7 +35,13 @@ blueprint.before_request(require_token)
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(202, AcceptedSchema, headers=LOCATION)
 @blueprint.refuses(
-    "INVALID_INSTRUMENT", "INVALID_QUANTITY", "INVALID_SPLIT_CONFIG", "DUPLICATE_ORDER_UNIQUE_KEY", "RISK_LIMIT"
+    "INVALID_INSTRUMENT",
+    "INVALID_QUANTITY",
+    "INVALID_SPLIT_CONFIG",
+    "DUPLICATE_ORDER_UNIQUE_KEY",
+    "RISK_LIMIT",
+    "MARKET_CLOSED",
+    "BEYOND_CALENDAR",
 )
 def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""

@@ -10,9 +10,13 @@ from pulse_core.config import settings
 from pulse_core.trading.vocabulary import CancelReason
 
 
-def deadline(sent_at: datetime, slice_timeout_seconds: int | None) -> datetime:
-    """When it is over: so long after it was sent as its order says, or the setting `slice_timeout`."""
-    return sent_at + timedelta(seconds=slice_timeout_seconds or settings().slice_timeout)
+def deadline(sent_at: datetime, slice_timeout_seconds: int | None, matched_by: datetime | None = None) -> datetime:
+    """When it is over: so long after it was sent as its order says, or the setting `slice_timeout`.
+
+    In an auction not before that was matched: nothing trades sooner.
+    """
+    over_at = sent_at + timedelta(seconds=slice_timeout_seconds or settings().slice_timeout)
+    return over_at if matched_by is None else max(over_at, matched_by)
 
 
 def end_of_cancelled(reason: CancelReason | None) -> SliceStatus:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api_contract.alarms import AlarmStatus
-from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
+from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, SessionRule, Side, SliceStatus
 from pulse_core.identity.tables import Account
 from pulse_core.postgres.table_base import Base, words
 from pulse_core.trading.alarms import AlarmCode, HoldCode
@@ -28,7 +28,10 @@ from pulse_core.trading.vocabulary import CancelReason, PlacementOutcome
 
 
 class Order(Base):
-    """A parent order, for one `broker` from its acceptance on. Its totals are recomputed from its slices."""
+    """A parent order, for one `broker` from its acceptance on. Its totals are recomputed from its slices.
+
+    `asked_start_at` is when its window was to begin, if that was moved to the opening of its market.
+    """
 
     __tablename__ = "orders"
 
@@ -50,6 +53,9 @@ class Order(Base):
     product: Mapped[Product | None] = mapped_column(words(Product, "product"))
     slice_timeout_seconds: Mapped[int | None] = mapped_column(Integer)
     client_note: Mapped[str | None] = mapped_column(String(200))
+    session: Mapped[SessionRule] = mapped_column(words(SessionRule, "session"), server_default="refuse")
+    until_close: Mapped[bool] = mapped_column(server_default="false")
+    asked_start_at: Mapped[datetime | None]
     seed: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[OrderStatus] = mapped_column(words(OrderStatus, "status"))
     result: Mapped[OrderResult | None] = mapped_column(words(OrderResult, "result"))

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "keys": "pulse_ops.cli.keys:keys",
     "webhooks": "pulse_ops.cli.webhooks:webhooks",
     "slices": "pulse_ops.cli.slices:slices",
+    "markets": "pulse_ops.cli.markets:markets",
     "alarms": "pulse_ops.cli.alarms:alarms",
     "recover": "pulse_ops.cli.recover:recover",
     "env": "pulse_ops.cli.env:env",

@@ -7,7 +7,7 @@ from typing import Unpack
 import click
 from ulid import ULID
 
-from api_contract.vocabulary import OrderType, Product, Side
+from api_contract.vocabulary import OrderType, Product, SessionRule, Side
 from pulse_client.errors import GatewayError
 from pulse_client.gateway import Gateway
 from pulse_client.models import Placed
@@ -19,6 +19,7 @@ from pulse_ops.cli.values import Instant, Price
 
 side_choice = click.Choice([side.value for side in Side], case_sensitive=False)
 _type_choice = click.Choice([one.value for one in OrderType], case_sensitive=False)
+_session_choice = click.Choice([one.value for one in SessionRule], case_sensitive=False)
 _product_choice = click.Choice([one.value for one in Product], case_sensitive=False)
 
 
@@ -35,7 +36,8 @@ Examples:
 @click.option("--side", required=True, type=side_choice, metavar="BUY|SELL")
 @click.option("--quantity", required=True, type=int, help="Total shares.")
 @click.option("--splits", required=True, type=int, help="Number of slices, 2 to 100.")
-@click.option("--minutes", required=True, type=int, help="Length of the window, 1 to 1440.")
+@click.option("--minutes", type=int, help="Length of the window, 1 to 1440.")
+@click.option("--until-close", is_flag=True, help="In place of --minutes: the window ends when its market closes.")
 @click.option(
     "--randomize/--even", default=True, show_default=True, help="Vary quantities and times, or keep them even."
 )
@@ -45,6 +47,12 @@ Examples:
 )
 @click.option(
     "--start-at", type=Instant(), help="When the window opens (UTC unless given with an offset), up to 30 days ahead."
+)
+@click.option(
+    "--session",
+    type=_session_choice,
+    metavar="refuse|wait|at_open",
+    help="Where the market is closed: refuse the order (default), wait, or begin with the next session.",
 )
 @click.option(
     "--product", type=_product_choice, metavar="CNC|MIS|NRML", help="Default: the one that the operator has set."
@@ -61,11 +69,13 @@ def place(
     side: str,
     quantity: int,
     splits: int,
-    minutes: int,
+    minutes: int | None,
+    until_close: bool,
     randomize: bool,
     limit_price: Decimal | None,
     order_type: str | None,
     start_at: datetime | None,
+    session: str | None,
     product: str | None,
     slice_timeout: int | None,
     note: str | None,
@@ -82,10 +92,11 @@ def place(
         instrument=instrument,
         side=Side(side),
         total_quantity=quantity,
-        split_config=SplitConfig(splits, minutes, randomize),
+        split_config=_split(splits, minutes, randomize, until_close),
         order_type=_order_type(order_type, limit_price),
         limit_price=limit_price,
         start_at=start_at,
+        session=None if session is None else SessionRule(session),
         product=None if product is None else Product(product),
         slice_timeout_seconds=slice_timeout,
         client_note=note,
@@ -93,6 +104,12 @@ def place(
     gateway = connect(**where)
     say(f"Placing the order with --key {order.order_unique_key}")
     _show(_place(gateway, order), is_json)
+
+
+def _split(splits: int, minutes: int | None, randomize: bool, until_close: bool) -> SplitConfig:
+    if until_close == (minutes is not None):
+        raise click.UsageError("State --minutes or --until-close, one of the two.")
+    return SplitConfig(splits, minutes, randomize, until_close or None)
 
 
 def _order_type(stated: str | None, limit_price: Decimal | None) -> OrderType | None:

@@ -68,6 +68,10 @@ def _kind(order: Order) -> str:
     return f"{order.order_type.value}{price}"
 
 
+def _session(order: Order) -> str:
+    return f"{order.session.value}, until the close" if order.split_config.until_close else order.session.value
+
+
 def _time_out(seconds: int | None) -> str:
     return "default" if seconds is None else f"{seconds} s for a slice at the broker"
 
@@ -83,6 +87,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Asked", described(order)),
         ("Type", _kind(order)),
         ("Window", f"{instant(order.start_at)} to {instant(order.end_at)}"),
+        ("Session", _session(order)),
         ("Product", "default" if order.product is None else order.product.value),
         ("Time-out", _time_out(order.slice_timeout_seconds)),
         ("Note", order.client_note or "-"),

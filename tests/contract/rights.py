@@ -89,7 +89,11 @@ _KEYS_AND_WEBHOOKS = {
     "enable_any_webhook": Right(ADMIN, On.ANYBODYS),
     "remove_any_webhook": Right(ADMIN, On.ANYBODYS),
 }
-_ABOUT = {"show_me": Right(ACCOUNT, before_enrolment=True), "show_installation": Right(ACCOUNT)}
+_ABOUT = {
+    "show_me": Right(ACCOUNT, before_enrolment=True),
+    "show_installation": Right(ACCOUNT),
+    "show_market": Right(ACCOUNT),
+}
 _OPEN = {"health": Right(None)}
 _LOGINS = {
     "log_out": Right(LOGIN, before_enrolment=True),

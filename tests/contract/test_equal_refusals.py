@@ -20,6 +20,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "total_quantity": [{"total_quantity": 0}, {"total_quantity": 4}, {"total_quantity": 10**9 + 1}],
     "num_splits": [{"num_splits": 1}, {"num_splits": 101}, {"num_splits": "5"}],
     "duration_minutes": [{"duration_minutes": 0}, {"duration_minutes": 1441}, {"duration_minutes": 1.5}],
+    "until_close": [{"until_close": True}, {"until_close": 1}, {"duration_minutes": None}],
     "randomize": [{"randomize": 1}],
     "order_type": [{"order_type": "STOP"}, {"order_type": "LIMIT"}, {"order_type": 5}],
     "limit_price": [
@@ -30,6 +31,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
         {"limit_price": "1e3", "order_type": "LIMIT"},
     ],
     "start_at": [{"start_at": "tomorrow"}, {"start_at": "2020-01-01T00:00:00Z"}, {"start_at": 1_800_000_000}],
+    "session": [{"session": "later"}, {"session": 1}],
     "product": [{"product": "BO"}, {"product": 3}],
     "slice_timeout_seconds": [{"slice_timeout_seconds": 0}, {"slice_timeout_seconds": 3601}],
     "client_note": [{"client_note": "x" * 201}, {"client_note": "two\nlines"}, {"client_note": 5}],

@@ -99,7 +99,17 @@ def test_an_order_is_paused_and_resumed(orders: Orders) -> None:
 
 
 def test_the_terms_of_an_order_come_back_as_they_were_given(orders: Orders, login: dict[str, str]) -> None:
-    terms = ("--product", "mis", "--slice-timeout", "30", "--note", "hedge of the book", "--start-at")
+    terms = (
+        "--session",
+        "wait",
+        "--product",
+        "mis",
+        "--slice-timeout",
+        "30",
+        "--note",
+        "hedge of the book",
+        "--start-at",
+    )
     start_at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
     order_id = orders(*PLACE, "--limit-price", "2510.50", *terms, start_at)["order_id"]
 
@@ -108,6 +118,7 @@ def test_the_terms_of_an_order_come_back_as_they_were_given(orders: Orders, logi
         "order_type": "LIMIT",
         "limit_price": "2510.50",
         "start_at": start_at,
+        "session": "wait",
         "product": "MIS",
         "slice_timeout_seconds": 30,
         "client_note": "hedge of the book",

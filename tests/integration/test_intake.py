@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from api_contract.errors import DuplicateOrderUniqueKey, InvalidQuantity, InvalidRequest
 from api_contract.log import bound_trace
-from api_contract.vocabulary import OrderStatus, OrderType, Product, Side
+from api_contract.vocabulary import OrderStatus, OrderType, Product, SessionRule, Side
 from pulse_core import db, queue
 from pulse_core.clock import utcnow
 from pulse_core.events.tables import SliceEvent
@@ -72,6 +72,7 @@ def test_the_same_order_again_finds_the_first(monkeypatch: pytest.MonkeyPatch) -
         {"randomize": True},
         {"side": Side.SELL, "total_quantity": 101},
         {"order_type": OrderType.LIMIT, "limit_price": Decimal("2500.05")},
+        {"session": SessionRule.WAIT},
         {"product": Product.MIS},
         {"slice_timeout_seconds": 30},
         {"client_note": "hedge"},

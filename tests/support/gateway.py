@@ -204,14 +204,15 @@ def fake_gateway() -> Iterator[FakeGateway]:
 
 def order_answer(number: int, **changes: Any) -> dict[str, Any]:
     """An order as gapi shows it, just accepted but for the changes."""
-    split = {"num_splits": 5, "duration_minutes": 60, "randomize": True}
+    split = {"num_splits": 5, "duration_minutes": 60, "randomize": True, "until_close": False}
     total = changes.get("total_quantity", 100)
     order = {
         "order_id": f"ord_{number:026d}", "order_unique_key": f"key-{number}", "account_id": f"acc_{1:026d}",
         "instrument": "NSE:RELIANCE", "side": "BUY", "total_quantity": total, "split_config": split,
         "order_type": "MARKET", "limit_price": None, "start_at": AT, "end_at": "2026-03-02T05:00:00.000000Z",
-        "product": None, "slice_timeout_seconds": None, "client_note": None, "status": "PENDING", "result": None,
-        "skip_reason": None, "filled_quantity": 0, "leaves_quantity": total, "average_price": None,
+        "session": "refuse", "product": None, "slice_timeout_seconds": None, "client_note": None,
+        "status": "PENDING", "result": None, "skip_reason": None,
+        "filled_quantity": 0, "leaves_quantity": total, "average_price": None,
         "exposure": {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": total}, "slices": {},
         "next_slice_at": None, "last_event_id": 0,
         "created_at": AT, "updated_at": AT, "finished_at": None,

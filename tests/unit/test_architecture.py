@@ -10,10 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
 PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_ops", "pulse_tasks")
-SUBJECTS = ("trading", "identity", "events", "health", "idempotency")
+SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "markets")
 STORES = [CORE / subject / "store" for subject in SUBJECTS]
 RULES = [
-    *(CORE / "trading" / f"{name}.py" for name in ("status", "exposure", "schedule", "repacing", "settlement")),
+    *(
+        CORE / "trading" / f"{name}.py"
+        for name in ("status", "exposure", "schedule", "repacing", "settlement", "trading_time")
+    ),
+    *(CORE / "markets" / f"{name}.py" for name in ("calendar", "windows")),
     *(CORE / "trading" / f"{name}.py" for name in ("vocabulary", "alarms", "client_order_ids")),
     CORE / "events" / "names.py",
     *(
@@ -38,6 +42,7 @@ PURE_IMPORTS = {
     "re",
     "typing",
     "ulid",
+    "zoneinfo",
 }
 CLOCKS_AND_DICE = {"now", "utcnow", "today", "time", "monotonic", "uuid4", "token_hex", "randbits", "choice", "open"}
 BROKER_METHODS = {"wait_for_turn", "place", "cancel", "order", "order_trades", "order_book", "trade_book"}

@@ -32,6 +32,7 @@ def test_an_order_is_placed_and_its_id_and_key_are_shown(gateway: FakeGateway, p
 
 def test_every_term_that_an_order_may_state_is_an_option(gateway: FakeGateway, pulse: Pulse) -> None:
     terms = ["--limit-price", "2510.50", "--start-at", "2026-03-02T09:20+05:30", "--product", "mis"]
+    terms += ["--session", "at_open"]
     result = pulse(*PLACE, *terms, "--slice-timeout", "120", "--note", "leg 2 [bold]")
     assert result.exit_code == 0
     [sent] = gateway.calls("POST", "/api/orders")
@@ -40,6 +41,7 @@ def test_every_term_that_an_order_may_state_is_an_option(gateway: FakeGateway, p
         "order_type": "LIMIT",
         "limit_price": "2510.50",
         "start_at": "2026-03-02T03:50:00Z",
+        "session": "at_open",
         "product": "MIS",
         "slice_timeout_seconds": 120,
         "client_note": "leg 2 [bold]",
@@ -51,6 +53,13 @@ def test_the_order_type_is_taken_at_its_word(gateway: FakeGateway, pulse: Pulse)
     pulse(*PLACE, "--order-type", "limit")
     stated = [sent.body or {} for sent in gateway.calls("POST", "/api/orders")]
     assert [one["order_type"] for one in stated] == ["MARKET", "LIMIT"]
+
+
+def test_a_window_may_last_until_the_close(gateway: FakeGateway, pulse: Pulse) -> None:
+    assert pulse(*PLACE[:-2], "--until-close").exit_code == 0
+    [sent] = gateway.calls("POST", "/api/orders")
+    assert (sent.body or {})["split_config"] == {"num_splits": 5, "randomize": True, "until_close": True}
+    assert [pulse(*PLACE, "--until-close").exit_code, pulse(*PLACE[:-2]).exit_code] == [2, 2]
 
 
 @pytest.mark.parametrize("term", [("--limit-price", "1e3"), ("--start-at", "soon"), ("--product", "BO")])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api_contract.vocabulary import OrderType, Product, Side
+from api_contract.vocabulary import OrderType, Product, SessionRule, Side
 from pulse_client import models
 from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
@@ -38,7 +38,10 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Range, "Range"),
         (models.Order, "Order"),
         (models.OrderSnapshot, "OrderSnapshot"),
-        (models.SplitConfig, "SplitConfig"),
+        (models.SplitConfig, "Split"),
+        (models.Market, "Market"),
+        (models.Phase, "Phase"),
+        (models.Stretch, "Stretch"),
         (models.Exposure, "Exposure"),
         (models.OrderPage, "OrderPage"),
         (models.Slice, "Slice"),
@@ -78,6 +81,7 @@ def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -
             order_type=OrderType.LIMIT,
             limit_price=Decimal("2510.50"),
             start_at=datetime(2026, 3, 2, 4, 0, tzinfo=UTC),
+            session=SessionRule.WAIT,
             product=Product.MIS,
             slice_timeout_seconds=120,
             client_note="rebalance, leg 2",
@@ -94,6 +98,7 @@ def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -
         "order_type": "LIMIT",
         "limit_price": "2510.50",
         "start_at": "2026-03-02T04:00:00Z",
+        "session": "wait",
         "product": "MIS",
         "slice_timeout_seconds": 120,
         "client_note": "rebalance, leg 2",

@@ -2,22 +2,24 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ulid import ULID
 
 from api_contract import ids
-from api_contract.errors import DuplicateOrderUniqueKey
+from api_contract.errors import BeyondCalendar, DuplicateOrderUniqueKey, MarketClosed
 from api_contract.log import current_trace, get_logger
 from api_contract.order_rules import NewOrder, check_new_order, check_start
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
+from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
 from pulse_core.trading.order import risk
+from pulse_core.trading.order.windows import whole_minutes, window_of
 from pulse_core.trading.store import orders
 from pulse_core.trading.store.orders import Load, Room
 from pulse_core.trading.tables import Order
@@ -30,11 +32,12 @@ STATED = {
     "side": "side",
     "total_quantity": "total_quantity",
     "num_splits": "split_config.num_splits",
-    "duration_minutes": "split_config.duration_minutes",
+    "until_close": "split_config.until_close",
     "randomize": "split_config.randomize",
     "order_type": "order_type",
     "limit_price": "limit_price",
     "product": "product",
+    "session": "session",
     "slice_timeout_seconds": "slice_timeout_seconds",
     "client_note": "client_note",
 }
@@ -51,12 +54,19 @@ class Submission:
 def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
     """Accept an order, or find the one that was accepted under the same unique key.
 
-    Raises InvalidRequest or a narrower kind, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
+    Raises InvalidRequest or a narrower kind, MarketClosed, BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit,
+    DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
     if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
         check_start(new_order.start_at, now)
-    row = _row(account_id, new_order, now)
+    try:
+        row = _row(account_id, new_order, window_of(new_order, now), now)
+    except (MarketClosed, BeyondCalendar):
+        # A repeat finds its order whatever time it is by now.
+        if (earlier := _known(account_id, new_order)) is not None:
+            return earlier
+        raise
     failpoint("intake.before_commit")
     room = risk.room_for(row, now)
     with db.statement() as connection:
@@ -88,17 +98,28 @@ def _earlier(account_id: str, new_order: NewOrder, room: Room | None, load: Load
     return Submission(order.id, is_new=False)
 
 
-def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
-    start_at = max(new_order.start_at or now, now)
+def _known(account_id: str, new_order: NewOrder) -> Submission | None:
+    with db.transaction() as session:
+        order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+    if order is None:
+        return None
+    _check_same(order, new_order)
+    return Submission(order.id, is_new=False)
+
+
+def _row(account_id: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
+    asked = max(new_order.start_at or now, now)
     return {
         "id": ids.order_id(ULID.from_datetime(now)),
         "account_id": account_id,
         "order_unique_key": new_order.order_unique_key,
         "broker": settings().broker,
         **{name: getattr(new_order, name) for name in STATED},
+        "duration_minutes": new_order.duration_minutes or whole_minutes(window),
         "seed": secrets.randbits(63),
-        "start_at": start_at,
-        "end_at": start_at + timedelta(minutes=new_order.duration_minutes),
+        "start_at": window.start,
+        "end_at": window.end,
+        "asked_start_at": None if window.start == asked else asked,
         "created_at": now,
         "updated_at": now,
         "trace": current_trace(),
@@ -107,7 +128,9 @@ def _row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
 
 def _check_same(order: Order, new_order: NewOrder) -> None:
     differs = [shown for name, shown in STATED.items() if getattr(order, name) != getattr(new_order, name)]
-    if order.start_at != max(new_order.start_at or order.created_at, order.created_at):
+    if new_order.duration_minutes is not None and new_order.duration_minutes != order.duration_minutes:
+        differs.append("split_config.duration_minutes")
+    if (order.asked_start_at or order.start_at) != max(new_order.start_at or order.created_at, order.created_at):
         differs.append("start_at")
     if differs:
         raise DuplicateOrderUniqueKey(

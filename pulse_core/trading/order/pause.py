@@ -1,5 +1,6 @@
 """Pause and resume an order: while paused it sends no further slices, and working ones are still followed."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -12,13 +13,17 @@ from pulse_core.batching import for_each
 from pulse_core.config import settings
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
+from pulse_core.markets import hours
+from pulse_core.markets.hours import Hours
 from pulse_core.owner import Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.order.queries import OrderReport, order_report
 from pulse_core.trading.order_totals import end_unsent, roll_up
 from pulse_core.trading.repacing import repace
+from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.store import events, orders, slices
-from pulse_core.trading.tables import Order
+from pulse_core.trading.tables import Order, OrderSlice
+from pulse_core.trading.trading_time import TradingTime
 
 MISSED = {"error_code": "PAUSED", "error_message": "its time passed while the order was paused, and no room was left"}
 
@@ -39,13 +44,14 @@ def resume_order(owner: Owner, order_id: str, actor: str, now: datetime) -> Orde
 
     Raises NotFound, InvalidState.
     """
+    known = hours.current()
     with db.transaction() as session:
         order = _own(session, owner, order_id)
         if order.status is not OrderStatus.IN_PROGRESS:
             _check(order, OrderStatus.PAUSED, "resumed")
             events.add(session, EventKind.REQUEST, order.id, None, now, request="resume", actor=actor)
             orders.move(session, order, OrderStatus.IN_PROGRESS, now)
-            _repace(session, order, now)
+            _repace(session, order, known, now)
             roll_up(session, order, now)
         queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
     return order_report(owner, order_id)
@@ -79,13 +85,22 @@ def _check(order: Order, needed: OrderStatus, deed: str) -> None:
         raise InvalidState(f"the order is {order.status} and cannot be {deed}", {"status": order.status})
 
 
-def _repace(session: Session, order: Order, now: datetime) -> None:
+def _repace(session: Session, order: Order, known: Hours, now: datetime) -> None:
     unsent = slices.unsent(session, order.id)
-    interval = (order.end_at - order.start_at) / (order.num_splits - 1)
-    for one, due_at in zip(unsent, repace([one.due_at for one in unsent], now, interval, order.end_at), strict=True):
+    for one, due_at in zip(unsent, _repaced(order, trading_time(known, order), unsent, now), strict=True):
         if due_at is None:
             # Not locked: one that a worker claimed before the pause is followed from there.
             with suppress(LostRace):
                 slices.move(session, one, SliceStatus.SKIPPED, now, **MISSED)
         elif due_at != one.due_at:
             slices.change(session, one.id, now, due_at=due_at, hinted_until=None)
+
+
+def _repaced(order: Order, time: TradingTime, unsent: Sequence[OrderSlice], now: datetime) -> list[datetime | None]:
+    """By the time in which the market takes the order: what is missed on an evening goes out the next morning."""
+    if not time.stretches:
+        return [one.due_at for one in unsent]
+    interval = time.length / (order.num_splits - 1)
+    due = [order.start_at + time.passed(one.due_at) for one in unsent]
+    repaced = repace(due, order.start_at + time.passed(now), interval, order.start_at + time.length)
+    return [None if one is None else time.runs_from(max(time.at(one - order.start_at), now)) for one in repaced]

@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 
 from api_contract.errors import InvalidRequest, NotFound
 from api_contract.ids import ORDER_ID
-from api_contract.vocabulary import FINAL_ORDERS, OrderResult, OrderStatus, OrderType, Product, Side, SliceStatus
+from api_contract.vocabulary import (
+    FINAL_ORDERS,
+    OrderResult,
+    OrderStatus,
+    OrderType,
+    Product,
+    SessionRule,
+    Side,
+    SliceStatus,
+)
 from pulse_core import cursors, db
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
@@ -31,6 +40,7 @@ class SplitConfig:
     num_splits: int
     duration_minutes: int
     randomize: bool
+    until_close: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class OrderReport:
     limit_price: Decimal | None
     start_at: datetime
     end_at: datetime
+    session: SessionRule
     product: Product | None
     slice_timeout_seconds: int | None
     client_note: str | None
@@ -268,11 +279,12 @@ def _report(order: Order, parts: Sequence[StatusTotals], next_slice_at: datetime
         instrument=order.instrument,
         side=order.side,
         total_quantity=order.total_quantity,
-        split_config=SplitConfig(order.num_splits, order.duration_minutes, order.randomize),
+        split_config=SplitConfig(order.num_splits, order.duration_minutes, order.randomize, order.until_close),
         order_type=order.order_type,
         limit_price=order.limit_price,
         start_at=order.start_at,
         end_at=order.end_at,
+        session=order.session,
         product=order.product,
         slice_timeout_seconds=order.slice_timeout_seconds,
         client_note=order.client_note,

@@ -1,6 +1,7 @@
 """Turn accepted orders into their schedules of slices, once."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -14,16 +15,20 @@ from pulse_core import db, queue
 from pulse_core.batching import for_each_batch
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
+from pulse_core.markets import hours
+from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
 from pulse_core.trading import schedule
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.schedule import PlannedSlice
+from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.slice.dispatch import dispatch_turns_soon
 from pulse_core.trading.slice.label import label
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import events, orders, slices
 from pulse_core.trading.store.slices import NewSlice
 from pulse_core.trading.tables import Order
+from pulse_core.trading.trading_time import TradingTime
 
 log = get_logger(__name__)
 
@@ -60,11 +65,12 @@ def _batches(order_ids: Collection[str]) -> Iterator[Sequence[str]]:
 def _split(order_ids: Sequence[str], now: datetime) -> None:
     # Under a broker's limits no slice is handed to Celery before it has been given its turn.
     horizon = None if is_on() else now + timedelta(seconds=settings().dispatch_horizon)
+    known = hours.current()
     with db.transaction() as session:
         pending = orders.lock_pending(session, order_ids)
         if not pending:
             return
-        schedules = _schedule(session, pending, horizon, now)
+        schedules = _schedule(session, pending, known, horizon, now)
         failpoint("split.before_commit")
     failpoint("split.after_commit")
     for order in pending:
@@ -75,23 +81,25 @@ def _split(order_ids: Sequence[str], now: datetime) -> None:
         dispatch_turns_soon()
 
 
-def _schedule(session: Session, pending: Sequence[Order], horizon: datetime | None, now: datetime) -> Schedules:
+def _schedule(
+    session: Session, pending: Sequence[Order], known: Hours, horizon: datetime | None, now: datetime
+) -> Schedules:
     """Write the slices of locked orders and return them."""
-    schedules = {order.id: _planned(session, order, now) for order in pending}
+    schedules = {order.id: _planned(session, order, known, now) for order in pending}
     begun = [order for order in pending if schedules[order.id]]
     slices.add_planned(session, [one for planned in schedules.values() for one in planned], horizon, now)
     events.add_all(session, orders.begin_all(session, begun, now), now)
     return schedules
 
 
-def _planned(session: Session, order: Order, now: datetime) -> Sequence[NewSlice]:
+def _planned(session: Session, order: Order, known: Hours, now: datetime) -> Sequence[NewSlice]:
     """The slices of an order that can be split; one that cannot is skipped."""
     with continued(order.trace):
         if now > order.end_at + timedelta(seconds=settings().late_grace):
             _skip(session, order, "the order's window had closed before it could be split", now)
             return ()
         try:
-            return [NewSlice(ids.slice_id(ULID()), order.id, one) for one in _plan(order)]
+            return [NewSlice(ids.slice_id(ULID()), order.id, one) for one in _plan(order, trading_time(known, order))]
         except ValueError as error:
             _skip(session, order, str(error), now)
             return ()
@@ -102,14 +110,17 @@ def _skip(session: Session, order: Order, reason: str, now: datetime) -> None:
     orders.move(session, order, OrderStatus.SKIPPED, now, result=result, skip_reason=reason, finished_at=now)
 
 
-def _plan(order: Order) -> list[PlannedSlice]:
-    return schedule.plan(
+def _plan(order: Order, time: TradingTime) -> list[PlannedSlice]:
+    if not time.stretches:
+        raise ValueError("the order's market takes it at no time in its window")
+    planned = schedule.plan(
         order.total_quantity,
         order.num_splits,
         order.start_at,
-        order.end_at - order.start_at,
+        time.length,
         order.seed if order.randomize else None,
     )
+    return [replace(one, scheduled_at=time.at(one.scheduled_at - order.start_at)) for one in planned]
 
 
 def _wake(order: Order, planned: Sequence[NewSlice], horizon: datetime | None) -> None:

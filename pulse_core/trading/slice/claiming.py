@@ -12,15 +12,20 @@ from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import Placement
+from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
+from pulse_core.markets import hours
+from pulse_core.markets.hours import Hours
 from pulse_core.trading import client_order_ids
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.sessions import opens_at
+from pulse_core.trading.slice.skipping import why_never
 from pulse_core.trading.store import claims, installation, slices
-from pulse_core.trading.store.claims import Claimed, NextAttempt
-from pulse_core.trading.tables import Order, OrderSlice
+from pulse_core.trading.store.claims import Claimed, NextAttempt, OpenNow
+from pulse_core.trading.tables import OrderSlice
 
 # An eta message may come a little early; a slice never goes out early.
 EARLY = timedelta(seconds=1)
@@ -34,11 +39,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Claim:
-    """What this worker, and nobody else, may now send. `not_after` and `received` are instants of boottime()."""
+    """What this worker, and nobody else, may now send. `not_after` and `received` are instants of boottime().
+
+    What an auction takes is only traded when that is matched, `matched_by` an instant.
+    """
 
     claimed: Claimed
     not_after: float
     received: float
+    matched_by: datetime | None = None
 
     @property
     def slice_id(self) -> str:
@@ -64,12 +73,13 @@ class Claim:
 class Claims:
     """What of a batch may be sent now.
 
-    Of the rest, `over` can never go out, as seen at these instants. `held_up` could go out and were not claimed: most
-    likely somebody else had them locked.
+    Of the rest, `over` can never go out, and `closed` have to wait for their market, as seen at these instants.
+    `held_up` could go out and were not claimed: most likely somebody else had them locked.
     """
 
     made: Sequence[Claim]
     over: Mapping[str, datetime] = field(default_factory=dict)
+    closed: Mapping[str, datetime] = field(default_factory=dict)
     held_up: Sequence[str] = ()
 
 
@@ -86,6 +96,7 @@ class _Look:
     now: datetime
     ready: Mapping[str, _Ready] = field(default_factory=dict)
     over: Mapping[str, datetime] = field(default_factory=dict)
+    closed: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def claim_together(fence: Fence, broker: str, clock: Clock | None) -> Claims:
@@ -99,16 +110,7 @@ def claim_together(fence: Fence, broker: str, clock: Clock | None) -> Claims:
     look = _look(fence, missed, broker, clock)
     ready = _wait(look, is_other_waiting=bool(made))
     more = _try_to_claim(fence, {slice_id: one.attempt for slice_id, one in ready.items()}, broker, clock)
-    return Claims([*made, *more], look.over, _without(ready, more))
-
-
-def why_never(order: Order, one: OrderSlice, now: datetime) -> tuple[str, str] | None:
-    """The code and the sentence for a slice that can never go out."""
-    if order.end_at < now - _late_grace():
-        return "WINDOW_CLOSED", "its order's window closed before the slice could go out"
-    if one.filled_quantity >= one.quantity:
-        return "ALREADY_FILLED", "late fills of an earlier attempt left nothing to send"
-    return None
+    return Claims([*made, *more], look.over, look.closed, _without(ready, more))
 
 
 def _without(slice_ids: Collection[str], claimed: Sequence[Claim]) -> list[str]:
@@ -135,6 +137,7 @@ def _claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock: Clock 
         NextAttempt(slice_id, attempt, client_order_ids.client_order_id(key, slice_id, attempt))
         for slice_id, attempt in attempts.items()
     ]
+    known = hours.current()
     # Before the clock is read: a worker that is stopped in between must not gain on its lease.
     started = boottime()
     with fence.statement() as connection:
@@ -145,6 +148,7 @@ def _claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock: Clock 
             lease=timedelta(seconds=config.lease),
             late_grace=_late_grace(),
             turn_lasts=admit.turn_lasts(),
+            open_now=_open_now(known, clock),
             now=clock() if clock else None,
         )
     if not claimed:
@@ -152,15 +156,29 @@ def _claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock: Clock 
     failpoint("execute.after_claim")
     not_after = started + config.lease - config.broker_timeout
     received = boottime()
-    made = {one.slice_id: Claim(one, not_after, received) for one in claimed}
+    made = {one.slice_id: Claim(one, not_after, received, _matched_by(known, one)) for one in claimed}
     # Who has waited longest goes first.
     return [made[slice_id] for slice_id in attempts if slice_id in made]
+
+
+def _open_now(known: Hours, clock: Clock | None) -> OpenNow | None:
+    """About now by this process's estimate; Postgres's clock decides."""
+    if not known.calendars:
+        return None
+    return OpenNow(known.calendars, known.openings(clock() if clock else utcnow()), known.default_product)
+
+
+def _matched_by(known: Hours, claimed: Claimed) -> datetime | None:
+    calendar = known.calendar_of(claimed.instrument)
+    return None if calendar is None else calendar.matched_by(claimed.claimed_at)
 
 
 def _look(fence: Fence, missed: Sequence[str], broker: str, clock: Clock | None) -> _Look:
     """Why slices could not be claimed. A lone one is looked at when nobody else has it locked any more."""
     ready: dict[str, _Ready] = {}
     over: dict[str, datetime] = {}
+    closed: dict[str, datetime] = {}
+    known = hours.current()
     with fence.transaction() as session:
         now = clock() if clock else db.now(session)
         for one, order in slices.with_orders(session, missed, is_waited_for=len(fence.slice_ids) == 1):
@@ -168,13 +186,16 @@ def _look(fence: Fence, missed: Sequence[str], broker: str, clock: Clock | None)
                 continue
             if order.status is not OrderStatus.IN_PROGRESS or order.broker != broker:
                 continue
-            if one.due_at <= now and why_never(order, one, now) is not None:
+            if one.due_at <= now and why_never(known, order, one, now) is not None:
                 over[one.id] = now
+                continue
+            if one.due_at <= now and opens_at(known, order, now) != now:
+                closed[one.id] = now
                 continue
             ready_at = _ready_at(one)
             if ready_at is not None and ready_at - now <= EARLY:
                 ready[one.id] = _Ready(one.attempts + 1, ready_at)
-    return _Look(now, ready, over)
+    return _Look(now, ready, over, closed)
 
 
 def _ready_at(one: OrderSlice) -> datetime | None:

@@ -14,8 +14,9 @@ from pulse_core.tasks import Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.slice.batches import due_together
-from pulse_core.trading.slice.execute import skip_over
 from pulse_core.trading.slice.label import label_of_batch
+from pulse_core.trading.slice.put_off import put_off_closed
+from pulse_core.trading.slice.skipping import skip_over
 from pulse_core.trading.store import slices, turns
 from pulse_core.trading.store.slices import DueSlice
 
@@ -32,6 +33,7 @@ def dispatch_due_slices(now: datetime) -> int:
     Under a broker's limits, for every slice that is given a turn. Raises one of queue.UNREACHABLE when the queue is
     away; the slices are taken again when their hint expires, or by the watch of a worker.
     """
+    put_off_closed(now)
     batch = _dispatch_turns if is_on() else _dispatch_batch
     if is_on():
         _skip_over(now)

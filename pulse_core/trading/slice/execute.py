@@ -2,13 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
-from sqlalchemy.orm import Session
-
 from api_contract.log import get_logger
-from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.brokers.port import Broker
 from pulse_core.clock import is_steady
@@ -16,14 +12,13 @@ from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
-from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice.claiming import Claims, Clock, claim_together, why_never
+from pulse_core.trading.slice.claiming import Claims, Clock, claim_together
 from pulse_core.trading.slice.places import Reserved
+from pulse_core.trading.slice.put_off import put_off
 from pulse_core.trading.slice.recording import Attempted, Recorder
 from pulse_core.trading.slice.sending import places, send_together
-from pulse_core.trading.store import slices
-from pulse_core.trading.tables import Order
+from pulse_core.trading.slice.skipping import skip_over
 
 log = get_logger(__name__)
 
@@ -73,18 +68,12 @@ def execute_slices(slice_ids: Sequence[str], clock: Clock | None = None) -> Atte
         failpoint("execute.after_unlock")
     for slice_id, seen_at in claims.over.items():
         _by_itself(slice_id, attempts, partial(skip_over, slice_id, seen_at))
+    for slice_id, seen_at in claims.closed.items():
+        _by_itself(slice_id, attempts, partial(put_off, [slice_id], seen_at))
     if len(slice_ids) > 1:
         for slice_id in claims.held_up:
             _by_itself(slice_id, attempts, partial(_execute_too, slice_id, attempts, clock))
     return attempts
-
-
-def skip_over(slice_id: str, now: datetime) -> None:
-    """Skip a due slice that can never go out: its order's window closed, or nothing of it is left to send."""
-    with db.transaction() as session:
-        one = slices.get(session, slice_id)
-        if one is not None and (reason := why_never(session.get_one(Order, one.order_id), one, now)) is not None:
-            _skip(session, slice_id, now, *reason)
 
 
 def _place(fence: Fence, claims: Claims, broker: Broker, reserved: Reserved) -> Attempts:
@@ -110,11 +99,3 @@ def _execute_too(slice_id: str, attempts: Attempts, clock: Clock | None) -> None
     found = execute_slices([slice_id], clock)
     attempts.made.update(found.made)
     attempts.failed.update(found.failed)
-
-
-def _skip(session: Session, slice_id: str, now: datetime, code: str, message: str) -> None:
-    order, one = slices.lock(session, slice_id)
-    # It was seen without a lock: a cancellation may have come first.
-    if one.status is SliceStatus.SCHEDULED:
-        slices.move(session, one, SliceStatus.SKIPPED, now, error_code=code, error_message=message)
-        roll_up(session, order, now)

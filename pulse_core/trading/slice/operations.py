@@ -16,7 +16,10 @@ from pulse_core.config import settings
 from pulse_core.copies import copy_of
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
+from pulse_core.markets import hours
+from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
+from pulse_core.trading.sessions import cut_off_passed, opens_at
 from pulse_core.trading.slice.label import label
 from pulse_core.trading.slice.resolve import resolve_now
 from pulse_core.trading.status import SLICE_MOVES
@@ -100,9 +103,10 @@ def slice_history(slice_id: str) -> SliceHistory:
 
 def why_not_retried(slice_id: str, now: datetime) -> str | None:
     """Why a retry of this slice would be refused now, None when it would not. Raises NotFound."""
+    known = hours.current()
     with db.transaction() as session:
         one = _existing(session, slice_id)
-        return _refusal(session, session.get_one(Order, one.order_id), one, now)
+        return _refusal(session, known, session.get_one(Order, one.order_id), one, now)
 
 
 def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
@@ -110,10 +114,11 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
 
     Raises NotFound, or InvalidState with the reason why the slice cannot be sent again.
     """
+    known = hours.current()
     with db.transaction() as session:
         _existing(session, slice_id)
         order, one = slices.lock(session, slice_id)
-        if (reason := _refusal(session, order, one, now)) is not None:
+        if (reason := _refusal(session, known, order, one, now)) is not None:
             raise InvalidState(f"slice {slice_id} cannot be retried: {reason}", {"status": one.status})
         if order.status is OrderStatus.DONE:
             orders.move(session, order, OrderStatus.IN_PROGRESS, now, result=None, finished_at=None)
@@ -146,7 +151,7 @@ def request_resolve(slice_id: str, actor: str, now: datetime) -> None:
         queue.wake_after_commit(session, Task.RESOLVE_SLICES)
 
 
-def _refusal(session: Session, order: Order, one: OrderSlice, now: datetime) -> str | None:
+def _refusal(session: Session, known: Hours, order: Order, one: OrderSlice, now: datetime) -> str | None:
     """Why this slice must not be sent again, None when it may be: the same for a retry and for its dry run."""
     if one.status is SliceStatus.UNKNOWN:
         return "it is UNKNOWN and may be live at the broker; resolve it first"
@@ -158,8 +163,20 @@ def _refusal(session: Session, order: Order, one: OrderSlice, now: datetime) -> 
         return f"its order is {order.status}"
     if now > order.end_at + timedelta(seconds=settings().late_grace):
         return f"its order's window closed at {order.end_at:%Y-%m-%d %H:%M:%S} UTC"
+    if (closed := _closed(known, order, now)) is not None:
+        return closed
     live = placements.live_beside(session, one.id, None)
     return None if live is None else f"attempt {live.attempt} of it may be live at the broker"
+
+
+def _closed(known: Hours, order: Order, now: datetime) -> str | None:
+    if (cut_off := cut_off_passed(known, order, now)) is not None:
+        return f"its product is not taken after {cut_off:%Y-%m-%d %H:%M:%S} UTC"
+    opens = opens_at(known, order, now)
+    if opens == now:
+        return None
+    until = "" if opens is None else f" until {opens:%Y-%m-%d %H:%M:%S} UTC"
+    return f"its market is closed{until}"
 
 
 def _request_resolve(session: Session, slice_id: str, actor: str, now: datetime) -> OrderSlice:

@@ -147,7 +147,7 @@ def reschedule(
 
 def _acknowledged(came_out: CameOut, at: datetime) -> Acknowledged:
     claimed, outcome = came_out.claim.claimed, came_out.outcome
-    deadline_at = deadline(at, claimed.slice_timeout_seconds)
+    deadline_at = deadline(at, claimed.slice_timeout_seconds, came_out.claim.matched_by)
     return Acknowledged(claimed, outcome.broker_order_id or "", outcome.sent_at, deadline_at)
 
 
@@ -155,7 +155,7 @@ def _try_to_record(connect: Callable[[], AbstractContextManager[Session]], came_
     claim = came_out.claim
     try:
         with connect() as session:
-            status = _write(session, claim.slice_id, claim.claimed.client_order_id, came_out.outcome, claim.now())
+            status = _write(session, claim, came_out.outcome, claim.now())
             failpoint("execute.before_record_commit")
     except (DatabaseUnavailable, LostRace) as error:
         log.warning("outcome not recorded yet", **came_out.names, reason=str(error))
@@ -163,8 +163,9 @@ def _try_to_record(connect: Callable[[], AbstractContextManager[Session]], came_
     return status
 
 
-def _write(session: Session, slice_id: str, client_order_id: str, outcome: Outcome, now: datetime) -> SliceStatus:
-    order, one = slices.lock(session, slice_id)
+def _write(session: Session, claim: Claim, outcome: Outcome, now: datetime) -> SliceStatus:
+    client_order_id = claim.claimed.client_order_id
+    order, one = slices.lock(session, claim.slice_id)
     attempt = placements.by_client_order_id(session, client_order_id)
     if attempt is None or _is_recorded(attempt, outcome):
         return one.status
@@ -174,7 +175,7 @@ def _write(session: Session, slice_id: str, client_order_id: str, outcome: Outco
     placements.complete(session, client_order_id, outcome.kind, outcome.broker_order_id)
     told = outcome.broker_order_id or outcome.message
     events.add(session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", outcome=outcome.kind, answer=told)
-    _move_on(session, order, one, outcome, now)
+    _move_on(session, order, one, claim.matched_by, outcome, now)
     roll_up(session, order, now)
     return one.status
 
@@ -201,12 +202,14 @@ def _write_late(session: Session, attempt: Placement, outcome: Outcome, now: dat
         adopt(session, attempt, row, now)
 
 
-def _move_on(session: Session, order: Order, one: OrderSlice, outcome: Outcome, now: datetime) -> None:
+def _move_on(
+    session: Session, order: Order, one: OrderSlice, matched_by: datetime | None, outcome: Outcome, now: datetime
+) -> None:
     error = {"error_code": outcome.code, "error_message": outcome.message}
     match outcome.kind:
         case PlacementOutcome.ACKNOWLEDGED:
             found = {"broker_order_id": outcome.broker_order_id, "sent_at": outcome.sent_at}
-            deadline_at = deadline(now, order.slice_timeout_seconds)
+            deadline_at = deadline(now, order.slice_timeout_seconds, matched_by)
             slices.move(session, one, SliceStatus.WORKING, now, deadline_at=deadline_at, **found, **error)
         case PlacementOutcome.REFUSED:
             slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)

@@ -6,7 +6,7 @@ events together or not at all, and wait for no row that somebody else has locked
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeEngine
 from api_contract.log import get_logger
 from api_contract.spans import continued
 from api_contract.vocabulary import FINAL_SLICES, OrderStatus, Product, Side, SliceStatus
+from pulse_core.markets.hours import Opening
 from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
 from pulse_core.postgres.prepared import prepared
@@ -81,6 +82,15 @@ class LastLook:
 
 
 @dataclass(frozen=True)
+class OpenNow:
+    """Which of the exchanges `with_hours` take orders about now, until when; any other takes them at all times."""
+
+    with_hours: Collection[str] = ()
+    openings: Sequence[Opening] = ()
+    default_product: Product = Product.CNC
+
+
+@dataclass(frozen=True)
 class NextAttempt:
     """The attempt that would be a slice's next one, and its id at the broker."""
 
@@ -106,14 +116,15 @@ def claim(
     lease: timedelta,
     late_grace: timedelta,
     turn_lasts: timedelta | None,
+    open_now: OpenNow | None = None,
     now: datetime | None = None,
 ) -> Sequence[Claimed]:
     """Move due slices to SENDING and record the attempts; those that may not be claimed are left out.
 
     A slice may be when it is SCHEDULED, due and lacks shares, the attempt is its next one and no earlier one may be
     live, and its order is for this broker and runs with a window that ended at most `late_grace` ago. With
-    `turn_lasts`, its turn has come and began no longer ago. Unless `now` is given, Postgres's clock decides: no other
-    is shared by all that claim.
+    `turn_lasts`, its turn has come and began no longer ago; with `open_now`, its market takes it. Unless `now` is
+    given, Postgres's clock decides: no other is shared by all that claim.
     """
     rows = connection.execute(
         _CLAIM,
@@ -127,6 +138,7 @@ def claim(
             "lease": lease,
             "late_grace": late_grace,
             "turn_lasts": turn_lasts,
+            **_bound(open_now or OpenNow()),
             "open_statuses": _OPEN_STATUSES,
         },
     )
@@ -134,6 +146,19 @@ def claim(
     for one in claimed:
         _tell_of_move(one, CLAIM, client_order_id=one.client_order_id)
     return claimed
+
+
+def _bound(open_now: OpenNow) -> dict[str, Any]:
+    openings = open_now.openings
+    return {
+        "with_hours": list(open_now.with_hours),
+        "default_product": open_now.default_product.value,
+        "exchanges": [one.exchange for one in openings],
+        "order_types": [one.terms.order_type.value for one in openings],
+        "products": [one.terms.product.value for one in openings],
+        "opens": [one.stretch.start for one in openings],
+        "closes": [one.stretch.end for one in openings],
+    }
 
 
 def last_look(connection: Connection, claimed: Sequence[Claimed]) -> Mapping[str, LastLook]:
@@ -204,6 +229,9 @@ def _load_claim() -> TextualSelect:
         "lease": Interval(),
         "late_grace": Interval(),
         "turn_lasts": Interval(),
+        "default_product": String(),
+        **dict.fromkeys(("with_hours", "exchanges", "order_types", "products"), ARRAY(String())),
+        **dict.fromkeys(("opens", "closes"), ARRAY(_AT)),
         "open_statuses": ARRAY(String()),
     }
     order, slice_ = Order.__table__.c, OrderSlice.__table__.c

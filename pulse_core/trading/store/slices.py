@@ -257,6 +257,33 @@ def overdue(session: Session, broker: str, before: datetime, limit: int) -> Sequ
     return session.scalars(rows).all()
 
 
+def due_on(
+    session: Session, broker: str, exchanges: Collection[str], now: datetime, limit: int
+) -> Sequence[tuple[OrderSlice, Order]]:
+    """Due slices for this broker on these exchanges, with their orders, the oldest first."""
+    rows = (
+        select(OrderSlice, Order)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(
+            OrderSlice.status == SliceStatus.SCHEDULED,
+            OrderSlice.due_at <= now,
+            Order.status == OrderStatus.IN_PROGRESS,
+            Order.broker == broker,
+            any_of(func.split_part(Order.instrument, ":", 1), exchanges),
+        )
+    )
+    found = session.execute(rows.order_by(OrderSlice.due_at).limit(limit).execution_options(populate_existing=True))
+    return [(one, order) for one, order in found]
+
+
+def put_off(session: Session, slice_ids: Sequence[str], now: datetime, due_at: datetime) -> None:
+    """Have those of these slices that are due and unsent wait until `due_at`, without a turn."""
+    waiting = select(OrderSlice.id).where(
+        any_of(OrderSlice.id, slice_ids), status_is(OrderSlice.status, SliceStatus.SCHEDULED), OrderSlice.due_at <= now
+    )
+    _change_in_order(session, waiting, {"due_at": due_at, "turn_at": None, "hinted_until": None, "updated_at": now})
+
+
 def expired_claims(session: Session, now: datetime, limit: int) -> Sequence[str]:
     """Slices whose claim has outlived its lease."""
     rows = select(OrderSlice.id).where(OrderSlice.status == SliceStatus.SENDING, OrderSlice.lease_expires_at <= now)

@@ -9,6 +9,7 @@ from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.keys import KEYS
+from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
 from tests.rigs.mutants.second_factor import SECOND_FACTOR
@@ -26,6 +27,7 @@ DEFECTS = (
     *ADMISSION,
     *IDLE,
     *FAIRNESS,
+    *MARKETS,
     *WEBHOOKS,
     *API,
     *SECOND_FACTOR,

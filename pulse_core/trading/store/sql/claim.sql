@@ -31,6 +31,17 @@ free AS (
        AND orders.status || '' = 'IN_PROGRESS'
        AND orders.broker = :broker
        AND orders.end_at >= moment.now - :late_grace
+       -- Where its exchange has hours, it takes such an order now.
+       AND (split_part(orders.instrument, ':', 1) <> ALL (:with_hours)
+            OR EXISTS (
+                SELECT 1
+                  FROM unnest(:exchanges, :order_types, :products, :opens, :closes)
+                       AS open_now (exchange, order_type, product, opens_at, closes_at)
+                 WHERE open_now.exchange = split_part(orders.instrument, ':', 1)
+                   AND open_now.order_type = orders.order_type
+                   AND open_now.product = coalesce(orders.product, :default_product)
+                   AND open_now.opens_at <= moment.now
+                   AND open_now.closes_at > moment.now))
        -- Nothing is sent while sending is held.
        AND NOT EXISTS (SELECT 1 FROM installation WHERE installation.held_since IS NOT NULL)
        FOR NO KEY UPDATE OF slice SKIP LOCKED

@@ -1,0 +1,1 @@
+"""When exchanges trade: dated calendars, what operators say of single days, and the windows that fit."""
