@@ -65,6 +65,7 @@ READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
         None,
         {
             "PULSE_LOG_FORMAT",
+            "PULSE_PAPER_HOST_NAMES",
             "PULSE_PAPER_POSTBACK_URL",
             "PULSE_PAPER_DAY_STARTS",
             "KITE_API_KEY",
@@ -163,6 +164,7 @@ def test_only_services_with_a_port_of_the_stack_are_published_and_on_loopback_al
 def test_services_reach_each_other_by_their_names_and_ports(services: dict[str, Any]) -> None:
     assert services["gapi"]["environment"]["PULSE_URL"] == f"http://pulse:{PORTS['pulse']}"
     assert services["worker"]["environment"]["PULSE_PAPER_EXCHANGE_URL"] == f"http://exchange:{PORTS['exchange']}"
+    assert services["exchange"]["environment"]["PULSE_PAPER_HOST_NAMES"] == "exchange,"
     assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse:a1@postgres:5432/pulse"
     assert services["gapi"]["environment"]["PULSE_LIMITS_REDIS_URL"] == "redis://limits:6379/0"
     assert services["worker"]["environment"]["REDIS_URL"] == "redis://:b2@redis:6379/0"
