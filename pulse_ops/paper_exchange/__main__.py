@@ -29,6 +29,12 @@ log = service_log()
 @click.command(cls=SetByVariables, context_settings={"show_default": True})
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=8002, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--host-names",
+    default="",
+    show_default=False,
+    help="Names by which it may be reached beside the address, separated by commas.",
+)
 @click.option("--ledger", type=click.Path(path_type=Path, dir_okay=False), required=True, help="SQLite file.")
 @click.option(
     "--day-starts",
@@ -52,6 +58,7 @@ log = service_log()
 def main(
     host: str,
     port: int,
+    host_names: str,
     ledger: Path,
     day_starts: datetime,
     seed: int,
@@ -76,12 +83,13 @@ def main(
     most = (orders_per_second, orders_per_minute, orders_per_day)
     counted = Limits(books.orders_today(now_us()), time.time(), most) if limits else None
     desk = Desk(exchange, counted, f"token {api_key}:{access_token}")
-    _serve(exchange, host, port, desk)
+    names = [name.strip() for name in host_names.split(",") if name.strip()]
+    _serve(exchange, host, port, names, desk)
 
 
-def _serve(exchange: Exchange, host: str, port: int, desk: Desk) -> None:
+def _serve(exchange: Exchange, host: str, port: int, names: list[str], desk: Desk) -> None:
     try:
-        server = Server(host, port, create_app(desk))
+        server = Server(host, port, create_app(desk), names)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
     for ending in (signal.SIGTERM, signal.SIGINT):

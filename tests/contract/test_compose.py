@@ -78,6 +78,7 @@ READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
         None,
         {
             "PULSE_LOG_FORMAT",
+            "PULSE_PAPER_HOST_NAMES",
             "PULSE_PAPER_POSTBACK_URL",
             "PULSE_PAPER_DAY_STARTS",
             "KITE_API_KEY",
@@ -200,6 +201,7 @@ def test_only_the_gateway_is_published_and_on_loopback_unless_told_otherwise(ser
 def test_services_reach_each_other_by_their_names_and_ports(services: dict[str, Any]) -> None:
     assert services["gapi"]["environment"]["PULSE_URL"] == f"http://pulse:{STACK.pulse_port}"
     assert services["worker"]["environment"]["PULSE_PAPER_EXCHANGE_URL"] == f"http://exchange:{STACK.exchange_port}"
+    assert services["exchange"]["environment"]["PULSE_PAPER_HOST_NAMES"] == "exchange,"
     assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse_run:services-a2@postgres:5432/pulse"
     assert services["gapi"]["environment"]["PULSE_LIMITS_REDIS_URL"] == "redis://limits:6379/0"
     assert services["worker"]["environment"]["REDIS_URL"] == "redis://:queue-b2@redis:6379/0"
