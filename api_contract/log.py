@@ -5,8 +5,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from api_contract.imports import left_out
+
+# It would load both into every process, wherever something else has had them installed.
+with left_out("rich", "twisted"):
+    import structlog
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 TRACE_FIELDS = ("request_id", "trace_id", "traceparent")
 

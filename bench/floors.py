@@ -17,6 +17,8 @@ from pulse_ops.stack.ports import free_port
 from pulse_ops.stack.processes import Listen
 
 FRONT, KEPT, BACK, CELERY = "floor-front", "floor-kept-front", "floor-back", "floor-celery"
+# What comes before the name of the command in the product's.
+_PROGRAM = ("python", "-m", "pulse_tasks")
 _REDIS_NUMBER = 15
 
 
@@ -79,10 +81,10 @@ class CeleryFloor:
             "PYTHONPATH": str(ROOT),
             "FLOOR_SEEN": str(self._seen),
         }
-        command = [{"pulse_tasks": "bench.floor_celery"}.get(part, part) for part in processes.worker_slices()]
+        command = ("celery", "-A", "bench.floor_celery", *processes.worker_slices()[len(_PROGRAM) :])
         program = Program(
             name=CELERY,
-            command=processes.executable(tuple(command)),
+            command=processes.executable(command),
             is_ready=probes.waits_for_messages(self._environment["REDIS_URL"]),
             environment=self._environment,
             folder=folder,

@@ -174,7 +174,7 @@ class Site:
         """Remove every order, and every wake-up that still waits in the queue."""
         for attempt in range(_TRUNCATIONS):
             try:
-                self.ask("TRUNCATE orders CASCADE")
+                self.ask("TRUNCATE orders, slice_events CASCADE")
                 break
             except psycopg2.errors.DeadlockDetected:
                 # A worker was in the middle of a slice; it gives up next time.

@@ -87,6 +87,8 @@ def build_engine(config: Settings) -> Engine:
         pool_size=config.database_pool_size,
         max_overflow=MOST_OVERFLOW,
         pool_timeout=2,
+        # The one that was used last still has its statements prepared and its caches warm.
+        pool_use_lifo=True,
         hide_parameters=True,
         connect_args={
             "connect_timeout": 2,

@@ -122,14 +122,17 @@ def _execute(slice_ids: Sequence[str]) -> None:
 
 
 def _overdue(now: datetime) -> Iterable[Sequence[str]]:
+    before = now - _overdue_after()
+    if not _is_any_due(before):
+        return ()
     with db.transaction() as session:
-        return any_together(slices.overdue(session, settings().broker, now - _overdue_after(), BATCH))
+        return any_together(slices.overdue(session, settings().broker, before, BATCH))
 
 
 def _at_their_turns(now: datetime) -> Iterable[Sequence[str]]:
     """What has its turn about now and no message to tell of it, after turns were given where nobody else has."""
     broker = settings().broker
-    if boottime() >= _charge.ends_at and not _is_any_due(now):
+    if boottime() >= _charge.ends_at and not _is_any_due(now + EARLY):
         return ()
     with db.transaction() as session:
         is_neglected = turns.is_neglected(session, broker, now - _overdue_after(), now - admit.TURN_LASTS)
@@ -142,9 +145,9 @@ def _at_their_turns(now: datetime) -> Iterable[Sequence[str]]:
     return due_together(untold, lambda slice_id: untold[slice_id])
 
 
-def _is_any_due(now: datetime) -> bool:
+def _is_any_due(before: datetime) -> bool:
     with db.statement() as connection:
-        return turns.is_any_due(connection, now + EARLY)
+        return turns.is_any_due(connection, before)
 
 
 class _Charge:

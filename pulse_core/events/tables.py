@@ -42,8 +42,9 @@ class SliceEvent(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     account_id: Mapped[str | None] = mapped_column(String(30))
     sequence: Mapped[int | None] = mapped_column(BigInteger)
-    order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"))
-    slice_id: Mapped[str | None] = mapped_column(ForeignKey("order_slices.id"))
+    # Whoever writes an event has just read both: foreign keys would look them up again, and lock them, for each row.
+    order_id: Mapped[str] = mapped_column(String(30))
+    slice_id: Mapped[str | None] = mapped_column(String(29))
     at: Mapped[datetime]
     kind: Mapped[EventKind] = mapped_column(words(EventKind, "kind"))
     from_status: Mapped[str | None] = mapped_column(String(20))

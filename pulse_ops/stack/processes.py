@@ -26,7 +26,7 @@ _OF_ANYBODY = ("--http1-header-read-timeout=10000", "--backpressure=4096")
 # Those of pulse are kept by the gateway: none should be closed at the moment when it is used again.
 _OF_GAPI = ("--http1-header-read-timeout=60000",)
 
-_CELERY = ("celery", "-A", "pulse_tasks")
+_CELERY = ("python", "-m", "pulse_tasks")
 # Of Flower's page of tasks: what it is and how it ended first.
 _COLUMNS = "args,state,result,exception,received,kwargs,name,uuid"
 

@@ -52,3 +52,31 @@ def test_who_runs_no_task_holds_no_code_of_tasks(program: str, unneeded: str, en
     )
 
     assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("program", "unneeded"),
+    [
+        ("worker", {"autobahn", "click_repl", "flower", "prompt_toolkit", "twisted"}),
+        ("beat", {"celery.worker", "click_repl", "flower", "kiteconnect", "twisted"}),
+        ("flower", {"celery.worker", "click_repl", "sqlalchemy", "twisted"}),
+    ],
+)
+def test_a_process_loads_its_own_command_and_what_that_needs(
+    program: str, unneeded: set[str], environment: dict[str, str]
+) -> None:
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['-m', '{program}', '--help']\n"
+        "try: runpy.run_module('pulse_tasks', run_name='__main__')\n"
+        "except SystemExit as ended: assert not ended.code, ended.code\n"
+        "if 'worker' in sys.argv: import pulse_core.brokers.zerodha.broker, pulse_tasks.sweeps\n"
+        f"print(sorted({unneeded!r} & sys.modules.keys()))"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert told.stdout.startswith(f"Usage: python -m pulse_tasks {program}")
+    assert told.stdout.splitlines()[-1] == "[]"

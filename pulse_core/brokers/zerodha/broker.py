@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
-from kiteconnect import KiteConnect
-
+from api_contract.imports import stood_in_for
 from api_contract.spans import Kind, span
 from pulse_core.brokers.port import (
     BookUnavailable,
@@ -19,6 +18,10 @@ from pulse_core.brokers.port import (
 from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.brokers.zerodha import errors, rows
 from pulse_core.brokers.zerodha.transport import Call, Session
+
+# It would load Twisted for a ticker that nobody here listens to.
+with stood_in_for("kiteconnect.ticker", "KiteTicker"):
+    from kiteconnect import KiteConnect
 
 T = TypeVar("T")
 Of = TypeVar("Of", BrokerOrder, BrokerTrade)

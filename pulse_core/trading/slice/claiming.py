@@ -181,8 +181,9 @@ def _look(fence: Fence, missed: Sequence[str], broker: str, clock: Clock | None)
     known = hours.current()
     with fence.transaction() as session:
         now = clock() if clock else db.now(session)
-        for one, order in slices.with_orders(session, missed, is_waited_for=len(fence.slice_ids) == 1):
-            if one.status is not SliceStatus.SCHEDULED or one.due_at - now > EARLY:
+        is_lone = len(fence.slice_ids) == 1
+        for one, order in slices.with_orders(session, missed, SliceStatus.SCHEDULED, is_waited_for=is_lone):
+            if one.due_at - now > EARLY:
                 continue
             if order.status is not OrderStatus.IN_PROGRESS or order.broker != broker:
                 continue

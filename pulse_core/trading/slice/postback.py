@@ -54,7 +54,6 @@ class Hints:
             # Without a thread there is no pause either; a pause that never ended would swallow every hint.
             self._is_pausing = False
         queue.wake(Task.TRACK_SLICES, ",".join(told))
-        queue.wake(Task.RESOLVE_SLICES)
 
 
 _hints = Hints()

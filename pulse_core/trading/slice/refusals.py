@@ -24,5 +24,5 @@ def show_refusal(session: Session, order: Order, one: OrderSlice) -> None:
 def refusals_of(slice_ids: Collection[str]) -> Mapping[str, str]:
     """Why the broker refused those of the slices that are REJECTED, in its words. Raises DatabaseUnavailable."""
     with db.transaction() as session:
-        found = [one for one, _ in slices.with_orders(session, slice_ids) if one.status is SliceStatus.REJECTED]
-    return {one.id: ": ".join(filter(None, (one.error_code, one.error_message))) for one in found}
+        found = slices.with_orders(session, slice_ids, SliceStatus.REJECTED)
+    return {one.id: ": ".join(filter(None, (one.error_code, one.error_message))) for one, _ in found}

@@ -130,11 +130,15 @@ def get(session: Session, slice_id: str) -> OrderSlice | None:
 
 
 def with_orders(
-    session: Session, slice_ids: Collection[str], *, is_waited_for: bool = False
+    session: Session, slice_ids: Collection[str], status: SliceStatus, *, is_waited_for: bool = False
 ) -> Sequence[tuple[OrderSlice, Order]]:
-    """These slices with their orders; with `is_waited_for` nobody else has the slices locked by then."""
+    """Those of the slices that have this status, with their orders; `is_waited_for`: nobody else has them locked then.
+
+    A message that comes again finds none: it must not cost the reading of all that it names.
+    """
     rows = select(OrderSlice, Order).join(Order, Order.id == OrderSlice.order_id)
-    rows = rows.where(any_of(OrderSlice.id, slice_ids)).execution_options(populate_existing=True)
+    rows = rows.where(any_of(OrderSlice.id, slice_ids), status_is(OrderSlice.status, status))
+    rows = rows.execution_options(populate_existing=True)
     if is_waited_for:
         rows = rows.with_for_update(of=OrderSlice, key_share=True)
     return [(one, order) for one, order in session.execute(rows)]
