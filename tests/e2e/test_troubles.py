@@ -312,7 +312,7 @@ def test_exchange_away_and_its_token_dead_are_seen_by_the_workers(deployment: De
         assert "the broker does not answer as it should: UNREACHABLE, no connection to the broker" in line
         assert line.endswith(Trouble.BROKER_AWAY.next_step)
         deployment.urls = {name: url for name, url in by_urls.items() if name != "PULSE_PAPER_EXCHANGE_URL"}
-        away = "UNREACHABLE, no connection to the broker (NewConnectionError) (pulse.track_slices, for N s)"
+        away = "UNREACHABLE, no connection to the broker (ConnectionError) (pulse.track_slices, for N s)"
         told_until(doctor, as_told("broker", Trouble.BROKER_AWAY, away))
 
         deployment.open_exchange(KITE_ACCESS_TOKEN="the-token-of-tomorrow")

@@ -9,25 +9,22 @@ away what it holds, and a process that is killed or stopped does not keep one se
 """
 
 import io
-import json
 import socket
-import ssl
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPResponse
-from threading import Lock
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import orjson
-from requests.certs import where
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.ssl_ import create_urllib3_context
 
 from api_contract.log import current_trace
 from pulse_core.boottime import boottime
@@ -90,98 +87,46 @@ class Call:
 _current: ContextVar[Call] = ContextVar("call")
 
 
-@dataclass(frozen=True)
-class Response:
-    """What the client wants to know of an answer."""
-
-    status_code: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    def json(self) -> Any:
-        """A long book is parsed many times faster; what the strict parser refuses is read as always."""
-        try:
-            return orjson.loads(self.content)
-        except orjson.JSONDecodeError:
-            return json.loads(self.content)
-
-
-class Session:
-    """What the client sends through in place of a session of requests, which takes as long as all that is below it.
-
-    Pooled connections, no proxy or credentials from the environment, no redirects, no retries, no cookies.
-    """
+class Session(requests.Session):
+    """Pooled connections, no proxy or credentials from the environment, no redirects, no retries."""
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[str, bool], HTTPConnectionPool] = {}
-        self._opening = Lock()
+        super().__init__()
+        self.trust_env = False
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(pool_maxsize=POOL_SIZE, max_retries=0))
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        timeout: float,
-        data: Mapping[str, object] | None = None,
-        params: Mapping[str, object] | None = None,
-        verify: bool = True,
-        **_options: object,
-    ) -> Response:
-        """Send a form, or ask with a query, within `timeout` seconds; half an answer tells as little as none."""
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        # A followed redirect would send the order a second time.
+        return None
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        # Without a delay, as always: urllib3 sends the head and the body of a request by themselves.
+        options = [*HTTPConnection.default_socket_options, RESET_ON_CLOSE]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         call = _current.get()
-        call.timeout = timeout * call.patience
-        parts = urlsplit(url)
-        answer = self._pool(f"{parts.scheme}://{parts.netloc}", verify).urlopen(
-            method,
-            _target(parts.path, params),
-            body=None if data is None else _form(data),
-            headers=_headers(headers, is_form=data is not None),
-            timeout=Timeout(connect=min(call.timeout, call.time_left()), read=call.timeout),
-            retries=False,
-            # A followed redirect would send the order a second time.
-            redirect=False,
-        )
-        call.body, call.status = answer.data, answer.status
-        return Response(answer.status, answer.headers, answer.data)
-
-    def _pool(self, server: str, is_verified: bool) -> HTTPConnectionPool:
-        with self._opening:
-            found = self._pools.get((server, is_verified))
-            if found is None:
-                found = self._pools[server, is_verified] = _pool_of(server, is_verified)
-        return found
+        call.timeout = kwargs["timeout"] * call.patience
+        kwargs["timeout"] = (min(call.timeout, call.time_left()), call.timeout)
+        if traceparent := current_trace().get("traceparent"):
+            request.headers["traceparent"] = traceparent
+        response = super().send(request, *args, **kwargs)
+        # Together: half an answer tells as little as none.
+        call.body, call.status = response.content, response.status_code
+        response.json = partial(_parsed, response)  # type: ignore[method-assign]
+        return response
 
 
-def _pool_of(server: str, is_verified: bool) -> HTTPConnectionPool:
-    parts = urlsplit(server)
-    # Without a delay, as always: urllib3 sends the head and the body of a request by themselves.
-    options = [*HTTPConnection.default_socket_options, RESET_ON_CLOSE]
-    host = parts.hostname or ""
-    if parts.scheme == "http":
-        return _HTTPPool(host, parts.port, maxsize=POOL_SIZE, socket_options=options)
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if is_verified else ssl.CERT_NONE)
-    if is_verified:
-        context.load_verify_locations(where())
-    return _HTTPSPool(host, parts.port, maxsize=POOL_SIZE, socket_options=options, ssl_context=context)
-
-
-def _target(path: str, params: Mapping[str, object] | None) -> str:
-    query = _form(params or {})
-    return f"{path}?{query}" if query else path
-
-
-def _form(fields: Mapping[str, object]) -> str:
-    return urlencode({name: value for name, value in fields.items() if value is not None})
-
-
-def _headers(given: Mapping[str, str], *, is_form: bool) -> Mapping[str, str]:
-    headers = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", **given}
-    if is_form:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    if traceparent := current_trace().get("traceparent"):
-        headers["traceparent"] = traceparent
-    return headers
+def _parsed(response: requests.Response) -> Any:
+    """A long book is parsed many times faster; what the strict parser refuses is read as always."""
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return requests.Response.json(response)
 
 
 class _Answer(HTTPResponse):
