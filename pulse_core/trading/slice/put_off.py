@@ -45,7 +45,7 @@ def put_off(slice_ids: Collection[str], now: datetime) -> None:
     known = hours.current()
     with db.transaction() as session:
         moved: dict[datetime, list[str]] = defaultdict(list)
-        for one, order in slices.with_orders(session, slice_ids):
+        for one, order in slices.with_orders(session, slice_ids, SliceStatus.SCHEDULED):
             if (again_at := _again_at(known, order, one, now)) is not None:
                 moved[again_at].append(one.id)
         for due_at, some in moved.items():
@@ -55,7 +55,7 @@ def put_off(slice_ids: Collection[str], now: datetime) -> None:
 
 
 def _again_at(known: Hours, order: Order, one: OrderSlice, now: datetime) -> datetime | None:
-    if one.status is not SliceStatus.SCHEDULED or one.due_at > now or order.status is not OrderStatus.IN_PROGRESS:
+    if one.due_at > now or order.status is not OrderStatus.IN_PROGRESS:
         return None
     opens = opens_at(known, order, now)
     if opens == now:
