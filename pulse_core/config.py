@@ -26,7 +26,8 @@ CREDENTIALS = ("kite_api_key", "kite_access_token", "kite_api_secret")
 OF_PULSE = ("pulse_service_public_keys", "pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", *CREDENTIALS)
 OF_WORKERS = ("kite_api_key", "kite_access_token")
 OF_THE_CONTROL_WORKER = ("pulse_webhook_key",)
-_KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key")
+_OF_THE_SERVERS = ("DATABASE_URL", "REDIS_URL")
+KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key")
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Key = Annotated[SecretStr, AfterValidator(strong)]
@@ -198,7 +199,7 @@ def _fault(kind: str, message: str) -> str:
 def wrong_settings() -> dict[str, str]:
     """What is wrong with each variable, except missing ones: whoever starts the services sets them."""
     try:
-        found = _lacking(Settings(), CREDENTIALS)
+        found = _lacking(Settings(**dict.fromkeys(_OF_THE_SERVERS, "named by whoever starts them")), CREDENTIALS)  # type: ignore[arg-type]
     except ValidationError as refused:
         found = faults_of(refused)
     return {variable: fault for variable, fault in found.items() if fault != NOT_SET}
@@ -232,7 +233,7 @@ def _cannot_start(process: str, faults: dict[str, str]) -> str:
 def _lacking(found: Settings, needs: Collection[str]) -> dict[str, str]:
     """What is wrong with settings that are fine by themselves."""
     faults = {names_of(name)[0]: NOT_SET for name in needs if getattr(found, name) is None}
-    given = {name: getattr(found, name) for name in _KEYS}
+    given = {name: getattr(found, name) for name in KEYS}
     faults |= equal_keys({names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None})
     if found.broker == "zerodha":
         lacking = [name for name in needs if name in CREDENTIALS and _is_placeholder(getattr(found, name))]

@@ -66,7 +66,7 @@ def programs(settings: StackSettings, shared: Mapping[str, str]) -> list[Program
     if ledger := ledger_path(settings):
         everything.insert(0, _exchange(settings, ledger))
     return [
-        replace(one, environment=handed_on(one.name, variables) | one.environment, folder=settings.data_dir)
+        replace(one, environment={**handed_on(one.name, variables), **one.environment}, folder=settings.data_dir)
         for one in everything
     ]
 
