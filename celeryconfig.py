@@ -3,10 +3,18 @@
 Every choice and the fault behind it is described in docs/services/pulse-background/celery.md.
 """
 
-from pulse_core.config import queue_settings_to_start
+import sys
+
+from pulse_core.config import OF_WORKERS, queue_settings_to_start, settings_to_start
 from pulse_core.tasks import DEFAULT_QUEUE, ROUTES
 
-_settings = queue_settings_to_start("celery")
+if "worker" in sys.argv:
+    _settings = settings_to_start("celery", OF_WORKERS)
+elif "flower" in sys.argv:
+    # It is given the queue, and nothing else.
+    _settings = queue_settings_to_start("celery")
+else:
+    _settings = settings_to_start("celery")
 
 broker_url = _settings.redis_url.get_secret_value()
 result_backend = None

@@ -1,7 +1,6 @@
 """Every setting of the gateway, read once from the environment when it starts."""
 
 import os
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -149,7 +148,7 @@ def load_signing_keys(settings: Settings) -> KeySet:
     raise SystemExit(sentence)
 
 
-def _lacking(settings: Settings) -> Mapping[str, str]:
+def _lacking(settings: Settings) -> dict[str, str]:
     """What is wrong with settings that are fine by themselves."""
     if settings.pulse_jwt_key is None:
         return {} if settings.pulse_jwt_keys is not None else {"PULSE_JWT_KEY": "is not set"}

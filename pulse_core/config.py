@@ -22,12 +22,13 @@ PLACEHOLDERS = frozenset({"", "paper", "changeme", "change-me", "none", "xxx"})
 
 NOT_SET = "is not set"
 
+KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", "pulse_totp_key")
 # What a process cannot do without, beside what every process needs.
-_KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", "pulse_totp_key")
 CREDENTIALS = ("kite_api_key", "kite_access_token", "kite_api_secret")
-OF_PULSE = ("pulse_service_public_keys", *_KEYS, *CREDENTIALS)
+OF_PULSE = ("pulse_service_public_keys", *KEYS, *CREDENTIALS)
 OF_WORKERS = ("kite_api_key", "kite_access_token")
 OF_THE_CONTROL_WORKER = ("pulse_webhook_key",)
+_OF_THE_SERVERS = ("DATABASE_URL", "REDIS_URL")
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Key = Annotated[SecretStr, AfterValidator(strong)]
@@ -184,7 +185,7 @@ def service_public_keys() -> PublicKeys:
     """The services that are believed. Raises KeyMissing in a process that nobody calls."""
     given = settings().pulse_service_public_keys
     if given is None:
-        raise KeyMissing(f"PULSE_SERVICE_PUBLIC_KEYS {NOT_SET}, and this needs it")
+        raise KeyMissing(f"PULSE_SERVICE_PUBLICKEYS {NOT_SET}, and this needs it")
     return _public_keys(given.get_secret_value())
 
 
@@ -209,7 +210,7 @@ def _fault(kind: str, message: str) -> str:
 def wrong_settings() -> dict[str, str]:
     """What is wrong with each variable, except missing ones: whoever starts the services sets them."""
     try:
-        found = _lacking(Settings(), CREDENTIALS)
+        found = _lacking(Settings(**dict.fromkeys(_OF_THE_SERVERS, "named by whoever starts them")), CREDENTIALS)  # type: ignore[arg-type]
     except ValidationError as refused:
         found = faults_of(refused)
     return {variable: fault for variable, fault in found.items() if fault != NOT_SET}
@@ -243,7 +244,7 @@ def _cannot_start(process: str, faults: dict[str, str]) -> str:
 def _lacking(found: Settings, needs: Collection[str]) -> dict[str, str]:
     """What is wrong with settings that are fine by themselves."""
     faults = {names_of(name)[0]: NOT_SET for name in needs if getattr(found, name) is None}
-    given = {name: getattr(found, name) for name in _KEYS}
+    given = {name: getattr(found, name) for name in KEYS}
     faults |= equal_keys({names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None})
     if found.broker == "zerodha":
         lacking = [name for name in needs if name in CREDENTIALS and _is_placeholder(getattr(found, name))]

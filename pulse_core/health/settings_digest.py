@@ -4,10 +4,10 @@ import hashlib
 
 from pydantic import SecretStr
 
-from pulse_core.config import Settings
+from pulse_core.config import KEYS, Settings
 
-# Each process of a host has its own.
-OF_ONE_PROCESS = frozenset({"metrics_port"})
+# Each process of a host has its own port; a key that a process does not need it lacks.
+OF_ONE_PROCESS = frozenset({"metrics_port", "pulse_service_public_keys", *KEYS})
 
 
 def digest(settings: Settings) -> str:
