@@ -31,7 +31,9 @@ _VITAL = (
 KINDS: Mapping[str, Kind | None] = {
     **dict.fromkeys(_VITAL, Kind.VITAL),
     **dict.fromkeys(("sessions.log_in", "sessions.change_password"), Kind.LOGINS),
-    **dict.fromkeys(("keys.name_holder", "events.poll_events", "alarms.poll_alarms"), Kind.GATEWAYS),
+    **dict.fromkeys(
+        ("keys.name_holder", "events.poll_events", "events.poll_all_events", "alarms.poll_alarms"), Kind.GATEWAYS
+    ),
     "orders.place_order": Kind.ORDERS,
     # It asks nobody.
     "health.health": None,
