@@ -13,7 +13,9 @@ from api_contract.error_answers import answer_http_exception
 from api_contract.fields import described_more
 from api_contract.idempotency import CODES as KEY_CODES
 from api_contract.idempotency import KeyUse, given_key
-from api_contract.openapi import CODES, TAKES_KEY, Specification, in_order
+from api_contract.openapi import CODES, TAKES_IF_MATCH, TAKES_KEY, Specification, in_order
+from api_contract.preconditions import CODE as PRECONDITION_FAILED
+from api_contract.preconditions import note_expected
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.base import error_schema
 
@@ -74,6 +76,14 @@ class Blueprint(flask_smorest.Blueprint):
 
         return state
 
+    def takes_if_match(self) -> Callable[[View], View]:
+        """Let clients name the version that they mean; `preconditions.expected` tells the view which."""
+
+        def state(view: View) -> View:
+            return _annotated(view, takes_if_match=True)
+
+        return state
+
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
         view = self._guarded(_annotated(view_func, operation_id=view_func.__name__))
         super().add_url_rule(rule, endpoint, view, **options)
@@ -90,6 +100,7 @@ class Blueprint(flask_smorest.Blueprint):
                     self.check_enrolled()
                 self.check(notes["needs"])
             refuse_undeclared(declared)
+            note_expected(is_taken="takes_if_match" in notes)
             key = given_key(use)
             if key is None or use is None:
                 return view(*args, **kwargs)
@@ -110,7 +121,9 @@ class Blueprint(flask_smorest.Blueprint):
             found += ["UNSUPPORTED_MEDIA_TYPE"]
         if "key_use" in doc_info:
             found += KEY_CODES
-        doc[TAKES_KEY] = "key_use" in doc_info
+        if "takes_if_match" in doc_info:
+            found += [PRECONDITION_FAILED]
+        doc[TAKES_KEY], doc[TAKES_IF_MATCH] = "key_use" in doc_info, "takes_if_match" in doc_info
         doc[CODES] = in_order(found)
         return doc
 

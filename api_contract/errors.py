@@ -18,6 +18,7 @@ PulseError
     IdempotencyKeyReused
     IdempotencyKeyInUse
     IdempotencyOutcomeUnknown
+    PreconditionFailed
     UnsupportedMediaType
     RateLimited
     ServiceUnavailable
@@ -43,6 +44,7 @@ HTTP_STATUS = {
     "IDEMPOTENCY_KEY_REUSED": 409,
     "IDEMPOTENCY_KEY_IN_USE": 409,
     "IDEMPOTENCY_OUTCOME_UNKNOWN": 409,
+    "PRECONDITION_FAILED": 412,
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "RISK_LIMIT": 422,
@@ -148,6 +150,10 @@ class IdempotencyKeyInUse(PulseError):
 
 class IdempotencyOutcomeUnknown(PulseError):
     code = "IDEMPOTENCY_OUTCOME_UNKNOWN"
+
+
+class PreconditionFailed(PulseError):
+    code = "PRECONDITION_FAILED"
 
 
 class UnsupportedMediaType(PulseError):

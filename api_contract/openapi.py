@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from api_contract import idempotency, ids
+from api_contract import idempotency, ids, preconditions
 from api_contract.errors import HTTP_STATUS
 from api_contract.refusals import Refusal
 
 # Only on its way from the views to `complete`.
-CODES, TAKES_KEY = "x-codes", "x-takes-key"
+CODES, TAKES_KEY, TAKES_IF_MATCH = "x-codes", "x-takes-key", "x-takes-if-match"
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "examples": ["0f8fad5b-d9cb-469f-a165-70867728950e"]}
 _ON_EVERY_ANSWER: dict[str, Any] = {
@@ -118,6 +118,7 @@ class Specification:
         components["headers"] = self.headers | idempotency.ON_ANSWERS
         components["parameters"] = {name: _header(name, text) for name, text in _PARAMETERS.items()}
         components["parameters"][idempotency.HEADER] = idempotency.PARAMETER
+        components["parameters"][preconditions.HEADER] = preconditions.PARAMETER
         components["responses"] = {}
         for parameter in (one for path in completed["paths"].values() for one in path.get("parameters", ())):
             parameter["schema"] = _IDS.get(parameter["name"], parameter["schema"])
@@ -130,6 +131,7 @@ class Specification:
 
     def _complete_operation(self, operation: dict[str, Any], refusals: dict[str, Any]) -> None:
         found, takes_key, headers = operation.pop(CODES), operation.pop(TAKES_KEY), self.headers_of(operation)
+        takes_if_match = operation.pop(TAKES_IF_MATCH)
         if takes_key:
             headers = headers | idempotency.ON_ANSWERS
         responses = {status: one for status, one in operation["responses"].items() if status < "400"}
@@ -142,7 +144,8 @@ class Specification:
             refusals[name] = self._refusal(status, of_status)
             responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
         operation["responses"] = dict(sorted(responses.items()))
-        names = [*([idempotency.HEADER] if takes_key else []), *_PARAMETERS]
+        names = [idempotency.HEADER] if takes_key else []
+        names += [*([preconditions.HEADER] if takes_if_match else []), *_PARAMETERS]
         parameters = [{"$ref": f"#/components/parameters/{name}"} for name in names]
         operation["parameters"] = [*operation.get("parameters", []), *parameters]
 

@@ -184,6 +184,13 @@ SHARED = {
         "The first call with this Idempotency-Key broke off, and may have been done: look, then use another key.",
         "the first call with this Idempotency-Key broke off, and may have been done",
     ),
+    "PRECONDITION_FAILED": Refusal(
+        "It is not the version that `If-Match` names: it has changed since. Nothing was done.",
+        "it has changed since it was read",
+        {"etag": '"45038549f7c027dff126e3d9f3a5cb82be250428"'},
+        {"etag": {**TEXT, "description": "Of its version now."}},
+        ("etag",),
+    ),
     "PAYLOAD_TOO_LARGE": Refusal("The body has more than 64 KiB.", "request entity too large"),
     "UNSUPPORTED_MEDIA_TYPE": Refusal(
         "The body is not `application/json` in UTF-8, or is compressed.", "Content-Type must be application/json"

@@ -26,8 +26,9 @@ from gapi_app import clock
 from gapi_app.config import Settings
 from gapi_app.errors import Refused, UpstreamError, UpstreamTimeout
 from gapi_app.idempotency import key_headers, note_replay
+from gapi_app.preconditions import note_etag, precondition_headers
 
-_PASSED_ON = frozenset({400, 403, 404, 409, 422, 429})
+_PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
@@ -167,7 +168,8 @@ class PulseClient:
     ) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()
         token = service_token(self._key, who, method, path, data, clock.now())
-        headers = trace_headers() | key_headers(who, method) | {"Authorization": f"Bearer {token}"}
+        headers = trace_headers() | key_headers(who, method) | precondition_headers(who, method)
+        headers["Authorization"] = f"Bearer {token}"
         if body is not None:
             headers["Content-Type"] = "application/json"
         deadline = time.monotonic() + patience_seconds
@@ -183,6 +185,7 @@ class PulseClient:
                 preload_content=False,
             )
             note_replay(response.headers)
+            note_etag(response.headers)
             clock.learn(response.headers.get(clock.HEADER), is_certain=response.status == 401)
             with response:
                 if response.status == 204:

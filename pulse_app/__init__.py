@@ -25,6 +25,9 @@ from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
 from pulse_core.metrics import process, switch
 
+# Four times a second by each gateway that has open streams.
+_POLLED = frozenset({"/internal/events/poll", "/internal/events/all/poll", "/internal/alarms/poll"})
+
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
@@ -37,8 +40,7 @@ def create_app() -> Flask:
     _count()
     app.before_request(refuse_large_body)
     tell_time(app)
-    # Polled four times a second by each gateway that has open streams.
-    trace_requests(app, Process.PULSE, {"/internal/events/poll", "/internal/alarms/poll"})
+    trace_requests(app, Process.PULSE, _POLLED)
     give_places(app, config.database_pool_size)
     health.serve_watch_port(config)
     reporter.start(ProcessKind.PULSE)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.alarms import (
     ALARM_NOTE,
@@ -14,6 +15,7 @@ from api_contract.shapes.alarms import (
 )
 from api_contract.shapes.events import EVENT_QUERY
 from api_contract.shapes.internal import ALARM_POLL, AlarmNewsSchema
+from api_contract.versions import etag_of
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
@@ -57,9 +59,9 @@ def poll_alarms(asked: dict[str, Any]) -> alarm_feed.AlarmNews:
 
 @blueprint.route("/<alarm_id>", methods=["GET"])
 @blueprint.needs(Standing.OVERSIGHT)
-@blueprint.response(200, AlarmHistorySchema)
+@blueprint.response(200, AlarmHistorySchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
-def show_alarm(alarm_id: str) -> dict[str, Any]:
+def show_alarm(alarm_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """One alarm, and what happened to it."""
     found = inbox.alarm_history(alarm_id)
     names = accounts.usernames({one.actor for one in found.events})
@@ -67,35 +69,38 @@ def show_alarm(alarm_id: str) -> dict[str, Any]:
         asdict(one) | {"type": alarm_event_type(one.kind), "actor_name": names.get(one.actor, one.actor)}
         for one in found.events
     ]
-    return {"alarm": found.alarm, "events": told}
+    return {"alarm": found.alarm, "events": told}, 200, {"ETag": etag_of(found)}
 
 
 @blueprint.route("/<alarm_id>/acknowledge", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def acknowledge_alarm(alarm_id: str) -> AlarmReport:
     """Take an open alarm on; repeating it is harmless."""
-    return inbox.acknowledge_alarm(alarm_id, account_id(), utcnow())
+    return inbox.acknowledge_alarm(alarm_id, account_id(), utcnow(), expected())
 
 
 @blueprint.route("/<alarm_id>/resolve", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resolve_alarm(alarm_id: str) -> AlarmReport:
     """Say that the cause of an alarm is dealt with; repeating it is harmless."""
-    return inbox.resolve_alarm(alarm_id, account_id(), utcnow())
+    return inbox.resolve_alarm(alarm_id, account_id(), utcnow(), expected())
 
 
 @blueprint.route("/<alarm_id>/note", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.arguments(ALARM_NOTE)
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND")
 def note_alarm(body: dict[str, str], alarm_id: str) -> AlarmReport:
     """Keep a note with an alarm, in place of the one before; repeating it is harmless."""
-    return inbox.note_alarm(alarm_id, body["note"], account_id(), utcnow())
+    return inbox.note_alarm(alarm_id, body["note"], account_id(), utcnow(), expected())

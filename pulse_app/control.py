@@ -4,6 +4,7 @@ from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import SLICE_ID
+from api_contract.preconditions import expected
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import SETTLEMENT, OrderSchema, SliceSchema
 from pulse_app.auth import account_id, owner_to_change, require_service_token
@@ -20,22 +21,24 @@ blueprint.before_request(require_service_token)
 
 @blueprint.route("/<order_id>/pause", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def pause_order(order_id: str) -> OrderReport:
     """Send nothing new of an order until it is resumed; repeating it is harmless."""
-    return pause.pause_order(owner_to_change(), known_order(order_id), account_id(), utcnow())
+    return pause.pause_order(owner_to_change(), known_order(order_id), account_id(), utcnow(), expected())
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resume_order(order_id: str) -> OrderReport:
     """Let a paused order go on, with what it missed re-paced inside its window."""
-    return pause.resume_order(owner_to_change(), known_order(order_id), account_id(), utcnow())
+    return pause.resume_order(owner_to_change(), known_order(order_id), account_id(), utcnow(), expected())
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])

@@ -4,13 +4,21 @@ from dataclasses import asdict
 from typing import Any
 
 from api_contract.scopes import Scope, Standing
-from api_contract.shapes.events import EVENT_QUERY, AuditSchema
-from api_contract.shapes.internal import ACCOUNT_EVENT_QUERY, POLL, FeedsSchema, OrderEventsSchema
+from api_contract.shapes.events import EVENT_QUERY, AuditSchema, MergedEventPageSchema
+from api_contract.shapes.internal import (
+    ACCOUNT_EVENT_QUERY,
+    FEED_POLL,
+    POLL,
+    FeedsSchema,
+    MergedNewsSchema,
+    OrderEventsSchema,
+)
 from pulse_app.auth import account_id, named_owner, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
-from pulse_core.events import feed
+from pulse_core.events import feed, merged_feed
 from pulse_core.events.feed import OrderEvents
+from pulse_core.events.merged_feed import MergedEventPage, MergedNews
 from pulse_core.trading.order.queries import OrderOrigin, order_origin
 
 blueprint = Blueprint("events", __name__, url_prefix="/internal", description="What happened to orders")
@@ -24,6 +32,24 @@ blueprint.before_request(require_service_token)
 def poll_events(asked: dict[str, Any]) -> dict[str, Any]:
     """What is new of several accounts, those without news left out; for the gateway itself."""
     return {"feeds": feed.poll(asked["after"], asked["limit"])}
+
+
+@blueprint.route("/events/all", methods=["GET"])
+@blueprint.needs(Standing.OVERSIGHT)
+@blueprint.arguments(EVENT_QUERY, location="query")
+@blueprint.response(200, MergedEventPageSchema)
+def list_all_events(query: dict[str, int]) -> MergedEventPage:
+    """Events of orders of all accounts, oldest first, a page at a time."""
+    return merged_feed.events(query["after"], query["limit"])
+
+
+@blueprint.route("/events/all/poll", methods=["POST"])
+@blueprint.needs(Standing.GATEWAY)
+@blueprint.arguments(FEED_POLL)
+@blueprint.response(200, MergedNewsSchema)
+def poll_all_events(asked: dict[str, Any]) -> MergedNews:
+    """What is new of all accounts together; for the gateway itself."""
+    return merged_feed.poll(asked["after"], asked["limit"])
 
 
 @blueprint.route("/events", methods=["GET"])

@@ -5,6 +5,7 @@ from typing import Any
 from api_contract.errors import NotFound
 from api_contract.ids import ORDER_ID
 from api_contract.order_rules import UNIQUE_KEY, NewOrder
+from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
     FILL_QUERY,
@@ -20,6 +21,7 @@ from api_contract.shapes.orders import (
     OrderSnapshotSchema,
     SliceListSchema,
 )
+from api_contract.versions import etag_of
 from pulse_app.auth import account_id, named_owner, owner_to_change, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
@@ -77,23 +79,25 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
 @blueprint.route("/by-key/<path:order_unique_key>", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
 @blueprint.arguments(KEY_OWNER_QUERY, location="query")
-@blueprint.response(200, OrderSnapshotSchema)
+@blueprint.response(200, OrderSnapshotSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
-def find_order(query: dict[str, str], order_unique_key: str) -> OrderSnapshot:
+def find_order(query: dict[str, str], order_unique_key: str) -> tuple[OrderSnapshot, int, dict[str, str]]:
     """The order with this key of the account, or of the one that an operator or admin names."""
     if not UNIQUE_KEY.fullmatch(order_unique_key):
         raise NotFound("there is no order with this key")
     owner = named_owner(query.get("account_id", account_id()))
-    return queries.order_by_key(owner.account_id, order_unique_key)
+    found = queries.order_by_key(owner.account_id, order_unique_key)
+    return found, 200, {"ETag": etag_of(found)}
 
 
 @blueprint.route("/<order_id>", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
-@blueprint.response(200, OrderSnapshotSchema)
+@blueprint.response(200, OrderSnapshotSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
-def show_order(order_id: str) -> OrderSnapshot:
+def show_order(order_id: str) -> tuple[OrderSnapshot, int, dict[str, str]]:
     """One order: what was asked, what is done, and what is still exposed."""
-    return queries.order_snapshot(owner_to_read(), known_order(order_id))
+    found = queries.order_snapshot(owner_to_read(), known_order(order_id))
+    return found, 200, {"ETag": etag_of(found)}
 
 
 @blueprint.route("/<order_id>/slices", methods=["GET"])
@@ -121,12 +125,13 @@ def list_fills(query: dict[str, Any], order_id: str) -> FillPage:
 
 @blueprint.route("/<order_id>", methods=["DELETE"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def cancel_order(order_id: str) -> OrderReport:
     """Cancel what is not filled: unsent slices at once, working ones at the broker; repeating it is harmless."""
-    return cancel.cancel_order(owner_to_change(), known_order(order_id), utcnow(), actor=account_id())
+    return cancel.cancel_order(owner_to_change(), known_order(order_id), utcnow(), account_id(), expected())
 
 
 def _listed_owner(asked: str | None) -> Owner:

@@ -37,7 +37,9 @@ _LOGINS = (
 KINDS: Mapping[str, Kind | None] = {
     **dict.fromkeys(_VITAL, Kind.VITAL),
     **dict.fromkeys(_LOGINS, Kind.LOGINS),
-    **dict.fromkeys(("keys.name_holder", "events.poll_events", "alarms.poll_alarms"), Kind.GATEWAYS),
+    **dict.fromkeys(
+        ("keys.name_holder", "events.poll_events", "events.poll_all_events", "alarms.poll_alarms"), Kind.GATEWAYS
+    ),
     "orders.place_order": Kind.ORDERS,
     # It asks nobody.
     "health.health": None,

@@ -8,6 +8,7 @@ from flask import g
 
 from api_contract.errors import NotFound
 from api_contract.ids import WEBHOOK_ID
+from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.webhooks import (
     DELIVERY_QUERY,
@@ -22,6 +23,7 @@ from api_contract.shapes.webhooks import (
     WebhookPageSchema,
     WebhookSchema,
 )
+from api_contract.versions import etag_of
 from api_contract.vocabulary import WebhookFeed
 from pulse_app.auth import account_id, check, require_service_token
 from pulse_app.blueprint import Blueprint
@@ -29,6 +31,8 @@ from pulse_core.clock import utcnow
 from pulse_core.events import webhooks
 from pulse_core.events.webhooks import DeliveryPage, DeliveryReport, NewSecret, WebhookPage, WebhookReport
 from pulse_core.owner import EveryAccount, OneAccount
+
+Versioned = tuple[WebhookReport, int, dict[str, str]]
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/internal/webhooks", description="Events posted to clients")
 blueprint.before_request(require_service_token)
@@ -54,45 +58,62 @@ def add_webhook(given: dict[str, Any]) -> NewSecret:
     return webhooks.add_webhook(who, given["url"], utcnow(), given["feed"], given["types"], key_id)
 
 
+@blueprint.route("/<webhook_id>", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
+@blueprint.refuses("NOT_FOUND")
+def show_webhook(webhook_id: str) -> Versioned:
+    """One webhook of the account."""
+    return _versioned(webhooks.webhook_report(OneAccount(account_id()), _known(webhook_id)))
+
+
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def enable_webhook(webhook_id: str) -> WebhookReport:
+def enable_webhook(webhook_id: str) -> Versioned:
     """Try a webhook again at once, from where it stopped."""
-    return webhooks.enable_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow())
+    return _versioned(
+        webhooks.enable_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow(), expected())
+    )
 
 
 @blueprint.route("/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
-def disable_webhook(webhook_id: str) -> WebhookReport:
+def disable_webhook(webhook_id: str) -> Versioned:
     """Post nothing there until the webhook is enabled again."""
-    return webhooks.disable_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow())
+    return _versioned(
+        webhooks.disable_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow(), expected())
+    )
 
 
 @blueprint.route("/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def remove_webhook(webhook_id: str) -> None:
     """Post nothing there any more."""
-    webhooks.remove_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow())
+    webhooks.remove_webhook(OneAccount(account_id()), _known(webhook_id), account_id(), utcnow(), expected())
 
 
 @blueprint.route("/<webhook_id>/secret", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.arguments(SECRET_ROLL)
 @blueprint.response(200, MadeWebhookSchema)
 @blueprint.refuses("NOT_FOUND")
 def roll_webhook_secret(given: dict[str, int], webhook_id: str) -> NewSecret:
     """Make a new secret, in this answer only; the one before signs too for as long as is said."""
     overlap = timedelta(seconds=given["overlap_seconds"])
-    return webhooks.roll_secret(account_id(), _known(webhook_id), utcnow(), overlap)
+    return webhooks.roll_secret(account_id(), _known(webhook_id), utcnow(), overlap, expected())
 
 
 @blueprint.route("/<webhook_id>/test", methods=["POST"])
@@ -137,34 +158,50 @@ def list_all_webhooks(query: dict[str, Any]) -> WebhookPage:
     return webhooks.webhook_page(owner, query["limit"], query.get("cursor"))
 
 
+@blueprint.route("/all/<webhook_id>", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
+@blueprint.refuses("NOT_FOUND")
+def show_any_webhook(webhook_id: str) -> Versioned:
+    """Anybody's webhook; for admins."""
+    return _versioned(webhooks.webhook_report(EveryAccount(), _known(webhook_id)))
+
+
 @blueprint.route("/all/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
-def disable_any_webhook(webhook_id: str) -> WebhookReport:
+def disable_any_webhook(webhook_id: str) -> Versioned:
     """Post nothing to anybody's webhook until an admin enables it again; for admins."""
-    return webhooks.disable_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow())
+    return _versioned(webhooks.disable_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow(), expected()))
 
 
 @blueprint.route("/all/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
-def enable_any_webhook(webhook_id: str) -> WebhookReport:
+def enable_any_webhook(webhook_id: str) -> Versioned:
     """Post to anybody's webhook again, from where it stopped; for admins."""
-    return webhooks.enable_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow())
+    return _versioned(webhooks.enable_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow(), expected()))
 
 
 @blueprint.route("/all/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
 def remove_any_webhook(webhook_id: str) -> None:
     """Remove anybody's webhook; for admins."""
-    webhooks.remove_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow())
+    webhooks.remove_webhook(EveryAccount(), _known(webhook_id), account_id(), utcnow(), expected())
+
+
+def _versioned(webhook: WebhookReport) -> Versioned:
+    return webhook, 200, {"ETag": etag_of(webhook)}
 
 
 def _known(webhook_id: str) -> str:

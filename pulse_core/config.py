@@ -185,7 +185,7 @@ def service_public_keys() -> PublicKeys:
     """The services that are believed. Raises KeyMissing in a process that nobody calls."""
     given = settings().pulse_service_public_keys
     if given is None:
-        raise KeyMissing(f"PULSE_SERVICE_PUBLICKEYS {NOT_SET}, and this needs it")
+        raise KeyMissing(f"PULSE_SERVICE_PUBLIC_KEYS {NOT_SET}, and this needs it")
     return _public_keys(given.get_secret_value())
 
 

@@ -78,8 +78,20 @@ class EventSchema(AnswerSchema):
     details = fields.Dict(required=True, metadata={"description": "What is known beyond that; grows with time."})
 
 
+class MergedEventSchema(EventSchema):
+    event_id = WholeNumber(required=True, metadata={"description": "Rises by one from event to event of all accounts."})
+    account_id = fields.String(required=True, metadata={**shown(ACCOUNT_ID), "description": "Whose order it is."})
+    account_event_id = WholeNumber(required=True, metadata={"description": "Its event_id in the account's own feed."})
+
+
 class EventPageSchema(AnswerSchema):
     events = fields.List(fields.Nested(EventSchema), required=True)
+    next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
+    next_cursor = next_cursor_field()
+
+
+class MergedEventPageSchema(AnswerSchema):
+    events = fields.List(fields.Nested(MergedEventSchema), required=True)
     next_after = WholeNumber(required=True, allow_none=True, metadata=NEXT)
     next_cursor = next_cursor_field()
 
@@ -111,7 +123,9 @@ EVENT_EXAMPLE = {
     "reason": "filled",
     "details": {},
 }
+MERGED_EVENT_EXAMPLE = EVENT_EXAMPLE | {"event_id": 4711, "account_id": AN_ACCOUNT, "account_event_id": 18}
 EXAMPLES: dict[str, Any] = {
+    "MergedEventPage": {"events": [MERGED_EVENT_EXAMPLE], "next_after": 4711, "next_cursor": "4711"},
     "EventPage": {"events": [EVENT_EXAMPLE], "next_after": 18, "next_cursor": "18"},
     "Audit": {
         **ACCEPTED_EXAMPLE,

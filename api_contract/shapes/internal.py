@@ -10,7 +10,15 @@ from api_contract.ids import ACCOUNT_ID, KEY_ID
 from api_contract.shapes import health, identity
 from api_contract.shapes.alarms import ALARM_EVENT_EXAMPLE, AlarmEventSchema
 from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, next_cursor_field, shown
-from api_contract.shapes.events import EVENT_EXAMPLE, MOST_EVENTS_AT_ONCE, NEXT, EventQuerySchema, EventSchema
+from api_contract.shapes.events import (
+    EVENT_EXAMPLE,
+    MERGED_EVENT_EXAMPLE,
+    MOST_EVENTS_AT_ONCE,
+    NEXT,
+    EventQuerySchema,
+    EventSchema,
+    MergedEventSchema,
+)
 from api_contract.shapes.identity import KEY_TEXT_EXAMPLE, networks_shown, own_limit, role_field, scopes_shown
 from api_contract.vocabulary import RevocationKind
 
@@ -127,6 +135,16 @@ class PollSchema(RequestSchema):
     limit = WholeNumber(load_default=100, validate=validate.Range(1, MOST_EVENTS_AT_ONCE))
 
 
+class FeedPollSchema(RequestSchema):
+    after = WholeNumber(
+        required=True,
+        allow_none=True,
+        validate=validate.Range(0, 10**18),
+        metadata={"description": "The last event_id seen; null asks for the latest and no events."},
+    )
+    limit = WholeNumber(load_default=100, validate=validate.Range(1, MOST_EVENTS_AT_ONCE))
+
+
 class FeedSchema(AnswerSchema):
     account_id = fields.String(required=True)
     events = fields.List(fields.Nested(EventSchema), required=True)
@@ -138,18 +156,18 @@ class FeedsSchema(AnswerSchema):
     feeds = fields.List(fields.Nested(FeedSchema), required=True)
 
 
-class AlarmPollSchema(RequestSchema):
-    after = WholeNumber(
-        required=True,
-        allow_none=True,
-        validate=validate.Range(0, 10**18),
-        metadata={"description": "The last event_id seen; null asks for the latest and no events."},
-    )
-    limit = WholeNumber(load_default=100, validate=validate.Range(1, MOST_EVENTS_AT_ONCE))
+class AlarmPollSchema(FeedPollSchema):
+    pass
 
 
 class AlarmNewsSchema(AnswerSchema):
     events = fields.List(fields.Nested(AlarmEventSchema), required=True)
+    last_event_id = WholeNumber(required=True, metadata={"description": "The latest that can be read."})
+    is_complete = fields.Boolean(required=True, metadata={"description": "False while older events await numbers."})
+
+
+class MergedNewsSchema(AnswerSchema):
+    events = fields.List(fields.Nested(MergedEventSchema), required=True)
     last_event_id = WholeNumber(required=True, metadata={"description": "The latest that can be read."})
     is_complete = fields.Boolean(required=True, metadata={"description": "False while older events await numbers."})
 
@@ -181,7 +199,7 @@ NEW_KEY = NewKeySchema()
 PROOF, CONFIRMATION = ProofSchema(), ConfirmationSchema()
 KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
 ME_QUERY, ACCOUNT_EVENT_QUERY = MeQuerySchema(), AccountEventQuerySchema()
-POLL, ALARM_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), PostbackSchema()
+POLL, ALARM_POLL, FEED_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), FeedPollSchema(), PostbackSchema()
 
 _ADDRESS = {"address": "192.0.2.7"}
 _FEED = {"account_id": AN_ACCOUNT, "events": [EVENT_EXAMPLE], "last_event_id": 18, "is_complete": True}
@@ -222,6 +240,8 @@ EXAMPLES: dict[str, Any] = {
     "Feeds": {"feeds": [_FEED]},
     "AlarmPoll": {"after": 6, "limit": 100},
     "AlarmNews": {"events": [ALARM_EVENT_EXAMPLE], "last_event_id": 7, "is_complete": True},
+    "FeedPoll": {"after": 4710, "limit": 100},
+    "MergedNews": {"events": [MERGED_EVENT_EXAMPLE], "last_event_id": 4711, "is_complete": True},
     "OrderEvents": _FEED | {"next_after": None, "next_cursor": None},
     "News": {
         "revocations": [

@@ -40,6 +40,7 @@ def show_alarm(alarm_id: str) -> Response:
 
 @blueprint.route("/<alarm_id>/acknowledge", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
@@ -50,6 +51,7 @@ def acknowledge_alarm(alarm_id: str) -> Response:
 
 @blueprint.route("/<alarm_id>/resolve", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(200, AlarmSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
@@ -60,6 +62,7 @@ def resolve_alarm(alarm_id: str) -> Response:
 
 @blueprint.route("/<alarm_id>/note", methods=["POST"])
 @blueprint.needs(Scope.SLICES_OPERATE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.arguments(ALARM_NOTE)
 @blueprint.response(200, AlarmSchema)

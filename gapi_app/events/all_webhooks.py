@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, jsonify
 
+from api_contract.preconditions import ETAG
 from api_contract.scopes import Standing
 from api_contract.shapes.webhooks import WEBHOOK_QUERY, WebhookPageSchema, WebhookSchema
 from gapi_app.access.auth import caller, require_token
@@ -26,10 +27,20 @@ def list_all_webhooks(query: dict[str, Any]) -> Response:
     return jsonify(_ask("GET", f"?{urlencode(query)}"))
 
 
+@blueprint.route("/<webhook_id>", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, WebhookSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_any_webhook(webhook_id: str) -> Response:
+    """Anybody's webhook."""
+    return jsonify(_ask("GET", f"/{quote(webhook_id, safe='')}"))
+
+
 @blueprint.route("/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
 def disable_any_webhook(webhook_id: str) -> Response:
     """Post nothing to anybody's webhook until an admin enables it again; repeating it is harmless."""
@@ -38,8 +49,9 @@ def disable_any_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
 def enable_any_webhook(webhook_id: str) -> Response:
     """Post to anybody's webhook again, from where it stopped."""
@@ -48,6 +60,7 @@ def enable_any_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")

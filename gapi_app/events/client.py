@@ -13,8 +13,9 @@ from api_contract.scopes import GATEWAY, Caller
 from gapi_app.errors import UpstreamError
 from gapi_app.upstream import PulseClient
 
-# The channel of what happens to alarms, among those that are named by an account.
-ALARMS = "alarms"
+# The channels of what happens to alarms and of all accounts together, among those that are named by an account.
+ALARMS, EVERYBODY = "alarms", "everybody"
+_POLLED_AT = {ALARMS: "/internal/alarms/poll", EVERYBODY: "/internal/events/all/poll"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class LiveEvent:
 
 @dataclass(frozen=True)
 class Feed:
-    """A part of an account's events, or under ALARMS of those of alarms.
+    """A part of an account's events, or under ALARMS or EVERYBODY of theirs.
 
     `last_event_id` is the latest that can be read, here or in the next part.
     """
@@ -45,20 +46,25 @@ class EventClient(PulseClient):
     """The part of pulse's `/internal` API that tells what happened. Every method raises PulseError."""
 
     def poll(self, after: Mapping[str, int | None], limit: int) -> list[Feed]:
-        """What is new of several accounts, and under ALARMS of alarms; for None, where the feed stands."""
-        accounts = {key: seen for key, seen in after.items() if key != ALARMS}
+        """What is new of several accounts, and under ALARMS and EVERYBODY; for None, where the feed stands."""
+        accounts = {key: seen for key, seen in after.items() if key not in _POLLED_AT}
         feeds = self._poll_accounts(accounts, limit) if accounts else []
-        return [*feeds, self._poll_alarms(after[ALARMS], limit)] if ALARMS in after else feeds
+        return [*feeds, *(self._poll_one(key, after[key], limit) for key in _POLLED_AT if key in after)]
 
     def alarm_events(self, who: Caller, page: Mapping[str, int]) -> dict[str, Any]:
         """A page of what happened to alarms."""
         path = f"/internal/alarms/events?after={page['after']}&limit={page['limit']}"
         return self._ask("GET", path, who, {200}).body
 
-    def _poll_alarms(self, after: int | None, limit: int) -> Feed:
-        body = self._ask("POST", "/internal/alarms/poll", GATEWAY, {200}, {"after": after, "limit": limit}).body
+    def all_events(self, who: Caller, page: Mapping[str, int]) -> dict[str, Any]:
+        """A page of what happened to orders of all accounts."""
+        path = f"/internal/events/all?after={page['after']}&limit={page['limit']}"
+        return self._ask("GET", path, who, {200}).body
+
+    def _poll_one(self, key: str, after: int | None, limit: int) -> Feed:
+        body = self._ask("POST", _POLLED_AT[key], GATEWAY, {200}, {"after": after, "limit": limit}).body
         try:
-            return _feed(body | {"account_id": ALARMS}, len(body["events"]) == limit)
+            return _feed(body | {"account_id": key}, len(body["events"]) == limit)
         except (KeyError, TypeError):
             raise UpstreamError("pulse gave an answer without events") from None
 

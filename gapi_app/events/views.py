@@ -16,11 +16,12 @@ from api_contract.shapes.events import (
     RESUME,
     AuditSchema,
     EventPageSchema,
+    MergedEventPageSchema,
 )
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.errors import UpstreamError
-from gapi_app.events.client import ALARMS, Feed
+from gapi_app.events.client import ALARMS, EVERYBODY, Feed
 from gapi_app.events.streams import READ_AT_ONCE, Events, Stream, events
 
 _STREAM = "text/event-stream"
@@ -48,6 +49,20 @@ def follow_account(query: dict[str, Any], headers: dict[str, int]) -> Response:
         return _only(serving.client.poll({now.account_id: after}, READ_AT_ONCE))
 
     return _stream(serving, who, query | headers, now, read)
+
+
+@blueprint.route("/events/all", methods=["GET"])
+@blueprint.needs(Standing.OVERSIGHT)
+@blueprint.arguments(ORDER_EVENTS_QUERY, location="query")
+@blueprint.arguments(RESUME, location="headers")
+@blueprint.response(200, MergedEventPageSchema, description="The stream, or a page")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type=_STREAM, example=_FRAMES)
+def follow_all_accounts(query: dict[str, Any], headers: dict[str, int]) -> Response:
+    """Follow what happens to everybody's orders, as Server-Sent Events; with `format=json`, read it page by page."""
+    who, serving = caller(), events()
+    if query["format"] == "json":
+        return _page(serving.client.all_events(who, query))
+    return _stream_of(EVERYBODY, serving, who, query | headers)
 
 
 @blueprint.route("/orders/<order_id>/events", methods=["GET"])
@@ -90,11 +105,16 @@ def follow_alarms(query: dict[str, Any], headers: dict[str, int]) -> Response:
     who, serving = caller(), events()
     if query["format"] == "json":
         return _page(serving.client.alarm_events(who, query))
+    return _stream_of(ALARMS, serving, who, query | headers)
+
+
+def _stream_of(key: str, serving: Events, who: Caller, asked: dict[str, Any]) -> Response:
+    """The stream of a feed that is everybody's."""
 
     def read(after: int | None) -> Feed:
-        return _only(serving.client.poll({ALARMS: after}, READ_AT_ONCE))
+        return _only(serving.client.poll({key: after}, READ_AT_ONCE))
 
-    return _stream(serving, who, query | headers, read(None), read)
+    return _stream(serving, who, asked, read(None), read)
 
 
 def _stream(
@@ -107,7 +127,7 @@ def _stream(
 ) -> Response:
     cursor = asked.get("last_event_id", now.last_event_id)
     if not now.is_complete:
-        raise ServiceUnavailable("the events of this account are being numbered; try again", {"retry_after_seconds": 5})
+        raise ServiceUnavailable("these events are being numbered; try again", {"retry_after_seconds": 5})
     if cursor > now.last_event_id:
         raise InvalidRequest("there is no such event yet", {"field": "last_event_id", "max": now.last_event_id})
     if request.method == "HEAD":

@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, jsonify
 
+from api_contract.preconditions import ETAG
 from api_contract.scopes import Scope, Standing, check_access
 from api_contract.shapes.webhooks import (
     DELIVERY_QUERY,
@@ -50,10 +51,20 @@ def add_webhook(given: dict[str, Any]) -> tuple[Response, int, dict[str, str]]:
     return jsonify(_ask("POST", body=given)), 201, _NOT_STORED
 
 
+@blueprint.route("/<webhook_id>", methods=["GET"])
+@blueprint.needs(Scope.EVENTS_READ)
+@blueprint.response(200, WebhookSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_webhook(webhook_id: str) -> Response:
+    """One webhook of the account."""
+    return jsonify(_ask("GET", webhook_id))
+
+
 @blueprint.route("/<webhook_id>/enable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def enable_webhook(webhook_id: str) -> Response:
     """Try a webhook again at once, from where it stopped."""
@@ -62,8 +73,9 @@ def enable_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>/disable", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
-@blueprint.response(200, WebhookSchema)
+@blueprint.response(200, WebhookSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
 def disable_webhook(webhook_id: str) -> Response:
     """Post nothing there until the webhook is enabled again; repeating it is harmless."""
@@ -72,6 +84,7 @@ def disable_webhook(webhook_id: str) -> Response:
 
 @blueprint.route("/<webhook_id>", methods=["DELETE"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(204)
 @blueprint.refuses("NOT_FOUND")
@@ -82,6 +95,7 @@ def remove_webhook(webhook_id: str) -> None:
 
 @blueprint.route("/<webhook_id>/secret", methods=["POST"])
 @blueprint.needs(Scope.WEBHOOKS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.arguments(SECRET_ROLL)
 @blueprint.response(200, MadeWebhookSchema)
 @blueprint.refuses("NOT_FOUND")

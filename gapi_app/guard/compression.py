@@ -1,5 +1,6 @@
 """Long JSON answers are compressed for those who ask for it, but for those with a secret.
 
+What has a version keeps the ETag of it, which a compressed answer could not have: it is sent as it is, and is short.
 The length of a compressed answer tells something of what is in it, to one who can see the length alone. So what states
 that it must not be stored, as every view does that gives out a token, a key or a secret, is sent as it is.
 """
@@ -7,6 +8,8 @@ that it must not be stored, as every view does that gives out a token, a key or 
 import gzip
 
 from flask import Flask, Response, request
+
+from gapi_app.preconditions import etag_told
 
 LEAST_BYTES = 1024
 _LEVEL = 5
@@ -32,6 +35,8 @@ def compress_answers(app: Flask) -> None:
 
 def _is_worth_it(response: Response) -> bool:
     if response.direct_passthrough or response.is_streamed or not response.is_json or response.cache_control.no_store:
+        return False
+    if etag_told() is not None:
         return False
     return "Content-Encoding" not in response.headers and len(response.get_data()) > LEAST_BYTES
 

@@ -9,8 +9,8 @@ from gapi_app.guard.limits import HEADERS
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _SENT = [
-    "Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-Id", "X-Trace-Id",
-    "traceparent",
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-Id",
+    "X-Trace-Id", "traceparent",
 ]  # fmt: skip
 _READ = ["X-Request-Id", "X-Trace-Id", "Location", "ETag", "Retry-After", "Idempotent-Replayed", *HEADERS]
 _KEPT_SECONDS = 600

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response, jsonify
 
+from api_contract.preconditions import ETAG
 from api_contract.scopes import Standing
 from api_contract.shapes.identity import (
     KEY_QUERY,
@@ -58,9 +59,10 @@ def show_user(account_id: str) -> Response:
 
 @blueprint.route("/users/<account_id>", methods=["PATCH"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.arguments(USER_CHANGE)
-@blueprint.response(200, UserSchema)
+@blueprint.response(200, UserSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def change_user(changes: dict[str, Any], account_id: str) -> Response:
     """Change role, password, limit or whether a user is active. All but a limit ends their logins; orders go on."""
@@ -95,6 +97,7 @@ def remove_second_factor(account_id: str) -> None:
 
 @blueprint.route("/users/<account_id>/offboard", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.arguments(OFFBOARD)
 @blueprint.response(200, OffboardedSchema)

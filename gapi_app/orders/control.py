@@ -17,6 +17,7 @@ blueprint.before_request(require_token)
 
 @blueprint.route("/<order_id>/pause", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
@@ -27,6 +28,7 @@ def pause_order(order_id: str) -> tuple[Response, int]:
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")

@@ -103,6 +103,7 @@ def list_fills(query: dict[str, Any], order_id: str) -> Response:
 
 @blueprint.route("/<order_id>", methods=["DELETE"])
 @blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")

@@ -5,6 +5,7 @@ from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import ACCOUNT_ID
+from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Standing
 from api_contract.shapes.identity import (
     LOGOUT_QUERY,
@@ -16,6 +17,7 @@ from api_contract.shapes.identity import (
     UserListSchema,
     UserSchema,
 )
+from api_contract.versions import etag_of
 from api_contract.vocabulary import OpenOrders
 from pulse_app.auth import account_id as caller_id
 from pulse_app.auth import require_service_token
@@ -54,22 +56,25 @@ def add_account(new: dict[str, Any]) -> AccountReport:
 
 @blueprint.route("/<account_id>", methods=["GET"])
 @blueprint.needs(Standing.ADMIN)
-@blueprint.response(200, UserSchema)
+@blueprint.response(200, UserSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
-def show_account(account_id: str) -> AccountReport:
+def show_account(account_id: str) -> tuple[AccountReport, int, dict[str, str]]:
     """One account."""
-    return accounts.account_of(_known(account_id))
+    return _versioned(accounts.account_of(_known(account_id)))
 
 
 @blueprint.route("/<account_id>", methods=["PATCH"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.arguments(USER_CHANGE)
-@blueprint.response(200, UserSchema)
+@blueprint.response(200, UserSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def change_account(changes: dict[str, Any], account_id: str) -> AccountReport:
+def change_account(changes: dict[str, Any], account_id: str) -> tuple[AccountReport, int, dict[str, str]]:
     """Change role, password, limit or whether it is active. All but a limit ends its logins; orders go on."""
-    return accounts.change_account(_known(account_id), utcnow(), caller_id(), **changes)
+    return _versioned(
+        accounts.change_account(_known(account_id), utcnow(), caller_id(), expected=expected(), **changes)
+    )
 
 
 @blueprint.route("/<account_id>/sessions", methods=["DELETE"])
@@ -97,6 +102,7 @@ def remove_second_factor(account_id: str) -> None:
 
 @blueprint.route("/<account_id>/offboard", methods=["POST"])
 @blueprint.needs(Standing.ADMIN)
+@blueprint.takes_if_match()
 @blueprint.takes_key()
 @blueprint.arguments(OFFBOARD)
 @blueprint.response(200, OffboardedSchema)
@@ -105,10 +111,14 @@ def offboard_account(wish: dict[str, OpenOrders], account_id: str) -> dict[str, 
     """End an account with its logins and API keys, and keep, pause or cancel its open orders; repeating is harmless."""
     now = utcnow()
     # First who may no longer place any, then the orders.
-    out = accounts.offboard_account(_known(account_id), caller_id(), now)
+    out = accounts.offboard_account(_known(account_id), caller_id(), now, expected())
     orders = wind_down(account_id, wish["open_orders"], caller_id(), now, _WINDING_DOWN)
     changed = {"orders_changed": orders.changed, "orders_left": orders.left}
     return {"user": out.account, "keys_revoked": out.keys_revoked} | changed
+
+
+def _versioned(account: AccountReport) -> tuple[AccountReport, int, dict[str, str]]:
+    return account, 200, {"ETag": etag_of(account)}
 
 
 def _known(account_id: str) -> str:

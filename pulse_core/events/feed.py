@@ -66,20 +66,20 @@ def poll(after: Mapping[str, int | None], limit: int) -> list[FeedPage]:
 
     Accounts without events and without news are left out, but for those asked with None.
     """
-    complete = _number(after)
+    complete = number(after)
     with db.transaction() as session:
         last = numbering.last_sequences(session, after.keys())
         wanted = {one: seen for one, seen in after.items() if seen is None or seen < last[one]}
         behind = {one: seen for one, seen in wanted.items() if seen is not None}
         found = numbering.latest(session, behind, last, limit) if behind else {}
-        reports = {one: _reports(session, events) for one, events in found.items()}
-    return [FeedPage(one, reports.get(one, []), last[one], one in complete) for one in wanted]
+        told = {one: reports(session, events) for one, events in found.items()}
+    return [FeedPage(one, told.get(one, []), last[one], one in complete) for one in wanted]
 
 
 def number_news(account_id: str) -> None:
     """Number what is new of the account, as far as that goes; for readers to whom older numbers would do as well."""
     try:
-        _number([account_id])
+        number([account_id])
     except DatabaseUnavailable as away:
         log.info("events not numbered", account_id=account_id, reason=away.message)
 
@@ -91,10 +91,10 @@ def account_events(account_id: str, after: int, limit: int) -> OrderEvents:
 
 def order_events(account_id: str, order_id: str | None, after: int, limit: int) -> OrderEvents:
     """Up to `limit` events of this account's order after the one named; None: of all its orders."""
-    is_complete = account_id in _number([account_id])
+    is_complete = account_id in number([account_id])
     with db.transaction() as session:
         last = numbering.last_sequences(session, [account_id])[account_id]
-        found = _reports(session, numbering.numbered(session, account_id, after, last, limit + 1, order_id))
+        found = reports(session, numbering.numbered(session, account_id, after, last, limit + 1, order_id))
     shown = found[:limit]
     next_after = shown[-1].event_id if len(found) > limit else None
     if next_after is None and not is_complete:
@@ -106,7 +106,7 @@ def _cursor(next_after: int | None) -> str | None:
     return None if next_after is None else str(next_after)
 
 
-def _number(account_ids: Collection[str]) -> set[str]:
+def number(account_ids: Collection[str]) -> set[str]:
     """Number what is new of these accounts, as far as patience goes; returns those where all of it is numbered."""
     ends_at = time.monotonic() + PATIENCE
     with db.transaction() as session:
@@ -121,7 +121,8 @@ def _number(account_ids: Collection[str]) -> set[str]:
     return set(account_ids) - waiting
 
 
-def _reports(session: Session, found: Sequence[SliceEvent]) -> list[EventReport]:
+def reports(session: Session, found: Sequence[SliceEvent]) -> list[EventReport]:
+    """Events as clients see them."""
     made_by = [_actor(one) for one in found]
     names = actors.names_of(session, made_by)
     return [_report(one, actor, names.get(actor, actor)) for one, actor in zip(found, made_by, strict=True)]

@@ -87,15 +87,34 @@ class AlarmEvent(Base):
     )
 
 
+class MergedEvent(Base):
+    """An event of any account, numbered when the feed of all accounts is read.
+
+    No foreign key: events are never deleted, and one would write to the row of each.
+    """
+
+    __tablename__ = "merged_events"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    event_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class EventFeed(Base):
-    """How far the events of an account are numbered. Its lock makes the numbers gap-free."""
+    """How far the events of an account are numbered, and merged with those of others.
+
+    Its lock makes the numbers gap-free.
+    """
 
     __tablename__ = "event_feeds"
 
     account_id: Mapped[str] = mapped_column(ForeignKey(Account.id), primary_key=True)
     last_sequence: Mapped[int] = mapped_column(BigInteger)
+    merged_sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
-    __table_args__ = (CheckConstraint("last_sequence >= 0", name="last_sequence"),)
+    __table_args__ = (
+        CheckConstraint("last_sequence >= 0", name="last_sequence"),
+        CheckConstraint("merged_sequence BETWEEN 0 AND last_sequence", name="merged_sequence"),
+    )
 
 
 class Webhook(Base):

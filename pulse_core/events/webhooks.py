@@ -11,6 +11,7 @@ from ulid import ULID
 from api_contract import ids
 from api_contract.errors import InvalidRequest, InvalidState, NotFound
 from api_contract.ids import DELIVERY_ID, WEBHOOK_ID
+from api_contract.versions import Expected, etag_of
 from api_contract.vocabulary import DeliveryKind, DeliveryStatus, WebhookFeed, WebhookStatus
 from pulse_core import cursors, db, queue
 from pulse_core.events import alarm_feed, feed, webhook_secrets
@@ -153,13 +154,22 @@ def webhook_page(owner: Owner, limit: int, cursor: str | None) -> WebhookPage:
     return WebhookPage(shown, cursors.encode(shown[-1].id, listing) if len(found) > limit else None)
 
 
-def enable_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) -> WebhookReport:
+def webhook_report(owner: Owner, webhook_id: str) -> WebhookReport:
+    """One webhook of the owner. Raises NotFound."""
+    with db.transaction() as session:
+        return _shown(session, webhook_id, owner)
+
+
+def enable_webhook(
+    owner: Owner, webhook_id: str, actor: str, now: datetime, expected: Expected | None = None
+) -> WebhookReport:
     """Try again at once, from where it stopped.
 
-    Raises NotFound, InvalidState when an admin has disabled it and its own account asks.
+    Raises NotFound, PreconditionFailed unless it is as `expected`, InvalidState when an admin has disabled it and its
+    own account asks.
     """
     with db.transaction() as session:
-        webhook = _locked(session, owner, webhook_id)
+        webhook = _locked(session, owner, webhook_id, expected)
         if webhook.disabled_by not in (None, webhook.account_id) and isinstance(owner, OneAccount):
             raise InvalidState("an admin has disabled it", {"status": WebhookStatus.DISABLED})
         healed = {"disabled_at": None, "disabled_by": None, "failing_since": None, "failures": 0, "last_error": None}
@@ -170,10 +180,15 @@ def enable_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) -> 
         return _shown(session, webhook_id)
 
 
-def disable_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) -> WebhookReport:
-    """Post nothing there until it is enabled again, and then from where it stopped. Raises NotFound."""
+def disable_webhook(
+    owner: Owner, webhook_id: str, actor: str, now: datetime, expected: Expected | None = None
+) -> WebhookReport:
+    """Post nothing there until it is enabled again, and then from where it stopped.
+
+    Raises NotFound, PreconditionFailed unless it is as `expected`.
+    """
     with db.transaction() as session:
-        webhook = _locked(session, owner, webhook_id)
+        webhook = _locked(session, owner, webhook_id, expected)
         # What an admin has disabled stays so, whoever asks again.
         if webhook.disabled_by in (None, webhook.account_id) and webhook.disabled_by != actor:
             webhooks.change(session, webhook, disabled_at=webhook.disabled_at or now, disabled_by=actor)
@@ -181,19 +196,24 @@ def disable_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) ->
         return _shown(session, webhook_id)
 
 
-def remove_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime) -> None:
-    """Post nothing there any more. Raises NotFound."""
+def remove_webhook(owner: Owner, webhook_id: str, actor: str, now: datetime, expected: Expected | None = None) -> None:
+    """Post nothing there any more. Raises NotFound, PreconditionFailed unless it is as `expected`."""
     with db.transaction() as session:
-        webhook = _locked(session, owner, webhook_id)
+        webhook = _locked(session, owner, webhook_id, expected)
         webhooks.remove(session, webhook)
         audit.add(session, "webhook.removed", actor, webhook_id, now, account_id=webhook.account_id)
 
 
-def roll_secret(account_id: str, webhook_id: str, now: datetime, overlap: timedelta = DAY) -> NewSecret:
-    """Make a new secret; the one before signs too until the overlap is over. Raises NotFound."""
+def roll_secret(
+    account_id: str, webhook_id: str, now: datetime, overlap: timedelta = DAY, expected: Expected | None = None
+) -> NewSecret:
+    """Make a new secret; the one before signs too until the overlap is over.
+
+    Raises NotFound, PreconditionFailed unless the webhook is as `expected`.
+    """
     secret = webhook_secrets.new_secret()
     with db.transaction() as session:
-        webhook = _locked(session, OneAccount(account_id), webhook_id)
+        webhook = _locked(session, OneAccount(account_id), webhook_id, expected)
         previous = _resealed(webhook) if overlap else None
         webhooks.change(
             session,
@@ -249,10 +269,12 @@ def _last_event(account_id: str, feed_: WebhookFeed) -> int:
     return {page.account_id: page.last_event_id for page in feed.poll({account_id: None}, 1)}[account_id]
 
 
-def _locked(session: Session, owner: Owner, webhook_id: str) -> Webhook:
+def _locked(session: Session, owner: Owner, webhook_id: str, expected: Expected | None = None) -> Webhook:
     webhook = webhooks.lock(session, owner, webhook_id)
     if webhook is None:
         raise NotFound("there is no such webhook")
+    if expected is not None:
+        expected.check(etag_of(_shown(session, webhook_id)))
     return webhook
 
 

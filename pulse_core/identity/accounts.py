@@ -19,6 +19,7 @@ from api_contract.errors import (
     Unauthorized,
 )
 from api_contract.scopes import Role
+from api_contract.versions import Expected, etag_of
 from pulse_core import cursors, db
 from pulse_core.copies import copy_of
 from pulse_core.identity import login_throttle, passwords
@@ -150,12 +151,17 @@ def account_page(limit: int, after: str | None, cursor: str | None = None) -> Ac
 
 
 def change_account(
-    account_id: str, now: datetime, actor: str = TERMINAL, revoke_keys: bool = False, **changes: Unpack[AccountChanges]
+    account_id: str,
+    now: datetime,
+    actor: str = TERMINAL,
+    revoke_keys: bool = False,
+    expected: Expected | None = None,
+    **changes: Unpack[AccountChanges],
 ) -> AccountReport:
     """Change what is given; all but a new limit ends every login and token of the account. Its orders go on.
 
-    With `revoke_keys` that ends its API keys too. Raises NotFound, InvalidRequest, or InvalidState for admins who would
-    lock themselves out.
+    With `revoke_keys` that ends its API keys too. Raises NotFound, InvalidRequest, PreconditionFailed unless it is as
+    `expected`, or InvalidState for admins who would lock themselves out.
     """
     if account_id == actor and (changes.get("is_active") is False or changes.get("role", Role.ADMIN) != Role.ADMIN):
         raise InvalidState("nobody may disable or demote their own account", {"account_id": account_id})
@@ -168,6 +174,7 @@ def change_account(
         account = accounts.lock(session, account_id)
         if account is None:
             raise NotFound("there is no such account")
+        _check_expected(account, expected)
         changed = {name: new for name, new in given.items() if new != getattr(account, name)}
         if changed:
             audit.add(session, "account.changed", actor, account_id, now, **_audited(account, changed))
@@ -190,10 +197,11 @@ class Offboarded:
     keys_revoked: int
 
 
-def offboard_account(account_id: str, actor: str, now: datetime) -> Offboarded:
+def offboard_account(account_id: str, actor: str, now: datetime, expected: Expected | None = None) -> Offboarded:
     """Disable an account for good: its logins, tokens and API keys end, and no key works again if it is enabled later.
 
-    Repeating it is harmless. Raises NotFound, or InvalidState for admins who would lock themselves out.
+    Repeating it is harmless. Raises NotFound, PreconditionFailed unless it is as `expected`, or InvalidState for admins
+    who would lock themselves out.
     """
     if account_id == actor:
         raise InvalidState("nobody may disable or demote their own account", {"account_id": account_id})
@@ -201,6 +209,7 @@ def offboard_account(account_id: str, actor: str, now: datetime) -> Offboarded:
         account = accounts.lock(session, account_id)
         if account is None:
             raise NotFound("there is no such account")
+        _check_expected(account, expected)
         accounts.change(session, account, now, is_active=False)
         audit.add(session, "account.offboarded", actor, account_id, now)
         revoked = end_everything(session, account, now, actor)
@@ -260,6 +269,11 @@ def _prove(account_id: str, proof: Proof, attempt: Attempt, now: datetime) -> No
         raise Forbidden(refused.message, refused.details)
     if refused is not None:
         raise refused
+
+
+def _check_expected(account: Account, expected: Expected | None) -> None:
+    if expected is not None:
+        expected.check(etag_of(copy_of(account, AccountReport)))
 
 
 def _check_limit(requests_per_minute: int | None) -> None:

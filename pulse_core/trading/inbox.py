@@ -11,6 +11,7 @@ from api_contract.alarms import LONGEST_ALARM_NOTE, AlarmEventKind, AlarmStatus
 from api_contract.errors import InvalidRequest, InvalidState, NotFound
 from api_contract.ids import ALARM_ID
 from api_contract.log import get_logger
+from api_contract.versions import Expected, etag_of
 from pulse_core import cursors, db
 from pulse_core.copies import copy_of
 from pulse_core.events.names import PULSE
@@ -88,15 +89,17 @@ def alarm_page(filters: AlarmFilters, limit: int, cursor: str | None = None) -> 
 def alarm_history(alarm_id: str) -> AlarmHistory:
     """One alarm and the latest that happened to it. Raises NotFound."""
     with db.transaction() as session:
-        alarm = _existing(session, alarm_id, locked=False)
-        told = alarms.history(session, alarm.id, MOST_TOLD)
-    return AlarmHistory(_report(alarm), [copy_of(one, Happening) for one in told])
+        return _history(session, _existing(session, alarm_id, locked=False))
 
 
-def acknowledge_alarm(alarm_id: str, actor: str, now: datetime) -> AlarmReport:
-    """Take an open alarm on; repeating it is harmless. Raises NotFound, InvalidState for one that is resolved."""
+def acknowledge_alarm(alarm_id: str, actor: str, now: datetime, expected: Expected | None = None) -> AlarmReport:
+    """Take an open alarm on; repeating it is harmless.
+
+    Raises NotFound, PreconditionFailed unless it is as `expected`, InvalidState for one that is resolved.
+    """
     with db.transaction() as session:
         alarm = _existing(session, alarm_id)
+        _check_expected(session, alarm, expected)
         if alarm.status is AlarmStatus.RESOLVED:
             raise InvalidState(f"alarm {alarm.id} is resolved", {"status": alarm.status})
         if alarm.status is AlarmStatus.OPEN:
@@ -104,13 +107,15 @@ def acknowledge_alarm(alarm_id: str, actor: str, now: datetime) -> AlarmReport:
         return _report(alarm)
 
 
-def resolve_alarm(alarm_id: str, actor: str, now: datetime) -> AlarmReport:
+def resolve_alarm(alarm_id: str, actor: str, now: datetime, expected: Expected | None = None) -> AlarmReport:
     """Say that the cause of an alarm is dealt with; repeating it is harmless.
 
-    Raises NotFound, and InvalidState for the alarm of a hold on all sending that still stands.
+    Raises NotFound, PreconditionFailed unless it is as `expected`, and InvalidState for the alarm of a hold on all
+    sending that still stands.
     """
     with db.transaction() as session:
         alarm = _existing(session, alarm_id)
+        _check_expected(session, alarm, expected)
         if alarm.code is AlarmCode.SENDING_HELD and installation.held(session) is not None:
             raise InvalidState(
                 f"alarm {alarm.id} cannot be resolved while nothing is sent: it ends with the hold",
@@ -121,16 +126,18 @@ def resolve_alarm(alarm_id: str, actor: str, now: datetime) -> AlarmReport:
         return _report(alarm)
 
 
-def note_alarm(alarm_id: str, note: str, actor: str, now: datetime) -> AlarmReport:
+def note_alarm(alarm_id: str, note: str, actor: str, now: datetime, expected: Expected | None = None) -> AlarmReport:
     """Keep a note with an alarm, in place of the one before; repeating it is harmless.
 
-    Raises NotFound, and InvalidRequest for a note that is empty or too long.
+    Raises NotFound, PreconditionFailed unless it is as `expected`, and InvalidRequest for a note that is empty or too
+    long.
     """
     text = note.strip()
     if not 1 <= len(text) <= LONGEST_ALARM_NOTE or "\0" in text:
         raise InvalidRequest(f"note must have 1 to {LONGEST_ALARM_NOTE} characters", {"field": "note"})
     with db.transaction() as session:
         alarm = _existing(session, alarm_id)
+        _check_expected(session, alarm, expected)
         if alarm.note != text:
             alarms.note(session, alarm, text, actor, now)
             log.info("alarm noted", alarm_id=alarm.id, code=alarm.code, actor=actor)
@@ -161,6 +168,16 @@ def _existing(session: Session, alarm_id: str, *, locked: bool = True) -> Alarm:
     if found is None:
         raise NotFound(f"there is no alarm {alarm_id}")
     return found
+
+
+def _check_expected(session: Session, alarm: Alarm, expected: Expected | None) -> None:
+    if expected is not None:
+        expected.check(etag_of(_history(session, alarm)))
+
+
+def _history(session: Session, alarm: Alarm) -> AlarmHistory:
+    told = alarms.history(session, alarm.id, MOST_TOLD)
+    return AlarmHistory(_report(alarm), [copy_of(one, Happening) for one in told])
 
 
 def _report(alarm: Alarm) -> AlarmReport:

@@ -262,3 +262,32 @@ def test_only_the_gateway_polls_for_all_accounts(pulse: Service, trader: Account
     refusal = pulse.send("POST", "/internal/events/poll", trader, json={"after": {trader.account_id: 0}})
 
     assert error_of(refusal)[:2] == (403, "FORBIDDEN")
+
+
+def test_operators_follow_everybody_in_one_feed_and_lose_nothing(
+    gapi: Service, trader: Account, new_account: Callable[..., Account]
+) -> None:
+    other, operator, path = new_account(), new_account(Role.OPERATOR), "/api/events/all"
+    mine = placed(gapi, trader)
+    with stream(gapi, path, operator, {"Last-Event-ID": "0"}) as first:
+        theirs = placed(gapi, other)
+        seen = first.take(2)
+    cancelled(gapi, trader)
+    with stream(gapi, path, operator, {"Last-Event-ID": str(first.last_event_id)}) as second:
+        seen += second.take(3)
+        cancelled(gapi, other)
+        seen += second.take(3)
+
+    assert [one["event_id"] for one in seen] == list(range(1, 9))
+    assert [one["order_id"] for one in seen[:2]] == [mine, theirs]
+    assert [(one["account_id"], one["account_event_id"]) for one in seen] == [
+        (trader.account_id, 1),
+        (other.account_id, 1),
+        *((trader.account_id, number) for number in (2, 3, 4)),
+        *((other.account_id, number) for number in (2, 3, 4)),
+    ]
+    page = gapi.send("GET", f"{path}?format=json&limit=5", operator).json()
+    rest = gapi.send("GET", f"{path}?format=json&cursor={page['next_cursor']}", new_account(Role.ADMIN)).json()
+    assert (page["events"] + rest["events"], rest["next_cursor"]) == (seen, None)
+    refused = gapi.send("GET", f"{path}?last_event_id=9", operator)
+    assert refused.json()["error"]["details"] == {"field": "last_event_id", "max": 8}

@@ -3,27 +3,31 @@
 from datetime import datetime
 
 from api_contract.errors import InvalidState, NotFound
+from api_contract.versions import Expected
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
 from pulse_core.owner import Owner
 from pulse_core.tasks import Task
-from pulse_core.trading.order.queries import OrderReport, order_report
+from pulse_core.trading.order.queries import OrderReport, check_expected, order_report
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import events, orders
 
 
-def cancel_order(owner: Owner, order_id: str, now: datetime, actor: str) -> OrderReport:
+def cancel_order(
+    owner: Owner, order_id: str, now: datetime, actor: str, expected: Expected | None = None
+) -> OrderReport:
     """Cancel what is not filled yet of an order of the owner; repeating it is harmless.
 
-    Raises NotFound, or InvalidState when the order has ended otherwise.
+    Raises NotFound, PreconditionFailed unless the order is as `expected`, or InvalidState when it has ended otherwise.
     """
     with db.transaction() as session:
         order = orders.of_owner(session, owner, order_id, locked=True)
         if order is None:
             raise NotFound("there is no such order")
+        check_expected(session, order, expected)
         if order.status in (OrderStatus.DONE, OrderStatus.SKIPPED):
             raise InvalidState(f"the order is {order.status} and cannot be cancelled", {"status": order.status})
         if order.status in (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from api_contract.errors import InvalidState, NotFound
+from api_contract.versions import Expected
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db, queue
 from pulse_core.batching import for_each
@@ -17,7 +18,7 @@ from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
 from pulse_core.owner import Owner
 from pulse_core.tasks import Task
-from pulse_core.trading.order.queries import OrderReport, order_report
+from pulse_core.trading.order.queries import OrderReport, check_expected, order_report
 from pulse_core.trading.order_totals import end_unsent, roll_up
 from pulse_core.trading.repacing import repace
 from pulse_core.trading.sessions import trading_time
@@ -28,10 +29,16 @@ from pulse_core.trading.trading_time import TradingTime
 MISSED = {"error_code": "PAUSED", "error_message": "its time passed while the order was paused, and no room was left"}
 
 
-def pause_order(owner: Owner, order_id: str, actor: str, now: datetime) -> OrderReport:
-    """Send nothing new of an order in progress; repeating it is harmless. Raises NotFound, InvalidState."""
+def pause_order(
+    owner: Owner, order_id: str, actor: str, now: datetime, expected: Expected | None = None
+) -> OrderReport:
+    """Send nothing new of an order in progress; repeating it is harmless.
+
+    Raises NotFound, InvalidState, PreconditionFailed unless the order is as `expected`.
+    """
     with db.transaction() as session:
         order = _own(session, owner, order_id)
+        check_expected(session, order, expected)
         if order.status is not OrderStatus.PAUSED:
             _check(order, OrderStatus.IN_PROGRESS, "paused")
             events.add(session, EventKind.REQUEST, order.id, None, now, request="pause", actor=actor)
@@ -39,14 +46,17 @@ def pause_order(owner: Owner, order_id: str, actor: str, now: datetime) -> Order
     return order_report(owner, order_id)
 
 
-def resume_order(owner: Owner, order_id: str, actor: str, now: datetime) -> OrderReport:
+def resume_order(
+    owner: Owner, order_id: str, actor: str, now: datetime, expected: Expected | None = None
+) -> OrderReport:
     """Let a paused order go on, with what it missed re-paced inside its window; repeating it is harmless.
 
-    Raises NotFound, InvalidState.
+    Raises NotFound, InvalidState, PreconditionFailed unless the order is as `expected`.
     """
     known = hours.current()
     with db.transaction() as session:
         order = _own(session, owner, order_id)
+        check_expected(session, order, expected)
         if order.status is not OrderStatus.IN_PROGRESS:
             _check(order, OrderStatus.PAUSED, "resumed")
             events.add(session, EventKind.REQUEST, order.id, None, now, request="resume", actor=actor)

@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from api_contract.errors import InvalidRequest, NotFound
+from api_contract.errors import InvalidRequest, NotFound, PreconditionFailed
 from api_contract.ids import ORDER_ID
+from api_contract.versions import Expected, etag_of
 from api_contract.vocabulary import (
     FINAL_ORDERS,
     OrderResult,
@@ -176,6 +177,21 @@ def order_snapshot(owner: Owner, order_id: str) -> OrderSnapshot:
     with db.transaction() as session:
         last_event_id = positions.of_order(session, order_id)
         return _snapshot(_only_report(session, _of_owner(session, owner, order_id)), last_event_id)
+
+
+def check_expected(session: Session, order: Order, expected: Expected | None) -> None:
+    """Raise PreconditionFailed unless this locked order is as `expected`; from here on it stays so.
+
+    Its slices are held too, but none is waited for: where a worker is at one, the order is changing.
+    """
+    if expected is None or expected.etags is None:
+        return
+    is_still = slices.hold(session, order.id)
+    last_event_id = positions.of_order(session, order.id)
+    current = etag_of(_snapshot(_only_report(session, order), last_event_id))
+    expected.check(current)
+    if not is_still:
+        raise PreconditionFailed("a slice of the order is changing at this moment", {"etag": current})
 
 
 def order_by_key(account_id: str, order_unique_key: str) -> OrderSnapshot:

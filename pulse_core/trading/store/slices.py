@@ -165,6 +165,16 @@ def of_order(session: Session, order_id: str) -> Sequence[OrderSlice]:
     return session.scalars(rows.execution_options(populate_existing=True)).all()
 
 
+def hold(session: Session, order_id: str) -> bool:
+    """Keep the slices of an order as they are until the transaction ends; False if somebody is at one of them.
+
+    Waits for nobody: who holds a slice may wait for another one of the same order.
+    """
+    rows = select(OrderSlice.id).where(OrderSlice.order_id == order_id)
+    held = session.scalars(rows.with_for_update(key_share=True, skip_locked=True)).all()
+    return len(held) == session.scalar(select(func.count()).where(OrderSlice.order_id == order_id))
+
+
 def changed(session: Session, order_id: str, after: int) -> Sequence[OrderSlice]:
     """Those of an order to which something has happened after this event, or that has no number yet, in sequence."""
     is_later = or_(SliceEvent.sequence > after, SliceEvent.sequence.is_(None))

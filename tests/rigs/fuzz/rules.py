@@ -37,6 +37,7 @@ BEYOND_SCHEMAS = {
     "follow_account": {"last_event_id"},
     "follow_order": {"last_event_id"},
     "follow_alarms": {"last_event_id"},
+    "follow_all_accounts": {"last_event_id"},
     "revoke": {"jti", "account_id"},
     "take_zerodha_postback": {"body", "order_id", "order_timestamp", "checksum", "JSON"},
 }
