@@ -83,9 +83,9 @@ def all_calendars() -> Mapping[str, Calendar]:
     """Every calendar that there is, read now. Not inside a transaction. Raises DatabaseUnavailable."""
     by_exchange: dict[str, dict[date, SpecialDay]] = defaultdict(dict)
     with db.statement() as connection:
-        rows = overrides.in_force(connection)
-    for exchange, day, reason, phases, cut_offs in rows:
-        by_exchange[exchange][day] = special_day(reason, phases, cut_offs)
+        stated = overrides.in_force(connection)
+    for one in stated:
+        by_exchange[one.exchange][one.day] = special_day(one.reason, one.phases, one.cut_offs)
     return {name: Calendar(name, years, by_exchange[name]) for name, years in files.years().items()}
 
 

@@ -427,18 +427,17 @@ def test_an_override_that_cannot_be_is_refused(
     assert overrides.list_overrides() == []
 
 
-def test_the_paper_exchange_takes_orders_round_the_clock_unless_it_is_told_not_to(
-    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PULSE_PAPER_SESSION", "always")
-    config.settings.cache_clear()
+def test_the_paper_exchange_takes_orders_round_the_clock_unless_it_is_told_not_to(broker: SimulatedBroker) -> None:
     night = at(FRIDAY, "03:00")
-    first = slices_of(a_split_order(night))[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PULSE_PAPER_SESSION", "always")
+        config.settings.cache_clear()
+        first = slices_of(a_split_order(night))[0]
 
-    execute_slice(first.id, lambda: night)
+        execute_slice(first.id, lambda: night)
 
-    assert len(broker.placements) == 1
-    assert market_report("NSE", None, night).is_kept is False
+        assert len(broker.placements) == 1
+        assert market_report("NSE", None, night).is_kept is False
 
 
 def test_an_order_that_was_accepted_before_there_were_hours_keeps_them_too(

@@ -1,15 +1,28 @@
 """Reads and writes the table of overrides. A row is never changed but to note who revoked it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.markets.tables import MarketOverride
 
 # Of days that are long over, overrides are of no use to any order.
 MOST_IN_FORCE = 1000
+
+
+@dataclass(frozen=True)
+class InForce:
+    """An override that was not revoked, as it was stated."""
+
+    exchange: str
+    day: date
+    reason: str
+    phases: list[dict[str, Any]]
+    cut_offs: dict[str, str]
 
 
 def lock_day(session: Session, exchange: str, day: date) -> None:
@@ -35,14 +48,14 @@ def revoke(session: Session, exchange: str, day: date, actor: str, now: datetime
     return ended.first() is not None
 
 
-def in_force(connection: Connection) -> Sequence[Row[tuple[str, date, str, list[dict[str, object]], dict[str, str]]]]:
-    """(exchange, day, reason, phases, cut-offs), of the latest days."""
-    rows = select(
+def in_force(connection: Connection) -> Sequence[InForce]:
+    """What holds in place of the calendars, of the latest days."""
+    latest = select(
         MarketOverride.exchange, MarketOverride.day, MarketOverride.reason, MarketOverride.phases,
         MarketOverride.cut_offs,
-    )  # fmt: skip
-    latest = rows.where(MarketOverride.revoked_at.is_(None)).order_by(MarketOverride.day.desc())
-    return connection.execute(latest.limit(MOST_IN_FORCE)).all()
+    ).where(MarketOverride.revoked_at.is_(None))  # fmt: skip
+    rows = connection.execute(latest.order_by(MarketOverride.day.desc()).limit(MOST_IN_FORCE))
+    return [InForce(*row) for row in rows]
 
 
 def listed(session: Session, exchange: str | None, limit: int) -> Sequence[MarketOverride]:

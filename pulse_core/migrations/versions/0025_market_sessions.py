@@ -10,7 +10,7 @@ revision = "0025"
 down_revision = "0022"
 
 _AT = sa.DateTime(timezone=True)
-_CODE = "CUT_OFF_PASSED"
+_CODE, _AFTER = "CUT_OFF_PASSED", "NO_ROOM"
 _DEFINITION = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_alarms_code'"
 
 
@@ -42,7 +42,9 @@ def upgrade() -> None:
         unique=True,
         postgresql_where="revoked_at IS NULL",
     )
-    _allow([*_codes(), _CODE])
+    codes = _codes()
+    codes.insert(codes.index(_AFTER) + 1, _CODE)
+    _allow(codes)
 
 
 def downgrade() -> None:
