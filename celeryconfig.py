@@ -3,10 +3,17 @@
 Every choice and the fault behind it is described in docs/services/pulse-background/celery.md.
 """
 
-from pulse_core.config import queue_settings_to_start
+import sys
+
+from pulse_core.config import OF_WORKERS, queue_settings_to_start, settings_to_start
 from pulse_core.tasks import DEFAULT_QUEUE, ROUTES
 
-_settings = queue_settings_to_start("celery")
+_is_worker = "worker" in sys.argv
+# Flower is given the queue, and nothing else.
+_is_flower = "flower" in sys.argv and not _is_worker
+_settings = (
+    queue_settings_to_start("celery") if _is_flower else settings_to_start("celery", OF_WORKERS if _is_worker else ())
+)
 
 broker_url = _settings.redis_url.get_secret_value()
 result_backend = None

@@ -8,7 +8,7 @@ from celery.signals import setup_logging
 from api_contract import log
 from api_contract.spans import export_spans
 from api_contract.variables import warn_of_old_names
-from pulse_core.config import OF_WORKERS, Settings, queue_settings, settings_to_start
+from pulse_core.config import Settings, queue_settings
 from pulse_core.tasks import PERIODS
 from pulse_tasks import dashboard as _dashboard  # noqa: F401
 
@@ -17,10 +17,6 @@ _IS_WORKER = "worker" in sys.argv
 _IS_BEAT = "beat" in sys.argv and not _IS_WORKER
 # Beat and Flower know tasks by their names, and need not hold in memory what these do.
 _RUNS_TASKS = not _IS_BEAT and ("flower" not in sys.argv or _IS_WORKER)
-
-# Flower is given the queue, and nothing else.
-if "flower" not in sys.argv or _IS_WORKER:
-    settings_to_start("celery", OF_WORKERS if _IS_WORKER else ())
 
 app = Celery(
     "pulse",
