@@ -48,6 +48,8 @@ def without(name: str, text: str = PRIVATE, **changes: object) -> str:
         without("", d="x" * 43), without("", d="AAAA"), without("", iss="no name"), without("", kid=7),
         without("", x=json.loads(service_keys()["PULSE_SERVICE_PRIVATE_KEY"])["x"]),
     ],
+    # They are random, and each process that runs tests has to call them the same.
+    ids=lambda _key: "key",
 )  # fmt: skip
 def test_what_is_no_private_key_stops_the_gateway_with_a_sentence(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("PULSE_SERVICE_PRIVATE_KEY", key)
