@@ -27,6 +27,7 @@ from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from pulse_core.trading.store import events, orders
 from pulse_core.trading.store.slices import HINT_LIFETIME
 from pulse_core.trading.tables import Order
+from pulse_core.trading.trading_time import TradingTime
 from tests.support.factories import a_slice, a_split_order, an_account, an_order, order, slices_of
 from tests.support.statements import statements
 
@@ -124,10 +125,10 @@ def test_a_defect_in_one_order_holds_up_none_of_the_others(monkeypatch: pytest.M
     first, broken, last = (an_order() for _ in range(3))
     plan = split._plan
 
-    def fails(parent: Order) -> list[PlannedSlice]:
+    def fails(parent: Order, time: TradingTime) -> list[PlannedSlice]:
         if parent.id == broken:
             raise ZeroDivisionError
-        return plan(parent)
+        return plan(parent, time)
 
     monkeypatch.setattr(split, "_plan", fails)
 
