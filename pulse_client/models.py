@@ -1,23 +1,24 @@
-"""What the public API answers, read strictly where it is used and kept whole where it is passed on."""
+"""What the public API answers."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from api_contract.alarms import AlarmCode, AlarmStatus
-from api_contract.scopes import Role
-from api_contract.vocabulary import (
+from pulse_client.reading import Answer
+from pulse_client.vocabulary import (
     FINAL_ORDERS,
     FINAL_SLICES,
+    AlarmCode,
+    AlarmStatus,
     DeliveryKind,
     DeliveryStatus,
     OrderResult,
     OrderStatus,
     OrderType,
     Product,
+    Role,
     Side,
     SliceStatus,
     WebhookFeed,
@@ -25,16 +26,10 @@ from api_contract.vocabulary import (
 )
 
 
-class Answer(BaseModel):
-    """Further fields may follow in answers: they are kept, and printed with `--json`."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-
 class AccessToken(Answer):
     """`expires_in` is in seconds."""
 
-    access_token: str
+    access_token: str = field(repr=False)
     token_type: str
     expires_in: int
 
@@ -262,6 +257,21 @@ class EventPage(Answer):
     next_cursor: str | None
 
 
+class MergedEvent(Event):
+    """An event with the account whose order it is about, and its number in that account's own feed."""
+
+    account_id: str
+    account_event_id: int
+
+
+class MergedEventPage(Answer):
+    """Events of all accounts in their order; `next_after` is None when there were no others yet."""
+
+    events: list[MergedEvent]
+    next_after: int | None
+    next_cursor: str | None
+
+
 class Alarm(Answer):
     """A cause for an operator to look. Without an order it is about the installation as a whole."""
 
@@ -350,7 +360,7 @@ class MadeWebhook(Answer):
     """A webhook with the secret that signs its deliveries, which is in no other answer."""
 
     webhook: Webhook
-    secret: str = Field(repr=False)
+    secret: str = field(repr=False)
 
 
 class WebhookList(Answer):
