@@ -138,7 +138,8 @@ def test_nothing_starts_without_a_secret(missing: str) -> None:
 
 def test_no_secret_has_a_default() -> None:
     with_default = {one.name for one in compose.variables() if one.operator != "?"}
-    assert with_default == {"PULSE_BIND_HOST", *(f"PULSE_{name.upper()}_PORT" for name in PORTS)}
+    ports = {f"PULSE_{name.upper()}_PORT" for name in PORTS}
+    assert with_default == {"PULSE_BIND_HOST", "PULSE_PAPER_HOST_NAMES", *ports}
 
 
 @pytest.mark.parametrize("name", READ_BY)
