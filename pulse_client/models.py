@@ -1,23 +1,24 @@
-"""What the public API answers, read strictly where it is used and kept whole where it is passed on."""
+"""What the public API answers."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from api_contract.alarms import AlarmCode, AlarmStatus
-from api_contract.scopes import Role
-from api_contract.vocabulary import (
+from pulse_client.reading import Answer
+from pulse_client.vocabulary import (
     FINAL_ORDERS,
     FINAL_SLICES,
+    AlarmCode,
+    AlarmStatus,
     DeliveryKind,
     DeliveryStatus,
     OrderResult,
     OrderStatus,
     OrderType,
     Product,
+    Role,
     SessionRule,
     Side,
     SliceStatus,
@@ -26,16 +27,10 @@ from api_contract.vocabulary import (
 )
 
 
-class Answer(BaseModel):
-    """Further fields may follow in answers: they are kept, and printed with `--json`."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-
 class AccessToken(Answer):
     """`expires_in` is in seconds. `must_enrol`: it opens nothing but the set-up of a second factor."""
 
-    access_token: str
+    access_token: str = field(repr=False)
     token_type: str
     expires_in: int
     must_enrol: bool = False
@@ -51,15 +46,15 @@ class SecondFactor(Answer):
 class Enrolment(Answer):
     """A secret for an authenticator app, which counts once it is confirmed."""
 
-    secret: str = Field(repr=False)
-    otpauth_uri: str = Field(repr=False)
+    secret: str = field(repr=False)
+    otpauth_uri: str = field(repr=False)
     digits: int
     period_seconds: int
     expires_at: datetime
 
 
 class RecoveryCodes(Answer):
-    recovery_codes: list[str] = Field(repr=False)
+    recovery_codes: list[str] = field(repr=False)
 
 
 class Limit(Answer):
@@ -315,6 +310,21 @@ class EventPage(Answer):
     next_cursor: str | None
 
 
+class MergedEvent(Event):
+    """An event with the account whose order it is about, and its number in that account's own feed."""
+
+    account_id: str
+    account_event_id: int
+
+
+class MergedEventPage(Answer):
+    """Events of all accounts in their order; `next_after` is None when there were no others yet."""
+
+    events: list[MergedEvent]
+    next_after: int | None
+    next_cursor: str | None
+
+
 class Alarm(Answer):
     """A cause for an operator to look. Without an order it is about the installation as a whole."""
 
@@ -403,7 +413,7 @@ class MadeWebhook(Answer):
     """A webhook with the secret that signs its deliveries, which is in no other answer."""
 
     webhook: Webhook
-    secret: str = Field(repr=False)
+    secret: str = field(repr=False)
 
 
 class WebhookList(Answer):

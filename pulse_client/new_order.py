@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from api_contract.vocabulary import OrderType, Product, SessionRule, Side
+from pulse_client.vocabulary import OrderType, Product, SessionRule, Side
 
 
 @dataclass(frozen=True)

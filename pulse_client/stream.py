@@ -11,16 +11,17 @@ _DATA = b"data: "
 
 
 def data_of(stream: Response) -> Iterator[bytes]:
-    """The data of each event, until the stream ends, is cut or falls silent."""
+    """The data of each event, until the stream ends, is cut, is ended or falls silent."""
     try:
-        with suppress(HTTPError):
-            yield from (line.removeprefix(_DATA) for line in _lines(stream) if line.startswith(_DATA))
+        # A stream that is ended by another thread may fail in any way.
+        with suppress(HTTPError, OSError, ValueError):
+            yield from _data(stream)
     finally:
         stream.close()
 
 
-def _lines(stream: Response) -> Iterator[bytes]:
+def _data(stream: Response) -> Iterator[bytes]:
     rest = b""
     while chunk := stream.read1():
         *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
+        yield from (line.removeprefix(_DATA) for line in whole if line.startswith(_DATA))

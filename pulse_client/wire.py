@@ -1,7 +1,7 @@
 """Values as the public API writes them."""
 
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 
@@ -16,6 +16,8 @@ def plain(value: object) -> object:
         return format(value, "f")
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
         stated = {one.name: getattr(value, one.name) for one in fields(value)}
         return {name: each for name, each in stated.items() if each is not None}

@@ -7,10 +7,10 @@ import click
 import psycopg2
 from ulid import ULID
 
-from api_contract.vocabulary import Side
 from pulse_client.gateway import Credentials, Gateway
 from pulse_client.models import Order, Slice
 from pulse_client.new_order import NewOrder, SplitConfig
+from pulse_client.vocabulary import Side
 from pulse_ops.cli import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.demo_report import as_json, print_report
 from pulse_ops.cli.demo_stack import stack_for_demo

@@ -57,7 +57,7 @@ def _row(one: Slice, found: AtExchange) -> tuple[object, ...]:
 
 
 def _slice_json(one: Slice, found: AtExchange) -> dict[str, Any]:
-    return one.model_dump(mode="json") | {
+    return one.as_json() | {
         "arrived_at": found.arrived_at,
         "late_ms": late_ms(one, found),
         "exchange": {

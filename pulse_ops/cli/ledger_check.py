@@ -112,7 +112,7 @@ def _slice_differences(order: Order, one: Slice, found: AtExchange) -> Iterator[
     if one.broker_order_id and one.broker_order_id not in at_exchange:
         yield f"{name}: the exchange has no order {one.broker_order_id}"
     for each in found.orders:
-        if (each.instrument, each.side) != (order.instrument, order.side.value):
+        if (each.instrument, each.side) != (order.instrument, order.side):
             yield f"{name}: the exchange has {each.side} {each.instrument} as {each.order_id}"
     for line in _fills_differ(one.filled_quantity, one.average_price, found.quantity, found.value):
         yield f"{name}: {line}"

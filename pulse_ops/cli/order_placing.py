@@ -7,11 +7,11 @@ from typing import Unpack
 import click
 from ulid import ULID
 
-from api_contract.vocabulary import OrderType, Product, SessionRule, Side
 from pulse_client.errors import GatewayError
 from pulse_client.gateway import Gateway
 from pulse_client.models import Placed
 from pulse_client.new_order import NewOrder, SplitConfig
+from pulse_client.vocabulary import OrderType, Product, SessionRule, Side
 from pulse_ops.cli import options
 from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.output import print_facts, print_json, say
@@ -122,7 +122,7 @@ def _place(gateway: Gateway, order: NewOrder) -> Placed:
     try:
         return gateway.place(order)
     except GatewayError as error:
-        if error.again_after is not None:
+        if error.retry_after is not None:
             say(f"It may have been placed. Repeat the command with --key {order.order_unique_key} to make sure.")
         raise
 

@@ -58,18 +58,18 @@ def described(order: Order) -> str:
     split = order.split_config
     manner = "randomized" if split.randomize else "even"
     return (
-        f"{order.side.value} {order.total_quantity} {order.instrument} in {split.num_splits} slices"
+        f"{order.side} {order.total_quantity} {order.instrument} in {split.num_splits} slices"
         f" over {split.duration_minutes} min, {manner}"
     )
 
 
 def _kind(order: Order) -> str:
     price = "" if order.limit_price is None else f" at {order.limit_price}"
-    return f"{order.order_type.value}{price}"
+    return f"{order.order_type}{price}"
 
 
 def _session(order: Order) -> str:
-    return f"{order.session.value}, until the close" if order.split_config.until_close else order.session.value
+    return f"{order.session}, until the close" if order.split_config.until_close else str(order.session)
 
 
 def _time_out(seconds: int | None) -> str:
@@ -88,7 +88,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Type", _kind(order)),
         ("Window", f"{instant(order.start_at)} to {instant(order.end_at)}"),
         ("Session", _session(order)),
-        ("Product", "default" if order.product is None else order.product.value),
+        ("Product", "default" if order.product is None else order.product),
         ("Time-out", _time_out(order.slice_timeout_seconds)),
         ("Note", order.client_note or "-"),
         ("Status", state(order)),
@@ -104,7 +104,7 @@ def _order_row(order: Order) -> tuple[object, ...]:
         order.order_id,
         order.order_unique_key,
         instant(order.created_at),
-        order.side.value,
+        order.side,
         order.instrument,
         order.total_quantity,
         order.filled_quantity,
@@ -123,7 +123,7 @@ def _slice_row(one: Slice) -> tuple[object, ...]:
         one.quantity,
         one.filled_quantity,
         one.average_price,
-        one.status.value,
+        one.status,
         one.broker_order_id,
         error,
     )

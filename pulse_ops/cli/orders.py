@@ -6,9 +6,9 @@ from typing import Any, Unpack
 
 import click
 
-from api_contract.vocabulary import OrderStatus
 from pulse_client.gateway import Gateway
 from pulse_client.models import Order, OrderPage
+from pulse_client.vocabulary import OrderStatus
 from pulse_ops.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.order_events import events

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import click
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
+
+from pulse_client.reading import Answer
 
 _WIDTH_OF_FILES = 250
 
@@ -60,8 +61,8 @@ def clock_time(at: datetime | None) -> str | None:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+    if isinstance(value, Answer):
+        return value.as_json()
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):

@@ -62,9 +62,9 @@ def summary(order: Order) -> str:
 
 def state(order: Order) -> str:
     """Status, result and the reason of a skipped order."""
-    words = [order.status.value]
+    words = [str(order.status)]
     if order.result:
-        words.append(order.result.value)
+        words.append(order.result)
     if order.skip_reason:
         words.append(order.skip_reason)
     return ", ".join(words)

@@ -54,7 +54,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            check_host(self.headers, self.server.names)
+            # The address that it was reached at is its own, whichever it listens on.
+            check_host(self.headers, self.server.names | {str(self.connection.getsockname()[0])})
             body = self._body(body_length(self.headers))
         except Unacceptable as refused:
             self._refuse(refused)

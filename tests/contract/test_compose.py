@@ -151,7 +151,7 @@ def test_nothing_starts_without_a_secret(missing: str) -> None:
 
 def test_no_secret_has_a_default() -> None:
     with_default = {one.name for one in compose.variables() if one.operator != "?"}
-    assert with_default == {"PULSE_GAPI_BIND_HOST", "PULSE_GAPI_PORT"}
+    assert with_default == {"PULSE_GAPI_BIND_HOST", "PULSE_GAPI_PORT", "PULSE_PAPER_HOST_NAMES"}
 
 
 @pytest.mark.parametrize("name", READ_BY)

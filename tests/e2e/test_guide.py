@@ -16,12 +16,16 @@ from tests.support.stacks import Stack, environment_for, running_stack
 
 ROOT = Path(__file__).parents[2]
 GUIDE, README = ROOT / "docs" / "api.md", ROOT / "README.md"
+CLIENT = ROOT / "docs" / "python-client.md"
 # Commands of the guide that are not run here, by how they begin, and why.
 NOT_RUN = {
     "PULSE_WEBHOOK_ALLOW_HTTP=true": "starts the stack until Ctrl-C; the stack here was started with these settings",
 }
 # What passes before the first example under a heading.
-MEANWHILE: dict[str, Callable[[Reader], None]] = {"How an order ends": Reader.let_a_minute_pass}
+MEANWHILE: dict[str, Callable[[Reader], None]] = {
+    "How an order ends": Reader.let_a_minute_pass,
+    "Follow it": Reader.let_a_minute_pass,
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +53,10 @@ def reader(stack: Stack, tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.mark.timeout(240)
-def test_every_example_of_the_guide_does_what_the_page_says(reader: Reader) -> None:
+@pytest.mark.parametrize("page", [GUIDE, CLIENT], ids=lambda page: page.stem)
+def test_every_example_of_a_page_does_what_it_says(reader: Reader, page: Path) -> None:
     heading = ""
-    for example in examples(GUIDE):
+    for example in examples(page):
         if example.text.startswith(tuple(NOT_RUN)):
             continue
         if example.heading != heading and example.heading in MEANWHILE:
@@ -76,8 +81,8 @@ def test_the_commands_of_the_readme_trade_as_it_shows(stack: Stack, reader: Read
         assert reader.differences(Answer("text", certain), reader.run(command)) == []
 
 
-def test_every_file_of_the_guide_is_run_and_every_exception_is_needed() -> None:
-    found = examples(GUIDE)
+def test_every_file_of_the_pages_is_run_and_every_exception_is_needed() -> None:
+    found = [*examples(GUIDE), *examples(CLIENT)]
     commands = "".join(one.text for one in found if one.language == "sh")
     assert all(f"python3 {file_name(one)}" in commands for one in found if one.language == "python")
     assert all(any(one.text.startswith(start) for one in found) for start in NOT_RUN)

@@ -40,6 +40,8 @@ class Seen:
     body: dict[str, Any] | None
     token: str
     key: str | None = None
+    last_event_id: str | None = None
+    if_match: str | None = None
 
 
 class FakeGateway:
@@ -93,7 +95,7 @@ class FakeGateway:
         if seen.token != self.token:
             return _error(401, "UNAUTHORIZED", "the access token has expired")
         if seen.path == "/api/events":
-            return self._events([one for events in self.events.values() for one in events], seen.query)
+            return self._events([one for events in self.events.values() for one in events], seen)
         if seen.path == "/api/orders":
             return self._place(seen.body) if seen.method == "POST" and seen.body else self._list(seen.query)
         return self._one(seen)
@@ -137,7 +139,7 @@ class FakeGateway:
         if rest == "slices":
             return 200, {"slices": self.slices.get(order_id, []), "last_event_id": 0}, {}
         if rest == "events":
-            return self._events(self.events.get(order_id, []), seen.query)
+            return self._events(self.events.get(order_id, []), seen)
         if seen.method != "GET":
             order |= _ACTS[rest or "cancel"]
             return 202, order, {}
@@ -146,10 +148,15 @@ class FakeGateway:
             order |= self.changes[order_id].popleft()
         return 200, shown, {}
 
-    def _events(self, events: list[dict[str, Any]], query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
+    def _events(self, events: list[dict[str, Any]], seen: Seen) -> tuple[int, Any, dict[str, str]]:
         """A page, or what has happened by now as a stream that then breaks off."""
+        query = seen.query
         if query.get("format") != ["json"]:
-            new = [one for one in events if one["event_id"] > int(query["last_event_id"][0])]
+            last = max((one["event_id"] for one in events), default=0)
+            if int(seen.last_event_id or last) > last:
+                details = {"field": "last_event_id", "max": last}
+                return _error(400, "INVALID_REQUEST", "there is no such event yet", details)
+            new = [one for one in events if one["event_id"] > int(seen.last_event_id or last)]
             return 200, b": \n\n" + b"".join(map(_frame, new)), {"Content-Type": "text/event-stream"}
         limit = int(query["limit"][0])
         rest = [one for one in events if one["event_id"] > int(query["after"][0])]
@@ -166,7 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(length)) if length else None
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        seen = Seen(self.command, url.path, parse_qs(url.query), body, token, self.headers.get("Idempotency-Key"))
+        names = ("Idempotency-Key", "Last-Event-ID", "If-Match")
+        said = [self.headers.get(name) for name in names]
+        seen = Seen(self.command, url.path, parse_qs(url.query), body, token, *said)
         self.gateway.seen.append(seen)
         canned = self.gateway.canned.popleft() if self.gateway.canned and url.path != "/api/auth/login" else None
         if canned is None or canned.is_late:

@@ -37,8 +37,8 @@ def path(tmp_path: Path) -> Path:
 def check(path: Path) -> Check:
     def run(tags: dict[int, list[str]] = TAGS, first: dict[str, object] | None = None, **order: object) -> LedgerCheck:
         slices = [slice_answer(1, **(first or {})), *(slice_answer(number) for number in range(2, 6))]
-        answer = Order.model_validate(order_answer(1, **FILLED | order))
-        return check_against_ledger(answer, [Slice.model_validate(one) for one in slices], tags, path)
+        answer = Order.read(order_answer(1, **FILLED | order))
+        return check_against_ledger(answer, [Slice.read(one) for one in slices], tags, path)
 
     return run
 

@@ -11,8 +11,8 @@ def test_a_terminal_gets_a_bar_that_fills() -> None:
     terminal = StringIO()
     console = Console(file=terminal, force_terminal=True, width=120, markup=False, highlight=False)
     with watching.progress(console) as show:
-        show(Order.model_validate(order_answer(1)))
-        show(Order.model_validate(order_answer(1, **FILLED)))
+        show(Order.read(order_answer(1)))
+        show(Order.read(order_answer(1, **FILLED)))
     before, summary, _after = terminal.getvalue().rpartition("DONE, FILLED: 100 of 100 filled at 1402.35")
     assert summary
     assert "━" * 20 in before.splitlines()[-1]
@@ -20,5 +20,5 @@ def test_a_terminal_gets_a_bar_that_fills() -> None:
 
 def test_a_share_whose_fate_is_open_is_named() -> None:
     exposure = {"filled": 20, "working": 0, "on_its_way": 0, "unknown": 30, "unsent": 50}
-    order = Order.model_validate(order_answer(1, status="IN_PROGRESS", filled_quantity=20, exposure=exposure))
+    order = Order.read(order_answer(1, status="IN_PROGRESS", filled_quantity=20, exposure=exposure))
     assert "30 being cleared up with the broker" in watching.summary(order)

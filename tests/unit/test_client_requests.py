@@ -1,19 +1,33 @@
 """How the client repeats itself, and how it follows an account: nothing is done twice, nothing is missed."""
 
 import json
+import socket
 from itertools import islice
+from threading import Thread, Timer
 
 import pytest
 
-from pulse_client import gateway as client
-from pulse_client import transport
+from pulse_client import following, transport
+from pulse_client.errors import (
+    Conflict,
+    EventsReset,
+    Forbidden,
+    InvalidRequest,
+    NotAccepted,
+    NotFound,
+    NotReachable,
+    PreconditionFailed,
+    Refused,
+    TooMany,
+)
 from pulse_client.gateway import Credentials, Gateway
 from tests.support.gateway import PASSWORD, USERNAME, Canned, FakeGateway, event_answer
+from tests.support.processes import wait_until
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "RECONNECT_SECONDS", 0.0)
+    monkeypatch.setattr(following, "RECONNECT_SECONDS", 0.0)
     monkeypatch.setattr(transport, "_pauses", lambda: iter([0.01] * 100))
 
 
@@ -102,4 +116,111 @@ def test_a_follower_goes_on_after_the_last_event_that_it_was_given(gateway: Fake
     gateway.events[order_id] = [event_answer(number, "slice.fill") for number in range(1, 5)]
     following = Gateway(gateway.url, gateway.token).follow_account(2)
     assert [event.event_id for event in islice(following, 2)] == [3, 4]
-    assert gateway.calls("GET", "/api/events")[0].query["last_event_id"] == ["2"]
+    assert gateway.calls("GET", "/api/events")[0].last_event_id == "2"
+
+
+def test_a_follower_knows_when_the_numbers_begin_anew(gateway: FakeGateway) -> None:
+    order_id = gateway.add()
+    gateway.events[order_id] = [event_answer(number, "slice.fill") for number in range(1, 4)]
+    following = Gateway(gateway.url, gateway.token).follow_account(9)
+    with pytest.raises(EventsReset) as reset:
+        next(following)
+    assert reset.value.last_event_id == 3
+
+
+def test_a_follower_waits_for_a_gateway_that_is_away_and_loses_nothing(gateway: FakeGateway) -> None:
+    order_id = gateway.add()
+    gateway.events[order_id] = [event_answer(1, "slice.fill")]
+    with Gateway(gateway.url, gateway.token).follow_account(0) as following:
+        assert next(following).event_id == 1
+        gateway.stop()
+        gateway.events[order_id].append(event_answer(2, "slice.fill"))
+        Timer(0.3, gateway.start).start()
+        assert next(following).event_id == 2
+        assert following.last_event_id == 2
+
+
+def test_a_follower_gives_up_when_it_is_told_to(gateway: FakeGateway) -> None:
+    gateway.add()
+    following = Gateway(gateway.url, gateway.token).follow_account(0, outage_seconds=0.05)
+    gateway.stop()
+    try:
+        with pytest.raises(NotReachable):
+            next(following)
+    finally:
+        gateway.start()
+
+
+def test_a_follower_that_waits_on_a_silent_stream_ends_when_it_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        following = Gateway(f"http://127.0.0.1:{listening.getsockname()[1]}", "token").follow_account(0)
+        found: list[int] = []
+        waiting = Thread(target=lambda: found.extend(event.event_id for event in following))
+        waiting.start()
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            told = b"retry: 1000\nid: 0\n\n" + frames(1)
+            connection.sendall(head + f"{len(told):x}\r\n".encode() + told + b"\r\n")
+            wait_until(lambda: found == [1])
+            following.close()
+            waiting.join(10)
+            assert not waiting.is_alive()
+
+
+def test_what_makes_a_secret_is_sent_once_and_without_a_key(gateway: FakeGateway) -> None:
+    asking = Gateway(gateway.url, gateway.token)
+    gateway.canned.append(Canned(504, "UPSTREAM_TIMEOUT"))
+    with pytest.raises(NotReachable) as unknown:
+        asking.add_webhook("https://example.com/hook")
+    assert unknown.value.retry_after is None
+    gateway.canned.append(Canned(0))
+    with pytest.raises(NotReachable):
+        asking.roll_webhook_secret("whk_1")
+    assert [(one.path, one.key) for one in gateway.seen] == [
+        ("/api/webhooks", None),
+        ("/api/webhooks/whk_1/secret", None),
+    ]
+
+
+def test_what_was_certainly_not_done_is_sent_again_even_without_a_key(gateway: FakeGateway) -> None:
+    gateway.canned.extend([Canned(429, "RATE_LIMITED"), Canned(404, "NOT_FOUND", "there is no such webhook")])
+    with pytest.raises(NotFound):
+        Gateway(gateway.url, gateway.token).roll_webhook_secret("whk_1")
+    assert len(gateway.seen) == 2
+
+
+def test_a_program_may_give_the_key_and_name_the_state_that_it_has_seen(gateway: FakeGateway) -> None:
+    order_id = gateway.add()
+    Gateway(gateway.url, gateway.token).cancel(order_id, if_match='"abc"', idempotency_key="mine")
+    [sent] = gateway.calls("DELETE", f"/api/orders/{order_id}")
+    assert (sent.key, sent.if_match) == ("mine", '"abc"')
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidRequest),
+        (403, Forbidden),
+        (404, NotFound),
+        (409, Conflict),
+        (412, PreconditionFailed),
+        (422, NotAccepted),
+        (418, Refused),
+    ],
+)
+def test_a_refusal_says_what_it_is(gateway: FakeGateway, status: int, kind: type[Refused]) -> None:
+    gateway.canned.append(Canned(status, "SOME_CODE", "no", {"why": 7}))
+    with pytest.raises(Refused) as refused:
+        Gateway(gateway.url, gateway.token).me()
+    assert type(refused.value) is kind
+    assert (refused.value.code, refused.value.status, refused.value.details) == ("SOME_CODE", status, {"why": 7})
+    assert refused.value.retry_after is None
+
+
+def test_a_limit_says_when_to_come_again(gateway: FakeGateway) -> None:
+    gateway.canned.append(Canned(429, "RATE_LIMITED", "too many", headers={"Retry-After": "60"}))
+    with pytest.raises(TooMany) as refused:
+        Gateway(gateway.url, gateway.token).me()
+    assert refused.value.retry_after == 60

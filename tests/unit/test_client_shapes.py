@@ -1,20 +1,26 @@
 """The client states and reads every field that the public API has: a new one cannot be forgotten."""
 
+import re
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from api_contract.vocabulary import OrderType, Product, SessionRule, Side
-from pulse_client import models
+from api_contract import alarms, scopes
+from api_contract import vocabulary as contract
+from pulse_client import models, vocabulary
 from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
-from tests.support.gateway import FakeGateway
+from pulse_client.reading import Unreadable
+from pulse_client.vocabulary import OrderType, Product, SessionRule, Side
+from tests.support.gateway import FakeGateway, order_answer
 
+SECONDS = re.compile(r"\.0+Z")
 OPENAPI = Path(__file__).parents[2] / "docs" / "services" / "gapi-api" / "openapi.yaml"
 SHAPES: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())["components"]["schemas"]
 
@@ -51,6 +57,8 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.FillPage, "FillPage"),
         (models.Event, "Event"),
         (models.EventPage, "EventPage"),
+        (models.MergedEvent, "MergedEvent"),
+        (models.MergedEventPage, "MergedEventPage"),
         (models.Alarm, "Alarm"),
         (models.AlarmPage, "AlarmPage"),
         (models.AlarmHistory, "AlarmHistory"),
@@ -67,7 +75,48 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
     ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_every_field_of_an_answer_is_read(answer: type[models.Answer], name: str) -> None:
-    assert answer.model_fields.keys() == SHAPES[name]["properties"].keys()
+    assert {one.name for one in fields(answer)} == SHAPES[name]["properties"].keys()
+
+
+@pytest.mark.parametrize(
+    "words", [one for one in vars(vocabulary).values() if isinstance(one, type) and one is not StrEnum]
+)
+def test_every_word_of_the_contract_is_known(words: type[StrEnum]) -> None:
+    (same,) = (getattr(where, words.__name__) for where in (contract, alarms, scopes) if hasattr(where, words.__name__))
+    assert {one.name: one.value for one in words} == {one.name: one.value for one in same}
+
+
+def test_what_has_ended_is_what_the_contract_says() -> None:
+    assert {str(one) for one in vocabulary.FINAL_ORDERS} == {str(one) for one in contract.FINAL_ORDERS}
+    assert {str(one) for one in vocabulary.FINAL_SLICES} == {str(one) for one in contract.FINAL_SLICES}
+
+
+def test_what_a_newer_service_adds_is_kept() -> None:
+    told = order_answer(1, status="DREAMING", urgency=1.5)
+    order = models.Order.read(told)
+    assert (order.status, order.is_final) == ("DREAMING", False)
+    assert order.as_json() == {
+        name: SECONDS.sub("Z", one) if isinstance(one, str) else one for name, one in told.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("total_quantity", "5"),
+        ("total_quantity", True),
+        ("average_price", 1402.35),
+        ("average_price", "dear"),
+        ("created_at", "2026-03-02T04:00:00"),
+        ("created_at", "now"),
+        ("split_config", None),
+        ("slices", []),
+        ("exposure", {"filled": 1}),
+    ],
+)
+def test_an_answer_of_another_shape_is_not_taken(field: str, value: object) -> None:
+    with pytest.raises(Unreadable, match=field):
+        models.Order.read(order_answer(1, **{field: value}))
 
 
 def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -> None:

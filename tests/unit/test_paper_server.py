@@ -126,3 +126,13 @@ def test_a_connection_may_rest_between_two_requests(server: Server) -> None:
                 received += connection.recv(65_536)
             # Longer than a request may take to arrive.
             threading.Event().wait(0.3)
+
+
+def test_the_address_that_it_is_reached_at_is_its_own_wherever_it_listens() -> None:
+    everywhere = Server("0.0.0.0", 0, told_its_body)
+    threading.Thread(target=everywhere.handle_request, daemon=True).start()
+    with socket.create_connection(("127.0.0.2", everywhere.server_address[1]), timeout=10) as connection:
+        connection.sendall(post("Connection: close", "Content-Length: 2", body=b"ok", host="Host: 127.0.0.2:8002"))
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    everywhere.server_close()
+    assert status(answer) == 200

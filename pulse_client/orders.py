@@ -1,0 +1,84 @@
+"""Orders, their slices and their fills."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulse_client.calls import Calls, part
+from pulse_client.models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
+from pulse_client.new_order import NewOrder
+
+
+class Orders(Calls):
+    """`if_match` of a change is the `etag` of the order as it was read: changed since, it is left as it is."""
+
+    def place(self, order: NewOrder, idempotency_key: str | None = None) -> Placed:
+        """Place the order, or find the one placed before under the same unique key."""
+        answer = self._change("POST", "/api/orders", order, idempotency_key)
+        placed = self._parse(Placed, answer)
+        is_replay = answer.headers.get("Idempotent-Replayed") == "true"
+        return Placed(order_id=placed.order_id, order_unique_key=placed.order_unique_key, replayed=is_replay)
+
+    def order(self, order_id: str) -> OrderSnapshot:
+        """An order as it is now."""
+        return self._get(OrderSnapshot, _path(order_id))
+
+    def order_by_key(self, order_unique_key: str, account_id: str | None = None) -> OrderSnapshot:
+        """The order with this key, of another account for operators and admins."""
+        return self._get(OrderSnapshot, f"/api/orders/by-key/{part(order_unique_key)}", account_id=account_id)
+
+    def slices(self, order_id: str) -> list[Slice]:
+        """The slices in the order of their times; none before the order is split."""
+        return self.slice_list(order_id).slices
+
+    def slice_list(self, order_id: str, changed_after: int | None = None) -> SliceList:
+        """The slices, or those that have changed after this event, with the last event that they show."""
+        return self._get(SliceList, f"{_path(order_id)}/slices", changed_after=changed_after)
+
+    def fill_page(self, order_id: str, limit: int = 100, cursor: str | None = None) -> FillPage:
+        """Up to `limit` trades of an order."""
+        return self._get(FillPage, f"{_path(order_id)}/fills", limit=limit, cursor=cursor)
+
+    def fills(self, order_id: str, limit: int = 500) -> Iterator[Fill]:
+        """Every trade of an order, asked for in pages of `limit`."""
+        page = self.fill_page(order_id, limit)
+        yield from page.fills
+        while page.next_cursor is not None:
+            page = self.fill_page(order_id, limit, page.next_cursor)
+            yield from page.fills
+
+    def page(self, filters: Mapping[str, Any], limit: int, cursor: str | None = None) -> OrderPage:
+        """Up to `limit` orders, newest first.
+
+        The filters are those of the API; None leaves one out, and a status may be several, separated by commas.
+        """
+        return self._get(OrderPage, "/api/orders", **{**filters, "limit": limit, "cursor": cursor})
+
+    def pages(self, filters: Mapping[str, Any], limit: int, cursor: str | None = None) -> Iterator[OrderPage]:
+        """Every page from the cursor on."""
+        while True:
+            page = self.page(filters, limit, cursor)
+            yield page
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+
+    def orders(self, limit: int = 100, **filters: Any) -> Iterator[Order]:
+        """Every order that the filters let through, newest first, asked for in pages of `limit`."""
+        for page in self.pages(filters, limit):
+            yield from page.orders
+
+    def cancel(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
+        """Cancel what is not filled; repeating it is harmless."""
+        return self._parse(Order, self._change("DELETE", _path(order_id), None, idempotency_key, if_match))
+
+    def pause(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
+        """Send nothing new of it until it is resumed; repeating it is harmless."""
+        return self._parse(Order, self._change("POST", f"{_path(order_id)}/pause", None, idempotency_key, if_match))
+
+    def resume(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
+        """Let a paused order go on; repeating it is harmless."""
+        return self._parse(Order, self._change("POST", f"{_path(order_id)}/resume", None, idempotency_key, if_match))
+
+
+def _path(order_id: str) -> str:
+    return f"/api/orders/{part(order_id)}"

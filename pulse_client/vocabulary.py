@@ -1,0 +1,127 @@
+"""The words of the public API, as requests and answers have them.
+
+An answer may have a word that is not here yet, where the service is newer: it is kept as it came, as a `str`.
+"""
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+
+
+class Product(StrEnum):
+    CNC = "CNC"
+    MIS = "MIS"
+    NRML = "NRML"
+
+
+class SessionRule(StrEnum):
+    REFUSE = "refuse"
+    WAIT = "wait"
+    AT_OPEN = "at_open"
+
+
+class OrderStatus(StrEnum):
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+    CANCELLED = "CANCELLED"
+    DONE = "DONE"
+    SKIPPED = "SKIPPED"
+
+
+class OrderResult(StrEnum):
+    FILLED = "FILLED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    UNFILLED = "UNFILLED"
+
+
+class SliceStatus(StrEnum):
+    SCHEDULED = "SCHEDULED"
+    SENDING = "SENDING"
+    UNKNOWN = "UNKNOWN"
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+
+
+class WebhookFeed(StrEnum):
+    ORDERS = "orders"
+    ALARMS = "alarms"
+
+
+class WebhookStatus(StrEnum):
+    PENDING = "PENDING"
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"
+    ENDED = "ENDED"
+
+
+class DeliveryKind(StrEnum):
+    EVENTS = "EVENTS"
+    TEST = "TEST"
+    REDELIVERY = "REDELIVERY"
+
+
+class DeliveryStatus(StrEnum):
+    WAITING = "WAITING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+
+
+class AlarmCode(StrEnum):
+    TURNED_UP = "TURNED_UP"
+    LOST_CLAIM = "LOST_CLAIM"
+    DUPLICATE_ORDERS = "DUPLICATE_ORDERS"
+    MISSING_FROM_BOOK = "MISSING_FROM_BOOK"
+    BOOK_PROVES_NOTHING = "BOOK_PROVES_NOTHING"
+    LEFT_TO_OPERATORS = "LEFT_TO_OPERATORS"
+    DAY_OVER = "DAY_OVER"
+    END_UNSEEN = "END_UNSEEN"
+    FILL_AFTER_END = "FILL_AFTER_END"
+    SLICE_OVERFILLED = "SLICE_OVERFILLED"
+    ORDER_OVERFILLED = "ORDER_OVERFILLED"
+    SLICE_LOWERED = "SLICE_LOWERED"
+    NO_ROOM = "NO_ROOM"
+    CUT_OFF_PASSED = "CUT_OFF_PASSED"
+    UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS"
+    SENDING_HELD = "SENDING_HELD"
+    LOGIN_ATTACK = "LOGIN_ATTACK"
+
+
+class AlarmStatus(StrEnum):
+    OPEN = "OPEN"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    RESOLVED = "RESOLVED"
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    TRADER = "trader"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+FINAL_ORDERS = frozenset({OrderStatus.DONE, OrderStatus.CANCELLED, OrderStatus.SKIPPED})
+FINAL_SLICES = frozenset(
+    {
+        SliceStatus.FILLED,
+        SliceStatus.CANCELLED,
+        SliceStatus.REJECTED,
+        SliceStatus.EXPIRED,
+        SliceStatus.FAILED,
+        SliceStatus.SKIPPED,
+    }
+)
