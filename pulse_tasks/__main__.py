@@ -20,8 +20,9 @@ class _Commands(click.Group):
         return list(_MODULES)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        module = _MODULES.get(name)
-        command: click.Command | None = module and getattr(import_module(module), name)
+        if name not in _MODULES:
+            return None
+        command: click.Command = getattr(import_module(_MODULES[name]), name)
         return command
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import orjson
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
@@ -162,7 +162,7 @@ def _pool_of(server: str, is_verified: bool) -> HTTPConnectionPool:
         return _HTTPPool(host, parts.port, maxsize=POOL_SIZE, socket_options=options)
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if is_verified else ssl.CERT_NONE)
     if is_verified:
-        context.load_verify_locations(where())
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return _HTTPSPool(host, parts.port, maxsize=POOL_SIZE, socket_options=options, ssl_context=context)
 
 
