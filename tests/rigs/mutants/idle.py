@@ -36,4 +36,9 @@ IDLE = (
         (Change("pulse_tasks/sweep_runner.py", "LONGEST_UNRUN = 60.0", 'LONGEST_UNRUN = float("inf")'),),
         (f"{RUNNER}::test_no_look_stands_for_a_run_that_failed_or_for_all_runs_of_a_minute",),
     ),
+    Defect(
+        "A postback says nothing to those who look for slices in doubt",
+        (Change("pulse_tasks/sweeps.py", "_HINTED_AT_TOO.get(task, ()) if hint else ()", "()"),),
+        (f"{TESTS}/test_hints.py::test_a_hint_has_working_slices_and_those_in_doubt_looked_at",),
+    ),
 )
