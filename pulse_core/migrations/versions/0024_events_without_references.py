@@ -7,7 +7,7 @@ and where many slices of one order moved at once, each such lock made the order'
 from alembic import op
 
 revision = "0024"
-down_revision = "0025"
+down_revision = "0023"
 
 
 def upgrade() -> None:

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0025"
-down_revision = "0022"
+revision = "0022"
+down_revision = "0021"
 
 _AT = sa.DateTime(timezone=True)
 _CODE, _AFTER = "CUT_OFF_PASSED", "NO_ROOM"

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0022"
+revision = "0021"
 down_revision = "0020"
 
 _AT = sa.DateTime(timezone=True)
