@@ -63,6 +63,19 @@ def test_anybody_learns_what_is_traded_here(service: Service, new_account: Calla
     assert (here["time_zone"], here["default_product"]) == ("Asia/Kolkata", "CNC")
 
 
+def test_the_hours_of_an_exchange_can_be_read_by_anybody_with_an_account(
+    service: Service, new_account: Callable[..., Account]
+) -> None:
+    viewer, markets = new_account(Role.VIEWER), f"{root(service)}/markets"
+    day = service.send("GET", f"{markets}/NSE?day=2026-11-30", viewer).json()
+
+    opens = {one["name"]: (one["opens_at"], one["closes_at"]) for one in day["phases"]}
+    assert opens["continuous"] == ("2026-11-30T03:45:00.000000Z", "2026-11-30T09:45:00.000000Z")
+    assert (day["cut_offs"], day["is_kept"]) == ({"MIS": "2026-11-30T09:45:00.000000Z"}, False)
+    refused = {"NSE?day=2027-01-01": 422, "NSE?day=2026-02-30": 400, "MCX": 404, "n%2Fse": 404}
+    assert {one: service.send("GET", f"{markets}/{one}", viewer).status_code for one in refused} == refused
+
+
 @pytest.mark.parametrize("key", ["my order", "a/b", "100%", "slices", "?x=1#y", "~" * 64])
 def test_an_order_is_found_by_its_key(service: Service, trader: Account, key: str) -> None:
     order_id = service.place(trader, order_unique_key=key).json()["order_id"]
