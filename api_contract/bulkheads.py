@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 1
 # For so long one who has asked counts as somebody else who asks.
 ASKS_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 0.5
 _PLACE, _REFUSED = "pulse.place", "pulse.refused"
 
 
@@ -114,13 +115,20 @@ class Bulkhead:
         if not waiting.is_let_in.wait(self._size.patience_seconds):
             self._give_up(waiting)
 
-    def leave(self, asker: str | None) -> None:
-        if self._size.rest_seconds:
-            time.sleep(self._size.rest_seconds)
+    def leave(self, asker: str | None, seconds: float = 0.0) -> None:
+        """Give the place back; the request was worked for so long."""
+        if pause := self._pause(asker, seconds):
+            time.sleep(pause)
         with self._lock:
             self._taken -= Counter([asker])
             self._worked -= Counter([asker])
             self._let_in()
+
+    def _pause(self, asker: str | None, seconds: float) -> float:
+        """How long the place rests: for one who has more waiting while others ask, as long as it was used."""
+        if self._size.worked_beside_others is None or self._taken[asker] <= self._worked[asker]:
+            return self._size.rest_seconds
+        return min(seconds, _LONGEST_PAUSE_SECONDS) if self._askers.are_beside(asker) else self._size.rest_seconds
 
     def _let_in(self) -> None:
         for waiting in tuple(self._waiting):
@@ -168,16 +176,16 @@ class Place:
     def __init__(self, bulkhead: Bulkhead, asker: str | None) -> None:
         self._bulkhead = bulkhead
         self._asker = asker
-        self._is_held = False
+        self._held_since: float | None = None
 
     def take(self) -> None:
         self._bulkhead.enter(self._asker)
-        self._is_held = True
+        self._held_since = time.monotonic()
 
     def give_back(self) -> None:
-        if self._is_held:
-            self._is_held = False
-            self._bulkhead.leave(self._asker)
+        if self._held_since is not None:
+            seconds, self._held_since = time.monotonic() - self._held_since, None
+            self._bulkhead.leave(self._asker, seconds)
 
 
 class Bulkheads:

@@ -269,7 +269,7 @@ def _gateway_limits() -> dict[str, str]:
     fields = GatewaySettings.model_fields
     limits = [name for name in fields if name.startswith("pulse_rate_limit") and isinstance(fields[name].default, str)]
     # One account stands for many.
-    at_once = {"PULSE_REQUESTS_AT_ONCE": "48"}
+    at_once = {"PULSE_REQUESTS_AT_ONCE": "48", "PULSE_REQUESTS_BESIDE_OTHERS": "12"}
     caps = {"PULSE_OPEN_ORDERS_PER_ACCOUNT": "0", "PULSE_OPEN_SLICES_PER_ACCOUNT": "0"}
     caps |= {"PULSE_CHECK_WINDOWS": "false"}
     return {name.upper(): "999999999/second" for name in limits} | at_once | caps

@@ -24,7 +24,7 @@ from gapi_app.events import all_webhooks, webhooks
 from gapi_app.events import views as events
 from gapi_app.events.streams import serve_events
 from gapi_app.guard.compression import compress_answers
-from gapi_app.guard.concurrency import limit_concurrency
+from gapi_app.guard.concurrency import limit_concurrency, sizes
 from gapi_app.guard.cors import allow_origins
 from gapi_app.guard.etags import answer_conditionally
 from gapi_app.guard.fd_limit import make_room
@@ -79,7 +79,7 @@ def create_app() -> Flask:
     gate = limit_concurrency(
         app,
         asker(access, networks),
-        settings.pulse_requests_at_once,
+        sizes(settings.pulse_requests_at_once, settings.pulse_requests_beside_others),
         lambda environ: wide_network_of(environ.get("REMOTE_ADDR", "")) in networks,
     )
     places = read_bodies_first(app, gate)

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     pulse_requests_at_once: int = Field(
         16, ge=1, le=48, description="Most requests of an account at once, of each kind: orders, cancels, others."
     )
+    pulse_requests_beside_others: int = Field(
+        1, ge=1, le=12, description="Of these, worked at once while others ask too, cancels aside."
+    )
     pulse_limits_redis_url: SecretStr | None = Field(
         None, description="Redis in which gateways add up their counts; unset: each counts for itself."
     )

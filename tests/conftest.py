@@ -18,7 +18,7 @@ PURPOSES = ("JWT", "CURSOR", "IDEMPOTENCY", "WEBHOOK", "TOTP")
 
 # Tests ask more of the gateway than a client may, and of the broker; those about limits set their own.
 UNLIMITED = {f"PULSE_RATE_LIMIT_{name}": "off" for name in ("ACCOUNT", "ORDERS", "ADDRESS", "POSTBACKS")}
-UNLIMITED |= {"PULSE_CHECK_WINDOWS": "false", "PULSE_REQUESTS_AT_ONCE": "48"}
+UNLIMITED |= {"PULSE_CHECK_WINDOWS": "false", "PULSE_REQUESTS_AT_ONCE": "48", "PULSE_REQUESTS_BESIDE_OTHERS": "12"}
 
 # How fast a test runs says something about the machine, not about the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

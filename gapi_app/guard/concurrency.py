@@ -7,6 +7,7 @@ and each would be answered later than if some had waited; and where pulse is slo
 import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -52,35 +53,36 @@ KINDS: Mapping[str, Kind | None] = {
 }
 # Of the logins that are under way, so many may come from one network.
 LOGINS_FOR_ONE = 4
-# Of what an account may have under way, what is worked at once.
-_ALONE, _BESIDE_OTHERS = 1 / 4, 1 / 16
+# Who sends a few at once has them worked one after the other.
 _PATIENCE_SECONDS = 3.0
 _OF_LOGINS = Size(worked=8, waiting=8, for_one=LOGINS_FOR_ONE)
 
 
-def sizes(for_one: int) -> Mapping[str, Size]:
-    """The places of each kind, of which an account may have `for_one`."""
+def sizes(for_one: int, beside_others: int = 1) -> Mapping[str, Size]:
+    """The places of each kind, of which an account may have `for_one`; `beside_others` are worked while others ask."""
+    by_turns = partial(_by_turns, for_one, beside_others)
     return {
-        Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one, worked_for_one=_part(_ALONE, for_one, 8)),
-        Kind.ORDERS: _by_turns(16, 32, for_one),
+        Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one, worked_for_one=_share(8, for_one)),
+        Kind.ORDERS: by_turns(16, 32),
         Kind.LOGINS: _OF_LOGINS,
         Kind.KNOWN_LOGINS: _OF_LOGINS,
         # The broker posts from few addresses.
         Kind.POSTBACKS: Size(worked=2, waiting=14),
         # Nobody who means well asks for many of these.
         Kind.UNKNOWN: Size(worked=1, waiting=15, rest_seconds=0.01),
-        Kind.OTHER: _by_turns(12, 36, for_one),
+        Kind.OTHER: by_turns(12, 36),
     }
 
 
-def _by_turns(worked: int, waiting: int, for_one: int) -> Size:
+def _by_turns(for_one: int, beside_others: int, worked: int, waiting: int) -> Size:
     """An account that sends many at once leaves most of the machine to others, as soon as there are any."""
-    alone, beside_others = (_part(part, for_one, worked) for part in (_ALONE, _BESIDE_OTHERS))
-    return Size(worked, waiting, _PATIENCE_SECONDS, for_one, alone, beside_others)
+    share = _share(worked, for_one)
+    return Size(worked, waiting, _PATIENCE_SECONDS, for_one, share, min(beside_others, share))
 
 
-def _part(part: float, for_one: int, worked: int) -> int:
-    return min(max(int(for_one * part), 1), worked)
+def _share(worked: int, for_one: int) -> int:
+    """Of those that are worked, so many are one account's: a quarter of what it may have under way."""
+    return min(max(for_one // 4, 1), worked)
 
 
 class Concurrency(Bulkheads):
@@ -112,7 +114,7 @@ class Concurrency(Bulkheads):
 
 
 def limit_concurrency(
-    app: Flask, asker_of: AskerOf, for_one: int, is_known: "Callable[[WSGIEnvironment], bool]"
+    app: Flask, asker_of: AskerOf, sizes: Mapping[str, Size], is_known: "Callable[[WSGIEnvironment], bool]"
 ) -> Concurrency:
     """Give each kind of request its places, and logins from where somebody is known places of their own."""
     by_endpoint = kinds_by_endpoint(app, KINDS, Kind.OTHER, Kind.UNKNOWN)
@@ -121,6 +123,6 @@ def limit_concurrency(
         kind = by_endpoint(environ)
         return Kind.KNOWN_LOGINS if kind == Kind.LOGINS and is_known(environ) else kind
 
-    gate = Concurrency(app.wsgi_app, kind_of, sizes(for_one), asker_of)
+    gate = Concurrency(app.wsgi_app, kind_of, sizes, asker_of)
     app.wsgi_app = gate  # type: ignore[method-assign]
     return gate

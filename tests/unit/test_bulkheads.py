@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
@@ -124,6 +125,24 @@ def test_a_place_rests_once_it_was_used() -> None:
     with held(bulkhead, None):
         """It was used."""
     assert time.monotonic() - began >= SOON
+
+
+def test_the_place_of_one_who_has_more_waiting_rests_as_long_as_it_was_used_while_others_ask() -> None:
+    askers = Askers()
+    bulkhead = Bulkhead("orders", replace(BY_TURNS, patience_seconds=30), askers)
+    bulkhead.enter("greedy")
+    assert bulkhead._pause("greedy", 0.2) == 0
+    askers.note("honest")
+    waiting = Thread(target=bulkhead.enter, args=("greedy",))
+    waiting.start()
+    while not bulkhead._waiting:
+        """It comes in a moment."""
+    assert bulkhead._pause("greedy", 0.2) == 0.2
+    assert bulkhead._pause("greedy", 60) < 1
+    assert bulkhead._pause("honest", 0.2) == 0
+    bulkhead.leave("greedy")
+    waiting.join(5)
+    assert not waiting.is_alive()
 
 
 def test_the_networks_that_were_seen_last_are_known() -> None:

@@ -15,9 +15,9 @@ import click
 import requests
 
 from tests.rigs.attack.floods import FLOODS, SLOW_NAMES, Flood, Target
-from tests.rigs.attack.honest import Honest, Seen
+from tests.rigs.attack.honest import Honest
 from tests.rigs.attack.late_names import are_possible, late_names
-from tests.rigs.attack.table import row, table
+from tests.rigs.attack.table import Attack, rows, table
 from tests.support.stacks import PULSE, UP, Stack, running_stack
 
 SETTLES_SECONDS = 2.0
@@ -42,30 +42,28 @@ def main(seconds: float, only: tuple[str, ...]) -> None:
             floods.remove(SLOW_NAMES)
             say(f"{SLOW_NAMES} are left out: a stack with a name server of its own takes root on Linux")
         stack = opened.enter_context(running_stack(Path(folder) / "data", command=command))
-        found = measured(stack, seconds, floods)
-    click.echo(table(found))
-    sys.exit(any(seen.refused for seen, _answers in found.values()))
+        attacks = measured(stack, seconds, floods)
+    click.echo(table(attacks))
+    sys.exit(any(one.seen.refused for one in attacks))
 
 
-def measured(stack: Stack, seconds: float, floods: Sequence[str]) -> dict[str, tuple[Seen, dict[int, int]]]:
-    """What was seen in a quiet time and in each flood, with the answers that the flood got."""
+def measured(stack: Stack, seconds: float, floods: Sequence[str]) -> list[Attack]:
+    """What was seen in each flood, and in the quiet time right before it: the machine may have other work by then."""
     state = stack.state
     honest = Honest(stack.gapi, state.demo_user or "", state.demo_password or "")
     port = urlsplit(stack.gapi).port or 0
-    say("a quiet time")
     honest.work(SETTLES_SECONDS)
-    found: dict[str, tuple[Seen, dict[int, int]]] = {"quiet": (honest.work(seconds), {})}
+    attacks = []
     for number, name in enumerate(floods):
-        say(name)
         # Each by an account of its own, which has as much left as anybody has.
-        target = Target(port, token_of(stack, f"attacker-{number}"))
-        flood = Flood(name, target, seconds + SETTLES_SECONDS)
+        flood = Flood(name, Target(port, token_of(stack, f"attacker-{number}")), seconds + SETTLES_SECONDS)
+        say(f"a quiet time, then {name}")
+        quiet = honest.work(seconds)
         flood.start()
         time.sleep(SETTLES_SECONDS)
-        seen = honest.work(seconds)
-        found[name] = seen, flood.answers()
-        say(row(name, seen, found["quiet"][0], found[name][1]))
-    return found
+        attacks.append(Attack(name, quiet, honest.work(seconds), flood.answers()))
+        say(rows(attacks[-1])[-1])
+    return attacks
 
 
 def token_of(stack: Stack, name: str) -> str:

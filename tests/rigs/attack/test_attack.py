@@ -6,7 +6,7 @@ from random import Random
 from tests.rigs.attack.floods import FLOODS, Target
 from tests.rigs.attack.honest import Seen, percentile
 from tests.rigs.attack.late_names import nothing_known
-from tests.rigs.attack.table import table
+from tests.rigs.attack.table import Attack, table
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
@@ -38,7 +38,7 @@ def test_the_table_has_a_row_for_each_attack_beside_the_quiet_time() -> None:
     for seen, seconds in ((quiet, 0.01), (attacked, 0.02)):
         seen.seconds["order"].append(seconds)
         seen.seconds["cancel"].append(seconds)
-    lines = table({"quiet": (quiet, {}), "login flood": (attacked, {401: 3, 503: 9})}).splitlines()
+    lines = table([Attack("login flood", quiet, attacked, {401: 3, 503: 9})]).splitlines()
     assert lines[2] == "| quiet | 10, 10 | 10, 10 | 1.0, 1.0 | - | - | - |"
     assert lines[3] == "| login flood | 20, 20 | 20, 20 | 2.0, 2.0 | - | cancel: 503 | 401: 3, 503: 9 |"
     assert {line.count("|") for line in lines} == {8}

@@ -46,6 +46,7 @@ SETTINGS = {
     # Faults leave no room where there was some: each right order is accepted all the same.
     "PULSE_CHECK_WINDOWS": "false",
     "PULSE_REQUESTS_AT_ONCE": "48",
+    "PULSE_REQUESTS_BESIDE_OTHERS": "12",
     "PULSE_RATE_LIMIT_ACCOUNT": "off",
     "PULSE_RATE_LIMIT_ORDERS": "off",
 }
