@@ -1,6 +1,6 @@
 """flask-smorest with our parser and errors, where one statement both guards a view and describes it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, wraps
 from typing import Any
 
@@ -96,7 +96,7 @@ class Blueprint(flask_smorest.Blueprint):
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if "needs" in notes:
-                if not notes["before_enrolment"]:
+                if _asks_for_enrolment(notes):
                     self.check_enrolled()
                 self.check(notes["needs"])
             refuse_undeclared(declared)
@@ -115,7 +115,7 @@ class Blueprint(flask_smorest.Blueprint):
         security = doc_info.get("manual_doc", {}).get("security", doc.get("security"))
         found = ["INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "INTERNAL_ERROR"]
         found += [*doc_info.get("refuses", ()), *self.codes_of(security)]
-        if doc_info.get("needs", Standing.GATEWAY) != Standing.GATEWAY and not doc_info["before_enrolment"]:
+        if _asks_for_enrolment(doc_info):
             found += ["SECOND_FACTOR_SETUP_REQUIRED"]
         if "requestBody" in doc:
             found += ["UNSUPPORTED_MEDIA_TYPE"]
@@ -163,6 +163,11 @@ def described_app(name: str, title: str, specification: Specification) -> tuple[
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     return app, Api(app, specification)
+
+
+def _asks_for_enrolment(notes: Mapping[str, Any]) -> bool:
+    """Whether a view is for people, and not for those among them who have yet to set up their second factor."""
+    return notes.get("needs", Standing.GATEWAY) != Standing.GATEWAY and not notes["before_enrolment"]
 
 
 def _declared(notes: dict[str, Any]) -> frozenset[str]:

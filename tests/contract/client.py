@@ -92,7 +92,9 @@ class Service:
 
     def _check_documented(self, method: str, path: str, answer: requests.Response) -> None:
         document = DOCUMENTS[self.name]
-        template = next((one for one in document["paths"] if re.fullmatch(re.sub("{[^}]+}", "[^/]+", one), path)), None)
+        fitting = [one for one in document["paths"] if re.fullmatch(re.sub("{[^}]+}", "[^/]+", one), path)]
+        # As OpenAPI has it: what is written out comes before what has a parameter there.
+        template = min(fitting, key=lambda one: one.count("{"), default="")
         operation = document["paths"].get(template, {}).get(method.lower())
         if operation is None or answer.status_code in OF_NO_OPERATION:
             return

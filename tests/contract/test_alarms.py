@@ -148,5 +148,5 @@ def test_the_client_works_through_the_inbox(gapi: Service, operator: Account, tr
     ]
     assert client.acknowledge_alarm(alarm_id).acknowledged_by == operator.account_id
     assert client.note_alarm(alarm_id, "asked the broker").note == "asked the broker"
-    assert client.resolve_alarm(alarm_id).status is AlarmStatus.RESOLVED
+    assert client.resolve_alarm(alarm_id).status == AlarmStatus.RESOLVED
     assert [one.type for one in client.alarm(alarm_id).events] == [one.type for one in client.alarm_events().events]

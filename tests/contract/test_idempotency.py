@@ -202,7 +202,7 @@ def test_every_change_at_the_gateway_takes_a_key_but_for_those_that_answer_with_
     }
     # These answer with a secret; the others are called by no account.
     assert without == {"log_in", "refresh", "add_key", "add_webhook", "roll_webhook_secret"} | {
-        "take_zerodha_postback", "introspect", "revoke",
+        "enrol", "confirm_second_factor", "renew_recovery_codes", "take_zerodha_postback", "introspect", "revoke",
     }  # fmt: skip
 
 

@@ -29,7 +29,10 @@ GATEWAY = Account("gapi", "gapi", "", "gapi")
 # Where an empty body would be refused before anybody looks whose thing it is.
 BODIES = {"redeliver_event": b'{"event_id": 1}'}
 # So that a stream is refused instead of followed, or is a page.
-QUERIES = {"follow_account": "?last_event_id=none", "follow_order": "?format=json", "follow_alarms": "?format=json"}
+QUERIES = {"follow_account": "?last_event_id=none"} | dict.fromkeys(
+    ("follow_order", "follow_all_accounts", "follow_alarms"), "?format=json"
+)
+NOBODYS = {"session_id": "ses_1", "exchange": "NSE"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def test_each_caller_gets_what_it_has_a_right_to(
         stranger = make_caller(stranger.kind)
     for caller in make_cast() if operation_id in SPENDING else cast():
         for owner in (stranger, caller) if right.on is not On.NOTHING else (caller,):
-            target = path.format(**owner.things | {"session_id": "ses_1"}) + QUERIES.get(operation_id, "")
+            target = path.format(**owner.things | NOBODYS) + QUERIES.get(operation_id, "")
             answer = call(service, caller, method, target, operation)
             refusal = expected(name, caller.kind, right, is_own=owner is caller)
             told = f"{caller.kind.name} got {answer.status_code} on its {'own' if owner is caller else 'foreign'} thing"

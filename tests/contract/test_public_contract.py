@@ -83,7 +83,8 @@ def test_what_is_missing_or_unknown_is_named(gapi: Service, trader: Account) -> 
 def test_an_order_and_its_slices_can_be_read(gapi: Service, trader: Account) -> None:
     location = place(gapi, trader).headers["Location"]
     order = gapi.send("GET", location, trader).json()
-    assert order.items() >= ORDER.items()
+    assert order["split_config"].items() >= SPLIT.items()
+    assert order.items() >= {**ORDER, "split_config": order["split_config"]}.items()
     assert order["status"] == "PENDING"
     assert order["exposure"].items() >= {"filled": 0, "working": 0, "unknown": 0, "unsent": 100}.items()
     assert gapi.send("GET", f"{location}/slices", trader).json()["slices"] == []

@@ -68,7 +68,7 @@ def send_and_reset(exchange: RunningExchange, order: Placement) -> None:
     }
     body = urlencode(form).encode()
     head = (
-        f"POST /orders/regular HTTP/1.1\r\nHost: x\r\nX-Kite-Version: 3\r\nContent-Length: {len(body)}\r\n"
+        f"POST /orders/regular HTTP/1.1\r\nHost: localhost\r\nX-Kite-Version: 3\r\nContent-Length: {len(body)}\r\n"
         f"Content-Type: application/x-www-form-urlencoded\r\nAuthorization: token {API_KEY}:{ACCESS_TOKEN}\r\n\r\n"
     )
     host, _, port = exchange.url.removeprefix("http://").partition(":")

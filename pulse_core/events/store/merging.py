@@ -7,6 +7,7 @@ is missed that is merged feed by feed from where it was, under one lock.
 from collections.abc import Sequence
 
 from sqlalchemy import Integer, String, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from pulse_core.events.tables import EventFeed, MergedEvent, SliceEvent
@@ -17,7 +18,7 @@ LEAST_SHARE = 50
 
 # Two numbers, so that it is none of the locks on slices, which are one.
 _LOCK = select(func.pg_advisory_xact_lock(0x616C, 0x6C20))
-_MERGE = sql.load(__package__, "merge", {"most": Integer(), "share": Integer()})
+_MERGE = sql.load(__package__, "merge", {"accounts": ARRAY(String()), "most": Integer(), "share": Integer()})
 _WITH_NEWS = sql.load(__package__, "with_news", {"most": Integer()}).columns(account_id=String())
 _BEHIND = select(EventFeed.account_id).where(EventFeed.last_sequence > EventFeed.merged_sequence)
 
@@ -40,7 +41,7 @@ def merge(session: Session, most: int) -> int:
     if not behind:
         return 0
     share = max(most // len(behind), LEAST_SHARE)
-    return session.scalar(_MERGE, {"most": most, "share": share}) or 0
+    return session.scalar(_MERGE, {"accounts": behind, "most": most, "share": share}) or 0
 
 
 def last_sequence(session: Session) -> int:

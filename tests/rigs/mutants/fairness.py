@@ -67,8 +67,8 @@ FAIRNESS = (
         (
             Change(
                 "pulse_core/identity/login_throttle.py",
-                "        blocks.pop(attempt.by_username, None)\n",
-                "        pass\n",
+                "    of_username = blocks.pop(attempt.by_username, None)\n",
+                "    of_username = None\n",
             ),
         ),
         (f"{SESSIONS}::test_a_name_that_is_guessed_from_everywhere_is_open_to_networks_that_it_has_logged_in_from",),

@@ -1,7 +1,7 @@
--- Give the next numbers of the feed of all accounts to events that have one in their account's feed, up to so many: in the
--- order of their ids, but never before an earlier one of their account. At most :share of each account are looked at; where
--- that leaves some out, nothing goes in that is later than what was seen of it. The caller holds the locks. Returns how
--- many there were.
+-- Give the next numbers of the feed of all accounts to events that have one in the feed of one of these accounts, up to so
+-- many: in the order of their ids, but never before an earlier one of their account. At most :share of each account are
+-- looked at; where that leaves some out, nothing goes in that is later than what was seen of it. The caller holds the locks
+-- of these accounts, and of no other. Returns how many there were.
 WITH latest AS (
     SELECT coalesce(max(sequence), 0) AS sequence
       FROM merged_events
@@ -18,7 +18,7 @@ news AS (
               AND one.sequence <= feed.last_sequence
             ORDER BY one.sequence
             LIMIT :share) AS event
-     WHERE feed.last_sequence > feed.merged_sequence
+     WHERE feed.account_id = ANY (:accounts) AND feed.last_sequence > feed.merged_sequence
 ),
 horizon AS (
     SELECT min(seen.place) AS place
