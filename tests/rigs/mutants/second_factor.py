@@ -48,7 +48,7 @@ SECOND_FACTOR = (
         (
             Change(
                 "api_contract/blueprint.py",
-                '                if not notes["before_enrolment"]:\n                    self.check_enrolled()\n',
+                "                if _asks_for_enrolment(notes):\n                    self.check_enrolled()\n",
                 "",
             ),
         ),
