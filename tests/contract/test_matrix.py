@@ -29,7 +29,7 @@ GATEWAY = Account("gapi", "gapi", "", "gapi")
 # Where an empty body would be refused before anybody looks whose thing it is.
 BODIES = {"redeliver_event": b'{"event_id": 1}'}
 # So that a stream is refused instead of followed, or is a page.
-QUERIES = {"follow_account": "?last_event_id=none"} | dict.fromkeys(
+QUERIES = {"follow_account": "?last_event_id=none", "show_market": "?day=2026-11-27"} | dict.fromkeys(
     ("follow_order", "follow_all_accounts", "follow_alarms"), "?format=json"
 )
 NOBODYS = {"session_id": "ses_1", "exchange": "NSE"}
