@@ -22,7 +22,7 @@ from tests.rigs.mutants.page import failpoint_table, table
 from tests.rigs.mutants.turns import sample
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_tasks")
+PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_ops", "pulse_tasks")
 COPIED = (*PACKAGES, "tests", "celeryconfig.py", "setup.cfg")
 
 
