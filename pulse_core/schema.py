@@ -1,5 +1,6 @@
 """Every table of the database, of whatever subject."""
 
+from pulse_core.broker_accounts import tables as _broker_accounts
 from pulse_core.events import tables as _events
 from pulse_core.health import tables as _health
 from pulse_core.idempotency import tables as _idempotency
@@ -10,5 +11,5 @@ from pulse_core.trading import tables as _trading
 
 __all__ = ["METADATA"]
 
-_SUBJECTS = (_events, _health, _idempotency, _identity, _markets, _trading)
+_SUBJECTS = (_broker_accounts, _events, _health, _idempotency, _identity, _markets, _trading)
 METADATA = Base.metadata

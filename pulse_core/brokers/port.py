@@ -65,13 +65,33 @@ class BrokerTrade:
     traded_at: datetime
 
 
+class Scope(StrEnum):
+    """Whose fault a refusal is, and so what it spends."""
+
+    ACCOUNT = "ACCOUNT"
+    """The broker account: its token has ended, its address is not registered, it is blocked."""
+    MARKET = "MARKET"
+    """The market: closed, halted, not open yet."""
+    FUNDS = "FUNDS"
+    """The money of the account: a margin."""
+    HOLDINGS = "HOLDINGS"
+    """The shares of the account."""
+    BUDGET = "BUDGET"
+    """How often was asked."""
+    PRICE = "PRICE"
+    """The price of the moment: a circuit, a band."""
+    ORDER = "ORDER"
+    """This order, and nothing else."""
+
+
 class BrokerError(Exception):
     """A call to the broker that did not succeed; `code` and `message` are fit for a person and hold no secret."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, scope: Scope = Scope.ORDER) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.scope = scope
 
 
 class Refused(BrokerError):
