@@ -88,7 +88,7 @@ def _show(stands: Standing, findings: Findings) -> None:
         [
             ("database", stands.present),
             ("known", stands.known),
-            ("book", f"{len(findings.book.by_broker_order_id)} orders of {findings.book.broker} today, {book}"),
+            ("book", f"{len(findings.book.by_broker_order_id)} orders of {findings.book.broker_account} today, {book}"),
             ("hold", f"since {instant(held.since)}: {held.reason}" if held else "none, slices are sent"),
         ]
     )

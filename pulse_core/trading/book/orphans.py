@@ -31,7 +31,7 @@ def call_back_orphans(book: Book, now: datetime) -> None:
     """Nothing follows a live order that its slice has moved on from: cancel it until the book shows its end."""
     live = [row.broker_order_id for row in book.by_broker_order_id.values() if row.status is BrokerOrderStatus.OPEN]
     with db.transaction() as session:
-        orphans = placements.orphans(session, book.broker, live)
+        orphans = placements.orphans(session, book.broker_account, live)
 
     def call_back(orphan: Placement) -> None:
         try:

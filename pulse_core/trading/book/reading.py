@@ -59,7 +59,7 @@ def read_book(now: datetime, *, is_checked: bool = False) -> Book:
         begin_delays_anew(broker.name, now)
         raise
     if not book.is_evidence:
-        log.warning("the book lacks acknowledged orders", broker=book.broker, lacking=len(book.lacking))
+        log.warning("the book lacks acknowledged orders", broker_account=book.broker_account, lacking=len(book.lacking))
         begin_delays_anew(broker.name, now)
     _last.note(broker.book_day(now), book.by_broker_order_id)
     _adopt_presumed_absent(book)
@@ -109,7 +109,7 @@ def _read(broker: Broker, known: Collection[str], now: datetime) -> Book:
     ]
     by_broker_order_id = {row.broker_order_id: row for row in orders}
     return Book(
-        broker=broker.name,
+        broker_account=broker.name,
         by_broker_order_id=by_broker_order_id,
         by_client_order_id=by_client_order_id,
         duplicates=duplicates,
@@ -120,15 +120,15 @@ def _read(broker: Broker, known: Collection[str], now: datetime) -> Book:
     )
 
 
-def begin_delays_anew(broker: str, now: datetime) -> None:
+def begin_delays_anew(broker_account: str, now: datetime) -> None:
     """A broker that was away, or whose book is not whole, may still enter what it had taken before."""
     with db.transaction() as session:
-        slices.begin_delays_anew(session, broker, now)
+        slices.begin_delays_anew(session, broker_account, now)
 
 
 def _adopt_presumed_absent(book: Book) -> None:
     with db.transaction() as session:
-        presumed = placements.presumed_absent(session, book.broker, book.started_at - BOOK_KEPT)
+        presumed = placements.presumed_absent(session, book.broker_account, book.started_at - BOOK_KEPT)
     found = [attempt for attempt in presumed if attempt.client_order_id in book.by_client_order_id]
 
     def take_over(attempt: Placement) -> None:

@@ -185,7 +185,7 @@ def _look(fence: Fence, missed: Sequence[str], broker: str, clock: Clock | None)
         for one, order in slices.with_orders(session, missed, SliceStatus.SCHEDULED, is_waited_for=is_lone):
             if one.due_at - now > EARLY:
                 continue
-            if order.status is not OrderStatus.IN_PROGRESS or order.broker != broker:
+            if order.status is not OrderStatus.IN_PROGRESS or order.broker_account != broker:
                 continue
             if one.due_at <= now and why_never(known, order, one, now) is not None:
                 over[one.id] = now

@@ -184,9 +184,9 @@ def _request_resolve(session: Session, slice_id: str, actor: str, now: datetime)
     order, one = slices.lock(session, slice_id)
     if one.status is not SliceStatus.UNKNOWN:
         raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
-    if order.broker != settings().broker:
-        message = f"slice {slice_id} was placed with {order.broker}, and this is {settings().broker}"
-        raise InvalidState(f"{message}: only its own broker's book can tell", {"broker": order.broker})
+    if order.broker_account != settings().broker:
+        message = f"slice {slice_id} was placed with {order.broker_account}, and this is {settings().broker}"
+        raise InvalidState(f"{message}: only its own broker's book can tell", {"broker": order.broker_account})
     # A first look that found nothing keeps its settle delay: asking more often makes an absence no surer.
     if one.absent_since is None:
         slices.change(session, slice_id, now, resolve_at=now)

@@ -93,8 +93,10 @@ def _check_no_book_can_tell(doubt: _Doubt, now: datetime) -> None:
     broker = brokers.connect(settings())
     if doubt.sent_at < days.sent_since(broker, now):
         return
-    if doubt.order.broker != broker.name:
-        raise _refused(doubt.slice, f"the book of {doubt.order.broker} can still tell, and this is {broker.name}")
+    if doubt.order.broker_account != broker.name:
+        raise _refused(
+            doubt.slice, f"the book of {doubt.order.broker_account} can still tell, and this is {broker.name}"
+        )
     is_of_today = broker.book_day(doubt.sent_at) == broker.book_day(now)
     if is_of_today and settings().settle_delay != "never":
         raise _refused(doubt.slice, "the broker's book of today can still tell, and is asked every 2 s")
@@ -161,13 +163,13 @@ def _is_followed_on(session: Session, doubt: _Doubt, now: datetime) -> bool:
 def _add_fill(session: Session, doubt: _Doubt, said: Settlement, actor: str, now: datetime) -> None:
     attempt = doubt.attempt
     broker_order_id = attempt.broker_order_id or attempt.client_order_id
-    booked = fills.of_broker_order(session, attempt.broker, broker_order_id)
+    booked = fills.of_broker_order(session, attempt.broker_account, broker_order_id)
     lacking = what_lacks(said, attempt.quantity, [(one.quantity, one.price) for one in booked])
     if lacking is None:
         return
     trade_id = f"settled-{attempt.client_order_id}-{len(booked) + 1}"
     trade = BrokerTrade(trade_id, broker_order_id, *lacking, traded_at=doubt.sent_at)
-    fills.add(session, attempt.broker, [(doubt.slice.id, trade)], now, settled_by=actor)
+    fills.add(session, attempt.broker_account, [(doubt.slice.id, trade)], now, settled_by=actor)
     total = _totals(session, doubt).filled
     detail: dict[str, Any] = fill_told(Booked(trade.quantity, trade.price, trade.traded_at), total) | {"actor": actor}
     events.add(session, EventKind.FILL, doubt.order.id, doubt.slice.id, now, **detail)

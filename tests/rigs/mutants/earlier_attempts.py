@@ -132,7 +132,7 @@ EARLIER_ATTEMPTS = (
     ),
     Defect(
         "A slice of another broker's order is claimed",
-        (Change(f"{STORE}/sql/claim.sql", "       AND orders.broker = :broker\n", ""),),
+        (Change(f"{STORE}/sql/claim.sql", "       AND orders.broker = :broker_account\n", ""),),
         (f"{TESTS}/test_guards.py::test_a_slice_of_another_broker_is_neither_claimed_nor_looked_up_nor_tracked",),
     ),
 )
