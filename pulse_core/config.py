@@ -76,8 +76,13 @@ class Settings(QueueSettings):
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
 
-    broker: Literal["paper", "zerodha"] = Field("paper", description="Where slices are placed.")
-    paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for PULSE_BROKER=paper.")
+    broker: Literal["paper", "zerodha"] = Field("paper", description="The broker whose account is the one of before.")
+    broker_account: str | None = Field(
+        None, max_length=20, description="Account of orders that name none; unset: the one called as PULSE_BROKER."
+    )
+    paper_exchange_url: str = Field(
+        "http://127.0.0.1:8002", description="The paper exchange; unset with another PULSE_BROKER: none."
+    )
     paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, in Indian time.")
     paper_session: Literal["always", "market"] = Field(
         "always", description="When the paper exchange takes orders: always, or in the hours of the market."
@@ -139,6 +144,16 @@ class Settings(QueueSettings):
     )
 
     sweep_events: bool = Field(False, description="Send task events for every sweep; otherwise for those that fail.")
+
+    @property
+    def default_broker_account(self) -> str:
+        """The account of orders that name none."""
+        return self.broker_account or self.broker
+
+    @property
+    def has_paper_exchange(self) -> bool:
+        """Whether this installation has one: by default only where it is what orders go to."""
+        return self.broker == "paper" or "paper_exchange_url" in self.model_fields_set
 
     @field_validator("pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", mode="before")
     @classmethod

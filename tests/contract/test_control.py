@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("clean_database")
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     simulated = SimulatedBroker()
-    monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
+    monkeypatch.setattr(brokers, "connect", lambda _account: simulated)
     return simulated
 
 

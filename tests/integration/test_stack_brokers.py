@@ -51,8 +51,9 @@ def test_open_orders_of_another_broker_are_named_and_nothing_starts(tmp_path: Pa
 
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith(
-        f"PULSE_BROKER=zerodha cannot start while orders of PULSE_BROKER=paper are open (1: {order_id}): "
-        "start with PULSE_BROKER=paper, and let them end or cancel them there first."
+        "PULSE_BROKER=zerodha cannot start while orders are open of broker accounts that it does not reach: "
+        f"paper (1: {order_id}). Start as before, and let them end or cancel them there first; or start with --leave: "
+        "they wait, and nothing of them is sent."
     )
     assert "starting the services" not in ended.stderr
     assert processes_of(tmp_path) == []
@@ -85,23 +86,23 @@ def test_the_doctor_names_each_placeholder(tmp_path: Path) -> None:
 def test_an_order_that_is_open_holds_another_broker_up(status: OrderStatus) -> None:
     order_id = an_order_that_is(status)
 
-    check_orders(database_url(), "paper")
+    check_orders(database_url(), {"PULSE_BROKER": "paper"})
     with pytest.raises(StackError, match=order_id):
-        check_orders(database_url(), "zerodha")
+        check_orders(database_url(), {"PULSE_BROKER": "zerodha"})
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
 def test_an_order_that_has_ended_does_not(status: OrderStatus) -> None:
     an_order_that_is(status)
 
-    check_orders(database_url(), "zerodha")
+    check_orders(database_url(), {"PULSE_BROKER": "zerodha"})
 
 
 def test_ten_orders_are_named_and_the_others_counted() -> None:
     order_ids = sorted(an_order(account_id=an_account()) for _ in range(12))
 
     with pytest.raises(StackError) as refusal:
-        check_orders(database_url(), "zerodha")
+        check_orders(database_url(), {"PULSE_BROKER": "zerodha"})
 
     assert f"(12: {', '.join(order_ids[:10])} and 2 more)" in str(refusal.value)
 

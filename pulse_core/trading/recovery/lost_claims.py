@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
-from pulse_core.brokers.port import BrokerOrder
+from pulse_core.brokers.port import Broker, BrokerOrder
 from pulse_core.config import settings
 from pulse_core.trading import client_order_ids
 from pulse_core.trading.alarms import AlarmCode
@@ -58,9 +58,9 @@ class Findings:
         return self.book.is_evidence and not self.pending
 
 
-def find_lost_claims(now: datetime) -> Findings:
-    """Read the book and record every attempt in it that a slice must have lost. Raises BookUnavailable."""
-    book = read_book(now, is_checked=True)
+def find_lost_claims(broker: Broker, now: datetime) -> Findings:
+    """Read an account's book and record every attempt in it that a slice must have lost. Raises BookUnavailable."""
+    book = read_book(broker, now, is_checked=True)
     unknown = _unknown(book)
     mark = client_order_ids.installation_mark(installation.client_order_id_key())
     ours = {tag: row for tag, row in unknown.items() if tag.startswith(mark)}

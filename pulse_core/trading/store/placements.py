@@ -94,9 +94,10 @@ def live_beside(session: Session, slice_id: str, client_order_id: str | None) ->
     return session.scalar(rows.order_by(Placement.attempt).limit(1))
 
 
-def any_since(session: Session, since: datetime) -> bool:
-    """Whether anything was placed, or may have been, since this instant."""
-    return bool(session.scalar(select(exists().where(Placement.claimed_at >= since))))
+def any_since(session: Session, broker_account: str, since: datetime) -> bool:
+    """Whether anything was placed with this account, or may have been, since this instant."""
+    made = exists().where(Placement.claimed_at >= since, Placement.broker_account == broker_account)
+    return bool(session.scalar(select(made)))
 
 
 def of_slice(session: Session, slice_id: str) -> Sequence[Placement]:

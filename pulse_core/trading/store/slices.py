@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Connection,
     DateTime,
     Interval,
     Select,
@@ -142,6 +143,12 @@ def with_orders(
     if is_waited_for:
         rows = rows.with_for_update(of=OrderSlice, key_share=True)
     return [(one, order) for one, order in session.execute(rows)]
+
+
+def broker_accounts_of(connection: Connection, slice_ids: Collection[str]) -> dict[str, str]:
+    """The broker account of each of these slices, by the slice's id."""
+    rows = select(OrderSlice.id, Order.broker_account).join(Order, Order.id == OrderSlice.order_id)
+    return {row[0]: row[1] for row in connection.execute(rows.where(any_of(OrderSlice.id, slice_ids)))}
 
 
 def lock(session: Session, slice_id: str) -> tuple[Order, OrderSlice]:
