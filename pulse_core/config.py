@@ -262,11 +262,12 @@ def _lacking(found: Settings, needs: Collection[str]) -> dict[str, str]:
     given = {name: getattr(found, name) for name in KEYS}
     faults |= equal_keys({names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None})
     if found.broker == "zerodha":
-        lacking = [name for name in needs if name in CREDENTIALS and _is_placeholder(getattr(found, name))]
+        lacking = [name for name in needs if name in CREDENTIALS and is_placeholder(getattr(found, name))]
         reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
         faults |= {names_of(name)[0]: reason for name in lacking}
     return faults
 
 
-def _is_placeholder(value: SecretStr) -> bool:
+def is_placeholder(value: SecretStr) -> bool:
+    """Whether this is no secret of anybody's."""
     return value.get_secret_value().strip().lower() in PLACEHOLDERS

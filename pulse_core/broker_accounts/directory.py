@@ -14,7 +14,7 @@ from pulse_core import db
 from pulse_core.broker_accounts.store import accounts
 from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
 from pulse_core.clock import utcnow
-from pulse_core.config import settings
+from pulse_core.config import is_placeholder, settings
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def _always_there() -> set[str]:
 
 
 def _add(connection: Connection, name: str) -> None:
-    state = BrokerAccountState.READY if name == PAPER else BrokerAccountState.AWAITING_TOKEN
+    is_ready = name == PAPER or not is_placeholder(settings().kite_access_token)
+    state = BrokerAccountState.READY if is_ready else BrokerAccountState.AWAITING_TOKEN
     accounts.add(
         connection, name, name, utcnow(), is_live=name != PAPER, made_by="pulse", state=state, is_of_before=True
     )

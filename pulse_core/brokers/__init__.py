@@ -7,7 +7,7 @@ from functools import cache
 
 from api_contract.log import get_logger
 from pulse_core.broker_accounts import directory
-from pulse_core.broker_accounts.credentials import Credentials, credentials_of
+from pulse_core.broker_accounts.reach import Credentials, credentials_of
 from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.brokers.port import BookUnavailable, Broker
 from pulse_core.config import Settings, settings

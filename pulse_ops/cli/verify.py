@@ -14,7 +14,7 @@ import requests
 
 from api_contract.variables import names_of, value_of
 from pulse_core.broker_accounts import directory
-from pulse_core.broker_accounts.credentials import credentials_of
+from pulse_core.broker_accounts.reach import credentials_of
 from pulse_core.config import settings
 from pulse_ops import verify as judge
 from pulse_ops.cli import EXIT_FAILURE, options

@@ -61,7 +61,7 @@ def find_left_alone(database_url: str, environment: Mapping[str, str]) -> list[L
 
 
 def _is_reached(broker_account: str, environment: Mapping[str, str]) -> bool:
-    """As `pulse_core.broker_accounts.credentials` has it, of a process with this environment."""
+    """As `pulse_core.broker_accounts.reach` has it, of a process with this environment."""
     if broker_account == "paper":
         return environment.get("PULSE_BROKER", "paper") == "paper" or "PULSE_PAPER_EXCHANGE_URL" in environment
     if broker_account != "zerodha":

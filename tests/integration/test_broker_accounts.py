@@ -1,11 +1,13 @@
 """An order belongs to a broker account: what is done for one account touches nothing of another."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from click.testing import CliRunner, Result
 
 from api_contract.errors import (
     BrokerAccountNotGranted,
@@ -19,7 +21,7 @@ from api_contract.scopes import Role
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, clock, db
 from pulse_core.broker_accounts import accounts, directory, grants
-from pulse_core.broker_accounts.credentials import Credentials
+from pulse_core.broker_accounts.reach import Credentials
 from pulse_core.brokers.port import BookUnavailable, Broker, Placement
 from pulse_core.clock import utcnow
 from pulse_core.identity.store import accounts as users
@@ -37,6 +39,7 @@ from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import installation
+from pulse_ops.cli import EXIT_REFUSED, main
 from tests.support.broker import SimulatedBroker, accept_but_lose_the_answer
 from tests.support.factories import a_new_order, a_split_order, an_account, an_order, order, slices_of
 from tests.support.servers import connected_to
@@ -352,3 +355,26 @@ def test_an_account_that_is_added_is_known_everywhere_a_second_later(clean_datab
         (OTHER, True, False),
         ("paper", False, True),
     ]
+
+
+def test_the_command_line_adds_grants_and_lists(clean_database: str) -> None:
+    def pulse(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["broker", *arguments])
+
+    with db.transaction() as session:
+        users.add(session, "acc_01M83H5T3ZC6N2GQ1W9J8X4K7B", "meera", "no hash", Role.TRADER, utcnow())
+    assert pulse("add", OTHER, "--broker", "zerodha").exit_code == 0
+    assert pulse("add", OTHER, "--broker", "zerodha").exit_code == EXIT_REFUSED
+    assert pulse("grant", OTHER, "meera").exit_code == 0
+    assert pulse("grant", OTHER, "nobody").exit_code == EXIT_REFUSED
+
+    listed = json.loads(pulse("list", "--json").stdout)
+    assert [(one["name"], one["is_live"], one["granted_to"]) for one in listed] == [
+        (OTHER, True, ["meera"]),
+        ("paper", False, []),
+    ]
+    shown = pulse("list").stdout
+    assert "everybody" in shown
+    assert "meera" in shown
+    pulse("revoke-grant", OTHER, "meera")
+    assert grants.grants_of(OTHER) == []

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pulse_core.broker_accounts.directory import KnownAccount
 from pulse_core.broker_accounts.vocabulary import PAPER
-from pulse_core.config import PLACEHOLDERS, settings
+from pulse_core.config import is_placeholder, settings
 
 # The account that the environment's credentials are for, and no other: two accounts with the same ones would take each
 # other's orders for their own.
@@ -37,5 +37,5 @@ def _of_the_paper_exchange() -> Credentials:
 
 def _of_the_environment() -> Credentials | None:
     config = settings()
-    given = config.kite_api_key.get_secret_value(), config.kite_access_token.get_secret_value()
-    return None if any(one.strip().lower() in PLACEHOLDERS for one in given) else Credentials(*given)
+    given = config.kite_api_key, config.kite_access_token
+    return None if any(map(is_placeholder, given)) else Credentials(*(one.get_secret_value() for one in given))
