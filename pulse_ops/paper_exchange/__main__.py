@@ -15,6 +15,7 @@ from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import Desk
 from pulse_ops.paper_exchange.exchange import Exchange
 from pulse_ops.paper_exchange.faults import Faults, Scenario
+from pulse_ops.paper_exchange.instruments.listing import listed
 from pulse_ops.paper_exchange.limits import Limits
 from pulse_ops.paper_exchange.log import service_log, setup_logging
 from pulse_ops.paper_exchange.market import Market
@@ -78,7 +79,7 @@ def main(
     if old_names := main.old_names_set():
         log.warning("settings had old names", variables=old_names)
     books = _books(ledger, day_starts)
-    market = Market(seed, books.last_prices())
+    market = Market(seed, books.last_prices(), lambda key: listed(books.today(now_us())).get(key))
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
     most = (orders_per_second, orders_per_minute, orders_per_day)
     counted = Limits(books.orders_today(now_us()), time.time(), most) if limits else None

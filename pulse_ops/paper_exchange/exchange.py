@@ -10,6 +10,7 @@ from pulse_ops.paper_exchange.checks import OrderRequest
 from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, unknown_order
 from pulse_ops.paper_exchange.faults import Faults, Rule, Scenario, Stage
+from pulse_ops.paper_exchange.instruments.listing import Listing, listed
 from pulse_ops.paper_exchange.later import Later
 from pulse_ops.paper_exchange.log import service_log
 from pulse_ops.paper_exchange.market import Market, crosses
@@ -64,6 +65,10 @@ class Exchange:
         """Put a scenario in force; it survives a restart."""
         self.faults.replace(scenario)
         self._save_scenario()
+
+    def listed(self) -> Listing:
+        """What is listed today, by the exchange's day."""
+        return listed(self.books.today(now_us()))
 
     def arrive(self, at: int, form: Mapping[str, str]) -> Arrived:
         """Number a placement request."""

@@ -1,31 +1,17 @@
 """Routes about the market: prices, margins, instruments."""
 
-import csv
-import io
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from pulse_ops.paper_exchange import wire
+from pulse_ops.paper_exchange.checks import EXCHANGES
 from pulse_ops.paper_exchange.context import desk, success
 from pulse_ops.paper_exchange.errors import bad_input
+from pulse_ops.paper_exchange.instruments.dump import dump
+from pulse_ops.paper_exchange.instruments.listing import token_of
 
 quotes = Blueprint("quotes", __name__)
-
-_COLUMNS = (
-    "instrument_token",
-    "exchange_token",
-    "tradingsymbol",
-    "name",
-    "last_price",
-    "expiry",
-    "strike",
-    "tick_size",
-    "lot_size",
-    "instrument_type",
-    "segment",
-    "exchange",
-)
 
 
 @quotes.get("/quote/ltp")
@@ -34,7 +20,7 @@ def last_prices() -> Response:
     market = desk().exchange.market
     return success(
         {
-            name: {"instrument_token": wire.instrument_token(name), "last_price": wire.rupees(market.price(name))}
+            name: {"instrument_token": token_of(name), "last_price": wire.rupees(market.price(name))}
             for name in request.args.getlist("i")
         }
     )
@@ -49,19 +35,15 @@ def margins() -> Response:
     return success([_margin(order) for order in orders])
 
 
+@quotes.get("/instruments")
 @quotes.get("/instruments/<exchange>")
-def instruments(exchange: str) -> Response:
-    """What is traded on an exchange, as CSV."""
-    market = desk().exchange.market
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(_COLUMNS)
-    for name in market.instruments():
-        place_of_trade, _, symbol = name.partition(":")
-        if place_of_trade == exchange:
-            token, price = wire.instrument_token(name), wire.rupees(market.price(name))
-            rows.writerow([token, token, symbol, symbol, price, "", 0, 0.05, 1, "EQ", exchange, exchange])
-    return Response(text.getvalue(), mimetype="text/csv")
+def instruments(exchange: str | None = None) -> Response:
+    """What is traded today, everywhere or on one exchange, as CSV."""
+    if exchange is not None and exchange not in EXCHANGES:
+        raise bad_input("Invalid `exchange`.")
+    asked = desk().exchange
+    found = [one for one in asked.listed().values() if exchange in (None, one.exchange)]
+    return Response(dump(found, lambda one: asked.market.price(one.key)), mimetype="text/csv")
 
 
 def _margin(order: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from threading import RLock
 
@@ -146,6 +146,10 @@ class Books:
     def day(self, at: int) -> str:
         """The trading day, as YYYY-MM-DD."""
         return trading_day(at, self._day_starts, self._days_ended_early)
+
+    def today(self, at: int) -> date:
+        """The same as a date."""
+        return date.fromisoformat(self.day(at))
 
     def end_day_early(self) -> None:
         """Begin the next day now, whatever the clock says."""

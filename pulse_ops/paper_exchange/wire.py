@@ -1,11 +1,11 @@
 """Rows of the ledger as Kite Connect writes them."""
 
 import sqlite3
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from pulse_ops.paper_exchange.clock import india_text
+from pulse_ops.paper_exchange.instruments.listing import token_of
 
 USER_ID = "PAPER1"
 
@@ -29,7 +29,7 @@ def order_row(order: Row) -> dict[str, Any]:
         "modified": False,
         "exchange": order["exchange"],
         "tradingsymbol": order["tradingsymbol"],
-        "instrument_token": instrument_token(f"{order['exchange']}:{order['tradingsymbol']}"),
+        "instrument_token": token_of(f"{order['exchange']}:{order['tradingsymbol']}"),
         "order_type": order["order_type"],
         "transaction_type": order["transaction_type"],
         "validity": order["validity"],
@@ -69,7 +69,7 @@ def trade_row(trade: Row) -> dict[str, Any]:
         "exchange_order_id": trade["order_id"],
         "exchange": trade["exchange"],
         "tradingsymbol": trade["tradingsymbol"],
-        "instrument_token": instrument_token(f"{trade['exchange']}:{trade['tradingsymbol']}"),
+        "instrument_token": token_of(f"{trade['exchange']}:{trade['tradingsymbol']}"),
         "transaction_type": trade["transaction_type"],
         "product": trade["product"],
         "average_price": rupees(trade["price"]),
@@ -78,11 +78,6 @@ def trade_row(trade: Row) -> dict[str, Any]:
         "exchange_timestamp": india_text(trade["traded_at"]),
         "order_timestamp": india_text(trade["traded_at"])[11:],
     }
-
-
-def instrument_token(instrument: str) -> int:
-    """A number for an instrument, the same in every process."""
-    return zlib.crc32(instrument.encode())
 
 
 def average_price(order: Row) -> float:

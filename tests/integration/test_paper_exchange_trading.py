@@ -137,7 +137,11 @@ def test_history_quotes_margins_and_instruments_are_served_as_kite_serves_them(e
     price = client.ltp("NSE:RELIANCE")["NSE:RELIANCE"]["last_price"]
     wanted = [{"exchange": "NSE", "tradingsymbol": "RELIANCE", "quantity": 2}]
     assert client.order_margins(wanted)[0]["total"] == pytest.approx(2 * price)
-    assert {"M&M", "RELIANCE"} <= {row["tradingsymbol"] for row in client.instruments("NSE")}
+    everywhere, at_nse = client.instruments(), client.instruments("NSE")
+    assert {"M&M", "RELIANCE"} <= {row["tradingsymbol"] for row in at_nse}
+    assert {row["exchange"] for row in at_nse} == {"NSE"}
+    assert {row["exchange"] for row in everywhere} == {"NSE", "BSE", "NFO"}
+    assert all(row["expiry"] for row in everywhere if row["exchange"] == "NFO")
 
 
 def test_a_limit_order_waits_for_its_price_and_can_be_cancelled(exchange: RunningExchange) -> None:
