@@ -3,7 +3,6 @@
 import signal
 import sqlite3
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import click
 from pydantic import ValidationError
 
 from pulse_ops.paper_exchange.app import create_app
-from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import Desk
 from pulse_ops.paper_exchange.exchange import Exchange
 from pulse_ops.paper_exchange.faults import Faults, Scenario
 from pulse_ops.paper_exchange.instruments.listing import listed
 from pulse_ops.paper_exchange.limits import Limits
 from pulse_ops.paper_exchange.log import service_log, setup_logging
+from pulse_ops.paper_exchange.logins.logins import App, Logins
 from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.postbacks import Postbacks
 from pulse_ops.paper_exchange.server import Server
@@ -54,7 +53,13 @@ log = service_log()
 @click.option(
     "--access-token", envvar="KITE_ACCESS_TOKEN", default="paper", show_default=False, help="Token it accepts."
 )
-@click.option("--api-secret", envvar="KITE_API_SECRET", default="paper", show_default=False, help="Signs postbacks.")
+@click.option(
+    "--api-secret", envvar="KITE_API_SECRET", default="paper", show_default=False, help="Signs postbacks, logins."
+)
+@click.option(
+    "--standing-token/--no-standing-token", default=True, help="Whether the access token works without a login."
+)
+@click.option("--redirect-url", help="Where its login page sends a person, with a request token.")
 @click.option("--log-format", envvar=ours("LOG_FORMAT"), default="auto", type=click.Choice(["auto", "json", "console"]))
 def main(
     host: str,
@@ -72,6 +77,8 @@ def main(
     api_key: str,
     access_token: str,
     api_secret: str,
+    standing_token: bool,
+    redirect_url: str | None,
     log_format: str,
 ) -> None:
     """The paper exchange: a simulated Zerodha with a ledger of its own. Prints its URL when it is open."""
@@ -79,11 +86,12 @@ def main(
     if old_names := main.old_names_set():
         log.warning("settings had old names", variables=old_names)
     books = _books(ledger, day_starts)
-    market = Market(seed, books.last_prices(), lambda key: listed(books.today(now_us())).get(key))
+    market = Market(seed, books.last_prices(), lambda key: listed(books.today(books.now())).get(key))
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
     most = (orders_per_second, orders_per_minute, orders_per_day)
-    counted = Limits(books.orders_today(now_us()), time.time(), most) if limits else None
-    desk = Desk(exchange, counted, f"token {api_key}:{access_token}")
+    counted = Limits(books.orders_today(books.now()), books.now() / 1_000_000, most) if limits else None
+    app = App(api_key, api_secret, access_token, redirect_url or None)
+    desk = Desk(exchange, counted, Logins(books, app, is_standing=standing_token))
     names = [name.strip() for name in host_names.split(",") if name.strip()]
     _serve(exchange, host, port, names, desk)
 

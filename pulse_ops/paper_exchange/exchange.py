@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from threading import Event, Thread
 
 from pulse_ops.paper_exchange.checks import OrderRequest
-from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, unknown_order
 from pulse_ops.paper_exchange.faults import Faults, Rule, Scenario, Stage
 from pulse_ops.paper_exchange.instruments.listing import Listing, listed
@@ -68,7 +67,7 @@ class Exchange:
 
     def listed(self) -> Listing:
         """What is listed today, by the exchange's day."""
-        return listed(self.books.today(now_us()))
+        return listed(self.books.today(self.books.now()))
 
     def arrive(self, at: int, form: Mapping[str, str]) -> Arrived:
         """Number a placement request."""
@@ -95,7 +94,7 @@ class Exchange:
 
     def refuse_in_book(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> None:
         """Book a refused request, and an order beside it that is rejected from its beginning."""
-        now = now_us()
+        now = self.books.now()
         with self.books.transaction():
             order_id = self._add_order(request, "OPEN", hits, now)
             self.books.end_order(order_id, "REJECTED", hits[Stage.ENTRY].message, now)
@@ -107,7 +106,7 @@ class Exchange:
         life = hits.get(Stage.LIFE)
         with self.books.transaction():
             # Inside, so that no order of a day is booked after that day was ended.
-            now = now_us()
+            now = self.books.now()
             is_pending = life is not None and life.fault == "open_pending"
             order_id = self._add_order(request, "OPEN PENDING" if is_pending else "OPEN", hits, now)
             self._add_arrival(arrived, "ACCEPTED", hits, order_id)
@@ -129,7 +128,7 @@ class Exchange:
 
     def cancel(self, order_id: str) -> None:
         """Cancel what is left of an order. Raises WireError."""
-        now = now_us()
+        now = self.books.now()
         with self.books.transaction():
             order = self.books.order(order_id)
             if order is None or order["day"] != self.books.day(now):
@@ -145,11 +144,17 @@ class Exchange:
         with self.books.transaction():
             self.books.end_day_early()
         self.tick()
-        return self.books.day(now_us())
+        return self.books.day(self.books.now())
+
+    def move_clock(self, to: int | None) -> None:
+        """Let the clock go on from this instant; what is due by then happens at once."""
+        with self.books.transaction():
+            self.books.move_clock(to)
+        self.tick()
 
     def tick(self) -> None:
         """End what its day ends, fill what is due, move the prices of what waits, and fill what they cross."""
-        now = now_us()
+        now = self.books.now()
         today = self.books.day(now)
         with self.books.transaction():
             touched = self.books.end_orders_before(today, now) if today != self._day else []
@@ -162,7 +167,7 @@ class Exchange:
             self._report(order_id)
 
     def _accept_late(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
-        if self.books.day(now_us()) != arrived.day:
+        if self.books.day(self.books.now()) != arrived.day:
             self.turn_away(arrived, "LOST", hits)
             raise ConnectionDropped
         return self.accept(arrived, request, hits)

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, request
 
 from pulse_ops.paper_exchange import readings
 from pulse_ops.paper_exchange.checks import OrderRequest, check
-from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import count, desk, success, success_of_rows
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, bad_input, unknown_order
 from pulse_ops.paper_exchange.exchange import Arrived, Exchange, Hits
@@ -22,8 +21,8 @@ _LONGEST_ANSWER = 10.0
 @orders.post("/orders/<variety>")
 def place(variety: str) -> Response | tuple[str, int]:
     """Register an order."""
-    at = now_us()
     exchange = desk().exchange
+    at = exchange.books.now()
     form = request.form.to_dict()
     arrived = exchange.arrive(at, form)
     try:
@@ -64,14 +63,14 @@ def cancel(variety: str, order_id: str) -> Response:
 def order_book() -> Response:
     """Every order of today."""
     exchange = desk().exchange
-    return success_of_rows(readings.order_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
+    return success_of_rows(readings.order_book(exchange.books, exchange.fault_for(Stage.READ), exchange.books.now()))
 
 
 @orders.get("/trades")
 def trade_book() -> Response:
     """Every trade of today."""
     exchange = desk().exchange
-    return success_of_rows(readings.trade_book(exchange.books, exchange.fault_for(Stage.READ), now_us()))
+    return success_of_rows(readings.trade_book(exchange.books, exchange.fault_for(Stage.READ), exchange.books.now()))
 
 
 @orders.get("/orders/<order_id>")
@@ -79,7 +78,7 @@ def order_history(order_id: str) -> Response:
     """One row for each change of an order."""
     exchange = desk().exchange
     rule = exchange.fault_for(Stage.READ)
-    return success_of_rows(readings.order_history(exchange.books, rule, now_us(), _found(order_id)))
+    return success_of_rows(readings.order_history(exchange.books, rule, exchange.books.now(), _found(order_id)))
 
 
 @orders.get("/orders/<order_id>/trades")
@@ -87,7 +86,7 @@ def order_trades(order_id: str) -> Response:
     """The trades of an order."""
     exchange = desk().exchange
     rule = exchange.fault_for(Stage.READ)
-    return success_of_rows(readings.order_trades(exchange.books, rule, now_us(), _found(order_id)))
+    return success_of_rows(readings.order_trades(exchange.books, rule, exchange.books.now(), _found(order_id)))
 
 
 def _suffer_before(exchange: Exchange, arrived: Arrived, order: OrderRequest, hits: Hits) -> None:
@@ -131,7 +130,8 @@ def _suffer_after(hits: Hits) -> Response | None:
 
 
 def _found(order_id: str) -> sqlite3.Row:
-    books, now = desk().exchange.books, now_us()
+    books = desk().exchange.books
+    now = books.now()
     order = books.order(order_id)
     if order is None or order["day"] != books.day(now) or order["visible_at"] > now:
         raise unknown_order()

@@ -1,4 +1,4 @@
-"""The tables of the exchange's ledger. Instants are microseconds since 1970, prices and values paise."""
+"""The tables of the exchange's ledger. Instants are microseconds since 1970, prices paise, tokens digests."""
 
 import sqlite3
 from pathlib import Path
@@ -39,6 +39,12 @@ CREATE TABLE IF NOT EXISTS later_fills (
 );
 CREATE INDEX IF NOT EXISTS later_fills_by_time ON later_fills (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS later_fills_by_order ON later_fills (order_id);
+CREATE TABLE IF NOT EXISTS request_tokens (
+    token TEXT PRIMARY KEY, given_at INTEGER NOT NULL, used_at INTEGER
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS logins (
+    access_token TEXT PRIMARY KEY, began_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, is_ended INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 

@@ -31,6 +31,7 @@ class Books:
         # Ids must never come again, not even after the ledger was deleted and begun anew on the same day.
         self._ledger_id = self._first("born", f"{now_us() // 1_000_000 % _SECONDS_PER_DAY:05d}")
         self._days_ended_early = int(self._first("days_ended_early", "0"))
+        self._moved_by = int(self._first("clock_moved_by", "0"))
         self._last = {table: self._last_number(table) for table in ("arrivals", "orders", "trades")}
 
     def lose_pending(self) -> None:
@@ -213,6 +214,19 @@ class Books:
     def orders_today(self, at: int) -> int:
         """How many orders were accepted on this day."""
         return int(self.rows("SELECT count(*) FROM orders WHERE day = ?", self.day(at))[0][0])
+
+    def now(self) -> int:
+        """The instant by the exchange's clock: the machine's, and what it was moved by."""
+        return now_us() + self._moved_by
+
+    def move_clock(self, to: int | None) -> None:
+        """Let the exchange's clock go on from this instant, or from the machine's when it is None."""
+        self._moved_by = 0 if to is None else to - now_us()
+        self.set_note("clock_moved_by", str(self._moved_by))
+
+    def write(self, statement: str, *parameters: object) -> int:
+        """Write a row of what is no order, inside a transaction; how many were touched."""
+        return self._connection.execute(statement, parameters).rowcount
 
     def note(self, name: str) -> str | None:
         """A text kept with the ledger."""
