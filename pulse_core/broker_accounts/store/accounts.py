@@ -8,6 +8,8 @@ from sqlalchemy import Connection, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from api_contract.errors import NotFound
+from api_contract.order_rules import BROKER_ACCOUNT
 from pulse_core.broker_accounts.tables import BrokerAccount, BrokerCredentials
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 
@@ -69,7 +71,16 @@ def add(
 
 
 def get(session: Session, name: str) -> BrokerAccount | None:
-    return session.get(BrokerAccount, name, populate_existing=True)
+    # Not every text can be asked of Postgres: a NUL would fail there.
+    return session.get(BrokerAccount, name, populate_existing=True) if BROKER_ACCOUNT.fullmatch(name) else None
+
+
+def existing(session: Session, name: str) -> BrokerAccount:
+    """Raises NotFound."""
+    found = get(session, name)
+    if found is None:
+        raise NotFound("there is no such broker account")
+    return found
 
 
 def is_first_comparison(session: Session, name: str) -> bool:
