@@ -7,6 +7,7 @@ from tests.rigs.mutants.batches import BATCHES
 from tests.rigs.mutants.broker_accounts import BROKER_ACCOUNTS
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
+from tests.rigs.mutants.exchange import EXCHANGE
 from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.keys import KEYS
@@ -34,4 +35,5 @@ DEFECTS = (
     *API,
     *SECOND_FACTOR,
     *KEYS,
+    *EXCHANGE,
 )
