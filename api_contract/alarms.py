@@ -33,6 +33,9 @@ class AlarmCode(Explained):
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"
+    # About a broker account.
+    TOKEN_ENDS = "TOKEN_ENDS", "a broker account's login ends within the hour: somebody must log in again"
+    TOKEN_ENDED = "TOKEN_ENDED", "a broker account's login has ended: nothing is sent with it until somebody logs in"
     # About an account, or somebody who tries many.
     LOGIN_ATTACK = "LOGIN_ATTACK", "many logins of one name or one address failed: somebody guesses passwords"
 

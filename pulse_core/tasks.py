@@ -23,6 +23,7 @@ class Task(StrEnum):
     END_DAY = "pulse.end_day"
     WATCH_HOLD = "pulse.watch_hold"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
+    WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
     FORGET_ANSWERS = "pulse.forget_answers"
 
@@ -46,6 +47,7 @@ PERIODS: Mapping[Task, float] = {
     Task.END_DAY: 30,
     Task.WATCH_HOLD: 3,
     Task.RESOLVE_ALARMS: 5,
+    Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,
     Task.FORGET_ANSWERS: 60,
 }

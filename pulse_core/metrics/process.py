@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 
+from api_contract.errors import ServiceUnavailable
 from api_contract.log import get_logger
 from api_contract.metrics import Metric, Process, family, gauge
 from pulse_core import brokers, clock, db
+from pulse_core.broker_accounts.credentials import current
 from pulse_core.config import settings
-from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import fences
 from pulse_core.metrics.switch import CORE
 from pulse_core.trading.admission.left import budget_left
@@ -49,7 +50,7 @@ BUDGET_LEFT = family(
 )
 TOKEN_END = family(
     "pulse_broker_token_end_timestamp_seconds",
-    "Latest instant at which the broker's token that this process was started with still works; absent when not known.",
+    "Latest instant at which the broker's token that this process has still works; absent when not known.",
     "broker",
     by=WORKER,
 )
@@ -93,12 +94,12 @@ def look_up_sending() -> Iterable[Metric]:
 
 
 def _at_the_broker() -> Iterable[Metric]:
-    broker = brokers.connect(settings())
     try:
+        broker = brokers.connect(settings())
         if (left := budget_left()) is not None:
             yield BUDGET_LEFT.of({(broker.name, window): most for window, most in left.items()})
-        token_end = broker.token_ends_at(_started_at())
-    except DatabaseUnavailable:
+        token_end = current(broker.name).valid_until or broker.token_ends_at(_started_at())
+    except ServiceUnavailable:
         return
     if token_end is not None:
         yield TOKEN_END.of({(broker.name,): token_end.timestamp()})

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "webhooks": "pulse_ops.cli.webhooks:webhooks",
     "slices": "pulse_ops.cli.slices:slices",
     "markets": "pulse_ops.cli.markets:markets",
+    "broker": "pulse_ops.cli.broker:broker",
     "alarms": "pulse_ops.cli.alarms:alarms",
     "recover": "pulse_ops.cli.recover:recover",
     "env": "pulse_ops.cli.env:env",

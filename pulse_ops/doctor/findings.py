@@ -96,8 +96,13 @@ class Trouble(StrEnum):
     )
     BROKER_TOKEN_DEAD = (
         "BROKER_TOKEN_DEAD",
-        "the broker refuses our token",
-        "Set the KITE_ACCESS_TOKEN of the day and restart the workers, then `pulse slices retry` what was refused.",
+        "nobody is logged in at the broker",
+        "`pulse broker login NAME`, then `pulse slices retry` what was refused; no restart is needed.",
+    )
+    BROKER_BLOCKED = (
+        "BROKER_BLOCKED",
+        "the broker refuses the account itself",
+        "Mend there what the reason says, such as the address that orders come from, then `pulse broker login NAME`.",
     )
     BROKER_REFUSES = (
         "BROKER_REFUSES",

@@ -45,6 +45,15 @@ def resolve_hold(session: Session, actor: str, now: datetime) -> int:
     return len(found)
 
 
+def resolve_of_subject(session: Session, code: AlarmCode, subject: str, actor: str, now: datetime) -> int:
+    """Resolve the alarm of this code about a subject whose trouble is over; returns how many there were."""
+    rows = select(Alarm).where(Alarm.code == code, Alarm.subject == subject, alarms.is_unresolved())
+    found = session.scalars(rows.with_for_update()).all()
+    for one in found:
+        alarms.move(session, one, AlarmStatus.RESOLVED, actor, now)
+    return len(found)
+
+
 def missing_orders(session: Session) -> set[str]:
     """Broker orders that an unresolved alarm says are missing from the book."""
     rows = select(_BROKER_ORDER).where(Alarm.code == AlarmCode.MISSING_FROM_BOOK, alarms.is_unresolved())

@@ -9,6 +9,7 @@ from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.keys import KEYS
+from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.protocol import PROTOCOL
@@ -32,4 +33,5 @@ DEFECTS = (
     *API,
     *SECOND_FACTOR,
     *KEYS,
+    *LOGINS,
 )

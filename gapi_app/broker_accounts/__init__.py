@@ -1,0 +1,1 @@
+"""Accounts at brokers, for operators and admins."""

@@ -1,0 +1,38 @@
+"""Credentials of broker accounts note that somebody was warned of their token's end, and its end has alarms."""
+
+import re
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0027"
+down_revision = "0025"
+
+_CODES, _BEFORE = ("TOKEN_ENDS", "TOKEN_ENDED"), "LOGIN_ATTACK"
+_DEFINITION = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_alarms_code'"
+
+
+def upgrade() -> None:
+    op.add_column("broker_credentials", sa.Column("warned_at", sa.DateTime(timezone=True)))
+    codes = _codes()
+    place = codes.index(_BEFORE)
+    _allow([*codes[:place], *_CODES, *codes[place:]])
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM alarm_events WHERE code IN ('TOKEN_ENDS', 'TOKEN_ENDED')")
+    op.execute("DELETE FROM alarms WHERE code IN ('TOKEN_ENDS', 'TOKEN_ENDED')")
+    _allow([code for code in _codes() if code not in _CODES])
+    op.drop_column("broker_credentials", "warned_at")
+
+
+def _codes() -> list[str]:
+    """Those that are allowed now: other revisions may have added some."""
+    definition = op.get_bind().execute(sa.text(_DEFINITION)).scalar_one()
+    return re.findall(r"'(\w+)'", definition)
+
+
+def _allow(codes: list[str]) -> None:
+    op.drop_constraint(op.f("ck_alarms_code"), "alarms")
+    listed = ", ".join(f"'{code}'" for code in codes)
+    op.create_check_constraint(op.f("ck_alarms_code"), "alarms", f"code IN ({listed})")
