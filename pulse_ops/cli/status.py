@@ -61,8 +61,8 @@ def _show(found: Status) -> None:
     console.print(f"Database  {found.database_revision or 'no answer'} ({database})")
     console.print(f"Lag       {_or_unknown(found.lag_seconds)} s (oldest slice that should have gone out)")
     console.print(f"Alarms    {_or_unknown(found.open_alarms)} open (pulse alarms list)")
-    for one in found.broker_accounts:
-        console.print(f"Broker    {one.name}: {one.words}")
+    for account in found.broker_accounts:
+        console.print(f"Broker    {account.name}: {account.words}")
     for trouble in found.troubles:
         show(trouble)
 
