@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api_contract.errors import InvalidSplitConfig, MarketClosed
+from api_contract.errors import InvalidRequest, MarketClosed
 from api_contract.order_rules import NewOrder
 from pulse_core.markets import hours
 from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms, local_day
@@ -14,7 +14,7 @@ A_MINUTE = timedelta(minutes=1)
 
 
 def window_of(new_order: NewOrder, now: datetime) -> Window:
-    """When its slices may go out. Raises MarketClosed, BeyondCalendar, InvalidSplitConfig, DatabaseUnavailable."""
+    """When its slices may go out. Raises MarketClosed, BeyondCalendar, InvalidRequest, DatabaseUnavailable."""
     start = max(new_order.start_at or now, now)
     length = None if new_order.duration_minutes is None else timedelta(minutes=new_order.duration_minutes)
     known = hours.current()
@@ -39,7 +39,7 @@ def _round_the_clock(start: datetime, length: timedelta | None) -> Window:
     if length is None:
         field, rule = "split_config.until_close", "for markets that close"
         message = f"{field} is {rule}; this one takes orders round the clock"
-        raise InvalidSplitConfig(message, {"field": field, "rule": rule})
+        raise InvalidRequest(message, {"field": field, "rule": rule})
     return Window(start, start + length)
 
 
