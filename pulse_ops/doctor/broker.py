@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulse_core.brokers.port import BookUnavailable
+from pulse_core.brokers.port import TOKEN_ENDED, BookUnavailable
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 
 PATIENCE = 5.0
-_TOKEN_DEAD = "TokenException"  # noqa: S105
+_TOKEN_DEAD = TOKEN_ENDED
 
 _ANSWERS = """
 SELECT count(*) FILTER (WHERE recent.outcome = 'REFUSED'), count(*),
        max(slice.error_code || ', ' || slice.error_message) FILTER (WHERE recent.outcome = 'REFUSED'),
-       bool_or(slice.error_code = 'TokenException' AND recent.outcome = 'REFUSED')
+       bool_or(slice.error_code = 'TOKEN_ENDED' AND recent.outcome = 'REFUSED')
   FROM (SELECT slice_id, outcome FROM placements
          WHERE claimed_at > clock_timestamp() - interval '10 minutes' AND outcome IN ('REFUSED', 'ACKNOWLEDGED')
          ORDER BY claimed_at DESC LIMIT 200) recent
