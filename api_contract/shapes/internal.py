@@ -190,7 +190,9 @@ class PostbackSchema(RequestSchema):
 
 class ReadySchema(health.ReadySchema):
     degraded = fields.List(
-        fields.String(), required=True, metadata={"description": "What is missing without stopping orders."}
+        fields.String(),
+        required=True,
+        metadata={"description": "What is missing without stopping orders: redis, and broker accounts that are held."},
     )
 
 

@@ -66,6 +66,7 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
         "processes": partial(_processes, deployment, revision),
         "sweeps": partial(sweeps.run_in_time, periods={task.value: one.every for task, one in SWEEPS.items()}),
         "hold": orders.may_be_sent,
+        "broker accounts": orders.accounts_are_ready,
         "broker's answers": broker.takes_slices,
         "fences": orders.no_fence_is_left,
         "orders": orders.go_on,

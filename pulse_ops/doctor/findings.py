@@ -104,6 +104,11 @@ class Trouble(StrEnum):
         "the broker refuses most slices",
         "Read its reasons with `pulse slices list --status rejected`, mend the cause, then `pulse slices retry`.",
     )
+    ACCOUNT_HELD = (
+        "ACCOUNT_HELD",
+        "a broker account is held, and its orders wait",
+        "AWAITING_TOKEN: log in to it. BLOCKED: see to the account at the broker, then `pulse recover --account NAME`.",
+    )
     SENDING_HELD = ("SENDING_HELD", "nothing is sent", "See `pulse recover`.")
     FENCE_HELD = (
         "FENCE_HELD",

@@ -7,6 +7,7 @@ from flask import Flask, Response, jsonify, request
 from pulse_ops.paper_exchange.context import Desk, count, desk
 from pulse_ops.paper_exchange.control import control
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, bad_input
+from pulse_ops.paper_exchange.faults import Stage
 from pulse_ops.paper_exchange.orders import orders
 from pulse_ops.paper_exchange.quotes import quotes
 from pulse_ops.paper_exchange.server import DROP
@@ -38,6 +39,8 @@ def _authorize() -> None:
     given = request.headers.get("Authorization", "").encode()
     if not hmac.compare_digest(given, desk().authorization.encode()):
         raise WireError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
+    if (rule := desk().exchange.fault_for(Stage.CALL)) is not None:
+        raise WireError(rule.status, rule.error_type, rule.message)
     # Placements are counted by their own route, which books them too.
     if request.endpoint != "orders.place":
         count(_KINDS.get(request.endpoint or "", "other"))
