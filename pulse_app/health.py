@@ -13,6 +13,7 @@ from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core import db, queue
 from pulse_core.broker_accounts.login import login_reports
+from pulse_core.broker_accounts.store import states
 from pulse_core.config import Settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import process, totals
@@ -44,8 +45,14 @@ def check_ready() -> dict[str, Any]:
         db.check_session()
     except DatabaseUnavailable as away:
         raise DatabaseUnavailable(away.message, {"missing": ["postgres"]}) from None
-    degraded = [] if queue.is_reachable() else ["redis"]
-    return {"status": "ready", "degraded": degraded, "broker_accounts": login_reports()}
+    missing = [] if queue.is_reachable() else ["redis"]
+    return {"status": "ready", "degraded": [*missing, *_held_accounts()], "broker_accounts": login_reports()}
+
+
+def _held_accounts() -> list[str]:
+    """Orders of theirs are taken, and wait."""
+    with db.transaction() as session:
+        return [f"{one.name}: {one.state}" for one in states.held(session)]
 
 
 _ready = Kept(check_ready)

@@ -27,6 +27,7 @@ from pulse_core.outlook import sweeps_with_work
 from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.order.recheck import recheck_neglected
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.batches import any_together, due_together
 from pulse_core.trading.slice.claiming import EARLY
@@ -112,6 +113,8 @@ def execute_overdue(hands: Hands) -> None:
     # Without a slice that is due, too: the first one need not wait then.
     if not sending_hold.may_send() or hands.free() <= 0:
         return
+    if _is_any_due(utcnow()):
+        recheck_neglected(utcnow())
     taken = hands.take((_at_their_turns if is_on() else _overdue)(utcnow()))
     if taken:
         log.warning("overdue slices taken from the table", count=sum(map(len, taken)))

@@ -194,7 +194,9 @@ class PostbackSchema(RequestSchema):
 
 class ReadySchema(health.ReadySchema):
     degraded = fields.List(
-        fields.String(), required=True, metadata={"description": "What is missing without stopping orders."}
+        fields.String(),
+        required=True,
+        metadata={"description": "What is missing without stopping orders: redis, and broker accounts that are held."},
     )
     broker_accounts = fields.List(
         fields.Nested(broker_logins.BrokerStatusSchema),

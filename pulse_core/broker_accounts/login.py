@@ -13,7 +13,7 @@ from api_contract.errors import InvalidRequest, InvalidState, NotFound, ServiceU
 from pulse_core import brokers, db
 from pulse_core.broker_accounts import credentials as known
 from pulse_core.broker_accounts import vault
-from pulse_core.broker_accounts.store import credentials
+from pulse_core.broker_accounts.store import credentials, states
 from pulse_core.broker_accounts.store.credentials import Standing
 from pulse_core.broker_accounts.vault import Credentials
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
@@ -22,10 +22,11 @@ from pulse_core.config import PLACEHOLDERS, KeyMissing, settings
 from pulse_core.identity.store import audit
 from pulse_core.sealing import Unreadable
 from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.order.recheck import release_by_operator
 from pulse_core.trading.store import ended_alarms
 
 _LONGEST_TOKEN = 512
-_ENDED_BY_A_LOGIN = (AlarmCode.TOKEN_ENDS, AlarmCode.TOKEN_ENDED)
+_ENDED_BY_A_LOGIN = (AlarmCode.TOKEN_ENDS, AlarmCode.ACCOUNT_HELD)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def set_keys(account: str, api_key: str, secret: str, user: str | None, actor: s
             before = credentials.newest(session, account)
             stated = user or (before.broker_user if before else None)
             version = vault.keep(session, Credentials(account, 0, api_key, secret, None, stated), actor, now)
-            credentials.await_token(session, account, "it has new keys, and nobody is logged in with them")
+            awaiting, why = BrokerAccountState.AWAITING_TOKEN, "it has new keys, and nobody is logged in with them"
+            states.hold(session, account, awaiting, why, now + states.NOTICED, is_read=False)
             audit.add(session, "broker.keys", actor, account, now, broker_user=stated, version=version)
     except KeyMissing as missing:
         raise InvalidState(str(missing)) from None
@@ -112,6 +114,7 @@ def log_in(
         if found != expected:
             _refuse_user(account, expected, found, actor, now, address)
         _keep(renewed, actor, now, address)
+        _go_on(account, actor, now)
     known.forget()
     return login_reports(account)[0]
 
@@ -119,12 +122,18 @@ def log_in(
 def _keep(renewed: Credentials, actor: str, now: datetime, address: str | None) -> None:
     with db.transaction() as session:
         version = vault.keep(session, renewed, actor, now)
-        credentials.make_ready(session, renewed.account)
-        for code in _ENDED_BY_A_LOGIN:
-            ended_alarms.resolve_of_subject(session, code, renewed.account, actor, now)
         until = renewed.valid_until.isoformat() if renewed.valid_until else None
         told = {"broker_user": renewed.broker_user, "version": version, "valid_until": until}
         audit.add(session, "broker.login", actor, renewed.account, now, address, **told)
+
+
+def _go_on(account: str, actor: str, now: datetime) -> None:
+    """Let what the account's orders have missed go out. Whoever dies before leaves it to the next probe."""
+    release_by_operator(account, actor)
+    with db.transaction() as session:
+        states.note_login(session, account)
+        for code in _ENDED_BY_A_LOGIN:
+            ended_alarms.resolve_of_subject(session, code, account, actor, now)
 
 
 def _expected(given: Credentials, stated: str | None) -> str:

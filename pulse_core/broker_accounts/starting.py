@@ -4,6 +4,7 @@ from api_contract.errors import ServiceUnavailable
 from pulse_core import db
 from pulse_core.broker_accounts import credentials
 from pulse_core.broker_accounts.store import credentials as rows
+from pulse_core.broker_accounts.store import states
 from pulse_core.config import settings
 
 HOW = (
@@ -21,7 +22,7 @@ def check_credentials(process: str) -> None:
     faults = config.placeholders()
     try:
         if not faults:
-            _count_on_variables(config.broker)
+            _try_variables(config.broker)
             return
         if credentials.is_given(config.broker):
             return
@@ -31,8 +32,8 @@ def check_credentials(process: str) -> None:
     raise SystemExit(f"{process} cannot start: {named}, and nothing is sealed for {config.broker}.{HOW}")
 
 
-def _count_on_variables(account: str) -> None:
-    """With the token of the variables the account is as good as logged in until the broker says otherwise."""
+def _try_variables(account: str) -> None:
+    """Whoever restarts it may have brought another token: it is tried at once."""
     with db.transaction() as session:
         if rows.newest(session, account) is None:
-            rows.take_for_ready(session, account)
+            states.probe_soon(session, account)

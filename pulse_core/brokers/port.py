@@ -14,6 +14,11 @@ from api_contract.vocabulary import Product, Side
 
 # The code of a refusal to take one call more: 429.
 RATE_LIMITED = "RATE_LIMITED"
+# Those of refusals of an account, whatever its broker calls them: somebody must log in; our address is not among those
+# that it may be used from; it may not be used at all.
+TOKEN_ENDED = "TOKEN_ENDED"  # noqa: S105
+ADDRESS_NOT_REGISTERED = "ADDRESS_NOT_REGISTERED"
+ACCOUNT_BLOCKED = "ACCOUNT_BLOCKED"
 
 
 @dataclass(frozen=True)

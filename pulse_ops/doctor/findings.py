@@ -99,15 +99,15 @@ class Trouble(StrEnum):
         "nobody is logged in at the broker",
         "`pulse broker login NAME`, then `pulse slices retry` what was refused; no restart is needed.",
     )
-    BROKER_BLOCKED = (
-        "BROKER_BLOCKED",
-        "the broker refuses the account itself",
-        "Mend there what the reason says, such as the address that orders come from, then `pulse broker login NAME`.",
-    )
     BROKER_REFUSES = (
         "BROKER_REFUSES",
         "the broker refuses most slices",
         "Read its reasons with `pulse slices list --status rejected`, mend the cause, then `pulse slices retry`.",
+    )
+    ACCOUNT_HELD = (
+        "ACCOUNT_HELD",
+        "a broker account is held, and its orders wait",
+        "AWAITING_TOKEN: `pulse broker login NAME`. BLOCKED: see to it there, then `pulse recover --account NAME`.",
     )
     SENDING_HELD = ("SENDING_HELD", "nothing is sent", "See `pulse recover`.")
     FENCE_HELD = (

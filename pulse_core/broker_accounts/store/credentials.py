@@ -73,23 +73,6 @@ def add(session: Session, row: BrokerCredentials) -> None:
     session.flush()
 
 
-def make_ready(session: Session, account: str) -> bool:
-    """READY, whatever it was; whether that is new."""
-    return _move(session, BrokerAccountState.READY, None, BrokerAccount.name == account)
-
-
-def take_for_ready(session: Session, account: str) -> bool:
-    """From AWAITING_TOKEN to READY; whether it was waiting."""
-    waits = BrokerAccount.state == BrokerAccountState.AWAITING_TOKEN
-    return _move(session, BrokerAccountState.READY, None, BrokerAccount.name == account, waits)
-
-
-def await_token(session: Session, account: str, reason: str) -> bool:
-    """From READY to AWAITING_TOKEN; whether it was READY."""
-    is_ready = BrokerAccount.state == BrokerAccountState.READY
-    return _move(session, BrokerAccountState.AWAITING_TOKEN, reason, BrokerAccount.name == account, is_ready)
-
-
 def to_warn_of(session: Session, ahead: timedelta) -> Sequence[BrokerCredentials]:
     """Mark and return the newest credentials whose token ends within `ahead`; each is returned once."""
     ends = (
@@ -137,17 +120,6 @@ def count_by_key(session: Session) -> Mapping[str, int]:
         select(BrokerCredentials.key_id, func.count().label("held")).group_by(BrokerCredentials.key_id)
     )
     return {row.key_id: row.held for row in rows}
-
-
-def _move(session: Session, state: BrokerAccountState, reason: str | None, *which: ColumnElement[bool]) -> bool:
-    moved = (
-        update(BrokerAccount)
-        .where(*which, BrokerAccount.state != state)
-        .values(state=state, reason=reason, state_since=func.clock_timestamp())
-        .returning(BrokerAccount.name)
-        .execution_options(synchronize_session=False)
-    )
-    return session.execute(moved).first() is not None
 
 
 def _is_newest() -> ColumnElement[bool]:

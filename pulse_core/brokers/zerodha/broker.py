@@ -165,7 +165,7 @@ class ZerodhaBroker:
         rows, error = _watch(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
-            raise BookUnavailable(failure.code, failure.message)
+            raise BookUnavailable(failure.code, failure.message, failure.scope)
         if not isinstance(rows, list):
             raise BookUnavailable("MALFORMED", "the broker's book is not a list")
         return _parsed(rows, parse)

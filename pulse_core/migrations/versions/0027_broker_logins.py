@@ -1,4 +1,4 @@
-"""Credentials of broker accounts note that somebody was warned of their token's end, and its end has alarms."""
+"""Credentials of broker accounts note that somebody was warned of their token's end, and the warning has an alarm."""
 
 import re
 
@@ -8,7 +8,7 @@ from alembic import op
 revision = "0027"
 down_revision = "0025"
 
-_CODES, _BEFORE = ("TOKEN_ENDS", "TOKEN_ENDED"), "LOGIN_ATTACK"
+_CODE, _BEFORE = "TOKEN_ENDS", "LOGIN_ATTACK"
 _DEFINITION = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_alarms_code'"
 
 
@@ -16,13 +16,13 @@ def upgrade() -> None:
     op.add_column("broker_credentials", sa.Column("warned_at", sa.DateTime(timezone=True)))
     codes = _codes()
     place = codes.index(_BEFORE)
-    _allow([*codes[:place], *_CODES, *codes[place:]])
+    _allow([*codes[:place], _CODE, *codes[place:]])
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM alarm_events WHERE code IN ('TOKEN_ENDS', 'TOKEN_ENDED')")
-    op.execute("DELETE FROM alarms WHERE code IN ('TOKEN_ENDS', 'TOKEN_ENDED')")
-    _allow([code for code in _codes() if code not in _CODES])
+    op.execute("DELETE FROM alarm_events WHERE code = 'TOKEN_ENDS'")
+    op.execute("DELETE FROM alarms WHERE code = 'TOKEN_ENDS'")
+    _allow([code for code in _codes() if code != _CODE])
     op.drop_column("broker_credentials", "warned_at")
 
 

@@ -15,6 +15,7 @@ from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, Broker
 from pulse_core.config import settings
 from pulse_core.trading.book.adopt import adopt
 from pulse_core.trading.book.shown import Shown
+from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.store import placements, slices
 from pulse_core.trading.tables import Placement
 
@@ -55,7 +56,8 @@ def read_book(now: datetime, *, is_checked: bool = False) -> Book:
     known = {*_acknowledged_today(broker, now, is_checked=is_checked), *_last.orders_of(broker.book_day(now))}
     try:
         book = _read(broker, known, now)
-    except BookUnavailable:
+    except BookUnavailable as error:
+        note_refusal(broker.name, error, now, is_read=True)
         begin_delays_anew(broker.name, now)
         raise
     if not book.is_evidence:

@@ -7,6 +7,7 @@ from tests.rigs.mutants.batches import BATCHES
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.fairness import FAIRNESS
+from tests.rigs.mutants.holds import OF_HOLDS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.keys import KEYS
 from tests.rigs.mutants.logins import LOGINS
@@ -29,6 +30,7 @@ DEFECTS = (
     *IDLE,
     *FAIRNESS,
     *MARKETS,
+    *OF_HOLDS,
     *WEBHOOKS,
     *API,
     *SECOND_FACTOR,

@@ -35,8 +35,8 @@ LOGINS = (
     ),
     Defect(
         "The end of a token is not waited for",
-        (Change(f"{_ACCOUNTS}/watch_logins.py", "not credentials.await_token(session, row.broker_account, ENDED):\n",
-                "not row.broker_user:\n"),),
+        (Change(f"{_ACCOUNTS}/watch_logins.py", "    return hold_account(session, row.broker_account, refusal, now)\n",
+                "    return bool(refusal.code)\n"),),
         (f"{_LOGINS}::test_a_token_is_warned_of_once_an_hour_before_and_waited_for_after_its_end",),
     ),
     Defect(
