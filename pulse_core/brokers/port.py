@@ -46,30 +46,6 @@ class BrokerOrderStatus(StrEnum):
     REJECTED = "REJECTED"
 
 
-@dataclass(frozen=True)
-class BrokerOrder:
-    """One row of the broker's order book of today, or what it says of the one order when asked for it."""
-
-    broker_order_id: str
-    client_order_id: str | None
-    status: BrokerOrderStatus
-    quantity: int
-    filled_quantity: int
-    average_price: Decimal | None
-    message: str | None
-
-
-@dataclass(frozen=True)
-class BrokerTrade:
-    """One fill. `price` is per share, `traded_at` aware and in UTC."""
-
-    broker_trade_id: str
-    broker_order_id: str
-    quantity: int
-    price: Decimal
-    traded_at: datetime
-
-
 class Scope(StrEnum):
     """Whose fault a refusal is, and so what it spends."""
 
@@ -87,6 +63,34 @@ class Scope(StrEnum):
     """The price of the moment: a circuit, a band."""
     ORDER = "ORDER"
     """This order, and nothing else."""
+
+
+@dataclass(frozen=True)
+class BrokerOrder:
+    """One row of the broker's order book of today, or what it says of the one order when asked for it.
+
+    `refused_for` is whose fault it is that it was REJECTED, where the broker's words tell.
+    """
+
+    broker_order_id: str
+    client_order_id: str | None
+    status: BrokerOrderStatus
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal | None
+    message: str | None
+    refused_for: Scope | None = None
+
+
+@dataclass(frozen=True)
+class BrokerTrade:
+    """One fill. `price` is per share, `traded_at` aware and in UTC."""
+
+    broker_trade_id: str
+    broker_order_id: str
+    quantity: int
+    price: Decimal
+    traded_at: datetime
 
 
 class BrokerError(Exception):

@@ -416,3 +416,31 @@ def test_an_order_that_is_held_can_be_paused_resumed_and_cancelled(exchange: Run
 
     cancelled = cancel_order(owner, trading.order_id, trading.at(3), "owner")
     assert (cancelled.status, cancelled.held) == (OrderStatus.CANCELLED, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "first"),
+    [
+        ("RMS: Margin Exceeds, Cash not available", HoldReason.FUNDS, SliceStatus.SCHEDULED),
+        ("Insufficient holdings to sell", HoldReason.HOLDINGS, SliceStatus.SCHEDULED),
+        ("Something about the order", HoldReason.INVALID, SliceStatus.REJECTED),
+    ],
+)
+def test_what_the_book_shows_as_refused_after_it_was_taken_is_held_alike(
+    exchange: RunningExchange, said: str, reason: HoldReason, first: SliceStatus
+) -> None:
+    trading = Trading(exchange)
+    exchange.set_faults({"fault": "reject", "message": said})
+
+    for seconds in (0, 1, 15):
+        trading.work(seconds)
+
+    assert (trading.held(), trading.statuses) == (reason, [first, *[SliceStatus.SCHEDULED] * 4])
+    assert trading.placements(PlacementOutcome.ACKNOWLEDGED) == 1
+    exchange.set_faults()
+    trading.resume(16)
+    for seconds in range(16, 62):
+        trading.work(seconds)
+    filled = 5 if first is SliceStatus.SCHEDULED else 4
+    assert trading.statuses.count(SliceStatus.FILLED) == filled
+    assert violations(exchange) == []

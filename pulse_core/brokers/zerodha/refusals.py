@@ -95,3 +95,8 @@ def rule_for(status: int, error_type: str | None, message: str) -> Rule:
     """The rule that decides about a refusal."""
     words = message.lower()
     return next(rule for rule in RULES if rule.matches(status, error_type, words))
+
+
+def scope_of(message: str) -> Scope:
+    """Whose fault it is that a row of the book is REJECTED: of that the broker gives words, and no more."""
+    return rule_for(0, None, message).scope

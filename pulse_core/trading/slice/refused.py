@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
-from pulse_core.brokers.port import Scope
+from pulse_core.brokers.port import BrokerOrder, Scope
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.adopt import point_at
 from pulse_core.trading.refused_accounts import Refusal, hold_account
@@ -46,6 +46,25 @@ def take_refusal(session: Session, order: Order, one: OrderSlice, refusal: Refus
             slices.move(session, one, SliceStatus.REJECTED, now, sent_at=refusal.sent_at, **refusal.error)
             if refusal.scope is Scope.ORDER:
                 _hold_if_nothing_is_taken(session, order, refusal, now)
+
+
+def take_rejection(session: Session, order: Order, one: OrderSlice, row: BrokerOrder, now: datetime) -> None:
+    """The book shows that a locked slice, REJECTED by now, had been taken and was refused after that.
+
+    With nothing filled it is as good as a refusal, and its slice is sent again as if it had been one.
+    """
+    if row.refused_for is None or one.status is not SliceStatus.REJECTED or one.filled_quantity:
+        return
+    refusal = Refusal(one.error_code or "", row.message, row.refused_for, now)
+    match row.refused_for:
+        case Scope.FUNDS | Scope.HOLDINGS | Scope.MARKET:
+            put_back(session, one, now + A_MOMENT, refusal, now)
+            _hold(session, order, refusal, now)
+        case Scope.PRICE if (again_at := _again_at(order, now)) is not None:
+            put_back(session, one, again_at, refusal, now)
+            _alarm_price(session, one, refusal, now)
+        case Scope.ORDER:
+            _hold_if_nothing_is_taken(session, order, refusal, now)
 
 
 def _hold_if_nothing_is_taken(session: Session, order: Order, refusal: Refusal, now: datetime) -> None:
