@@ -5,7 +5,17 @@ from typing import Any
 
 from api_contract import openapi
 from api_contract.errors import HTTP_STATUS
-from api_contract.shapes import alarms, broker_logins, events, health, identity, installation, orders, webhooks
+from api_contract.shapes import (
+    alarms,
+    broker_accounts,
+    broker_logins,
+    events,
+    health,
+    identity,
+    installation,
+    orders,
+    webhooks,
+)
 from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
 from gapi_app.refusals import REFUSALS
 
@@ -75,6 +85,7 @@ SPECIFICATION = _Specification(
     | webhooks.EXAMPLES
     | alarms.EXAMPLES
     | broker_logins.EXAMPLES
+    | broker_accounts.EXAMPLES
     | installation.EXAMPLES
     | health.EXAMPLES,
 )

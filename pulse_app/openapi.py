@@ -3,6 +3,7 @@
 from api_contract.openapi import Specification
 from api_contract.shapes import (
     alarms,
+    broker_accounts,
     broker_logins,
     events,
     health,
@@ -29,5 +30,5 @@ SPECIFICATION = Specification(
     description="Orders of all accounts, for the gateway only.",
     schemes={SERVICE_TOKEN: _NEEDS},
     refusals=REFUSALS,
-    examples=_EXAMPLES | broker_logins.EXAMPLES | installation.EXAMPLES | internal.EXAMPLES,
+    examples=_EXAMPLES | broker_accounts.EXAMPLES | broker_logins.EXAMPLES | installation.EXAMPLES | internal.EXAMPLES,
 )

@@ -15,7 +15,7 @@ from api_contract.errors import ServiceUnavailable
 from api_contract.metrics import Collect, Metric, Process
 from pulse_core import brokers, clock, db
 from pulse_core.broker_accounts import starting
-from pulse_core.config import OF_THE_CONTROL_WORKER, OF_WORKERS, settings, settings_to_start
+from pulse_core.config import OF_THE_CONTROL_WORKER, OF_WORKERS, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
@@ -89,7 +89,7 @@ class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
         executor = getattr(worker.pool, "executor", None)
         if executor is not None:
             with suppress(ServiceUnavailable):
-                brokers.connect(settings())
+                brokers.reachable()
             wait([executor.submit(_warm_up) for _ in range(worker.pool.limit)], timeout=5)
 
 

@@ -5,14 +5,12 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from api_contract.fields import Instant, Truth
+from api_contract.fields import Instant, Truth, Word
 from api_contract.shapes.base import AnswerSchema, RequestSchema, matches
+from api_contract.vocabulary import BrokerAccountState
 
 LONGEST_REQUEST_TOKEN = 512
-# What an account of this name could be called; anything else does not exist.
-BROKER_ACCOUNT = re.compile("[A-Za-z0-9._-]{1,20}")
 _BROKER_USER = re.compile("[A-Za-z0-9._-]{1,64}")
-_STATES = ("READY", "AWAITING_TOKEN", "BLOCKED")
 
 
 class LoginAddressSchema(AnswerSchema):
@@ -37,7 +35,7 @@ class BrokerStatusSchema(AnswerSchema):
     name = fields.String(required=True, metadata={"example": "zerodha"})
     broker = fields.String(required=True, metadata={"example": "zerodha"})
     is_live = Truth(required=True, metadata={"description": "true: money moves."})
-    state = fields.String(required=True, validate=validate.OneOf(_STATES))
+    state = Word(BrokerAccountState, required=True)
     reason = fields.String(required=True, allow_none=True, metadata={"description": "For a person."})
     state_since = Instant(required=True)
     is_logged_in = Truth(required=True, metadata={"description": "Whether there is a token; it may have ended."})

@@ -1,1 +1,1 @@
-"""Accounts at brokers, for operators and admins."""
+"""Where orders are traded, and who may trade there."""

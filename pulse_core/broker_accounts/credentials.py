@@ -1,27 +1,25 @@
-"""What this process reaches broker accounts with: the newest credentials, noticed within a second, opened once.
+"""What this process has opened of the vault: the newest credentials of each account, opened once.
 
-Each process asks at most once a second which versions are the newest, in one statement for all accounts: a worker takes
-a new token at its next claim, without a restart and without a message that could be lost. Where nothing is sealed for
-the account of PULSE_BROKER, the KITE_ variables count, as they did before there was a vault.
+Which versions are the newest it learns with the list of accounts, at most once a second (`directory`): a worker takes a
+new token at its next claim after that, without a restart and without a message that could be lost.
 """
 
-from collections.abc import Mapping
+from datetime import datetime
 from threading import Lock
 
 from api_contract.errors import ServiceUnavailable
-from api_contract.kept import Kept
 from api_contract.log import get_logger
-from pulse_core import db
-from pulse_core.broker_accounts import vault
-from pulse_core.broker_accounts.store import credentials
-from pulse_core.broker_accounts.store.credentials import Version
+from pulse_core.broker_accounts import directory, vault
+from pulse_core.broker_accounts.directory import KnownAccount
 from pulse_core.broker_accounts.vault import Credentials
+from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.config import KeyMissing, settings
-from pulse_core.errors import DatabaseUnavailable
 from pulse_core.sealing import Unreadable
 
 OF_NO_ROW = 0
-PAPER = "paper"
+# The account that the environment's credentials are for, and no other: two accounts with the same ones would take each
+# other's orders for their own.
+OF_THE_ENVIRONMENT = "zerodha"
 
 log = get_logger(__name__)
 
@@ -30,55 +28,36 @@ class CredentialsShut(ServiceUnavailable):
     """They are sealed with a key that this process does not have: it does nothing with the account."""
 
 
-def current(account: str) -> Credentials:
-    """What counts for a broker account, as of a second ago at most.
+def sealed(account: KnownAccount) -> Credentials | None:
+    """The newest that are sealed for an account, None where there are none.
 
-    While the database is away, or a version is sealed with a key that this process was not given, what it has opened
-    before. Not inside a transaction: it may take a connection. Raises DatabaseUnavailable, CredentialsShut.
+    One that is sealed with a key that this process was not given leaves it with what it has opened before. Not inside a
+    transaction. Raises DatabaseUnavailable, CredentialsShut.
     """
-    try:
-        version = _versions.get().get(account)
-    except DatabaseUnavailable:
-        if (held := _opened.get(account)) is not None:
-            return held
-        raise
-    if version is None:
-        return of_environment(account)
-    held = _opened.get(account)
-    if held is not None and (held.version, held.made_at) == (version.number, version.made_at):
+    if account.credentials_version is None:
+        return None
+    held = _opened.get(account.name)
+    if held is not None and _of(held) == (account.credentials_version, account.credentials_made_at):
         return held
-    return _open(account, version, held)
+    return _open(account, held)
 
 
 def forget() -> None:
-    """Read them anew when next asked."""
-    _versions.forget()
+    """Look for newer ones when next asked."""
+    directory.forget()
 
 
 def is_given(account: str) -> bool:
-    """Whether somebody could log in: with what is sealed, or with the variables. Raises DatabaseUnavailable."""
-    return _versions.get().get(account) is not None or _is_in_environment(account)
+    """Whether anything is sealed for an account. Raises DatabaseUnavailable."""
+    known = directory.account_named(account)
+    return known is not None and known.credentials_version is not None
 
 
-def _open(account: str, version: Version, held: Credentials | None) -> Credentials:
-    with _opening:
-        try:
-            given = vault.newest(account)
-        except (KeyMissing, Unreadable) as shut:
-            if (account, version) not in _complained:
-                _complained.add((account, version))
-                log.error(
-                    "credentials cannot be opened", broker_account=account, version=version.number, why=why_shut(shut)
-                )
-            if held is not None:
-                return held
-            raise CredentialsShut(f"the credentials of {account} cannot be opened: {why_shut(shut)}") from None
-        if given is None:
-            return of_environment(account)
-        if _opened.get(account) != given:
-            log.info("credentials taken", broker_account=account, version=given.version, valid_until=given.valid_until)
-        _opened[account] = given
-        return given
+def login_ends_at(account: str) -> datetime | None:
+    """When the token that this process has of an account ends, as far as is known. Raises as above."""
+    known = directory.account_named(account)
+    given = None if known is None else sealed(known)
+    return None if given is None else given.valid_until
 
 
 def why_shut(shut: Exception) -> str:
@@ -89,11 +68,13 @@ def why_shut(shut: Exception) -> str:
     return str(shut) or "they are not as they were sealed"
 
 
-def of_environment(account: str) -> Credentials:
-    """What the variables say, for the account that they are for; of any other, nothing."""
+def of_environment(account: str) -> Credentials | None:
+    """What the variables say, for the account that they are for."""
     config = settings()
-    if account not in (config.broker, PAPER):
-        return Credentials(account, OF_NO_ROW, "", "")
+    if account == PAPER and config.broker != PAPER:
+        return Credentials(account, OF_NO_ROW, PAPER, PAPER, PAPER)
+    if account not in (PAPER, OF_THE_ENVIRONMENT):
+        return None
     return Credentials(
         account=account,
         version=OF_NO_ROW,
@@ -103,17 +84,34 @@ def of_environment(account: str) -> Credentials:
     )
 
 
-def _is_in_environment(account: str) -> bool:
-    config = settings()
-    return account == PAPER or (account == config.broker and not config.placeholders())
+def _open(account: KnownAccount, held: Credentials | None) -> Credentials | None:
+    with _opening:
+        try:
+            given = vault.newest(account.name)
+        except (KeyMissing, Unreadable) as shut:
+            _complain(account, shut)
+            if held is not None:
+                return held
+            raise CredentialsShut(f"the credentials of {account.name} cannot be opened: {why_shut(shut)}") from None
+        if given is not None and _opened.get(account.name) != given:
+            _opened[account.name] = given
+            told = {"version": given.version, "valid_until": given.valid_until}
+            log.info("credentials taken", broker_account=account.name, **told)
+        return given
 
 
-def _read_versions() -> Mapping[str, Version]:
-    with db.statement() as connection:
-        return credentials.versions(connection)
+def _complain(account: KnownAccount, shut: Exception) -> None:
+    version = account.name, account.credentials_version, account.credentials_made_at
+    if version not in _complained:
+        _complained.add(version)
+        told = {"broker_account": account.name, "version": account.credentials_version, "why": why_shut(shut)}
+        log.error("credentials cannot be opened", **told)
 
 
-_versions = Kept(_read_versions)
+def _of(given: Credentials) -> tuple[int, datetime | None]:
+    return given.version, given.made_at
+
+
 _opening = Lock()
 _opened: dict[str, Credentials] = {}
-_complained: set[tuple[str, Version]] = set()
+_complained: set[tuple[str, int | None, datetime | None]] = set()

@@ -10,15 +10,16 @@ from datetime import datetime
 from typing import NoReturn
 
 from api_contract.errors import InvalidRequest, InvalidState, NotFound, ServiceUnavailable
+from api_contract.order_rules import BROKER_ACCOUNT
 from pulse_core import brokers, db
 from pulse_core.broker_accounts import credentials as known
-from pulse_core.broker_accounts import vault
+from pulse_core.broker_accounts import directory, vault
 from pulse_core.broker_accounts.store import credentials, states
 from pulse_core.broker_accounts.store.credentials import Standing
 from pulse_core.broker_accounts.vault import Credentials
-from pulse_core.broker_accounts.vocabulary import BrokerAccountState
+from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
 from pulse_core.brokers.port import BrokerError, Login, Refused
-from pulse_core.config import PLACEHOLDERS, KeyMissing, settings
+from pulse_core.config import PLACEHOLDERS, KeyMissing
 from pulse_core.identity.store import audit
 from pulse_core.sealing import Unreadable
 from pulse_core.trading.alarms import AlarmCode
@@ -46,6 +47,7 @@ class LoginReport:
 
 def login_reports(name: str | None = None) -> list[LoginReport]:
     """How broker accounts stand, by name, without opening anything. Raises NotFound for one that does not exist."""
+    _check_name(name)
     with db.transaction() as session:
         found = credentials.standings(session, name)
     if name is not None and not found:
@@ -157,6 +159,7 @@ def _refuse_user(account: str, expected: str, found: str, actor: str, now: datet
 
 def _given(account: str) -> Credentials:
     """What to log in with. Raises NotFound, InvalidState."""
+    _check_name(account)
     with db.transaction() as session:
         if not credentials.standings(session, account):
             raise NotFound(f"there is no broker account {account}")
@@ -164,13 +167,20 @@ def _given(account: str) -> Credentials:
         given = vault.newest(account) or known.of_environment(account)
     except (KeyMissing, Unreadable) as shut:
         raise InvalidState(f"the credentials of {account} cannot be opened: {known.why_shut(shut)}") from None
-    if account != known.PAPER and given.api_secret.strip().lower() in PLACEHOLDERS:
+    if given is None or (account != PAPER and given.api_secret.strip().lower() in PLACEHOLDERS):
         raise InvalidState(f"{account} has no API key yet: pulse broker keys {account}")
     return given
 
 
+def _check_name(account: str | None) -> None:
+    # It also makes those that are always there. Not every text can be asked of Postgres: a NUL would fail there.
+    directory.accounts_known()
+    if account is not None and not BROKER_ACCOUNT.fullmatch(account):
+        raise NotFound("there is no such broker account")
+
+
 def _login(given: Credentials) -> Login:
-    return brokers.login(settings(), given)
+    return brokers.login(given)
 
 
 @contextmanager

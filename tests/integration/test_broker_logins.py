@@ -13,12 +13,11 @@ from sqlalchemy import text
 
 from api_contract.errors import InvalidRequest, InvalidState, NotFound, ServiceUnavailable
 from pulse_core import brokers, config, db
-from pulse_core.broker_accounts import credentials, login, starting, vault
+from pulse_core.broker_accounts import credentials, directory, login, starting, vault
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.broker_accounts.watch_logins import watch_logins
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.clock import utcnow
-from pulse_core.config import settings
 from pulse_core.trading import inbox
 from pulse_core.trading.inbox import AlarmFilters
 from pulse_core.trading.order.recheck import recheck_holds
@@ -82,6 +81,14 @@ def log_in(**changes: object) -> login.LoginReport:
     return login.log_in(PAPER, request_token(login.login_address(PAPER)), **given)  # type: ignore[arg-type]
 
 
+def present() -> vault.Credentials:
+    """As this process has them now."""
+    known = directory.account_named(PAPER)
+    given = None if known is None else credentials.sealed(known)
+    assert given is not None
+    return given
+
+
 def standing() -> tuple[str, str | None]:
     [found] = login.login_reports(PAPER)
     return found.state, found.reason
@@ -100,17 +107,17 @@ def open_alarms() -> dict[str, int]:
 
 def test_a_login_is_in_use_at_the_next_call_and_the_one_before_is_not(exchange: RunningExchange) -> None:
     with pytest.raises(BookUnavailable):
-        brokers.connect(settings()).order_book()
+        brokers.connect(PAPER).order_book()
     report = log_in()
     assert (report.state, report.broker_user, report.is_logged_in) == (BrokerAccountState.READY, USER, True)
     assert report.valid_until is not None
     assert f"{report.valid_until:%H:%M:%S}" == SIX
     assert timedelta(0) < report.valid_until - utcnow() <= timedelta(days=1)
-    first = brokers.connect(settings())
+    first = brokers.connect(PAPER)
     assert first.order_book() == []
-    assert brokers.connect(settings()) is first
+    assert brokers.connect(PAPER) is first
     log_in(user=None)
-    assert brokers.connect(settings()).order_book() == []
+    assert brokers.connect(PAPER).order_book() == []
     with pytest.raises(BookUnavailable):
         first.order_book()
     assert [row[:3] for row in rows()] == [(1, USER, "asha"), (2, USER, "asha")]
@@ -119,13 +126,12 @@ def test_a_login_is_in_use_at_the_next_call_and_the_one_before_is_not(exchange: 
 
 def test_a_version_of_another_process_is_noticed_within_a_second(exchange: RunningExchange) -> None:
     log_in()
-    before = credentials.current(PAPER)
+    before = present()
     with db.transaction() as session:
         vault.keep(session, before, "elsewhere", utcnow())
-    assert credentials.current(PAPER).version in (1, 2)
     credentials.forget()
-    assert credentials.current(PAPER).version == 2
-    assert credentials.current(PAPER).access_token == before.access_token
+    assert present().version == 2
+    assert present().access_token == before.access_token
 
 
 def test_a_login_of_somebody_else_changes_nothing(exchange: RunningExchange) -> None:
@@ -233,7 +239,7 @@ def test_keys_are_rotated_and_one_that_is_still_needed_is_named(
         login.check_login(PAPER)
     forget_opened()
     with pytest.raises(ServiceUnavailable, match="PULSE_VAULT_KEYS has no key new"):
-        credentials.current(PAPER)
+        present()
     told = CliRunner().invoke(main, ["keys", "rotate-vault"])
     assert told.exit_code == 1
     assert "Still needed: new, which PULSE_VAULT_KEYS lacks, for 2." in told.stderr
@@ -253,14 +259,14 @@ def test_what_was_opened_before_is_used_while_a_newer_version_is_shut(
     exchange: RunningExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log_in()
-    known = credentials.current(PAPER)
+    known = present()
     with monkeypatch.context() as elsewhere:
         give_keys(elsewhere, f"other:{secrets.token_urlsafe(32)}")
         with db.transaction() as session:
             vault.keep(session, known, "elsewhere", utcnow())
     config.settings.cache_clear()
     credentials.forget()
-    assert credentials.current(PAPER) == known
+    assert present() == known
 
 
 def test_a_secret_moved_to_another_row_does_not_open(exchange: RunningExchange) -> None:
@@ -282,7 +288,7 @@ def test_no_secret_is_told_by_what_a_login_leaves_behind(
 ) -> None:
     token = request_token(login.login_address(PAPER))
     report = login.log_in(PAPER, token, "asha", utcnow(), user=USER)
-    given = credentials.current(PAPER)
+    given = present()
     with pytest.raises(InvalidState) as refused:
         login.log_in(PAPER, token, "asha", utcnow())
     runner = CliRunner()
@@ -339,8 +345,9 @@ def test_the_variables_count_where_nothing_is_sealed(
     monkeypatch.setenv("PULSE_BROKER", "zerodha")
     config.settings.cache_clear()
     starting.check_credentials("pulse")
-    assert credentials.current("zerodha").access_token == ACCESS_TOKEN
-    assert credentials.current("elsewhere") == vault.Credentials("elsewhere", 0, "", "")
+    assert brokers.connect("zerodha").name == "zerodha"
+    assert credentials.of_environment("zerodha").access_token == ACCESS_TOKEN  # type: ignore[union-attr]
+    assert credentials.of_environment("elsewhere") is None
 
 
 def test_a_login_from_the_terminal_takes_what_comes_to_loopback_or_is_pasted(exchange: RunningExchange) -> None:
@@ -379,7 +386,7 @@ def test_new_keys_are_sealed_from_the_terminal_and_ask_for_a_login(exchange: Run
     assert (told.exit_code, API_SECRET in told.output) == (0, False)
     assert standing() == ("AWAITING_TOKEN", "it has new keys, and nobody is logged in with them")
     with pytest.raises(BookUnavailable):
-        brokers.connect(settings()).order_book()
+        brokers.connect(PAPER).order_book()
     assert log_in(user=None).state is BrokerAccountState.READY
     assert CliRunner().invoke(main, ["broker", "keys", PAPER, "--from-environment"]).exit_code == 0
     assert [row[:2] for row in rows()] == [(1, USER), (2, USER), (3, USER), (4, USER)]

@@ -7,19 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, func, select, true, update
+from sqlalchemy import ColumnElement, func, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from pulse_core.broker_accounts.tables import BrokerAccount, BrokerCredentials
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
-
-
-@dataclass(frozen=True)
-class Version:
-    """Which credentials are the newest; after a restore of the database a number may be another's."""
-
-    number: int
-    made_at: datetime
 
 
 @dataclass(frozen=True)
@@ -36,12 +28,6 @@ class Standing:
     is_logged_in: bool
     broker_user: str | None
     valid_until: datetime | None
-
-
-def versions(connection: Connection) -> Mapping[str, Version]:
-    """The newest version of every broker account that has credentials."""
-    rows = connection.execute(select(_account.name, _newest.c.version, _newest.c.made_at).join(_newest, true()))
-    return {name: Version(number, made_at) for name, number, made_at in rows}
 
 
 def newest(session: Session, account: str) -> BrokerCredentials | None:

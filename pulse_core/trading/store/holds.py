@@ -48,7 +48,9 @@ def release(session: Session, order: Order, now: datetime, actor: str) -> None:
 
 def is_free() -> ColumnElement[bool]:
     """The condition that neither the order nor its account at the broker is held."""
-    of_account = exists().where(BrokerAccount.name == Order.broker, BrokerAccount.state != BrokerAccountState.READY)
+    of_account = exists().where(
+        BrokerAccount.name == Order.broker_account, BrokerAccount.state != BrokerAccountState.READY
+    )
     return and_(Order.hold.is_(None), ~of_account)
 
 
@@ -70,7 +72,7 @@ def missed(session: Session, broker: str, now: datetime, beyond: str, limit: int
     )
     rows = select(Order.id).where(
         Order.status == OrderStatus.IN_PROGRESS,
-        Order.broker == broker,
+        Order.broker_account == broker,
         Order.hold.is_(None),
         Order.id > beyond,
         overdue,
