@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pulse_ops.paper_exchange.app import create_app
 from pulse_ops.paper_exchange.context import Desk
+from pulse_ops.paper_exchange.entry import Entry
 from pulse_ops.paper_exchange.exchange import Exchange
 from pulse_ops.paper_exchange.faults import Faults, Scenario
 from pulse_ops.paper_exchange.instruments.listing import listed
@@ -21,6 +22,7 @@ from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.postbacks import Postbacks
 from pulse_ops.paper_exchange.server import Server
 from pulse_ops.paper_exchange.store import Books
+from pulse_ops.paper_exchange.user.account import Account
 from pulse_ops.paper_exchange.variables import SetByVariables, ours
 
 log = service_log()
@@ -43,6 +45,17 @@ log = service_log()
     help="When a day begins, by India's clock. Set it for the exchange and for Pulse alike.",
 )
 @click.option("--seed", default=1, help="Seed of the prices.")
+@click.option(
+    "--strict/--no-strict",
+    default=True,
+    help="Refuse what Kite refuses: unknown symbols, odd lots, prices off the tick, too much at once.",
+)
+@click.option(
+    "--session",
+    type=click.Choice(["always", "market"]),
+    default="always",
+    help="When it takes orders: always, or in the hours of the market.",
+)
 @click.option("--limits/--no-limits", default=True, help="Kite's rate limits.")
 @click.option("--orders-per-second", default=10, help="Kite's limit on calls that write.")
 @click.option("--orders-per-minute", default=400, help="The same for a minute.")
@@ -68,6 +81,8 @@ def main(
     ledger: Path,
     day_starts: datetime,
     seed: int,
+    strict: bool,
+    session: str,
     limits: bool,
     orders_per_second: int,
     orders_per_minute: int,
@@ -87,9 +102,10 @@ def main(
         log.warning("settings had old names", variables=old_names)
     books = _books(ledger, day_starts)
     market = Market(seed, books.last_prices(), lambda key: listed(books.today(books.now())).get(key))
-    exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
+    entry = Entry(books, market, Account(books), is_strict=strict, has_hours=session == "market")
+    exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret), entry)
     most = (orders_per_second, orders_per_minute, orders_per_day)
-    counted = Limits(books.orders_today(books.now()), books.now() / 1_000_000, most) if limits else None
+    counted = Limits(books.writes_today(books.now()), books.now() / 1_000_000, most) if limits else None
     app = App(api_key, api_secret, access_token, redirect_url or None)
     desk = Desk(exchange, counted, Logins(books, app, is_standing=standing_token))
     names = [name.strip() for name in host_names.split(",") if name.strip()]

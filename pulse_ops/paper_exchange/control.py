@@ -1,18 +1,19 @@
-"""Routes beside the protocol, for tests and judges: health, scenario, clock, logins, end of the day, ledger."""
+"""Routes beside the protocol, for tests and judges: what they drive, and the ledger."""
 
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from pulse_ops.paper_exchange.clock import us_of, utc
 from pulse_ops.paper_exchange.context import desk
 from pulse_ops.paper_exchange.errors import bad_input
 from pulse_ops.paper_exchange.faults import Scenario
 from pulse_ops.paper_exchange.ledger import Ledger
+from pulse_ops.paper_exchange.user.account import Has
 
 
 class Clock(BaseModel):
@@ -27,6 +28,10 @@ class WantedLogins(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     standing_token: bool
+
+
+class Prices(RootModel[dict[str, Annotated[Decimal, Field(gt=0, le=10_000_000)]]]):
+    """Rupees by instrument."""
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -85,6 +90,29 @@ def end_logins() -> Response:
     """End every login, as one elsewhere does."""
     desk().logins.end_all()
     return jsonify(status="ok")
+
+
+@control.get("/account")
+def show_account() -> Response:
+    """What the account had at the beginning; null where there is plenty."""
+    return jsonify(desk().exchange.entry.account.has.model_dump(mode="json"))
+
+
+@control.put("/account")
+def set_account() -> Response:
+    """Say what the account has: `cash` in rupees, `holdings` by symbol; null means plenty."""
+    desk().exchange.entry.account.set(_body(Has))
+    return show_account()
+
+
+@control.put("/prices")
+def set_prices() -> Response:
+    """Let the prices of instruments go on from these, in rupees. One farther than 5 % from its start stands still."""
+    prices = _body(Prices).root
+    for key, price in prices.items():
+        desk().exchange.market.set_price(key, round(price * 100))
+    desk().exchange.tick()
+    return jsonify({key: str(price) for key, price in prices.items()})
 
 
 @control.get("/ledger")

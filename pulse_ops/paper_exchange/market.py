@@ -24,6 +24,7 @@ class Market:
     def __init__(self, seed: int, last_prices: Mapping[str, int] | None = None, find: Find | None = None) -> None:
         self._seed = seed
         self._find = find or cash().get
+        self._ranges: dict[str, tuple[int, int]] = {}
         self._starts: dict[str, tuple[int, int]] = {}
         self._lock = Lock()
         self._prices: dict[str, int] = dict(last_prices or {})
@@ -41,8 +42,29 @@ class Market:
             start, tick = self._start(instrument)
             move = self._moves(instrument).randint(-_LARGEST_MOVE, _LARGEST_MOVE) * tick
             is_inside = price + move > 0 and abs(price + move - start) <= start * _BAND
-            self._prices[instrument] = price + move if is_inside else price
-            return self._prices[instrument]
+            self._prices[instrument] = price = price + move if is_inside else price
+            low, high = self._ranges.get(instrument, (start, start))
+            if not low <= price <= high:
+                self._ranges[instrument] = (min(low, price), max(high, price))
+            return price
+
+    def range(self, instrument: str) -> tuple[int, int]:
+        """The lowest and the highest price since the exchange was opened."""
+        with self._lock:
+            start = self._start(instrument)[0]
+            price = self._price(instrument)
+            low, high = self._ranges.get(instrument, (start, start))
+            return min(low, price), max(high, price)
+
+    def set_price(self, instrument: str, price: int) -> None:
+        """Let the walk go on from this price, in paise."""
+        with self._lock:
+            self._prices[instrument] = price
+
+    def tick(self, instrument: str) -> int:
+        """The step of its prices, in paise."""
+        with self._lock:
+            return self._start(instrument)[1]
 
     def _price(self, instrument: str) -> int:
         return self._prices.setdefault(instrument, self._start(instrument)[0])

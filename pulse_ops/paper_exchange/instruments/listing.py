@@ -1,7 +1,7 @@
 """The list of a day: every instrument by its key."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
@@ -23,6 +23,12 @@ def listed(day: date) -> Listing:
 def cash() -> Listing:
     """Shares, funds and indices, which do not change with the day."""
     return {one.key: one for one in (*_shares(), *_indices())}
+
+
+@cache
+def underlyings() -> Collection[str]:
+    """The names that have derivatives."""
+    return frozenset(row["name"] for row in _lines("underlyings.csv"))
 
 
 def token_of(key: str) -> int:
