@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from api_contract.errors import InvalidState, NotFound
 from api_contract.ids import ACCOUNT_ID
 from pulse_core import db
-from pulse_core.broker_accounts.accounts import existing
 from pulse_core.broker_accounts.store import grants
+from pulse_core.broker_accounts.store.accounts import existing
 from pulse_core.identity.store import accounts, audit
 from pulse_core.identity.tables import Account
 

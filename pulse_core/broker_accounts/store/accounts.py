@@ -8,6 +8,8 @@ from sqlalchemy import Connection, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from api_contract.errors import NotFound
+from api_contract.order_rules import BROKER_ACCOUNT
 from pulse_core.broker_accounts.tables import BrokerAccount, BrokerCredentials
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 
@@ -88,3 +90,12 @@ def note_comparison(session: Session, name: str, now: datetime) -> None:
     """The book of this account was compared with the database."""
     first = update(BrokerAccount).where(BrokerAccount.name == name, BrokerAccount.first_compared_at.is_(None))
     session.execute(first.values(first_compared_at=now).execution_options(synchronize_session=False))
+
+
+def existing(session: Session, name: str) -> BrokerAccount:
+    """Raises NotFound."""
+    # Not every text can be asked of Postgres: a NUL would fail there.
+    found = get(session, name) if BROKER_ACCOUNT.fullmatch(name) else None
+    if found is None:
+        raise NotFound("there is no such broker account")
+    return found
