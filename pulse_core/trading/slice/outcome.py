@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -185,8 +186,8 @@ def _write(session: Session, claim: Claim, outcome: Outcome, now: datetime) -> S
     return one.status
 
 
-def _told(outcome: Outcome) -> dict[str, str | None]:
-    told = {"outcome": outcome.kind.value, "answer": outcome.broker_order_id or outcome.message}
+def _told(outcome: Outcome) -> dict[str, Any]:
+    told: dict[str, Any] = {"outcome": outcome.kind.value, "answer": outcome.broker_order_id or outcome.message}
     return told | ({"scope": outcome.scope.value} if outcome.kind is PlacementOutcome.REFUSED else {})
 
 
