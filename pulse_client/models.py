@@ -12,6 +12,7 @@ from pulse_client.vocabulary import (
     FINAL_SLICES,
     AlarmCode,
     AlarmStatus,
+    BrokerAccountState,
     DeliveryKind,
     DeliveryStatus,
     HoldReason,
@@ -108,6 +109,7 @@ class InstallationLimits(Answer):
 class Installation(Answer):
     """What is traded, where, and within which limits; `is_paper`: no money moves."""
 
+    broker_account: str
     broker: str
     is_paper: bool
     exchanges: list[str]
@@ -145,6 +147,22 @@ class Market(Answer):
     cut_offs: Mapping[Product, datetime]
     next_session: Stretch | None
     valid_until: date
+
+
+class BrokerAccount(Answer):
+    """Where orders are traded; `is_live`: with real money. `is_default`: those that name no account."""
+
+    name: str
+    broker: str
+    is_live: bool
+    is_default: bool
+    state: BrokerAccountState
+    reason: str | None
+    state_since: datetime
+
+
+class BrokerAccountList(Answer):
+    broker_accounts: list[BrokerAccount]
 
 
 class Placed(Answer):
@@ -189,6 +207,7 @@ class Order(Answer):
     side: Side
     total_quantity: int
     split_config: SplitConfig
+    broker_account: str
     order_type: OrderType
     limit_price: Decimal | None
     start_at: datetime

@@ -109,6 +109,11 @@ class Trouble(StrEnum):
         "a broker account is held, and its orders wait",
         "AWAITING_TOKEN: log in to it. BLOCKED: see to the account at the broker, then `pulse recover --account NAME`.",
     )
+    ACCOUNT_NOT_REACHED = (
+        "ACCOUNT_NOT_REACHED",
+        "open orders wait for a broker account that is not reached",
+        "Start with its PULSE_BROKER or credentials again; or cancel the orders: what is unsent of them ends at once.",
+    )
     SENDING_HELD = ("SENDING_HELD", "nothing is sent", "See `pulse recover`.")
     FENCE_HELD = (
         "FENCE_HELD",

@@ -1,15 +1,21 @@
 """Orders that make no progress, slices that somebody keeps to himself, and the hold on all sending."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
+from pulse_ops.stack.open_orders import left_alone
 
 MOST_NAMED = 5
 
 _ACCOUNTS = """
 SELECT name, state, reason, extract(epoch FROM clock_timestamp() - state_since)::float8
-  FROM broker_accounts WHERE state <> 'READY' ORDER BY name
+  FROM broker_accounts
+ -- Others may never have been given a login, and nobody misses them.
+ WHERE state <> 'READY' AND (state_since > made_at OR EXISTS (
+       SELECT FROM orders
+        WHERE orders.broker = broker_accounts.name AND orders.status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')))
+ ORDER BY name
 """
 _HOLD = "SELECT hold_reason, extract(epoch FROM clock_timestamp() - held_since)::float8 FROM installation"
 
@@ -91,6 +97,15 @@ def accounts_are_ready(cursor: Any) -> Iterator[Finding]:
     for name, state, reason, seconds in held:
         said = f", {reason}" if reason else ""
         yield wrong("broker accounts", Trouble.ACCOUNT_HELD, f"{name} is {state} for {seconds:.0f} s{said}")
+
+
+def are_at_accounts_reached(cursor: Any, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Open orders of broker accounts that services with this environment do not reach."""
+    found = left_alone(cursor, environment)
+    if found:
+        yield wrong("broker accounts", Trouble.ACCOUNT_NOT_REACHED, "; ".join(map(str, found)))
+    else:
+        yield fine("broker accounts", "those of all open orders are reached")
 
 
 def no_fence_is_left(cursor: Any) -> Iterator[Finding]:

@@ -68,6 +68,7 @@ class OrderReport:
     side: Side
     total_quantity: int
     split_config: SplitConfig
+    broker_account: str
     order_type: OrderType
     limit_price: Decimal | None
     start_at: datetime
@@ -295,7 +296,9 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     next_due = totals.next_due(session, sending) if sending else {}
     accounts = {one.name: one for one in states.held(session)}
     return [
-        _report(order, parts.get(order.id, []), next_due.get(order.id), _held(order, accounts.get(order.broker)))
+        _report(
+            order, parts.get(order.id, []), next_due.get(order.id), _held(order, accounts.get(order.broker_account))
+        )
         for order in found
     ]
 
@@ -328,6 +331,7 @@ def _report(
         side=order.side,
         total_quantity=order.total_quantity,
         split_config=SplitConfig(order.num_splits, order.duration_minutes, order.randomize, order.until_close),
+        broker_account=order.broker_account,
         order_type=order.order_type,
         limit_price=order.limit_price,
         start_at=order.start_at,

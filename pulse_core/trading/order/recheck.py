@@ -44,7 +44,7 @@ def recheck_holds(now: datetime, limit: int = BATCH) -> int:
         ended_before = now - timedelta(seconds=settings().late_grace)
         over = holds.over(session, ended_before, now, limit)
         waiting = holds.to_recheck(session, now, limit)
-        accounts = [one for one in states.held(session) if one.name == settings().broker]
+        accounts = states.held(session)
     for_each(over, lambda slice_id: skip_over(slice_id, now))
     if waiting:
         known = hours.current()
@@ -89,7 +89,7 @@ def _try(name: str, now: datetime) -> bool:
         seen = states.take_probe(session, name)
     if seen is None:
         return False
-    refusal = _ask()
+    refusal = _ask(name)
     if refusal is not None:
         if refusal.scope is Scope.ACCOUNT:
             with db.transaction() as session:
@@ -101,10 +101,10 @@ def _try(name: str, now: datetime) -> bool:
     return True
 
 
-def _ask() -> BrokerError | None:
+def _ask(name: str) -> BrokerError | None:
     """A reading, and never a placement: what the broker shows, it shows to a login that works."""
     try:
-        brokers.connect(settings()).order_book()
+        brokers.connect(name).order_book()
     except BookUnavailable as error:
         return error
     return None

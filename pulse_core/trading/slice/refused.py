@@ -34,7 +34,7 @@ def take_refusal(session: Session, order: Order, one: OrderSlice, refusal: Refus
     """Record the refusal of an attempt of a locked slice."""
     match refusal.scope:
         case Scope.ACCOUNT:
-            hold_account(session, order.broker, refusal, now)
+            hold_account(session, order.broker_account, refusal, now)
             put_back(session, one, now + A_MOMENT, refusal, now)
         case Scope.FUNDS | Scope.HOLDINGS | Scope.MARKET:
             put_back(session, one, now + A_MOMENT, refusal, now)

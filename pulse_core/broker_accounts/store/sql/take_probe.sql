@@ -7,4 +7,5 @@ UPDATE broker_accounts AS account
  WHERE account.name = :name
    AND account.state <> 'READY'
    AND (account.probe_at IS NULL OR account.probe_at <= moment.now)
-RETURNING account.name, account.state, account.reason, account.state_since, account.is_read_refused
+RETURNING account.name, account.state, account.reason, account.state_since, account.is_read_refused,
+          account.state_since > account.made_at AS has_worked
