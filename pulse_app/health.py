@@ -52,7 +52,7 @@ def check_ready() -> dict[str, Any]:
 def _held_accounts() -> list[str]:
     """Orders of theirs are taken, and wait."""
     with db.transaction() as session:
-        return [f"{one.name}: {one.state}" for one in states.held(session)]
+        return [f"{one.name}: {one.state}" for one in states.held(session) if one.has_worked]
 
 
 _ready = Kept(check_ready)

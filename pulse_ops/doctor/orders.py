@@ -10,7 +10,12 @@ MOST_NAMED = 5
 
 _ACCOUNTS = """
 SELECT name, state, reason, extract(epoch FROM clock_timestamp() - state_since)::float8
-  FROM broker_accounts WHERE state <> 'READY' ORDER BY name
+  FROM broker_accounts
+ -- Others may never have been given a login, and nobody misses them.
+ WHERE state <> 'READY' AND (state_since > made_at OR EXISTS (
+       SELECT FROM orders
+        WHERE orders.broker = broker_accounts.name AND orders.status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')))
+ ORDER BY name
 """
 _HOLD = "SELECT hold_reason, extract(epoch FROM clock_timestamp() - held_since)::float8 FROM installation"
 

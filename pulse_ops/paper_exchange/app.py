@@ -41,8 +41,8 @@ def _authorize() -> None:
         raise bad_input("Missing or unknown `X-Kite-Version`.")
     if request.endpoint not in WITHOUT_TOKEN:
         desk().logins.check(request.headers.get("Authorization", ""))
-    if (rule := desk().exchange.fault_for(Stage.CALL)) is not None:
-        raise WireError(rule.status, rule.error_type, rule.message)
+        if (rule := desk().exchange.fault_for(Stage.CALL)) is not None:
+            raise WireError(rule.status, rule.error_type, rule.message)
     # Placements are counted by their own route, which books them too.
     if request.endpoint != "orders.place":
         count(_KINDS.get(request.endpoint or "", "other"))

@@ -13,6 +13,7 @@ from api_contract.alarms import AlarmStatus
 from api_contract.vocabulary import HoldReason, OrderResult, OrderStatus, SliceStatus
 from pulse_app.health import check_ready
 from pulse_core import brokers, db, queue
+from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.store import states
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.brokers.port import BookUnavailable
@@ -63,14 +64,16 @@ def exchange(running: RunningExchange, clean_database: str, monkeypatch: pytest.
     """The exchange in fair weather, and this process connected to it by the real adapter."""
     running.set_faults()
     adapter = running.broker()
-    monkeypatch.setattr(brokers, "connect", lambda _settings: adapter)
+    monkeypatch.setattr(brokers, "connect", lambda _account: adapter)
     monkeypatch.setattr(reading, "_last", reading.LastReading())
     monkeypatch.setattr(track, "_settled", track.Settled())
-    monkeypatch.setattr(look_ups, "looks", look_ups.Looks())
+    monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
     monkeypatch.setattr(turns, "REST", 0.0)
     for name in ("wake", "send", "send_soon"):
         monkeypatch.setattr(queue, name, lambda *_args, **_named: None)
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(adapter)
+    # Every process that reaches an account has read which there are.
+    assert directory.account_named("paper")
     return running
 
 

@@ -17,19 +17,31 @@ LONGEST_PAUSE = timedelta(seconds=30)
 # What is held again so soon after its release was not over.
 SOON = timedelta(minutes=10)
 LONGEST_REASON = 200
+_SEEN = (
+    BrokerAccount.name,
+    BrokerAccount.state,
+    BrokerAccount.reason,
+    BrokerAccount.state_since,
+    BrokerAccount.is_read_refused,
+    BrokerAccount.state_since > BrokerAccount.made_at,
+)
 # So long after a new login every process has noticed it.
 NOTICED = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
 class HeldAccount:
-    """A broker account that is not READY, since when and why; `is_read_refused`: the broker shows it nothing either."""
+    """A broker account that is not READY, since when and why; `is_read_refused`: the broker shows it nothing either.
+
+    One that `has_worked` was READY before; others may never have been given a login.
+    """
 
     name: str
     state: BrokerAccountState
     reason: str | None
     since: datetime
     is_read_refused: bool
+    has_worked: bool
 
 
 def hold(
@@ -60,7 +72,7 @@ def release(session: Session, seen: HeldAccount) -> bool:
 def take_probe(session: Session, name: str) -> HeldAccount | None:
     """Whoever gets it may try whether the account works; None when it is not held, or its time has not come."""
     row = session.execute(_TAKE_PROBE, {"name": name, "first": FIRST_PROBE, "longest": LONGEST_PAUSE}).one_or_none()
-    return None if row is None else _held(row)
+    return None if row is None else HeldAccount(*row)
 
 
 def probe_soon(session: Session, name: str) -> None:
@@ -86,26 +98,14 @@ def note_refused_read(session: Session, seen: HeldAccount, state: BrokerAccountS
 
 def held(session: Session) -> Sequence[HeldAccount]:
     """Every account that is held, by name."""
-    rows = select(
-        BrokerAccount.name,
-        BrokerAccount.state,
-        BrokerAccount.reason,
-        BrokerAccount.state_since,
-        BrokerAccount.is_read_refused,
-    ).where(BrokerAccount.state != BrokerAccountState.READY)
-    return [_held(row) for row in session.execute(rows.order_by(BrokerAccount.name))]
+    rows = select(*_SEEN).where(BrokerAccount.state != BrokerAccountState.READY).order_by(BrokerAccount.name)
+    return [HeldAccount(*row) for row in session.execute(rows)]
 
 
 def awaits_token(session: Session, name: str) -> bool:
     """Whether somebody has to log in to the account before anything can be asked there."""
     waits = BrokerAccount.state == BrokerAccountState.AWAITING_TOKEN
     return session.scalar(select(BrokerAccount.name).where(BrokerAccount.name == name, waits)) is not None
-
-
-def _held(row: object) -> HeldAccount:
-    found = row._mapping  # type: ignore[attr-defined]
-    state = BrokerAccountState(found["state"])
-    return HeldAccount(found["name"], state, found["reason"], found["state_since"], found["is_read_refused"])
 
 
 _PAUSES: sql.Types = dict.fromkeys(("first", "longest", "soon", "noticed"), Interval())
@@ -122,5 +122,10 @@ _HOLD = sql.load(
 _TAKE_PROBE = sql.load(
     __package__, "take_probe", {"name": String(), "first": Interval(), "longest": Interval()}
 ).columns(
-    name=String(), state=String(), reason=String(), state_since=DateTime(timezone=True), is_read_refused=Boolean()
+    name=String(),
+    state=BrokerAccount.__table__.c.state.type,
+    reason=String(),
+    state_since=DateTime(timezone=True),
+    is_read_refused=Boolean(),
+    has_worked=Boolean(),
 )

@@ -187,7 +187,7 @@ def _write(session: Session, claim: Claim, outcome: Outcome, now: datetime) -> S
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
-    told = {"outcome": outcome.kind.value, "answer": outcome.broker_order_id or outcome.message}
+    told: dict[str, Any] = {"outcome": outcome.kind.value, "answer": outcome.broker_order_id or outcome.message}
     return told | ({"scope": outcome.scope.value} if outcome.kind is PlacementOutcome.REFUSED else {})
 
 

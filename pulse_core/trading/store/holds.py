@@ -65,14 +65,14 @@ def to_recheck(session: Session, now: datetime, limit: int) -> Sequence[str]:
     return session.scalars(rows.order_by(Order.recheck_at).limit(limit)).all()
 
 
-def missed(session: Session, broker: str, now: datetime, beyond: str, limit: int) -> Sequence[str]:
-    """Orders in progress at this broker with a slice that should have gone out, after the id `beyond`."""
+def missed(session: Session, broker_account: str, now: datetime, beyond: str, limit: int) -> Sequence[str]:
+    """Orders in progress for this broker account with a slice that should have gone out, after the id `beyond`."""
     overdue = exists().where(
         OrderSlice.order_id == Order.id, OrderSlice.status == SliceStatus.SCHEDULED, OrderSlice.due_at <= now
     )
     rows = select(Order.id).where(
         Order.status == OrderStatus.IN_PROGRESS,
-        Order.broker_account == broker,
+        Order.broker_account == broker_account,
         Order.hold.is_(None),
         Order.id > beyond,
         overdue,
@@ -106,9 +106,11 @@ def is_neglected(session: Session, before: datetime) -> bool:
     return bool(session.scalar(select(or_(order, account))))
 
 
-def tell_of_account(session: Session, broker: str, kind: EventKind, now: datetime, **detail: Any) -> None:
+def tell_of_account(session: Session, broker_account: str, kind: EventKind, now: datetime, **detail: Any) -> None:
     """Tell of its open orders that the account is held, or no longer."""
-    session.execute(_TELL, {"broker": broker, "kind": kind.value, "now": now, "detail": json.dumps(detail)})
+    session.execute(
+        _TELL, {"broker_account": broker_account, "kind": kind.value, "now": now, "detail": json.dumps(detail)}
+    )
 
 
 def _set(session: Session, order: Order, **changes: Any) -> None:
@@ -124,5 +126,5 @@ def _set(session: Session, order: Order, **changes: Any) -> None:
 _TELL = sql.load(
     __package__,
     "tell_of_account",
-    {"now": DateTime(timezone=True), **dict.fromkeys(("broker", "kind", "detail"), String())},
+    {"now": DateTime(timezone=True), **dict.fromkeys(("broker_account", "kind", "detail"), String())},
 )

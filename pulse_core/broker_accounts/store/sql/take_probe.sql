@@ -11,4 +11,5 @@ UPDATE broker_accounts AS account
    AND NOT EXISTS (SELECT FROM (SELECT token_sealed, valid_until FROM broker_credentials
                                  WHERE broker_account = account.name ORDER BY version DESC LIMIT 1) AS newest
                     WHERE newest.token_sealed IS NULL OR newest.valid_until <= moment.now)
-RETURNING account.name, account.state, account.reason, account.state_since, account.is_read_refused
+RETURNING account.name, account.state, account.reason, account.state_since, account.is_read_refused,
+          account.state_since > account.made_at AS has_worked

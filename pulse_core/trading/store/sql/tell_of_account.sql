@@ -3,4 +3,4 @@ INSERT INTO slice_events (account_id, order_id, slice_id, at, kind, from_status,
 SELECT orders.account_id, orders.id, NULL, :now, :kind, NULL, NULL, CAST(:detail AS jsonb)
   FROM orders
  WHERE orders.status = 'IN_PROGRESS'
-   AND orders.broker = :broker
+   AND orders.broker = :broker_account
