@@ -63,8 +63,7 @@ def add_account(name: str, broker: str, actor: str, now: datetime, *, is_live: b
         if not accounts.add(session, name, broker, now, is_live=is_live, made_by=actor):
             raise InvalidState(f"the broker account {name} exists already", {"field": "name"})
         audit.add(session, "broker_account.added", actor, name, now, broker=broker, is_live=is_live)
-        added = accounts.existing(session, name)
-        report = _report(added)
+        report = _report(accounts.existing(session, name))
     directory.forget()
     return report
 

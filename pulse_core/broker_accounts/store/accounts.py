@@ -77,7 +77,16 @@ def add(
 
 
 def get(session: Session, name: str) -> BrokerAccount | None:
-    return session.get(BrokerAccount, name, populate_existing=True)
+    # Not every text can be asked of Postgres: a NUL would fail there.
+    return session.get(BrokerAccount, name, populate_existing=True) if BROKER_ACCOUNT.fullmatch(name) else None
+
+
+def existing(session: Session, name: str) -> BrokerAccount:
+    """Raises NotFound."""
+    found = get(session, name)
+    if found is None:
+        raise NotFound("there is no such broker account")
+    return found
 
 
 def is_first_comparison(session: Session, name: str) -> bool:
@@ -90,12 +99,3 @@ def note_comparison(session: Session, name: str, now: datetime) -> None:
     """The book of this account was compared with the database."""
     first = update(BrokerAccount).where(BrokerAccount.name == name, BrokerAccount.first_compared_at.is_(None))
     session.execute(first.values(first_compared_at=now).execution_options(synchronize_session=False))
-
-
-def existing(session: Session, name: str) -> BrokerAccount:
-    """Raises NotFound."""
-    # Not every text can be asked of Postgres: a NUL would fail there.
-    found = get(session, name) if BROKER_ACCOUNT.fullmatch(name) else None
-    if found is None:
-        raise NotFound("there is no such broker account")
-    return found
