@@ -21,6 +21,11 @@ _VERSION = (
 _COMPARED_BEFORE: Any = literal_column(
     "CASE WHEN EXISTS (SELECT 1 FROM installation WHERE known_database IS NOT NULL) THEN now() END"
 )
+_MADE_AT = (
+    select(func.max(BrokerCredentials.made_at))
+    .where(BrokerCredentials.broker_account == BrokerAccount.name)
+    .scalar_subquery()
+)
 # The broker accounts of one installation are few.
 _ALL = select(
     BrokerAccount.name,
@@ -31,6 +36,7 @@ _ALL = select(
     BrokerAccount.reason,
     BrokerAccount.state_since,
     _VERSION.label("credentials_version"),
+    _MADE_AT.label("credentials_made_at"),
 ).order_by(BrokerAccount.name)
 
 
