@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
 PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_ops", "pulse_tasks")
-SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "markets", "broker_accounts")
-STORES = [CORE / subject / "store" for subject in SUBJECTS]
+SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "markets")
+STORES = [CORE / subject / "store" for subject in (*SUBJECTS, "broker_accounts")]
 RULES = [
     *(
         CORE / "trading" / f"{name}.py"
