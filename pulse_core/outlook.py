@@ -29,6 +29,7 @@ TOLD_BY: Mapping[str, Collection[Task]] = {
     "is_held": (Task.RECHECK_HOLDS,),
     "is_alarmed": (Task.RESOLVE_ALARMS,),
     "has_webhooks": (Task.DELIVER_WEBHOOKS,),
+    "is_ending": (Task.WATCH_LOGINS,),
 }
 # These look at more than rows.
 ALWAYS = frozenset(PERIODS) - {task for tasks in TOLD_BY.values() for task in tasks}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pulse_core.broker_accounts import watch_logins
 from pulse_core.events import deliverer
 from pulse_core.idempotency import answers
 from pulse_core.tasks import PERIODS, Task
@@ -43,6 +44,7 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.WATCH_HOLD: sending_hold.watch_hold,
     Task.RECHECK_HOLDS: recheck.recheck_holds,
     Task.RESOLVE_ALARMS: inbox.resolve_alarms,
+    Task.WATCH_LOGINS: watch_logins.watch_logins,
     Task.DELIVER_WEBHOOKS: deliverer.deliver_webhooks,
     Task.FORGET_ANSWERS: answers.forget_answers,
 }

@@ -24,6 +24,7 @@ class Task(StrEnum):
     WATCH_HOLD = "pulse.watch_hold"
     RECHECK_HOLDS = "pulse.recheck_holds"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
+    WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
     FORGET_ANSWERS = "pulse.forget_answers"
 
@@ -48,6 +49,7 @@ PERIODS: Mapping[Task, float] = {
     Task.WATCH_HOLD: 3,
     Task.RECHECK_HOLDS: 1,
     Task.RESOLVE_ALARMS: 5,
+    Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,
     Task.FORGET_ANSWERS: 60,
 }

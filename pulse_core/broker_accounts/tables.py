@@ -53,6 +53,7 @@ class BrokerCredentials(Base):
     key_id: Mapped[str] = mapped_column(String(32))
     broker_user: Mapped[str | None] = mapped_column(String(64))
     valid_until: Mapped[datetime | None]
+    warned_at: Mapped[datetime | None]
     made_by: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
 

@@ -4,7 +4,7 @@ A second broker is one more file that implements `Broker` and one more line in `
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -167,3 +167,28 @@ class Broker(Protocol):
 
     def trade_book(self) -> Sequence[BrokerTrade]:
         """Every fill of today. Raises BookUnavailable."""
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """What a login gave: the token of a user, and when it ends, if that is known."""
+
+    access_token: str = field(repr=False)
+    user: str
+    valid_until: datetime | None
+
+
+class Login(Protocol):
+    """How a person logs a broker account in. Only brokers with a page for it have one; none retries by itself."""
+
+    def login_url(self) -> str:
+        """The page of the broker on which a person logs in, and which hands out a request token. Holds no secret."""
+
+    def redeem(self, request_token: str, now: datetime) -> LoggedIn:
+        """Exchange a request token, which works once and for minutes, for a token given out `now`.
+
+        Raises Refused, NotSent, or OutcomeUnknown: then the request token may be used up, and a new one is needed.
+        """
+
+    def whoami(self) -> str:
+        """The user whose token is held. Raises Refused where it does not work, NotSent, OutcomeUnknown."""

@@ -232,7 +232,7 @@ def test_every_pulse_command_of_a_page_exists(page: Path) -> None:
         line for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL) for line in block.splitlines()
     ]
     for text in (*prose, *blocks):
-        if found := re.match(r"pulse ((?:[a-z]+ ?)+)", text):
+        if found := re.match(r"pulse ((?:[a-z]+(?:-[a-z]+)* ?)+)", text):
             assert is_command(found[1].split()), text
 
 

@@ -81,6 +81,13 @@ def probe_soon(session: Session, name: str) -> None:
     session.execute(held.values(probes=0, probe_at=func.clock_timestamp()).execution_options(synchronize_session=False))
 
 
+def note_login(session: Session, name: str) -> None:
+    """Somebody has logged in: calls that were made with the login of before say nothing of an account that works."""
+    ready = update(BrokerAccount).where(BrokerAccount.name == name, BrokerAccount.state == BrokerAccountState.READY)
+    noted = {"state_since": func.clock_timestamp(), "probes": func.greatest(BrokerAccount.probes, 1)}
+    session.execute(ready.values(**noted).execution_options(synchronize_session=False))
+
+
 def note_refused_read(session: Session, seen: HeldAccount, state: BrokerAccountState, reason: str) -> None:
     """A probe was refused too: reading shows from now on whether that is over."""
     same = update(BrokerAccount).where(BrokerAccount.name == seen.name, BrokerAccount.state_since == seen.since)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0028"
-down_revision = "0026"
+down_revision = "0027"
 
 _AT = sa.DateTime(timezone=True)
 _REASONS = ("FUNDS", "HOLDINGS", "SESSION", "INVALID", "AWAITING_TOKEN", "BLOCKED")

@@ -50,6 +50,15 @@ def resolve_hold(session: Session, actor: str, now: datetime) -> int:
     return len(found)
 
 
+def resolve_of_subject(session: Session, code: AlarmCode, subject: str, actor: str, now: datetime) -> int:
+    """Resolve the alarm of this code about a subject whose trouble is over; returns how many there were."""
+    rows = select(Alarm).where(Alarm.code == code, Alarm.subject == subject, alarms.is_unresolved())
+    found = session.scalars(rows.with_for_update()).all()
+    for one in found:
+        alarms.move(session, one, AlarmStatus.RESOLVED, actor, now)
+    return len(found)
+
+
 def resolve_holds(session: Session, now: datetime, limit: int) -> int:
     """Resolve up to `limit` alarms of orders and broker accounts that are held no more; returns how many there were."""
     is_order_held = exists().where(Order.id == Alarm.order_id, Order.hold.is_not(None))
