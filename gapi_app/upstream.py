@@ -14,8 +14,8 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from api_contract.errors import NotFound, ServiceUnavailable
-from api_contract.ids import ALARM_ID, ORDER_ID, SLICE_ID
-from api_contract.order_rules import EXCHANGE, UNIQUE_KEY, NewOrder
+from api_contract.ids import ACCOUNT_ID, ALARM_ID, ORDER_ID, SLICE_ID
+from api_contract.order_rules import BROKER_ACCOUNT, EXCHANGE, UNIQUE_KEY, NewOrder
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.service_tokens import service_token
 from api_contract.shapes.alarms import ALARM_QUERY
@@ -30,6 +30,7 @@ from gapi_app.preconditions import note_etag, precondition_headers
 
 _PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_BROKER_LOGIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,22 @@ class PulseClient:
             raise NotFound("there is no calendar of this exchange")
         return self._ask("GET", _with_query(f"/internal/markets/{exchange}", query), who, {200}).body
 
+    def broker_accounts(self, who: Caller) -> dict[str, Any]:
+        return _check_list(self._ask("GET", "/internal/broker-accounts", who, {200}).body, "broker_accounts")
+
+    def add_broker_account(self, who: Caller, new: Mapping[str, str]) -> dict[str, Any]:
+        return self._ask("POST", "/internal/broker-accounts", who, {201}, new).body
+
+    def broker_grants(self, who: Caller, name: str) -> dict[str, Any]:
+        """Who may trade with a broker account."""
+        return _check_list(self._ask("GET", f"{_broker_account(name)}/grants", who, {200}).body, "grants")
+
+    def change_broker_grant(self, who: Caller, method: str, name: str, account_id: str) -> None:
+        """Grant it, or end the grant."""
+        if not ACCOUNT_ID.fullmatch(account_id):
+            raise NotFound("there is no such account")
+        self._ask(method, f"{_broker_account(name)}/grants/{account_id}", who, {204})
+
     def cancel_order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"
         return _check_order(self._ask("DELETE", path, who, {202}).body, order_id=order_id)
@@ -118,6 +135,19 @@ class PulseClient:
     ) -> dict[str, Any]:
         """Acknowledge or resolve an alarm, or keep a note with it."""
         return self._ask("POST", f"{_alarm(alarm_id)}/{action}", who, {200}, body).body
+
+    def broker_login(self, who: Caller, name: str) -> dict[str, Any]:
+        """Who is logged in for a broker account, and until when."""
+        return self._ask("GET", f"{_broker_account(name)}/status", who, {200}).body
+
+    def broker_login_address(self, who: Caller, name: str) -> dict[str, Any]:
+        """The page of the broker on which a person logs the account in."""
+        return self._ask("GET", f"{_broker_account(name)}/login", who, {200}).body
+
+    def log_broker_account_in(self, who: Caller, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Exchange a request token of that page, which takes two calls of the broker."""
+        path = f"{_broker_account(name)}/login"
+        return self._ask("POST", path, who, {200}, given, patience_seconds=_BROKER_LOGIN_SECONDS).body
 
     def postback(self, body: bytes) -> None:
         """Forward a broker's postback unchanged; pulse checks its signature."""
@@ -214,6 +244,12 @@ def _alarm(alarm_id: str) -> str:
     if not ALARM_ID.fullmatch(alarm_id):
         raise NotFound("there is no such alarm")
     return f"/internal/alarms/{alarm_id}"
+
+
+def _broker_account(name: str) -> str:
+    if not BROKER_ACCOUNT.fullmatch(name):
+        raise NotFound("there is no such broker account")
+    return f"/internal/broker-accounts/{name}"
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:

@@ -12,8 +12,10 @@ from pulse_client.vocabulary import (
     FINAL_SLICES,
     AlarmCode,
     AlarmStatus,
+    BrokerAccountState,
     DeliveryKind,
     DeliveryStatus,
+    HoldReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -107,6 +109,7 @@ class InstallationLimits(Answer):
 class Installation(Answer):
     """What is traded, where, and within which limits; `is_paper`: no money moves."""
 
+    broker_account: str
     broker: str
     is_paper: bool
     exchanges: list[str]
@@ -146,6 +149,22 @@ class Market(Answer):
     valid_until: date
 
 
+class BrokerAccount(Answer):
+    """Where orders are traded; `is_live`: with real money. `is_default`: those that name no account."""
+
+    name: str
+    broker: str
+    is_live: bool
+    is_default: bool
+    state: BrokerAccountState
+    reason: str | None
+    state_since: datetime
+
+
+class BrokerAccountList(Answer):
+    broker_accounts: list[BrokerAccount]
+
+
 class Placed(Answer):
     """An accepted order; `replayed` when an earlier call with the same key had made it."""
 
@@ -169,6 +188,15 @@ class Exposure(Answer):
     unsent: int
 
 
+class Held(Answer):
+    """Why nothing of an order is sent for now, with the broker's words, and what ends that, in a sentence."""
+
+    reason: HoldReason
+    since: datetime
+    message: str | None
+    ended_by: str
+
+
 class Order(Answer):
     """A parent order; `slices` counts its slices by status."""
 
@@ -179,6 +207,7 @@ class Order(Answer):
     side: Side
     total_quantity: int
     split_config: SplitConfig
+    broker_account: str
     order_type: OrderType
     limit_price: Decimal | None
     start_at: datetime
@@ -199,6 +228,7 @@ class Order(Answer):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    held: Held | None = None
 
     @property
     def is_final(self) -> bool:

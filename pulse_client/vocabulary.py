@@ -28,6 +28,12 @@ class SessionRule(StrEnum):
     AT_OPEN = "at_open"
 
 
+class BrokerAccountState(StrEnum):
+    READY = "READY"
+    AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105
+    BLOCKED = "BLOCKED"
+
+
 class OrderStatus(StrEnum):
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"
@@ -55,6 +61,15 @@ class SliceStatus(StrEnum):
     EXPIRED = "EXPIRED"
     FAILED = "FAILED"
     SKIPPED = "SKIPPED"
+
+
+class HoldReason(StrEnum):
+    FUNDS = "FUNDS"
+    HOLDINGS = "HOLDINGS"
+    SESSION = "SESSION"
+    INVALID = "INVALID"
+    AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105
+    BLOCKED = "BLOCKED"
 
 
 class WebhookFeed(StrEnum):
@@ -96,8 +111,11 @@ class AlarmCode(StrEnum):
     SLICE_LOWERED = "SLICE_LOWERED"
     NO_ROOM = "NO_ROOM"
     CUT_OFF_PASSED = "CUT_OFF_PASSED"
+    ORDER_HELD = "ORDER_HELD"
+    PRICE_REFUSED = "PRICE_REFUSED"
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS"
     SENDING_HELD = "SENDING_HELD"
+    ACCOUNT_HELD = "ACCOUNT_HELD"
     LOGIN_ATTACK = "LOGIN_ATTACK"
 
 

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, post_load, validate
 from api_contract.fields import EventId, Flag, Instant, Limit, Price, Truth, WholeNumber, Word, Words
 from api_contract.ids import ACCOUNT_ID, ORDER_ID
 from api_contract.order_rules import (
+    BROKER_ACCOUNT,
     LONGEST_NOTE,
     LONGEST_REASON,
     MAX_MINUTES,
@@ -31,11 +32,21 @@ from api_contract.shapes.base import (
     next_cursor_field,
     shown,
 )
-from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, SessionRule, Side, SliceStatus
+from api_contract.vocabulary import (
+    HoldReason,
+    OrderResult,
+    OrderStatus,
+    OrderType,
+    Product,
+    SessionRule,
+    Side,
+    SliceStatus,
+)
 
 MOST_FILLS_AT_ONCE = 500
 _ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&-]{1,32}")
 _INSTRUMENT = shown(_ANY_INSTRUMENT) | {"example": "NSE:RELIANCE"}
+_BROKER_ACCOUNT = shown(BROKER_ACCOUNT) | {"example": "paper"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
 _ACCOUNT_ID, _ORDER_ID = shown(ACCOUNT_ID), shown(ORDER_ID)
 _CHANGED_AFTER = {"description": "What has changed after this event: the `last_event_id` of a reading before."}
@@ -116,6 +127,11 @@ class NewOrderSchema(RequestSchema, TermsSchema):
     side = _side(required=True)
     total_quantity = WholeNumber(required=True, metadata={"minimum": 1, "maximum": MAX_QUANTITY, "example": 100})
     split_config = fields.Nested(SplitConfigSchema, required=True)
+    broker_account = fields.String(
+        load_default=None,
+        allow_none=True,
+        metadata={**_BROKER_ACCOUNT, "description": "Where it is traded; else the installation's account."},
+    )
 
     @post_load
     def as_order(self, stated: dict[str, Any], **_: Any) -> NewOrder:
@@ -140,6 +156,9 @@ class OrderQuerySchema(RequestSchema):
         validate=matches(UNIQUE_KEY, "Must be 1 to 64 printable ASCII characters."), metadata=_UNIQUE_KEY
     )
     instrument = fields.String(validate=matches(_ANY_INSTRUMENT, "Must be EXCHANGE:SYMBOL."), metadata=_INSTRUMENT)
+    broker_account = fields.String(
+        validate=matches(BROKER_ACCOUNT, "Must be the name of a broker account."), metadata=_BROKER_ACCOUNT
+    )
     side = _side()
     created_from = Instant(metadata={"description": "Inclusive."})
     created_to = Instant(metadata={"description": "Exclusive."})
@@ -195,12 +214,22 @@ class ExposureSchema(AnswerSchema):
     unsent = WholeNumber(required=True)
 
 
+class HeldSchema(AnswerSchema):
+    reason = Word(HoldReason, required=True)
+    since = Instant(required=True)
+    message = fields.String(required=True, allow_none=True, metadata={"description": "The broker's words."})
+    ended_by = fields.String(required=True, metadata={"description": "What ends it, in a sentence."})
+
+
 class OrderSchema(TermsSchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = _side(required=True)
     total_quantity = WholeNumber(required=True)
     split_config = fields.Nested(SplitSchema, required=True)
+    broker_account = fields.String(
+        required=True, metadata={**_BROKER_ACCOUNT, "description": "Where it is traded; it never changes."}
+    )
     status = Word(OrderStatus, required=True)
     result = Word(OrderResult, required=True, allow_none=True)
     skip_reason = fields.String(required=True, allow_none=True)
@@ -221,6 +250,12 @@ class OrderSchema(TermsSchema, AcceptedSchema):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     finished_at = Instant(required=True, allow_none=True)
+    held = fields.Nested(
+        HeldSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why nothing of it is sent for now; null while nothing holds it."},
+    )
 
 
 class OrderSnapshotSchema(OrderSchema):
@@ -313,6 +348,7 @@ _ORDER = {
     "side": "BUY",
     "total_quantity": 100,
     "split_config": _SPLIT,
+    "broker_account": "paper",
     "status": "IN_PROGRESS",
     "result": None,
     "skip_reason": None,
@@ -326,6 +362,7 @@ _ORDER = {
     "created_at": "2026-11-23T06:25:06.100000Z",
     "updated_at": "2026-11-23T06:40:20.510000Z",
     "finished_at": None,
+    "held": None,
 }
 _SLICE = {
     "slice_id": A_SLICE,

@@ -1,32 +1,180 @@
-"""The brokers Pulse can trade with, behind the one port of `port.py`."""
+"""The broker accounts that this process can reach, behind the one port of `port.py`."""
 
-from datetime import time
-from functools import cache
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import time as time_of_day
+from threading import Lock
+from typing import TYPE_CHECKING
 
-from pulse_core.brokers.port import Broker
-from pulse_core.config import Settings
+from api_contract.log import get_logger
+from pulse_core.broker_accounts import directory, vault
+from pulse_core.broker_accounts.reach import Credentials, credentials_of
+from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.brokers.port import BookUnavailable, Broker, Login
+from pulse_core.config import Settings, settings
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import switch
 
+if TYPE_CHECKING:
+    from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 
-@cache
-def connect(settings: Settings) -> Broker:
-    """The broker that `PULSE_BROKER` names, one for each process: its threads share the connections and the rate limit.
+log = get_logger(__name__)
 
-    The paper exchange speaks Zerodha's protocol, so both are one adapter.
+# Whoever took this long to say nothing is not asked again for REST times as long, where others wait behind it.
+SLOW_SECONDS = 1.0
+REST = 5.0
+
+
+class NotConnected(BookUnavailable):
+    """A broker account that this process has nothing to reach it with, or that does not exist."""
+
+    def __init__(self, broker_account: str) -> None:
+        super().__init__("NOT_CONNECTED", f"the broker account {broker_account} cannot be reached from here")
+
+
+def connect(broker_account: str) -> Broker:
+    """The connection to a broker account, one for each process: its threads share it, and with it the rate limit.
+
+    New credentials make another, which shares both. Not inside a transaction. Raises NotConnected, DatabaseUnavailable.
     """
+    account = directory.account_named(broker_account)
+    credentials = credentials_of(account) if account is not None else None
+    if account is None or credentials is None:
+        raise NotConnected(broker_account)
+    return _connection(settings(), account.name, credentials)
+
+
+def reachable() -> Sequence[Broker]:
+    """Every broker account that can be reached from here. Not inside a transaction. Raises DatabaseUnavailable.
+
+    One that cannot be connected is left out: it must not stop the others.
+    """
+    found = []
+    for name in directory.accounts_known():
+        try:
+            found.append(connect(name))
+        except NotConnected:
+            continue
+        except (ValueError, TypeError) as error:
+            log.error("broker account left out", broker_account=name, reason=str(error))
+    return found
+
+
+def for_each_account(deed: Callable[[Broker], int]) -> int:
+    """Do this for every account that can be reached and add up what it returns, then raise the first error there was.
+
+    An account that fails holds up no other; one that took long to fail is left out for a while, where there are others.
+    """
+    accounts, total = reachable(), 0
+    failed: Exception | None = None
+    for broker in accounts:
+        if len(accounts) > 1 and _rests.is_resting(broker.name):
+            continue
+        started = time.monotonic()
+        try:
+            total += deed(broker)
+        except BookUnavailable as error:
+            _rests.note(broker.name, time.monotonic() - started)
+            failed = failed or error
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            if len(accounts) == 1:
+                raise
+            log.exception("broker account left out", broker_account=broker.name)
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return total
+
+
+def rest_after(seconds: float) -> float:
+    """How long an account that took this long to fail is to be left alone: not at all where nobody waits behind it."""
+    return REST * seconds if seconds >= SLOW_SECONDS and len(reachable()) > 1 else 0.0
+
+
+class _Rests:
+    """Which accounts were slow to fail, and until when they are left alone."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def is_resting(self, name: str) -> bool:
+        return time.monotonic() < self._until.get(name, float("-inf"))
+
+    def note(self, name: str, seconds: float) -> None:
+        if seconds >= SLOW_SECONDS:
+            self._until[name] = time.monotonic() + REST * seconds
+
+
+_rests = _Rests()
+
+
+def login(given: vault.Credentials) -> Login:
+    """How a person logs the account of these credentials in."""
+    from pulse_core.brokers.zerodha.login import ZerodhaLogin
+
+    config = settings()
+    return ZerodhaLogin(
+        root=_root(config, given.account),
+        api_key=given.api_key,
+        api_secret=given.api_secret,
+        access_token=given.access_token,
+        timeout=config.broker_timeout,
+        is_simulated=given.account == PAPER,
+    )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A connection, and what it was made of; `broker` is the adapter, measured or not."""
+
+    config: Settings
+    credentials: Credentials
+    adapter: "ZerodhaBroker"
+    broker: Broker
+
+
+def _connection(config: Settings, name: str, credentials: Credentials) -> Broker:
+    with _connecting:
+        held = _held.get(name)
+        if held is None or (held.config, held.credentials) != (config, credentials):
+            adapter = _adapter(config, name, credentials, held)
+            broker = _measured(adapter)
+            _held[name] = held = _Held(config, credentials, adapter, broker)
+        return held.broker
+
+
+def _adapter(config: Settings, name: str, credentials: Credentials, former: _Held | None) -> "ZerodhaBroker":
+    """The paper exchange speaks Zerodha's protocol, so both are one adapter."""
     # Imported here: the client brings a websocket stack along, which only the workers need.
     from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+
+    if former is not None and former.config == config:
+        return former.adapter.with_token(credentials.api_key, credentials.access_token)
+    return ZerodhaBroker(
+        name=name,
+        root=_root(config, name),
+        api_key=credentials.api_key,
+        access_token=credentials.access_token,
+        product=config.kite_product,
+        market_protection=config.kite_market_protection,
+        timeout=config.broker_timeout,
+        orders_per_second=config.broker_orders_per_second,
+        day_starts=config.paper_day_starts if name == PAPER else time_of_day(0),
+    )
+
+
+def _measured(broker: Broker) -> Broker:
     from pulse_core.metrics.broker_calls import Measured
 
-    broker = ZerodhaBroker(
-        name=settings.broker,
-        root=settings.kite_root_url if settings.broker == "zerodha" else settings.paper_exchange_url,
-        api_key=settings.kite_api_key.get_secret_value(),
-        access_token=settings.kite_access_token.get_secret_value(),
-        product=settings.kite_product,
-        market_protection=settings.kite_market_protection,
-        timeout=settings.broker_timeout,
-        orders_per_second=settings.broker_orders_per_second,
-        day_starts=settings.paper_day_starts if settings.broker == "paper" else time(0),
-    )
     return Measured(broker) if switch.is_on() else broker
+
+
+def _root(config: Settings, name: str) -> str:
+    return config.paper_exchange_url if name == PAPER else config.kite_root_url
+
+
+_connecting = Lock()
+_held: dict[str, _Held] = {}

@@ -1,4 +1,7 @@
-"""The tables of trading: orders, slices, placements, fills, alarms. Statuses are written by `store/` only."""
+"""The tables of trading: orders, slices, placements, fills, alarms. Statuses are written by `store/` only.
+
+A `broker_account` is a name of `broker_accounts`. Its columns are called `broker`, as services of before write them.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,7 +23,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api_contract.alarms import AlarmStatus
-from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, SessionRule, Side, SliceStatus
+from api_contract.vocabulary import (
+    HoldReason,
+    OrderResult,
+    OrderStatus,
+    OrderType,
+    Product,
+    SessionRule,
+    Side,
+    SliceStatus,
+)
 from pulse_core.identity.tables import Account
 from pulse_core.postgres.table_base import Base, words
 from pulse_core.trading.alarms import AlarmCode, HoldCode
@@ -28,9 +40,10 @@ from pulse_core.trading.vocabulary import CancelReason, PlacementOutcome
 
 
 class Order(Base):
-    """A parent order, for one `broker` from its acceptance on. Its totals are recomputed from its slices.
+    """A parent order, for one `broker_account` from its acceptance on. Its totals are recomputed from its slices.
 
-    `asked_start_at` is when its window was to begin, if that was moved to the opening of its market.
+    `asked_start_at` is when its window was to begin, if that was moved to the opening of its market. While there is a
+    `hold` nothing of it is sent, whatever its status; `recheck_at` is when Pulse looks by itself whether that is over.
     """
 
     __tablename__ = "orders"
@@ -38,7 +51,7 @@ class Order(Base):
     id: Mapped[str] = mapped_column(String(30), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey(Account.id))
     order_unique_key: Mapped[str] = mapped_column(String(64))
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     instrument: Mapped[str] = mapped_column(String(49))
     side: Mapped[Side] = mapped_column(words(Side, "side"))
     total_quantity: Mapped[int] = mapped_column(BigInteger)
@@ -60,6 +73,10 @@ class Order(Base):
     status: Mapped[OrderStatus] = mapped_column(words(OrderStatus, "status"))
     result: Mapped[OrderResult | None] = mapped_column(words(OrderResult, "result"))
     skip_reason: Mapped[str | None]
+    hold: Mapped[HoldReason | None] = mapped_column(words(HoldReason, "hold"))
+    held_since: Mapped[datetime | None]
+    hold_message: Mapped[str | None]
+    recheck_at: Mapped[datetime | None]
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
     start_at: Mapped[datetime]
@@ -81,8 +98,10 @@ class Order(Base):
         CheckConstraint("filled_quantity >= 0", name="filled_quantity"),
         CheckConstraint("end_at > start_at", name="window"),
         CheckConstraint("(status IN ('DONE', 'CANCELLED', 'SKIPPED')) = (finished_at IS NOT NULL)", name="finished"),
+        CheckConstraint("(hold IS NULL) = (held_since IS NULL)", name="held"),
         Index("ix_orders_account_id_id", "account_id", "id"),
         Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
+        Index("ix_orders_held", "recheck_at", postgresql_where="hold IS NOT NULL"),
         Index("ix_orders_paused", "end_at", postgresql_where="status = 'PAUSED'"),
         Index(
             "ix_orders_open",
@@ -166,7 +185,7 @@ class Placement(Base):
     slice_id: Mapped[str] = mapped_column(ForeignKey("order_slices.id"))
     attempt: Mapped[int] = mapped_column(Integer)
     quantity: Mapped[int] = mapped_column(BigInteger)
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     broker_order_id: Mapped[str | None] = mapped_column(String(64))
     outcome: Mapped[PlacementOutcome | None] = mapped_column(words(PlacementOutcome, "outcome"))
     claimed_at: Mapped[datetime]
@@ -195,7 +214,7 @@ class BrokerBudget(Base):
 
     __tablename__ = "broker_budgets"
 
-    broker: Mapped[str] = mapped_column(String(20), primary_key=True)
+    broker_account: Mapped[str] = mapped_column("broker", String(20), primary_key=True)
     version: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[date]
     calls_of_day: Mapped[int] = mapped_column(Integer)
@@ -214,7 +233,7 @@ class BrokerTurn(Base):
     __tablename__ = "broker_turns"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     at: Mapped[datetime]
     slice_id: Mapped[str] = mapped_column(String(29))
     order_id: Mapped[str] = mapped_column(String(30))
@@ -234,7 +253,7 @@ class Fill(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     slice_id: Mapped[str] = mapped_column(ForeignKey("order_slices.id"), index=True)
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     broker_order_id: Mapped[str] = mapped_column(String(64))
     broker_trade_id: Mapped[str] = mapped_column(String(64))
     quantity: Mapped[int] = mapped_column(BigInteger)
@@ -289,7 +308,7 @@ class Alarm(Base):
 
 
 class BookTurn(Base):
-    """Who reads the book of a broker, or read it last, and until when it is theirs alone.
+    """Who reads the book of a broker account, or read it last, and until when it is theirs alone.
 
     Nobody else begins a reading before `held_until`, nor, once it was given back, before `next_at`. Instants of
     Postgres's clock. It saves work and guards nothing: readers at the same time do no harm.
@@ -297,7 +316,7 @@ class BookTurn(Base):
 
     __tablename__ = "book_turns"
 
-    broker: Mapped[str] = mapped_column(String(20), primary_key=True)
+    broker_account: Mapped[str] = mapped_column("broker", String(20), primary_key=True)
     holder: Mapped[str]
     taken_at: Mapped[datetime]
     held_until: Mapped[datetime]

@@ -49,6 +49,7 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Phase, "Phase"),
         (models.Stretch, "Stretch"),
         (models.Exposure, "Exposure"),
+        (models.Held, "Held"),
         (models.OrderPage, "OrderPage"),
         (models.Slice, "Slice"),
         (models.SliceError, "SliceError"),
@@ -134,6 +135,7 @@ def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -
             product=Product.MIS,
             slice_timeout_seconds=120,
             client_note="rebalance, leg 2",
+            broker_account="kite-two",
         )
     )
 
@@ -151,4 +153,5 @@ def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -
         "product": "MIS",
         "slice_timeout_seconds": 120,
         "client_note": "rebalance, leg 2",
+        "broker_account": "kite-two",
     }

@@ -13,12 +13,12 @@ from pulse_core.markets.windows import DoesNotFit, Window, fit
 A_MINUTE = timedelta(minutes=1)
 
 
-def window_of(new_order: NewOrder, now: datetime) -> Window:
+def window_of(new_order: NewOrder, broker_account: str, now: datetime) -> Window:
     """When its slices may go out. Raises MarketClosed, BeyondCalendar, InvalidRequest, DatabaseUnavailable."""
     start = max(new_order.start_at or now, now)
     length = None if new_order.duration_minutes is None else timedelta(minutes=new_order.duration_minutes)
     known = hours.current()
-    calendar = known.calendar_of(new_order.instrument)
+    calendar = known.calendar_of(broker_account, new_order.instrument)
     if calendar is None:
         return _round_the_clock(start, length)
     terms = known.terms(new_order.order_type, new_order.product)

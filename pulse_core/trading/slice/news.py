@@ -18,6 +18,7 @@ from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.order_totals import roll_up_all
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.slice.refusals import show_refusal
+from pulse_core.trading.slice.refused import take_rejection
 from pulse_core.trading.store import fills, orders, placements, slices
 
 log = get_logger(__name__)
@@ -84,8 +85,12 @@ def _settle(shown: Shown, news: Sequence[BrokerNews], now: datetime) -> None:
         parts = slices.lock_all(session, {one.slice_id for one in news})
         working = [one for one in parts.values() if one.status is SliceStatus.WORKING]
         settle_slices(session, [(parts[one.slice_id], one.broker_order_id) for one in news], shown, now)
+        told = {one.slice_id: one.broker_order_id for one in news}
         for refused in (one for one in working if one.status is SliceStatus.REJECTED):
-            show_refusal(session, locked[refused.order_id], refused)
+            order, row = locked[refused.order_id], shown.by_broker_order_id.get(told[refused.id])
+            if row is not None and row.broker_order_id == refused.broker_order_id:
+                take_rejection(session, order, refused, row, now)
+            show_refusal(session, order, refused)
         roll_up_all(session, list(locked.values()), now)
         failpoint("track.before_commit")
     failpoint("track.after_commit")
@@ -106,8 +111,8 @@ def _batches(news: Collection[BrokerNews]) -> Iterator[Sequence[Piece]]:
 
 def _new(shown: Shown, broker_order_ids: Collection[str]) -> Iterator[BrokerNews]:
     with db.transaction() as session:
-        known = placements.by_broker_order(session, shown.broker, broker_order_ids)
-        booked = fills.booked(session, shown.broker, [one.broker_order_id for one in known])
+        known = placements.by_broker_order(session, shown.broker_account, broker_order_ids)
+        booked = fills.booked(session, shown.broker_account, [one.broker_order_id for one in known])
     for one in known:
         trades = shown.trades.get(one.broker_order_id, ())
         has_unbooked = any((one.broker_order_id, trade.broker_trade_id) not in booked for trade in trades)

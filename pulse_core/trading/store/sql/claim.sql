@@ -29,7 +29,7 @@ free AS (
                    OR placements.outcome = 'UNKNOWN'
                    OR (placements.outcome = 'ACKNOWLEDGED' AND placements.ended_at IS NULL)))
        AND orders.status || '' = 'IN_PROGRESS'
-       AND orders.broker = :broker
+       AND orders.broker = :broker_account
        AND orders.end_at >= moment.now - :late_grace
        -- Where its exchange has hours, it takes such an order now.
        AND (split_part(orders.instrument, ':', 1) <> ALL (:with_hours)
@@ -42,6 +42,10 @@ free AS (
                    AND open_now.product = coalesce(orders.product, :default_product)
                    AND open_now.opens_at <= moment.now
                    AND open_now.closes_at > moment.now))
+       -- Nothing of it is sent while it is held, or its account at the broker.
+       AND orders.hold IS NULL
+       AND NOT EXISTS (SELECT 1 FROM broker_accounts AS account
+                        WHERE account.name = orders.broker AND account.state <> 'READY')
        -- Nothing is sent while sending is held.
        AND NOT EXISTS (SELECT 1 FROM installation WHERE installation.held_since IS NOT NULL)
        FOR NO KEY UPDATE OF slice SKIP LOCKED
@@ -73,7 +77,7 @@ claimed AS (
 ),
 placed AS (
     INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)
-    SELECT client_order_id, id, attempts, lacking, :broker, claimed_at
+    SELECT client_order_id, id, attempts, lacking, :broker_account, claimed_at
       FROM claimed
 ),
 told AS (

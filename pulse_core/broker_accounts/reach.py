@@ -1,0 +1,52 @@
+"""What a broker account is reached with."""
+
+from dataclasses import dataclass, field
+
+from pulse_core.broker_accounts import credentials
+from pulse_core.broker_accounts.credentials import OF_THE_ENVIRONMENT, CredentialsShut
+from pulse_core.broker_accounts.directory import KnownAccount
+from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.config import is_placeholder, settings
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An API key, and the token of the day."""
+
+    api_key: str = field(repr=False)
+    access_token: str = field(repr=False)
+
+
+def credentials_of(account: KnownAccount) -> Credentials | None:
+    """The newest credentials of this account, None while it has none that could work."""
+    if account.name == PAPER and not settings().has_paper_exchange:
+        return None
+    if account.credentials_version is not None:
+        return _of_the_vault(account)
+    if account.name == PAPER:
+        return _of_the_paper_exchange()
+    if account.name == OF_THE_ENVIRONMENT:
+        return _of_the_environment()
+    return None
+
+
+def _of_the_vault(account: KnownAccount) -> Credentials | None:
+    """None while nobody is logged in, or what is sealed cannot be opened here, which was logged."""
+    try:
+        given = credentials.sealed(account)
+    except CredentialsShut:
+        return None
+    return None if given is None or given.access_token is None else Credentials(given.api_key, given.access_token)
+
+
+def _of_the_paper_exchange() -> Credentials:
+    config = settings()
+    if config.broker != PAPER:
+        return Credentials(PAPER, PAPER)
+    return Credentials(config.kite_api_key.get_secret_value(), config.kite_access_token.get_secret_value())
+
+
+def _of_the_environment() -> Credentials | None:
+    config = settings()
+    given = config.kite_api_key, config.kite_access_token
+    return None if any(map(is_placeholder, given)) else Credentials(*(one.get_secret_value() for one in given))
