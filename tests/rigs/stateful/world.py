@@ -13,6 +13,7 @@ import pytest
 
 from api_contract.errors import DuplicateOrderUniqueKey, InvalidState
 from pulse_core import brokers, clock, failpoints, queue
+from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.store import states
 from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.errors import DatabaseUnavailable
@@ -79,7 +80,11 @@ class World:
         self._patch.setattr(turns, "REST", 0.0)
         self._patch.setattr(look_ups, "SPACING", timedelta(0))
         self._patch.setattr(look_ups, "LONG_BOOK", 0)
-        # Nor is it that of the probes.
+        # Nor is it that of the probes; an account that was made later than a call began is not held for it.
+        self._patch.setattr(directory, "utcnow", self.clock)
+        known = directory.accounts_known()
+        # Read once a second by a real clock, it would meet another one of the faults each time.
+        self._patch.setattr(directory, "accounts_known", lambda: known)
         self._patch.setattr(states, "FIRST_PROBE", timedelta(0))
         self._patch.setattr(states, "NOTICED", timedelta(0))
         self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
