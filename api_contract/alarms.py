@@ -33,6 +33,11 @@ class AlarmCode(Explained):
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"
+    # About a broker.
+    INSTRUMENTS_STALE = (
+        "INSTRUMENTS_STALE",
+        "the broker's list of instruments could not be loaded: orders are held to the one of before",
+    )
     # About an account, or somebody who tries many.
     LOGIN_ATTACK = "LOGIN_ATTACK", "many logins of one name or one address failed: somebody guesses passwords"
 

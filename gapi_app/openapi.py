@@ -5,7 +5,7 @@ from typing import Any
 
 from api_contract import openapi
 from api_contract.errors import HTTP_STATUS
-from api_contract.shapes import alarms, events, health, identity, installation, orders, webhooks
+from api_contract.shapes import alarms, events, health, identity, installation, instruments, orders, webhooks
 from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
 from gapi_app.refusals import REFUSALS
 
@@ -74,5 +74,6 @@ SPECIFICATION = _Specification(
     | webhooks.EXAMPLES
     | alarms.EXAMPLES
     | installation.EXAMPLES
+    | instruments.EXAMPLES
     | health.EXAMPLES,
 )

@@ -22,6 +22,19 @@ class Product(StrEnum):
     NRML = "NRML"
 
 
+class InstrumentKind(StrEnum):
+    EQUITY = "EQUITY"
+    FUTURE = "FUTURE"
+    CALL = "CALL"
+    PUT = "PUT"
+
+
+class LoadOutcome(StrEnum):
+    LOADED = "LOADED"
+    REFUSED = "REFUSED"
+    FAILED = "FAILED"
+
+
 class SessionRule(StrEnum):
     REFUSE = "refuse"
     WAIT = "wait"
@@ -98,6 +111,7 @@ class AlarmCode(StrEnum):
     CUT_OFF_PASSED = "CUT_OFF_PASSED"
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS"
     SENDING_HELD = "SENDING_HELD"
+    INSTRUMENTS_STALE = "INSTRUMENTS_STALE"
     LOGIN_ATTACK = "LOGIN_ATTACK"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pulse_core import instrument_loading
 from pulse_core.events import deliverer
 from pulse_core.idempotency import answers
 from pulse_core.tasks import PERIODS, Task
@@ -43,6 +44,7 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.WATCH_HOLD: sending_hold.watch_hold,
     Task.RESOLVE_ALARMS: inbox.resolve_alarms,
     Task.DELIVER_WEBHOOKS: deliverer.deliver_webhooks,
+    Task.LOAD_INSTRUMENTS: instrument_loading.load_instruments,
     Task.FORGET_ANSWERS: answers.forget_answers,
 }
 _HINTS: Mapping[Task, Callable[[str], None]] = {Task.TRACK_SLICES: look_ups.take_hint}

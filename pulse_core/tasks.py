@@ -24,6 +24,7 @@ class Task(StrEnum):
     WATCH_HOLD = "pulse.watch_hold"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
+    LOAD_INSTRUMENTS = "pulse.load_instruments"
     FORGET_ANSWERS = "pulse.forget_answers"
 
 
@@ -47,5 +48,6 @@ PERIODS: Mapping[Task, float] = {
     Task.WATCH_HOLD: 3,
     Task.RESOLVE_ALARMS: 5,
     Task.DELIVER_WEBHOOKS: 2,
+    Task.LOAD_INSTRUMENTS: 5,
     Task.FORGET_ANSWERS: 60,
 }

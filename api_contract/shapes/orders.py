@@ -34,7 +34,7 @@ from api_contract.shapes.base import (
 from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, SessionRule, Side, SliceStatus
 
 MOST_FILLS_AT_ONCE = 500
-_ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&-]{1,32}")
+_ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&.-]{1,32}")
 _INSTRUMENT = shown(_ANY_INSTRUMENT) | {"example": "NSE:RELIANCE"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
 _ACCOUNT_ID, _ORDER_ID = shown(ACCOUNT_ID), shown(ORDER_ID)

@@ -3,6 +3,7 @@
 from datetime import time
 from functools import cache
 
+from pulse_core.brokers.instruments import ListsInstruments
 from pulse_core.brokers.port import Broker
 from pulse_core.config import Settings
 from pulse_core.metrics import switch
@@ -30,3 +31,10 @@ def connect(settings: Settings) -> Broker:
         day_starts=settings.paper_day_starts if settings.broker == "paper" else time(0),
     )
     return Measured(broker) if switch.is_on() else broker
+
+
+def lister(settings: Settings) -> ListsInstruments | None:
+    """The same where it tells what can be traded; None for a broker that does not."""
+    broker = connect(settings)
+    broker = getattr(broker, "unmeasured", broker)
+    return broker if isinstance(broker, ListsInstruments) else None

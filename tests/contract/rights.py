@@ -95,6 +95,10 @@ _ABOUT = {
     "show_me": Right(ACCOUNT, before_enrolment=True),
     "show_installation": Right(ACCOUNT),
     "show_market": Right(ACCOUNT),
+    "list_instruments": Right(ACCOUNT),
+    "show_instrument": Right(ACCOUNT),
+    "list_instrument_loads": Right(OVERSIGHT),
+    "load_instruments": Right(OPERATE),
 }
 _OPEN = {"health": Right(None)}
 _LOGINS = {

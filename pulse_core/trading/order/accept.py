@@ -8,13 +8,15 @@ from typing import Any
 from ulid import ULID
 
 from api_contract import ids
-from api_contract.errors import BeyondCalendar, DuplicateOrderUniqueKey, MarketClosed
+from api_contract.errors import BeyondCalendar, DuplicateOrderUniqueKey, MarketClosed, NotListedSo
 from api_contract.log import current_trace, get_logger
 from api_contract.order_rules import NewOrder, check_new_order, check_start
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
+from pulse_core.instruments import current as instruments
+from pulse_core.instruments.listed import Listed
 from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
@@ -54,19 +56,22 @@ class Submission:
 def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
     """Accept an order, or find the one that was accepted under the same unique key.
 
-    Raises InvalidRequest or a narrower kind, MarketClosed, BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit,
-    DatabaseUnavailable.
+    Raises InvalidRequest or a narrower kind, NotListedSo, MarketClosed, BeyondCalendar, DuplicateOrderUniqueKey,
+    RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
     if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
         check_start(new_order.start_at, now)
     try:
-        row = _row(account_id, new_order, window_of(new_order, now), now)
-    except (MarketClosed, BeyondCalendar):
-        # A repeat finds its order whatever time it is by now.
+        listed = instruments.check_order(settings().broker, new_order)
+        window = window_of(new_order, now)
+        instruments.check_window(listed, window)
+    except (MarketClosed, BeyondCalendar, NotListedSo):
+        # A repeat finds its order whatever time it is by now, and whatever is listed.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
+    row = _row(account_id, new_order, window, now) | _sizes(listed)
     failpoint("intake.before_commit")
     room = risk.room_for(row, now)
     with db.statement() as connection:
@@ -124,6 +129,12 @@ def _row(account_id: str, new_order: NewOrder, window: Window, now: datetime) ->
         "updated_at": now,
         "trace": current_trace(),
     }
+
+
+def _sizes(listed: Listed | None) -> dict[str, Any]:
+    if listed is None:
+        return {"lot_size": 1, "most_per_slice": None}
+    return {"lot_size": listed.lot_size, "most_per_slice": listed.most_per_order}
 
 
 def _check_same(order: Order, new_order: NewOrder) -> None:

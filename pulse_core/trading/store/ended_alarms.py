@@ -45,6 +45,13 @@ def resolve_hold(session: Session, actor: str, now: datetime) -> int:
     return len(found)
 
 
+def resolve_about(session: Session, code: AlarmCode, subject: str, now: datetime) -> None:
+    """Resolve the alarm of this cause, if there is one: whoever raises it has seen its trouble end."""
+    rows = select(Alarm).where(Alarm.code == code, Alarm.subject == subject, alarms.is_unresolved())
+    for one in session.scalars(rows.with_for_update()).all():
+        alarms.move(session, one, AlarmStatus.RESOLVED, PULSE, now)
+
+
 def missing_orders(session: Session) -> set[str]:
     """Broker orders that an unresolved alarm says are missing from the book."""
     rows = select(_BROKER_ORDER).where(Alarm.code == AlarmCode.MISSING_FROM_BOOK, alarms.is_unresolved())

@@ -8,6 +8,7 @@ from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.idle import IDLE
+from tests.rigs.mutants.instruments import INSTRUMENTS
 from tests.rigs.mutants.keys import KEYS
 from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
@@ -28,6 +29,7 @@ DEFECTS = (
     *IDLE,
     *FAIRNESS,
     *MARKETS,
+    *INSTRUMENTS,
     *WEBHOOKS,
     *API,
     *SECOND_FACTOR,
