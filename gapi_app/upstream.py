@@ -101,7 +101,7 @@ class PulseClient:
 
     def instrument_loads(self, who: Caller) -> dict[str, Any]:
         """The latest loads of brokers' lists."""
-        return _check_list(self._ask("GET", "/internal/instrument-loads", who, {200}).body, "loads")
+        return _check_list(self._ask("GET", "/internal/instrument-loads", who, {200}).body, "instrument_loads")
 
     def load_instruments(self, who: Caller, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Have a list loaded."""

@@ -47,7 +47,7 @@ def show_instrument(instrument: str) -> InstrumentReport:
 @blueprint.response(200, InstrumentLoadListSchema)
 def list_instrument_loads() -> Mapping[str, Any]:
     """The latest loads of brokers' lists, the newest first."""
-    return {"loads": queries.list_loads()}
+    return {"instrument_loads": queries.list_loads()}
 
 
 @blueprint.route("/instrument-loads", methods=["POST"])

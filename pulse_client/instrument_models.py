@@ -50,4 +50,4 @@ class InstrumentLoad(Answer):
 
 
 class InstrumentLoadList(Answer):
-    loads: list[InstrumentLoad]
+    instrument_loads: list[InstrumentLoad]

@@ -79,7 +79,7 @@ class InstrumentLoadSchema(AnswerSchema):
 
 
 class InstrumentLoadListSchema(AnswerSchema):
-    loads = fields.List(fields.Nested(InstrumentLoadSchema), required=True)
+    instrument_loads = fields.List(fields.Nested(InstrumentLoadSchema), required=True)
 
 
 INSTRUMENT_QUERY, NEW_LOAD = InstrumentQuerySchema(), NewInstrumentLoadSchema()
@@ -120,5 +120,5 @@ EXAMPLES: dict[str, Any] = {
     },
     "NewInstrumentLoad": {"broker": "zerodha"},
     "InstrumentLoad": _LOAD,
-    "InstrumentLoadList": {"loads": [_LOAD]},
+    "InstrumentLoadList": {"instrument_loads": [_LOAD]},
 }

@@ -81,11 +81,7 @@ def instrument_page(broker: str, asked: Asked, limit: int, cursor: str | None = 
 
 def instrument_report(broker: str, instrument: str) -> InstrumentReport:
     """One instrument of the list in force. Raises NotFound."""
-    found = None
-    if INSTRUMENT.fullmatch(instrument):
-        with db.statement() as connection:
-            in_force = loads.in_force(connection, broker)
-            found = in_force and instruments.find(connection, in_force.load_id, *_place(instrument))
+    found = _found(broker, instrument) if INSTRUMENT.fullmatch(instrument) else None
     if found is None:
         raise NotFound(f"the list of {broker} has no such instrument")
     return _report(found)
@@ -110,6 +106,12 @@ def list_loads() -> Sequence[LoadReport]:
     """The latest of all brokers, the newest first."""
     with db.transaction() as session:
         return [copy_of(one, LoadReport) for one in loads.listed(session, LISTED_LOADS)]
+
+
+def _found(broker: str, instrument: str) -> Listed | None:
+    with db.statement() as connection:
+        in_force = loads.in_force(connection, broker)
+        return None if in_force is None else instruments.find(connection, in_force.load_id, *_place(instrument))
 
 
 def _place(instrument: str) -> tuple[str, str]:

@@ -101,7 +101,7 @@ def test_operators_have_the_list_loaded(service: Service, new_account: Callable[
     operator, loads = new_account(Role.OPERATOR), f"{root(service)}/instrument-loads"
     asked = service.send("POST", loads, operator, json={"broker": "zerodha"})
     again = service.send("POST", loads, operator, json={"broker": "zerodha", "accept_smaller": True})
-    listed = service.send("GET", loads, operator).json()["loads"]
+    listed = service.send("GET", loads, operator).json()["instrument_loads"]
     assert (asked.status_code, again.status_code) == (202, 202)
     assert again.json() == asked.json() | {"accept_smaller": True}
     assert listed[0] == again.json()

@@ -121,6 +121,10 @@ def test_a_list_that_is_not_whole_is_no_list(act: Act, code: str) -> None:
     assert "secret-token" not in str(failed.value)
 
 
+def test_of_an_exchange_that_the_broker_does_not_serve_nothing_is_listed() -> None:
+    assert lists(answer(400, b'{"error_type": "InputException", "message": "Invalid `exchange`."}')) == Listing([], 0)
+
+
 def test_a_last_line_without_an_end_counts_when_it_is_whole() -> None:
     assert len(lists(csv(RELIANCE[:-1])).instruments) == 1
 

@@ -33,6 +33,8 @@ BOOK_PATIENCE = 3.0
 # Thousands of lines, and nobody waits for them.
 LIST_PATIENCE = 6.0
 _CHUNK = 65_536
+# What an exchange is answered with that the broker does not serve.
+_NO_SUCH_EXCHANGE = 400
 _OF_ONE_ORDER = 1.0
 # https://kite.trade/docs/connect/v3/user/: flushed at 6 AM, as the rules of the exchanges demand.
 TOKENS_END = time(6)
@@ -150,6 +152,8 @@ class ZerodhaBroker:
             if call.status == 200:
                 cause = type(error).__name__
                 raise ListUnavailable("TRUNCATED", f"the list of {exchange} breaks off ({cause})") from None
+            if call.status == _NO_SUCH_EXCHANGE:
+                return Listing((), 0)
             failure = self._failure(call, error)
             raise ListUnavailable(failure.code, failure.message) from None
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from api_contract.vocabulary import OrderType, Product
 from pulse_core.instruments.listed import Listed
 from pulse_core.instruments.tables import Instrument
+from pulse_core.postgres import sql
 from pulse_core.postgres.prepared import prepared
 
 AT_ONCE = 1000
@@ -91,7 +92,7 @@ def _listed(row: Any) -> Listed:
 
 
 def _find_statement() -> Select[Any]:
-    named = {"load_id": BigInteger(), "exchange": String(), "symbol": String()}
+    named: sql.Types = {"load_id": BigInteger(), "exchange": String(), "symbol": String()}
     is_it = [getattr(Instrument, name) == bindparam(name, type_=kind) for name, kind in named.items()]
     return select(*_COLUMNS).where(*is_it).execution_options(**prepared("find_instrument"))
 
