@@ -20,6 +20,8 @@ PulseError
         InvalidLot
         InvalidTick
         QuantityTooLarge
+    UnknownBrokerAccount
+    BrokerAccountNotGranted
     IdempotencyKeyReused
     IdempotencyKeyInUse
     IdempotencyOutcomeUnknown
@@ -42,6 +44,7 @@ HTTP_STATUS = {
     "SECOND_FACTOR_REQUIRED": 401,
     "FORBIDDEN": 403,
     "SECOND_FACTOR_SETUP_REQUIRED": 403,
+    "BROKER_ACCOUNT_NOT_GRANTED": 403,
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "DUPLICATE_ORDER_UNIQUE_KEY": 409,
@@ -59,6 +62,7 @@ HTTP_STATUS = {
     "INVALID_LOT": 422,
     "INVALID_TICK": 422,
     "QUANTITY_TOO_LARGE": 422,
+    "UNKNOWN_BROKER_ACCOUNT": 422,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "DATABASE_ERROR": 500,
@@ -162,6 +166,14 @@ class InvalidTick(NotListedSo):
 
 class QuantityTooLarge(NotListedSo):
     code = "QUANTITY_TOO_LARGE"
+
+
+class UnknownBrokerAccount(PulseError):
+    code = "UNKNOWN_BROKER_ACCOUNT"
+
+
+class BrokerAccountNotGranted(PulseError):
+    code = "BROKER_ACCOUNT_NOT_GRANTED"
 
 
 class IdempotencyKeyReused(PulseError):

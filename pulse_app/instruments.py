@@ -5,6 +5,7 @@ from typing import Any
 
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.instruments import (
+    BROKER_QUERY,
     INSTRUMENT_QUERY,
     NEW_LOAD,
     InstrumentLoadListSchema,
@@ -14,7 +15,6 @@ from api_contract.shapes.instruments import (
 )
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
-from pulse_core.config import settings
 from pulse_core.instruments import queries
 from pulse_core.instruments.queries import InstrumentPage, InstrumentReport, LoadReport
 from pulse_core.instruments.store.instruments import Asked
@@ -27,19 +27,21 @@ blueprint.before_request(require_service_token)
 @blueprint.needs(Standing.ACCOUNT)
 @blueprint.arguments(INSTRUMENT_QUERY, location="query")
 @blueprint.response(200, InstrumentPageSchema)
+@blueprint.refuses("NOT_FOUND")
 def list_instruments(query: dict[str, Any]) -> InstrumentPage:
     """What the broker lists, by exchange and symbol."""
     asked = Asked(query.get("query", ""), query.get("exchange"))
-    return queries.instrument_page(settings().broker, asked, query["limit"], query.get("cursor"))
+    return queries.instrument_page(queries.broker_of(query.get("broker")), asked, query["limit"], query.get("cursor"))
 
 
 @blueprint.route("/instruments/<instrument>", methods=["GET"])
 @blueprint.needs(Standing.ACCOUNT)
+@blueprint.arguments(BROKER_QUERY, location="query")
 @blueprint.response(200, InstrumentSchema)
 @blueprint.refuses("NOT_FOUND")
-def show_instrument(instrument: str) -> InstrumentReport:
+def show_instrument(query: dict[str, str], instrument: str) -> InstrumentReport:
     """One instrument, by the name that an order gives it."""
-    return queries.instrument_report(settings().broker, instrument)
+    return queries.instrument_report(queries.broker_of(query.get("broker")), instrument)
 
 
 @blueprint.route("/instrument-loads", methods=["GET"])
@@ -55,7 +57,8 @@ def list_instrument_loads() -> Mapping[str, Any]:
 @blueprint.takes_key()
 @blueprint.arguments(NEW_LOAD)
 @blueprint.response(202, InstrumentLoadSchema)
+@blueprint.refuses("NOT_FOUND")
 def load_instruments(asked: dict[str, Any]) -> LoadReport:
     """Have a worker load the broker's list now; one that is under way is it."""
-    broker = asked.get("broker") or settings().broker
+    broker = queries.broker_of(asked.get("broker"))
     return queries.ask_for_load(broker, account_id(), accepts_smaller=asked["accept_smaller"])

@@ -3,6 +3,7 @@
 from api_contract.openapi import Specification
 from api_contract.shapes import (
     alarms,
+    broker_accounts,
     events,
     health,
     identity,
@@ -29,5 +30,5 @@ SPECIFICATION = Specification(
     description="Orders of all accounts, for the gateway only.",
     schemes={SERVICE_TOKEN: _NEEDS},
     refusals=REFUSALS,
-    examples=_EXAMPLES | installation.EXAMPLES | instruments.EXAMPLES | internal.EXAMPLES,
+    examples=_EXAMPLES | broker_accounts.EXAMPLES | installation.EXAMPLES | instruments.EXAMPLES | internal.EXAMPLES,
 )

@@ -6,14 +6,20 @@ from pulse_client.instrument_models import Instrument, InstrumentLoad, Instrumen
 
 class Instruments(Calls):
     def instruments(
-        self, query: str | None = None, exchange: str | None = None, limit: int = 50, cursor: str | None = None
+        self,
+        query: str | None = None,
+        exchange: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        broker: str | None = None,
     ) -> InstrumentPage:
         """Up to `limit` instruments whose symbols begin with `query`, by exchange and symbol."""
-        return self._get(InstrumentPage, "/api/instruments", query=query, exchange=exchange, limit=limit, cursor=cursor)
+        asked = {"query": query, "exchange": exchange, "limit": limit, "cursor": cursor, "broker": broker}
+        return self._get(InstrumentPage, "/api/instruments", **asked)
 
-    def instrument(self, instrument: str) -> Instrument:
+    def instrument(self, instrument: str, broker: str | None = None) -> Instrument:
         """One instrument, by the name that an order gives it, like NSE:RELIANCE."""
-        return self._get(Instrument, f"/api/instruments/{part(instrument)}")
+        return self._get(Instrument, f"/api/instruments/{part(instrument)}", broker=broker)
 
     def instrument_loads(self) -> InstrumentLoadList:
         """The latest loads of brokers' lists, for operators and admins."""

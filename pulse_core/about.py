@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from api_contract import order_rules
 from api_contract.vocabulary import OrderType, Product
+from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.config import settings
 
 # That of the exchanges, whose days are the broker's.
@@ -37,8 +39,12 @@ class InstallationLimits:
 
 @dataclass(frozen=True)
 class InstallationReport:
-    """The installation as clients see it; `is_paper`: no money moves."""
+    """The installation as clients see it; `is_paper`: no money moves.
 
+    `broker_account` is that of orders that name none, and `broker` where it is.
+    """
+
+    broker_account: str
     broker: str
     is_paper: bool
     exchanges: Sequence[str]
@@ -51,11 +57,14 @@ class InstallationReport:
 
 
 def installation_report() -> InstallationReport:
-    """As the settings have it."""
+    """As the settings have it. Raises DatabaseUnavailable where their account is not called as its broker."""
     config = settings()
+    name = config.default_broker_account
+    known = None if name == config.broker else directory.account_named(name)
     return InstallationReport(
-        broker=config.broker,
-        is_paper=config.broker == "paper",
+        broker_account=name,
+        broker=known.broker if known else config.broker,
+        is_paper=not known.is_live if known else name == PAPER,
         exchanges=sorted(config.pulse_exchanges),
         products=list(Product),
         default_product=Product(config.kite_product),

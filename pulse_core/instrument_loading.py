@@ -1,5 +1,6 @@
 """Load what each broker lists, once a day and when somebody asks: by one worker, as a whole or not at all."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -8,6 +9,9 @@ from sqlalchemy.orm import Session
 from api_contract.log import get_logger
 from api_contract.vocabulary import LoadOutcome
 from pulse_core import brokers, db
+from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts.directory import KnownAccount
+from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
 from pulse_core.brokers.instruments import Listing, ListsInstruments, ListUnavailable
 from pulse_core.config import settings
 from pulse_core.errors import LostRace
@@ -30,13 +34,26 @@ RESTS = Rests(least=timedelta(seconds=5), most=timedelta(minutes=10))
 # That of the one before is for processes that have not heard of the newest yet.
 KEPT_LISTS = 2
 LONGEST_REASON = 300
-PAPER = "paper"
 
 
 def load_instruments(now: datetime) -> int:
     """Load the lists that are due or were asked for, as far as no other worker does; returns how many there were."""
-    lister = brokers.lister(settings())
-    return 0 if lister is None else _load(settings().broker, lister, now)
+    return sum(_load(broker, lister, now) for broker, lister in _listers().items())
+
+
+def _listers() -> Mapping[str, ListsInstruments]:
+    """Who tells what can be traded with each broker: one of its accounts is enough, as all of them trade the same."""
+    found: dict[str, ListsInstruments] = {}
+    known = directory.accounts_known()
+    for connection in sorted(brokers.reachable(), key=lambda one: not _is_ready(known.get(one.name))):
+        lister, account = getattr(connection, "unmeasured", connection), known.get(connection.name)
+        if account is not None and isinstance(lister, ListsInstruments):
+            found.setdefault(account.broker, lister)
+    return found
+
+
+def _is_ready(account: KnownAccount | None) -> bool:
+    return account is not None and account.state is BrokerAccountState.READY
 
 
 def _load(broker: str, lister: ListsInstruments, now: datetime) -> int:

@@ -16,7 +16,18 @@ _CAP = {"description": "null: no cap is known."}
 _DAY = {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "description": "The last day of the contract; null: it has none."}
 
 
-class InstrumentQuerySchema(RequestSchema):
+def _broker() -> fields.String:
+    return fields.String(
+        validate=matches(_BROKER, "Must be the name of a broker."),
+        metadata=shown(_BROKER) | {"description": "Else that of orders that name no broker account."},
+    )
+
+
+class BrokerQuerySchema(RequestSchema):
+    broker = _broker()
+
+
+class InstrumentQuerySchema(BrokerQuerySchema):
     query = fields.String(
         validate=matches(_PREFIX, "Must be the beginning of a symbol."),
         metadata=shown(_PREFIX) | {"description": "How the symbol begins.", "example": "REL"},
@@ -55,10 +66,7 @@ class InstrumentPageSchema(AnswerSchema):
 
 
 class NewInstrumentLoadSchema(RequestSchema):
-    broker = fields.String(
-        validate=matches(_BROKER, "Must be the name of a broker."),
-        metadata=shown(_BROKER) | {"description": "Else that of the installation."},
-    )
+    broker = _broker()
     accept_smaller = Truth(
         load_default=False, metadata={"description": "Take the list even if it has shrunk by more than a tenth."}
     )
@@ -82,7 +90,7 @@ class InstrumentLoadListSchema(AnswerSchema):
     instrument_loads = fields.List(fields.Nested(InstrumentLoadSchema), required=True)
 
 
-INSTRUMENT_QUERY, NEW_LOAD = InstrumentQuerySchema(), NewInstrumentLoadSchema()
+BROKER_QUERY, INSTRUMENT_QUERY, NEW_LOAD = BrokerQuerySchema(), InstrumentQuerySchema(), NewInstrumentLoadSchema()
 _INSTRUMENT: dict[str, Any] = {
     "instrument": "NFO:NIFTY26DECFUT",
     "exchange": "NFO",

@@ -1,40 +1,128 @@
-"""The brokers Pulse can trade with, behind the one port of `port.py`."""
+"""The broker accounts that this process can reach, behind the one port of `port.py`."""
 
-from datetime import time
+import time
+from collections.abc import Callable, Sequence
+from datetime import time as time_of_day
 from functools import cache
 
-from pulse_core.brokers.instruments import ListsInstruments
-from pulse_core.brokers.port import Broker
-from pulse_core.config import Settings
+from api_contract.log import get_logger
+from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts.reach import Credentials, credentials_of
+from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.brokers.port import BookUnavailable, Broker
+from pulse_core.config import Settings, settings
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import switch
+
+log = get_logger(__name__)
+
+# Whoever took this long to say nothing is not asked again for REST times as long, where others wait behind it.
+SLOW_SECONDS = 1.0
+REST = 5.0
+
+
+class NotConnected(BookUnavailable):
+    """A broker account that this process has nothing to reach it with, or that does not exist."""
+
+    def __init__(self, broker_account: str) -> None:
+        super().__init__("NOT_CONNECTED", f"the broker account {broker_account} cannot be reached from here")
+
+
+def connect(broker_account: str) -> Broker:
+    """The connection to a broker account, one for each process: its threads share it, and with it the rate limit.
+
+    New credentials make a new one. Not inside a transaction. Raises NotConnected, DatabaseUnavailable.
+    """
+    account = directory.account_named(broker_account)
+    credentials = credentials_of(account) if account is not None else None
+    if account is None or credentials is None:
+        raise NotConnected(broker_account)
+    return _connection(settings(), account.name, credentials)
+
+
+def reachable() -> Sequence[Broker]:
+    """Every broker account that can be reached from here. Not inside a transaction. Raises DatabaseUnavailable.
+
+    One that cannot be connected is left out: it must not stop the others.
+    """
+    found = []
+    for name in directory.accounts_known():
+        try:
+            found.append(connect(name))
+        except NotConnected:
+            continue
+        except (ValueError, TypeError) as error:
+            log.error("broker account left out", broker_account=name, reason=str(error))
+    return found
+
+
+def for_each_account(deed: Callable[[Broker], int]) -> int:
+    """Do this for every account that can be reached and add up what it returns, then raise the first error there was.
+
+    An account that fails holds up no other; one that took long to fail is left out for a while, where there are others.
+    """
+    accounts, total = reachable(), 0
+    failed: Exception | None = None
+    for broker in accounts:
+        if len(accounts) > 1 and _rests.is_resting(broker.name):
+            continue
+        started = time.monotonic()
+        try:
+            total += deed(broker)
+        except BookUnavailable as error:
+            _rests.note(broker.name, time.monotonic() - started)
+            failed = failed or error
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            if len(accounts) == 1:
+                raise
+            log.exception("broker account left out", broker_account=broker.name)
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return total
+
+
+def rest_after(seconds: float) -> float:
+    """How long an account that took this long to fail is to be left alone: not at all where nobody waits behind it."""
+    return REST * seconds if seconds >= SLOW_SECONDS and len(reachable()) > 1 else 0.0
+
+
+class _Rests:
+    """Which accounts were slow to fail, and until when they are left alone."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def is_resting(self, name: str) -> bool:
+        return time.monotonic() < self._until.get(name, float("-inf"))
+
+    def note(self, name: str, seconds: float) -> None:
+        if seconds >= SLOW_SECONDS:
+            self._until[name] = time.monotonic() + REST * seconds
+
+
+_rests = _Rests()
 
 
 @cache
-def connect(settings: Settings) -> Broker:
-    """The broker that `PULSE_BROKER` names, one for each process: its threads share the connections and the rate limit.
-
-    The paper exchange speaks Zerodha's protocol, so both are one adapter.
-    """
+def _connection(config: Settings, name: str, credentials: Credentials) -> Broker:
+    """The paper exchange speaks Zerodha's protocol, so both are one adapter."""
     # Imported here: the client brings a websocket stack along, which only the workers need.
     from pulse_core.brokers.zerodha.broker import ZerodhaBroker
     from pulse_core.metrics.broker_calls import Measured
 
+    is_paper = name == PAPER
     broker = ZerodhaBroker(
-        name=settings.broker,
-        root=settings.kite_root_url if settings.broker == "zerodha" else settings.paper_exchange_url,
-        api_key=settings.kite_api_key.get_secret_value(),
-        access_token=settings.kite_access_token.get_secret_value(),
-        product=settings.kite_product,
-        market_protection=settings.kite_market_protection,
-        timeout=settings.broker_timeout,
-        orders_per_second=settings.broker_orders_per_second,
-        day_starts=settings.paper_day_starts if settings.broker == "paper" else time(0),
+        name=name,
+        root=config.paper_exchange_url if is_paper else config.kite_root_url,
+        api_key=credentials.api_key,
+        access_token=credentials.access_token,
+        product=config.kite_product,
+        market_protection=config.kite_market_protection,
+        timeout=config.broker_timeout,
+        orders_per_second=config.broker_orders_per_second,
+        day_starts=config.paper_day_starts if is_paper else time_of_day(0),
     )
     return Measured(broker) if switch.is_on() else broker
-
-
-def lister(settings: Settings) -> ListsInstruments | None:
-    """The same where it tells what can be traded; None for a broker that does not."""
-    broker = connect(settings)
-    broker = getattr(broker, "unmeasured", broker)
-    return broker if isinstance(broker, ListsInstruments) else None

@@ -10,6 +10,7 @@ from api_contract.kept import Kept
 from api_contract.order_rules import NewOrder
 from api_contract.vocabulary import Product
 from pulse_core import db
+from pulse_core.broker_accounts import directory
 from pulse_core.config import settings
 from pulse_core.instruments import rules
 from pulse_core.instruments.listed import Listed
@@ -21,11 +22,13 @@ from pulse_core.markets.windows import Window
 MOST_REMEMBERED = 10_000
 
 
-def check_order(broker: str, new_order: NewOrder) -> Listed | None:
+def check_order(broker_account: str, new_order: NewOrder) -> Listed | None:
     """Hold an order to the list of its broker; None where none was ever loaded, and nothing is known.
 
     Not inside a transaction: it may take a connection. Raises NotListedSo, DatabaseUnavailable.
     """
+    account = directory.account_named(broker_account)
+    broker = broker_account if account is None else account.broker
     listed, in_force = _look_up(broker, new_order.instrument)
     if in_force is None:
         return None

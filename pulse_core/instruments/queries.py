@@ -10,6 +10,8 @@ from api_contract.errors import NotFound
 from api_contract.order_rules import INSTRUMENT
 from api_contract.vocabulary import InstrumentKind, LoadOutcome, OrderType, Product
 from pulse_core import cursors, db
+from pulse_core.broker_accounts import directory
+from pulse_core.config import settings
 from pulse_core.copies import copy_of
 from pulse_core.instruments.listed import Listed
 from pulse_core.instruments.store import instruments, loads
@@ -62,6 +64,15 @@ class LoadReport:
     listed: int | None
     skipped: int | None
     reason: str | None
+
+
+def broker_of(asked: str | None) -> str:
+    """The broker that is asked about, else that of orders that name no account. Raises NotFound."""
+    known = directory.accounts_known()
+    brokers = {account.broker for account in known.values()}
+    if asked is not None and asked not in brokers:
+        raise NotFound(f"orders can be placed with {', '.join(sorted(brokers))} only")
+    return asked or known[settings().default_broker_account].broker
 
 
 def instrument_page(broker: str, asked: Asked, limit: int, cursor: str | None = None) -> InstrumentPage:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from api_contract.vocabulary import LoadOutcome
-from pulse_core.config import settings
 from pulse_core.instruments import queries
 from pulse_core.instruments.queries import InstrumentPage, InstrumentReport, LoadReport
 from pulse_core.instruments.store.instruments import Asked
@@ -19,7 +18,7 @@ from pulse_ops.cli.output import instant, print_json, print_table, say
 
 INTERVAL_SECONDS = 0.5
 MOST = 200
-_broker = click.option("--broker", help="Default: that of the installation (PULSE_BROKER).")
+_broker = click.option("--broker", help="Default: that of orders that name no broker account.")
 
 
 @click.command("instruments")
@@ -34,7 +33,7 @@ def instruments(
 ) -> None:
     """List what can be traded: symbols that begin with QUERY, with their lots, ticks and caps."""
     use_database(data_dir)
-    broker = broker or settings().broker
+    broker = queries.broker_of(broker)
     found = list(_found(broker, Asked(query.upper(), exchange), limit))
     if is_json:
         print_json([asdict(one) for one in found])
@@ -53,7 +52,7 @@ def instruments(
 def load(broker: str | None, accept_smaller: bool, wait: float, data_dir: Path | None) -> None:
     """Have the control worker load the broker's list of instruments now, and say what came of it."""
     use_database(data_dir)
-    broker = broker or settings().broker
+    broker = queries.broker_of(broker)
     asked_by = f"{getpass.getuser()} (command line)"
     asked = queries.ask_for_load(broker, asked_by, accepts_smaller=accept_smaller)
     ended = _awaited(asked.id, wait)

@@ -13,7 +13,9 @@ OLD_HOURS = 25
 _LISTS = """
 SELECT known.broker, loaded.ended_at, extract(epoch FROM clock_timestamp() - loaded.ended_at)::float8 / 3600,
        loaded.listed, latest.reason
-  FROM (SELECT DISTINCT broker FROM orders WHERE status IN ('PENDING', 'IN_PROGRESS', 'PAUSED')
+  FROM (SELECT account.broker
+          FROM (SELECT DISTINCT broker AS name FROM orders WHERE status IN ('PENDING', 'IN_PROGRESS', 'PAUSED')) used
+          JOIN broker_accounts account ON account.name = used.name
         UNION SELECT DISTINCT broker FROM instrument_loads) known
   LEFT JOIN LATERAL (SELECT ended_at, listed FROM instrument_loads
                       WHERE broker = known.broker AND outcome = 'LOADED' ORDER BY id DESC LIMIT 1) loaded ON true

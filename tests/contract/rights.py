@@ -99,6 +99,11 @@ _ABOUT = {
     "show_instrument": Right(ACCOUNT),
     "list_instrument_loads": Right(OVERSIGHT),
     "load_instruments": Right(OPERATE),
+    "list_broker_accounts": Right(ACCOUNT),
+    "add_broker_account": Right(ADMIN),
+    "list_grants": Right(ADMIN),
+    "grant_broker_account": Right(ADMIN, On.ANYBODYS),
+    "revoke_grant": Right(ADMIN, On.ANYBODYS),
 }
 _OPEN = {"health": Right(None)}
 _LOGINS = {

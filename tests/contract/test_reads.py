@@ -93,20 +93,29 @@ def test_what_can_be_traded_is_listed_and_orders_are_held_to_it(
         wait_until(lambda: service.place(trader, **odd).status_code == 422)
         _, code, details = error_of(service.place(trader, **odd))
         assert (code, details["field"], details["nearest"]) == ("INVALID_LOT", "total_quantity", [125, 150])
-    refused_paths = {"/NSE:NOWHERE": 404, "/nse": 404, "?query=rel": 400, "?limit=0": 400, "?cursor=x": 400}
+    refused_paths = {
+        "/NSE:NOWHERE": 404,
+        "/nse": 404,
+        "/NSE:L?broker=nobody": 404,
+        "?broker=nobody": 404,
+        "?query=rel": 400,
+        "?limit=0": 400,
+        "?cursor=x": 400,
+    }
     assert {one: service.send("GET", f"{listed}{one}", viewer).status_code for one in refused_paths} == refused_paths
 
 
 def test_operators_have_the_list_loaded(service: Service, new_account: Callable[..., Account]) -> None:
     operator, loads = new_account(Role.OPERATOR), f"{root(service)}/instrument-loads"
-    asked = service.send("POST", loads, operator, json={"broker": "zerodha"})
-    again = service.send("POST", loads, operator, json={"broker": "zerodha", "accept_smaller": True})
+    asked = service.send("POST", loads, operator, json={"broker": "paper"})
+    again = service.send("POST", loads, operator, json={"broker": "paper", "accept_smaller": True})
     listed = service.send("GET", loads, operator).json()["instrument_loads"]
     assert (asked.status_code, again.status_code) == (202, 202)
     assert again.json() == asked.json() | {"accept_smaller": True}
     assert listed[0] == again.json()
     assert asked.json()["asked_by"] == operator.account_id
-    change("UPDATE instrument_loads SET ended_at = now(), outcome = 'FAILED' WHERE broker = 'zerodha'")
+    assert service.send("POST", loads, operator, json={"broker": "nobody"}).status_code == 404
+    change("UPDATE instrument_loads SET ended_at = now(), outcome = 'FAILED' WHERE ended_at IS NULL")
 
 
 @pytest.mark.parametrize("key", ["my order", "a/b", "100%", "slices", "?x=1#y", "~" * 64])

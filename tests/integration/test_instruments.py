@@ -15,6 +15,7 @@ from api_contract.alarms import AlarmStatus
 from api_contract.errors import DuplicateOrderUniqueKey, InvalidRequest, NotFound, NotListedSo
 from api_contract.vocabulary import LoadOutcome, OrderStatus, OrderType, Product
 from pulse_core import brokers, config, db, instrument_loading, queue
+from pulse_core.broker_accounts import directory
 from pulse_core.brokers.instruments import Listing, ListsInstruments
 from pulse_core.brokers.port import Broker
 from pulse_core.clock import utcnow
@@ -33,6 +34,7 @@ from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
 from pulse_core.trading.tables import Alarm
 from pulse_ops.cli import main
+from tests.support.broker import SimulatedBroker
 from tests.support.factories import a_new_order, an_account, order, slices_of
 from tests.support.instruments import ListingBroker, a_future, a_share, cut_off, shares
 from tests.support.statements import statements
@@ -44,12 +46,13 @@ PAPER = "paper"
 def lister(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListingBroker]:
     """A broker that lists a share and a future; no message reaches anybody."""
     broker = ListingBroker(listed=[a_share(), a_share("M&M"), a_future()])
-    monkeypatch.setattr(brokers, "connect", lambda _settings: broker)
+    monkeypatch.setattr(brokers, "connect", lambda _account: broker)
     for name in ("wake", "send", "send_soon"):
         monkeypatch.setattr(queue, name, lambda *_args, **_named: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULSE_EXCHANGES", "NSE,BSE,NFO")
         config.settings.cache_clear()
+        directory.forget()
         current.forget()
         current._line.cache_clear()
         yield broker
@@ -404,12 +407,12 @@ def test_an_operators_freeze_quantity_takes_the_place_of_the_releases() -> None:
 def test_a_broker_that_lists_nothing_is_left_alone_and_one_that_is_measured_is_not(
     lister: ListingBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(brokers, "connect", lambda _settings: object())
+    monkeypatch.setattr(brokers, "connect", lambda _account: SimulatedBroker())
     assert (load_instruments(utcnow()), queries.list_loads()) == (0, [])
 
     broker: Broker = lister
     assert not isinstance(Measured(broker), ListsInstruments)
-    monkeypatch.setattr(brokers, "connect", lambda _settings: Measured(broker))
+    monkeypatch.setattr(brokers, "connect", lambda _account: Measured(broker))
     assert load_instruments(utcnow()) == 1
 
 
@@ -437,3 +440,4 @@ def test_operators_load_and_look_from_a_terminal(lister: ListingBroker, monkeypa
     assert [one["outcome"] for one in json.loads(markets("loads", "--json").stdout)] == ["LOADED", "REFUSED", "LOADED"]
     monkeypatch.setattr("pulse_ops.cli.instruments.time.sleep", lambda _seconds: None)
     assert markets("load", "--wait", "0").exit_code == 1
+    assert markets("load", "--broker", "nobody").exit_code == 4

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from api_contract.log import get_logger
-from pulse_core import brokers, clock, db
+from pulse_core import clock, db
 from pulse_core.batching import for_each
 from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerTrade
-from pulse_core.config import settings
 from pulse_core.trading.book.adopt import adopt
 from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.store import placements, slices
@@ -46,38 +45,37 @@ class Book(Shown):
         return not self.lacking
 
 
-def read_book(now: datetime, *, is_checked: bool = False) -> Book:
-    """Read the book of the connected broker, at `now` or later. Raises BookUnavailable.
+def read_book(broker: Broker, now: datetime, *, is_checked: bool = False) -> Book:
+    """Read the book of a broker account, at `now` or later. Raises BookUnavailable.
 
     Whether it is evidence is looked at only while there is a doubt that needs it, or where it `is_checked`.
     """
-    broker = brokers.connect(settings())
-    known = {*_acknowledged_today(broker, now, is_checked=is_checked), *_last.orders_of(broker.book_day(now))}
+    known = {*_acknowledged_today(broker, now, is_checked=is_checked), *_last.orders_of(broker, now)}
     try:
         book = _read(broker, known, now)
     except BookUnavailable:
         begin_delays_anew(broker.name, now)
         raise
     if not book.is_evidence:
-        log.warning("the book lacks acknowledged orders", broker=book.broker, lacking=len(book.lacking))
+        log.warning("the book lacks acknowledged orders", broker_account=book.broker_account, lacking=len(book.lacking))
         begin_delays_anew(broker.name, now)
-    _last.note(broker.book_day(now), book.by_broker_order_id)
+    _last.note(broker, now, book.by_broker_order_id)
     _adopt_presumed_absent(book)
     return book
 
 
 class LastReading:
-    """The orders that this process saw in the reading before: a book of one day never shrinks."""
+    """The orders that this process saw in the reading before of each account: a book of one day never shrinks."""
 
     def __init__(self) -> None:
-        self._day: date | None = None
-        self._orders: frozenset[str] = frozenset()
+        self._shown: dict[str, tuple[date, frozenset[str]]] = {}
 
-    def orders_of(self, day: date) -> Collection[str]:
-        return self._orders if day == self._day else ()
+    def orders_of(self, broker: Broker, now: datetime) -> Collection[str]:
+        day, orders = self._shown.get(broker.name, (None, ()))
+        return orders if day == broker.book_day(now) else ()
 
-    def note(self, day: date, orders: Collection[str]) -> None:
-        self._orders, self._day = frozenset(orders), day
+    def note(self, broker: Broker, now: datetime, orders: Collection[str]) -> None:
+        self._shown[broker.name] = broker.book_day(now), frozenset(orders)
 
 
 _last = LastReading()
@@ -85,7 +83,7 @@ _last = LastReading()
 
 def orders_last_shown(broker: Broker, now: datetime) -> int:
     """How many orders this process saw in its last reading of the book of today."""
-    return len(_last.orders_of(broker.book_day(now)))
+    return len(_last.orders_of(broker, now))
 
 
 def _acknowledged_today(broker: Broker, now: datetime, *, is_checked: bool) -> Sequence[str]:
@@ -109,7 +107,7 @@ def _read(broker: Broker, known: Collection[str], now: datetime) -> Book:
     ]
     by_broker_order_id = {row.broker_order_id: row for row in orders}
     return Book(
-        broker=broker.name,
+        broker_account=broker.name,
         by_broker_order_id=by_broker_order_id,
         by_client_order_id=by_client_order_id,
         duplicates=duplicates,
@@ -120,15 +118,15 @@ def _read(broker: Broker, known: Collection[str], now: datetime) -> Book:
     )
 
 
-def begin_delays_anew(broker: str, now: datetime) -> None:
+def begin_delays_anew(broker_account: str, now: datetime) -> None:
     """A broker that was away, or whose book is not whole, may still enter what it had taken before."""
     with db.transaction() as session:
-        slices.begin_delays_anew(session, broker, now)
+        slices.begin_delays_anew(session, broker_account, now)
 
 
 def _adopt_presumed_absent(book: Book) -> None:
     with db.transaction() as session:
-        presumed = placements.presumed_absent(session, book.broker, book.started_at - BOOK_KEPT)
+        presumed = placements.presumed_absent(session, book.broker_account, book.started_at - BOOK_KEPT)
     found = [attempt for attempt in presumed if attempt.client_order_id in book.by_client_order_id]
 
     def take_over(attempt: Placement) -> None:

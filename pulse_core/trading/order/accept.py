@@ -8,11 +8,19 @@ from typing import Any
 from ulid import ULID
 
 from api_contract import ids
-from api_contract.errors import BeyondCalendar, DuplicateOrderUniqueKey, MarketClosed, NotListedSo
+from api_contract.errors import (
+    BeyondCalendar,
+    BrokerAccountNotGranted,
+    DuplicateOrderUniqueKey,
+    MarketClosed,
+    NotListedSo,
+    UnknownBrokerAccount,
+)
 from api_contract.log import current_trace, get_logger
 from api_contract.order_rules import NewOrder, check_new_order, check_start
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
+from pulse_core.broker_accounts import access
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.instruments import current as instruments
@@ -56,22 +64,23 @@ class Submission:
 def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
     """Accept an order, or find the one that was accepted under the same unique key.
 
-    Raises InvalidRequest or a narrower kind, NotListedSo, MarketClosed, BeyondCalendar, DuplicateOrderUniqueKey,
-    RiskLimit, DatabaseUnavailable.
+    Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed,
+    BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
     if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
         check_start(new_order.start_at, now)
     try:
-        listed = instruments.check_order(settings().broker, new_order)
-        window = window_of(new_order, now)
+        broker_account = access.broker_account_of(account_id, new_order.broker_account)
+        listed = instruments.check_order(broker_account, new_order)
+        window = window_of(new_order, broker_account, now)
         instruments.check_window(listed, window)
-    except (MarketClosed, BeyondCalendar, NotListedSo):
-        # A repeat finds its order whatever time it is by now, and whatever is listed.
+    except (MarketClosed, BeyondCalendar, NotListedSo, UnknownBrokerAccount, BrokerAccountNotGranted):
+        # A repeat finds its order whatever time it is by now, whatever is listed, and whoever may trade there.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
-    row = _row(account_id, new_order, window, now) | _sizes(listed)
+    row = _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
     failpoint("intake.before_commit")
     room = risk.room_for(row, now)
     with db.statement() as connection:
@@ -112,13 +121,13 @@ def _known(account_id: str, new_order: NewOrder) -> Submission | None:
     return Submission(order.id, is_new=False)
 
 
-def _row(account_id: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
+def _row(account_id: str, broker_account: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
     asked = max(new_order.start_at or now, now)
     return {
         "id": ids.order_id(ULID.from_datetime(now)),
         "account_id": account_id,
         "order_unique_key": new_order.order_unique_key,
-        "broker": settings().broker,
+        "broker": broker_account,
         **{name: getattr(new_order, name) for name in STATED},
         "duration_minutes": new_order.duration_minutes or whole_minutes(window),
         "seed": secrets.randbits(63),
@@ -141,6 +150,9 @@ def _check_same(order: Order, new_order: NewOrder) -> None:
     differs = [shown for name, shown in STATED.items() if getattr(order, name) != getattr(new_order, name)]
     if new_order.duration_minutes is not None and new_order.duration_minutes != order.duration_minutes:
         differs.append("split_config.duration_minutes")
+    # Without one it is whatever was the installation's when the order was made.
+    if new_order.broker_account not in (None, order.broker_account):
+        differs.append("broker_account")
     if (order.asked_start_at or order.start_at) != max(new_order.start_at or order.created_at, order.created_at):
         differs.append("start_at")
     if differs:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, clock, db
 from pulse_core.batching import for_each
-from pulse_core.brokers.port import BookUnavailable, BrokerOrder
+from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
@@ -33,42 +33,50 @@ Reason = tuple[AlarmCode, timedelta]
 
 
 def resolve_slices(now: datetime, limit: int = 200) -> int:
-    """Look up UNKNOWN slices in the broker's book; returns how many were looked at.
+    """Look up UNKNOWN slices in the books of their accounts; returns how many were looked at.
 
-    Raises BookUnavailable, after postponing the next look. While the database's clock is not steady, every settle
-    delay begins anew: it would be measured by two clocks.
+    Raises BookUnavailable, after postponing the next look.
+    """
+    return brokers.for_each_account(lambda broker: _resolve_all(broker, now, limit))
+
+
+def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
+    """The same for one account.
+
+    While the database's clock is not steady, every settle delay begins anew: it would be measured by two clocks.
     """
     if not clock.is_steady():
         with db.transaction() as session:
-            slices.begin_delays_anew(session, settings().broker, now)
+            slices.begin_delays_anew(session, broker.name, now)
         return 0
     with db.transaction() as session:
-        unknown = slices.to_resolve(session, brokers.connect(settings()).name, now, limit)
+        unknown = slices.to_resolve(session, broker.name, now, limit)
     if not unknown:
         return 0
     try:
-        book = read_book(now)
+        book = read_book(broker, now)
     except BookUnavailable:
         with db.transaction() as session:
             # A broker that was away may still enter what it had taken before: the settle delay begins anew.
             slices.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
         raise
-    done = _note_absences(unknown, book)
-    for_each([one for one in unknown if one.id not in done], lambda one: _look_up(one, book))
+    done = _note_absences(broker, unknown, book)
+    for_each([one for one in unknown if one.id not in done], lambda one: _look_up(broker, one, book))
     return len(unknown)
 
 
-def resolve_now(one: OrderSlice, now: datetime) -> None:
-    """Look up one UNKNOWN slice, whenever its next look would be due. Raises BookUnavailable."""
-    _look_up(one, read_book(now))
+def resolve_now(broker_account: str, one: OrderSlice, now: datetime) -> None:
+    """Look up one UNKNOWN slice of this account, whenever its next look would be due. Raises BookUnavailable."""
+    broker = brokers.connect(broker_account)
+    _look_up(broker, one, read_book(broker, now))
 
 
-def _note_absences(unknown: Sequence[OrderSlice], book: Book) -> set[str]:
+def _note_absences(broker: Broker, unknown: Sequence[OrderSlice], book: Book) -> set[str]:
     """Of nearly all slices there is no more to say at a look than that they are still absent: together, no fences."""
     lacking = [one for one in unknown if one.client_order_id not in book.by_client_order_id]
     by_reason: dict[Reason | None, list[OrderSlice]] = {}
     for one in lacking:
-        by_reason.setdefault(_reason_not_to_count(one, book), []).append(one)
+        by_reason.setdefault(_reason_not_to_count(broker, one, book), []).append(one)
     noted: set[str] = set()
     for reason, group in by_reason.items():
         with db.transaction() as session:
@@ -93,13 +101,13 @@ def _look(book: Book) -> Look:
     return Look(book.started_at, book.ended_at, timedelta(seconds=float(settings().settle_delay)))
 
 
-def _look_up(one: OrderSlice, book: Book) -> None:
+def _look_up(broker: Broker, one: OrderSlice, book: Book) -> None:
     with db.fence(one.id) as fence:
         if fence is not None:
-            _resolve(fence, one, book, book.ended_at)
+            _resolve(fence, broker, one, book, book.ended_at)
 
 
-def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
+def _resolve(fence: Fence, broker: Broker, seen: OrderSlice, book: Book, now: datetime) -> None:
     with fence.transaction() as session:
         order, one = slices.lock(session, seen.id)
         # The book was read for the attempt that was seen; of a later one it proves nothing.
@@ -107,7 +115,7 @@ def _resolve(fence: Fence, seen: OrderSlice, book: Book, now: datetime) -> None:
             return
         row = book.by_client_order_id.get(one.client_order_id or "")
         if row is None:
-            _take_note_of_absence(session, one, book)
+            _take_note_of_absence(session, broker, one, book)
         else:
             _take_over(session, order, one, row, now)
             settle_slices(session, [(one, row.broker_order_id)], book, now)
@@ -125,9 +133,9 @@ def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder
     slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
 
 
-def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None:
+def _take_note_of_absence(session: Session, broker: Broker, one: OrderSlice, book: Book) -> None:
     """Absent all through the settle delay, in a whole book that was read throughout, is absent; once proves nothing."""
-    reason = _reason_not_to_count(one, book)
+    reason = _reason_not_to_count(broker, one, book)
     if reason is not None:
         _give_to_operators(session, one, *reason, book)
     elif one.id in absences.note(session, [one], _look(book)).settled:
@@ -135,9 +143,9 @@ def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None
         reschedule(session, one, book.ended_at, "ABSENT", "the broker's book shows no trace of it")
 
 
-def _reason_not_to_count(one: OrderSlice, book: Book) -> Reason | None:
+def _reason_not_to_count(broker: Broker, one: OrderSlice, book: Book) -> Reason | None:
     """Why the book cannot tell for now, or never will; None where an absence counts."""
-    if not _is_in_todays_book(one, book):
+    if not _is_in_todays_book(broker, one, book):
         return AlarmCode.DAY_OVER, ASK_SELDOM_EVERY
     if not book.is_evidence:
         return AlarmCode.BOOK_PROVES_NOTHING, LOOK_AGAIN_AFTER
@@ -146,9 +154,8 @@ def _reason_not_to_count(one: OrderSlice, book: Book) -> Reason | None:
     return None
 
 
-def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
+def _is_in_todays_book(broker: Broker, one: OrderSlice, book: Book) -> bool:
     """Whether the book that was read is, from start to end, the one in which this attempt would stand."""
-    broker = brokers.connect(settings())
     instants = (one.sent_at or book.started_at, book.started_at, book.ended_at, book.ended_at + NEAR_MIDNIGHT)
     return len({broker.book_day(at) for at in instants}) == 1
 
