@@ -15,6 +15,7 @@ from api_contract.variables import warn_of_old_names
 from pulse_app import (
     alarms,
     broker_accounts,
+    broker_logins,
     control,
     events,
     health,
@@ -30,6 +31,7 @@ from pulse_app.openapi import SPECIFICATION
 from pulse_app.places import give_places
 from pulse_app.time_header import tell_time
 from pulse_core import db
+from pulse_core.broker_accounts import starting
 from pulse_core.config import OF_PULSE, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.health import reporter
@@ -80,6 +82,7 @@ def _described_app() -> tuple[Flask, Api]:
         events,
         webhooks,
         alarms,
+        broker_logins,
         postbacks,
         health,
     ):
@@ -103,3 +106,4 @@ def _check_session() -> None:
     except DatabaseUnavailable:
         # Postgres comes later, and `/ready` will see.
         return
+    starting.check_credentials("pulse")

@@ -88,7 +88,7 @@ def _take_in(begun: Begun, listing: Listing, now: datetime) -> None:
         if refused is None:
             instruments.add(session, begun.id, begun.broker, listed)
             loads.end(session, begun, LoadOutcome.LOADED, len(listed), listing.skipped)
-            ended_alarms.resolve_about(session, AlarmCode.INSTRUMENTS_STALE, begun.broker, now)
+            ended_alarms.resolve_of_subject(session, AlarmCode.INSTRUMENTS_STALE, begun.broker, PULSE, now)
     if refused is not None:
         _give_up(begun, LoadOutcome.REFUSED, refused, now)
         return

@@ -2,17 +2,22 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import time as time_of_day
-from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from api_contract.log import get_logger
-from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts import directory, vault
 from pulse_core.broker_accounts.reach import Credentials, credentials_of
 from pulse_core.broker_accounts.vocabulary import PAPER
-from pulse_core.brokers.port import BookUnavailable, Broker
+from pulse_core.brokers.port import BookUnavailable, Broker, Login
 from pulse_core.config import Settings, settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import switch
+
+if TYPE_CHECKING:
+    from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 
 log = get_logger(__name__)
 
@@ -31,7 +36,7 @@ class NotConnected(BookUnavailable):
 def connect(broker_account: str) -> Broker:
     """The connection to a broker account, one for each process: its threads share it, and with it the rate limit.
 
-    New credentials make a new one. Not inside a transaction. Raises NotConnected, DatabaseUnavailable.
+    New credentials make another, which shares both. Not inside a transaction. Raises NotConnected, DatabaseUnavailable.
     """
     account = directory.account_named(broker_account)
     credentials = credentials_of(account) if account is not None else None
@@ -106,23 +111,70 @@ class _Rests:
 _rests = _Rests()
 
 
-@cache
+def login(given: vault.Credentials) -> Login:
+    """How a person logs the account of these credentials in."""
+    from pulse_core.brokers.zerodha.login import ZerodhaLogin
+
+    config = settings()
+    return ZerodhaLogin(
+        root=_root(config, given.account),
+        api_key=given.api_key,
+        api_secret=given.api_secret,
+        access_token=given.access_token,
+        timeout=config.broker_timeout,
+        is_simulated=given.account == PAPER,
+    )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A connection, and what it was made of; `broker` is the adapter, measured or not."""
+
+    config: Settings
+    credentials: Credentials
+    adapter: "ZerodhaBroker"
+    broker: Broker
+
+
 def _connection(config: Settings, name: str, credentials: Credentials) -> Broker:
+    with _connecting:
+        held = _held.get(name)
+        if held is None or (held.config, held.credentials) != (config, credentials):
+            adapter = _adapter(config, name, credentials, held)
+            broker = _measured(adapter)
+            _held[name] = held = _Held(config, credentials, adapter, broker)
+        return held.broker
+
+
+def _adapter(config: Settings, name: str, credentials: Credentials, former: _Held | None) -> "ZerodhaBroker":
     """The paper exchange speaks Zerodha's protocol, so both are one adapter."""
     # Imported here: the client brings a websocket stack along, which only the workers need.
     from pulse_core.brokers.zerodha.broker import ZerodhaBroker
-    from pulse_core.metrics.broker_calls import Measured
 
-    is_paper = name == PAPER
-    broker = ZerodhaBroker(
+    if former is not None and former.config == config:
+        return former.adapter.with_token(credentials.api_key, credentials.access_token)
+    return ZerodhaBroker(
         name=name,
-        root=config.paper_exchange_url if is_paper else config.kite_root_url,
+        root=_root(config, name),
         api_key=credentials.api_key,
         access_token=credentials.access_token,
         product=config.kite_product,
         market_protection=config.kite_market_protection,
         timeout=config.broker_timeout,
         orders_per_second=config.broker_orders_per_second,
-        day_starts=config.paper_day_starts if is_paper else time_of_day(0),
+        day_starts=config.paper_day_starts if name == PAPER else time_of_day(0),
     )
+
+
+def _measured(broker: Broker) -> Broker:
+    from pulse_core.metrics.broker_calls import Measured
+
     return Measured(broker) if switch.is_on() else broker
+
+
+def _root(config: Settings, name: str) -> str:
+    return config.paper_exchange_url if name == PAPER else config.kite_root_url
+
+
+_connecting = Lock()
+_held: dict[str, _Held] = {}

@@ -4,7 +4,7 @@ A second broker is one more file that implements `Broker` and one more line in `
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +14,11 @@ from api_contract.vocabulary import Product, Side
 
 # The code of a refusal to take one call more: 429.
 RATE_LIMITED = "RATE_LIMITED"
+# Those of refusals of an account, whatever its broker calls them: somebody must log in; our address is not among those
+# that it may be used from; it may not be used at all.
+TOKEN_ENDED = "TOKEN_ENDED"  # noqa: S105
+ADDRESS_NOT_REGISTERED = "ADDRESS_NOT_REGISTERED"
+ACCOUNT_BLOCKED = "ACCOUNT_BLOCKED"
 
 
 @dataclass(frozen=True)
@@ -41,30 +46,6 @@ class BrokerOrderStatus(StrEnum):
     REJECTED = "REJECTED"
 
 
-@dataclass(frozen=True)
-class BrokerOrder:
-    """One row of the broker's order book of today, or what it says of the one order when asked for it."""
-
-    broker_order_id: str
-    client_order_id: str | None
-    status: BrokerOrderStatus
-    quantity: int
-    filled_quantity: int
-    average_price: Decimal | None
-    message: str | None
-
-
-@dataclass(frozen=True)
-class BrokerTrade:
-    """One fill. `price` is per share, `traded_at` aware and in UTC."""
-
-    broker_trade_id: str
-    broker_order_id: str
-    quantity: int
-    price: Decimal
-    traded_at: datetime
-
-
 class Scope(StrEnum):
     """Whose fault a refusal is, and so what it spends."""
 
@@ -82,6 +63,34 @@ class Scope(StrEnum):
     """The price of the moment: a circuit, a band."""
     ORDER = "ORDER"
     """This order, and nothing else."""
+
+
+@dataclass(frozen=True)
+class BrokerOrder:
+    """One row of the broker's order book of today, or what it says of the one order when asked for it.
+
+    `refused_for` is whose fault it is that it was REJECTED, where the broker's words tell.
+    """
+
+    broker_order_id: str
+    client_order_id: str | None
+    status: BrokerOrderStatus
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal | None
+    message: str | None
+    refused_for: Scope | None = None
+
+
+@dataclass(frozen=True)
+class BrokerTrade:
+    """One fill. `price` is per share, `traded_at` aware and in UTC."""
+
+    broker_trade_id: str
+    broker_order_id: str
+    quantity: int
+    price: Decimal
+    traded_at: datetime
 
 
 class BrokerError(Exception):
@@ -158,3 +167,28 @@ class Broker(Protocol):
 
     def trade_book(self) -> Sequence[BrokerTrade]:
         """Every fill of today. Raises BookUnavailable."""
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """What a login gave: the token of a user, and when it ends, if that is known."""
+
+    access_token: str = field(repr=False)
+    user: str
+    valid_until: datetime | None
+
+
+class Login(Protocol):
+    """How a person logs a broker account in. Only brokers with a page for it have one; none retries by itself."""
+
+    def login_url(self) -> str:
+        """The page of the broker on which a person logs in, and which hands out a request token. Holds no secret."""
+
+    def redeem(self, request_token: str, now: datetime) -> LoggedIn:
+        """Exchange a request token, which works once and for minutes, for a token given out `now`.
+
+        Raises Refused, NotSent, or OutcomeUnknown: then the request token may be used up, and a new one is needed.
+        """
+
+    def whoami(self) -> str:
+        """The user whose token is held. Raises Refused where it does not work, NotSent, OutcomeUnknown."""

@@ -80,8 +80,6 @@ def test_an_accepted_order_returns_its_id_and_was_sent_with_every_field_the_exch
         (400, "OrderException"),
         (400, "UserException"),
         (400, "GeneralException"),
-        (403, "TokenException"),
-        (403, "PermissionException"),
         (404, "OrderException"),
         (405, "GeneralException"),
         (410, "GeneralException"),

@@ -1,8 +1,9 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from api_contract.imports import stood_in_for
 from api_contract.spans import Kind, span
@@ -69,7 +70,15 @@ class ZerodhaBroker:
         self._market_protection = f"{market_protection:g}"
         self._day_starts = day_starts
         self._limiter = PerSecondLimiter(orders_per_second)
-        self._secrets = tuple(key for key in (access_token, api_key) if len(key) >= 8)
+        self._secrets = _to_hide(api_key, access_token)
+
+    def with_token(self, api_key: str, access_token: str) -> Self:
+        """The same account after a login: another token on the same connections, under the same rate limit."""
+        other, client = copy(self), self._client
+        other._client = _Client(api_key=api_key, access_token=access_token, root=client.root, timeout=client.timeout)
+        other._client.reqsession = client.reqsession
+        other._secrets = _to_hide(api_key, access_token)
+        return other
 
     def wait_for_turn(self, seconds: float) -> None:
         """Wait, `seconds` at most, until this process has sent few enough orders."""
@@ -193,13 +202,17 @@ class ZerodhaBroker:
         rows, error = _watch(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
-            raise BookUnavailable(failure.code, failure.message)
+            raise BookUnavailable(failure.code, failure.message, failure.scope)
         if not isinstance(rows, list):
             raise BookUnavailable("MALFORMED", "the broker's book is not a list")
         return _parsed(rows, parse)
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
+
+
+def _to_hide(api_key: str, access_token: str) -> tuple[str, ...]:
+    return tuple(key for key in (access_token, api_key) if len(key) >= 8)
 
 
 def _parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], T]) -> Sequence[T]:

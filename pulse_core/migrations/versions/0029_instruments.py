@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0029"
-down_revision = "0026"
+down_revision = "0028"
 
 _AT = sa.DateTime(timezone=True)
 _CODE, _BEFORE = "INSTRUMENTS_STALE", "LOGIN_ATTACK"

@@ -14,6 +14,7 @@ from pulse_core.batching import for_each
 from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerTrade
 from pulse_core.trading.book.adopt import adopt
 from pulse_core.trading.book.shown import Shown
+from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.store import placements, slices
 from pulse_core.trading.tables import Placement
 
@@ -53,7 +54,8 @@ def read_book(broker: Broker, now: datetime, *, is_checked: bool = False) -> Boo
     known = {*_acknowledged_today(broker, now, is_checked=is_checked), *_last.orders_of(broker, now)}
     try:
         book = _read(broker, known, now)
-    except BookUnavailable:
+    except BookUnavailable as error:
+        note_refusal(broker.name, error, now, is_read=True)
         begin_delays_anew(broker.name, now)
         raise
     if not book.is_evidence:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from pulse_core.brokers.port import (
+    TOKEN_ENDED,
     BookUnavailable,
     BrokerOrder,
     BrokerOrderStatus,
@@ -13,6 +14,7 @@ from pulse_core.brokers.port import (
     OutcomeUnknown,
     Placement,
     Refused,
+    Scope,
 )
 from tests.support.broker import (
     SimulatedBroker,
@@ -173,6 +175,11 @@ def refuse_but_accept(broker: SimulatedBroker, placement: Placement) -> str:
     raise Refused("MarginException", "not enough funds")
 
 
+def refuse_for_funds(broker: SimulatedBroker, placement: Placement) -> str:
+    broker.reject(broker.enter(placement))
+    raise Refused("MarginException", "not enough funds", Scope.FUNDS)
+
+
 ANSWERS: dict[str, Answer] = {
     "accept": accept,
     "fill": accept_and_fill,
@@ -183,5 +190,8 @@ ANSWERS: dict[str, Answer] = {
     "refuse": answer_with(Refused("MarginException", "not enough funds")),
     "refuse_and_reject": refuse_and_reject,
     "refuse_but_accept": refuse_but_accept,
+    "refuse_account": answer_with(Refused(TOKEN_ENDED, "log in", Scope.ACCOUNT)),
+    "refuse_funds": refuse_for_funds,
+    "refuse_price": answer_with(Refused("InputException", "beyond the circuit limit", Scope.PRICE)),
     "not_sent": answer_with(NotSent("UNREACHABLE", "nobody listens")),
 }
