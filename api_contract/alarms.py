@@ -38,6 +38,11 @@ class AlarmCode(Explained):
     # About a broker account.
     ACCOUNT_HELD = "ACCOUNT_HELD", "the broker refuses a broker account: nothing is sent there"
     TOKEN_ENDS = "TOKEN_ENDS", "a broker account's login ends within the hour: somebody must log in again"
+    # About a broker.
+    INSTRUMENTS_STALE = (
+        "INSTRUMENTS_STALE",
+        "the broker's list of instruments could not be loaded: orders are held to the one of before",
+    )
     # About an account, or somebody who tries many.
     LOGIN_ATTACK = "LOGIN_ATTACK", "many logins of one name or one address failed: somebody guesses passwords"
 

@@ -15,6 +15,11 @@ PulseError
     RiskLimit
     MarketClosed
     BeyondCalendar
+    NotListedSo
+        InstrumentNotTradable
+        InvalidLot
+        InvalidTick
+        QuantityTooLarge
     UnknownBrokerAccount
     BrokerAccountNotGranted
     IdempotencyKeyReused
@@ -53,6 +58,10 @@ HTTP_STATUS = {
     "RISK_LIMIT": 422,
     "MARKET_CLOSED": 422,
     "BEYOND_CALENDAR": 422,
+    "INSTRUMENT_NOT_TRADABLE": 422,
+    "INVALID_LOT": 422,
+    "INVALID_TICK": 422,
+    "QUANTITY_TOO_LARGE": 422,
     "UNKNOWN_BROKER_ACCOUNT": 422,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
@@ -137,6 +146,26 @@ class MarketClosed(PulseError):
 
 class BeyondCalendar(PulseError):
     code = "BEYOND_CALENDAR"
+
+
+class NotListedSo(PulseError):
+    """What the broker's list of instruments says does not let the order through."""
+
+
+class InstrumentNotTradable(NotListedSo):
+    code = "INSTRUMENT_NOT_TRADABLE"
+
+
+class InvalidLot(NotListedSo):
+    code = "INVALID_LOT"
+
+
+class InvalidTick(NotListedSo):
+    code = "INVALID_TICK"
+
+
+class QuantityTooLarge(NotListedSo):
+    code = "QUANTITY_TOO_LARGE"
 
 
 class UnknownBrokerAccount(PulseError):

@@ -51,6 +51,7 @@ _SESSION = {
     "description": "A time without a pause in which orders are taken; null where none is known.",
     "properties": {"start": TEXT, "end": TEXT},
 }
+_NUMBERS: dict[str, Any] = {"type": "array", "items": NUMBER}
 MISSING = {**_TEXTS, "description": "What cannot be reached."}
 BUSY = {**TEXT, "description": "What there are too many of at once."}
 
@@ -63,7 +64,8 @@ SHARED = {
     ),
     "INVALID_INSTRUMENT": Refusal(
         "Not `EXCHANGE:SYMBOL`, or an exchange that is not served.",
-        "instrument must be EXCHANGE:SYMBOL with an exchange of BSE, NSE and a symbol of 1 to 32 of A-Z, 0-9, & and -",
+        "instrument must be EXCHANGE:SYMBOL with an exchange of BSE, NSE and a symbol of 1 to 32 of"
+        " A-Z, 0-9, &, . and -",
         {
             "field": "instrument",
             "instrument": "RELIANCE",
@@ -169,6 +171,72 @@ SHARED = {
         {"exchange": "NSE", "day": "2027-01-01", "valid_until": "2026-12-31"},
         {"exchange": TEXT, "day": TEXT, "valid_until": TEXT},
         ("exchange", "day", "valid_until"),
+    ),
+    "INSTRUMENT_NOT_TRADABLE": Refusal(
+        "The broker does not list the instrument, it expires before the order ends, or it is not traded with the"
+        " product or the order type.",
+        "NFO:NIFTY26DECFUT is not traded with product CNC; it takes MIS, NRML",
+        {"field": "product", "instrument": "NFO:NIFTY26DECFUT", "rule": "product of it", "allowed": ["MIS", "NRML"]},
+        {
+            "field": _FIELD,
+            "instrument": TEXT,
+            "rule": _RULE,
+            "allowed": _TEXTS,
+            "expires_on": {**TEXT, "description": "The last day of the contract."},
+            "listed_at": {**TEXT, "description": "The Indian date of the list."},
+        },
+        ("field", "instrument", "rule"),
+    ),
+    "INVALID_LOT": Refusal(
+        "The quantity is not a number of whole lots with one for each slice; `nearest` would do.",
+        "NFO:NIFTY26DECFUT is traded in lots of 65: take 650 or 715",
+        {
+            "field": "total_quantity",
+            "instrument": "NFO:NIFTY26DECFUT",
+            "total_quantity": 700,
+            "lot_size": 65,
+            "nearest": [650, 715],
+        },
+        {"field": _FIELD, "instrument": TEXT, "total_quantity": NUMBER, "lot_size": NUMBER, "nearest": _NUMBERS},
+        ("field", "instrument", "total_quantity", "lot_size", "nearest"),
+    ),
+    "INVALID_TICK": Refusal(
+        "The limit price lies between two prices that the instrument can have; `nearest` would do.",
+        "limit_price 1402.37 is between two prices of NSE:RELIANCE, which moves in steps of 0.1: take 1402.3 or 1402.4",
+        {
+            "field": "limit_price",
+            "instrument": "NSE:RELIANCE",
+            "limit_price": "1402.37",
+            "tick_size": "0.1",
+            "nearest": ["1402.3", "1402.4"],
+        },
+        {"field": _FIELD, "instrument": TEXT, "limit_price": TEXT, "tick_size": TEXT, "nearest": _TEXTS},
+        ("field", "instrument", "limit_price", "tick_size", "nearest"),
+    ),
+    "QUANTITY_TOO_LARGE": Refusal(
+        "A slice would have more than the exchange or the broker lets through in one order. `min_num_splits` slices"
+        " would do; where that is more than there may be, `max_total_quantity` would.",
+        "a slice of NFO:NIFTY26DECFUT may have 1755 at most: 6 slices would do",
+        {
+            "field": "split_config.num_splits",
+            "instrument": "NFO:NIFTY26DECFUT",
+            "total_quantity": 9750,
+            "max_slice_quantity": 1755,
+            "freeze_quantity": 1800,
+            "max_quantity": 100_000,
+            "min_num_splits": 6,
+        },
+        {
+            "field": _FIELD,
+            "instrument": TEXT,
+            "total_quantity": NUMBER,
+            "max_slice_quantity": {**NUMBER, "description": "In whole lots."},
+            "freeze_quantity": {"type": ["integer", "null"], "description": "The exchange's cap of one order."},
+            "max_quantity": {"type": ["integer", "null"], "description": "The broker's cap of one order."},
+            "min_num_splits": NUMBER,
+            "max_total_quantity": NUMBER,
+        },
+        ("field", "instrument", "total_quantity", "max_slice_quantity"),
     ),
     "UNKNOWN_BROKER_ACCOUNT": Refusal(
         "There is no broker account of this name.",

@@ -24,6 +24,23 @@ class Product(StrEnum):
     NRML = "NRML"
 
 
+class InstrumentKind(Explained):
+    """What is traded."""
+
+    EQUITY = "EQUITY", "a share, a fund, a bond: what is bought for its whole price"
+    FUTURE = "FUTURE", "a future"
+    CALL = "CALL", "an option to buy"
+    PUT = "PUT", "an option to sell"
+
+
+class LoadOutcome(Explained):
+    """How the load of a broker's list ended; after any but the first, the list of before stays in force."""
+
+    LOADED = "LOADED", "its list is in force, until a later one is"
+    REFUSED = "REFUSED", "its list had shrunk, and was not taken"
+    FAILED = "FAILED", "the list could not be read as a whole"
+
+
 class SessionRule(Explained):
     """What becomes of an order's window where its market is closed."""
 

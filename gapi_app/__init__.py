@@ -39,6 +39,7 @@ from gapi_app.guard.uploads import read_bodies_first
 from gapi_app.idempotency import tell_replays
 from gapi_app.identity import api_keys, login, me, second_factor, users
 from gapi_app.identity.client import IdentityClient
+from gapi_app.instruments import views as instruments
 from gapi_app.openapi import SPECIFICATION
 from gapi_app.orders import control, postbacks
 from gapi_app.orders import views as orders
@@ -103,6 +104,7 @@ def _described_app() -> tuple[Flask, Api]:
         login,
         second_factor,
         me,
+        instruments,
         api_keys,
         orders,
         control,

@@ -13,6 +13,7 @@ from api_contract.shapes import (
     health,
     identity,
     installation,
+    instruments,
     orders,
     webhooks,
 )
@@ -87,5 +88,6 @@ SPECIFICATION = _Specification(
     | broker_logins.EXAMPLES
     | broker_accounts.EXAMPLES
     | installation.EXAMPLES
+    | instruments.EXAMPLES
     | health.EXAMPLES,
 )

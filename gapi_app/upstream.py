@@ -15,10 +15,11 @@ from urllib3.exceptions import TimeoutError as TimedOut
 
 from api_contract.errors import NotFound, ServiceUnavailable
 from api_contract.ids import ACCOUNT_ID, ALARM_ID, ORDER_ID, SLICE_ID
-from api_contract.order_rules import BROKER_ACCOUNT, EXCHANGE, UNIQUE_KEY, NewOrder
+from api_contract.order_rules import BROKER_ACCOUNT, EXCHANGE, INSTRUMENT, UNIQUE_KEY, NewOrder
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.service_tokens import service_token
 from api_contract.shapes.alarms import ALARM_QUERY
+from api_contract.shapes.instruments import INSTRUMENT_QUERY, NEW_LOAD
 from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY
 from api_contract.spans import Kind, span
 from api_contract.tracing import trace_headers
@@ -87,6 +88,26 @@ class PulseClient:
         if not EXCHANGE.fullmatch(exchange):
             raise NotFound("there is no calendar of this exchange")
         return self._ask("GET", _with_query(f"/internal/markets/{exchange}", query), who, {200}).body
+
+    def instruments(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
+        """What the broker lists, a page at a time."""
+        path = _with_query("/internal/instruments", INSTRUMENT_QUERY.dump(query))
+        return _check_list(self._ask("GET", path, who, {200}).body, "instruments")
+
+    def instrument(self, who: Caller, instrument: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """One instrument of it."""
+        if not INSTRUMENT.fullmatch(instrument):
+            raise NotFound("there is no such instrument")
+        path = _with_query(f"/internal/instruments/{quote(instrument, safe='')}", query)
+        return self._ask("GET", path, who, {200}).body
+
+    def instrument_loads(self, who: Caller) -> dict[str, Any]:
+        """The latest loads of brokers' lists."""
+        return _check_list(self._ask("GET", "/internal/instrument-loads", who, {200}).body, "instrument_loads")
+
+    def load_instruments(self, who: Caller, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a list loaded."""
+        return self._ask("POST", "/internal/instrument-loads", who, {202}, NEW_LOAD.dump(asked)).body
 
     def broker_accounts(self, who: Caller) -> dict[str, Any]:
         return _check_list(self._ask("GET", "/internal/broker-accounts", who, {200}).body, "broker_accounts")

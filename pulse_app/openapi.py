@@ -9,6 +9,7 @@ from api_contract.shapes import (
     health,
     identity,
     installation,
+    instruments,
     internal,
     orders,
     webhooks,
@@ -30,5 +31,10 @@ SPECIFICATION = Specification(
     description="Orders of all accounts, for the gateway only.",
     schemes={SERVICE_TOKEN: _NEEDS},
     refusals=REFUSALS,
-    examples=_EXAMPLES | broker_accounts.EXAMPLES | broker_logins.EXAMPLES | installation.EXAMPLES | internal.EXAMPLES,
+    examples=_EXAMPLES
+    | broker_accounts.EXAMPLES
+    | broker_logins.EXAMPLES
+    | installation.EXAMPLES
+    | instruments.EXAMPLES
+    | internal.EXAMPLES,
 )

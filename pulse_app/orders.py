@@ -57,6 +57,10 @@ blueprint.before_request(require_service_token)
     "RISK_LIMIT",
     "MARKET_CLOSED",
     "BEYOND_CALENDAR",
+    "INSTRUMENT_NOT_TRADABLE",
+    "INVALID_LOT",
+    "INVALID_TICK",
+    "QUANTITY_TOO_LARGE",
 )
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""

@@ -22,6 +22,19 @@ class Product(StrEnum):
     NRML = "NRML"
 
 
+class InstrumentKind(StrEnum):
+    EQUITY = "EQUITY"
+    FUTURE = "FUTURE"
+    CALL = "CALL"
+    PUT = "PUT"
+
+
+class LoadOutcome(StrEnum):
+    LOADED = "LOADED"
+    REFUSED = "REFUSED"
+    FAILED = "FAILED"
+
+
 class SessionRule(StrEnum):
     REFUSE = "refuse"
     WAIT = "wait"
@@ -117,6 +130,7 @@ class AlarmCode(StrEnum):
     SENDING_HELD = "SENDING_HELD"
     ACCOUNT_HELD = "ACCOUNT_HELD"
     TOKEN_ENDS = "TOKEN_ENDS"  # noqa: S105
+    INSTRUMENTS_STALE = "INSTRUMENTS_STALE"
     LOGIN_ATTACK = "LOGIN_ATTACK"
 
 

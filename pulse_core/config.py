@@ -97,6 +97,14 @@ class Settings(QueueSettings):
     paper_session: Literal["always", "market"] = Field(
         "always", description="When the paper exchange takes orders: always, or in the hours of the market."
     )
+    instruments_ready_at: time = Field(
+        time(8, 30), description="From when on the broker has its list of the day, in Indian time: it is loaded then."
+    )
+    freeze_quantities: Annotated[frozenset[str] | None, NoDecode] = Field(
+        None,
+        description="Most units of one order of derivatives, like NFO:NIFTY=1800, separated by commas; "
+        "unset: what the release says of them.",
+    )
     kite_root_url: str = Field("https://api.kite.trade", description="Zerodha's API, for PULSE_BROKER=zerodha.")
     kite_api_key: SecretStr = Field(SecretStr("paper"), description="Zerodha's API key.")
     kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")
@@ -173,7 +181,9 @@ class Settings(QueueSettings):
         lacking = (name for name in CREDENTIALS if is_placeholder(getattr(self, name)))
         return {names_of(name)[0]: reason for name in lacking}
 
-    @field_validator("pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", mode="before")
+    @field_validator(
+        "pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", "freeze_quantities", mode="before"
+    )
     @classmethod
     def _split_by_commas(cls, value: object) -> object:
         return frozenset(filter(None, value.split(","))) if isinstance(value, str) else value
@@ -183,6 +193,13 @@ class Settings(QueueSettings):
     def _are_ports(cls, value: frozenset[str]) -> frozenset[str]:
         if not all(re.fullmatch("[1-9][0-9]{0,4}", port) and int(port) <= 65_535 for port in value):
             raise ValueError("ports are numbers from 1 to 65535")
+        return value
+
+    @field_validator("freeze_quantities")
+    @classmethod
+    def _are_quantities(cls, value: frozenset[str] | None) -> frozenset[str] | None:
+        if not all(re.fullmatch("[A-Z]{1,16}:[A-Z0-9&.-]{1,32}=[1-9][0-9]{0,8}", one) for one in value or ()):
+            raise ValueError("states quantities like NFO:NIFTY=1800,NFO:BANKNIFTY=600")
         return value
 
     @field_validator("lease")

@@ -5,11 +5,12 @@ from pulse_core.events import tables as _events
 from pulse_core.health import tables as _health
 from pulse_core.idempotency import tables as _idempotency
 from pulse_core.identity import tables as _identity
+from pulse_core.instruments import tables as _instruments
 from pulse_core.markets import tables as _markets
 from pulse_core.postgres.table_base import Base
 from pulse_core.trading import tables as _trading
 
 __all__ = ["METADATA"]
 
-_SUBJECTS = (_broker_accounts, _events, _health, _idempotency, _identity, _markets, _trading)
+_SUBJECTS = (_broker_accounts, _events, _health, _idempotency, _identity, _instruments, _markets, _trading)
 METADATA = Base.metadata

@@ -26,6 +26,7 @@ class Task(StrEnum):
     RESOLVE_ALARMS = "pulse.resolve_alarms"
     WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
+    LOAD_INSTRUMENTS = "pulse.load_instruments"
     FORGET_ANSWERS = "pulse.forget_answers"
 
 
@@ -51,5 +52,6 @@ PERIODS: Mapping[Task, float] = {
     Task.RESOLVE_ALARMS: 5,
     Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,
+    Task.LOAD_INSTRUMENTS: 5,
     Task.FORGET_ANSWERS: 60,
 }

@@ -44,7 +44,7 @@ from api_contract.vocabulary import (
 )
 
 MOST_FILLS_AT_ONCE = 500
-_ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&-]{1,32}")
+_ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&.-]{1,32}")
 _INSTRUMENT = shown(_ANY_INSTRUMENT) | {"example": "NSE:RELIANCE"}
 _BROKER_ACCOUNT = shown(BROKER_ACCOUNT) | {"example": "paper"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}

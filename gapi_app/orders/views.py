@@ -44,6 +44,10 @@ blueprint.before_request(require_token)
     "RISK_LIMIT",
     "MARKET_CLOSED",
     "BEYOND_CALENDAR",
+    "INSTRUMENT_NOT_TRADABLE",
+    "INVALID_LOT",
+    "INVALID_TICK",
+    "QUANTITY_TOO_LARGE",
 )
 def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""

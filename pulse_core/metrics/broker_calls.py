@@ -62,7 +62,7 @@ class Measured:
     """A broker whose calls are counted. See `port.Broker`."""
 
     def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+        self._broker = self.unmeasured = broker
         self.name = broker.name
         self._place = _Meter("place", Refused, NotSent, OutcomeUnknown)
         self._cancel = _Meter("cancel", Refused, NotSent, OutcomeUnknown)

@@ -14,6 +14,7 @@ from pulse_core.db import psycopg2_url
 DELETED_FROM = (
     "broker_turns",
     "idempotency_keys",
+    "instruments",
     "login_failures",
     "login_networks",
     "processes",

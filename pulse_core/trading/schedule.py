@@ -17,26 +17,41 @@ class PlannedSlice:
     scheduled_at: datetime
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What every slice keeps: whole lots, and `most` units; None: as much as anybody wants."""
+
+    lot_size: int = 1
+    most: int | None = None
+
+    @property
+    def most_lots(self) -> int | None:
+        return None if self.most is None else self.most // self.lot_size
+
+
+ANY_SIZE = Sizes()
+
+
 def plan(
     total_quantity: int,
     num_splits: int,
     start_at: datetime,
     duration: timedelta,
     seed: int | None = None,
+    sizes: Sizes = ANY_SIZE,
 ) -> list[PlannedSlice]:
     """The schedule of an order: even without a seed, randomised but reproducible with one.
 
     The quantities add up to `total_quantity` exactly; the first slice is at `start_at`, the last at the end of the
-    window. Raises ValueError when there are fewer shares than slices.
+    window. Raises ValueError when there are fewer shares, or lots, than slices, or more than they may have.
     """
-    if total_quantity < num_splits:
-        raise ValueError(f"{total_quantity} shares are too few for {num_splits} slices")
+    lots = _lots(total_quantity, num_splits, sizes)
     # Only Random.random() is promised to give the same numbers in every version of Python.
     random = Random(seed) if seed is not None else None  # noqa: S311
-    quantities = _random(total_quantity, num_splits, random) if random else _even(total_quantity, num_splits)
+    quantities = _random(lots, num_splits, random, sizes.most_lots) if random else _even(lots, num_splits)
     offsets = _offsets(num_splits, duration, random)
     return [
-        PlannedSlice(number, quantity, start_at + offset)
+        PlannedSlice(number, quantity * sizes.lot_size, start_at + offset)
         for number, (quantity, offset) in enumerate(zip(quantities, offsets, strict=True), start=1)
     ]
 
@@ -49,13 +64,26 @@ def quantity_bounds(shares: int, num_splits: int) -> tuple[int, int]:
     return max(least, 1), most
 
 
+def _lots(total_quantity: int, num_splits: int, sizes: Sizes) -> int:
+    lots, odd = divmod(total_quantity, sizes.lot_size)
+    if odd:
+        raise ValueError(f"{total_quantity} shares are not whole lots of {sizes.lot_size}")
+    if lots < num_splits:
+        few = f"{total_quantity} shares" if sizes.lot_size == 1 else f"{lots} lots of {sizes.lot_size}"
+        raise ValueError(f"{few} are too few for {num_splits} slices")
+    if sizes.most_lots is not None and lots > sizes.most_lots * num_splits:
+        raise ValueError(f"{total_quantity} shares are too many for {num_splits} slices of {sizes.most} at most")
+    return lots
+
+
 def _even(shares: int, num_splits: int) -> list[int]:
     quantity, larger = divmod(shares, num_splits)
     return [quantity + (index < larger) for index in range(num_splits)]
 
 
-def _random(shares: int, num_splits: int, random: Random) -> list[int]:
+def _random(shares: int, num_splits: int, random: Random, cap: int | None) -> list[int]:
     least, most = quantity_bounds(shares, num_splits)
+    most = most if cap is None else min(most, cap)
     drawn = [least + int(random.random() * (most - least + 1)) for _ in range(num_splits)]
     missing = shares - sum(drawn)
     if missing >= 0:

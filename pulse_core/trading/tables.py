@@ -42,6 +42,7 @@ from pulse_core.trading.vocabulary import CancelReason, PlacementOutcome
 class Order(Base):
     """A parent order, for one `broker_account` from its acceptance on. Its totals are recomputed from its slices.
 
+    Its slices are whole lots, with `most_per_slice` units at most, as its broker listed its instrument then.
     `asked_start_at` is when its window was to begin, if that was moved to the opening of its market. While there is a
     `hold` nothing of it is sent, whatever its status; `recheck_at` is when Pulse looks by itself whether that is over.
     """
@@ -55,8 +56,9 @@ class Order(Base):
     instrument: Mapped[str] = mapped_column(String(49))
     side: Mapped[Side] = mapped_column(words(Side, "side"))
     total_quantity: Mapped[int] = mapped_column(BigInteger)
-    # For services of before revision 0009, which may still run beside these: a later revision can drop it.
-    lot_size: Mapped[int] = mapped_column(BigInteger, server_default="1", deferred=True)
+    # Services of before revision 0029 state neither, and split without.
+    lot_size: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    most_per_slice: Mapped[int | None] = mapped_column(BigInteger)
     num_splits: Mapped[int] = mapped_column(SmallInteger)
     duration_minutes: Mapped[int] = mapped_column(SmallInteger)
     randomize: Mapped[bool]
@@ -90,6 +92,7 @@ class Order(Base):
         UniqueConstraint("account_id", "order_unique_key"),
         CheckConstraint("total_quantity >= 1", name="total_quantity"),
         CheckConstraint("lot_size >= 1", name="lot_size"),
+        CheckConstraint("most_per_slice >= lot_size", name="most_per_slice"),
         CheckConstraint("num_splits BETWEEN 2 AND 100", name="num_splits"),
         CheckConstraint("duration_minutes BETWEEN 1 AND 1440", name="duration_minutes"),
         CheckConstraint("(order_type = 'LIMIT') = (limit_price IS NOT NULL)", name="limit_has_price"),

@@ -15,7 +15,7 @@ from pulse_core.markets import overrides
 from pulse_core.markets.calendar import TIME_ZONE
 from pulse_core.markets.overrides import OverrideReport, Span, Statement
 from pulse_core.markets.queries import MarketReport, market_report
-from pulse_ops.cli import EXIT_CODES, options
+from pulse_ops.cli import EXIT_CODES, instruments, options
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.output import instant, print_facts, print_json, print_table, say
 
@@ -25,10 +25,14 @@ _day = click.DateTime(["%Y-%m-%d"])
 
 @click.group(epilog=EXIT_CODES)
 def markets() -> None:
-    """Show when exchanges trade, and override single days. Times of a day are Indian.
+    """Show when exchanges trade and what can be traded, and override single days. Times of a day are Indian.
 
     Works on the database of DATABASE_URL, else on that of the running stack.
     """
+
+
+for _command in (instruments.instruments, instruments.load, instruments.loads):
+    markets.add_command(_command)
 
 
 @markets.command()

@@ -115,6 +115,17 @@ class Trouble(StrEnum):
         "Start with its PULSE_BROKER or credentials again; or cancel the orders: what is unsent of them ends at once.",
     )
     SENDING_HELD = ("SENDING_HELD", "nothing is sent", "See `pulse recover`.")
+    INSTRUMENTS_MISSING = (
+        "INSTRUMENTS_MISSING",
+        "orders are taken for instruments that nobody has looked up",
+        "Run `pulse markets load`: until a list was loaded, an unknown symbol, an odd lot and a price off the grid fail"
+        " at the broker.",
+    )
+    INSTRUMENTS_STALE = (
+        "INSTRUMENTS_STALE",
+        "orders are held to an old list of instruments",
+        "Read why with `pulse markets loads`, mend the cause, then `pulse markets load`.",
+    )
     FENCE_HELD = (
         "FENCE_HELD",
         "a worker that does not go on keeps a slice to itself",

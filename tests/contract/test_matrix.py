@@ -19,6 +19,7 @@ from tests.contract.conftest import make_account
 from tests.contract.rights import EXPIRED, KINDS, NOBODY, RIGHTS, SERVICE, Kind, On, expected
 from tests.contract.siblings import sibling_token
 from tests.support.factories import a_split_order, an_alarm, slices_of
+from tests.support.instruments import a_share, in_force
 from tests.support.service_token import SIBLING
 
 # Whoever has called one of these is another afterwards, or has nothing left to call it on.
@@ -32,7 +33,7 @@ BODIES = {"redeliver_event": b'{"event_id": 1}'}
 QUERIES = {"follow_account": "?last_event_id=none", "show_market": "?day=2026-11-27"} | dict.fromkeys(
     ("follow_order", "follow_all_accounts", "follow_alarms"), "?format=json"
 )
-NOBODYS = {"session_id": "ses_1", "exchange": "NSE", "name": "paper"}
+NOBODYS = {"session_id": "ses_1", "exchange": "NSE", "instrument": "NSE:LISTED", "name": "paper"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ def test_each_caller_gets_what_it_has_a_right_to(
                 assert answer.status_code in (200, 201, 202, 204, 400, 409), told
             else:
                 assert answer.status_code == refusal, f"{told}, not {refusal}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def listed(environment: dict[str, str]) -> Iterator[None]:
+    with in_force([a_share("LISTED"), a_share()]):
+        yield
 
 
 @pytest.fixture(scope="module")

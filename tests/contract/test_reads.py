@@ -19,6 +19,8 @@ from pulse_core.identity import api_keys
 from pulse_core.trading.store import fills
 from tests.contract.client import Account, Service, error_of, new_order
 from tests.support.factories import a_split_order, an_alarm, slices_of
+from tests.support.instruments import a_share, in_force
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -74,6 +76,46 @@ def test_the_hours_of_an_exchange_can_be_read_by_anybody_with_an_account(
     assert (day["cut_offs"], day["is_kept"]) == ({"MIS": "2026-11-30T09:45:00.000000Z"}, False)
     refused = {"NSE?day=2027-01-01": 422, "NSE?day=2026-02-30": 400, "MCX": 404, "n%2Fse": 404}
     assert {one: service.send("GET", f"{markets}/{one}", viewer).status_code for one in refused} == refused
+
+
+def test_what_can_be_traded_is_listed_and_orders_are_held_to_it(
+    service: Service, trader: Account, new_account: Callable[..., Account]
+) -> None:
+    viewer, listed = new_account(Role.VIEWER), f"{root(service)}/instruments"
+    with in_force([a_share("L&T-A.B", lot_size=25), a_share("L")]):
+        page = service.send("GET", f"{listed}?query=L&exchange=NSE&limit=1", viewer).json()
+        assert [one["instrument"] for one in page["instruments"]] == ["NSE:L"]
+        rest = service.send("GET", f"{listed}?query=L&exchange=NSE&cursor={page['next_cursor']}", viewer).json()
+        one = service.send("GET", f"{listed}/NSE:L%26T-A.B", viewer).json()
+        assert (rest["instruments"], rest["next_cursor"]) == ([one], None)
+        assert (one["lot_size"], one["tick_size"], one["expires_on"]) == (25, "0.05", None)
+        odd = {"instrument": "NSE:L&T-A.B", "total_quantity": 130}
+        wait_until(lambda: service.place(trader, **odd).status_code == 422)
+        _, code, details = error_of(service.place(trader, **odd))
+        assert (code, details["field"], details["nearest"]) == ("INVALID_LOT", "total_quantity", [125, 150])
+    refused_paths = {
+        "/NSE:NOWHERE": 404,
+        "/nse": 404,
+        "/NSE:L?broker=nobody": 404,
+        "?broker=nobody": 404,
+        "?query=rel": 400,
+        "?limit=0": 400,
+        "?cursor=x": 400,
+    }
+    assert {one: service.send("GET", f"{listed}{one}", viewer).status_code for one in refused_paths} == refused_paths
+
+
+def test_operators_have_the_list_loaded(service: Service, new_account: Callable[..., Account]) -> None:
+    operator, loads = new_account(Role.OPERATOR), f"{root(service)}/instrument-loads"
+    asked = service.send("POST", loads, operator, json={"broker": "paper"})
+    again = service.send("POST", loads, operator, json={"broker": "paper", "accept_smaller": True})
+    listed = service.send("GET", loads, operator).json()["instrument_loads"]
+    assert (asked.status_code, again.status_code) == (202, 202)
+    assert again.json() == asked.json() | {"accept_smaller": True}
+    assert listed[0] == again.json()
+    assert asked.json()["asked_by"] == operator.account_id
+    assert service.send("POST", loads, operator, json={"broker": "nobody"}).status_code == 404
+    change("UPDATE instrument_loads SET ended_at = now(), outcome = 'FAILED' WHERE ended_at IS NULL")
 
 
 @pytest.mark.parametrize("key", ["my order", "a/b", "100%", "slices", "?x=1#y", "~" * 64])

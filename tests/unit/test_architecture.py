@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
 PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_ops", "pulse_tasks")
-SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "markets")
+SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "instruments", "markets")
 STORES = [CORE / subject / "store" for subject in (*SUBJECTS, "broker_accounts")]
 RULES = [
     *(
@@ -18,6 +18,7 @@ RULES = [
         for name in ("status", "exposure", "schedule", "repacing", "settlement", "trading_time")
     ),
     *(CORE / "markets" / f"{name}.py" for name in ("calendar", "windows")),
+    *(CORE / "instruments" / f"{name}.py" for name in ("listed", "rules", "completeness")),
     *(CORE / "trading" / f"{name}.py" for name in ("vocabulary", "alarms", "client_order_ids")),
     CORE / "events" / "names.py",
     *(

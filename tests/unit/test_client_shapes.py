@@ -12,7 +12,7 @@ import pytest
 
 from api_contract import alarms, scopes
 from api_contract import vocabulary as contract
-from pulse_client import models, vocabulary
+from pulse_client import instrument_models, models, vocabulary
 from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
 from pulse_client.reading import Unreadable
@@ -46,6 +46,10 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.OrderSnapshot, "OrderSnapshot"),
         (models.SplitConfig, "Split"),
         (models.Market, "Market"),
+        (instrument_models.Instrument, "Instrument"),
+        (instrument_models.InstrumentPage, "InstrumentPage"),
+        (instrument_models.InstrumentLoad, "InstrumentLoad"),
+        (instrument_models.InstrumentLoadList, "InstrumentLoadList"),
         (models.Phase, "Phase"),
         (models.Stretch, "Stretch"),
         (models.Exposure, "Exposure"),

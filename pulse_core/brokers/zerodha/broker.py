@@ -1,12 +1,13 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime, time, timedelta
 from typing import Any, Self, TypeVar
 
 from api_contract.imports import stood_in_for
 from api_contract.spans import Kind, span
+from pulse_core.brokers.instruments import Listing, ListUnavailable
 from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerError,
@@ -18,6 +19,7 @@ from pulse_core.brokers.port import (
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.brokers.zerodha import errors, rows
+from pulse_core.brokers.zerodha.instruments import read_list
 from pulse_core.brokers.zerodha.transport import Call, Session
 
 # It would load Twisted for a ticker that nobody here listens to.
@@ -29,6 +31,11 @@ Of = TypeVar("Of", BrokerOrder, BrokerTrade)
 
 # A day's book is long, and no lease ends while it is read: it may take so many times as long as a placement.
 BOOK_PATIENCE = 3.0
+# Thousands of lines, and nobody waits for them.
+LIST_PATIENCE = 6.0
+_CHUNK = 65_536
+# What an exchange is answered with that the broker does not serve.
+_NO_SUCH_EXCHANGE = 400
 _OF_ONE_ORDER = 1.0
 # https://kite.trade/docs/connect/v3/user/: flushed at 6 AM, as the rules of the exchanges demand.
 TOKENS_END = time(6)
@@ -136,6 +143,36 @@ class ZerodhaBroker:
     def trade_book(self) -> Sequence[BrokerTrade]:
         """Every fill of today. Raises BookUnavailable."""
         return self._book(self._client.trades, rows.broker_trade)
+
+    def instruments(self, exchanges: Collection[str]) -> Listing:
+        """Every instrument of these exchanges, read while the lists come. Raises ListUnavailable."""
+        lists = [self._list(exchange) for exchange in sorted(exchanges)]
+        return Listing([one for each in lists for one in each.instruments], sum(each.skipped for each in lists))
+
+    def _list(self, exchange: str) -> Listing:
+        call = Call(patience=LIST_PATIENCE, is_streamed=True)
+        try:
+            with call.watched():
+                return read_list(self._chunks(exchange), exchange)
+        except ListUnavailable:
+            raise
+        # As with orders: what was seen on the wire decides, not the class of what was raised.
+        except Exception as error:
+            if call.status == 200:
+                cause = type(error).__name__
+                raise ListUnavailable("TRUNCATED", f"the list of {exchange} breaks off ({cause})") from None
+            if call.status == _NO_SUCH_EXCHANGE:
+                return Listing((), 0)
+            failure = self._failure(call, error)
+            raise ListUnavailable(failure.code, failure.message) from None
+
+    def _chunks(self, exchange: str) -> Iterator[bytes]:
+        client = self._client
+        headers = {"X-Kite-Version": "3", "Authorization": f"token {client.api_key}:{client.access_token}"}
+        url, session = f"{client.root}/instruments/{exchange}", client.reqsession
+        with session.get(url, headers=headers, timeout=client.timeout, stream=True) as answer:
+            answer.raise_for_status()
+            yield from answer.iter_content(_CHUNK)
 
     def _pricing(self, placement: Placement) -> dict[str, str]:
         if placement.limit_price is None:

@@ -41,11 +41,13 @@ class Call:
     """One request to the broker.
 
     It leaves before `not_after`, an instant of `boottime()`, or never; `timeout` seconds later it is over, which
-    is `patience` times what the client asks for.
+    is `patience` times what the client asks for. Of an answer that `is_streamed` the body is left to whoever called,
+    unless it is an error.
     """
 
     not_after: float | None = None
     patience: float = 1.0
+    is_streamed: bool = False
     timeout: float = 0.0
     ends_at: float = 0.0
     has_left: bool = False
@@ -115,6 +117,9 @@ class _Adapter(HTTPAdapter):
         if traceparent := current_trace().get("traceparent"):
             request.headers["traceparent"] = traceparent
         response = super().send(request, *args, **kwargs)
+        if call.is_streamed and response.status_code == 200:
+            call.status = response.status_code
+            return response
         # Together: half an answer tells as little as none.
         call.body, call.status = response.content, response.status_code
         response.json = partial(_parsed, response)  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ from api_contract.errors import (
     BrokerAccountNotGranted,
     DuplicateOrderUniqueKey,
     MarketClosed,
+    NotListedSo,
     UnknownBrokerAccount,
 )
 from api_contract.log import current_trace, get_logger
@@ -22,6 +23,8 @@ from pulse_core import db, queue
 from pulse_core.broker_accounts import access
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
+from pulse_core.instruments import current as instruments
+from pulse_core.instruments.listed import Listed
 from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
@@ -61,7 +64,7 @@ class Submission:
 def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
     """Accept an order, or find the one that was accepted under the same unique key.
 
-    Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, MarketClosed,
+    Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed,
     BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
@@ -69,12 +72,15 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
         check_start(new_order.start_at, now)
     try:
         broker_account = access.broker_account_of(account_id, new_order.broker_account)
-        row = _row(account_id, broker_account, new_order, window_of(new_order, broker_account, now), now)
-    except (MarketClosed, BeyondCalendar, UnknownBrokerAccount, BrokerAccountNotGranted):
-        # A repeat finds its order whatever time it is by now, and whoever may trade there by now.
+        listed = instruments.check_order(broker_account, new_order)
+        window = window_of(new_order, broker_account, now)
+        instruments.check_window(listed, window)
+    except (MarketClosed, BeyondCalendar, NotListedSo, UnknownBrokerAccount, BrokerAccountNotGranted):
+        # A repeat finds its order whatever time it is by now, whatever is listed, and whoever may trade there.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
+    row = _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
     failpoint("intake.before_commit")
     room = risk.room_for(row, now)
     with db.statement() as connection:
@@ -132,6 +138,12 @@ def _row(account_id: str, broker_account: str, new_order: NewOrder, window: Wind
         "updated_at": now,
         "trace": current_trace(),
     }
+
+
+def _sizes(listed: Listed | None) -> dict[str, Any]:
+    if listed is None:
+        return {"lot_size": 1, "most_per_slice": None}
+    return {"lot_size": listed.lot_size, "most_per_slice": listed.most_per_order}
 
 
 def _check_same(order: Order, new_order: NewOrder) -> None:

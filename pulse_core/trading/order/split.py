@@ -20,7 +20,7 @@ from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
 from pulse_core.trading import schedule
 from pulse_core.trading.admission.limits import is_on
-from pulse_core.trading.schedule import PlannedSlice
+from pulse_core.trading.schedule import PlannedSlice, Sizes
 from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.slice.dispatch import dispatch_turns_soon
 from pulse_core.trading.slice.label import label
@@ -119,6 +119,7 @@ def _plan(order: Order, time: TradingTime) -> list[PlannedSlice]:
         order.start_at,
         time.length,
         order.seed if order.randomize else None,
+        Sizes(order.lot_size, order.most_per_slice),
     )
     return [replace(one, scheduled_at=time.at(one.scheduled_at - order.start_at)) for one in planned]
 

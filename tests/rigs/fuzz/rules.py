@@ -16,6 +16,7 @@ BEYOND_SCHEMAS = {
     "place_order": {"split_config", "total_quantity", "limit_price", "instrument", "start_at", "client_note"},
     "settle_slice": {"filled", "price", "reason"},
     "list_orders": {"cursor", "changed_after"},
+    "list_instruments": {"cursor"},
     "list_fills": {"cursor"},
     "list_users": {"cursor"},
     "list_accounts": {"cursor"},

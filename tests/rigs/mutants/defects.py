@@ -11,6 +11,7 @@ from tests.rigs.mutants.exchange import EXCHANGE
 from tests.rigs.mutants.fairness import FAIRNESS
 from tests.rigs.mutants.holds import OF_HOLDS
 from tests.rigs.mutants.idle import IDLE
+from tests.rigs.mutants.instruments import INSTRUMENTS
 from tests.rigs.mutants.keys import KEYS
 from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
@@ -32,6 +33,7 @@ DEFECTS = (
     *IDLE,
     *FAIRNESS,
     *MARKETS,
+    *INSTRUMENTS,
     *OF_HOLDS,
     *BROKER_ACCOUNTS,
     *WEBHOOKS,

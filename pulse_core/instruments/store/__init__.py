@@ -1,0 +1,1 @@
+"""The statements of instruments and of the loads of their lists."""
