@@ -107,7 +107,7 @@ def test_one_line_that_cannot_be_read_is_skipped_and_counted(line: bytes) -> Non
         (csv(RELIANCE, b"1,2\n", b"3\n"), "MALFORMED"),
         (csv(RELIANCE, b"\xff\xfe\n"), "MALFORMED"),
         (csv(b'1,1,"' + b"x" * 200_000), "MALFORMED"),
-        (answer(403, b'{"error_type": "TokenException", "message": "no secret-token here"}'), "TokenException"),
+        (answer(403, b'{"error_type": "TokenException", "message": "no secret-token here"}'), "TOKEN_ENDED"),
         (answer(503, b"busy"), "HTTP_503"),
         (reset, "NO_ANSWER"),
         (hang_up, "NO_ANSWER"),

@@ -81,8 +81,8 @@ BROKER_ACCOUNTS = (
         (
             Change(
                 "pulse_core/trading/order/accept.py",
-                "    except (MarketClosed, BeyondCalendar, UnknownBrokerAccount, BrokerAccountNotGranted):\n",
-                "    except (MarketClosed, BeyondCalendar):\n",
+                ", UnknownBrokerAccount, BrokerAccountNotGranted):\n",
+                "):\n",
             ),
         ),
         (f"{_TESTS}::test_an_order_names_an_account_that_there_is_and_that_is_granted",),
