@@ -20,6 +20,10 @@ WINDOW = timedelta(minutes=1)
 STATED = {"num_splits": 2, "duration_minutes": 1, "total_quantity": 7}
 
 
+# Of a lone slice nothing is left that a refusal could hold.
+ALONE = {**STATED, "num_splits": 1}
+
+
 class WorkerDied(BaseException):
     """Ends a call of a service in this process where a worker would die."""
 
@@ -72,6 +76,13 @@ def suffering(arena: Arena, instrument: str, fault: str, **details: float) -> It
     yield from split(arena, instrument)
 
 
+def refused_alone(arena: Arena, instrument: str) -> Iterator[None]:
+    """The exchange refuses all there is of an order."""
+    arena.add_fault("refuse", instrument)
+    a_split_order(utcnow() - WINDOW, arena.account, instrument=instrument, **ALONE)
+    yield
+
+
 def left_behind(arena: Arena, instrument: str, point: str) -> Iterator[None]:
     """A worker has died with the claim on a slice."""
     with pytest.MonkeyPatch.context() as patch:
@@ -85,7 +96,7 @@ def left_behind(arena: Arena, instrument: str, point: str) -> Iterator[None]:
 def retried(arena: Arena, instrument: str) -> Iterator[None]:
     """A slice was refused, and an operator asks for another attempt, twice."""
     arena.add_fault("refuse", instrument, count=1)
-    order_id = a_split_order(utcnow() - WINDOW, arena.account, instrument=instrument, **STATED)
+    order_id = a_split_order(utcnow() - WINDOW, arena.account, instrument=instrument, **ALONE)
     wait_until(lambda: order(order_id).status == "DONE", 30, "an order with a refused slice")
     (refused,) = (one.id for one in slices_of(order_id) if one.status == "REJECTED")
     ask = partial(queue.app().send_task, "pulse.retry_slice", (refused,))
