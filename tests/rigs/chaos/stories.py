@@ -72,6 +72,17 @@ def suffering(arena: Arena, instrument: str, fault: str, **details: float) -> It
     yield from split(arena, instrument)
 
 
+def refused_both(arena: Arena, instrument: str) -> Iterator[None]:
+    """The exchange refuses both slices. If the first holds the order, an operator goes on."""
+    arena.add_fault("refuse", instrument)
+    order_id = a_split_order(utcnow() - WINDOW, arena.account, instrument=instrument, **STATED)
+    yield
+    wait_until(lambda: order(order_id).status == "DONE" or order(order_id).hold, 60, "the refusals")
+    if order(order_id).hold:
+        refused = next(one.id for one in slices_of(order_id) if one.status == "REJECTED")
+        queue.app().send_task("pulse.retry_slice", (refused,))
+
+
 def left_behind(arena: Arena, instrument: str, point: str) -> Iterator[None]:
     """A worker has died with the claim on a slice."""
     with pytest.MonkeyPatch.context() as patch:
@@ -84,8 +95,11 @@ def left_behind(arena: Arena, instrument: str, point: str) -> Iterator[None]:
 
 def retried(arena: Arena, instrument: str) -> Iterator[None]:
     """A slice was refused, and an operator asks for another attempt, twice."""
+    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **STATED)
+    # Once something of an order was taken, a refusal spends its slice, and holds nothing.
+    wait_until(lambda: slices_of(order_id)[0].status in ("WORKING", "FILLED"), 60, "a slice that was taken")
     arena.add_fault("refuse", instrument, count=1)
-    order_id = a_split_order(utcnow() - WINDOW, arena.account, instrument=instrument, **STATED)
+    arena.make_due(order_id)
     wait_until(lambda: order(order_id).status == "DONE", 30, "an order with a refused slice")
     (refused,) = (one.id for one in slices_of(order_id) if one.status == "REJECTED")
     ask = partial(queue.app().send_task, "pulse.retry_slice", (refused,))

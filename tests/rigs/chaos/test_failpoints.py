@@ -19,6 +19,7 @@ from tests.rigs.chaos.stories import (
     coming_up,
     left_behind,
     placed_over_http,
+    refused_both,
     retried,
     split,
     suffering,
@@ -60,7 +61,7 @@ sent = Told(partial(left_behind, point="execute.after_send"), "a dead worker's c
 lost_after = Told(partial(suffering, fault="ack_lost"), "answers lost after acceptance")
 lost_before = Told(partial(suffering, fault="lost_before", count=2), "requests lost before acceptance")
 rate_limited = Told(partial(suffering, fault="rate_limited", count=2), "429")
-refused = Told(partial(suffering, fault="refuse"), "refused")
+refused = Told(refused_both, "refused")
 resting = Told(partial(suffering, fault="open_pending", seconds=3600), "slices that rest until their deadline")
 to_retry = Told(retried, "a refused slice that an operator retries twice")
 
