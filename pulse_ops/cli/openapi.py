@@ -39,6 +39,7 @@ def openapi(service: str | None, write: bool, check: bool, breaking: bool, publi
         click.echo("---\n".join(document(name) for name in names), nl=False)
 
 
+@cache
 def document(service: str) -> str:
     """The specification of one service as YAML."""
     return text.written(_specification(service))

@@ -1,12 +1,12 @@
-"""Specifications as YAML: read and written by LibYAML where PyYAML has it, which is faster and says the same."""
+"""Specifications as YAML."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+# LibYAML reads the same, much faster. What it writes differs where a name is long.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def read(text: str) -> dict[str, Any]:
@@ -15,5 +15,5 @@ def read(text: str) -> dict[str, Any]:
 
 
 def written(document: Mapping[str, Any]) -> str:
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    text: str = yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
     return text
