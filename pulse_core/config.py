@@ -87,6 +87,9 @@ class Settings(QueueSettings):
     kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")
     kite_api_secret: SecretStr = Field(SecretStr("paper"), description="Checks the signature of postbacks.")
     kite_product: Literal["CNC", "MIS", "NRML"] = Field("CNC", description="Product of every order.")
+    kite_algo_id: str = Field(
+        "", pattern="^[A-Za-z0-9]{0,64}$", description="Algo id of every order, where the exchange has given one."
+    )
     kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
     broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer, in seconds.")
     broker_orders_per_second: int = Field(

@@ -28,5 +28,7 @@ def connect(settings: Settings) -> Broker:
         timeout=settings.broker_timeout,
         orders_per_second=settings.broker_orders_per_second,
         day_starts=settings.paper_day_starts if settings.broker == "paper" else time(0),
+        api_secret=settings.kite_api_secret.get_secret_value(),
+        algo_id=settings.kite_algo_id,
     )
     return Measured(broker) if switch.is_on() else broker

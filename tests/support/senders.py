@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from api_contract.vocabulary import Side
 from pulse_core.boottime import boottime
+from pulse_core.brokers import transport
 from pulse_core.brokers.port import BrokerError, Placement
-from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from tests.support.arrivals import HTTP
 

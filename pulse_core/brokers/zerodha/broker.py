@@ -1,7 +1,7 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import datetime, time, timedelta
 from typing import Any, TypeVar
 
 from api_contract.imports import stood_in_for
@@ -11,13 +11,14 @@ from pulse_core.brokers.port import (
     BrokerError,
     BrokerOrder,
     BrokerTrade,
+    CallLimits,
     NotSent,
     OutcomeUnknown,
     Placement,
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
-from pulse_core.brokers.zerodha import errors, rows
-from pulse_core.brokers.zerodha.transport import Call, Session
+from pulse_core.brokers.transport import Call, Session
+from pulse_core.brokers.zerodha import errors, postback, rows
 
 # It would load Twisted for a ticker that nobody here listens to.
 with stood_in_for("kiteconnect.ticker", "KiteTicker"):
@@ -54,15 +55,21 @@ class ZerodhaBroker:
         timeout: float = 7.0,
         orders_per_second: int = 10,
         day_starts: time = time(0),
+        api_secret: str = "",
+        algo_id: str = "",
     ) -> None:
         self.name = name
+        self.limits = CallLimits(orders_per_second, 400, 5000, rows.INDIA, day_starts)
+        # A tag is not unique, and cannot be looked up.
+        self.finder = None
         self._client = _Client(api_key=api_key, access_token=access_token, root=root, timeout=timeout)
         self._client.reqsession = Session()
         self._product = product
         self._market_protection = f"{market_protection:g}"
-        self._day_starts = day_starts
         self._limiter = PerSecondLimiter(orders_per_second)
-        self._secrets = tuple(key for key in (access_token, api_key) if len(key) >= 8)
+        self._api_secret = api_secret
+        self._algo_id = algo_id or None
+        self._secrets = tuple(key for key in (access_token, api_key, api_secret) if len(key) >= 8)
 
     def wait_for_turn(self, seconds: float) -> None:
         """Wait, `seconds` at most, until this process has sent few enough orders."""
@@ -89,6 +96,7 @@ class ZerodhaBroker:
                 product=placement.product or self._product,
                 validity="DAY",
                 tag=placement.client_order_id,
+                algo_id=self._algo_id,
                 **self._pricing(placement),
             )
 
@@ -100,33 +108,33 @@ class ZerodhaBroker:
         with span("broker cancel", Kind.CLIENT):
             self._acknowledged(lambda: self._client.cancel_order("regular", broker_order_id), Call())
 
-    def book_day(self, at: datetime) -> date:
-        """Kite's books are kept by the day in India, which begins at midnight unless the exchange is simulated."""
-        return rows.day_of(at, self._day_starts)
-
-    def book_day_start(self, at: datetime) -> datetime:
-        """The hour at which that day begins in India."""
-        return datetime.combine(self.book_day(at), self._day_starts, rows.INDIA)
+    def covers_since(self, now: datetime) -> datetime:
+        """Kite's books show the day in India, which begins at midnight unless the exchange is simulated."""
+        return self.limits.day_began(now)
 
     def order(self, broker_order_id: str) -> BrokerOrder:
         """The last row of an order's history: Kite has one for each change. Raises BookUnavailable."""
-        history = self._book(lambda: self._client.order_history(broker_order_id), dict, _OF_ONE_ORDER)
+        history = self._rows(lambda: self._client.order_history(broker_order_id), _OF_ONE_ORDER)
         if not history:
             raise BookUnavailable("MALFORMED", f"the history of {broker_order_id} is empty")
         return self._of(broker_order_id, [history[-1]], rows.broker_order)[0]
 
     def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
         """Every fill of one order of today. Raises BookUnavailable."""
-        trades = self._book(lambda: self._client.order_trades(broker_order_id), dict, _OF_ONE_ORDER)
+        trades = self._rows(lambda: self._client.order_trades(broker_order_id), _OF_ONE_ORDER)
         return self._of(broker_order_id, trades, rows.broker_trade)
 
-    def order_book(self) -> Sequence[BrokerOrder]:
-        """Every order of today. Raises BookUnavailable."""
-        return self._book(self._client.orders, rows.broker_order)
+    def order_book(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
+        """Every order of today, whatever `since`. Raises BookUnavailable."""
+        return _parsed(self._rows(self._client.orders), rows.book_orders)
 
-    def trade_book(self) -> Sequence[BrokerTrade]:
-        """Every fill of today. Raises BookUnavailable."""
-        return self._book(self._client.trades, rows.broker_trade)
+    def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
+        """Every fill of today, whatever `since`. Raises BookUnavailable."""
+        return _parsed(self._rows(self._client.trades), lambda found: rows.book_trades(found, ours))
+
+    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str:
+        """The order that a postback is about, whose checksum is in its body."""
+        return postback.verified(body, self._api_secret)
 
     def _pricing(self, placement: Placement) -> dict[str, str]:
         if placement.limit_price is None:
@@ -144,30 +152,30 @@ class ZerodhaBroker:
     def _of(
         self, broker_order_id: str, found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], Of]
     ) -> Sequence[Of]:
-        parsed = _parsed(found, parse)
+        parsed = _parsed(found, lambda rows: [parse(row) for row in rows])
         if any(one.broker_order_id != broker_order_id for one in parsed):
             raise BookUnavailable("MALFORMED", f"the broker was asked for {broker_order_id} and told of another order")
         return parsed
 
-    def _book(
-        self, read: Callable[[], object], parse: Callable[[Mapping[str, Any]], T], patience: float = BOOK_PATIENCE
-    ) -> Sequence[T]:
+    def _rows(self, read: Callable[[], object], patience: float = BOOK_PATIENCE) -> Sequence[Mapping[str, Any]]:
         call = Call(patience=patience)
-        rows, error = _watch(read, call)
+        found, error = _watch(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
             raise BookUnavailable(failure.code, failure.message)
-        if not isinstance(rows, list):
-            raise BookUnavailable("MALFORMED", "the broker's book is not a list")
-        return _parsed(rows, parse)
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise BookUnavailable("MALFORMED", "the broker's book is not a list of rows")
+        return found
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
 
 
-def _parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], T]) -> Sequence[T]:
+def _parsed(
+    found: Sequence[Mapping[str, Any]], parse: Callable[[Sequence[Mapping[str, Any]]], Sequence[T]]
+) -> Sequence[T]:
     try:
-        return [parse(row) for row in found]
+        return parse(found)
     except (KeyError, TypeError, ValueError) as malformed:
         raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None
 

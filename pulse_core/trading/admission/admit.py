@@ -89,7 +89,7 @@ def note_full(now: datetime | None = None) -> None:
 
 def calls_of_day(broker: Broker, budget: Budget) -> int:
     """How many turns were given in the broker's day."""
-    return budget.calls_of_day if budget.day == broker.book_day(budget.now) else 0
+    return budget.calls_of_day if budget.day == broker.limits.day(budget.now) else 0
 
 
 def _change(now: datetime | None, attempt: Callable[[Connection, Broker, Budget], T | None]) -> T | None:
@@ -133,7 +133,7 @@ def _admit(connection: Connection, broker: Broker, budget: Budget, trust: timede
         connection,
         budget,
         broker.name,
-        broker.book_day(budget.now),
+        broker.limits.day(budget.now),
         {slice_id: (one.missed_at, at) for slice_id, (one, at) in chosen.items()},
         _room_at(broker, budget, [turn for turn in planned if turn is not None], left),
         trust,
@@ -177,7 +177,7 @@ def _admit_cancels(
         connection,
         budget,
         broker.name,
-        broker.book_day(budget.now),
+        broker.limits.day(budget.now),
         slice_ids,
         [budget.now + timedelta(microseconds=turn) for turn in free],
         (earliest, budget.now + timedelta(microseconds=plan.CANCELS_WAIT)),
@@ -194,7 +194,7 @@ def _start(budget: Budget) -> int:
 
 def _room_at(broker: Broker, budget: Budget, given: Sequence[int], left: int | None) -> datetime:
     if left is not None and len(given) >= left:
-        return broker.book_day_start(budget.now) + timedelta(days=1)
+        return broker.limits.day_ends(budget.now)
     taken = sorted([*budget.taken, *given])
     return budget.now + timedelta(microseconds=plan.room_at(taken, limits(), _start(budget)))
 

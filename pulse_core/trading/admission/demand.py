@@ -61,7 +61,7 @@ def _left(wanted: Demand, now: datetime, until: datetime) -> int | None:
     if wanted.left_of_day is None:
         return None
     broker = brokers.connect(settings())
-    later_days = (broker.book_day(until) - broker.book_day(now)).days
+    later_days = (broker.limits.day(until) - broker.limits.day(now)).days
     return wanted.left_of_day + later_days * (limits().left_of_day(0) or 0)
 
 

@@ -12,7 +12,7 @@ from api_contract.log import get_logger
 from api_contract.order_rules import Settlement, check_settlement
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
-from pulse_core.brokers.port import BookUnavailable, BrokerTrade
+from pulse_core.brokers.port import ALREADY_THERE, BookUnavailable, BrokerTrade, covers
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.events.names import EventKind
@@ -95,9 +95,9 @@ def _check_no_book_can_tell(doubt: _Doubt, now: datetime) -> None:
         return
     if doubt.order.broker != broker.name:
         raise _refused(doubt.slice, f"the book of {doubt.order.broker} can still tell, and this is {broker.name}")
-    is_of_today = broker.book_day(doubt.sent_at) == broker.book_day(now)
-    if is_of_today and settings().settle_delay != "never":
-        raise _refused(doubt.slice, "the broker's book of today can still tell, and is asked every 2 s")
+    is_left_to_operators = settings().settle_delay == "never" or doubt.slice.error_code == ALREADY_THERE
+    if covers(broker, doubt.sent_at, now) and not is_left_to_operators:
+        raise _refused(doubt.slice, "the broker's book can still tell, and is asked every 2 s")
     _check_book_lacks(doubt, now)
 
 

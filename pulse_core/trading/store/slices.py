@@ -338,6 +338,18 @@ def working(session: Session, broker: str) -> dict[str, str]:
     return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
 
 
+def oldest_at_the_broker(session: Session, broker: str) -> datetime | None:
+    """When the oldest of this broker's slices was sent that works there, or may."""
+    rows = (
+        select(func.min(_SENT_AT))
+        .select_from(OrderSlice)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
+        .where(OrderSlice.status.in_((SliceStatus.WORKING, SliceStatus.UNKNOWN)), Order.broker == broker)
+    )
+    return session.scalar(rows)
+
+
 def to_cancel(
     session: Session, broker: str, sent_since: datetime, now: datetime, pauses: tuple[timedelta, timedelta], limit: int
 ) -> Sequence[OrderSlice]:

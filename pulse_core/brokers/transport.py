@@ -1,7 +1,7 @@
-"""HTTP for the Kite client that remembers what really happened on the wire.
+"""HTTP to a broker that remembers what really happened on the wire, for all adapters.
 
-The client's exceptions lie about it: a 500 that carries data passes for a success, and a refused connection and a
-lost answer share a class. So each call leaves a record of two facts: did the request leave, and what came back.
+What a client raises may lie about it: a 500 that carries data passes for a success, and a refused connection and a
+lost answer share a class. So each call leaves a record of its facts: did the request leave, and what came back.
 
 A call that is over is over for the kernel too. A closed socket would go on sending what was not acknowledged, for
 minutes, and a request that was given up would arrive when the link is back. So closing a socket resets it and throws
