@@ -12,7 +12,7 @@ import io
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -85,6 +85,21 @@ class Call:
 
 
 _current: ContextVar[Call] = ContextVar("call")
+
+
+def attempt(send: Callable[[], object], call: Call) -> tuple[object, Exception | None]:
+    """What `send` returned, or what it raised: what the call recorded meanwhile decides, not its class.
+
+    Raises NotSent when it was too late to send.
+    """
+    try:
+        with call.watched():
+            return send(), None
+    except NotSent:
+        raise
+    # Clients raise KeyError, TypeError and more on odd answers. None of them may pass for "not placed".
+    except Exception as error:
+        return None, error
 
 
 class Session(requests.Session):

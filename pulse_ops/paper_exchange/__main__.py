@@ -8,8 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from flask import Flask
 from pydantic import ValidationError
 
+from pulse_ops.paper_exchange.alpaca import app as alpaca
 from pulse_ops.paper_exchange.app import create_app
 from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import Desk
@@ -43,6 +45,7 @@ log = service_log()
     help="When a day begins, by India's clock. Set it for the exchange and for Pulse alike.",
 )
 @click.option("--seed", default=1, help="Seed of the prices.")
+@click.option("--wire", type=click.Choice(["kite", "alpaca"]), default="kite", help="Whose protocol it speaks.")
 @click.option("--limits/--no-limits", default=True, help="Kite's rate limits.")
 @click.option("--orders-per-second", default=10, help="Kite's limit on calls that write.")
 @click.option("--orders-per-minute", default=400, help="The same for a minute.")
@@ -62,6 +65,7 @@ def main(
     ledger: Path,
     day_starts: datetime,
     seed: int,
+    wire: str,
     limits: bool,
     orders_per_second: int,
     orders_per_minute: int,
@@ -84,12 +88,13 @@ def main(
     counted = Limits(books.orders_today(now_us()), time.time(), most) if limits else None
     desk = Desk(exchange, counted, f"token {api_key}:{access_token}")
     names = [name.strip() for name in host_names.split(",") if name.strip()]
-    _serve(exchange, host, port, names, desk)
+    app = create_app(desk) if wire == "kite" else alpaca.create_app(desk, api_key, api_secret)
+    _serve(exchange, host, port, names, app)
 
 
-def _serve(exchange: Exchange, host: str, port: int, names: list[str], desk: Desk) -> None:
+def _serve(exchange: Exchange, host: str, port: int, names: list[str], app: Flask) -> None:
     try:
-        server = Server(host, port, create_app(desk), names)
+        server = Server(host, port, app, names)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
     for ending in (signal.SIGTERM, signal.SIGINT):

@@ -12,6 +12,8 @@ from typing import Any
 
 import requests
 
+from pulse_core.brokers.alpaca.broker import AlpacaBroker
+from pulse_core.brokers.port import CallLimits
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_ops.paper_exchange.ledger import Ledger
 
@@ -82,6 +84,18 @@ class RunningExchange:
         }
         return ZerodhaBroker(**defaults | changes)
 
+    def alpaca(self, **changes: Any) -> AlpacaBroker:
+        """The Alpaca adapter connected to this exchange, without a rate limit of its own."""
+        defaults: dict[str, Any] = {
+            "name": "paper",
+            "root": self.url,
+            "api_key": API_KEY,
+            "api_secret": API_SECRET,
+            "timeout": 5.0,
+            "limits": CallLimits(0),
+        }
+        return AlpacaBroker(**defaults | changes)
+
     def _start(self) -> None:
         command = [sys.executable, "-m", "pulse_ops.paper_exchange", "--port", str(self._port), *self._options]
         with self.ledger_path.with_suffix(".log").open("ab") as log:
@@ -100,6 +114,7 @@ def start_exchange(
     seed: int = 1,
     postback_url: str | None = None,
     day_starts: time = time(0),
+    wire: str = "kite",
 ) -> Iterator[RunningExchange]:
     """Run an exchange on a free port for as long as the block lasts. Kite's limits are off unless asked for."""
     ledger_path = tmp_path / "exchange.sqlite"
@@ -115,6 +130,7 @@ def start_exchange(
         API_SECRET,
     ]
     options += ["--postback-url", postback_url] if postback_url else []
+    options += ["--wire", wire]
     exchange = RunningExchange(ledger_path, options)
     try:
         yield exchange

@@ -12,12 +12,11 @@ from pulse_core.brokers.port import (
     BrokerOrder,
     BrokerTrade,
     CallLimits,
-    NotSent,
     OutcomeUnknown,
     Placement,
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
-from pulse_core.brokers.transport import Call, Session
+from pulse_core.brokers.transport import Call, Session, attempt
 from pulse_core.brokers.zerodha import errors, postback, rows
 
 # It would load Twisted for a ticker that nobody here listens to.
@@ -142,7 +141,7 @@ class ZerodhaBroker:
         return {"order_type": "LIMIT", "price": f"{placement.limit_price:.2f}"}
 
     def _acknowledged(self, send: Callable[[], object], call: Call) -> str:
-        order_id, error = _watch(send, call)
+        order_id, error = attempt(send, call)
         if error is None and call.status == 200 and isinstance(order_id, str) and order_id.isalnum():
             return order_id
         if error is None and call.status == 200:
@@ -159,7 +158,7 @@ class ZerodhaBroker:
 
     def _rows(self, read: Callable[[], object], patience: float = BOOK_PATIENCE) -> Sequence[Mapping[str, Any]]:
         call = Call(patience=patience)
-        found, error = _watch(read, call)
+        found, error = attempt(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
             raise BookUnavailable(failure.code, failure.message)
@@ -178,15 +177,3 @@ def _parsed(
         return parse(found)
     except (KeyError, TypeError, ValueError) as malformed:
         raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None
-
-
-def _watch(send: Callable[[], object], call: Call) -> tuple[object, Exception | None]:
-    try:
-        with call.watched():
-            return send(), None
-    except NotSent:
-        raise
-    # The client raises KeyError, TypeError and more on odd answers. None of them may pass for "not placed":
-    # what the call recorded decides.
-    except Exception as error:
-        return None, error
