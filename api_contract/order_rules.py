@@ -10,7 +10,7 @@ from api_contract.errors import InvalidInstrument, InvalidQuantity, InvalidReque
 from api_contract.vocabulary import OrderType, Product, SessionRule, Side
 
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
-INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&-]{1,32})")
+INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&.-]{1,32})")
 EXCHANGE = re.compile("[A-Z]{1,16}")
 MAX_QUANTITY = 10**9
 MIN_SPLITS, MAX_SPLITS = 2, 100
@@ -115,7 +115,7 @@ def _check_instrument(instrument: str, exchanges: Collection[str]) -> None:
         known = sorted(exchanges)
         raise InvalidInstrument(
             f"instrument must be EXCHANGE:SYMBOL with an exchange of {', '.join(known)}"
-            " and a symbol of 1 to 32 of A-Z, 0-9, & and -",
+            " and a symbol of 1 to 32 of A-Z, 0-9, &, . and -",
             {
                 "field": "instrument",
                 "instrument": instrument[:LONGEST_SHOWN],

@@ -144,6 +144,7 @@ class Market(Answer):
     cut_offs: Mapping[Product, datetime]
     next_session: Stretch | None
     valid_until: date
+    time_zone: str | None = None
 
 
 class Placed(Answer):
@@ -199,6 +200,7 @@ class Order(Answer):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    currency: str | None = None
 
     @property
     def is_final(self) -> bool:

@@ -7,10 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from api_contract import order_rules
 from api_contract.vocabulary import OrderType, Product
+from pulse_core.brokers.adapters import limits_of
 from pulse_core.config import settings
-
-# That of the exchanges, whose days are the broker's.
-TIME_ZONE = "Asia/Kolkata"
 
 
 @dataclass(frozen=True)
@@ -61,22 +59,23 @@ def installation_report() -> InstallationReport:
         default_product=Product(config.kite_product),
         order_types=list(OrderType),
         limits=_limits(),
-        time_zone=TIME_ZONE,
+        time_zone=str(limits_of(config.broker, config).time_zone),
         version=_version(),
     )
 
 
 def _limits() -> InstallationLimits:
     config = settings()
+    calls = limits_of(config.broker, config)
     return InstallationLimits(
         total_quantity=Range(1, order_rules.MAX_QUANTITY),
         num_splits=Range(order_rules.MIN_SPLITS, order_rules.MAX_SPLITS),
         duration_minutes=Range(order_rules.MIN_MINUTES, order_rules.MAX_MINUTES),
         slice_timeout_seconds=Range(order_rules.MIN_TIMEOUT, order_rules.MAX_TIMEOUT),
         start_within_days=order_rules.FARTHEST_START.days,
-        broker_calls_per_second=config.broker_orders_per_second or None,
-        broker_calls_per_minute=config.broker_orders_per_minute or None,
-        broker_calls_per_day=config.broker_orders_per_day or None,
+        broker_calls_per_second=calls.per_second or None,
+        broker_calls_per_minute=calls.per_minute or None,
+        broker_calls_per_day=calls.per_day or None,
     )
 
 

@@ -76,7 +76,7 @@ class Settings(QueueSettings):
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
 
-    broker: Literal["paper", "zerodha"] = Field("paper", description="Where slices are placed.")
+    broker: Literal["paper", "zerodha", "alpaca"] = Field("paper", description="Where slices are placed.")
     paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for PULSE_BROKER=paper.")
     paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, in Indian time.")
     paper_session: Literal["always", "market"] = Field(
@@ -91,12 +91,24 @@ class Settings(QueueSettings):
         "", pattern="^[A-Za-z0-9]{0,64}$", description="Algo id of every order, where the exchange has given one."
     )
     kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
-    broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer, in seconds.")
-    broker_orders_per_second: int = Field(
-        10, ge=0, le=1000, description="Most calls of a broker's account in a second, of all workers; 0: no limits."
+    alpaca_root_url: str = Field(
+        "https://paper-api.alpaca.markets", description="Alpaca's API, for PULSE_BROKER=alpaca."
     )
-    broker_orders_per_minute: int = Field(400, ge=0, le=60_000, description="The same in a minute; 0: no limit.")
-    broker_orders_per_day: int = Field(5000, ge=0, le=10_000_000, description="The same in a day; 0: no limit.")
+    alpaca_api_key: SecretStr = Field(SecretStr("paper"), description="Alpaca's API key.")
+    alpaca_api_secret: SecretStr = Field(SecretStr("paper"), description="Alpaca's API secret.")
+    broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer, in seconds.")
+    broker_orders_per_second: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Most calls of a broker's account in a second, of all workers; 0: no limits, unset: the broker's.",
+    )
+    broker_orders_per_minute: int | None = Field(
+        None, ge=0, le=60_000, description="The same in a minute; 0: no limit, unset: the broker's."
+    )
+    broker_orders_per_day: int | None = Field(
+        None, ge=0, le=10_000_000, description="The same in a day; 0: no limit, unset: the broker's."
+    )
 
     open_orders_per_account: int = Field(
         1000, ge=0, le=1_000_000, description="Most open orders of an account; 0: any number."
@@ -249,6 +261,9 @@ def _lacking(found: Settings, needs: Collection[str]) -> dict[str, str]:
     faults = {names_of(name)[0]: NOT_SET for name in needs if getattr(found, name) is None}
     given = {name: getattr(found, name) for name in KEYS}
     faults |= equal_keys({names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None})
+    if found.broker == "alpaca" and set(needs) & set(CREDENTIALS):
+        without = [name for name in ("alpaca_api_key", "alpaca_api_secret") if _is_placeholder(getattr(found, name))]
+        faults |= {names_of(name)[0]: "is refused: PULSE_BROKER=alpaca needs Alpaca's own" for name in without}
     if found.broker == "zerodha":
         lacking = [name for name in needs if name in CREDENTIALS and _is_placeholder(getattr(found, name))]
         reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"

@@ -4,13 +4,13 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from api_contract.errors import InvalidRequest
 from api_contract.spans import Kind, span
 from api_contract.vocabulary import Product
 from pulse_core.brokers.alpaca import errors, rows
 from pulse_core.brokers.alpaca.allowance import Allowance
+from pulse_core.brokers.alpaca.limits import LIMITS
 from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerError,
@@ -28,9 +28,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 Row = Mapping[str, Any]
 
-NEW_YORK = ZoneInfo("America/New_York")
-# Two hundred calls a minute of any kind; the rest is for reading.
-LIMITS = CallLimits(per_second=10, per_minute=120, time_zone=NEW_YORK)
 ORDERS_OF_A_PAGE = 500
 FILLS_OF_A_PAGE = 100
 # So many orders or fills are no reading of a book any more.

@@ -1,6 +1,7 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, TypeVar
 
@@ -11,13 +12,13 @@ from pulse_core.brokers.port import (
     BrokerError,
     BrokerOrder,
     BrokerTrade,
-    CallLimits,
     OutcomeUnknown,
     Placement,
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.brokers.transport import Call, Session, attempt
 from pulse_core.brokers.zerodha import errors, postback, rows
+from pulse_core.brokers.zerodha.limits import LIMITS
 
 # It would load Twisted for a ticker that nobody here listens to.
 with stood_in_for("kiteconnect.ticker", "KiteTicker"):
@@ -58,7 +59,7 @@ class ZerodhaBroker:
         algo_id: str = "",
     ) -> None:
         self.name = name
-        self.limits = CallLimits(orders_per_second, 400, 5000, rows.INDIA, day_starts)
+        self.limits = replace(LIMITS, per_second=orders_per_second, day_starts=day_starts)
         # A tag is not unique, and cannot be looked up.
         self.finder = None
         self._client = _Client(api_key=api_key, access_token=access_token, root=root, timeout=timeout)

@@ -146,7 +146,7 @@ def _admit(connection: Connection, broker: Broker, budget: Budget, trust: timede
 def _waiting(connection: Connection, broker: Broker, budget: Budget) -> Sequence[Waiting]:
     config = settings()
     # What is given at once at most: in a rush for some seconds, else half of each second of the horizon.
-    most = config.broker_orders_per_second * (3 + ceil(config.dispatch_horizon))
+    most = limits().per_second * (3 + ceil(config.dispatch_horizon))
     horizon = budget.now + timedelta(seconds=config.dispatch_horizon)
     return turns.waiting(
         connection,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pulse_core.brokers.adapters import limits_of
+from pulse_core.brokers.port import CallLimits
 from pulse_core.config import settings
 from pulse_core.trading.admission.windows import Window
 
@@ -47,13 +49,18 @@ class Limits:
 
 def is_on() -> bool:
     """Whether calls need turns at all."""
-    return settings().broker_orders_per_second > 0
+    return _stated().per_second > 0
 
 
 def limits() -> Limits:
-    """Those of the settings."""
+    """Those of the settings, else of the broker."""
+    stated = _stated()
+    return Limits(stated.per_second, stated.per_minute, stated.per_day)
+
+
+def _stated() -> CallLimits:
     config = settings()
-    return Limits(config.broker_orders_per_second, config.broker_orders_per_minute, config.broker_orders_per_day)
+    return limits_of(config.broker, config)
 
 
 def _unreserved(most: int) -> int:
