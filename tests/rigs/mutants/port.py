@@ -58,4 +58,43 @@ PORT = (
         (Change("pulse_core/brokers/zerodha/rows.py", "        if not is_others:\n            raise\n", ""),),
         ("tests/unit/test_zerodha_books.py::test_one_order_in_doubt_makes_the_whole_book_unavailable",),
     ),
+    Defect(
+        "Alpaca's word that an id is in use counts as a refusal",
+        (
+            Change(
+                "pulse_core/brokers/alpaca/errors.py",
+                "    if 400 <= call.status < 500 and _IN_USE.search(message):\n",
+                "    if False:\n",
+            ),
+        ),
+        (
+            f"{TESTS}/test_broker_conformance.py::"
+            "test_the_same_order_again_is_told_to_be_there_or_is_another_order_and_never_a_refusal",
+        ),
+    ),
+    Defect(
+        "A page that is not there says that an order is not there",
+        (
+            Change(
+                "pulse_core/brokers/alpaca/broker.py",
+                ' and call.status == 404 and isinstance(row, dict) and "code" in row:',
+                " and call.status == 404:",
+            ),
+        ),
+        (
+            "tests/unit/test_alpaca.py::"
+            "test_an_order_is_found_by_its_own_id_and_only_a_clear_answer_says_that_there_is_none",
+        ),
+    ),
+    Defect(
+        "The first page passes for the whole book",
+        (
+            Change(
+                "pulse_core/brokers/alpaca/broker.py",
+                "            if len(page) < ORDERS_OF_A_PAGE:\n",
+                "            if page is not None:\n",
+            ),
+        ),
+        (f"{TESTS}/test_broker_conformance.py::test_a_book_of_many_pages_is_read_whole_and_each_row_once",),
+    ),
 )
