@@ -19,7 +19,7 @@ from pulse_ops.cli import EXIT_FAILURE, options
 from pulse_ops.cli.old_names import warn_of_old_names
 from pulse_ops.stack import running
 from pulse_ops.stack.errors import NotRunning, StackError
-from pulse_ops.verify import broker_records, database
+from pulse_ops.verify import alpaca_records, broker_records, database
 from pulse_ops.verify.facts import BrokerBooks, Facts
 from pulse_ops.verify.violation import Violation
 
@@ -104,6 +104,10 @@ def _books(broker: str, ledger: Path | None) -> BrokerBooks:
         return broker_records.from_ledger(ledger)
     if broker == "paper":
         return broker_records.from_exchange(value_of("PULSE_PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
+    if broker == "alpaca":
+        of = settings()
+        keys = of.alpaca_api_key.get_secret_value(), of.alpaca_api_secret.get_secret_value()
+        return alpaca_records.from_alpaca(of.alpaca_root_url, *keys)
     kite = settings()
     key, token = kite.kite_api_key.get_secret_value(), kite.kite_access_token.get_secret_value()
     return broker_records.from_kite(kite.kite_root_url, key, token)

@@ -6,13 +6,23 @@ import pytest
 
 from api_contract.errors import InvalidState
 from api_contract.vocabulary import SliceStatus
-from pulse_core.brokers.port import AlreadyThere, BookUnavailable, BrokerOrderStatus, OutcomeUnknown, Placement
+from pulse_core import failpoints
+from pulse_core.brokers.port import (
+    ALREADY_THERE,
+    AlreadyThere,
+    BookUnavailable,
+    BrokerOrderStatus,
+    OutcomeUnknown,
+    Placement,
+)
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.leases import expire_claims
 from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.slice.settlement import settle_slice
 from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.vocabulary import PlacementOutcome
+from tests.integration.test_recording import cut_all_connections
 from tests.integration.test_resolve import alarms, outcomes
 from tests.support.broker import SimulatedBroker, SimulatedFinder, answer_with, lose_the_request
 from tests.support.factories import a_slice, a_split_order, later, settle_delay, slices_of, watch_the_book
@@ -158,3 +168,30 @@ def test_an_order_that_expires_with_its_session_is_expired_with_what_it_filled(
     track_slices(later(121))
 
     assert (a_slice(slice_id).status, a_slice(slice_id).filled_quantity) == (SliceStatus.EXPIRED, filled)
+
+
+@pytest.mark.parametrize("is_put_back", [False, True])
+def test_the_word_that_an_order_is_there_counts_though_its_slice_was_given_up_meanwhile(
+    broker: SimulatedBroker, is_put_back: bool
+) -> None:
+    slice_id = slices_of(a_split_order())[0].id
+
+    def give_up() -> None:
+        del failpoints.actions["execute.after_send"]
+        cut_all_connections()
+        hidden, broker.book, start = broker.book, {}, later(60)
+        expire_claims(start)
+        if is_put_back:
+            watch_the_book(start, start + settle_delay())
+        broker.book = hidden
+
+    failpoints.actions["execute.after_send"] = give_up
+    broker.answers = [enter_and_name_no_order]
+
+    execute_slice(slice_id)
+
+    found = a_slice(slice_id)
+    assert (found.status, found.error_code) == (SliceStatus.UNKNOWN, ALREADY_THERE)
+    execute_slice(slice_id, clock=lambda: later(600))
+    resolve_slices(later(600))
+    assert (a_slice(slice_id).status, len(broker.placements)) == (SliceStatus.WORKING, 1)

@@ -32,7 +32,9 @@ from pulse_core.brokers.port import (
     Scope,
     covers,
 )
-from tests.support.exchange import RunningExchange, start_exchange
+from pulse_ops.verify import alpaca_records, broker_records
+from pulse_ops.verify.facts import BrokerBooks
+from tests.support.exchange import ACCESS_TOKEN, API_KEY, API_SECRET, RunningExchange, start_exchange
 from tests.support.processes import wait_until
 
 PATIENCE = 20.0
@@ -50,6 +52,7 @@ class Wire:
     instrument: str
     unknown_instrument: str
     bad_key: dict[str, Any]
+    judge: Callable[[str], BrokerBooks]
     far_limit: str = "1.00"
 
     def placement(self, quantity: int = 10, side: Side = Side.BUY, **changes: Any) -> Placement:
@@ -62,17 +65,25 @@ class Wire:
             return [one.outcome for one in ledger.arrivals(placement.client_order_id)]
 
 
+def _judge_of_kite(url: str) -> BrokerBooks:
+    return broker_records.from_kite(url, API_KEY, ACCESS_TOKEN)
+
+
+def _judge_of_alpaca(url: str) -> BrokerBooks:
+    return alpaca_records.from_alpaca(url, API_KEY, API_SECRET)
+
+
 WIRES = {
-    "kite": ("broker", "NSE:INFY", "NSE:inf", {"access_token": "another-token"}),
-    "alpaca": ("alpaca", "NYSE:BRK.B", "NYSE:NOSUCH", {"api_secret": "another-secret"}),
+    "kite": ("broker", "NSE:INFY", "NSE:inf", {"access_token": "another-token"}, _judge_of_kite),
+    "alpaca": ("alpaca", "NYSE:BRK.B", "NYSE:NOSUCH", {"api_secret": "another-secret"}, _judge_of_alpaca),
 }
 
 
 @pytest.fixture(scope="module", params=WIRES)
 def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    adapter, instrument, unknown, bad_key = WIRES[request.param]
+    adapter, instrument, unknown, bad_key, judge = WIRES[request.param]
     with start_exchange(tmp_path_factory.mktemp(request.param), wire=request.param) as exchange:
-        yield Wire(request.param, exchange, getattr(exchange, adapter), instrument, unknown, bad_key)
+        yield Wire(request.param, exchange, getattr(exchange, adapter), instrument, unknown, bad_key, judge)
 
 
 @pytest.fixture
@@ -335,6 +346,21 @@ def test_one_id_from_many_threads_is_one_order_where_ids_are_unique(wire: Wire, 
         list(pool.map(place, range(8)))
 
     assert len(placed_ids) == len(in_book(broker, placement)) == 1
+
+
+def test_the_judge_reads_the_same_books_by_itself(wire: Wire, broker: Broker) -> None:
+    for quantity in (1, 2, 3):
+        broker.place(wire.placement(quantity), soon())
+
+    books = wire.judge(wire.exchange.url)
+
+    ours = {
+        row.broker_order_id: (row.client_order_id, row.quantity, row.filled_quantity) for row in broker.order_book()
+    }
+    assert {one.order_id: (one.tag, one.quantity, one.filled_quantity) for one in books.orders} == ours
+    assert {(one.trade_id, one.price) for one in books.trades} == {
+        (one.broker_trade_id, one.price) for one in broker.trade_book()
+    }
 
 
 def test_an_order_of_the_day_ends_with_it_and_keeps_what_it_filled(wire: Wire, broker: Broker) -> None:

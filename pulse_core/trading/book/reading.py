@@ -80,6 +80,10 @@ class LastReading:
     def orders_since(self, since: datetime) -> Collection[str]:
         return self._orders if since == self._since else ()
 
+    def count(self, covered_since: datetime) -> int:
+        """How many they were, if the books still cover them."""
+        return len(self._orders) if self._since is not None and self._since >= covered_since else 0
+
     def note(self, since: datetime, orders: Collection[str]) -> None:
         self._orders, self._since = frozenset(orders), since
 
@@ -88,8 +92,8 @@ _last = LastReading()
 
 
 def orders_last_shown(broker: Broker, now: datetime) -> int:
-    """How many orders this process saw in its last reading of the book, if that began where one of now would."""
-    return len(_last.orders_since(_since(broker, now)))
+    """How many orders this process saw in its last reading of the book, of a day that is not over."""
+    return _last.count(broker.covers_since(now))
 
 
 def _since(broker: Broker, now: datetime) -> datetime:
@@ -112,11 +116,13 @@ def _acknowledged(broker: Broker, since: datetime, *, is_checked: bool) -> Seque
 
 def _read(broker: Broker, known: Collection[str], since: datetime, now: datetime) -> Book:
     """Orders first, then trades, so that the trades cover what the orders say."""
-    orders = broker.order_book(since)
+    # A little more than is needed: the broker's clock is not ours.
+    asked_since = since - days.ON_ITS_WAY
+    orders = broker.order_book(asked_since)
     _count_unreadable(broker.name, orders)
     ours = {row.broker_order_id for row in orders if looks_ours(row.client_order_id)}
     trades: dict[str, list[BrokerTrade]] = {}
-    for trade in broker.trade_book(since, ours):
+    for trade in broker.trade_book(asked_since, ours):
         trades.setdefault(trade.broker_order_id, []).append(trade)
     by_client_order_id: dict[str, BrokerOrder] = {}
     duplicates = [

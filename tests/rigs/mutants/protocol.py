@@ -232,8 +232,9 @@ PROTOCOL = (
         (
             Change(
                 f"{BOOK}/reading.py",
-                "    orders = broker.order_book(since)\n",
-                "    try:\n        orders = broker.order_book(since)\n    except Exception:\n        orders = []\n",
+                "    orders = broker.order_book(asked_since)\n",
+                "    try:\n        orders = broker.order_book(asked_since)\n"
+                "    except Exception:\n        orders = []\n",
             ),
         ),
         (

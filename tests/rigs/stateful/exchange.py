@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pulse_core.brokers.port import (
+    AlreadyThere,
     BookUnavailable,
     BrokerOrder,
     BrokerOrderStatus,
@@ -71,6 +72,10 @@ class FaultyExchange(SimulatedBroker):
             broker_order_id = super().place(placement, not_after)
         except Refused:
             self.said[placement.client_order_id] = None
+            raise
+        except AlreadyThere as told:
+            if told.broker_order_id is not None:
+                self.said[placement.client_order_id] = told.broker_order_id
             raise
         self.said[placement.client_order_id] = broker_order_id
         return broker_order_id
@@ -169,10 +174,21 @@ def refuse_but_accept(broker: SimulatedBroker, placement: Placement) -> str:
     raise Refused("MarginException", "not enough funds")
 
 
+def accept_and_say_that_it_is_there(broker: SimulatedBroker, placement: Placement) -> str:
+    raise AlreadyThere("the id is in use", broker.enter(placement))
+
+
+def accept_and_say_so_without_an_id(broker: SimulatedBroker, placement: Placement) -> str:
+    broker.enter(placement)
+    raise AlreadyThere("the id is in use")
+
+
 ANSWERS: dict[str, Answer] = {
     "accept": accept,
     "fill": accept_and_fill,
     "fill_one": accept_and_fill_one,
+    "there": accept_and_say_that_it_is_there,
+    "there_unnamed": accept_and_say_so_without_an_id,
     "lost_after": accept_but_lose_the_answer,
     "lost_before": lose_the_request,
     "in_flight": give_up_on_a_request_in_flight,
