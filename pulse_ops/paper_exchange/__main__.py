@@ -3,7 +3,6 @@
 import signal
 import sqlite3
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -13,16 +12,19 @@ from pydantic import ValidationError
 
 from pulse_ops.paper_exchange.alpaca import app as alpaca
 from pulse_ops.paper_exchange.app import create_app
-from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import Desk
+from pulse_ops.paper_exchange.entry import Entry
 from pulse_ops.paper_exchange.exchange import Exchange
 from pulse_ops.paper_exchange.faults import Faults, Scenario
+from pulse_ops.paper_exchange.instruments.listing import listed
 from pulse_ops.paper_exchange.limits import Limits
 from pulse_ops.paper_exchange.log import service_log, setup_logging
+from pulse_ops.paper_exchange.logins.logins import App, Logins
 from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.postbacks import Postbacks
 from pulse_ops.paper_exchange.server import Server
 from pulse_ops.paper_exchange.store import Books
+from pulse_ops.paper_exchange.user.account import Account
 from pulse_ops.paper_exchange.variables import SetByVariables, ours
 
 log = service_log()
@@ -46,6 +48,17 @@ log = service_log()
 )
 @click.option("--seed", default=1, help="Seed of the prices.")
 @click.option("--wire", type=click.Choice(["kite", "alpaca"]), default="kite", help="Whose protocol it speaks.")
+@click.option(
+    "--strict/--no-strict",
+    default=True,
+    help="Refuse what Kite refuses: unknown symbols, odd lots, prices off the tick, too much at once.",
+)
+@click.option(
+    "--session",
+    type=click.Choice(["always", "market"]),
+    default="always",
+    help="When it takes orders: always, or in the hours of the market.",
+)
 @click.option("--limits/--no-limits", default=True, help="Kite's rate limits.")
 @click.option("--orders-per-second", default=10, help="Kite's limit on calls that write.")
 @click.option("--orders-per-minute", default=400, help="The same for a minute.")
@@ -56,7 +69,13 @@ log = service_log()
 @click.option(
     "--access-token", envvar="KITE_ACCESS_TOKEN", default="paper", show_default=False, help="Token it accepts."
 )
-@click.option("--api-secret", envvar="KITE_API_SECRET", default="paper", show_default=False, help="Signs postbacks.")
+@click.option(
+    "--api-secret", envvar="KITE_API_SECRET", default="paper", show_default=False, help="Signs postbacks, logins."
+)
+@click.option(
+    "--standing-token/--no-standing-token", default=True, help="Whether the access token works without a login."
+)
+@click.option("--redirect-url", help="Where its login page sends a person, with a request token.")
 @click.option("--log-format", envvar=ours("LOG_FORMAT"), default="auto", type=click.Choice(["auto", "json", "console"]))
 def main(
     host: str,
@@ -66,6 +85,8 @@ def main(
     day_starts: datetime,
     seed: int,
     wire: str,
+    strict: bool,
+    session: str,
     limits: bool,
     orders_per_second: int,
     orders_per_minute: int,
@@ -75,6 +96,8 @@ def main(
     api_key: str,
     access_token: str,
     api_secret: str,
+    standing_token: bool,
+    redirect_url: str | None,
     log_format: str,
 ) -> None:
     """The paper exchange: a simulated Zerodha with a ledger of its own. Prints its URL when it is open."""
@@ -82,11 +105,13 @@ def main(
     if old_names := main.old_names_set():
         log.warning("settings had old names", variables=old_names)
     books = _books(ledger, day_starts)
-    market = Market(seed, books.last_prices())
-    exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret))
+    market = Market(seed, books.last_prices(), lambda key: listed(books.today(books.now())).get(key))
+    entry = Entry(books, market, Account(books), is_strict=strict and wire == "kite", has_hours=session == "market")
+    exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret), entry)
     most = (orders_per_second, orders_per_minute, orders_per_day)
-    counted = Limits(books.orders_today(now_us()), time.time(), most) if limits else None
-    desk = Desk(exchange, counted, f"token {api_key}:{access_token}")
+    counted = Limits(books.writes_today(books.now()), books.now() / 1_000_000, most) if limits else None
+    app = App(api_key, api_secret, access_token, redirect_url or None)
+    desk = Desk(exchange, counted, Logins(books, app, is_standing=standing_token))
     names = [name.strip() for name in host_names.split(",") if name.strip()]
     app = create_app(desk) if wire == "kite" else alpaca.create_app(desk, api_key, api_secret)
     _serve(exchange, host, port, names, app)

@@ -1,18 +1,21 @@
 """The paper exchange as a WSGI application that speaks Kite Connect v3."""
 
-import hmac
-
 from flask import Flask, Response, jsonify, request
 
 from pulse_ops.paper_exchange.context import Desk, count, desk
 from pulse_ops.paper_exchange.control import control
+from pulse_ops.paper_exchange.elsewhere import elsewhere
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, bad_input
+from pulse_ops.paper_exchange.logins.routes import PAGE, WITHOUT_TOKEN, logins
+from pulse_ops.paper_exchange.margins.routes import margins
 from pulse_ops.paper_exchange.orders import orders
 from pulse_ops.paper_exchange.quotes import quotes
 from pulse_ops.paper_exchange.server import DROP
+from pulse_ops.paper_exchange.user.routes import user
 
 # Kite counts every call that writes.
-_KINDS = {"quotes.last_prices": "quotes", "orders.cancel": "orders", "orders.modify": "orders"}
+_QUOTES = dict.fromkeys(("quotes.quote", "quotes.day_prices", "quotes.last_prices"), "quotes")
+_KINDS = {**_QUOTES, "orders.cancel": "orders", "orders.modify": "orders"}
 
 
 def create_app(served: Desk) -> Flask:
@@ -20,7 +23,7 @@ def create_app(served: Desk) -> Flask:
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["desk"] = served
-    for blueprint in (orders, quotes, control):
+    for blueprint in (orders, quotes, margins, user, logins, elsewhere, control):
         app.register_blueprint(blueprint)
     app.before_request(_authorize)
     app.register_error_handler(WireError, _error)
@@ -31,13 +34,12 @@ def create_app(served: Desk) -> Flask:
 
 
 def _authorize() -> None:
-    if request.blueprint == control.name:
+    if request.blueprint == control.name or request.endpoint == PAGE:
         return
     if request.headers.get("X-Kite-Version") != "3":
         raise bad_input("Missing or unknown `X-Kite-Version`.")
-    given = request.headers.get("Authorization", "").encode()
-    if not hmac.compare_digest(given, desk().authorization.encode()):
-        raise WireError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
+    if request.endpoint not in WITHOUT_TOKEN:
+        desk().logins.check(request.headers.get("Authorization", ""))
     # Placements are counted by their own route, which books them too.
     if request.endpoint != "orders.place":
         count(_KINDS.get(request.endpoint or "", "other"))

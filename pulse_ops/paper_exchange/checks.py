@@ -1,4 +1,4 @@
-"""The checks that Kite makes before it registers an order."""
+"""The form of an order: what each field may say, whatever is traded. `rules` knows what an instrument allows."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,20 +6,25 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
-from pulse_ops.paper_exchange.errors import bad_input
+from pulse_ops.paper_exchange.errors import bad_input, not_here
 
-EXCHANGES = frozenset({"NSE", "BSE", "NFO", "BFO", "CDS", "MCX"})
+EXCHANGES = frozenset({"NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX"})
 PRODUCTS = frozenset({"CNC", "NRML", "MIS", "MTF"})
-TICK = 5
+ORDER_TYPES = frozenset({"MARKET", "LIMIT", "SL", "SL-M"})
+VALIDITIES = frozenset({"DAY", "IOC", "TTL"})
+VARIETIES = frozenset({"regular", "amo"})
+# Kite has them too.
+_ELSEWHERE = frozenset({"co", "iceberg", "auction", "bo"})
+LONGEST_TTL = 360
 
-_SYMBOL = re.compile(r"[A-Z0-9&-]{1,32}")
+_SYMBOL = re.compile(r"[A-Z0-9& -]{1,32}")
 _TAG = re.compile(r"[A-Za-z0-9]{1,20}")
 _QUANTITY = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True)
 class OrderRequest:
-    """A placement that passed the checks. `price` is in paise, and only limit orders have one."""
+    """A placement that passed the checks. Prices are paise; a market order has none, only a stop has a trigger."""
 
     exchange: str
     tradingsymbol: str
@@ -31,46 +36,113 @@ class OrderRequest:
     price: int | None
     market_protection: str | None
     tag: str | None
+    variety: str = "regular"
+    trigger_price: int | None = None
+    validity_ttl: int | None = None
+    disclosed_quantity: int = 0
 
     @property
     def instrument(self) -> str:
         return f"{self.exchange}:{self.tradingsymbol}"
 
+    @property
+    def is_stop(self) -> bool:
+        return self.order_type in ("SL", "SL-M")
+
 
 def check(variety: str, form: Mapping[str, str]) -> OrderRequest:
     """The order in a form. Raises WireError."""
-    _one_of("variety", variety, {"regular"})
-    order_type = _one_of("order_type", form.get("order_type"), {"MARKET", "LIMIT"})
+    check_variety(variety)
+    if form.get("autoslice", "false").lower() == "true":
+        raise not_here("The paper exchange does not slice orders: `autoslice` puts one tag on all its pieces.")
+    order_type = _one_of("order_type", form.get("order_type"), ORDER_TYPES)
+    validity = _one_of("validity", form.get("validity", "DAY"), VALIDITIES)
     return OrderRequest(
         exchange=_one_of("exchange", form.get("exchange"), EXCHANGES),
         tradingsymbol=_symbol(form.get("tradingsymbol", "")),
         transaction_type=_one_of("transaction_type", form.get("transaction_type"), {"BUY", "SELL"}),
-        quantity=_quantity(form.get("quantity", "")),
+        quantity=quantity_of("quantity", form.get("quantity", "")),
         product=_one_of("product", form.get("product"), PRODUCTS),
         order_type=order_type,
-        validity=_one_of("validity", form.get("validity", "DAY"), {"DAY", "IOC"}),
-        price=_price(form.get("price", "")) if order_type == "LIMIT" else None,
-        market_protection=_protection(form.get("market_protection", "")) if order_type == "MARKET" else None,
+        validity=validity,
+        price=limit_of(order_type, form),
+        market_protection=protection_of(order_type, form),
         tag=_tag(form.get("tag")),
+        variety=variety,
+        trigger_price=trigger_of(order_type, form),
+        validity_ttl=ttl_of(validity, form),
+        disclosed_quantity=_disclosed(form),
     )
+
+
+def check_variety(variety: str) -> None:
+    """Raise WireError unless orders of this variety are taken."""
+    if variety in _ELSEWHERE:
+        raise not_here(f"The paper exchange has no orders of variety {variety}: place regular or amo ones.")
+    _one_of("variety", variety, VARIETIES)
+
+
+def limit_of(order_type: str, form: Mapping[str, str]) -> int | None:
+    """The limit of an order that has one. Raises WireError."""
+    return price_of("price", form.get("price", "")) if order_type in ("LIMIT", "SL") else None
+
+
+def trigger_of(order_type: str, form: Mapping[str, str]) -> int | None:
+    """What sets a stop off. Raises WireError."""
+    return price_of("trigger_price", form.get("trigger_price", "")) if order_type in ("SL", "SL-M") else None
+
+
+def protection_of(order_type: str, form: Mapping[str, str]) -> str | None:
+    """How far a market order may go. Raises WireError."""
+    if order_type not in ("MARKET", "SL-M"):
+        return None
+    value = form.get("market_protection", "")
+    if value in ("", "0"):
+        raise bad_input(
+            "Market orders without market protection are not allowed via API."
+            " Please set market protection or use a Limit order."
+        )
+    percent = _number("market_protection", value)
+    if percent != -1 and not 0 < percent <= 100:
+        _refuse("market_protection")
+    return value
+
+
+def ttl_of(validity: str, form: Mapping[str, str]) -> int | None:
+    """How many minutes an order lives that has a time to live. Raises WireError."""
+    if validity != "TTL":
+        return None
+    minutes = quantity_of("validity_ttl", form.get("validity_ttl", ""))
+    if minutes > LONGEST_TTL:
+        _refuse("validity_ttl")
+    return minutes
+
+
+def quantity_of(name: str, value: str) -> int:
+    """A number of shares, or of minutes. Raises WireError."""
+    if not _QUANTITY.fullmatch(value) or int(value) < 1:
+        _refuse(name)
+    return int(value)
+
+
+def price_of(name: str, value: str) -> int:
+    """A price in paise. Raises WireError."""
+    paise = _number(name, value) * 100
+    if paise <= 0 or paise % 1:
+        _refuse(name)
+    return int(paise)
 
 
 def _one_of(name: str, value: str | None, known: Collection[str]) -> str:
     if value is None or value not in known:
-        raise bad_input(f"Invalid `{name}`.")
+        _refuse(name)
     return value
 
 
 def _symbol(value: str) -> str:
     if not _SYMBOL.fullmatch(value):
-        raise bad_input("Invalid `tradingsymbol`.")
+        _refuse("tradingsymbol")
     return value
-
-
-def _quantity(value: str) -> int:
-    if not _QUANTITY.fullmatch(value) or int(value) < 1:
-        raise bad_input("Invalid `quantity`.")
-    return int(value)
 
 
 def _tag(value: str | None) -> str | None:
@@ -79,20 +151,9 @@ def _tag(value: str | None) -> str | None:
     return value or None
 
 
-def _price(value: str) -> int:
-    paise = _number("price", value) * 100
-    if paise <= 0 or paise % TICK:
-        raise bad_input("Invalid `price`. It should be a multiple of the tick size.")
-    return int(paise)
-
-
-def _protection(value: str) -> str:
-    if not value:
-        raise bad_input("Market orders without market protection are not allowed.")
-    percent = _number("market_protection", value)
-    if percent != -1 and not 0 < percent <= 100:
-        _refuse("market_protection")
-    return value
+def _disclosed(form: Mapping[str, str]) -> int:
+    value = form.get("disclosed_quantity") or "0"
+    return 0 if value == "0" else quantity_of("disclosed_quantity", value)
 
 
 def _number(name: str, value: str) -> Decimal:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from datetime import time as time_of_day
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INDIA = timezone(timedelta(hours=5, minutes=30))
+INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
 def now_us() -> int:
@@ -18,13 +18,18 @@ def utc(us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=us)
 
 
+def us_of(at: datetime) -> int:
+    """The other way round."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
 def trading_day(us: int, starts: time_of_day, ended_early: int) -> str:
     """The day whose books hold this instant, as YYYY-MM-DD: that of the clock, and the days ended before their time."""
     since_midnight = timedelta(hours=starts.hour, minutes=starts.minute, seconds=starts.second)
-    day = (utc(us).astimezone(_INDIA) - since_midnight).date()
+    day = (utc(us).astimezone(INDIA) - since_midnight).date()
     return (day + timedelta(days=ended_early)).isoformat()
 
 
 def india_text(us: int) -> str:
     """The instant as Kite writes it."""
-    return f"{utc(us).astimezone(_INDIA):%Y-%m-%d %H:%M:%S}"
+    return f"{utc(us).astimezone(INDIA):%Y-%m-%d %H:%M:%S}"

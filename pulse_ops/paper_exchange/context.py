@@ -1,6 +1,5 @@
 """What the routes of the exchange share."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from flask import Response, current_app, jsonify
 
 from pulse_ops.paper_exchange.exchange import Exchange
 from pulse_ops.paper_exchange.limits import Limits
+from pulse_ops.paper_exchange.logins.logins import Logins
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Desk:
 
     exchange: Exchange
     limits: Limits | None
-    authorization: str
+    logins: Logins
 
 
 def desk() -> Desk:
@@ -30,7 +30,7 @@ def count(kind: str) -> None:
     """Count this request against the rate limit of its kind. Raises WireError 429."""
     limits = desk().limits
     if limits is not None:
-        limits.take(kind, time.time())
+        limits.take(kind, desk().exchange.books.now() / 1_000_000)
 
 
 def success(data: Any) -> Response:

@@ -20,6 +20,11 @@ def bad_input(message: str) -> WireError:
     return WireError(400, "InputException", message)
 
 
+def not_here(message: str) -> WireError:
+    """What Kite has, and the paper exchange has not."""
+    return WireError(501, "GeneralException", message)
+
+
 def unknown_order() -> WireError:
     """An order id that is not in the book."""
     return WireError(404, "OrderException", "Couldn't find that `order_id`.")

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from threading import Event, Thread
 
 from pulse_ops.paper_exchange.checks import OrderRequest
-from pulse_ops.paper_exchange.clock import now_us
-from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, unknown_order
+from pulse_ops.paper_exchange.entry import Entry, first_status, is_in_book
+from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, bad_input, unknown_order
 from pulse_ops.paper_exchange.faults import Faults, Rule, Scenario, Stage
 from pulse_ops.paper_exchange.later import Later
 from pulse_ops.paper_exchange.log import service_log
-from pulse_ops.paper_exchange.market import Market, crosses
+from pulse_ops.paper_exchange.market import Market
+from pulse_ops.paper_exchange.matching import Matching, us
+from pulse_ops.paper_exchange.modifying import book_modification, modified
 from pulse_ops.paper_exchange.postbacks import Postbacks
 from pulse_ops.paper_exchange.store import FINAL, Books
 
@@ -38,10 +40,12 @@ class Arrived:
 class Exchange:
     """The order system and the matching engine behind it. Safe to call from many threads."""
 
-    def __init__(self, books: Books, market: Market, faults: Faults, postbacks: Postbacks) -> None:
+    def __init__(self, books: Books, market: Market, faults: Faults, postbacks: Postbacks, entry: Entry) -> None:
         self.books = books
         self.market = market
         self.faults = faults
+        self.entry = entry
+        self._matching = Matching(books, market, faults)
         self._postbacks = postbacks
         self._later = Later()
         self._closing = Event()
@@ -64,6 +68,10 @@ class Exchange:
         """Put a scenario in force; it survives a restart."""
         self.faults.replace(scenario)
         self._save_scenario()
+
+    def today(self) -> str:
+        """The trading day, as YYYY-MM-DD."""
+        return self.books.day(self.books.now())
 
     def arrive(self, at: int, form: Mapping[str, str]) -> Arrived:
         """Number a placement request."""
@@ -88,29 +96,26 @@ class Exchange:
         with self.books.transaction():
             self._add_arrival(arrived, outcome, hits)
 
-    def refuse_in_book(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> None:
+    def refuse_in_book(self, arrived: Arrived, request: OrderRequest, hits: Hits, message: str) -> None:
         """Book a refused request, and an order beside it that is rejected from its beginning."""
-        now = now_us()
         with self.books.transaction():
-            order_id = self._add_order(request, "OPEN", hits, now)
-            self.books.end_order(order_id, "REJECTED", hits[Stage.ENTRY].message, now)
-            self._add_arrival(arrived, "REFUSED", hits, order_id)
+            order_id = self._reject(arrived, request, hits, message)
         self._report(order_id)
 
     def accept(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
-        """Book an order and let it meet the market. It is on disk when its id is returned."""
-        life = hits.get(Stage.LIFE)
+        """Book an order and let it meet the market. It is on disk when its id is returned.
+
+        Raises WireError for an order that the account cannot pay or deliver: it stands in the book, rejected.
+        """
         with self.books.transaction():
-            # Inside, so that no order of a day is booked after that day was ended.
-            now = now_us()
-            is_pending = life is not None and life.fault == "open_pending"
-            order_id = self._add_order(request, "OPEN PENDING" if is_pending else "OPEN", hits, now)
-            self._add_arrival(arrived, "ACCEPTED", hits, order_id)
-            if life is not None:
-                self._live_through(life, order_id, request, now)
+            refusal = self.entry.refusal_for_account(request)
+            if refusal is None:
+                order_id = self._take(arrived, request, hits)
             else:
-                self._trade(order_id, request, now)
+                order_id = self._reject(arrived, request, hits, refusal.message)
         self._report(order_id)
+        if refusal is not None:
+            raise refusal
         return order_id
 
     def accept_later(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> Future[str]:
@@ -122,17 +127,28 @@ class Exchange:
             self._add_arrival(arrived, "PENDING", hits)
         return self._later.call(hits[Stage.ENTRY].seconds, lambda: self._accept_late(arrived, request, hits))
 
-    def cancel(self, order_id: str) -> None:
+    def cancel(self, order_id: str, variety: str) -> None:
         """Cancel what is left of an order. Raises WireError."""
-        now = now_us()
+        now = self.books.now()
         with self.books.transaction():
-            order = self.books.order(order_id)
-            if order is None or order["day"] != self.books.day(now):
-                raise unknown_order()
+            order = self._of_today(order_id, now)
+            if order["variety"] != variety:
+                raise bad_input("Invalid `variety`.")
             if order["status"] in FINAL:
                 raise WireError(400, "OrderException", f"Order cannot be cancelled: it is {order['status']}.")
             self.books.end_order(order_id, "CANCELLED", None, now)
             self.books.replan_fills_after_cancel(order_id, now)
+        self._report(order_id)
+
+    def modify(self, order_id: str, variety: str, changes: Mapping[str, str]) -> None:
+        """Change the terms of an order that is not over, and let it meet the market anew. Raises WireError."""
+        with self.books.transaction():
+            now = self.books.now()
+            order = self._of_today(order_id, now)
+            request = modified(order, variety, changes)
+            self.entry.check(request, now)
+            book_modification(self.books, order, request, now)
+            self._matching.meet_again(order_id, now)
         self._report(order_id)
 
     def end_day(self) -> str:
@@ -140,24 +156,55 @@ class Exchange:
         with self.books.transaction():
             self.books.end_day_early()
         self.tick()
-        return self.books.day(now_us())
+        return self.books.day(self.books.now())
+
+    def move_clock(self, to: int | None) -> None:
+        """Let the clock go on from this instant; what is due by then happens at once."""
+        with self.books.transaction():
+            self.books.move_clock(to)
+        self.tick()
 
     def tick(self) -> None:
         """End what its day ends, fill what is due, move the prices of what waits, and fill what they cross."""
-        now = now_us()
+        now = self.books.now()
         today = self.books.day(now)
         with self.books.transaction():
             touched = self.books.end_orders_before(today, now) if today != self._day else []
-            touched += [self._fill_planned(plan, now) for plan in self.books.take_due_fills(now)]
-            touched += [order["order_id"] for order in self.books.resting_orders() if self._fill_crossed(order, now)]
+            touched += self._matching.tick(now)
             if self.books.is_anything_waiting():
                 self._stirred.set()
         self._day = today
         for order_id in touched:
             self._report(order_id)
 
+    def _of_today(self, order_id: str, now: int) -> sqlite3.Row:
+        order = self.books.order(order_id)
+        if order is None or not is_in_book(order, self.books.day(now)):
+            raise unknown_order()
+        return order
+
+    def _take(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
+        life = hits.get(Stage.LIFE)
+        # Inside the transaction, so that no order of a day is booked after that day was ended.
+        now = self.books.now()
+        is_pending = life is not None and life.fault == "open_pending"
+        order_id = self._add_order(request, "OPEN PENDING" if is_pending else first_status(request), hits, now)
+        self._add_arrival(arrived, "ACCEPTED", hits, order_id)
+        if life is not None:
+            self._matching.live_through(life, order_id, request, now)
+        elif request.variety == "regular":
+            self._matching.enter(order_id, request, now)
+        return order_id
+
+    def _reject(self, arrived: Arrived, request: OrderRequest, hits: Hits, message: str) -> str:
+        now = self.books.now()
+        order_id = self._add_order(request, "OPEN", hits, now)
+        self.books.end_order(order_id, "REJECTED", message, now)
+        self._add_arrival(arrived, "REFUSED", hits, order_id)
+        return order_id
+
     def _accept_late(self, arrived: Arrived, request: OrderRequest, hits: Hits) -> str:
-        if self.books.day(now_us()) != arrived.day:
+        if self.books.day(self.books.now()) != arrived.day:
             self.turn_away(arrived, "LOST", hits)
             raise ConnectionDropped
         return self.accept(arrived, request, hits)
@@ -172,8 +219,9 @@ class Exchange:
             request,
             status,
             at=now,
-            visible_at=now + _us(book.seconds) if book else now,
+            visible_at=now + us(book.seconds) if book else now,
             postback=(postback.fault, postback.seconds) if postback else (None, 0.0),
+            **self.entry.booking(request, now),
         )
 
     def _keep_ticking(self) -> None:
@@ -189,43 +237,6 @@ class Exchange:
                 # Closed between the wait and the tick.
                 return
 
-    def _live_through(self, life: Rule, order_id: str, request: OrderRequest, now: int) -> None:
-        part = int(request.quantity * life.fraction)
-        if life.fault == "reject":
-            self.books.end_order(order_id, "REJECTED", life.message, now)
-        elif life.fault == "open_pending":
-            self.books.plan_fill(order_id, request.quantity, due_at=now + _us(life.seconds))
-        elif life.fault == "late_fill":
-            self.books.plan_fill(order_id, max(part, 1), due_at=None, after_cancel=_us(life.seconds))
-        elif part:
-            self.books.add_fill(order_id, part, self.market.step(request.instrument), now)
-
-    def _trade(self, order_id: str, request: OrderRequest, now: int) -> None:
-        price = self.market.step(request.instrument)
-        can_trade = request.price is None or crosses(request.transaction_type, request.price, price)
-        delay = _us(self.faults.scenario.fill_delay)
-        if can_trade and delay:
-            self.books.plan_fill(order_id, request.quantity, due_at=now + delay)
-        elif can_trade:
-            self.books.add_fill(order_id, request.quantity, price, now)
-        elif request.validity == "IOC":
-            self.books.end_order(order_id, "CANCELLED", None, now)
-
-    def _fill_planned(self, plan: sqlite3.Row, now: int) -> str:
-        order_id: str = plan["order_id"]
-        order = self.books.order(order_id)
-        if order is not None:
-            quantity = min(plan["quantity"], order["quantity"] - order["filled_quantity"])
-            self.books.add_fill(order_id, quantity, self.market.step(_instrument(order)), now)
-        return order_id
-
-    def _fill_crossed(self, order: sqlite3.Row, now: int) -> bool:
-        price = self.market.step(_instrument(order))
-        if order["order_type"] != "LIMIT" or not crosses(order["transaction_type"], order["price"], price):
-            return False
-        self.books.add_fill(order["order_id"], order["quantity"] - order["filled_quantity"], price, now)
-        return True
-
     def _report(self, order_id: str) -> None:
         self._stirred.set()
         order = self.books.order(order_id)
@@ -234,11 +245,3 @@ class Exchange:
 
     def _save_scenario(self) -> None:
         self.books.set_note("scenario", self.faults.scenario.model_dump_json())
-
-
-def _instrument(order: sqlite3.Row) -> str:
-    return f"{order['exchange']}:{order['tradingsymbol']}"
-
-
-def _us(seconds: float) -> int:
-    return round(seconds * 1_000_000)

@@ -40,6 +40,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
         "slow": Stage.DELAY,
         "reject": Stage.LIFE,
         "partial_fill": Stage.LIFE,
+        "leave_rest": Stage.LIFE,
         "open_pending": Stage.LIFE,
         "late_fill": Stage.LIFE,
         "book_delay": Stage.BOOK,

@@ -43,6 +43,12 @@ def _order(day: str, at: int, number: int, tag: str | None) -> dict[str, Any]:
         "filled_value": _QUANTITY * _PRICE,
         "cancelled_quantity": 0,
         "updated_at": at,
+        "variety": "regular",
+        "trigger_price": None,
+        "validity_ttl": None,
+        "disclosed_quantity": 0,
+        "modifications": 0,
+        "limit_price": _PRICE,
     }
 
 

@@ -15,6 +15,8 @@ from pulse_ops.paper_exchange.store import Books
 Rows = list[str]
 
 _ORDERS = "SELECT * FROM orders WHERE day = ? AND visible_at <= ? ORDER BY number"
+# They stand in the book from the evening on, and belong to the day on which they go out.
+_AFTER_MARKET = "SELECT * FROM orders WHERE variety = 'amo' AND day > ? AND visible_at <= ? ORDER BY number"
 # Each order as its last change by then had left it.
 _ORDERS_BACK_THEN = """
     SELECT orders.order_id, exchange, tradingsymbol, transaction_type, quantity, product, order_type, validity, price,
@@ -22,7 +24,8 @@ _ORDERS_BACK_THEN = """
            changes.at AS updated_at,
            (SELECT coalesce(sum(trades.quantity * trades.price), 0) FROM trades
              WHERE trades.order_id = orders.order_id AND traded_at <= ?2) AS filled_value,
-           CASE changes.status WHEN 'CANCELLED' THEN quantity - changes.filled_quantity ELSE 0 END AS cancelled_quantity
+           CASE changes.status WHEN 'CANCELLED' THEN quantity - changes.filled_quantity ELSE 0 END
+             AS cancelled_quantity, variety, trigger_price, validity_ttl, disclosed_quantity, modifications, limit_price
       FROM orders
       JOIN changes ON changes.number =
            (SELECT max(number) FROM changes WHERE changes.order_id = orders.order_id AND changes.at <= ?2)
@@ -45,6 +48,7 @@ def order_book(books: Books, rule: Rule | None, now: int) -> Rows:
     if rule is not None and rule.fault == "book_foreign":
         return [json.dumps(row) for row in foreign.orders(books.day(at), at)]
     rows = books.rows(_ORDERS_BACK_THEN if at < now else _ORDERS, books.day(at), at)
+    rows += books.rows(_AFTER_MARKET, books.day(at), at)
     return _shown([_order_text(row) for row in rows], rule)
 
 
@@ -58,8 +62,10 @@ def trade_book(books: Books, rule: Rule | None, now: int) -> Rows:
 
 def order_history(books: Books, rule: Rule | None, now: int, order: sqlite3.Row) -> Rows:
     """One row for each change of an order, as a reading that suffers `rule` shows them. Raises WireError."""
-    changes = books.rows(_CHANGES, order["order_id"], _instant(rule, now))
-    rows = _shown([json.dumps(wire.change_row(order, change)) for change in changes], rule)
+    at = _instant(rule, now)
+    changes = books.rows(_CHANGES, order["order_id"], at)
+    trades = books.rows(_TRADES_OF_ONE, order["order_id"], at)
+    rows = _shown([json.dumps(row) for row in wire.history(order, changes, trades)], rule)
     if not rows or (rule is not None and rule.fault == "book_foreign"):
         raise unknown_order()
     return rows

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from threading import RLock
 
@@ -15,9 +15,18 @@ FINAL = frozenset({"COMPLETE", "CANCELLED", "REJECTED"})
 DAY_ENDED = "The order ended with its day."
 
 _SECONDS_PER_DAY = 86_400
+_DAY_US, _INDIA_US = 86_400_000_000, 19_800_000_000
 _OPEN_BEFORE = (
     "SELECT order_id FROM orders WHERE day < ? AND status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED') ORDER BY number"
 )
+
+
+_COLUMNS = (
+    "number, order_id, day, tag, exchange, tradingsymbol, transaction_type, quantity, product, order_type, validity,"
+    " price, market_protection, status, placed_at, updated_at, visible_at, postback_fault, postback_seconds, variety,"
+    " trigger_price, validity_ttl, disclosed_quantity, blocked, limit_price, due_at"
+)
+_ADD_ORDER = f"INSERT INTO orders ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(',')))})"  # noqa: S608
 
 
 class Books:
@@ -31,6 +40,7 @@ class Books:
         # Ids must never come again, not even after the ledger was deleted and begun anew on the same day.
         self._ledger_id = self._first("born", f"{now_us() // 1_000_000 % _SECONDS_PER_DAY:05d}")
         self._days_ended_early = int(self._first("days_ended_early", "0"))
+        self._moved_by = int(self._first("clock_moved_by", "0"))
         self._last = {table: self._last_number(table) for table in ("arrivals", "orders", "trades")}
 
     def lose_pending(self) -> None:
@@ -82,19 +92,29 @@ class Books:
         )
 
     def add_order(
-        self, request: OrderRequest, status: str, at: int, visible_at: int, postback: tuple[str | None, float]
+        self,
+        request: OrderRequest,
+        status: str,
+        at: int,
+        visible_at: int,
+        postback: tuple[str | None, float],
+        *,
+        day: str | None = None,
+        due_at: int | None = None,
+        blocked: int = 0,
     ) -> str:
-        """Book an accepted order and return its id: the date, the ledger, a running number."""
+        """Book an order and return its id: the date, the ledger, a running number.
+
+        `day` is the one whose book it belongs to, if that is another; at `due_at` something happens to it by the clock.
+        """
         number = self._next("orders")
         order_id = self._id(number, at)
         self._connection.execute(
-            "INSERT INTO orders (number, order_id, day, tag, exchange, tradingsymbol, transaction_type, quantity,"
-            " product, order_type, validity, price, market_protection, status, placed_at, updated_at, visible_at,"
-            " postback_fault, postback_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            _ADD_ORDER,
             (
                 number,
                 order_id,
-                self.day(at),
+                day or self.day(at),
                 request.tag,
                 request.exchange,
                 request.tradingsymbol,
@@ -110,9 +130,16 @@ class Books:
                 at,
                 visible_at,
                 *postback,
+                request.variety,
+                request.trigger_price,
+                request.validity_ttl,
+                request.disclosed_quantity,
+                blocked,
+                request.price if request.order_type == "LIMIT" else None,
+                due_at,
             ),
         )
-        self._add_change(order_id)
+        self.add_change(order_id)
         return order_id
 
     def add_fill(self, order_id: str, quantity: int, price: int, at: int) -> None:
@@ -131,7 +158,7 @@ class Books:
             " WHERE order_id = :order_id",
             {"order_id": order_id, "quantity": quantity, "price": price, "at": at},
         )
-        self._add_change(order_id)
+        self.add_change(order_id)
 
     def end_order(self, order_id: str, status: str, message: str | None, at: int) -> None:
         """Make an order CANCELLED or REJECTED; what it had filled stays filled."""
@@ -141,11 +168,15 @@ class Books:
             " WHERE order_id = ?",
             (status, message, at, status, order_id),
         )
-        self._add_change(order_id)
+        self.add_change(order_id)
 
     def day(self, at: int) -> str:
         """The trading day, as YYYY-MM-DD."""
         return trading_day(at, self._day_starts, self._days_ended_early)
+
+    def today(self, at: int) -> date:
+        """The same as a date."""
+        return date.fromisoformat(self.day(at))
 
     def end_day_early(self) -> None:
         """Begin the next day now, whatever the clock says."""
@@ -187,13 +218,30 @@ class Books:
         return found[0] if found else None
 
     def resting_orders(self) -> list[sqlite3.Row]:
-        """Limit orders that wait for their price."""
-        return self.rows("SELECT * FROM orders WHERE status = 'OPEN' AND order_type = 'LIMIT' ORDER BY number")
+        """Orders that wait for the price of their limit."""
+        return self.rows("SELECT * FROM orders WHERE status = 'OPEN' AND limit_price IS NOT NULL ORDER BY number")
+
+    def stops(self) -> list[sqlite3.Row]:
+        """Orders that wait for their trigger."""
+        return self.rows("SELECT * FROM orders WHERE status = 'TRIGGER PENDING' ORDER BY number")
+
+    def take_due_orders(self, at: int) -> list[sqlite3.Row]:
+        """Orders whose time has come: after market orders to go out, others to end; it does not come again."""
+        due = self.rows("SELECT * FROM orders WHERE due_at <= ? ORDER BY due_at, number", at)
+        for order in due:
+            self.change_order(order["order_id"], due_at=None)
+        return due
+
+    def change_order(self, order_id: str, **values: object) -> None:
+        """Set columns of an order; a change of its status is to be kept for its history."""
+        columns = ", ".join(f"{name} = ?" for name in values)
+        self._connection.execute(f"UPDATE orders SET {columns} WHERE order_id = ?", (*values.values(), order_id))  # noqa: S608
 
     def is_anything_waiting(self) -> bool:
-        """Whether a limit order waits for its price, or a fill for its time."""
+        """Whether an order waits for a price, or a fill for its time."""
         waiting = self.rows(
-            "SELECT 1 FROM orders WHERE status = 'OPEN' AND order_type = 'LIMIT'"
+            "SELECT 1 FROM orders WHERE status = 'OPEN' AND limit_price IS NOT NULL"
+            " UNION ALL SELECT 1 FROM orders WHERE status = 'TRIGGER PENDING'"
             " UNION ALL SELECT 1 FROM later_fills WHERE due_at IS NOT NULL LIMIT 1"
         )
         return bool(waiting)
@@ -206,9 +254,35 @@ class Books:
         )
         return {row["instrument"]: row["price"] for row in rows}
 
-    def orders_today(self, at: int) -> int:
-        """How many orders were accepted on this day."""
-        return int(self.rows("SELECT count(*) FROM orders WHERE day = ?", self.day(at))[0][0])
+    def volume(self, exchange: str, symbol: str) -> int:
+        """How many shares of an instrument the ledger has traded."""
+        found = self.rows(
+            "SELECT coalesce(sum(trades.quantity), 0) FROM trades JOIN orders USING (order_id)"
+            " WHERE exchange = ? AND tradingsymbol = ?",
+            exchange,
+            symbol,
+        )
+        return int(found[0][0])
+
+    def writes_today(self, at: int) -> int:
+        """How many calls of this day wrote, as far as the ledger knows: placements, taken or not, and modifications."""
+        day_began = at - (at + _INDIA_US) % _DAY_US
+        placed = self.rows("SELECT count(*) FROM arrivals WHERE arrived_at >= ?", day_began)[0][0]
+        modified = self.rows("SELECT coalesce(sum(modifications), 0) FROM orders WHERE day >= ?", self.day(at))[0][0]
+        return int(placed) + int(modified)
+
+    def now(self) -> int:
+        """The instant by the exchange's clock: the machine's, and what it was moved by."""
+        return now_us() + self._moved_by
+
+    def move_clock(self, to: int | None) -> None:
+        """Let the exchange's clock go on from this instant, or from the machine's when it is None."""
+        self._moved_by = 0 if to is None else to - now_us()
+        self.set_note("clock_moved_by", str(self._moved_by))
+
+    def write(self, statement: str, *parameters: object) -> int:
+        """Write a row of what is no order, inside a transaction; how many were touched."""
+        return self._connection.execute(statement, parameters).rowcount
 
     def note(self, name: str) -> str | None:
         """A text kept with the ledger."""
@@ -225,7 +299,8 @@ class Books:
         with self._lock:
             return self._connection.execute(query, parameters).fetchall()
 
-    def _add_change(self, order_id: str) -> None:
+    def add_change(self, order_id: str) -> None:
+        """Keep an order as it is now for its history."""
         self._connection.execute(
             "INSERT INTO changes (order_id, status, status_message, filled_quantity, at)"
             " SELECT order_id, status, status_message, filled_quantity, updated_at FROM orders WHERE order_id = ?",

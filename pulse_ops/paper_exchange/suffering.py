@@ -19,7 +19,7 @@ def suffer_before(exchange: Exchange, arrived: Arrived, order: OrderRequest, hit
     if rule is None or rule.fault == "slow_accept":
         return
     if rule.fault == "refuse_in_book":
-        exchange.refuse_in_book(arrived, order, hits)
+        exchange.refuse_in_book(arrived, order, hits, rule.message)
         raise WireError(400, rule.error_type, rule.message)
     errors: dict[str, tuple[str, Exception]] = {
         "rate_limited": ("RATE_LIMITED", WireError(429, "NetworkException", "Too many requests")),

@@ -53,7 +53,7 @@ class Wire:
     unknown_instrument: str
     bad_key: dict[str, Any]
     judge: Callable[[str], BrokerBooks]
-    far_limit: str = "1.00"
+    far_limit: Decimal
 
     def placement(self, quantity: int = 10, side: Side = Side.BUY, **changes: Any) -> Placement:
         return Placement(
@@ -74,16 +74,23 @@ def _judge_of_alpaca(url: str) -> BrokerBooks:
 
 
 WIRES = {
-    "kite": ("broker", "NSE:INFY", "NSE:inf", {"access_token": "another-token"}, _judge_of_kite),
-    "alpaca": ("alpaca", "NYSE:BRK.B", "NYSE:NOSUCH", {"api_secret": "another-secret"}, _judge_of_alpaca),
+    "kite": ("broker", "NSE:INFY", "NSE:inf", {"access_token": "another-token"}, _judge_of_kite, Decimal("1450.00")),
+    "alpaca": (
+        "alpaca",
+        "NYSE:BRK.B",
+        "NYSE:NOSUCH",
+        {"api_secret": "another-secret"},
+        _judge_of_alpaca,
+        Decimal("1.00"),
+    ),
 }
 
 
 @pytest.fixture(scope="module", params=WIRES)
 def wire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    adapter, instrument, unknown, bad_key, judge = WIRES[request.param]
+    adapter, *terms = WIRES[request.param]
     with start_exchange(tmp_path_factory.mktemp(request.param), wire=request.param) as exchange:
-        yield Wire(request.param, exchange, getattr(exchange, adapter), instrument, unknown, bad_key, judge)
+        yield Wire(request.param, exchange, getattr(exchange, adapter), *terms)
 
 
 @pytest.fixture
@@ -127,7 +134,7 @@ def test_an_order_is_placed_filled_and_shown_the_same_everywhere(wire: Wire, bro
 
 
 def test_a_limit_order_rests_until_it_is_cancelled(wire: Wire, broker: Broker) -> None:
-    resting = placed(broker, wire.placement(limit_price=Decimal(wire.far_limit)))
+    resting = placed(broker, wire.placement(limit_price=wire.far_limit))
     assert (resting.status, resting.filled_quantity, resting.average_price) == (BrokerOrderStatus.OPEN, 0, None)
 
     broker.cancel(resting.broker_order_id)

@@ -4,9 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import time
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,20 @@ class RunningExchange:
         answer = self._http.post(f"{self.url}/_paper/day-end", timeout=5)
         day: str = answer.json()["day"]
         return day
+
+    def move_clock(self, to: datetime | None) -> None:
+        """Let its clock go on from this instant; None takes it back to the machine's."""
+        self.control("PUT", "clock", {"now": to.isoformat() if to else None})
+
+    def now(self) -> datetime:
+        """The instant by its clock."""
+        return datetime.fromisoformat(self.control("GET", "clock")["now"])
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """What the route beside the protocol answers."""
+        answer = self._http.request(method, f"{self.url}/_paper/{path}", json=body, timeout=5)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -115,8 +129,9 @@ def start_exchange(
     postback_url: str | None = None,
     day_starts: time = time(0),
     wire: str = "kite",
+    more: Sequence[str] = (),
 ) -> Iterator[RunningExchange]:
-    """Run an exchange on a free port for as long as the block lasts. Kite's limits are off unless asked for."""
+    """Run an exchange on a free port while the block lasts. Limits are off unless asked for; `more` are options."""
     ledger_path = tmp_path / "exchange.sqlite"
     options = ["--ledger", str(ledger_path), "--seed", str(seed), "--limits" if limits else "--no-limits"]
     options += [
@@ -131,6 +146,7 @@ def start_exchange(
     ]
     options += ["--postback-url", postback_url] if postback_url else []
     options += ["--wire", wire]
+    options += more
     exchange = RunningExchange(ledger_path, options)
     try:
         yield exchange

@@ -57,7 +57,12 @@ def struck(rule: Rule, seed: int = 1, arrivals: int = 200) -> list[int]:
         {"tag": "A" * 21},
         {"tag": "with-dash"},
         {"order_type": "LIMIT"},
-        {"order_type": "LIMIT", "price": "10.01"},
+        {"order_type": "LIMIT", "price": "10.005"},
+        {"order_type": "SL", "price": "10"},
+        {"order_type": "SL-M", "trigger_price": "10", "market_protection": ""},
+        {"validity": "TTL"},
+        {"validity": "TTL", "validity_ttl": "9999"},
+        {"disclosed_quantity": "-1"},
         {"order_type": "LIMIT", "price": "-5"},
     ],
 )
@@ -77,7 +82,7 @@ def test_a_limit_order_keeps_its_price_in_paise() -> None:
 
 
 def test_the_eleventh_order_of_a_calendar_second_is_too_many_and_the_next_second_is_free() -> None:
-    limits = Limits(orders_today=0, now=1000.0)
+    limits = Limits(writes_today=0, now=1000.0)
     for _ in range(10):
         limits.take("orders", 1000.9)
     with pytest.raises(WireError) as raised:
@@ -87,7 +92,7 @@ def test_the_eleventh_order_of_a_calendar_second_is_too_many_and_the_next_second
 
 
 def test_the_401st_order_of_a_minute_is_too_many() -> None:
-    limits = Limits(orders_today=0, now=0.0)
+    limits = Limits(writes_today=0, now=0.0)
     for number in range(400):
         limits.take("orders", number / 10)
     with pytest.raises(WireError):
@@ -97,14 +102,14 @@ def test_the_401st_order_of_a_minute_is_too_many() -> None:
 
 @pytest.mark.parametrize("most", [(1, 9, 9), (9, 1, 9), (9, 9, 1)])
 def test_other_limits_may_be_set(most: tuple[int, int, int]) -> None:
-    limits = Limits(orders_today=0, now=1000.0, most=most)
+    limits = Limits(writes_today=0, now=1000.0, most=most)
     limits.take("orders", 1000.0)
     with pytest.raises(WireError):
         limits.take("orders", 1000.5)
 
 
 def test_the_days_limit_counts_what_was_placed_before_a_restart() -> None:
-    limits = Limits(orders_today=4999, now=1000.0)
+    limits = Limits(writes_today=4999, now=1000.0)
     limits.take("orders", 1000.0)
     with pytest.raises(WireError):
         limits.take("orders", 1001.0)

@@ -9,7 +9,6 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from pulse_ops.paper_exchange.alpaca import wire
 from pulse_ops.paper_exchange.alpaca.checks import check, form_of
 from pulse_ops.paper_exchange.alpaca.errors import Refusal, unprocessable
-from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import desk
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError
 from pulse_ops.paper_exchange.exchange import Exchange
@@ -51,7 +50,7 @@ def place() -> Response | tuple[Response, int] | tuple[str, int]:
     exchange = desk().exchange
     body = request.get_json(silent=True)
     body = body if isinstance(body, dict) else {}
-    arrived = exchange.arrive(now_us(), form_of(body))
+    arrived = exchange.arrive(exchange.books.now(), form_of(body))
     ids: ClientOrderIds = current_app.extensions["client_order_ids"]
     try:
         order = check(body)
@@ -77,7 +76,7 @@ def cancel(order_id: str) -> tuple[str, int]:
         raise Refusal(404, f"order not found for {order_id}")
     if order["status"] in FINAL:
         raise Refusal(422, f'order is already in "{wire.status_of(order)}" state')
-    exchange.cancel(order_id)
+    exchange.cancel(order_id, "regular")
     if rule is not None:
         raise ConnectionDropped
     return "", 204

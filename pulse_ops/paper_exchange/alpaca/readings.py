@@ -10,7 +10,6 @@ from flask import Blueprint, Response, jsonify, request
 from pulse_ops.paper_exchange.alpaca import wire
 from pulse_ops.paper_exchange.alpaca.checks import ASSETS
 from pulse_ops.paper_exchange.alpaca.errors import Refusal, unprocessable
-from pulse_ops.paper_exchange.clock import now_us
 from pulse_ops.paper_exchange.context import desk
 from pulse_ops.paper_exchange.errors import WireError
 from pulse_ops.paper_exchange.faults import Stage
@@ -40,7 +39,9 @@ def order_book() -> Response:
         raise unprocessable("status must be open, closed or all, and direction asc or desc")
     query = _ORDERS.format(direction, direction)
     limit = _number("limit", 50, 500)
-    found = desk().exchange.books.rows(query, now_us(), _instant("after", 0), _instant("until", _LATEST), limit)
+    found = desk().exchange.books.rows(
+        query, desk().exchange.books.now(), _instant("after", 0), _instant("until", _LATEST), limit
+    )
     rows = [wire.order_row(row) for row in _suffered(found)]
     return jsonify([row for row in rows if status == "all" or (row["status"] in _OPEN) == (status == "open")])
 
@@ -49,14 +50,14 @@ def order_book() -> Response:
 def order(order_id: str) -> Response:
     """One order by its id."""
     found = desk().exchange.books.order(order_id)
-    return _one(found if found is not None and found["visible_at"] <= now_us() else None, order_id)
+    return _one(found if found is not None and found["visible_at"] <= desk().exchange.books.now() else None, order_id)
 
 
 @readings.get("/orders:by_client_order_id")
 def order_by_client_order_id() -> Response:
     """One order by the id that its client gave it."""
     client_order_id = request.args.get("client_order_id", "")
-    found = desk().exchange.books.rows(_BY_TAG, client_order_id, now_us())
+    found = desk().exchange.books.rows(_BY_TAG, client_order_id, desk().exchange.books.now())
     return _one(found[0] if found else None, client_order_id)
 
 
@@ -67,7 +68,9 @@ def fills() -> Response:
         raise Refusal(501, "the paper exchange shows fills in ascending order only")
     size = _number("page_size", 100, 100)
     of_order = request.args.get("order_id", "")
-    found = desk().exchange.books.rows(_FILLS, now_us(), _instant("after", -1), _last_shown(), of_order, of_order, size)
+    found = desk().exchange.books.rows(
+        _FILLS, desk().exchange.books.now(), _instant("after", -1), _last_shown(), of_order, of_order, size
+    )
     return jsonify([wire.fill_row(row) for row in _suffered(found)])
 
 

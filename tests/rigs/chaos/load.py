@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from pulse_ops.paper_exchange.market import WELL_KNOWN
+from pulse_ops.paper_exchange.instruments.listing import cash
 
 INSTRUMENTS = ("NSE:RELIANCE", "NSE:INFY", "NSE:TCS", "BSE:INFY", "NSE:M&M", "NSE:BAJAJ-AUTO")
 # About four slices a second: two control workers that read the long book of a day carry that on two cores.
@@ -20,7 +20,6 @@ PROBE_EVERY = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 # Of the price: some of these orders trade at once, some later, some never.
 LIMIT_AROUND = 0.002
-TICK = Decimal("0.05")
 _TIMEOUT = 6.0
 
 
@@ -61,9 +60,9 @@ def _intent(random: Random, key: str, until: float) -> Intent:
 
 
 def _limit(random: Random, instrument: str) -> str:
-    paise = WELL_KNOWN.get(instrument, WELL_KNOWN["NSE:TCS"])
-    price = Decimal(round(paise * random.uniform(1 - LIMIT_AROUND, 1 + LIMIT_AROUND))) / 100
-    return f"{price.quantize(TICK) // TICK * TICK}"
+    traded = cash()[instrument]
+    ticks = round(traded.price * random.uniform(1 - LIMIT_AROUND, 1 + LIMIT_AROUND)) // traded.tick
+    return f"{Decimal(ticks * traded.tick) / 100:.2f}"
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pulse_ops.paper_exchange.instruments.listing import cash
 from tests.rigs.chaos.stories import (
     accepted,
     cancelled_over_http,
@@ -25,6 +26,8 @@ from tests.rigs.chaos.stories import (
 from tests.support.arena import Arena, running_arena
 from tests.support.processes import wait_until
 
+# One for each story, by which its order is known.
+SHARES = [key for key in cash() if key.removeprefix("NSE:").isalpha()]
 PACKAGES = ("pulse_app", "pulse_core", "pulse_tasks")
 Story = Callable[[Arena, str], Iterator[None]]
 
@@ -126,7 +129,7 @@ def kill_at(arena: Arena, point: Point, number: int) -> Iterator[None]:
     if point.kind == "slices":
         wait_until(lambda: not arena.has_overdue_slices(), 60, "the end of what the last victim left")
     has_died = arena.strike_at(point.name)
-    story = point.story(arena, f"NSE:P{number}")
+    story = point.story(arena, SHARES[number])
     next(story)
     wait_until(has_died, 60, f"death at {point.name}")
     if point.kind == "pulse":

@@ -1,0 +1,1 @@
+"""When the exchange takes orders, by its own clock."""

@@ -1,0 +1,86 @@
+"""The hours of the exchange, as they are since 3 August 2026, by India's clock."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from pulse_ops.paper_exchange.clock import INDIA, us_of, utc
+from pulse_ops.paper_exchange.errors import bad_input
+from pulse_ops.paper_exchange.instruments.instrument import Instrument
+from pulse_ops.paper_exchange.sessions.days import is_trading_day
+
+OPENS = time(9, 15)
+# Between these no after market orders are taken.
+AMO_PAUSES, AMO_RESUMES = time(9, 0), time(15, 45)
+
+_EVERYTHING = frozenset({"MARKET", "LIMIT", "SL", "SL-M"})
+_LIMITS = frozenset({"LIMIT"})
+_WITHOUT_STOPS = frozenset({"MARKET", "LIMIT"})
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the day, and the order types that it takes."""
+
+    opens: time
+    closes: time
+    takes: Collection[str]
+
+
+# Stocks with derivatives have a closing auction; it ends at random between 15:28 and 15:30, here at 15:28.
+_WITH_AUCTION = (
+    Phase(OPENS, time(15, 15), _EVERYTHING),
+    Phase(time(15, 20), time(15, 25), _WITHOUT_STOPS),
+    Phase(time(15, 25), time(15, 28), _LIMITS),
+)
+_PLAIN = (Phase(OPENS, time(15, 30), _EVERYTHING),)
+_DERIVATIVES = (Phase(OPENS, time(15, 40), _EVERYTHING),)
+# Fresh orders of MIS end before the day does.
+_MIS_ENDS_CASH, _MIS_ENDS_DERIVATIVES = time(15, 20), time(15, 25)
+
+
+def check_hours(
+    instrument: Instrument, underlyings: Collection[str], variety: str, product: str, order_type: str, at: int
+) -> None:
+    """Raise WireError unless an order of this kind is taken at this instant; `underlyings` have derivatives."""
+    moment = utc(at).astimezone(INDIA)
+    if variety == "amo":
+        _check_amo(moment)
+        return
+    is_open = is_trading_day(moment.date())
+    phases = _phases(instrument, underlyings) if is_open else ()
+    takes = next((one.takes for one in phases if one.opens <= moment.time() < one.closes), None)
+    if takes is None:
+        raise bad_input(
+            f"{product} orders are blocked as the markets are not open for trading"
+            f"{' right now' if is_open else ' today'}. Try placing an AMO order."
+        )
+    if order_type not in takes:
+        raise bad_input(f"{order_type} orders are not allowed in this session.")
+    ends = _MIS_ENDS_DERIVATIVES if instrument.is_derivative else _MIS_ENDS_CASH
+    if product == "MIS" and moment.time() >= ends:
+        raise bad_input("Fresh MIS (intraday) orders are not allowed in this session.")
+
+
+def next_opening(at: int) -> int:
+    """When an after market order goes to the exchange: the next opening, in microseconds since 1970."""
+    moment = utc(at).astimezone(INDIA)
+    day = moment.date() if moment.time() < OPENS else moment.date() + timedelta(days=1)
+    return us_of(datetime.combine(_trading_day_from(day), OPENS, INDIA))
+
+
+def _trading_day_from(day: date) -> date:
+    while not is_trading_day(day):
+        day += timedelta(days=1)
+    return day
+
+
+def _check_amo(moment: datetime) -> None:
+    if is_trading_day(moment.date()) and AMO_PAUSES <= moment.time() < AMO_RESUMES:
+        raise bad_input("After market orders are not allowed between 9:00 AM and 3:45 PM.")
+
+
+def _phases(instrument: Instrument, underlyings: Collection[str]) -> tuple[Phase, ...]:
+    if instrument.is_derivative:
+        return _DERIVATIVES
+    return _WITH_AUCTION if instrument.tradingsymbol in underlyings else _PLAIN

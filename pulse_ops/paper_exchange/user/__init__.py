@@ -1,0 +1,1 @@
+"""The account at the exchange: who it is, what it has."""
