@@ -15,6 +15,8 @@ PulseError
     RiskLimit
     MarketClosed
     BeyondCalendar
+    UnknownBrokerAccount
+    BrokerAccountNotGranted
     IdempotencyKeyReused
     IdempotencyKeyInUse
     IdempotencyOutcomeUnknown
@@ -37,6 +39,7 @@ HTTP_STATUS = {
     "SECOND_FACTOR_REQUIRED": 401,
     "FORBIDDEN": 403,
     "SECOND_FACTOR_SETUP_REQUIRED": 403,
+    "BROKER_ACCOUNT_NOT_GRANTED": 403,
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "DUPLICATE_ORDER_UNIQUE_KEY": 409,
@@ -50,6 +53,7 @@ HTTP_STATUS = {
     "RISK_LIMIT": 422,
     "MARKET_CLOSED": 422,
     "BEYOND_CALENDAR": 422,
+    "UNKNOWN_BROKER_ACCOUNT": 422,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "DATABASE_ERROR": 500,
@@ -133,6 +137,14 @@ class MarketClosed(PulseError):
 
 class BeyondCalendar(PulseError):
     code = "BEYOND_CALENDAR"
+
+
+class UnknownBrokerAccount(PulseError):
+    code = "UNKNOWN_BROKER_ACCOUNT"
+
+
+class BrokerAccountNotGranted(PulseError):
+    code = "BROKER_ACCOUNT_NOT_GRANTED"
 
 
 class IdempotencyKeyReused(PulseError):

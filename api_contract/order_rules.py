@@ -12,6 +12,7 @@ from api_contract.vocabulary import OrderType, Product, SessionRule, Side
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
 INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&.-]{1,32})")
 EXCHANGE = re.compile("[A-Z]{1,16}")
+BROKER_ACCOUNT = re.compile("[a-z][a-z0-9-]{1,19}")
 MAX_QUANTITY = 10**9
 MIN_SPLITS, MAX_SPLITS = 2, 100
 MIN_MINUTES, MAX_MINUTES = 1, 1440
@@ -31,7 +32,7 @@ class NewOrder:
     """An order as the client stated it. `duration_minutes` is the length of its window; None with `until_close`.
 
     Without `start_at` the window opens at once; `limit_price` is per share and belongs to a LIMIT order; without
-    `product` or `slice_timeout_seconds` the installation's defaults apply.
+    `product`, `slice_timeout_seconds` or `broker_account` the installation's defaults apply.
     """
 
     order_unique_key: str
@@ -49,6 +50,7 @@ class NewOrder:
     product: Product | None = None
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
+    broker_account: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     _check_limit_price(new_order.order_type, new_order.limit_price)
     _check_timeout(new_order.slice_timeout_seconds)
     _check_note(new_order.client_note)
+    _check_broker_account(new_order.broker_account)
 
 
 def check_start(start_at: datetime | None, now: datetime) -> None:
@@ -179,6 +182,12 @@ def _check_note(note: str | None) -> None:
 
 def _is_price(price: Decimal) -> bool:
     return price.is_finite() and TICK <= price <= MAX_PRICE and price == round(price, 4)
+
+
+def _check_broker_account(name: str | None) -> None:
+    if name is not None and not BROKER_ACCOUNT.fullmatch(name):
+        rule = "the name of a broker account: 2 to 20 of a-z, 0-9 and -, the first a letter"
+        raise InvalidRequest(f"broker_account must be {rule}", {"field": "broker_account", "rule": rule})
 
 
 def _check_reason(said: Settlement) -> None:

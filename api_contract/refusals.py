@@ -171,6 +171,20 @@ SHARED = {
         {"exchange": TEXT, "day": TEXT, "valid_until": TEXT},
         ("exchange", "day", "valid_until"),
     ),
+    "UNKNOWN_BROKER_ACCOUNT": Refusal(
+        "There is no broker account of this name.",
+        "there is no broker account zerodha-2",
+        {"field": "broker_account", "broker_account": "zerodha-2"},
+        {"field": _FIELD, "broker_account": TEXT},
+        ("field", "broker_account"),
+    ),
+    "BROKER_ACCOUNT_NOT_GRANTED": Refusal(
+        "Real money is traded there, and the caller has no grant for it: an admin gives one.",
+        "you may not trade with the broker account zerodha: an admin has to grant it",
+        {"field": "broker_account", "broker_account": "zerodha"},
+        {"field": _FIELD, "broker_account": TEXT},
+        ("field", "broker_account"),
+    ),
     "IDEMPOTENCY_KEY_REUSED": Refusal(
         "The Idempotency-Key was used for another request.", "Idempotency-Key was used before for another request"
     ),

@@ -47,6 +47,14 @@ class OrderResult(StrEnum):
     UNFILLED = "UNFILLED"
 
 
+class BrokerAccountState(Explained):
+    """Whether slices can be placed with a broker account now."""
+
+    READY = "READY", "its credentials work, as far as is known"
+    AWAITING_TOKEN = "AWAITING_TOKEN", "somebody has to log in: its token has ended, or it never had one"
+    BLOCKED = "BLOCKED", "the broker refuses the account itself, as from an address that is not registered"
+
+
 class SliceStatus(Explained):
     SCHEDULED = "SCHEDULED", "planned, nothing at the broker"
     SENDING = "SENDING", "claimed; a request may be on its way"

@@ -5,7 +5,7 @@ from typing import Any
 
 from api_contract import openapi
 from api_contract.errors import HTTP_STATUS
-from api_contract.shapes import alarms, events, health, identity, installation, orders, webhooks
+from api_contract.shapes import alarms, broker_accounts, events, health, identity, installation, orders, webhooks
 from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
 from gapi_app.refusals import REFUSALS
 
@@ -73,6 +73,7 @@ SPECIFICATION = _Specification(
     | events.EXAMPLES
     | webhooks.EXAMPLES
     | alarms.EXAMPLES
+    | broker_accounts.EXAMPLES
     | installation.EXAMPLES
     | health.EXAMPLES,
 )

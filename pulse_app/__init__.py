@@ -12,7 +12,7 @@ from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
-from pulse_app import alarms, control, events, health, installation, orders, postbacks, webhooks
+from pulse_app import alarms, broker_accounts, control, events, health, installation, orders, postbacks, webhooks
 from pulse_app.errors import answer_errors
 from pulse_app.identity import accounts, api_keys, me, revocations, second_factor, sessions
 from pulse_app.openapi import SPECIFICATION
@@ -64,6 +64,7 @@ def _described_app() -> tuple[Flask, Api]:
         revocations,
         orders,
         control,
+        broker_accounts,
         events,
         webhooks,
         alarms,

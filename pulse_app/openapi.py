@@ -1,7 +1,17 @@
 """The OpenAPI document of pulse."""
 
 from api_contract.openapi import Specification
-from api_contract.shapes import alarms, events, health, identity, installation, internal, orders, webhooks
+from api_contract.shapes import (
+    alarms,
+    broker_accounts,
+    events,
+    health,
+    identity,
+    installation,
+    internal,
+    orders,
+    webhooks,
+)
 from pulse_app.refusals import REFUSALS
 
 SERVICE_TOKEN = "serviceToken"  # noqa: S105  the name of a scheme
@@ -19,5 +29,5 @@ SPECIFICATION = Specification(
     description="Orders of all accounts, for the gateway only.",
     schemes={SERVICE_TOKEN: _NEEDS},
     refusals=REFUSALS,
-    examples=_EXAMPLES | installation.EXAMPLES | internal.EXAMPLES,
+    examples=_EXAMPLES | broker_accounts.EXAMPLES | installation.EXAMPLES | internal.EXAMPLES,
 )

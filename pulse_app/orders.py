@@ -51,6 +51,8 @@ blueprint.before_request(require_service_token)
     "INVALID_INSTRUMENT",
     "INVALID_QUANTITY",
     "INVALID_SPLIT_CONFIG",
+    "UNKNOWN_BROKER_ACCOUNT",
+    "BROKER_ACCOUNT_NOT_GRANTED",
     "DUPLICATE_ORDER_UNIQUE_KEY",
     "RISK_LIMIT",
     "MARKET_CLOSED",

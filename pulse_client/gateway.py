@@ -5,7 +5,7 @@ from datetime import date
 from pulse_client.alarms import Alarms
 from pulse_client.calls import Credentials, part
 from pulse_client.feeds import Feeds
-from pulse_client.models import Installation, Market, Me
+from pulse_client.models import BrokerAccount, BrokerAccountList, Installation, Market, Me
 from pulse_client.second_factor import SecondFactors
 from pulse_client.webhooks import Webhooks
 
@@ -22,6 +22,10 @@ class Gateway(Feeds, Alarms, Webhooks, SecondFactors):
     def installation(self) -> Installation:
         """What is traded, where, and within which limits."""
         return self._get(Installation, "/api/installation")
+
+    def broker_accounts(self) -> list[BrokerAccount]:
+        """The broker accounts that the caller may trade with; for operators and admins, all."""
+        return self._get(BrokerAccountList, "/api/broker-accounts").broker_accounts
 
     def market(self, exchange: str, day: date | None = None) -> Market:
         """The hours of an exchange on a day by its own date, today without one, and its next session."""

@@ -12,6 +12,7 @@ from pulse_client.vocabulary import (
     FINAL_SLICES,
     AlarmCode,
     AlarmStatus,
+    BrokerAccountState,
     DeliveryKind,
     DeliveryStatus,
     OrderResult,
@@ -107,6 +108,7 @@ class InstallationLimits(Answer):
 class Installation(Answer):
     """What is traded, where, and within which limits; `is_paper`: no money moves."""
 
+    broker_account: str
     broker: str
     is_paper: bool
     exchanges: list[str]
@@ -147,6 +149,22 @@ class Market(Answer):
     time_zone: str | None = None
 
 
+class BrokerAccount(Answer):
+    """Where orders are traded; `is_live`: with real money. `is_default`: those that name no account."""
+
+    name: str
+    broker: str
+    is_live: bool
+    is_default: bool
+    state: BrokerAccountState
+    reason: str | None
+    state_since: datetime
+
+
+class BrokerAccountList(Answer):
+    broker_accounts: list[BrokerAccount]
+
+
 class Placed(Answer):
     """An accepted order; `replayed` when an earlier call with the same key had made it."""
 
@@ -180,6 +198,7 @@ class Order(Answer):
     side: Side
     total_quantity: int
     split_config: SplitConfig
+    broker_account: str
     order_type: OrderType
     limit_price: Decimal | None
     start_at: datetime

@@ -22,7 +22,7 @@ class NewOrder:
     """An order to be placed. What is None is not sent, and left to the service.
 
     `limit_price` is per share, and belongs to order_type LIMIT. `start_at` is aware; without it the window opens at
-    once.
+    once. `broker_account` is where it is traded.
     """
 
     order_unique_key: str
@@ -37,3 +37,4 @@ class NewOrder:
     product: Product | None = None
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
+    broker_account: str | None = None

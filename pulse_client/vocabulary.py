@@ -28,6 +28,12 @@ class SessionRule(StrEnum):
     AT_OPEN = "at_open"
 
 
+class BrokerAccountState(StrEnum):
+    READY = "READY"
+    AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105
+    BLOCKED = "BLOCKED"
+
+
 class OrderStatus(StrEnum):
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"

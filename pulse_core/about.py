@@ -7,7 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from api_contract import order_rules
 from api_contract.vocabulary import OrderType, Product
+from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.brokers.adapters import limits_of
+from pulse_core.brokers.port import CallLimits
 from pulse_core.config import settings
 
 
@@ -35,8 +38,12 @@ class InstallationLimits:
 
 @dataclass(frozen=True)
 class InstallationReport:
-    """The installation as clients see it; `is_paper`: no money moves."""
+    """The installation as clients see it; `is_paper`: no money moves.
 
+    `broker_account` is that of orders that name none, and `broker` where it is.
+    """
+
+    broker_account: str
     broker: str
     is_paper: bool
     exchanges: Sequence[str]
@@ -49,24 +56,27 @@ class InstallationReport:
 
 
 def installation_report() -> InstallationReport:
-    """As the settings have it."""
+    """As the settings have it. Raises DatabaseUnavailable where their account is not called as its broker."""
     config = settings()
+    name = config.default_broker_account
+    known = None if name == config.broker else directory.account_named(name)
+    broker = known.broker if known else config.broker
+    calls = limits_of(broker, config)
     return InstallationReport(
-        broker=config.broker,
-        is_paper=config.broker == "paper",
+        broker_account=name,
+        broker=broker,
+        is_paper=not known.is_live if known else name == PAPER,
         exchanges=sorted(config.pulse_exchanges),
         products=list(Product),
         default_product=Product(config.kite_product),
         order_types=list(OrderType),
-        limits=_limits(),
-        time_zone=str(limits_of(config.broker, config).time_zone),
+        limits=_limits(calls),
+        time_zone=str(calls.time_zone),
         version=_version(),
     )
 
 
-def _limits() -> InstallationLimits:
-    config = settings()
-    calls = limits_of(config.broker, config)
+def _limits(calls: CallLimits) -> InstallationLimits:
     return InstallationLimits(
         total_quantity=Range(1, order_rules.MAX_QUANTITY),
         num_splits=Range(order_rules.MIN_SPLITS, order_rules.MAX_SPLITS),

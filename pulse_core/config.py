@@ -76,8 +76,15 @@ class Settings(QueueSettings):
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
 
-    broker: Literal["paper", "zerodha", "alpaca"] = Field("paper", description="Where slices are placed.")
-    paper_exchange_url: str = Field("http://127.0.0.1:8002", description="The paper exchange, for PULSE_BROKER=paper.")
+    broker: Literal["paper", "zerodha", "alpaca"] = Field(
+        "paper", description="The broker whose account is the one of before."
+    )
+    broker_account: str | None = Field(
+        None, max_length=20, description="Account of orders that name none; unset: the one called as PULSE_BROKER."
+    )
+    paper_exchange_url: str = Field(
+        "http://127.0.0.1:8002", description="The paper exchange; unset with another PULSE_BROKER: none."
+    )
     paper_day_starts: time = Field(time(0), description="When the paper exchange's day begins, in Indian time.")
     paper_session: Literal["always", "market"] = Field(
         "always", description="When the paper exchange takes orders: always, or in the hours of the market."
@@ -154,6 +161,16 @@ class Settings(QueueSettings):
     )
 
     sweep_events: bool = Field(False, description="Send task events for every sweep; otherwise for those that fail.")
+
+    @property
+    def default_broker_account(self) -> str:
+        """The account of orders that name none."""
+        return self.broker_account or self.broker
+
+    @property
+    def has_paper_exchange(self) -> bool:
+        """Whether this installation has one: by default only where it is what orders go to."""
+        return self.broker == "paper" or "paper_exchange_url" in self.model_fields_set
 
     @field_validator("pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", mode="before")
     @classmethod
@@ -262,14 +279,15 @@ def _lacking(found: Settings, needs: Collection[str]) -> dict[str, str]:
     given = {name: getattr(found, name) for name in KEYS}
     faults |= equal_keys({names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None})
     if found.broker == "alpaca" and set(needs) & set(CREDENTIALS):
-        without = [name for name in ("alpaca_api_key", "alpaca_api_secret") if _is_placeholder(getattr(found, name))]
+        without = [name for name in ("alpaca_api_key", "alpaca_api_secret") if is_placeholder(getattr(found, name))]
         faults |= {names_of(name)[0]: "is refused: PULSE_BROKER=alpaca needs Alpaca's own" for name in without}
     if found.broker == "zerodha":
-        lacking = [name for name in needs if name in CREDENTIALS and _is_placeholder(getattr(found, name))]
+        lacking = [name for name in needs if name in CREDENTIALS and is_placeholder(getattr(found, name))]
         reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
         faults |= {names_of(name)[0]: reason for name in lacking}
     return faults
 
 
-def _is_placeholder(value: SecretStr) -> bool:
+def is_placeholder(value: SecretStr) -> bool:
+    """Whether this is no secret of anybody's."""
     return value.get_secret_value().strip().lower() in PLACEHOLDERS

@@ -18,8 +18,9 @@ from celery import bootsteps
 from celery.worker import state
 
 from api_contract.log import get_logger
-from pulse_core import db
+from pulse_core import brokers, db
 from pulse_core.boottime import boottime
+from pulse_core.brokers.port import Broker
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
@@ -109,10 +110,13 @@ class Hands:
 
 def execute_overdue(hands: Hands) -> None:
     """Place slices whose message has not led to anything."""
-    # Without a slice that is due, too: the first one need not wait then.
-    if not sending_hold.may_send() or hands.free() <= 0:
-        return
-    taken = hands.take((_at_their_turns if is_on() else _overdue)(utcnow()))
+    look = _at_their_turns if is_on() else _overdue
+    taken: list[Sequence[str]] = []
+    for broker in brokers.reachable():
+        # Without a slice that is due, too: the first one need not wait then.
+        if not sending_hold.may_send(broker) or hands.free() <= 0:
+            continue
+        taken.extend(hands.take(look(broker, utcnow())))
     if taken:
         log.warning("overdue slices taken from the table", count=sum(map(len, taken)))
 
@@ -121,27 +125,26 @@ def _execute(slice_ids: Sequence[str]) -> None:
     execute_slices(slice_ids).check()
 
 
-def _overdue(now: datetime) -> Iterable[Sequence[str]]:
+def _overdue(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
     before = now - _overdue_after()
     if not _is_any_due(before):
         return ()
     with db.transaction() as session:
-        return any_together(slices.overdue(session, settings().broker, before, BATCH))
+        return any_together(slices.overdue(session, broker.name, before, BATCH))
 
 
-def _at_their_turns(now: datetime) -> Iterable[Sequence[str]]:
+def _at_their_turns(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
     """What has its turn about now and no message to tell of it, after turns were given where nobody else has."""
-    broker = settings().broker
-    if boottime() >= _charge.ends_at and not _is_any_due(now + EARLY):
+    if not _charge.is_ours(broker.name) and not _is_any_due(now + EARLY):
         return ()
     with db.transaction() as session:
-        is_neglected = turns.is_neglected(session, broker, now - _overdue_after(), now - admit.TURN_LASTS)
+        is_neglected = turns.is_neglected(session, broker.name, now - _overdue_after(), now - admit.TURN_LASTS)
     if is_neglected:
-        _charge.ends_at = boottime() + IN_CHARGE
-    if boottime() < _charge.ends_at:
-        admit.admit(trust=timedelta(0))
+        _charge.take(broker.name)
+    if _charge.is_ours(broker.name):
+        admit.admit_of(broker, trust=timedelta(0))
     with db.statement() as connection:
-        untold = turns.untold(connection, broker, now - admit.TURN_LASTS, now + EARLY, BATCH)
+        untold = turns.untold(connection, broker.name, now - admit.TURN_LASTS, now + EARLY, BATCH)
     return due_together(untold, lambda slice_id: untold[slice_id])
 
 
@@ -151,7 +154,16 @@ def _is_any_due(before: datetime) -> bool:
 
 
 class _Charge:
-    ends_at = float("-inf")
+    """For which accounts this process gives turns, and until when."""
+
+    def __init__(self) -> None:
+        self._ends_at: dict[str, float] = {}
+
+    def take(self, broker_account: str) -> None:
+        self._ends_at[broker_account] = boottime() + IN_CHARGE
+
+    def is_ours(self, broker_account: str) -> bool:
+        return boottime() < self._ends_at.get(broker_account, float("-inf"))
 
 
 _charge = _Charge()

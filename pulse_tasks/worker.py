@@ -13,7 +13,7 @@ from celery.worker.consumer import Consumer
 
 from api_contract.metrics import Collect, Metric, Process
 from pulse_core import brokers, clock, db
-from pulse_core.config import OF_THE_CONTROL_WORKER, settings, settings_to_start
+from pulse_core.config import OF_THE_CONTROL_WORKER, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
@@ -85,7 +85,8 @@ class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, worker: Any) -> None:
         executor = getattr(worker.pool, "executor", None)
         if executor is not None:
-            brokers.connect(settings())
+            with suppress(DatabaseUnavailable):
+                brokers.reachable()
             wait([executor.submit(_warm_up) for _ in range(worker.pool.limit)], timeout=5)
 
 

@@ -29,7 +29,10 @@ class InstallationLimitsSchema(AnswerSchema):
 
 
 class InstallationSchema(AnswerSchema):
-    broker = fields.String(required=True, metadata={"example": "paper"})
+    broker_account = fields.String(
+        required=True, metadata={"description": "That of orders that name none.", "example": "paper"}
+    )
+    broker = fields.String(required=True, metadata={"description": "Where that account is.", "example": "paper"})
     is_paper = Truth(required=True, metadata={"description": "true: no money moves."})
     exchanges = fields.List(fields.String(), required=True)
     products = fields.List(Word(Product), required=True)
@@ -89,6 +92,7 @@ class MarketSchema(AnswerSchema):
 MARKET_QUERY = MarketQuerySchema()
 EXAMPLES: dict[str, Any] = {
     "Installation": {
+        "broker_account": "paper",
         "broker": "paper",
         "is_paper": True,
         "exchanges": ["BSE", "NSE"],

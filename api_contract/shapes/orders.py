@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, post_load, validate
 from api_contract.fields import EventId, Flag, Instant, Limit, Price, Truth, WholeNumber, Word, Words
 from api_contract.ids import ACCOUNT_ID, ORDER_ID
 from api_contract.order_rules import (
+    BROKER_ACCOUNT,
     LONGEST_NOTE,
     LONGEST_REASON,
     MAX_MINUTES,
@@ -36,6 +37,7 @@ from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product
 MOST_FILLS_AT_ONCE = 500
 _ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&.-]{1,32}")
 _INSTRUMENT = shown(_ANY_INSTRUMENT) | {"example": "NSE:RELIANCE"}
+_BROKER_ACCOUNT = shown(BROKER_ACCOUNT) | {"example": "paper"}
 _UNIQUE_KEY = {"pattern": "^[ -~]{1,64}$", "example": "my-order-1"}
 _ACCOUNT_ID, _ORDER_ID = shown(ACCOUNT_ID), shown(ORDER_ID)
 _CHANGED_AFTER = {"description": "What has changed after this event: the `last_event_id` of a reading before."}
@@ -116,6 +118,11 @@ class NewOrderSchema(RequestSchema, TermsSchema):
     side = _side(required=True)
     total_quantity = WholeNumber(required=True, metadata={"minimum": 1, "maximum": MAX_QUANTITY, "example": 100})
     split_config = fields.Nested(SplitConfigSchema, required=True)
+    broker_account = fields.String(
+        load_default=None,
+        allow_none=True,
+        metadata={**_BROKER_ACCOUNT, "description": "Where it is traded; else the installation's account."},
+    )
 
     @post_load
     def as_order(self, stated: dict[str, Any], **_: Any) -> NewOrder:
@@ -140,6 +147,9 @@ class OrderQuerySchema(RequestSchema):
         validate=matches(UNIQUE_KEY, "Must be 1 to 64 printable ASCII characters."), metadata=_UNIQUE_KEY
     )
     instrument = fields.String(validate=matches(_ANY_INSTRUMENT, "Must be EXCHANGE:SYMBOL."), metadata=_INSTRUMENT)
+    broker_account = fields.String(
+        validate=matches(BROKER_ACCOUNT, "Must be the name of a broker account."), metadata=_BROKER_ACCOUNT
+    )
     side = _side()
     created_from = Instant(metadata={"description": "Inclusive."})
     created_to = Instant(metadata={"description": "Exclusive."})
@@ -201,6 +211,9 @@ class OrderSchema(TermsSchema, AcceptedSchema):
     side = _side(required=True)
     total_quantity = WholeNumber(required=True)
     split_config = fields.Nested(SplitSchema, required=True)
+    broker_account = fields.String(
+        required=True, metadata={**_BROKER_ACCOUNT, "description": "Where it is traded; it never changes."}
+    )
     status = Word(OrderStatus, required=True)
     result = Word(OrderResult, required=True, allow_none=True)
     skip_reason = fields.String(required=True, allow_none=True)
@@ -316,6 +329,7 @@ _ORDER = {
     "side": "BUY",
     "total_quantity": 100,
     "split_config": _SPLIT,
+    "broker_account": "paper",
     "status": "IN_PROGRESS",
     "result": None,
     "skip_reason": None,

@@ -14,7 +14,8 @@ from pulse_core.postgres.table_base import Base, words
 class BrokerAccount(Base):
     """An account at a broker. Its name is its key: orders, attempts and fills name it, and it never changes.
 
-    `options` are what only the adapter of its broker understands.
+    `options` are what only the adapter of its broker understands. `first_compared_at` is when its book was first
+    compared with this database; until then, what looks like an order of ours in it is a reason to send nothing.
     """
 
     __tablename__ = "broker_accounts"
@@ -26,6 +27,7 @@ class BrokerAccount(Base):
     state: Mapped[BrokerAccountState] = mapped_column(words(BrokerAccountState, "state"))
     reason: Mapped[str | None] = mapped_column(String(200))
     state_since: Mapped[datetime]
+    first_compared_at: Mapped[datetime | None]
     made_by: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
 

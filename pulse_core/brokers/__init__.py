@@ -1,29 +1,114 @@
-"""The brokers Pulse can trade with, behind the one port of `port.py`."""
+"""The broker accounts that this process can reach, behind the one port of `port.py`."""
 
+import time
+from collections.abc import Callable, Sequence
 from functools import cache
 
+from api_contract.log import get_logger
+from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts.reach import Credentials, credentials_of
 from pulse_core.brokers.adapters import ADAPTERS, Keys
-from pulse_core.brokers.port import Broker
-from pulse_core.config import Settings
+from pulse_core.brokers.port import BookUnavailable, Broker
+from pulse_core.config import Settings, settings
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import switch
+
+log = get_logger(__name__)
+
+# Whoever took this long to say nothing is not asked again for REST times as long, where others wait behind it.
+SLOW_SECONDS = 1.0
+REST = 5.0
+
+
+class NotConnected(BookUnavailable):
+    """A broker account that this process has nothing to reach it with, or that does not exist."""
+
+    def __init__(self, broker_account: str) -> None:
+        super().__init__("NOT_CONNECTED", f"the broker account {broker_account} cannot be reached from here")
+
+
+def connect(broker_account: str) -> Broker:
+    """The connection to a broker account, one for each process: its threads share it, and with it the rate limit.
+
+    New credentials make a new one. Not inside a transaction. Raises NotConnected, DatabaseUnavailable.
+    """
+    account = directory.account_named(broker_account)
+    credentials = credentials_of(account) if account is not None else None
+    if account is None or credentials is None:
+        raise NotConnected(broker_account)
+    return _connection(settings(), account.name, account.broker, credentials)
+
+
+def reachable() -> Sequence[Broker]:
+    """Every broker account that can be reached from here. Not inside a transaction. Raises DatabaseUnavailable.
+
+    One that cannot be connected is left out: it must not stop the others.
+    """
+    found = []
+    for name in directory.accounts_known():
+        try:
+            found.append(connect(name))
+        except NotConnected:
+            continue
+        except (ValueError, TypeError) as error:
+            log.error("broker account left out", broker_account=name, reason=str(error))
+    return found
+
+
+def for_each_account(deed: Callable[[Broker], int]) -> int:
+    """Do this for every account that can be reached and add up what it returns, then raise the first error there was.
+
+    An account that fails holds up no other; one that took long to fail is left out for a while, where there are others.
+    """
+    accounts, total = reachable(), 0
+    failed: Exception | None = None
+    for broker in accounts:
+        if len(accounts) > 1 and _rests.is_resting(broker.name):
+            continue
+        started = time.monotonic()
+        try:
+            total += deed(broker)
+        except BookUnavailable as error:
+            _rests.note(broker.name, time.monotonic() - started)
+            failed = failed or error
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            if len(accounts) == 1:
+                raise
+            log.exception("broker account left out", broker_account=broker.name)
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return total
+
+
+def rest_after(seconds: float) -> float:
+    """How long an account that took this long to fail is to be left alone: not at all where nobody waits behind it."""
+    return REST * seconds if seconds >= SLOW_SECONDS and len(reachable()) > 1 else 0.0
+
+
+class _Rests:
+    """Which accounts were slow to fail, and until when they are left alone."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def is_resting(self, name: str) -> bool:
+        return time.monotonic() < self._until.get(name, float("-inf"))
+
+    def note(self, name: str, seconds: float) -> None:
+        if seconds >= SLOW_SECONDS:
+            self._until[name] = time.monotonic() + REST * seconds
+
+
+_rests = _Rests()
 
 
 @cache
-def connect(settings: Settings) -> Broker:
-    """The broker that `PULSE_BROKER` names, one for each process: its threads share connections and rate limit."""
+def _connection(config: Settings, name: str, broker: str, credentials: Credentials) -> Broker:
     from pulse_core.metrics.broker_calls import Measured
 
-    broker = ADAPTERS[settings.broker].connect(settings, settings.broker, _keys(settings))
-    return Measured(broker) if switch.is_on() else broker
-
-
-def _keys(settings: Settings) -> Keys:
-    if settings.broker == "alpaca":
-        return Keys(
-            settings.alpaca_api_key.get_secret_value(), api_secret=settings.alpaca_api_secret.get_secret_value()
-        )
-    return Keys(
-        settings.kite_api_key.get_secret_value(),
-        settings.kite_access_token.get_secret_value(),
-        settings.kite_api_secret.get_secret_value(),
-    )
+    keys = Keys(credentials.api_key, credentials.access_token, credentials.api_secret)
+    connected = ADAPTERS[broker].connect(config, name, keys)
+    return Measured(connected) if switch.is_on() else connected

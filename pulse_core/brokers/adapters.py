@@ -54,8 +54,7 @@ def _kite(broker: str, root: Callable[[Settings], str]) -> Callable[[Settings, s
             market_protection=settings.kite_market_protection,
             algo_id=settings.kite_algo_id,
             timeout=settings.broker_timeout,
-            orders_per_second=limits.per_second,
-            day_starts=limits.day_starts,
+            limits=limits,
         )
 
     return connect

@@ -185,7 +185,10 @@ class Broker(Protocol):
     """A broker account. Methods are safe to call from many threads, and none retries by itself."""
 
     name: str
-    limits: CallLimits
+
+    @property
+    def limits(self) -> CallLimits:
+        """How often the account may be called."""
 
     @property
     def finder(self) -> Finder | None:
@@ -239,10 +242,10 @@ class Broker(Protocol):
         A row that cannot be read is left out if it names an order that is not `ours`; None: each must be readable.
         """
 
-    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str:
-        """The broker order id that a genuine postback is about: a hint to look, and no more.
+    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str | None:
+        """The broker order id that a genuine postback is about, a hint to look and no more; None: it posts nothing.
 
-        Raises InvalidRequest for what is no postback of this broker, Forbidden without its signature.
+        Raises InvalidRequest for what is no postback of this broker, Forbidden without this account's signature.
         """
 
 

@@ -12,7 +12,7 @@ from pulse_core.events.feed import PATIENCE, EventReport
 from pulse_core.events.store import merging
 
 MERGED_AT_ONCE = 2000
-_ACCOUNTS_AT_ONCE = 500
+ACCOUNTS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ def events(after: int, limit: int) -> MergedEventPage:
 def _merge() -> bool:
     """Number and merge what is new, as far as patience goes; False where something may be left."""
     ends_at = time.monotonic() + PATIENCE
-    with db.transaction() as session:
-        waiting = merging.accounts_with_news(session, _ACCOUNTS_AT_ONCE)
-    is_numbered = len(waiting) < _ACCOUNTS_AT_ONCE and feed.number(waiting) >= set(waiting)
+    is_numbered = _number(ends_at)
     while True:
         with db.transaction() as session:
             if not merging.is_behind(session):
@@ -77,6 +75,16 @@ def _merge() -> bool:
             merging.merge(session, MERGED_AT_ONCE)
         if time.monotonic() >= ends_at:
             return False
+
+
+def _number(ends_at: float) -> bool:
+    """Number what is new of all accounts, some accounts at a time; False where something may be left."""
+    while True:
+        with db.transaction() as session:
+            waiting = merging.accounts_with_news(session, ACCOUNTS_AT_ONCE)
+        is_numbered = feed.number(waiting) >= set(waiting)
+        if len(waiting) < ACCOUNTS_AT_ONCE or time.monotonic() >= ends_at:
+            return is_numbered and len(waiting) < ACCOUNTS_AT_ONCE
 
 
 def _reports(session: Session, after: int, limit: int) -> list[MergedEventReport]:

@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from api_contract.kept import Kept
 from api_contract.vocabulary import OrderType, Product
 from pulse_core import db
+from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.config import settings
 from pulse_core.markets import files
 from pulse_core.markets.calendar import Calendar, DayHours, SpecialDay, Stretch, Terms
@@ -34,15 +36,23 @@ class Opening:
 
 @dataclass(frozen=True)
 class Hours:
-    """The calendars of the exchanges whose hours count, and the product of an order that states none."""
+    """The calendars of the exchanges whose hours count, and the product of an order that states none.
+
+    Orders of the broker accounts `round_the_clock` need not keep them.
+    """
 
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     default_product: Product = Product.CNC
+    round_the_clock: Collection[str] = frozenset()
     _openings: dict[datetime, list[Opening]] = field(default_factory=dict, compare=False, repr=False)
 
-    def calendar_of(self, instrument: str) -> Calendar | None:
+    def are_kept_by(self, broker_account: str) -> bool:
+        """Whether any of them counts for the orders of this account."""
+        return bool(self.calendars) and broker_account not in self.round_the_clock
+
+    def calendar_of(self, broker_account: str, instrument: str) -> Calendar | None:
         """None where it may be traded round the clock, as far as is known here."""
-        return self.calendars.get(instrument.partition(":")[0])
+        return self.calendars.get(instrument.partition(":")[0]) if self.are_kept_by(broker_account) else None
 
     def terms(self, order_type: OrderType, product: Product | None) -> Terms:
         return Terms(order_type, product or self.default_product)
@@ -64,9 +74,8 @@ class Hours:
 
 
 def is_on() -> bool:
-    """Whether orders have to keep any hours: the paper exchange takes them round the clock unless it is told not to."""
-    config = settings()
-    return config.broker != "paper" or config.paper_session == "market"
+    """Whether any orders have to keep hours: the paper exchange takes them round the clock unless it is told not to."""
+    return settings().paper_session == "market" or directory.accounts_known().keys() != {PAPER}
 
 
 def current() -> Hours:
@@ -92,7 +101,8 @@ def all_calendars() -> Mapping[str, Calendar]:
 def _read() -> Hours:
     config = settings()
     counted = {name: one for name, one in all_calendars().items() if name in config.pulse_exchanges}
-    return Hours(counted, Product(config.kite_product))
+    round_the_clock = {PAPER} if config.paper_session == "always" else frozenset()
+    return Hours(counted, Product(config.kite_product), round_the_clock)
 
 
 def special_day(reason: str, phases: Collection[Mapping[str, object]], cut_offs: Mapping[str, str]) -> SpecialDay:

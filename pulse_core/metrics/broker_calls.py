@@ -115,7 +115,7 @@ class Measured:
     def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
         return self._trade_book.measure(lambda: self._broker.trade_book(since, ours))
 
-    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str:
+    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str | None:
         return self._broker.verify_postback(body, headers)
 
 

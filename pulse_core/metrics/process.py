@@ -9,7 +9,6 @@ from functools import cache
 from api_contract.log import get_logger
 from api_contract.metrics import Metric, Process, family, gauge
 from pulse_core import brokers, clock, db
-from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import fences
 from pulse_core.metrics.switch import CORE
@@ -37,7 +36,7 @@ FENCE_OLDEST = family(
 )
 CLEARED = family(
     "pulse_sending_cleared",
-    "1 when this process has compared the broker's book with its database and may send, else 0.",
+    "1 when this process has compared the book of every account it reaches with its database, and may send; else 0.",
     by=WORKER,
 )
 BUDGET_LEFT = family(
@@ -84,24 +83,32 @@ def look_up() -> Iterable[Metric]:
     ages = fences.ages()
     yield FENCES.just(len(ages))
     yield FENCE_OLDEST.just(max(ages, default=0.0))
-    yield from _at_the_broker()
+    yield from _at_the_brokers()
 
 
 def look_up_sending() -> Iterable[Metric]:
     """Whether a worker for slices may send."""
-    yield CLEARED.just(float(sending_hold.is_cleared()))
-
-
-def _at_the_broker() -> Iterable[Metric]:
-    broker = brokers.connect(settings())
     try:
-        if (left := budget_left()) is not None:
-            yield BUDGET_LEFT.of({(broker.name, window): most for window, most in left.items()})
-        token_end = broker.token_ends_at(_started_at())
+        accounts = brokers.reachable()
+    except DatabaseUnavailable:
+        accounts = ()
+    yield CLEARED.just(float(bool(accounts) and all(sending_hold.is_cleared(one.name) for one in accounts)))
+
+
+def _at_the_brokers() -> Iterable[Metric]:
+    left: dict[tuple[str, ...], float] = {}
+    token_ends: dict[tuple[str, ...], float] = {}
+    try:
+        for broker in brokers.reachable():
+            left |= {(broker.name, window): most for window, most in (budget_left(broker) or {}).items()}
+            if (token_end := broker.token_ends_at(_started_at())) is not None:
+                token_ends[broker.name,] = token_end.timestamp()
     except DatabaseUnavailable:
         return
-    if token_end is not None:
-        yield TOKEN_END.of({(broker.name,): token_end.timestamp()})
+    if left:
+        yield BUDGET_LEFT.of(left)
+    if token_ends:
+        yield TOKEN_END.of(token_ends)
 
 
 @cache

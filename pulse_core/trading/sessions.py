@@ -9,7 +9,7 @@ from pulse_core.trading.trading_time import TradingTime
 
 def trading_time(hours: Hours, order: Order) -> TradingTime:
     """When slices of an order can be planned: its window, as far as its market takes it and they get there in time."""
-    calendar = hours.calendar_of(order.instrument)
+    calendar = hours.calendar_of(order.broker_account, order.instrument)
     if calendar is None:
         return TradingTime([(order.start_at, order.end_at)])
     terms = hours.terms(order.order_type, order.product)
@@ -25,7 +25,7 @@ def trading_time(hours: Hours, order: Order) -> TradingTime:
 
 def opens_at(hours: Hours, order: Order, now: datetime) -> datetime | None:
     """When a slice of an order may be claimed next, `now` if it may be; None where nobody knows a time."""
-    calendar = hours.calendar_of(order.instrument)
+    calendar = hours.calendar_of(order.broker_account, order.instrument)
     if calendar is None:
         return now
     # What closes within this time is closed.
@@ -35,7 +35,7 @@ def opens_at(hours: Hours, order: Order, now: datetime) -> datetime | None:
 
 def cut_off_passed(hours: Hours, order: Order, now: datetime) -> datetime | None:
     """The last time for the product of an order on its day, if that has come."""
-    calendar = hours.calendar_of(order.instrument)
+    calendar = hours.calendar_of(order.broker_account, order.instrument)
     if calendar is None:
         return None
     cut_off = calendar.cut_off(order.start_at, hours.terms(order.order_type, order.product).product)

@@ -1,4 +1,7 @@
-"""The tables of trading: orders, slices, placements, fills, alarms. Statuses are written by `store/` only."""
+"""The tables of trading: orders, slices, placements, fills, alarms. Statuses are written by `store/` only.
+
+A `broker_account` is a name of `broker_accounts`. Its columns are called `broker`, as services of before write them.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -28,7 +31,7 @@ from pulse_core.trading.vocabulary import CancelReason, PlacementOutcome
 
 
 class Order(Base):
-    """A parent order, for one `broker` from its acceptance on. Its totals are recomputed from its slices.
+    """A parent order, for one `broker_account` from its acceptance on. Its totals are recomputed from its slices.
 
     `asked_start_at` is when its window was to begin, if that was moved to the opening of its market.
     """
@@ -38,7 +41,7 @@ class Order(Base):
     id: Mapped[str] = mapped_column(String(30), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey(Account.id))
     order_unique_key: Mapped[str] = mapped_column(String(64))
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     instrument: Mapped[str] = mapped_column(String(49))
     side: Mapped[Side] = mapped_column(words(Side, "side"))
     total_quantity: Mapped[int] = mapped_column(BigInteger)
@@ -166,7 +169,7 @@ class Placement(Base):
     slice_id: Mapped[str] = mapped_column(ForeignKey("order_slices.id"))
     attempt: Mapped[int] = mapped_column(Integer)
     quantity: Mapped[int] = mapped_column(BigInteger)
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     broker_order_id: Mapped[str | None] = mapped_column(String(64))
     outcome: Mapped[PlacementOutcome | None] = mapped_column(words(PlacementOutcome, "outcome"))
     claimed_at: Mapped[datetime]
@@ -195,7 +198,7 @@ class BrokerBudget(Base):
 
     __tablename__ = "broker_budgets"
 
-    broker: Mapped[str] = mapped_column(String(20), primary_key=True)
+    broker_account: Mapped[str] = mapped_column("broker", String(20), primary_key=True)
     version: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[date]
     calls_of_day: Mapped[int] = mapped_column(Integer)
@@ -214,7 +217,7 @@ class BrokerTurn(Base):
     __tablename__ = "broker_turns"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     at: Mapped[datetime]
     slice_id: Mapped[str] = mapped_column(String(29))
     order_id: Mapped[str] = mapped_column(String(30))
@@ -234,7 +237,7 @@ class Fill(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     slice_id: Mapped[str] = mapped_column(ForeignKey("order_slices.id"), index=True)
-    broker: Mapped[str] = mapped_column(String(20))
+    broker_account: Mapped[str] = mapped_column("broker", String(20))
     broker_order_id: Mapped[str] = mapped_column(String(64))
     broker_trade_id: Mapped[str] = mapped_column(String(64))
     quantity: Mapped[int] = mapped_column(BigInteger)
@@ -289,7 +292,7 @@ class Alarm(Base):
 
 
 class BookTurn(Base):
-    """Who reads the book of a broker, or read it last, and until when it is theirs alone.
+    """Who reads the book of a broker account, or read it last, and until when it is theirs alone.
 
     Nobody else begins a reading before `held_until`, nor, once it was given back, before `next_at`. Instants of
     Postgres's clock. It saves work and guards nothing: readers at the same time do no harm.
@@ -297,7 +300,7 @@ class BookTurn(Base):
 
     __tablename__ = "book_turns"
 
-    broker: Mapped[str] = mapped_column(String(20), primary_key=True)
+    broker_account: Mapped[str] = mapped_column("broker", String(20), primary_key=True)
     holder: Mapped[str]
     taken_at: Mapped[datetime]
     held_until: Mapped[datetime]

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "users": "pulse_ops.cli.users:users",
     "keys": "pulse_ops.cli.keys:keys",
     "webhooks": "pulse_ops.cli.webhooks:webhooks",
+    "broker": "pulse_ops.cli.broker:broker",
     "slices": "pulse_ops.cli.slices:slices",
     "markets": "pulse_ops.cli.markets:markets",
     "alarms": "pulse_ops.cli.alarms:alarms",

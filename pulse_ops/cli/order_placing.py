@@ -60,6 +60,7 @@ Examples:
 @click.option(
     "--slice-timeout", type=int, metavar="SECONDS", help="How long a slice may work at the broker, 1 to 3600."
 )
+@click.option("--broker-account", metavar="NAME", help="Where it is traded. Default: the account of the installation.")
 @click.option("--note", help="A note that is kept and shown with the order; up to 200 characters.")
 @click.option("--key", help="The order's unique key, 1 to 64 characters; default: a new one.")
 @options.as_json
@@ -78,6 +79,7 @@ def place(
     session: str | None,
     product: str | None,
     slice_timeout: int | None,
+    broker_account: str | None,
     note: str | None,
     key: str | None,
     is_json: bool,
@@ -100,6 +102,7 @@ def place(
         product=None if product is None else Product(product),
         slice_timeout_seconds=slice_timeout,
         client_note=note,
+        broker_account=broker_account,
     )
     gateway = connect(**where)
     say(f"Placing the order with --key {order.order_unique_key}")

@@ -84,6 +84,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Order", order.order_id),
         ("Key", order.order_unique_key),
         ("Account", order.account_id),
+        ("Broker", order.broker_account),
         ("Asked", described(order)),
         ("Type", _kind(order)),
         ("Window", f"{instant(order.start_at)} to {instant(order.end_at)}"),

@@ -36,6 +36,7 @@ orders.add_command(events)
 @orders.command("list")
 @click.option("--status", type=_status_choice, help="Orders in this status only.")
 @click.option("--instrument", metavar="EXCHANGE:SYMBOL", help="Orders in this instrument only.")
+@click.option("--broker-account", metavar="NAME", help="Orders of this broker account only.")
 @click.option("--side", type=side_choice, metavar="BUY|SELL", help="Orders of this side only.")
 @click.option("--created-from", type=Instant(), help="Created at this time (UTC) or later.")
 @click.option("--created-to", type=Instant(), help="Created before this time (UTC).")
@@ -47,6 +48,7 @@ orders.add_command(events)
 def list_(
     status: str | None,
     instrument: str | None,
+    broker_account: str | None,
     side: str | None,
     created_from: datetime | None,
     created_to: datetime | None,
@@ -60,6 +62,7 @@ def list_(
     filters = {
         "status": status,
         "instrument": instrument,
+        "broker_account": broker_account,
         "side": side,
         "created_from": created_from,
         "created_to": created_to,

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ import click
 from pulse_ops.cli import options
 from pulse_ops.cli.old_names import warn_of_old_names
 from pulse_ops.cli.ready_screen import ready_screen
+from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.running import RunningStack
 from pulse_ops.stack.up import run_stack
 
 
@@ -40,6 +43,7 @@ from pulse_ops.stack.up import run_stack
 @click.option("--beat-metrics-port", type=int, help="Port of the metrics of beat (PULSE_BEAT_METRICS_PORT, else 8013).")
 @click.option("--gapi-bind-host", help="Address of the public gateway (PULSE_GAPI_BIND_HOST, else 127.0.0.1).")
 @options.data_dir
+@click.option("--leave", is_flag=True, help="Start though open orders are of broker accounts that are not reached.")
 @click.option("--verbose", is_flag=True, help="Show every log line, not only warnings and errors.")
 def up(
     gapi_port: int | None,
@@ -53,12 +57,16 @@ def up(
     beat_metrics_port: int | None,
     gapi_bind_host: str | None,
     data_dir: Path | None,
+    leave: bool,
     verbose: bool,
 ) -> None:
     """Start everything and keep it running until Ctrl-C.
 
     Postgres and Redis are started too, unless DATABASE_URL and REDIS_URL name servers of yours. Data, logs and
     generated passwords stay in the data folder. Two stacks need different ports and folders.
+
+    While orders are open of a broker account that is not reached, as when PULSE_BROKER was changed, it names them and
+    does not start. With --leave it does: they wait, and nothing of them is sent.
     """
     warn_of_old_names()
     settings = options.stack_settings(
@@ -74,7 +82,12 @@ def up(
         gapi_bind_host=gapi_bind_host,
         data_dir=data_dir,
     )
-    run_stack(settings, _say, lambda stack: _print(ready_screen(settings, stack)), is_verbose=verbose)
+    ready = partial(_show_ready, settings)
+    run_stack(settings, _say, ready, is_verbose=verbose, leaves_orders=leave)
+
+
+def _show_ready(settings: StackSettings, stack: RunningStack) -> None:
+    _print(ready_screen(settings, stack))
 
 
 def _say(line: str) -> None:

@@ -13,6 +13,8 @@ import psycopg2
 import requests
 
 from api_contract.variables import names_of, value_of
+from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts.reach import credentials_of
 from pulse_core.config import settings
 from pulse_ops import verify as judge
 from pulse_ops.cli import EXIT_FAILURE, options
@@ -36,6 +38,7 @@ def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: 
 @click.command()
 @options.data_dir
 @options.as_json
+@click.option("--broker-account", metavar="NAME", help="Whose orders and books. Default: that of the installation.")
 @click.option("--final", "is_final", is_flag=True, help="Require that everything has ended and nothing is on its way.")
 @click.option("--grace", default=60.0, show_default=True, help="Seconds that changes may take to reach the database.")
 @click.option(
@@ -54,18 +57,19 @@ def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: 
 def verify(
     data_dir: Path | None,
     is_json: bool,
+    broker_account: str | None,
     is_final: bool,
     grace: float,
     ledger: Path | None,
     settle_delay: timedelta | None,
 ) -> None:
-    """Compare the database with the broker's books; exit 1 if a promise was broken.
+    """Compare the database with the books of a broker account; exit 1 if a promise was broken.
 
     For the paper exchange, its whole ledger is used; for Zerodha, today's order and trade book. docs/reliability.md
     explains each promise.
     """
     warn_of_old_names()
-    facts = _facts(data_dir, ledger, is_final, timedelta(seconds=grace), settle_delay)
+    facts = _facts(data_dir, broker_account, ledger, is_final, timedelta(seconds=grace), settle_delay)
     broken = judge.broken_promises(facts)
     if is_json:
         click.echo(json.dumps(_summary(facts, broken)))
@@ -76,19 +80,28 @@ def verify(
 
 
 def _facts(
-    data_dir: Path | None, ledger: Path | None, is_final: bool, grace: timedelta, settle_delay: timedelta | None
+    data_dir: Path | None,
+    asked: str | None,
+    ledger: Path | None,
+    is_final: bool,
+    grace: timedelta,
+    settle_delay: timedelta | None,
 ) -> Facts:
     _connect_to_stack(data_dir)
-    url, broker = os.environ.get("DATABASE_URL"), value_of("PULSE_BROKER", "paper")
+    url, name = os.environ.get("DATABASE_URL"), asked or _default_account()
     if not url:
         raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
     try:
         # The database first: what it knows, the books must know.
-        return Facts(database.read(url, broker), _books(broker, ledger), is_final, grace, settle_delay)
+        return Facts(database.read(url, name), _books(name, ledger), is_final, grace, settle_delay)
     except psycopg2.Error as error:
         raise StackError(f"The database cannot be read ({str(error).strip()}): see `pulse doctor`.") from error
     except (requests.RequestException, KeyError, TypeError, ValueError) as error:
         raise StackError(f"The broker's books cannot be read ({error}): see `pulse doctor`.") from error
+
+
+def _default_account() -> str:
+    return os.environ.get("PULSE_BROKER_ACCOUNT") or value_of("PULSE_BROKER", "paper")
 
 
 def _connect_to_stack(data_dir: Path | None) -> None:
@@ -99,18 +112,18 @@ def _connect_to_stack(data_dir: Path | None) -> None:
     os.environ.update(stack.environment)
 
 
-def _books(broker: str, ledger: Path | None) -> BrokerBooks:
+def _books(broker_account: str, ledger: Path | None) -> BrokerBooks:
     if ledger is not None:
         return broker_records.from_ledger(ledger)
-    if broker == "paper":
+    if broker_account == "paper":
         return broker_records.from_exchange(value_of("PULSE_PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
-    if broker == "alpaca":
-        of = settings()
-        keys = of.alpaca_api_key.get_secret_value(), of.alpaca_api_secret.get_secret_value()
-        return alpaca_records.from_alpaca(of.alpaca_root_url, *keys)
-    kite = settings()
-    key, token = kite.kite_api_key.get_secret_value(), kite.kite_access_token.get_secret_value()
-    return broker_records.from_kite(kite.kite_root_url, key, token)
+    account = directory.account_named(broker_account)
+    found = None if account is None else credentials_of(account)
+    if found is None:
+        raise StackError(f"The broker account {broker_account} cannot be reached from here: see `pulse broker list`.")
+    if account is not None and account.broker == "alpaca":
+        return alpaca_records.from_alpaca(settings().alpaca_root_url, found.api_key, found.api_secret)
+    return broker_records.from_kite(settings().kite_root_url, found.api_key, found.access_token)
 
 
 def _summary(facts: Facts, broken: list[Violation]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _database(deployment: Deployment, database_url: str) -> Iterator[Finding]:
 
 
 def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
-    return {
+    checks: dict[str, Check] = {
         "database": postgres.takes_writes,
         "database's clock": _clock,
         "disk": partial(disk.of_postgres, floor_mb=deployment.disk_floor),
@@ -70,6 +70,10 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
         "fences": orders.no_fence_is_left,
         "orders": orders.go_on,
     }
+    # Elsewhere it is not known what the services were told.
+    if "PULSE_BROKER" in deployment.environment:
+        checks["broker accounts"] = partial(orders.are_at_accounts_reached, environment=deployment.environment)
+    return checks
 
 
 def _made(name: str, check: Check, cursor: Any) -> Iterator[Finding]:

@@ -104,6 +104,11 @@ class Trouble(StrEnum):
         "the broker refuses most slices",
         "Read its reasons with `pulse slices list --status rejected`, mend the cause, then `pulse slices retry`.",
     )
+    ACCOUNT_NOT_REACHED = (
+        "ACCOUNT_NOT_REACHED",
+        "open orders wait for a broker account that is not reached",
+        "Start with its PULSE_BROKER or credentials again; or cancel the orders: what is unsent of them ends at once.",
+    )
     SENDING_HELD = ("SENDING_HELD", "nothing is sent", "See `pulse recover`.")
     FENCE_HELD = (
         "FENCE_HELD",

@@ -1,9 +1,10 @@
 """Orders that make no progress, slices that somebody keeps to himself, and the hold on all sending."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
+from pulse_ops.stack.open_orders import left_alone
 
 MOST_NAMED = 5
 
@@ -73,6 +74,15 @@ def may_be_sent(cursor: Any) -> Iterator[Finding]:
         yield fine("hold", "none: slices may be sent")
     else:
         yield wrong("hold", Trouble.SENDING_HELD, f"{reason}, for {seconds:.0f} s")
+
+
+def are_at_accounts_reached(cursor: Any, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Open orders of broker accounts that services with this environment do not reach."""
+    found = left_alone(cursor, environment)
+    if found:
+        yield wrong("broker accounts", Trouble.ACCOUNT_NOT_REACHED, "; ".join(map(str, found)))
+    else:
+        yield fine("broker accounts", "those of all open orders are reached")
 
 
 def no_fence_is_left(cursor: Any) -> Iterator[Finding]:

@@ -113,8 +113,8 @@ def main(
     app = App(api_key, api_secret, access_token, redirect_url or None)
     desk = Desk(exchange, counted, Logins(books, app, is_standing=standing_token))
     names = [name.strip() for name in host_names.split(",") if name.strip()]
-    app = create_app(desk) if wire == "kite" else alpaca.create_app(desk, api_key, api_secret)
-    _serve(exchange, host, port, names, app)
+    served = create_app(desk) if wire == "kite" else alpaca.create_app(desk, api_key, api_secret)
+    _serve(exchange, host, port, names, served)
 
 
 def _serve(exchange: Exchange, host: str, port: int, names: list[str], app: Flask) -> None:

@@ -34,7 +34,7 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
         "PULSE_TOTP_KEY": os.environ.get("PULSE_TOTP_KEY") or keys.totp_key,
         "PULSE_URL": settings.url(settings.pulse_port),
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
-        "PULSE_PAPER_EXCHANGE_URL": settings.url(settings.exchange_port),
+        **_paper_exchange(settings),
         "PULSE_BROKER": settings.broker,
         **_queue(),
         **_at_the_broker(),
@@ -101,6 +101,14 @@ def ledger_path(settings: StackSettings) -> Path | None:
     return settings.data_dir.resolve() / "exchange" / "ledger.sqlite" if settings.broker == "paper" else None
 
 
+def _paper_exchange(settings: StackSettings) -> dict[str, str]:
+    """Where it is, if there is one: ours, or one that is named."""
+    if settings.broker == "paper":
+        return {"PULSE_PAPER_EXCHANGE_URL": settings.url(settings.exchange_port)}
+    named = value_of("PULSE_PAPER_EXCHANGE_URL", "")
+    return {"PULSE_PAPER_EXCHANGE_URL": named} if named else {}
+
+
 def _queue() -> dict[str, str]:
     """Under which keys the services find their messages."""
     prefix = value_of("PULSE_QUEUE_PREFIX", "")
@@ -109,7 +117,7 @@ def _queue() -> dict[str, str]:
 
 def _at_the_broker() -> dict[str, str]:
     """Who we are there, so that a command that asks the broker's book asks as the services do."""
-    kite = ("KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
+    kite = ("PULSE_BROKER_ACCOUNT", "KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
     names = (*kite, "ALPACA_ROOT_URL", "ALPACA_API_KEY", "ALPACA_API_SECRET")
     return {name: os.environ[name] for name in names if name in os.environ}
 

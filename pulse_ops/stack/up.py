@@ -11,6 +11,7 @@ import psycopg2
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
+from api_contract.variables import with_new_names
 from pulse_core import migrations
 from pulse_core.migrations.rights import OneRole, let_services_in
 from pulse_ops.stack import files, leftovers, lock, plan, preflight, running
@@ -18,7 +19,7 @@ from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.demo_user import DemoUser, ensure_demo_user
 from pulse_ops.stack.errors import StackError
 from pulse_ops.stack.external import check_external
-from pulse_ops.stack.open_orders import check_orders
+from pulse_ops.stack.open_orders import check_orders, find_left_alone
 from pulse_ops.stack.postgres import EmbeddedPostgres
 from pulse_ops.stack.redis import EmbeddedRedis
 from pulse_ops.stack.secrets import Keys, kept_keys
@@ -29,15 +30,20 @@ PATIENCE_SECONDS = 90.0
 Ready = Callable[[running.RunningStack], None]
 
 
-def run_stack(settings: StackSettings, say: Say, ready: Ready, is_verbose: bool = False) -> None:
-    """Run a stack until Ctrl-C or SIGTERM. Raises StackError when it cannot start."""
+def run_stack(
+    settings: StackSettings, say: Say, ready: Ready, is_verbose: bool = False, *, leaves_orders: bool = False
+) -> None:
+    """Run a stack until Ctrl-C or SIGTERM. Raises StackError when it cannot start.
+
+    One that `leaves_orders` starts though orders are open of broker accounts that it does not reach.
+    """
     # Whatever is written here, by us and by all that we start, is for our user alone.
     os.umask(0o077)
     try:
         preflight.make_data_dir(settings.data_dir)
         _make_private(settings.data_dir)
         with lock.only_stack_on(settings.data_dir):
-            Stack(settings, say, is_verbose).run(ready)
+            Stack(settings, say, is_verbose, leaves_orders=leaves_orders).run(ready)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise StackError(
@@ -58,10 +64,11 @@ def _make_private(data_dir: Path) -> None:
 class Stack:
     """One start of one stack."""
 
-    def __init__(self, settings: StackSettings, say: Say, is_verbose: bool) -> None:
+    def __init__(self, settings: StackSettings, say: Say, is_verbose: bool, *, leaves_orders: bool) -> None:
         self._settings = settings
         self._data_dir: Path = settings.data_dir.resolve()
         self._say = say
+        self._leaves_orders = leaves_orders
         self._supervisor = Supervisor(self._data_dir / "logs", say, is_verbose, settings.restart_pause)
         self._servers = 0
         self._owner_url: str | None = None
@@ -94,10 +101,18 @@ class Stack:
         preflight.check_keys(self._environment)
         self._save()
         self._migrate()
-        check_orders(self._environment["DATABASE_URL"], self._settings.broker)
+        self._check_orders()
         self._demo = ensure_demo_user(self._settings, keys, self._environment)
         self._say("starting the services")
         self._supervisor.start(plan.programs(self._settings, self._environment), PATIENCE_SECONDS)
+
+    def _check_orders(self) -> None:
+        environment = with_new_names(os.environ) | self._environment
+        if not self._leaves_orders:
+            check_orders(environment["DATABASE_URL"], environment)
+            return
+        for left in find_left_alone(environment["DATABASE_URL"], environment):
+            self._say(f"open orders wait, and nothing of them is sent: broker account {left}")
 
     def _start_servers(self, keys: Keys) -> dict[str, str]:
         settings = self._settings

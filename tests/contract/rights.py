@@ -95,6 +95,11 @@ _ABOUT = {
     "show_me": Right(ACCOUNT, before_enrolment=True),
     "show_installation": Right(ACCOUNT),
     "show_market": Right(ACCOUNT),
+    "list_broker_accounts": Right(ACCOUNT),
+    "add_broker_account": Right(ADMIN),
+    "list_grants": Right(ADMIN),
+    "grant_broker_account": Right(ADMIN, On.ANYBODYS),
+    "revoke_grant": Right(ADMIN, On.ANYBODYS),
 }
 _OPEN = {"health": Right(None)}
 _LOGINS = {

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("clean_database")
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     simulated = SimulatedBroker()
-    monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
+    monkeypatch.setattr(brokers, "connect", lambda _account: simulated)
     return simulated
 
 
@@ -166,6 +166,7 @@ def test_the_terms_of_an_order_are_kept_and_shown(service: Service, trader: Acco
         "product": "MIS",
         "slice_timeout_seconds": 30,
         "client_note": "hedge of the book",
+        "broker_account": "paper",
     }
 
     order_id = service.place(trader, **terms).json()["order_id"]

@@ -32,7 +32,7 @@ BODIES = {"redeliver_event": b'{"event_id": 1}'}
 QUERIES = {"follow_account": "?last_event_id=none", "show_market": "?day=2026-11-27"} | dict.fromkeys(
     ("follow_order", "follow_all_accounts", "follow_alarms"), "?format=json"
 )
-NOBODYS = {"session_id": "ses_1", "exchange": "NSE"}
+NOBODYS = {"session_id": "ses_1", "exchange": "NSE", "name": "paper"}
 
 
 @dataclass(frozen=True)

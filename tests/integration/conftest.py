@@ -14,14 +14,14 @@ from tests.support.broker import SimulatedBroker
 @pytest.fixture
 def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     simulated = SimulatedBroker()
-    monkeypatch.setattr(brokers, "connect", lambda _settings: simulated)
+    monkeypatch.setattr(brokers, "connect", lambda _account: simulated)
     monkeypatch.setattr(reading, "_last", reading.LastReading())
     monkeypatch.setattr(track, "_settled", track.Settled())
-    monkeypatch.setattr(look_ups, "looks", look_ups.Looks())
+    monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
     # Tests read the book again at once.
     monkeypatch.setattr(turns, "REST", 0.0)
     # A process reads the book before it first sends: here, before a test takes the book away.
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(simulated)
     return simulated
 
 

@@ -362,7 +362,7 @@ def test_turns_in_a_window_that_is_full_are_withdrawn_and_given_after_it() -> No
     order_id = due_order(12, due=now)
     admit.admit(now)
 
-    admit.note_full(now)
+    admit.note_full("paper", now)
 
     full_until = now + timedelta(seconds=1.2)
     assert [one.turn_at for one in slices_of(order_id) if one.turn_at and now < one.turn_at < full_until] == []
@@ -375,14 +375,14 @@ def test_each_refusal_soon_after_a_pause_doubles_it_up_to_a_minute() -> None:
     now = utcnow()
     due_order(2, due=now)
     admit.admit(now)
-    admit.note_full(now)
-    admit.note_full(now)
+    admit.note_full("paper", now)
+    admit.note_full("paper", now)
     assert budget().full_until == now + timedelta(seconds=1.2)
 
     pauses = []
     for _ in range(7):
         now = at_the_end_of_the_pause()
-        admit.note_full(now)
+        admit.note_full("paper", now)
         pauses.append((at_the_end_of_the_pause() - now).total_seconds())
 
     assert pauses == [2.4, 4.8, 9.6, 19.2, 38.4, 60.2, 60.2]
@@ -394,9 +394,9 @@ def test_a_refusal_long_after_a_pause_says_nothing_of_longer_windows() -> None:
     now = utcnow()
     due_order(2, due=now)
     admit.admit(now)
-    admit.note_full(now)
+    admit.note_full("paper", now)
 
-    admit.note_full(now + 7 * SECOND)
+    admit.note_full("paper", now + 7 * SECOND)
 
     assert budget().full_until == now + 7 * SECOND + timedelta(seconds=1.2)
 
@@ -523,13 +523,13 @@ def test_messages_that_cannot_be_sent_are_not_waited_for(monkeypatch: pytest.Mon
     assert one.id in untold(now)
 
 
-def test_the_budget_that_is_left_is_that_of_all_workers() -> None:
+def test_the_budget_that_is_left_is_that_of_all_workers(broker: SimulatedBroker) -> None:
     now = utcnow()
-    assert budget_left() is None
+    assert budget_left(broker) is None
     due_order(3, due=now)
     admit.admit(now)
 
-    assert budget_left(now) == {"second": 7, "minute": 377, "day": 4747}
+    assert budget_left(broker, now) == {"second": 7, "minute": 377, "day": 4747}
 
 
 def test_without_a_limit_a_slice_takes_no_statement_more(monkeypatch: pytest.MonkeyPatch) -> None:

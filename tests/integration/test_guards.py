@@ -83,7 +83,7 @@ def test_a_slice_of_another_broker_is_neither_claimed_nor_looked_up_nor_tracked(
     for one in (unknown, working):
         execute_slice(one.id, clock=lambda due_at=one.due_at: due_at)  # type: ignore[misc]
     broker.name = "another"
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
 
     execute_slice(waiting.id)
     handled = [sweep(utcnow() + timedelta(hours=1)) for sweep in (resolve_slices, track_slices)]

@@ -13,7 +13,6 @@ from api_contract.errors import (
     BeyondCalendar,
     DuplicateOrderUniqueKey,
     InvalidRequest,
-    InvalidSplitConfig,
     InvalidState,
     MarketClosed,
     NotFound,
@@ -163,8 +162,9 @@ def test_a_market_without_a_calendar_takes_orders_as_before_but_none_until_its_c
     accepted = order(submit_order(an_account(), a_new_order(instrument=gold), evening).order_id)
 
     assert accepted.start_at == evening
-    with pytest.raises(InvalidSplitConfig, match="until_close"):
+    with pytest.raises(InvalidRequest, match="until_close") as refusal:
         submit_order(an_account(), a_new_order(instrument=gold, duration_minutes=None, until_close=True), evening)
+    assert refusal.value.code == "INVALID_REQUEST", "INVALID_SPLIT_CONFIG promises a least and a most"
 
 
 @pytest.mark.parametrize("stated", [{"duration_minutes": None}, {"until_close": True}])

@@ -136,3 +136,15 @@ def test_readers_and_writers_at_once_lose_nothing_and_see_the_same() -> None:
         assert own == list(range(1, len(own) + 1))
     for found in seen:
         assert found == everything[: len(found)]
+
+
+def test_however_many_accounts_have_news_all_of_it_is_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merged_feed, "ACCOUNTS_AT_ONCE", 2)
+    orders = [an_order(account_id=an_account()) for _ in range(5)]
+    for order_id in orders:
+        written(order_id, "news")
+
+    news = merged_feed.poll(0, 100)
+
+    assert notes(news.events) == ["news"] * len(orders)
+    assert news.is_complete

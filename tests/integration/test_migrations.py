@@ -254,6 +254,55 @@ def test_an_attempt_that_turned_up_before_alarms_had_codes_still_keeps_its_slice
         operations.retry_slice(first.id, "ops", utcnow())
 
 
+def test_whoever_could_trade_with_a_live_account_of_before_keeps_doing_so(new_database: Engine) -> None:
+    migrations.upgrade(url_of(new_database), "0024")
+    live = {"viewer": Role.VIEWER, "trader": Role.TRADER, "operator": Role.OPERATOR, "admin": Role.ADMIN}
+    for number, (username, role) in enumerate([*live.items(), ("gone", Role.TRADER), ("demo", Role.TRADER)]):
+        add_account(new_database, f"acc_{number}", username, role, is_active=username != "gone")
+    add_order(new_database, "acc_1", "zerodha")
+    add_order(new_database, "acc_0", "paper")
+
+    migrations.upgrade(url_of(new_database))
+
+    with new_database.connect() as connection:
+        rows = connection.execute(text(GRANTED)).all()
+    assert [(row.username, row.broker_account) for row in rows] == [
+        ("admin", "zerodha"),
+        ("operator", "zerodha"),
+        ("trader", "zerodha"),
+    ]
+
+
+GRANTED = """
+    SELECT accounts.username, broker_grants.broker_account
+      FROM broker_grants JOIN accounts ON accounts.id = broker_grants.account_id
+     ORDER BY accounts.username
+"""
+_ACCOUNT = """
+    INSERT INTO accounts (id, username, password_hash, role, is_active, generation, created_at, updated_at)
+    VALUES (:id, :username, 'none', :role, :is_active, 1, now(), now())
+"""
+_ORDER = """
+    INSERT INTO orders (id, account_id, order_unique_key, broker, instrument, side, total_quantity, num_splits,
+                        duration_minutes, randomize, seed, status, filled_quantity, start_at, end_at, created_at,
+                        updated_at, trace)
+    VALUES (:id, :account_id, :id, :broker, 'NSE:SBIN', 'BUY', 10, 2, 5, false, 1, 'PENDING', 0, now(),
+            now() + interval '5 minutes', now(), now(), '{}')
+"""
+
+
+def add_account(engine: Engine, account_id: str, username: str, role: Role, *, is_active: bool) -> None:
+    row = {"id": account_id, "username": username, "role": role.value, "is_active": is_active}
+    with engine.begin() as connection:
+        connection.execute(text(_ACCOUNT), row)
+
+
+def add_order(engine: Engine, account_id: str, broker: str) -> None:
+    row = {"id": f"ord_{broker}", "account_id": account_id, "broker": broker}
+    with engine.begin() as connection:
+        connection.execute(text(_ORDER), row)
+
+
 def go_back_and_forth(database_url: str) -> None:
     migrations.downgrade(servers.owner_url(database_url), "0008")
     servers.upgrade(database_url)

@@ -14,8 +14,8 @@ from api_contract.vocabulary import Side
 from pulse_core.boottime import boottime
 from pulse_core.brokers import connect
 from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrderStatus, NotSent, Placement, Refused
-from pulse_core.config import Settings
 from tests.support.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
+from tests.support.servers import connected_to
 
 
 @pytest.fixture(scope="module")
@@ -105,21 +105,18 @@ def test_cancelling_what_is_unknown_or_over_is_refused(exchange: RunningExchange
         broker.cancel(filled)
 
 
-def test_the_settings_connect_to_the_paper_exchange_under_its_name_and_once(exchange: RunningExchange) -> None:
-    settings = Settings.model_validate(
-        {
-            "database_url": "postgresql://unused",
-            "redis_url": "redis://unused",
-            "paper_exchange_url": exchange.url,
-            "kite_api_key": API_KEY,
-            "kite_access_token": ACCESS_TOKEN,
-        }
-    )
-    broker = connect(settings)
-    broker.wait_for_turn(2)
-    assert broker.name == "paper"
-    assert connect(settings.model_copy()) is broker
-    assert broker.place(placement(), soon()).isdigit()
+def test_the_settings_connect_to_the_paper_exchange_under_its_name_and_once(
+    exchange: RunningExchange, clean_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_PAPER_EXCHANGE_URL", exchange.url)
+    monkeypatch.setenv("KITE_API_KEY", API_KEY)
+    monkeypatch.setenv("KITE_ACCESS_TOKEN", ACCESS_TOKEN)
+    with connected_to(clean_database):
+        broker = connect("paper")
+        broker.wait_for_turn(2)
+        assert broker.name == "paper"
+        assert connect("paper") is broker
+        assert broker.place(placement(), soon()).isdigit()
 
 
 def test_history_quotes_margins_and_instruments_are_served_as_kite_serves_them(exchange: RunningExchange) -> None:

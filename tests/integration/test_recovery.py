@@ -46,7 +46,7 @@ def _settle() -> None:
     with db.transaction() as session:
         installation.release(session)
         installation.know_database(session, sending_hold._present(session))
-    sending_hold._quiet.interrupt()
+    sending_hold._quiet_of("paper").interrupt()
 
 
 def hold() -> Hold | None:
@@ -124,7 +124,7 @@ def test_what_was_lost_of_a_slice_that_has_ended_is_recorded_and_its_fills_are_b
     forget(slice_id, status)
     start_again()
 
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
     reconcile(utcnow())
 
     found = a_slice(slice_id)
@@ -143,7 +143,7 @@ def test_a_live_order_of_a_slice_that_was_cancelled_before_it_was_found_is_calle
     cancel_order(OneAccount(found.account_id), first.order_id, utcnow(), found.account_id)
     start_again()
 
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
     reconcile(utcnow())
 
     assert broker.cancels == [live]
@@ -166,7 +166,7 @@ def test_a_slice_in_doubt_about_an_earlier_attempt_follows_the_lost_one_when_tha
         slices.move(session, a_slice(slice_id), SliceStatus.UNKNOWN, now, **doubt)
     start_again()
 
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
     watch_the_book(now, now + settle_delay() + timedelta(seconds=5))
     resolve_slices(now + settle_delay() + timedelta(seconds=10))
 
@@ -202,7 +202,7 @@ def test_a_book_that_lacks_acknowledged_orders_clears_no_process(broker: Simulat
     execute_slice(second.id)
 
     assert len(broker.placements) == 1
-    assert not sending_hold.is_cleared()
+    assert not sending_hold.is_cleared("paper")
 
 
 def test_a_lost_attempt_whose_slice_a_worker_holds_clears_no_process(broker: SimulatedBroker) -> None:
@@ -211,10 +211,10 @@ def test_a_lost_attempt_whose_slice_a_worker_holds_clears_no_process(broker: Sim
     start_again()
 
     with db.fence(slice_id):
-        assert not sending_hold.may_send()
+        assert not sending_hold.may_send(broker)
     sending_hold._clearance.cache_clear()
 
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
     assert a_slice(slice_id).attempts == 1
 
 
@@ -315,7 +315,7 @@ def test_orders_that_no_slice_explains_keep_another_database_held_until_an_opera
     watch(now, now + 2 * settle_delay())
 
     assert hold() is not None
-    assert [one.broker_order_id for one in sending_hold.compare(utcnow()).unexplained] == [forgotten]
+    assert [one.broker_order_id for one in sending_hold.compare(broker, utcnow()).unexplained] == [forgotten]
     assert sending_hold.release("somebody")
     watch(now, now + timedelta(seconds=9))
     assert hold() is None
@@ -353,7 +353,7 @@ def test_a_database_that_was_never_compared_is_held_only_when_the_book_knows_mor
     move_to(None)
     start_again()
 
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
 
     stands = sending_hold.standing()
     assert stands.known == stands.present
@@ -364,7 +364,7 @@ def test_the_orders_of_a_day_and_a_half_ago_are_not_looked_at(broker: SimulatedB
     slice_id = slices_of(a_split_order(utcnow() - timedelta(hours=36)))[0].id
     a_strangers_order(broker, client_order_ids.client_order_id(installation.client_order_id_key(), slice_id, 1))
 
-    findings = sending_hold.compare(utcnow())
+    findings = sending_hold.compare(broker, utcnow())
 
     assert (len(findings.recorded), len(findings.unexplained)) == (0, 1)
 
@@ -373,21 +373,21 @@ def test_a_new_connection_to_another_database_stops_a_process_until_it_has_compa
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = lineage.lineage(db.engine())
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
     assert seen.seen is not None
     monkeypatch.setattr(seen, "seen", Seen("another database", 0))
 
     db.engine().dispose()
     db.ping()
 
-    assert not sending_hold.is_cleared()
-    assert sending_hold.may_send()
+    assert not sending_hold.is_cleared("paper")
+    assert sending_hold.may_send(broker)
     assert hold() is None
 
 
 def test_a_log_that_went_back_holds_everything(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = lineage.lineage(db.engine())
-    assert sending_hold.may_send()
+    assert sending_hold.may_send(broker)
     assert seen.seen is not None
     monkeypatch.setattr(seen, "seen", Seen(seen.seen.database, 2**60))
 

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from api_contract.errors import InvalidRequest, InvalidState, NotFound
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
-from pulse_core import config, db
+from pulse_core import brokers, config, db
+from pulse_core.brokers.port import Broker
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events.names import EventKind
@@ -308,13 +309,26 @@ def test_a_book_that_cannot_be_read_is_waited_for(broker: SimulatedBroker) -> No
         settle_slice(slice_id, "meera", utcnow(), absent=True, reason="called them")
 
 
-def test_after_its_day_no_book_is_asked_and_another_brokers_order_is_settled_too(broker: SimulatedBroker) -> None:
+def test_after_its_day_no_book_is_asked(broker: SimulatedBroker) -> None:
     slice_id = an_unknown_slice(broker)
-    broker.name, broker.is_book_readable = "zerodha", False
+    broker.is_book_readable = False
 
-    with pytest.raises(InvalidState, match="the book of paper can still tell, and this is zerodha"):
-        settle_slice(slice_id, "meera", utcnow(), filled=5, price=SOLD)
     assert settle_slice(slice_id, "meera", tomorrow(), filled=5, price=SOLD) is SliceStatus.EXPIRED
+
+
+def test_an_order_of_an_account_that_is_not_reached_is_settled_when_no_book_of_a_day_can_show_it(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slice_id = an_unknown_slice(broker)
+
+    def refuse(account: str) -> Broker:
+        raise brokers.NotConnected(account)
+
+    monkeypatch.setattr(brokers, "connect", refuse)
+    with pytest.raises(InvalidState, match="its book may still tell, and the broker account paper cannot be reached"):
+        settle_slice(slice_id, "meera", utcnow(), filled=5, price=SOLD)
+    a_day_later = utcnow() + timedelta(days=1, minutes=2)
+    assert settle_slice(slice_id, "meera", a_day_later, filled=5, price=SOLD) is SliceStatus.EXPIRED
 
 
 def test_two_operators_at_once_settle_once(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,23 @@
 
 import os
 import subprocess
+from contextlib import closing, nullcontext
 from pathlib import Path
 
+import psycopg2
 import pytest
 from sqlalchemy import text
 
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db
+from pulse_ops.doctor.findings import Trouble
+from pulse_ops.doctor.orders import are_at_accounts_reached
 from pulse_ops.stack import plan
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.errors import StackError
 from pulse_ops.stack.open_orders import check_orders
 from pulse_ops.stack.secrets import Keys
+from pulse_ops.stack.up import Stack
 from tests.support.factories import an_account, an_order
 from tests.support.stacks import PULSE, environment_for, processes_of
 
@@ -51,8 +56,9 @@ def test_open_orders_of_another_broker_are_named_and_nothing_starts(tmp_path: Pa
 
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith(
-        f"PULSE_BROKER=zerodha cannot start while orders of PULSE_BROKER=paper are open (1: {order_id}): "
-        "start with PULSE_BROKER=paper, and let them end or cancel them there first."
+        "PULSE_BROKER=zerodha cannot start while orders are open of broker accounts that it does not reach: "
+        f"paper (1: {order_id}). Start as before, and let them end or cancel them there first; or start with --leave: "
+        "they wait, and nothing of them is sent."
     )
     assert "starting the services" not in ended.stderr
     assert processes_of(tmp_path) == []
@@ -85,23 +91,47 @@ def test_the_doctor_names_each_placeholder(tmp_path: Path) -> None:
 def test_an_order_that_is_open_holds_another_broker_up(status: OrderStatus) -> None:
     order_id = an_order_that_is(status)
 
-    check_orders(database_url(), "paper")
+    check_orders(database_url(), {"PULSE_BROKER": "paper"})
     with pytest.raises(StackError, match=order_id):
-        check_orders(database_url(), "zerodha")
+        check_orders(database_url(), {"PULSE_BROKER": "zerodha"})
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
 def test_an_order_that_has_ended_does_not(status: OrderStatus) -> None:
     an_order_that_is(status)
 
-    check_orders(database_url(), "zerodha")
+    check_orders(database_url(), {"PULSE_BROKER": "zerodha"})
+
+
+def test_a_stack_that_leaves_them_says_which_orders_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = an_order(account_id=an_account())
+    monkeypatch.setenv("PULSE_BROKER", "zerodha")
+    monkeypatch.delenv("PULSE_PAPER_EXCHANGE_URL")
+    said: list[str] = []
+    for leaves_orders in (True, False):
+        stack = Stack(StackSettings(data_dir=tmp_path), said.append, is_verbose=False, leaves_orders=leaves_orders)
+        stack._environment = {"DATABASE_URL": database_url()}
+        with nullcontext() if leaves_orders else pytest.raises(StackError, match=order_id):
+            stack._check_orders()
+
+    assert said == [f"open orders wait, and nothing of them is sent: broker account paper (1: {order_id})"]
+
+
+def test_the_doctor_names_the_account_and_its_orders() -> None:
+    order_id = an_order(account_id=an_account())
+    with closing(psycopg2.connect(database_url())) as connection, connection.cursor() as cursor:
+        [left] = are_at_accounts_reached(cursor, {"PULSE_BROKER": "zerodha"})
+        [reached] = are_at_accounts_reached(cursor, {"PULSE_BROKER": "paper"})
+
+    assert (left.trouble, reached.trouble) == (Trouble.ACCOUNT_NOT_REACHED, None)
+    assert order_id in left.verdict
 
 
 def test_ten_orders_are_named_and_the_others_counted() -> None:
     order_ids = sorted(an_order(account_id=an_account()) for _ in range(12))
 
     with pytest.raises(StackError) as refusal:
-        check_orders(database_url(), "zerodha")
+        check_orders(database_url(), {"PULSE_BROKER": "zerodha"})
 
     assert f"(12: {', '.join(order_ids[:10])} and 2 more)" in str(refusal.value)
 

@@ -37,7 +37,7 @@ from tests.support.broker import SimulatedBroker
 
 broker = SimulatedBroker()
 broker.wait_for_turn = lambda _seconds: print("claimed", flush=True) or time.sleep(600)
-brokers.connect = lambda _settings: broker
+brokers.connect = lambda _account: broker
 threading.Thread(target=execute_slice, args=(sys.argv[1],), daemon=True).start()
 try:
     with db.fence("sl_1") as fence, fence.statement() as connection:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from threading import Lock
 
+from pulse_core.brokers.adapters import limits_of
 from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerOrder,
@@ -15,6 +16,7 @@ from pulse_core.brokers.port import (
     OutcomeUnknown,
     Placement,
 )
+from pulse_core.config import settings
 
 PRICE = Decimal("2500.0500")
 
@@ -33,10 +35,13 @@ class SimulatedBroker:
     readings: int = 0
     is_book_readable: bool = True
     is_book_daily: bool = False
-    limits: CallLimits = field(default_factory=lambda: CallLimits(10))
     finder: "SimulatedFinder | None" = None
     # Slices of a batch are sent side by side.
     _entering: Lock = field(default_factory=Lock)
+
+    @property
+    def limits(self) -> CallLimits:
+        return replace(limits_of("paper", settings()), time_zone=UTC)
 
     def wait_for_turn(self, seconds: float) -> None:
         """There is always room."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import requests
 from pulse_core.brokers.alpaca.broker import AlpacaBroker
 from pulse_core.brokers.port import CallLimits
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+from pulse_core.brokers.zerodha.limits import LIMITS
 from pulse_ops.paper_exchange.ledger import Ledger
 
 API_KEY = "paper-api-key"
@@ -86,7 +88,7 @@ class RunningExchange:
         self._process.terminate()
         return self._process.wait(timeout=10)
 
-    def broker(self, **changes: Any) -> ZerodhaBroker:
+    def broker(self, day_starts: time = time(0), **changes: Any) -> ZerodhaBroker:
         """The Zerodha adapter connected to this exchange, without a rate limit of its own."""
         defaults: dict[str, Any] = {
             "name": "paper",
@@ -94,7 +96,7 @@ class RunningExchange:
             "api_key": API_KEY,
             "access_token": ACCESS_TOKEN,
             "timeout": 5.0,
-            "orders_per_second": 0,
+            "limits": replace(LIMITS, per_second=0, day_starts=day_starts),
         }
         return ZerodhaBroker(**defaults | changes)
 

@@ -220,7 +220,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "instrument": "NSE:RELIANCE", "side": "BUY", "total_quantity": total, "split_config": split,
         "order_type": "MARKET", "limit_price": None, "start_at": AT, "end_at": "2026-03-02T05:00:00.000000Z",
         "session": "refuse", "product": None, "slice_timeout_seconds": None, "client_note": None,
-        "status": "PENDING", "result": None, "skip_reason": None,
+        "broker_account": "paper", "status": "PENDING", "result": None, "skip_reason": None,
         "filled_quantity": 0, "leaves_quantity": total, "average_price": None, "currency": "INR",
         "exposure": {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": total}, "slices": {},
         "next_slice_at": None, "last_event_id": 0,

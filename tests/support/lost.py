@@ -42,7 +42,7 @@ def start_again() -> None:
     """Let this process be one that has just been started."""
     lineage.cache_clear()
     sending_hold._clearance.cache_clear()
-    sending_hold._quiet.interrupt()
+    sending_hold._quiet_of("paper").interrupt()
     installation.forget_key()
 
 

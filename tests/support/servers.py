@@ -14,6 +14,7 @@ import redis
 from sqlalchemy import Connection, create_engine
 
 from pulse_core import config, db, migrations
+from pulse_core.broker_accounts import directory
 from pulse_core.migrations.rights import let_services_in
 from pulse_ops.stack.child import Child, wait_until_ready
 from pulse_ops.stack.postgres import EmbeddedPostgres
@@ -115,6 +116,7 @@ def connected_to(database_url: str) -> Iterator[None]:
 def forget_settings() -> None:
     """Have settings and connections of this process made anew when they are next needed."""
     config.settings.cache_clear()
+    directory.forget()
     if db.engine.cache_info().currsize:
         db.engine().dispose()
     db.engine.cache_clear()
@@ -141,6 +143,7 @@ def start(child: Child, seconds: float = 60) -> None:
 
 def empty_database(url: str) -> None:
     """Remove every row of every table, whatever refers to it."""
+    directory.forget()
     connection = psycopg2.connect(owner_url(url), connect_timeout=10)
     connection.autocommit = True
     try:

@@ -134,6 +134,7 @@ def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -
             product=Product.MIS,
             slice_timeout_seconds=120,
             client_note="rebalance, leg 2",
+            broker_account="kite-two",
         )
     )
 
@@ -151,4 +152,5 @@ def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -
         "product": "MIS",
         "slice_timeout_seconds": 120,
         "client_note": "rebalance, leg 2",
+        "broker_account": "kite-two",
     }

@@ -1,7 +1,6 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ from pulse_core.brokers.port import (
     BrokerError,
     BrokerOrder,
     BrokerTrade,
+    CallLimits,
     OutcomeUnknown,
     Placement,
 )
@@ -53,20 +53,19 @@ class ZerodhaBroker:
         product: str = "CNC",
         market_protection: float = -1,
         timeout: float = 7.0,
-        orders_per_second: int = 10,
-        day_starts: time = time(0),
+        limits: CallLimits = LIMITS,
         api_secret: str = "",
         algo_id: str = "",
     ) -> None:
         self.name = name
-        self.limits = replace(LIMITS, per_second=orders_per_second, day_starts=day_starts)
+        self.limits = limits
         # A tag is not unique, and cannot be looked up.
         self.finder = None
         self._client = _Client(api_key=api_key, access_token=access_token, root=root, timeout=timeout)
         self._client.reqsession = Session()
         self._product = product
         self._market_protection = f"{market_protection:g}"
-        self._limiter = PerSecondLimiter(orders_per_second)
+        self._limiter = PerSecondLimiter(limits.per_second)
         self._api_secret = api_secret
         self._algo_id = algo_id or None
         self._secrets = tuple(key for key in (access_token, api_key, api_secret) if len(key) >= 8)

@@ -50,13 +50,19 @@ def turn_lasts() -> timedelta | None:
 
 
 def admit(now: datetime | None = None, trust: timedelta | None = None) -> Round:
-    """Give turns to what waits, as far as there is room and nobody else is at it. Raises DatabaseUnavailable.
+    """Give turns to what waits for every account, as far as each has room. Raises DatabaseUnavailable.
 
     Postgres's clock decides, unless a test gives an instant. For `trust` from its first turn on, by default
     PULSE_OVERDUE_AFTER, a message is relied on to bring a slice to a worker.
     """
+    rounds = [admit_of(broker, now, trust) for broker in brokers.reachable()]
+    return Round(sum(one.given for one in rounds), [told for one in rounds for told in one.to_tell])
+
+
+def admit_of(broker: Broker, now: datetime | None = None, trust: timedelta | None = None) -> Round:
+    """The same for what waits for one account, as far as nobody else is at it."""
     relied_on = timedelta(seconds=settings().overdue_after) if trust is None else trust
-    return _change(now, lambda connection, broker, budget: _admit(connection, broker, budget, relied_on)) or Round()
+    return _change(broker, now, lambda connection, budget: _admit(connection, broker, budget, relied_on)) or Round()
 
 
 def admit_soon() -> Round:
@@ -64,27 +70,26 @@ def admit_soon() -> Round:
     return _crowd.one_of(admit) or Round()
 
 
-def turns_of_cancels(slice_ids: Sequence[str], now: datetime | None = None) -> Mapping[str, datetime]:
+def turns_of_cancels(broker: Broker, slice_ids: Sequence[str], now: datetime | None = None) -> Mapping[str, datetime]:
     """When the broker may be asked to cancel each of these slices, within about a second; others have to wait.
 
     They use up what placements must leave, and then take the turns of those. The day's limit does not hold them back.
     """
     if not slice_ids:
         return {}
-    given = _change(now, lambda connection, broker, budget: _admit_cancels(connection, broker, budget, slice_ids))
+    given = _change(broker, now, lambda connection, budget: _admit_cancels(connection, broker, budget, slice_ids))
     return {one.slice_id: one.at for one in given or ()}
 
 
-def note_full(now: datetime | None = None) -> None:
-    """The broker refused to take one call more: admit nothing for a second, and longer if that did not help.
+def note_full(broker_account: str, now: datetime | None = None) -> None:
+    """The broker refused to take one call more of this account: admit nothing for a second, longer if it did not help.
 
     Each refusal soon after such a pause doubles it, up to a minute. Raises DatabaseUnavailable.
     """
-    broker = brokers.connect(settings()).name
     second, minute = (timedelta(microseconds=length * SECOND + GUARD) for length in (1, 60))
     with db.statement() as connection:
-        until = turns.mark_full(connection, broker, second, minute, SOON, now)
-    log.warning("broker takes no more calls", broker=broker, until=until)
+        until = turns.mark_full(connection, broker_account, second, minute, SOON, now)
+    log.warning("broker takes no more calls", broker_account=broker_account, until=until)
 
 
 def calls_of_day(broker: Broker, budget: Budget) -> int:
@@ -92,15 +97,14 @@ def calls_of_day(broker: Broker, budget: Budget) -> int:
     return budget.calls_of_day if budget.day == broker.limits.day(budget.now) else 0
 
 
-def _change(now: datetime | None, attempt: Callable[[Connection, Broker, Budget], T | None]) -> T | None:
-    broker = brokers.connect(settings())
+def _change(broker: Broker, now: datetime | None, attempt: Callable[[Connection, Budget], T | None]) -> T | None:
     with db.statement() as connection:
         for _ in range(TRIES):
             budget = _read(connection, broker, now)
-            changed = attempt(connection, broker, budget)
+            changed = attempt(connection, budget)
             if changed is not None:
                 return changed
-    log.info("turns are given by others", broker=broker.name)
+    log.info("turns are given by others", broker_account=broker.name)
     return None
 
 
@@ -114,7 +118,7 @@ def _read(connection: Connection, broker: Broker, now: datetime | None) -> Budge
 
 
 def _admit(connection: Connection, broker: Broker, budget: Budget, trust: timedelta) -> Round | None:
-    known, start = limits(), _start(budget)
+    known, start = limits(broker), _start(budget)
     left = known.left_of_day(calls_of_day(broker, budget))
     is_full = left == 0 or plan.room_at(budget.taken, known, start) > plan.AHEAD
     if budget.is_held or is_full:
@@ -146,7 +150,7 @@ def _admit(connection: Connection, broker: Broker, budget: Budget, trust: timede
 def _waiting(connection: Connection, broker: Broker, budget: Budget) -> Sequence[Waiting]:
     config = settings()
     # What is given at once at most: in a rush for some seconds, else half of each second of the horizon.
-    most = limits().per_second * (3 + ceil(config.dispatch_horizon))
+    most = limits(broker).per_second * (3 + ceil(config.dispatch_horizon))
     horizon = budget.now + timedelta(seconds=config.dispatch_horizon)
     return turns.waiting(
         connection,
@@ -171,7 +175,7 @@ def _admit_cancels(
     start = _start(budget)
     if start > plan.CANCELS_WAIT:
         return ()
-    free = plan.turns_of_cancels(len(slice_ids), budget.taken, limits(), start)
+    free = plan.turns_of_cancels(len(slice_ids), budget.taken, limits(broker), start)
     earliest = budget.now + max(timedelta(microseconds=start), TAKEN_OVER_FROM)
     return turns.give_to_cancels(
         connection,
@@ -196,7 +200,7 @@ def _room_at(broker: Broker, budget: Budget, given: Sequence[int], left: int | N
     if left is not None and len(given) >= left:
         return broker.limits.day_ends(budget.now)
     taken = sorted([*budget.taken, *given])
-    return budget.now + timedelta(microseconds=plan.room_at(taken, limits(), _start(budget)))
+    return budget.now + timedelta(microseconds=plan.room_at(taken, limits(broker), _start(budget)))
 
 
 def _microseconds(length: timedelta) -> int:

@@ -3,22 +3,21 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from pulse_core import brokers, db
-from pulse_core.config import settings
+from pulse_core import db
+from pulse_core.brokers.port import Broker
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import SECOND, is_on, limits
 from pulse_core.trading.admission.windows import count_within
 from pulse_core.trading.store import turns
 
 
-def budget_left(now: datetime | None = None) -> Mapping[str, int] | None:
+def budget_left(broker: Broker, now: datetime | None = None) -> Mapping[str, int] | None:
     """How many placements there is room for, by window: second, minute, day. None without limits or before any turn.
 
     By the database's clock, unless a test gives an instant. Raises DatabaseUnavailable.
     """
     if not is_on():
         return None
-    broker = brokers.connect(settings())
     with db.statement() as connection:
         budget = turns.read(connection, broker.name, admit.KEPT, now)
     if budget is None:
@@ -27,7 +26,7 @@ def budget_left(now: datetime | None = None) -> Mapping[str, int] | None:
     windows = {
         # Of the window that ends a second from now, with the turns that were given for it.
         name: max(window.most - count_within(budget.taken, SECOND - window.length, SECOND), 0)
-        for name, window in zip(names, limits().of_placements(), strict=False)
+        for name, window in zip(names, limits(broker).of_placements(), strict=False)
     }
-    left = limits().left_of_day(admit.calls_of_day(broker, budget))
+    left = limits(broker).left_of_day(admit.calls_of_day(broker, budget))
     return windows if left is None else windows | {"day": left}

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pulse_core.brokers.adapters import limits_of
-from pulse_core.brokers.port import CallLimits
+from pulse_core.brokers.port import Broker
 from pulse_core.config import settings
 from pulse_core.trading.admission.windows import Window
 
@@ -49,18 +48,12 @@ class Limits:
 
 def is_on() -> bool:
     """Whether calls need turns at all."""
-    return _stated().per_second > 0
+    return settings().broker_orders_per_second != 0
 
 
-def limits() -> Limits:
-    """Those of the settings, else of the broker."""
-    stated = _stated()
-    return Limits(stated.per_second, stated.per_minute, stated.per_day)
-
-
-def _stated() -> CallLimits:
-    config = settings()
-    return limits_of(config.broker, config)
+def limits(broker: Broker) -> Limits:
+    """Those of an account at this broker."""
+    return Limits(broker.limits.per_second, broker.limits.per_minute, broker.limits.per_day)
 
 
 def _unreserved(most: int) -> int:

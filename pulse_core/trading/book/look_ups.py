@@ -82,7 +82,25 @@ class Looks:
         return self._clock() < self._rests_until
 
 
-looks = Looks()
+class LooksOfAccounts:
+    """Those of each broker account. A hint does not say whose it is: it is one for all."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Looks] = {}
+        self._lock = Lock()
+
+    def of(self, broker: Broker) -> Looks:
+        with self._lock:
+            return self._of.setdefault(broker.name, Looks())
+
+    def hint(self, broker_order_ids: Collection[str]) -> None:
+        with self._lock:
+            every = list(self._of.values())
+        for one in every:
+            one.hint(broker_order_ids)
+
+
+looks = LooksOfAccounts()
 
 
 def take_hint(broker_order_ids: str) -> None:
@@ -96,7 +114,7 @@ def may_look_up(session: Session, broker: Broker, working: Collection[str], now:
     Every reading of the book takes over attempts that were taken for not placed, and is asked about UNKNOWN slices:
     where there are any of today, nothing but the book will do.
     """
-    if not 0 < len(working) <= FEW or looks.is_resting or orders_last_shown(broker, now) <= LONG_BOOK:
+    if not 0 < len(working) <= FEW or looks.of(broker).is_resting or orders_last_shown(broker, now) <= LONG_BOOK:
         return False
     if slices.has_unknown(session, broker.name):
         return False

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from pulse_core import brokers, db
+from pulse_core import db
 from pulse_core.batching import for_each
-from pulse_core.brokers.port import BrokerError, BrokerOrderStatus
-from pulse_core.config import settings
+from pulse_core.brokers.port import Broker, BrokerError, BrokerOrderStatus
 from pulse_core.events.names import EventKind
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.reading import Book
@@ -27,15 +26,15 @@ def report_doubles(book: Book, now: datetime) -> None:
             events.alarm(session, code, order.id, one.id, now, broker_order_id=row.broker_order_id)
 
 
-def call_back_orphans(book: Book, now: datetime) -> None:
+def call_back_orphans(broker: Broker, book: Book, now: datetime) -> None:
     """Nothing follows a live order that its slice has moved on from: cancel it until the book shows its end."""
     live = [row.broker_order_id for row in book.by_broker_order_id.values() if row.status is BrokerOrderStatus.OPEN]
     with db.transaction() as session:
-        orphans = placements.orphans(session, book.broker, live)
+        orphans = placements.orphans(session, book.broker_account, live)
 
     def call_back(orphan: Placement) -> None:
         try:
-            brokers.connect(settings()).cancel(orphan.broker_order_id or "")
+            broker.cancel(orphan.broker_order_id or "")
             answer = "taken"
         except BrokerError as error:
             answer = str(error)

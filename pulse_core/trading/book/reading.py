@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from api_contract.log import get_logger
-from pulse_core import brokers, clock, db
+from pulse_core import clock, db
 from pulse_core.batching import for_each
-from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerTrade, looks_ours
-from pulse_core.config import settings
+from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerTrade, covers, looks_ours
 from pulse_core.metrics.broker_calls import UNREADABLE
 from pulse_core.trading.book import days
 from pulse_core.trading.book.adopt import adopt
@@ -49,43 +48,43 @@ class Book(Shown):
         return not self.lacking
 
 
-def read_book(now: datetime, *, is_checked: bool = False) -> Book:
-    """Read the book of the connected broker, at `now` or later. Raises BookUnavailable.
+def read_book(broker: Broker, now: datetime, *, is_checked: bool = False) -> Book:
+    """Read the book of a broker account, at `now` or later. Raises BookUnavailable.
 
     Whether it is evidence is looked at only while there is a doubt that needs it, or where it `is_checked`.
     """
-    broker = brokers.connect(settings())
     since = _since(broker, now)
-    known = {*_acknowledged(broker, since, is_checked=is_checked), *_last.orders_since(since)}
+    known = {*_acknowledged(broker, since, is_checked=is_checked), *_last.orders_since(broker, since)}
     try:
         book = _read(broker, known, since, now)
     except BookUnavailable:
         begin_delays_anew(broker.name, now)
         raise
     if not book.is_evidence:
-        log.warning("the book lacks acknowledged orders", broker=book.broker, lacking=len(book.lacking))
+        log.warning("the book lacks acknowledged orders", broker_account=book.broker_account, lacking=len(book.lacking))
         begin_delays_anew(broker.name, now)
-    _last.note(since, book.by_broker_order_id)
+    _last.note(broker, since, book.by_broker_order_id)
     _adopt_presumed_absent(book)
     return book
 
 
 class LastReading:
-    """The orders that this process saw in the reading before: a book since the same instant never shrinks."""
+    """The orders that this process saw in the reading before of each account: since an instant they never get fewer."""
 
     def __init__(self) -> None:
-        self._since: datetime | None = None
-        self._orders: frozenset[str] = frozenset()
+        self._shown: dict[str, tuple[datetime, frozenset[str]]] = {}
 
-    def orders_since(self, since: datetime) -> Collection[str]:
-        return self._orders if since == self._since else ()
+    def orders_since(self, broker: Broker, since: datetime) -> Collection[str]:
+        shown_since, orders = self._shown.get(broker.name, (None, frozenset[str]()))
+        return orders if shown_since == since else ()
 
-    def count(self, covered_since: datetime) -> int:
+    def count(self, broker: Broker, now: datetime) -> int:
         """How many they were, if the books still cover them."""
-        return len(self._orders) if self._since is not None and self._since >= covered_since else 0
+        shown_since, orders = self._shown.get(broker.name, (None, frozenset[str]()))
+        return len(orders) if shown_since is not None and covers(broker, shown_since, now) else 0
 
-    def note(self, since: datetime, orders: Collection[str]) -> None:
-        self._orders, self._since = frozenset(orders), since
+    def note(self, broker: Broker, since: datetime, orders: Collection[str]) -> None:
+        self._shown[broker.name] = since, frozenset(orders)
 
 
 _last = LastReading()
@@ -93,7 +92,7 @@ _last = LastReading()
 
 def orders_last_shown(broker: Broker, now: datetime) -> int:
     """How many orders this process saw in its last reading of the book, of a day that is not over."""
-    return _last.count(broker.covers_since(now))
+    return _last.count(broker, now)
 
 
 def _since(broker: Broker, now: datetime) -> datetime:
@@ -132,7 +131,7 @@ def _read(broker: Broker, known: Collection[str], since: datetime, now: datetime
     ]
     by_broker_order_id = {row.broker_order_id: row for row in orders}
     return Book(
-        broker=broker.name,
+        broker_account=broker.name,
         by_broker_order_id=by_broker_order_id,
         by_client_order_id=by_client_order_id,
         duplicates=duplicates,
@@ -144,22 +143,23 @@ def _read(broker: Broker, known: Collection[str], since: datetime, now: datetime
     )
 
 
-def _count_unreadable(broker: str, orders: Sequence[BrokerOrder]) -> None:
+def _count_unreadable(broker_account: str, orders: Sequence[BrokerOrder]) -> None:
     unreadable = [row.broker_order_id for row in orders if not row.is_readable]
     if unreadable:
         UNREADABLE.inc(len(unreadable))
-        log.warning("orders of others cannot be read", broker=broker, orders=unreadable[:5], count=len(unreadable))
+        some = {"orders": unreadable[:5], "count": len(unreadable)}
+        log.warning("orders of others cannot be read", broker_account=broker_account, **some)
 
 
-def begin_delays_anew(broker: str, now: datetime) -> None:
+def begin_delays_anew(broker_account: str, now: datetime) -> None:
     """A broker that was away, or whose book is not whole, may still enter what it had taken before."""
     with db.transaction() as session:
-        slices.begin_delays_anew(session, broker, now)
+        slices.begin_delays_anew(session, broker_account, now)
 
 
 def _adopt_presumed_absent(book: Book) -> None:
     with db.transaction() as session:
-        presumed = placements.presumed_absent(session, book.broker, book.started_at - BOOK_KEPT)
+        presumed = placements.presumed_absent(session, book.broker_account, book.started_at - BOOK_KEPT)
     found = [attempt for attempt in presumed if attempt.client_order_id in book.by_client_order_id]
 
     def take_over(attempt: Placement) -> None:

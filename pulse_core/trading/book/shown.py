@@ -10,6 +10,6 @@ from pulse_core.brokers.port import BrokerOrder, BrokerTrade
 class Shown:
     """Some orders and their trades, by broker order id. Of what it does not show it says nothing: see `Book`."""
 
-    broker: str
+    broker_account: str
     by_broker_order_id: Mapping[str, BrokerOrder]
     trades: Mapping[str, Sequence[BrokerTrade]]

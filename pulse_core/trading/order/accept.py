@@ -8,11 +8,18 @@ from typing import Any
 from ulid import ULID
 
 from api_contract import ids
-from api_contract.errors import BeyondCalendar, DuplicateOrderUniqueKey, MarketClosed
+from api_contract.errors import (
+    BeyondCalendar,
+    BrokerAccountNotGranted,
+    DuplicateOrderUniqueKey,
+    MarketClosed,
+    UnknownBrokerAccount,
+)
 from api_contract.log import current_trace, get_logger
 from api_contract.order_rules import NewOrder, check_new_order, check_start
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
+from pulse_core.broker_accounts import access
 from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.markets.windows import Window
@@ -54,16 +61,17 @@ class Submission:
 def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submission:
     """Accept an order, or find the one that was accepted under the same unique key.
 
-    Raises InvalidRequest or a narrower kind, MarketClosed, BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit,
-    DatabaseUnavailable.
+    Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, MarketClosed,
+    BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
     if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
         check_start(new_order.start_at, now)
     try:
-        row = _row(account_id, new_order, window_of(new_order, now), now)
-    except (MarketClosed, BeyondCalendar):
-        # A repeat finds its order whatever time it is by now.
+        broker_account = access.broker_account_of(account_id, new_order.broker_account)
+        row = _row(account_id, broker_account, new_order, window_of(new_order, broker_account, now), now)
+    except (MarketClosed, BeyondCalendar, UnknownBrokerAccount, BrokerAccountNotGranted):
+        # A repeat finds its order whatever time it is by now, and whoever may trade there by now.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
@@ -107,13 +115,13 @@ def _known(account_id: str, new_order: NewOrder) -> Submission | None:
     return Submission(order.id, is_new=False)
 
 
-def _row(account_id: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
+def _row(account_id: str, broker_account: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
     asked = max(new_order.start_at or now, now)
     return {
         "id": ids.order_id(ULID.from_datetime(now)),
         "account_id": account_id,
         "order_unique_key": new_order.order_unique_key,
-        "broker": settings().broker,
+        "broker": broker_account,
         **{name: getattr(new_order, name) for name in STATED},
         "duration_minutes": new_order.duration_minutes or whole_minutes(window),
         "seed": secrets.randbits(63),
@@ -130,6 +138,9 @@ def _check_same(order: Order, new_order: NewOrder) -> None:
     differs = [shown for name, shown in STATED.items() if getattr(order, name) != getattr(new_order, name)]
     if new_order.duration_minutes is not None and new_order.duration_minutes != order.duration_minutes:
         differs.append("split_config.duration_minutes")
+    # Without one it is whatever was the installation's when the order was made.
+    if new_order.broker_account not in (None, order.broker_account):
+        differs.append("broker_account")
     if (order.asked_start_at or order.start_at) != max(new_order.start_at or order.created_at, order.created_at):
         differs.append("start_at")
     if differs:

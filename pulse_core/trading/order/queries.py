@@ -56,6 +56,7 @@ class OrderReport:
     side: Side
     total_quantity: int
     split_config: SplitConfig
+    broker_account: str
     order_type: OrderType
     limit_price: Decimal | None
     start_at: datetime
@@ -298,6 +299,7 @@ def _report(order: Order, parts: Sequence[StatusTotals], next_slice_at: datetime
         side=order.side,
         total_quantity=order.total_quantity,
         split_config=SplitConfig(order.num_splits, order.duration_minutes, order.randomize, order.until_close),
+        broker_account=order.broker_account,
         order_type=order.order_type,
         limit_price=order.limit_price,
         start_at=order.start_at,

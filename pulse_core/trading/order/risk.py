@@ -18,7 +18,11 @@ def room_for(order: dict[str, Any], now: datetime) -> Room | None:
     """
     config = settings()
     since = order["start_at"] if order["start_at"] > now else None
-    most_due = demand.most_of(order["account_id"], since, order["end_at"], now) if config.check_windows else None
+    most_due = (
+        demand.most_of(order["broker"], order["account_id"], since, order["end_at"], now)
+        if config.check_windows
+        else None
+    )
     room = Room(
         most_orders=config.open_orders_per_account or NO_CAP,
         most_slices=config.open_slices_per_account or NO_CAP,

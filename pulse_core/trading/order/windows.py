@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api_contract.errors import InvalidSplitConfig, MarketClosed
+from api_contract.errors import InvalidRequest, MarketClosed
 from api_contract.order_rules import NewOrder
 from pulse_core.markets import hours
 from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms
@@ -13,12 +13,12 @@ from pulse_core.markets.windows import DoesNotFit, Window, fit
 A_MINUTE = timedelta(minutes=1)
 
 
-def window_of(new_order: NewOrder, now: datetime) -> Window:
-    """When its slices may go out. Raises MarketClosed, BeyondCalendar, InvalidSplitConfig, DatabaseUnavailable."""
+def window_of(new_order: NewOrder, broker_account: str, now: datetime) -> Window:
+    """When its slices may go out. Raises MarketClosed, BeyondCalendar, InvalidRequest, DatabaseUnavailable."""
     start = max(new_order.start_at or now, now)
     length = None if new_order.duration_minutes is None else timedelta(minutes=new_order.duration_minutes)
     known = hours.current()
-    calendar = known.calendar_of(new_order.instrument)
+    calendar = known.calendar_of(broker_account, new_order.instrument)
     if calendar is None:
         return _round_the_clock(start, length)
     terms = known.terms(new_order.order_type, new_order.product)
@@ -39,7 +39,7 @@ def _round_the_clock(start: datetime, length: timedelta | None) -> Window:
     if length is None:
         field, rule = "split_config.until_close", "for markets that close"
         message = f"{field} is {rule}; this one takes orders round the clock"
-        raise InvalidSplitConfig(message, {"field": field, "rule": rule})
+        raise InvalidRequest(message, {"field": field, "rule": rule})
     return Window(start, start + length)
 
 

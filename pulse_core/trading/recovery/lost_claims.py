@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
-from pulse_core.brokers.port import BrokerOrder
+from pulse_core.brokers.port import Broker, BrokerOrder
 from pulse_core.config import settings
 from pulse_core.trading import client_order_ids
 from pulse_core.trading.alarms import AlarmCode
@@ -58,9 +58,9 @@ class Findings:
         return self.book.is_evidence and not self.pending
 
 
-def find_lost_claims(now: datetime) -> Findings:
-    """Read the book and record every attempt in it that a slice must have lost. Raises BookUnavailable."""
-    book = read_book(now, is_checked=True)
+def find_lost_claims(broker: Broker, now: datetime) -> Findings:
+    """Read an account's book and record every attempt in it that a slice must have lost. Raises BookUnavailable."""
+    book = read_book(broker, now, is_checked=True)
     unknown = _unknown(book)
     mark = client_order_ids.installation_mark(installation.client_order_id_key())
     ours = {tag: row for tag, row in unknown.items() if tag.startswith(mark)}
@@ -88,7 +88,7 @@ def _lost_claims(book: Book, unknown: Mapping[str, BrokerOrder]) -> list[LostCla
         return []
     since = book.started_at - BOOK_KEPT - timedelta(seconds=settings().late_grace)
     with db.transaction() as session:
-        made = lost_claims.attempts_made(session, book.broker, since, until=book.ended_at)
+        made = lost_claims.attempts_made(session, book.broker_account, since, until=book.ended_at)
     key, missing, found = installation.client_order_id_key(), set(unknown), []
     # The next attempts of all slices before the ones after those: nearly every lost claim is a next one.
     for step in range(1, AHEAD + 1):
@@ -132,7 +132,7 @@ def _write(session: Session, order: Order, one: OrderSlice, claims: Sequence[Los
         row = book.by_broker_order_id.get(broker_order_id or "")
         quantity = row.quantity if row else one.quantity
         placed = lost_claims.record(
-            session, tag, one.id, attempt, quantity, book.broker, broker_order_id, book.started_at
+            session, tag, one.id, attempt, quantity, book.broker_account, broker_order_id, book.started_at
         )
         slices.change(session, one.id, book.ended_at, attempts=attempt)
         about = {"attempt": attempt, "client_order_id": tag, "broker_order_id": broker_order_id}

@@ -1,12 +1,14 @@
 """Keep what a database has forgotten from being bought again.
 
 A restored backup, or a standby that was promoted without the last commits, holds slices as unsent that are at the
-broker. So no process sends before it has compared the broker's book with the database that it is connected to, and the
-whole installation sends nothing, for as long as a request may take to turn up, once something is known to be lost.
+broker. So no process sends for a broker account before it has compared the account's book with the database that it is
+connected to, and the whole installation sends nothing, for as long as a request may take to turn up, once something is
+known to be lost.
 """
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,8 +17,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from pulse_core import clock, db
-from pulse_core.brokers.port import BookUnavailable
+from pulse_core import brokers, clock, db
+from pulse_core.broker_accounts.store import accounts as broker_accounts
+from pulse_core.brokers.port import BookUnavailable, Broker
 from pulse_core.config import settings
 from pulse_core.events.names import PULSE
 from pulse_core.postgres.lineage import Lineage, lineage
@@ -49,12 +52,20 @@ class Standing:
     hold: Hold | None
 
 
+class _Setbacks:
+    """How many setbacks of the database's log this process has seen that are held."""
+
+    held = 0
+
+
 class _Clearance:
-    """Which database this process may send from: the one it has compared with the book, until it meets another."""
+    """Which database this process may send from for one account: the one it has compared with the account's book.
+
+    Until it meets another.
+    """
 
     def __init__(self) -> None:
         self.under_way = threading.Lock()
-        self.setbacks_held = 0
         self._breaks = -1
         self._not_before = float("-inf")
 
@@ -67,12 +78,15 @@ class _Clearance:
     def give(self, breaks: int) -> None:
         self._breaks = breaks
 
-    def put_off(self) -> None:
-        self._not_before = time.monotonic() + PAUSE
+    def put_off(self, seconds: float) -> None:
+        self._not_before = time.monotonic() + seconds
 
 
 class _Quiet:
-    """Since when every reading in this process was evidence and showed nothing lost, with no long pause in between."""
+    """Since when every reading of an account in this process was evidence and showed nothing lost.
+
+    With no long pause in between.
+    """
 
     def __init__(self) -> None:
         self._since: datetime | None = None
@@ -90,45 +104,42 @@ class _Quiet:
         return self._since
 
 
-_quiet = _Quiet()
-
-
-def is_cleared() -> bool:
-    """Whether this process has compared the broker's book with its database. Costs nothing.
+def is_cleared(broker_account: str) -> bool:
+    """Whether this process has compared the account's book with its database. Costs nothing.
 
     Ask while holding the connection that a slice is claimed on: a new one may have led to another database.
     """
-    return _clearance(db.engine()).is_given(lineage(db.engine()))
+    return _clearance(db.engine(), broker_account).is_given(lineage(db.engine()))
 
 
-def may_send() -> bool:
-    """Whether this process may send; compares first where that was not done, in one thread while others wait.
+def may_send(broker: Broker) -> bool:
+    """Whether this process may send for an account; compares first where that was not done, while others wait.
 
     Ask before taking a fence: recording a lost claim needs it. Raises DatabaseUnavailable.
     """
-    if is_cleared():
+    if is_cleared(broker.name):
         return True
-    under_way = _clearance(db.engine()).under_way
-    if not under_way.acquire(timeout=PATIENCE):
+    clearance = _clearance(db.engine(), broker.name)
+    if not clearance.is_due() or not clearance.under_way.acquire(timeout=PATIENCE):
         return False
     try:
-        return is_cleared() or _clear()
+        return is_cleared(broker.name) or _clear(broker)
     finally:
-        under_way.release()
+        clearance.under_way.release()
 
 
-def compare(now: datetime) -> Findings:
-    """Compare the broker's book with the database, record lost claims, and hold all sending where something was lost.
+def compare(broker: Broker, now: datetime) -> Findings:
+    """Compare an account's book with the database, record lost claims, and hold all sending where something was lost.
 
     Raises BookUnavailable.
     """
     setbacks = lineage(db.engine()).setbacks
     with db.transaction() as session:
         _hold_another(session, now)
-    _clearance(db.engine()).setbacks_held = setbacks
+    _setbacks(db.engine()).held = setbacks
     # Another database may have another one.
     installation.forget_key()
-    findings = find_lost_claims(now)
+    findings = find_lost_claims(broker, now)
     with db.transaction() as session:
         _conclude(session, findings)
     return findings
@@ -143,20 +154,29 @@ def standing() -> Standing:
 def watch_hold(now: datetime) -> int:
     """Notice another database, and end a hold once nothing lost can turn up; returns how many claims were recorded.
 
-    A hold ends by itself when no reading for as long as PULSE_SETTLE_DELAY has shown anything lost, or that the
-    database does not know. Raises BookUnavailable.
+    A hold ends by itself when no reading of any account that can be reached has shown anything lost for as long as
+    PULSE_SETTLE_DELAY, or anything that the database does not know. Raises BookUnavailable.
     """
     stands = standing()
     is_known = stands.known in (None, stands.present)
     if stands.hold is None and is_known and not _is_set_back():
         return 0
-    try:
-        findings = compare(now)
-    except BookUnavailable:
-        _quiet.interrupt()
-        raise
-    _release_if_settled(findings)
-    return len(findings.recorded)
+    found: list[Findings] = []
+
+    def look(broker: Broker) -> int:
+        try:
+            findings = compare(broker, now)
+        except BookUnavailable:
+            _quiet_of(broker.name).interrupt()
+            raise
+        found.append(findings)
+        return len(findings.recorded)
+
+    recorded = brokers.for_each_account(look)
+    # None of them rested or failed.
+    if len(found) == len(brokers.reachable()):
+        _release_if_settled(found)
+    return recorded
 
 
 def release(actor: str) -> bool:
@@ -170,31 +190,42 @@ def release(actor: str) -> bool:
 
 
 @cache
-def _clearance(_engine: Engine) -> _Clearance:
+def _clearance(_engine: Engine, _broker_account: str) -> _Clearance:
     return _Clearance()
 
 
-def _clear() -> bool:
-    clearance, seen = _clearance(db.engine()), lineage(db.engine())
+@cache
+def _setbacks(_engine: Engine) -> _Setbacks:
+    return _Setbacks()
+
+
+@cache
+def _quiet_of(_broker_account: str) -> _Quiet:
+    return _Quiet()
+
+
+def _clear(broker: Broker) -> bool:
+    clearance, seen = _clearance(db.engine(), broker.name), lineage(db.engine())
     if not clearance.is_due():
         return False
     # Before anything is read: a database that is replaced meanwhile must be compared as well.
-    breaks = seen.breaks
+    breaks, started = seen.breaks, time.monotonic()
     try:
-        findings = compare(clock.utcnow())
+        findings = compare(broker, clock.utcnow())
     except BookUnavailable as error:
-        log.warning("nothing is sent before the book was read", reason=str(error))
-        clearance.put_off()
+        log.warning("nothing is sent before the book was read", broker_account=broker.name, reason=str(error))
+        clearance.put_off(max(PAUSE, brokers.rest_after(time.monotonic() - started)))
         return False
     if not findings.is_conclusive:
         lacking, pending = len(findings.book.lacking), len(findings.pending)
-        log.warning("nothing is sent before the book is whole", lacking=lacking, pending=pending)
-        clearance.put_off()
+        about = {"broker_account": broker.name, "lacking": lacking, "pending": pending}
+        log.warning("nothing is sent before the book is whole", **about)
+        clearance.put_off(PAUSE)
         return False
     if findings.unexplained:
         _alarm_unexplained(findings)
     clearance.give(breaks)
-    return is_cleared()
+    return is_cleared(broker.name)
 
 
 def _alarm_unexplained(findings: Findings) -> None:
@@ -214,7 +245,7 @@ def _present(session: Session) -> str:
 
 
 def _is_set_back() -> bool:
-    return lineage(db.engine()).setbacks > _clearance(db.engine()).setbacks_held
+    return lineage(db.engine()).setbacks > _setbacks(db.engine()).held
 
 
 def _hold_another(session: Session, now: datetime) -> None:
@@ -227,14 +258,20 @@ def _hold_another(session: Session, now: datetime) -> None:
 
 
 def _conclude(session: Session, findings: Findings) -> None:
-    at = findings.book.ended_at
+    at, name = findings.book.ended_at, findings.book.broker_account
     if findings.recorded:
-        _hold(session, HoldCode.CLAIMS_WERE_LOST, at, claims=len(findings.recorded))
-    if installation.known_database(session) is not None or not findings.is_conclusive:
+        _hold(session, HoldCode.CLAIMS_WERE_LOST, at, broker_account=name, claims=len(findings.recorded))
+    if not findings.is_conclusive:
+        return
+    is_known = installation.known_database(session) is not None
+    if is_known and not broker_accounts.is_first_comparison(session, name):
         return
     if findings.unexplained or findings.foreign:
-        _hold(session, HoldCode.FIRST_LOOK, at, orders=len(findings.unexplained) + len(findings.foreign))
-    installation.know_database(session, _present(session))
+        orders = len(findings.unexplained) + len(findings.foreign)
+        _hold(session, HoldCode.FIRST_LOOK, at, broker_account=name, orders=orders)
+    broker_accounts.note_comparison(session, name, at)
+    if not is_known:
+        installation.know_database(session, _present(session))
 
 
 def _hold(session: Session, code: HoldCode, now: datetime, **detail: object) -> None:
@@ -244,14 +281,20 @@ def _hold(session: Session, code: HoldCode, now: datetime, **detail: object) -> 
         log.error("alarm raised", alarm=f"{what.meaning}: {code.meaning}", code=what, hold_code=code, **detail)
 
 
-def _release_if_settled(findings: Findings) -> None:
-    quiet_since, settle_delay = _quiet.since(findings), settings().settle_delay
+def _release_if_settled(found: Sequence[Findings]) -> None:
+    quiet = [(one, _quiet_of(one.book.broker_account).since(one)) for one in found]
     with db.transaction() as session:
         hold = installation.held(session)
-        if hold is None or settle_delay == "never" or findings.unexplained or hold.code in _ENDED_BY_OPERATORS:
+        if hold is None or not quiet or hold.code in _ENDED_BY_OPERATORS:
             return
-        settled_at = max(quiet_since, hold.since) + timedelta(seconds=settle_delay)
-        if findings.is_conclusive and findings.book.started_at >= settled_at:
+        if all(_is_settled(one, since, hold) for one, since in quiet):
             installation.release(session)
-            ended_alarms.resolve_hold(session, PULSE, findings.book.ended_at)
+            ended_alarms.resolve_hold(session, PULSE, max(one.book.ended_at for one in found))
             log.warning("hold released", reason=hold.reason, held_since=hold.since)
+
+
+def _is_settled(findings: Findings, quiet_since: datetime, hold: Hold) -> bool:
+    settle_delay = settings().settle_delay
+    if settle_delay == "never" or findings.unexplained or not findings.is_conclusive:
+        return False
+    return findings.book.started_at >= max(quiet_since, hold.since) + timedelta(seconds=settle_delay)

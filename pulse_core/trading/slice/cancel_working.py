@@ -9,8 +9,7 @@ from functools import partial
 from api_contract.vocabulary import OrderStatus
 from pulse_core import brokers, clock, db
 from pulse_core.batching import for_each
-from pulse_core.brokers.port import RATE_LIMITED, BrokerError
-from pulse_core.config import settings
+from pulse_core.brokers.port import RATE_LIMITED, Broker, BrokerError
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.admission import admit
@@ -27,34 +26,41 @@ BATCH = 6
 
 
 def cancel_slices(now: datetime, limit: int = BATCH) -> int:
-    """Ask the broker to cancel working slices past their deadline or of a cancelled order; returns how many.
+    """Ask each broker to cancel working slices past their deadline or of a cancelled order; returns how many.
+
+    Up to `limit` of each account that can be reached: those of one take nothing from the others.
+    """
+    return brokers.for_each_account(lambda broker: _cancel_all(broker, now, limit))
+
+
+def _cancel_all(broker: Broker, now: datetime, limit: int) -> int:
+    """The same of one account.
 
     Only the broker's book shows whether it worked, so each request is repeated until the book shows the end. Slices
     sent on an earlier day of the broker are left out: its book no longer holds them. Those that find no turn under the
     broker's limits wait for another run.
     """
-    broker = brokers.connect(settings())
     with db.transaction() as session:
         due = slices.to_cancel(session, broker.name, days.sent_since(broker, now), now, PAUSES, limit)
     # Side by side: an answer that does not come must not hold up the others.
     with ThreadPoolExecutor(BATCH) as pool:
-        for_each([pool.submit(cancel) for cancel in _at_their_turns(due, now)], lambda asked: asked.result())
+        for_each([pool.submit(cancel) for cancel in _at_their_turns(broker, due, now)], lambda asked: asked.result())
     return len(due)
 
 
-def _at_their_turns(due: Sequence[OrderSlice], now: datetime) -> list[Callable[[], None]]:
+def _at_their_turns(broker: Broker, due: Sequence[OrderSlice], now: datetime) -> list[Callable[[], None]]:
     if not is_on():
-        return [partial(_cancel, one, now) for one in due]
-    turns = admit.turns_of_cancels([one.id for one in due], now)
-    return [partial(_wait_and_cancel, turns[one.id], one, now) for one in due if one.id in turns]
+        return [partial(_cancel, broker, one, now) for one in due]
+    turns = admit.turns_of_cancels(broker, [one.id for one in due], now)
+    return [partial(_wait_and_cancel, broker, turns[one.id], one, now) for one in due if one.id in turns]
 
 
-def _wait_and_cancel(turn: datetime, one: OrderSlice, now: datetime) -> None:
+def _wait_and_cancel(broker: Broker, turn: datetime, one: OrderSlice, now: datetime) -> None:
     time.sleep(max((turn - clock.utcnow()).total_seconds(), 0))
-    _cancel(one, now)
+    _cancel(broker, one, now)
 
 
-def _cancel(seen: OrderSlice, now: datetime) -> None:
+def _cancel(broker: Broker, seen: OrderSlice, now: datetime) -> None:
     with db.transaction() as session:
         order, one = slices.lock(session, seen.id)
         # It was listed without a lock: it may have ended, or another sweep may have asked.
@@ -64,7 +70,7 @@ def _cancel(seen: OrderSlice, now: datetime) -> None:
         asks = one.cancel_asks + 1
         slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now, cancel_asks=asks)
     failpoint("recall.before_ask")
-    answer = _ask(one.broker_order_id or "")
+    answer = _ask(broker, one.broker_order_id or "")
     failpoint("recall.after_ask")
     with db.transaction() as session:
         events.add(session, EventKind.BROKER_CALL, one.order_id, one.id, now, call="cancel", answer=answer)
@@ -78,11 +84,11 @@ def _is_changed(one: OrderSlice, seen: OrderSlice) -> bool:
     )
 
 
-def _ask(broker_order_id: str) -> str:
+def _ask(broker: Broker, broker_order_id: str) -> str:
     try:
-        brokers.connect(settings()).cancel(broker_order_id)
+        broker.cancel(broker_order_id)
     except BrokerError as error:
         if error.code == RATE_LIMITED and is_on():
-            admit.note_full()
+            admit.note_full(broker.name)
         return str(error)
     return "taken"

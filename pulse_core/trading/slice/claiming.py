@@ -99,17 +99,17 @@ class _Look:
     closed: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def claim_together(fence: Fence, broker: str, clock: Clock | None) -> Claims:
+def claim_together(fence: Fence, broker_account: str, clock: Clock | None) -> Claims:
     """Claim what the fence holds and is due; what is due in a moment is waited for, if nothing else has to wait."""
     failpoint("execute.before_claim")
     # Nearly every slice is claimed for the first time, so nobody asks how often it was tried before.
-    made = _try_to_claim(fence, dict.fromkeys(fence.slice_ids, 1), broker, clock)
+    made = _try_to_claim(fence, dict.fromkeys(fence.slice_ids, 1), broker_account, clock)
     missed = _without(fence.slice_ids, made)
     if not missed:
         return Claims(made)
-    look = _look(fence, missed, broker, clock)
+    look = _look(fence, missed, broker_account, clock)
     ready = _wait(look, is_other_waiting=bool(made))
-    more = _try_to_claim(fence, {slice_id: one.attempt for slice_id, one in ready.items()}, broker, clock)
+    more = _try_to_claim(fence, {slice_id: one.attempt for slice_id, one in ready.items()}, broker_account, clock)
     return Claims([*made, *more], look.over, look.closed, _without(ready, more))
 
 
@@ -118,11 +118,11 @@ def _without(slice_ids: Collection[str], claimed: Sequence[Claim]) -> list[str]:
     return [one for one in slice_ids if one not in taken]
 
 
-def _try_to_claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock: Clock | None) -> list[Claim]:
+def _try_to_claim(fence: Fence, attempts: Mapping[str, int], broker_account: str, clock: Clock | None) -> list[Claim]:
     if not attempts:
         return []
     try:
-        return _claim(fence, attempts, broker, clock)
+        return _claim(fence, attempts, broker_account, clock)
     except DBAPIError as error:
         if len(fence.slice_ids) == 1:
             raise
@@ -131,7 +131,7 @@ def _try_to_claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock:
         return []
 
 
-def _claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock: Clock | None) -> list[Claim]:
+def _claim(fence: Fence, attempts: Mapping[str, int], broker_account: str, clock: Clock | None) -> list[Claim]:
     config, key = settings(), installation.client_order_id_key()
     next_attempts = [
         NextAttempt(slice_id, attempt, client_order_ids.client_order_id(key, slice_id, attempt))
@@ -144,11 +144,11 @@ def _claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock: Clock 
         claimed = claims.claim(
             connection,
             next_attempts,
-            broker,
+            broker_account,
             lease=timedelta(seconds=config.lease),
             late_grace=_late_grace(),
             turn_lasts=admit.turn_lasts(),
-            open_now=_open_now(known, clock),
+            open_now=_open_now(known, broker_account, clock),
             now=clock() if clock else None,
         )
     if not claimed:
@@ -156,24 +156,24 @@ def _claim(fence: Fence, attempts: Mapping[str, int], broker: str, clock: Clock 
     failpoint("execute.after_claim")
     not_after = started + config.lease - config.broker_timeout
     received = boottime()
-    made = {one.slice_id: Claim(one, not_after, received, _matched_by(known, one)) for one in claimed}
+    made = {one.slice_id: Claim(one, not_after, received, _matched_by(known, broker_account, one)) for one in claimed}
     # Who has waited longest goes first.
     return [made[slice_id] for slice_id in attempts if slice_id in made]
 
 
-def _open_now(known: Hours, clock: Clock | None) -> OpenNow | None:
+def _open_now(known: Hours, broker_account: str, clock: Clock | None) -> OpenNow | None:
     """About now by this process's estimate; Postgres's clock decides."""
-    if not known.calendars:
+    if not known.are_kept_by(broker_account):
         return None
     return OpenNow(known.calendars, known.openings(clock() if clock else utcnow()), known.default_product)
 
 
-def _matched_by(known: Hours, claimed: Claimed) -> datetime | None:
-    calendar = known.calendar_of(claimed.instrument)
+def _matched_by(known: Hours, broker_account: str, claimed: Claimed) -> datetime | None:
+    calendar = known.calendar_of(broker_account, claimed.instrument)
     return None if calendar is None else calendar.matched_by(claimed.claimed_at)
 
 
-def _look(fence: Fence, missed: Sequence[str], broker: str, clock: Clock | None) -> _Look:
+def _look(fence: Fence, missed: Sequence[str], broker_account: str, clock: Clock | None) -> _Look:
     """Why slices could not be claimed. A lone one is looked at when nobody else has it locked any more."""
     ready: dict[str, _Ready] = {}
     over: dict[str, datetime] = {}
@@ -185,7 +185,7 @@ def _look(fence: Fence, missed: Sequence[str], broker: str, clock: Clock | None)
         for one, order in slices.with_orders(session, missed, SliceStatus.SCHEDULED, is_waited_for=is_lone):
             if one.due_at - now > EARLY:
                 continue
-            if order.status is not OrderStatus.IN_PROGRESS or order.broker != broker:
+            if order.status is not OrderStatus.IN_PROGRESS or order.broker_account != broker_account:
                 continue
             if one.due_at <= now and why_never(known, order, one, now) is not None:
                 over[one.id] = now

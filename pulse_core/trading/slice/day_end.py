@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each
-from pulse_core.config import settings
+from pulse_core.brokers.port import Broker
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book import days
 from pulse_core.trading.book.reading import Book, read_book
@@ -20,17 +20,23 @@ from pulse_core.trading.vocabulary import PlacementOutcome
 
 
 def end_day(now: datetime, limit: int = 500) -> int:
-    """End up to `limit` slices that worked when an earlier day of the broker ended; returns how many.
+    """End up to `limit` slices of each account that worked when an earlier day of its broker ended; returns how many.
 
-    What the book of today still shows is left to be followed there, and one that lacks orders of today ends nothing.
     Raises BookUnavailable.
     """
-    broker = brokers.connect(settings())
+    return brokers.for_each_account(lambda broker: _end_day(broker, now, limit))
+
+
+def _end_day(broker: Broker, now: datetime, limit: int) -> int:
+    """The same of one account.
+
+    What the book of today still shows is left to be followed there, and one that lacks orders of today ends nothing.
+    """
     with db.transaction() as session:
         left = slices.left_working(session, broker.name, days.over_before(broker, now))
     if not left:
         return 0
-    book = read_book(now, is_checked=True)
+    book = read_book(broker, now, is_checked=True)
     if not book.is_evidence:
         return 0
     gone = [one for one in left if one.broker_order_id not in book.by_broker_order_id][:limit]

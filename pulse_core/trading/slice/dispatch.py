@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from pulse_core import db, queue
+from pulse_core import brokers, db, queue
 from pulse_core.batching import for_each
+from pulse_core.brokers.port import Broker
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
@@ -30,16 +31,21 @@ SHORT_QUEUE = 200
 def dispatch_due_slices(now: datetime) -> int:
     """Send a wake-up for every slice that comes into the horizon, or for a batch of them; returns for how many slices.
 
-    Under a broker's limits, for every slice that is given a turn. Raises one of queue.UNREACHABLE when the queue is
-    away; the slices are taken again when their hint expires, or by the watch of a worker.
+    Those of accounts that cannot be reached from here wait. Under a broker's limits, for every slice that is given a
+    turn. Raises one of queue.UNREACHABLE when the queue is away; the slices are taken again when their hint expires, or
+    by the watch of a worker.
     """
-    put_off_closed(now)
+    return sum(_dispatch(broker, now) for broker in brokers.reachable())
+
+
+def _dispatch(broker: Broker, now: datetime) -> int:
+    put_off_closed(broker.name, now)
     batch = _dispatch_turns if is_on() else _dispatch_batch
     if is_on():
-        _skip_over(now)
+        _skip_over(broker, now)
     sent = 0
     for _ in range(MOST_BATCHES):
-        taken = batch(now)
+        taken = batch(broker, now)
         sent += taken
         if taken < BATCH:
             break
@@ -52,11 +58,11 @@ def dispatch_turns_soon() -> None:
         queue.send_soon(_wakeups(admit.admit_soon().to_tell))
 
 
-def _dispatch_batch(now: datetime) -> int:
+def _dispatch_batch(broker: Broker, now: datetime) -> int:
     horizon = now + timedelta(seconds=settings().dispatch_horizon)
     is_short = queue.slices_waiting() < SHORT_QUEUE
     with db.transaction() as session:
-        due = slices.take_due(session, settings().broker, horizon, now, BATCH, is_repeated=is_short)
+        due = slices.take_due(session, broker.name, horizon, now, BATCH, is_repeated=is_short)
     if not due:
         return 0
     failpoint("dispatch.after_commit")
@@ -65,8 +71,8 @@ def _dispatch_batch(now: datetime) -> int:
     return len(due)
 
 
-def _dispatch_turns(now: datetime) -> int:
-    admitted = admit.admit(now)
+def _dispatch_turns(broker: Broker, now: datetime) -> int:
+    admitted = admit.admit_of(broker, now)
     if admitted.to_tell:
         failpoint("dispatch.after_commit")
         _send(admitted.to_tell)
@@ -83,10 +89,10 @@ def _send(due: Sequence[DueSlice]) -> None:
         raise
 
 
-def _skip_over(now: datetime) -> None:
+def _skip_over(broker: Broker, now: datetime) -> None:
     ended_before = now - timedelta(seconds=settings().late_grace)
     with db.transaction() as session:
-        over = turns.over(session, settings().broker, ended_before, now, BATCH)
+        over = turns.over(session, broker.name, ended_before, now, BATCH)
     for_each(over, lambda slice_id: skip_over(slice_id, now))
 
 

@@ -1,6 +1,6 @@
 """Place slices that are due together with their broker, each once: claim, fence, last check, send, record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -8,7 +8,6 @@ from api_contract.log import get_logger
 from pulse_core import brokers, db
 from pulse_core.brokers.port import Broker
 from pulse_core.clock import is_steady
-from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
@@ -19,6 +18,7 @@ from pulse_core.trading.slice.put_off import put_off
 from pulse_core.trading.slice.recording import Attempted, Recorder
 from pulse_core.trading.slice.sending import places, send_together
 from pulse_core.trading.slice.skipping import skip_over
+from pulse_core.trading.store import slices
 
 log = get_logger(__name__)
 
@@ -47,20 +47,42 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> Attempted | None
 def execute_slices(slice_ids: Sequence[str], clock: Clock | None = None) -> Attempts:
     """Place due slices, whatever woke us and however often. Postgres's clock decides, unless a test gives its own.
 
-    Raises DatabaseUnavailable, with nothing sent; if that happens after the claim, the sweeps find out what became of
-    the slices.
+    Those of accounts that cannot be reached from here are left as they are. Raises DatabaseUnavailable, with nothing
+    sent; if that happens after the claim, the sweeps find out what became of the slices.
     """
     if not is_steady():
         # The database's clock was set, or is another one: it is left to a later message or the watch.
         return Attempts()
-    broker = brokers.connect(settings())
-    if not sending_hold.may_send():
+    attempts = Attempts()
+    for broker, of_account in _by_account(slice_ids):
+        done = _execute(broker, of_account, clock)
+        attempts.made.update(done.made)
+        attempts.failed.update(done.failed)
+    return attempts
+
+
+def _by_account(slice_ids: Sequence[str]) -> Iterator[tuple[Broker, Sequence[str]]]:
+    accounts = brokers.reachable()
+    if len(accounts) == 1:
+        # Whatever is another account's cannot be claimed for this one.
+        yield accounts[0], slice_ids
+        return
+    with db.statement() as connection:
+        account_of = slices.broker_accounts_of(connection, slice_ids)
+    for broker in accounts:
+        of_account = [one for one in slice_ids if account_of.get(one) == broker.name]
+        if of_account:
+            yield broker, of_account
+
+
+def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None) -> Attempts:
+    if not sending_hold.may_send(broker):
         return Attempts()
     # A lone slice is sent by this thread.
     threads = len(slice_ids) if len(slice_ids) > 1 else 0
     with places.reserved(threads) as reserved, db.fence_together(slice_ids) as fence:
         # Asked again: the fenced connection may be a new one, to another database.
-        if not fence.slice_ids or not sending_hold.is_cleared():
+        if not fence.slice_ids or not sending_hold.is_cleared(broker.name):
             return Attempts()
         claims = claim_together(fence, broker.name, clock)
         attempts = _place(fence, claims, broker, reserved) if claims.made else Attempts()
@@ -72,12 +94,12 @@ def execute_slices(slice_ids: Sequence[str], clock: Clock | None = None) -> Atte
         _by_itself(slice_id, attempts, partial(put_off, [slice_id], seen_at))
     if len(slice_ids) > 1:
         for slice_id in claims.held_up:
-            _by_itself(slice_id, attempts, partial(_execute_too, slice_id, attempts, clock))
+            _by_itself(slice_id, attempts, partial(_execute_too, broker, slice_id, attempts, clock))
     return attempts
 
 
 def _place(fence: Fence, claims: Claims, broker: Broker, reserved: Reserved) -> Attempts:
-    recorder = Recorder(fence, claims.made)
+    recorder = Recorder(fence, broker.name, claims.made)
     # What was not claimed is free for others at once.
     fence.keep({one.slice_id for one in claims.made})
     try:
@@ -95,7 +117,7 @@ def _by_itself(slice_id: str, attempts: Attempts, deed: Callable[[], object]) ->
         attempts.failed[slice_id] = error
 
 
-def _execute_too(slice_id: str, attempts: Attempts, clock: Clock | None) -> None:
-    found = execute_slices([slice_id], clock)
+def _execute_too(broker: Broker, slice_id: str, attempts: Attempts, clock: Clock | None) -> None:
+    found = _execute(broker, [slice_id], clock)
     attempts.made.update(found.made)
     attempts.failed.update(found.failed)

@@ -30,7 +30,7 @@ def settle_slices(session: Session, news: Sequence[tuple[OrderSlice, str]], show
     The slices may be of any locked orders: it takes the same few statements however many there are.
     """
     trades = [(one.id, trade) for one, broker_order_id in news for trade in shown.trades.get(broker_order_id, ())]
-    added = fills.add(session, shown.broker, trades, now)
+    added = fills.add(session, shown.broker_account, trades, now)
     totals = fills.totals(session, {one.id for one, _broker_order_id in news})
     changed = {one.id: one for one, _broker_order_id in news if one.id in added}
     told = _fills([(one, added[one.id], totals[one.id].filled) for one in changed.values()])
@@ -44,7 +44,7 @@ def settle_slices(session: Session, news: Sequence[tuple[OrderSlice, str]], show
     hold_all(session, holdings, now)
     events.add_all(session, [*told, *end_all(session, endings, now)], now)
     over = [one for slice_, one in news if _is_over(shown.by_broker_order_id.get(one), totals.get(slice_.id, NOTHING))]
-    placements.end(session, shown.broker, over, now)
+    placements.end(session, shown.broker_account, over, now)
 
 
 def _fills(filled: Iterable[tuple[OrderSlice, Booked, int]]) -> list[Event]:

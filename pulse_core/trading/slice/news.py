@@ -106,8 +106,8 @@ def _batches(news: Collection[BrokerNews]) -> Iterator[Sequence[Piece]]:
 
 def _new(shown: Shown, broker_order_ids: Collection[str]) -> Iterator[BrokerNews]:
     with db.transaction() as session:
-        known = placements.by_broker_order(session, shown.broker, broker_order_ids)
-        booked = fills.booked(session, shown.broker, [one.broker_order_id for one in known])
+        known = placements.by_broker_order(session, shown.broker_account, broker_order_ids)
+        booked = fills.booked(session, shown.broker_account, [one.broker_order_id for one in known])
     for one in known:
         trades = shown.trades.get(one.broker_order_id, ())
         has_unbooked = any((one.broker_order_id, trade.broker_trade_id) not in booked for trade in trades)

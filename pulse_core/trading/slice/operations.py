@@ -138,8 +138,8 @@ def resolve_slice(slice_id: str, actor: str, now: datetime) -> SliceStatus:
     Raises NotFound, InvalidState for a slice whose state is known, BookUnavailable.
     """
     with db.transaction() as session:
-        doubted = _request_resolve(session, slice_id, actor, now)
-    resolve_now(doubted, now)
+        doubted, broker_account = _request_resolve(session, slice_id, actor, now)
+    resolve_now(broker_account, doubted, now)
     with db.transaction() as session:
         return _existing(session, slice_id).status
 
@@ -179,19 +179,16 @@ def _closed(known: Hours, order: Order, now: datetime) -> str | None:
     return f"its market is closed{until}"
 
 
-def _request_resolve(session: Session, slice_id: str, actor: str, now: datetime) -> OrderSlice:
+def _request_resolve(session: Session, slice_id: str, actor: str, now: datetime) -> tuple[OrderSlice, str]:
     _existing(session, slice_id)
     order, one = slices.lock(session, slice_id)
     if one.status is not SliceStatus.UNKNOWN:
         raise InvalidState(f"slice {slice_id} is {one.status}: there is nothing to resolve", {"status": one.status})
-    if order.broker != settings().broker:
-        message = f"slice {slice_id} was placed with {order.broker}, and this is {settings().broker}"
-        raise InvalidState(f"{message}: only its own broker's book can tell", {"broker": order.broker})
     # A first look that found nothing keeps its settle delay: asking more often makes an absence no surer.
     if one.absent_since is None:
         slices.change(session, slice_id, now, resolve_at=now)
     events.add(session, EventKind.REQUEST, order.id, one.id, now, request="resolve", actor=actor)
-    return one
+    return one, order.broker_account
 
 
 def _existing(session: Session, slice_id: str) -> OrderSlice:

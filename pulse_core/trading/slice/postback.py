@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from threading import Lock, Timer
 
+from api_contract.errors import Forbidden, InvalidRequest
 from api_contract.log import get_logger
 from pulse_core import brokers, queue
-from pulse_core.config import settings
 from pulse_core.tasks import Task
 
 log = get_logger(__name__)
@@ -57,8 +57,22 @@ _hints = Hints()
 def take_postback(body: bytes, headers: Mapping[str, str]) -> None:
     """Verify a postback's signature and have the broker's book read; its content is not believed.
 
-    Raises InvalidRequest for a body that is not a postback of the broker, Forbidden without its signature.
+    Raises InvalidRequest for a body that is not a postback, Forbidden without the signature of any account.
     """
-    broker_order_id = brokers.connect(settings()).verify_postback(body, headers)
-    log.info("postback taken", broker_order_id=broker_order_id)
+    broker_account, broker_order_id = _verified(body, headers)
+    log.info("postback taken", broker_account=broker_account, broker_order_id=broker_order_id)
     _hints.take(broker_order_id)
+
+
+def _verified(body: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
+    """Which account it is for, and the broker order that it is about: it names no account, so each is tried."""
+    refusal: InvalidRequest | Forbidden = Forbidden("no broker account here is posted to")
+    for broker in brokers.reachable():
+        try:
+            broker_order_id = broker.verify_postback(body, headers)
+        except (InvalidRequest, Forbidden) as error:
+            refusal = error
+            continue
+        if broker_order_id is not None:
+            return broker.name, broker_order_id
+    raise refusal

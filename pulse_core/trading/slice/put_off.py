@@ -24,13 +24,13 @@ LOOKED_AT_AGAIN = timedelta(minutes=1)
 A_MOMENT = timedelta(milliseconds=1)
 
 
-def put_off_closed(now: datetime) -> int:
-    """Put off slices that are due in a market that is closed, and skip those past a cut-off; returns how many."""
+def put_off_closed(broker_account: str, now: datetime) -> int:
+    """Put off an account's slices due in a market that is closed, and skip those past a cut-off; returns how many."""
     known = hours.current()
-    if not known.calendars:
+    if not known.are_kept_by(broker_account):
         return 0
     with db.transaction() as session:
-        due = slices.due_on(session, settings().broker, list(known.calendars), now, BATCH)
+        due = slices.due_on(session, broker_account, list(known.calendars), now, BATCH)
         closed = {one.id for one, order in due if opens_at(known, order, now) != now}
         cut_off = {one.id for one, order in due if cut_off_passed(known, order, now) is not None}
     put_off(closed - cut_off, now)

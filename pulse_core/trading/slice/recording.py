@@ -33,12 +33,13 @@ class Attempted:
 
 
 class Recorder:
-    """What became of claimed slices. Of `failed` ones nobody knows it, and the sweeps find out."""
+    """What became of claimed slices of one account. Of `failed` ones nobody knows it, and the sweeps find out."""
 
-    def __init__(self, fence: Fence, claimed: Sequence[Claim]) -> None:
+    def __init__(self, fence: Fence, broker_account: str, claimed: Sequence[Claim]) -> None:
         self.made: dict[str, Attempted] = {}
         self.failed: dict[str, Exception] = {}
         self._fence = fence
+        self._broker_account = broker_account
         self._open = {one.slice_id for one in claimed}
         self._is_alone = len(claimed) == 1
         self._is_slow = False
@@ -62,7 +63,7 @@ class Recorder:
             if known.claim.slice_id not in working:
                 self._record(known)
         failpoint("execute.after_record")
-        _note(came_out)
+        _note(self._broker_account, came_out)
         if self._open:
             self._fence.keep(self._open)
 
@@ -114,13 +115,13 @@ class Recorder:
         )
 
 
-def _note(came_out: Sequence[CameOut]) -> None:
+def _note(broker_account: str, came_out: Sequence[CameOut]) -> None:
     for one in came_out:
         claimed, sent_at = one.claim.claimed, one.outcome.sent_at
         if sent_at is not None:
             note_sent(claimed.scheduled_at, claimed.due_at, claimed.admitted_at or claimed.due_at, sent_at)
     if is_on() and any(one.outcome.code == RATE_LIMITED for one in came_out):
         try:
-            admit.note_full()
+            admit.note_full(broker_account)
         except DatabaseUnavailable as error:
             log.warning("a full window was not noted", reason=str(error))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -36,16 +37,22 @@ Reason = tuple[AlarmCode, timedelta]
 
 
 def resolve_slices(now: datetime, limit: int = 200) -> int:
-    """Look up UNKNOWN slices, each by itself or all in the broker's book; returns how many were looked at.
+    """Look up UNKNOWN slices, each by itself or in the books of their accounts; returns how many were looked at.
 
-    Raises BookUnavailable, after postponing the next look. While the database's clock is not steady, every settle
-    delay begins anew: it would be measured by two clocks.
+    Raises BookUnavailable, after postponing the next look.
+    """
+    return brokers.for_each_account(lambda broker: _resolve_all(broker, now, limit))
+
+
+def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
+    """The same for one account.
+
+    While the database's clock is not steady, every settle delay begins anew: it would be measured by two clocks.
     """
     if not clock.is_steady():
         with db.transaction() as session:
-            slices.begin_delays_anew(session, settings().broker, now)
+            slices.begin_delays_anew(session, broker.name, now)
         return 0
-    broker = brokers.connect(settings())
     with db.transaction() as session:
         unknown = slices.to_resolve(session, broker.name, now, limit)
     if not unknown:
@@ -55,24 +62,24 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
         for_each(unknown, lambda one: _find(broker, finder, one, now))
         return len(unknown)
     try:
-        book = read_book(now)
+        book = read_book(broker, now)
     except BookUnavailable:
         with db.transaction() as session:
             # A broker that was away may still enter what it had taken before: the settle delay begins anew.
             slices.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
         raise
-    done = _note_absences(unknown, book)
-    for_each([one for one in unknown if one.id not in done], lambda one: _look_up(one, book))
+    done = _note_absences(broker, unknown, book)
+    for_each([one for one in unknown if one.id not in done], lambda one: _look_up(broker, one, book))
     return len(unknown)
 
 
-def resolve_now(one: OrderSlice, now: datetime) -> None:
-    """Look up one UNKNOWN slice, whenever its next look would be due. Raises BookUnavailable."""
-    broker = brokers.connect(settings())
+def resolve_now(broker_account: str, one: OrderSlice, now: datetime) -> None:
+    """Look up one UNKNOWN slice of this account, whenever its next look would be due. Raises BookUnavailable."""
+    broker = brokers.connect(broker_account)
     if broker.finder is not None:
         _find(broker, broker.finder, one, now)
         return
-    _look_up(one, read_book(now))
+    _look_up(broker, one, read_book(broker, now))
 
 
 def _find(broker: Broker, finder: Finder, one: OrderSlice, now: datetime) -> None:
@@ -90,7 +97,7 @@ def _find(broker: Broker, finder: Finder, one: OrderSlice, now: datetime) -> Non
     look = Look(now, max(clock.utcnow(), now), finder.certain_after)
     with db.fence(one.id) as fence:
         if fence is not None:
-            _resolve(fence, one, row, shown, look.ended_at, lambda session, one: _note_not_found(session, one, look))
+            _resolve(fence, one, row, shown, look.ended_at, partial(_note_not_found, look=look))
 
 
 def _note_not_found(session: Session, one: OrderSlice, look: Look) -> None:
@@ -101,12 +108,12 @@ def _note_not_found(session: Session, one: OrderSlice, look: Look) -> None:
         _presume_absent(session, one, "the broker knows no order of its id", look.ended_at)
 
 
-def _note_absences(unknown: Sequence[OrderSlice], book: Book) -> set[str]:
+def _note_absences(broker: Broker, unknown: Sequence[OrderSlice], book: Book) -> set[str]:
     """Of nearly all slices there is no more to say at a look than that they are still absent: together, no fences."""
     lacking = [one for one in unknown if one.client_order_id not in book.by_client_order_id]
     by_reason: dict[Reason | None, list[OrderSlice]] = {}
     for one in lacking:
-        by_reason.setdefault(_reason_not_to_count(one, book), []).append(one)
+        by_reason.setdefault(_reason_not_to_count(broker, one, book), []).append(one)
     noted: set[str] = set()
     for reason, group in by_reason.items():
         with db.transaction() as session:
@@ -131,13 +138,11 @@ def _look(book: Book) -> Look:
     return Look(book.started_at, book.ended_at, timedelta(seconds=float(settings().settle_delay)))
 
 
-def _look_up(one: OrderSlice, book: Book) -> None:
+def _look_up(broker: Broker, one: OrderSlice, book: Book) -> None:
     row = book.by_client_order_id.get(one.client_order_id or "")
     with db.fence(one.id) as fence:
         if fence is not None:
-            _resolve(
-                fence, one, row, book, book.ended_at, lambda session, one: _take_note_of_absence(session, one, book)
-            )
+            _resolve(fence, one, row, book, book.ended_at, partial(_take_note_of_absence, broker=broker, book=book))
 
 
 def _resolve(
@@ -172,9 +177,9 @@ def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder
     slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
 
 
-def _take_note_of_absence(session: Session, one: OrderSlice, book: Book) -> None:
+def _take_note_of_absence(session: Session, one: OrderSlice, broker: Broker, book: Book) -> None:
     """Absent all through the settle delay, in a whole book that was read throughout, is absent; once proves nothing."""
-    reason = _reason_not_to_count(one, book)
+    reason = _reason_not_to_count(broker, one, book)
     if reason is not None:
         _give_to_operators(session, one, *reason, book.ended_at)
     elif one.id in absences.note(session, [one], _look(book)).settled:
@@ -186,9 +191,9 @@ def _presume_absent(session: Session, one: OrderSlice, why: str, now: datetime) 
     reschedule(session, one, now, "ABSENT", why)
 
 
-def _reason_not_to_count(one: OrderSlice, book: Book) -> Reason | None:
+def _reason_not_to_count(broker: Broker, one: OrderSlice, book: Book) -> Reason | None:
     """Why the book cannot tell for now, or never will; None where an absence counts."""
-    if not _is_in_todays_book(one, book):
+    if not _is_in_todays_book(broker, one, book):
         return AlarmCode.DAY_OVER, ASK_SELDOM_EVERY
     if not book.is_evidence:
         return AlarmCode.BOOK_PROVES_NOTHING, LOOK_AGAIN_AFTER
@@ -197,9 +202,9 @@ def _reason_not_to_count(one: OrderSlice, book: Book) -> Reason | None:
     return None
 
 
-def _is_in_todays_book(one: OrderSlice, book: Book) -> bool:
+def _is_in_todays_book(broker: Broker, one: OrderSlice, book: Book) -> bool:
     """Whether the book that was read is, from start to end, the one in which this attempt would stand."""
-    begins = max(book.since, brokers.connect(settings()).covers_since(book.ended_at + NEAR_MIDNIGHT))
+    begins = max(book.since, broker.covers_since(book.ended_at + NEAR_MIDNIGHT))
     return min(one.sent_at or book.started_at, book.started_at) >= begins
 
 

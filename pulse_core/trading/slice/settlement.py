@@ -12,13 +12,14 @@ from api_contract.log import get_logger
 from api_contract.order_rules import Settlement, check_settlement
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
-from pulse_core.brokers.port import ALREADY_THERE, BookUnavailable, BrokerTrade, covers
+from pulse_core.brokers import NotConnected
+from pulse_core.brokers.port import ALREADY_THERE, BookUnavailable, Broker, BrokerTrade, covers
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.events.names import EventKind
 from pulse_core.trading.book import days
 from pulse_core.trading.book.adopt import point_at
-from pulse_core.trading.book.reading import read_book
+from pulse_core.trading.book.reading import BOOK_KEPT, read_book
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.settlement import what_lacks
 from pulse_core.trading.slice.fills import NOTHING, fill_told
@@ -75,7 +76,8 @@ def doubted_before(now: datetime) -> datetime:
     """What was sent before this instant, and is UNKNOWN still, is for an operator to settle."""
     if settings().settle_delay == "never":
         return now
-    return days.sent_since(brokers.connect(settings()), now)
+    # Listed for all accounts together: the earliest of their days is over for every one.
+    return min((days.sent_since(broker, now) for broker in brokers.reachable()), default=now - BOOK_KEPT)
 
 
 def _doubt(session: Session, slice_id: str) -> _Doubt:
@@ -90,20 +92,23 @@ def _doubt(session: Session, slice_id: str) -> _Doubt:
 
 
 def _check_no_book_can_tell(doubt: _Doubt, now: datetime) -> None:
-    broker = brokers.connect(settings())
+    try:
+        broker = brokers.connect(doubt.order.broker_account)
+    except NotConnected as error:
+        if doubt.sent_at < now - BOOK_KEPT - days.ON_ITS_WAY:
+            return
+        raise _refused(doubt.slice, f"its book may still tell, and {error.message}") from None
     if doubt.sent_at < days.sent_since(broker, now):
         return
-    if doubt.order.broker != broker.name:
-        raise _refused(doubt.slice, f"the book of {doubt.order.broker} can still tell, and this is {broker.name}")
     is_left_to_operators = settings().settle_delay == "never" or doubt.slice.error_code == ALREADY_THERE
     if covers(broker, doubt.sent_at, now) and not is_left_to_operators:
         raise _refused(doubt.slice, "the broker's book can still tell, and is asked every 2 s")
-    _check_book_lacks(doubt, now)
+    _check_book_lacks(broker, doubt, now)
 
 
-def _check_book_lacks(doubt: _Doubt, now: datetime) -> None:
+def _check_book_lacks(broker: Broker, doubt: _Doubt, now: datetime) -> None:
     try:
-        book = read_book(now, is_checked=True)
+        book = read_book(broker, now, is_checked=True)
     except BookUnavailable as error:
         raise _refused(doubt.slice, f"the broker's book cannot be read for now: {error.message}") from None
     is_shown = doubt.attempt.client_order_id in book.by_client_order_id
@@ -161,13 +166,13 @@ def _is_followed_on(session: Session, doubt: _Doubt, now: datetime) -> bool:
 def _add_fill(session: Session, doubt: _Doubt, said: Settlement, actor: str, now: datetime) -> None:
     attempt = doubt.attempt
     broker_order_id = attempt.broker_order_id or attempt.client_order_id
-    booked = fills.of_broker_order(session, attempt.broker, broker_order_id)
+    booked = fills.of_broker_order(session, attempt.broker_account, broker_order_id)
     lacking = what_lacks(said, attempt.quantity, [(one.quantity, one.price) for one in booked])
     if lacking is None:
         return
     trade_id = f"settled-{attempt.client_order_id}-{len(booked) + 1}"
     trade = BrokerTrade(trade_id, broker_order_id, *lacking, traded_at=doubt.sent_at)
-    fills.add(session, attempt.broker, [(doubt.slice.id, trade)], now, settled_by=actor)
+    fills.add(session, attempt.broker_account, [(doubt.slice.id, trade)], now, settled_by=actor)
     total = _totals(session, doubt).filled
     detail: dict[str, Any] = fill_told(Booked(trade.quantity, trade.price, trade.traded_at), total) | {"actor": actor}
     events.add(session, EventKind.FILL, doubt.order.id, doubt.slice.id, now, **detail)

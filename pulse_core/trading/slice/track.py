@@ -10,7 +10,6 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each
 from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerOrderStatus, BrokerTrade
-from pulse_core.config import settings
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book import days, look_ups
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
@@ -28,38 +27,40 @@ class Missing:
     """Since when working broker orders have not been in the book, as this process has seen it."""
 
     def __init__(self) -> None:
-        self._since: dict[str, datetime] = {}
-        self._told: set[str] = set()
+        self._since: dict[str, dict[str, datetime]] = {}
+        self._told: dict[str, set[str]] = {}
 
     def too_long(self, book: Book, working: Collection[str]) -> list[str]:
         """Those of the working broker orders that every reading of the last MISSING_FOR has lacked, but the told."""
-        lacking = [one for one in working if one not in book.by_broker_order_id]
-        self._since = {one: self._since.get(one, book.started_at) for one in lacking}
-        self._told &= self._since.keys()
-        return [one for one in lacking if one not in self._told and book.started_at - self._since[one] >= MISSING_FOR]
+        account, lacking = book.broker_account, [one for one in working if one not in book.by_broker_order_id]
+        before = self._since.get(account, {})
+        since = self._since[account] = {one: before.get(one, book.started_at) for one in lacking}
+        told = self._told[account] = self._told.get(account, set()) & since.keys()
+        return [one for one in lacking if one not in told and book.started_at - since[one] >= MISSING_FOR]
 
-    def any_of(self, working: Collection[str]) -> bool:
+    def any_of(self, broker_account: str, working: Collection[str]) -> bool:
         """Whether the last reading lacked one of the working broker orders."""
-        return not self._since.keys().isdisjoint(working)
+        return not self._since.get(broker_account, {}).keys().isdisjoint(working)
 
-    def tell(self, broker_order_id: str) -> None:
+    def tell(self, broker_account: str, broker_order_id: str) -> None:
         """Somebody was told, once for as long as it is missing."""
-        self._told.add(broker_order_id)
+        self._told.setdefault(broker_account, set()).add(broker_order_id)
 
 
 class Settled:
     """What the readings of this process have shown and settled of each broker order, slices that ended included."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[BrokerOrderStatus, int]] = {}
+        self._seen: dict[str, dict[str, tuple[BrokerOrderStatus, int]]] = {}
 
     def changed(self, book: Book) -> list[str]:
         """The broker orders of the book that stand in another way than they were settled."""
-        return [one for one, row in book.by_broker_order_id.items() if self._seen.get(one) != _standing(row)]
+        seen = self._seen.get(book.broker_account, {})
+        return [one for one, row in book.by_broker_order_id.items() if seen.get(one) != _standing(row)]
 
     def note(self, book: Book) -> None:
         """The news of this book are booked, as far as its trades cover what its orders say."""
-        self._seen = {
+        self._seen[book.broker_account] = {
             one: _standing(row) for one, row in book.by_broker_order_id.items() if _is_covered(row, book.trades)
         }
 
@@ -77,31 +78,38 @@ _settled = Settled()
 
 
 def track_slices(now: datetime) -> int:
+    """Follow the working slices of every account that can be reached; returns how much there was to settle.
+
+    Raises BookUnavailable when one of the books cannot be read; nothing is concluded from it.
+    """
+    return brokers.for_each_account(lambda broker: _track(broker, now))
+
+
+def _track(broker: Broker, now: datetime) -> int:
     """Read the book once for all working slices, when it is our turn, and settle what changed; returns how much.
 
     Slices that ended are settled too when the book shows another state of their broker orders: a late fill is booked
-    before the day and its book are over. A few working slices are looked up one by one where the book is long. Raises
-    BookUnavailable; nothing is concluded from a book that cannot be read.
+    before the day and its book are over. A few working slices are looked up one by one where the book is long.
     """
-    broker = brokers.connect(settings())
     with db.transaction() as session:
         working = slices.working(session, broker.name)
-        is_looked_up = not _missing.any_of(working) and look_ups.may_look_up(session, broker, working.keys(), now)
-    due = look_ups.looks.due(working) if is_looked_up else ()
+        is_missing = _missing.any_of(broker.name, working)
+        is_looked_up = not is_missing and look_ups.may_look_up(session, broker, working.keys(), now)
+    due = look_ups.looks.of(broker).due(working) if is_looked_up else ()
     if not working or (is_looked_up and not due):
         return 0
     with turn(broker.name) as ours:
         if ours is None:
             return 0
-        return _look_up(broker, due, ours, working, now) if is_looked_up else _read(ours, working, now)
+        return _look_up(broker, due, ours, working, now) if is_looked_up else _read(broker, ours, working, now)
 
 
-def _read(ours: Turn, working: Mapping[str, str], now: datetime) -> int:
-    book = read_book(now)
+def _read(broker: Broker, ours: Turn, working: Mapping[str, str], now: datetime) -> int:
+    book = read_book(broker, now)
     news = find_news(book, {*working, *_settled.changed(book)})
     settle_news(book, news, now, before_each=ours.keep)
     _settled.note(book)
-    _alarm_missing(book, working)
+    _alarm_missing(broker, book, working)
     return len(news)
 
 
@@ -113,17 +121,17 @@ def _look_up(broker: Broker, due: Sequence[str], ours: Turn, working: Mapping[st
         # Of an absence it tells nothing: the book does. But the broker may be away, or not show what it has.
         log.warning("an order could not be looked up", reason=str(error))
         begin_delays_anew(broker.name, now)
-        look_ups.looks.fail()
-        return _read(ours, working, now)
+        look_ups.looks.of(broker).fail()
+        return _read(broker, ours, working, now)
     news = find_news(shown, due)
     settle_news(shown, news, now, before_each=ours.keep)
     telling = {one.broker_order_id for one in news}
     for one in due:
-        look_ups.looks.note(one, is_news=one in telling)
+        look_ups.looks.of(broker).note(one, is_news=one in telling)
     return len(news)
 
 
-def _alarm_missing(book: Book, working: Mapping[str, str]) -> None:
+def _alarm_missing(broker: Broker, book: Book, working: Mapping[str, str]) -> None:
     """An order that the broker acknowledged and does not show: its fills are not seen, so somebody must look."""
     with db.transaction() as session:
         found_again = ended_alarms.missing_orders(session) & book.by_broker_order_id.keys()
@@ -132,16 +140,16 @@ def _alarm_missing(book: Book, working: Mapping[str, str]) -> None:
 
     def tell(broker_order_id: str) -> None:
         with db.transaction() as session:
-            _tell_missing(session, working[broker_order_id], broker_order_id, book.ended_at)
-        _missing.tell(broker_order_id)
+            _tell_missing(session, broker, working[broker_order_id], broker_order_id, book.ended_at)
+        _missing.tell(broker.name, broker_order_id)
 
     for_each(_missing.too_long(book, working), tell)
 
 
-def _tell_missing(session: Session, slice_id: str, broker_order_id: str, now: datetime) -> None:
+def _tell_missing(session: Session, broker: Broker, slice_id: str, broker_order_id: str, now: datetime) -> None:
     order, one = slices.lock(session, slice_id)
     is_worked = (one.status, one.broker_order_id) == (SliceStatus.WORKING, broker_order_id)
-    if not is_worked or _is_day_over(one, now):
+    if not is_worked or _is_day_over(broker, one, now):
         return
     code = AlarmCode.MISSING_FROM_BOOK
     is_told = events.was_raised(session, one.id, code, broker_order_id=broker_order_id)
@@ -149,6 +157,6 @@ def _tell_missing(session: Session, slice_id: str, broker_order_id: str, now: da
         events.alarm(session, code, order.id, one.id, now, broker_order_id=broker_order_id)
 
 
-def _is_day_over(one: OrderSlice, now: datetime) -> bool:
+def _is_day_over(broker: Broker, one: OrderSlice, now: datetime) -> bool:
     """The book of a later day cannot show it; `day_end` sees to it."""
-    return one.sent_at is not None and one.sent_at < days.over_before(brokers.connect(settings()), now)
+    return one.sent_at is not None and one.sent_at < days.over_before(broker, now)

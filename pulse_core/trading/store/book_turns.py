@@ -17,7 +17,7 @@ class Pauses:
     longest_rest: timedelta
 
 
-def take(connection: Connection, broker: str, holder: str, pauses: Pauses, *, is_seized: bool) -> bool:
+def take(connection: Connection, broker_account: str, holder: str, pauses: Pauses, *, is_seized: bool) -> bool:
     """Take the turn for this holder; False while it is another's, or while the last one's rest is not over.
 
     One that `is_seized` is taken from whoever has it.
@@ -25,7 +25,7 @@ def take(connection: Connection, broker: str, holder: str, pauses: Pauses, *, is
     taken = connection.execute(
         _TAKE,
         {
-            "broker": broker,
+            "broker_account": broker_account,
             "holder": holder,
             "lease": pauses.lease,
             "longest_rest": pauses.longest_rest,
@@ -35,20 +35,20 @@ def take(connection: Connection, broker: str, holder: str, pauses: Pauses, *, is
     return taken.one_or_none() is not None
 
 
-def keep(connection: Connection, broker: str, holder: str, pauses: Pauses) -> None:
+def keep(connection: Connection, broker_account: str, holder: str, pauses: Pauses) -> None:
     """Let the holder's lease begin anew, unless the turn is another's by now."""
-    mine = update(BookTurn).where(BookTurn.broker == broker, BookTurn.holder == holder)
+    mine = update(BookTurn).where(BookTurn.broker_account == broker_account, BookTurn.holder == holder)
     connection.execute(mine.values(held_until=func.clock_timestamp() + pauses.lease))
 
 
 def give_back(
-    connection: Connection, broker: str, holder: str, pauses: Pauses, rest: float, spacing: timedelta
+    connection: Connection, broker_account: str, holder: str, pauses: Pauses, rest: float, spacing: timedelta
 ) -> None:
     """End the holder's turn; the next one begins after `rest` times its duration, and `spacing` after its beginning."""
     connection.execute(
         _GIVE_BACK,
         {
-            "broker": broker,
+            "broker_account": broker_account,
             "holder": holder,
             "rest": rest,
             "longest_rest": pauses.longest_rest,
@@ -60,10 +60,22 @@ def give_back(
 _TAKE = sql.load(
     __package__,
     "take_book_turn",
-    {"broker": String(), "holder": String(), "lease": Interval(), "longest_rest": Interval(), "is_seized": Boolean()},
+    {
+        "broker_account": String(),
+        "holder": String(),
+        "lease": Interval(),
+        "longest_rest": Interval(),
+        "is_seized": Boolean(),
+    },
 )
 _GIVE_BACK = sql.load(
     __package__,
     "give_book_turn_back",
-    {"broker": String(), "holder": String(), "rest": Float(), "longest_rest": Interval(), "spacing": Interval()},
+    {
+        "broker_account": String(),
+        "holder": String(),
+        "rest": Float(),
+        "longest_rest": Interval(),
+        "spacing": Interval(),
+    },
 )

@@ -112,7 +112,7 @@ class Acknowledged:
 def claim(
     connection: Connection,
     attempts: Sequence[NextAttempt],
-    broker: str,
+    broker_account: str,
     lease: timedelta,
     late_grace: timedelta,
     turn_lasts: timedelta | None,
@@ -122,7 +122,7 @@ def claim(
     """Move due slices to SENDING and record the attempts; those that may not be claimed are left out.
 
     A slice may be when it is SCHEDULED, due and lacks shares, the attempt is its next one and no earlier one may be
-    live, and its order is for this broker and runs with a window that ended at most `late_grace` ago. With
+    live, and its order is for this broker account and runs with a window that ended at most `late_grace` ago. With
     `turn_lasts`, its turn has come and began no longer ago; with `open_now`, its market takes it. Unless `now` is
     given, Postgres's clock decides: no other is shared by all that claim.
     """
@@ -133,7 +133,7 @@ def claim(
             "slice_ids": [one.slice_id for one in attempts],
             "attempts_before": [one.attempt - 1 for one in attempts],
             "client_order_ids": [one.client_order_id for one in attempts],
-            "broker": broker,
+            "broker_account": broker_account,
             "now": now,
             "lease": lease,
             "late_grace": late_grace,
@@ -224,7 +224,7 @@ def _load_claim() -> TextualSelect:
         "to_status": String(),
         "attempts_before": ARRAY(Integer()),
         "client_order_ids": ARRAY(String()),
-        "broker": String(),
+        "broker_account": String(),
         "now": _AT,
         "lease": Interval(),
         "late_grace": Interval(),

@@ -34,7 +34,7 @@ class Booked:
 
 def add(
     session: Session,
-    broker: str,
+    broker_account: str,
     trades: Sequence[tuple[str, BrokerTrade]],
     now: datetime,
     settled_by: str | None = None,
@@ -45,7 +45,7 @@ def add(
     booked = session.execute(
         _ADD,
         {
-            "broker": broker,
+            "broker_account": broker_account,
             "now": now,
             "settled_by": settled_by,
             "slice_ids": [slice_id for slice_id, _trade in trades],
@@ -88,9 +88,9 @@ def _average(value: Decimal, shares: int) -> Decimal:
     return (value / shares).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
-def of_broker_order(session: Session, broker: str, broker_order_id: str) -> Sequence[Fill]:
+def of_broker_order(session: Session, broker_account: str, broker_order_id: str) -> Sequence[Fill]:
     """Everything booked for one broker order."""
-    rows = select(Fill).where(Fill.broker == broker, Fill.broker_order_id == broker_order_id)
+    rows = select(Fill).where(Fill.broker_account == broker_account, Fill.broker_order_id == broker_order_id)
     return session.scalars(rows).all()
 
 
@@ -106,10 +106,10 @@ def page(session: Session, order_id: str, beyond: int, limit: int) -> Sequence[t
     return [(fill, sequence_number) for fill, sequence_number in found]
 
 
-def booked(session: Session, broker: str, broker_order_ids: Collection[str]) -> set[tuple[str, str]]:
+def booked(session: Session, broker_account: str, broker_order_ids: Collection[str]) -> set[tuple[str, str]]:
     """(broker order id, trade id) of every fill booked for these broker orders."""
     rows = select(Fill.broker_order_id, Fill.broker_trade_id).where(
-        Fill.broker == broker, any_of(Fill.broker_order_id, broker_order_ids)
+        Fill.broker_account == broker_account, any_of(Fill.broker_order_id, broker_order_ids)
     )
     return {(order_id, trade_id) for order_id, trade_id in session.execute(rows)}
 
@@ -124,7 +124,7 @@ _ADD = sql.load(
     __package__,
     "add_fills",
     {
-        "broker": String(),
+        "broker_account": String(),
         "now": DateTime(timezone=True),
         "settled_by": String(),
         "slice_ids": ARRAY(String()),

@@ -17,10 +17,10 @@ def known(session: Session, client_order_ids: Collection[str]) -> set[str]:
     return set(session.scalars(rows))
 
 
-def attempts_made(session: Session, broker: str, since: datetime, until: datetime) -> Sequence[tuple[str, int]]:
-    """(slice id, attempts) of every slice of this broker whose time came by `until`, in a window open after `since`."""
+def attempts_made(session: Session, broker_account: str, since: datetime, until: datetime) -> Sequence[tuple[str, int]]:
+    """(slice id, attempts) of all slices of this account whose time came by `until`, in a window open after `since`."""
     rows = select(OrderSlice.id, OrderSlice.attempts).join(Order, Order.id == OrderSlice.order_id)
-    came = rows.where(Order.broker == broker, Order.end_at >= since, OrderSlice.scheduled_at <= until)
+    came = rows.where(Order.broker_account == broker_account, Order.end_at >= since, OrderSlice.scheduled_at <= until)
     return [(slice_id, attempts) for slice_id, attempts in session.execute(came)]
 
 
@@ -30,7 +30,7 @@ def record(
     slice_id: str,
     attempt: int,
     quantity: int,
-    broker: str,
+    broker_account: str,
     broker_order_id: str | None,
     now: datetime,
 ) -> Placement:
@@ -41,7 +41,7 @@ def record(
         "slice_id": slice_id,
         "attempt": attempt,
         "quantity": quantity,
-        "broker": broker,
+        "broker_account": broker_account,
         "broker_order_id": broker_order_id,
         "outcome": outcome,
         "claimed_at": now,

@@ -80,6 +80,7 @@ class OrderFilters:
     status: Collection[OrderStatus] = ()
     order_unique_key: str | None = None
     instrument: str | None = None
+    broker_account: str | None = None
     side: Side | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -165,8 +166,8 @@ def page(
 ) -> Sequence[Order]:
     """Up to `limit` orders of the owner, in the order of their making, those after the id `beyond`."""
     rows = select(Order).where(owned_by(Order.account_id, owner))
-    named = ((Order.instrument, filters.instrument), (Order.side, filters.side))
-    for column, value in (*named, (Order.order_unique_key, filters.order_unique_key)):
+    named = ((Order.instrument, filters.instrument), (Order.broker_account, filters.broker_account))
+    for column, value in (*named, (Order.side, filters.side), (Order.order_unique_key, filters.order_unique_key)):
         if value is not None:
             rows = rows.where(column == value)
     if filters.status:

@@ -42,38 +42,42 @@ class KnownOrder:
     has_ended: bool
 
 
-def by_broker_order(session: Session, broker: str, broker_order_ids: Collection[str]) -> list[KnownOrder]:
+def by_broker_order(session: Session, broker_account: str, broker_order_ids: Collection[str]) -> list[KnownOrder]:
     """Those of these broker orders that are ours; `has_ended` once its end was seen with all its fills."""
     rows = (
         select(Placement.broker_order_id, Placement.slice_id, OrderSlice.order_id, Placement.ended_at.is_not(None))
         .join(OrderSlice, OrderSlice.id == Placement.slice_id)
-        .where(Placement.broker == broker, any_of(Placement.broker_order_id, broker_order_ids))
+        .where(Placement.broker_account == broker_account, any_of(Placement.broker_order_id, broker_order_ids))
     )
     known = session.execute(rows)
     return [KnownOrder(found, slice_id, order_id, ended) for found, slice_id, order_id, ended in known if found]
 
 
-def presumed_absent(session: Session, broker: str, since: datetime) -> Sequence[Placement]:
+def presumed_absent(session: Session, broker_account: str, since: datetime) -> Sequence[Placement]:
     """Attempts claimed since then that Pulse took for not placed and that have no broker order yet."""
-    return session.scalars(_presumed_absent(select(Placement), broker, since)).all()
+    return session.scalars(_presumed_absent(select(Placement), broker_account, since)).all()
 
 
-def has_presumed_absent(session: Session, broker: str, since: datetime) -> bool:
+def has_presumed_absent(session: Session, broker_account: str, since: datetime) -> bool:
     """Whether there is such an attempt."""
-    return session.scalar(_presumed_absent(select(Placement.client_order_id), broker, since).limit(1)) is not None
+    return (
+        session.scalar(_presumed_absent(select(Placement.client_order_id), broker_account, since).limit(1)) is not None
+    )
 
 
-def acknowledged(session: Session, broker: str, since: datetime) -> Sequence[str]:
+def acknowledged(session: Session, broker_account: str, since: datetime) -> Sequence[str]:
     """The known broker orders of attempts claimed since then."""
-    rows = select(Placement.broker_order_id).where(Placement.broker == broker, Placement.claimed_at >= since)
+    rows = select(Placement.broker_order_id).where(
+        Placement.broker_account == broker_account, Placement.claimed_at >= since
+    )
     return [found for found in session.scalars(rows) if found]
 
 
-def end(session: Session, broker: str, broker_order_ids: Collection[str], now: datetime) -> None:
+def end(session: Session, broker_account: str, broker_order_ids: Collection[str], now: datetime) -> None:
     """These broker orders have ended, and all their fills are booked."""
     if broker_order_ids:
         ended = update(Placement).where(
-            Placement.broker == broker,
+            Placement.broker_account == broker_account,
             any_of(Placement.broker_order_id, broker_order_ids),
             Placement.ended_at.is_(None),
         )
@@ -90,9 +94,10 @@ def live_beside(session: Session, slice_id: str, client_order_id: str | None) ->
     return session.scalar(rows.order_by(Placement.attempt).limit(1))
 
 
-def any_since(session: Session, since: datetime) -> bool:
-    """Whether anything was placed, or may have been, since this instant."""
-    return bool(session.scalar(select(exists().where(Placement.claimed_at >= since))))
+def any_since(session: Session, broker_account: str, since: datetime) -> bool:
+    """Whether anything was placed with this account, or may have been, since this instant."""
+    made = exists().where(Placement.claimed_at >= since, Placement.broker_account == broker_account)
+    return bool(session.scalar(select(made)))
 
 
 def of_slice(session: Session, slice_id: str) -> Sequence[Placement]:
@@ -104,14 +109,14 @@ def by_client_order_id(session: Session, client_order_id: str) -> Placement | No
     return session.get(Placement, client_order_id)
 
 
-def orphans(session: Session, broker: str, live_broker_order_ids: Collection[str]) -> Sequence[Placement]:
+def orphans(session: Session, broker_account: str, live_broker_order_ids: Collection[str]) -> Sequence[Placement]:
     """Attempts whose broker order is live although their slice works another order, or none."""
     is_worked = (OrderSlice.broker_order_id == Placement.broker_order_id) & (OrderSlice.status == SliceStatus.WORKING)
     rows = (
         select(Placement)
         .join(OrderSlice, OrderSlice.id == Placement.slice_id)
         .where(
-            Placement.broker == broker,
+            Placement.broker_account == broker_account,
             any_of(Placement.broker_order_id, live_broker_order_ids),
             ~func.coalesce(is_worked, False),
             # A slice that is being sent stops before the wire, and follows this attempt, or goes on to another.
@@ -122,10 +127,10 @@ def orphans(session: Session, broker: str, live_broker_order_ids: Collection[str
     return session.scalars(rows).all()
 
 
-def _presumed_absent(rows: Rows, broker: str, since: datetime) -> Rows:
+def _presumed_absent(rows: Rows, broker_account: str, since: datetime) -> Rows:
     gone = (PlacementOutcome.ABSENT, PlacementOutcome.NOT_SENT, PlacementOutcome.REFUSED)
     return rows.where(
-        Placement.broker == broker,
+        Placement.broker_account == broker_account,
         Placement.claimed_at >= since,
         Placement.outcome.in_(gone),
         Placement.broker_order_id.is_(None),

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Connection,
     DateTime,
     Interval,
     Select,
@@ -144,6 +145,12 @@ def with_orders(
     return [(one, order) for one, order in session.execute(rows)]
 
 
+def broker_accounts_of(connection: Connection, slice_ids: Collection[str]) -> dict[str, str]:
+    """The broker account of each of these slices, by the slice's id."""
+    rows = select(OrderSlice.id, Order.broker_account).join(Order, Order.id == OrderSlice.order_id)
+    return {row[0]: row[1] for row in connection.execute(rows.where(any_of(OrderSlice.id, slice_ids)))}
+
+
 def lock(session: Session, slice_id: str) -> tuple[Order, OrderSlice]:
     """A slice and its order, both locked until the transaction ends; the order first, as everywhere."""
     order_id = session.scalars(select(OrderSlice.order_id).where(OrderSlice.id == slice_id)).one()
@@ -224,9 +231,9 @@ def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> No
 
 
 def take_due(
-    session: Session, broker: str, horizon: datetime, now: datetime, limit: int, *, is_repeated: bool = True
+    session: Session, broker_account: str, horizon: datetime, now: datetime, limit: int, *, is_repeated: bool = True
 ) -> Sequence[DueSlice]:
-    """Mark up to `limit` slices for this broker, due before `horizon`, as handed to Celery.
+    """Mark up to `limit` slices for this broker account, due before `horizon`, as handed to Celery.
 
     A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice is taken again if `is_repeated`.
     """
@@ -238,7 +245,7 @@ def take_due(
             OrderSlice.due_at <= horizon,
             or_(OrderSlice.hinted_until.is_(None), and_(OrderSlice.hinted_until <= now, literal(is_repeated))),
             Order.status == OrderStatus.IN_PROGRESS,
-            Order.broker == broker,
+            Order.broker_account == broker_account,
         )
         .order_by(OrderSlice.due_at)
         .limit(limit)
@@ -254,8 +261,8 @@ def take_due(
     return [DueSlice(*row) for row in taken]
 
 
-def overdue(session: Session, broker: str, before: datetime, limit: int) -> Sequence[str]:
-    """Slices for this broker that should have gone out before this instant and that nobody claimed."""
+def overdue(session: Session, broker_account: str, before: datetime, limit: int) -> Sequence[str]:
+    """Slices for this broker account that should have gone out before this instant and that nobody claimed."""
     rows = (
         select(OrderSlice.id)
         .join(Order, Order.id == OrderSlice.order_id)
@@ -263,7 +270,7 @@ def overdue(session: Session, broker: str, before: datetime, limit: int) -> Sequ
             OrderSlice.status == SliceStatus.SCHEDULED,
             OrderSlice.due_at <= before,
             Order.status == OrderStatus.IN_PROGRESS,
-            Order.broker == broker,
+            Order.broker_account == broker_account,
         )
         .order_by(OrderSlice.due_at)
         .limit(limit)
@@ -272,9 +279,9 @@ def overdue(session: Session, broker: str, before: datetime, limit: int) -> Sequ
 
 
 def due_on(
-    session: Session, broker: str, exchanges: Collection[str], now: datetime, limit: int
+    session: Session, broker_account: str, exchanges: Collection[str], now: datetime, limit: int
 ) -> Sequence[tuple[OrderSlice, Order]]:
-    """Due slices for this broker on these exchanges, with their orders, the oldest first."""
+    """Due slices for this broker account on these exchanges, with their orders, the oldest first."""
     rows = (
         select(OrderSlice, Order)
         .join(Order, Order.id == OrderSlice.order_id)
@@ -282,7 +289,7 @@ def due_on(
             OrderSlice.status == SliceStatus.SCHEDULED,
             OrderSlice.due_at <= now,
             Order.status == OrderStatus.IN_PROGRESS,
-            Order.broker == broker,
+            Order.broker_account == broker_account,
             any_of(func.split_part(Order.instrument, ":", 1), exchanges),
         )
     )
@@ -304,20 +311,20 @@ def expired_claims(session: Session, now: datetime, limit: int) -> Sequence[str]
     return session.scalars(rows.order_by(OrderSlice.lease_expires_at).limit(limit)).all()
 
 
-def to_resolve(session: Session, broker: str, now: datetime, limit: int) -> Sequence[OrderSlice]:
-    """UNKNOWN slices whose next look into this broker's book is due."""
-    rows = _unknown(select(OrderSlice), broker).where(OrderSlice.resolve_at <= now)
+def to_resolve(session: Session, broker_account: str, now: datetime, limit: int) -> Sequence[OrderSlice]:
+    """UNKNOWN slices whose next look into this broker account's book is due."""
+    rows = _unknown(select(OrderSlice), broker_account).where(OrderSlice.resolve_at <= now)
     return session.scalars(rows.order_by(OrderSlice.resolve_at).limit(limit)).all()
 
 
-def has_unknown(session: Session, broker: str) -> bool:
-    """Whether anything is in doubt at this broker."""
-    return session.scalar(_unknown(select(OrderSlice.id), broker).limit(1)) is not None
+def has_unknown(session: Session, broker_account: str) -> bool:
+    """Whether anything is in doubt at this broker account."""
+    return session.scalar(_unknown(select(OrderSlice.id), broker_account).limit(1)) is not None
 
 
-def begin_delays_anew(session: Session, broker: str, now: datetime) -> None:
-    """Forget since when UNKNOWN slices have been absent from this broker's book."""
-    waiting = _unknown(select(OrderSlice.id), broker).where(OrderSlice.absent_since.is_not(None))
+def begin_delays_anew(session: Session, broker_account: str, now: datetime) -> None:
+    """Forget since when UNKNOWN slices have been absent from this broker account's book."""
+    waiting = _unknown(select(OrderSlice.id), broker_account).where(OrderSlice.absent_since.is_not(None))
     _change_in_order(session, waiting, {"absent_since": None, "updated_at": now})
 
 
@@ -327,33 +334,40 @@ def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, 
     _change_in_order(session, unknown, {"resolve_at": until, "absent_since": None, "updated_at": now})
 
 
-def working(session: Session, broker: str) -> dict[str, str]:
-    """Every slice that is live at this broker: slice ids by broker order id, the nearest deadline first."""
+def working(session: Session, broker_account: str) -> dict[str, str]:
+    """Every slice that is live at this broker account: slice ids by broker order id, the nearest deadline first."""
     rows = (
         select(OrderSlice.broker_order_id, OrderSlice.id)
         .join(Order, Order.id == OrderSlice.order_id)
-        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker == broker)
+        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker_account == broker_account)
     )
     found = session.execute(rows.order_by(OrderSlice.deadline_at))
     return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
 
 
-def oldest_at_the_broker(session: Session, broker: str) -> datetime | None:
-    """When the oldest of this broker's slices was sent that works there, or may."""
+def oldest_at_the_broker(session: Session, broker_account: str) -> datetime | None:
+    """When the oldest of this account's slices was sent that works there, or may."""
     rows = (
         select(func.min(_SENT_AT))
         .select_from(OrderSlice)
         .join(Order, Order.id == OrderSlice.order_id)
         .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
-        .where(OrderSlice.status.in_((SliceStatus.WORKING, SliceStatus.UNKNOWN)), Order.broker == broker)
+        .where(
+            OrderSlice.status.in_((SliceStatus.WORKING, SliceStatus.UNKNOWN)), Order.broker_account == broker_account
+        )
     )
     return session.scalar(rows)
 
 
 def to_cancel(
-    session: Session, broker: str, sent_since: datetime, now: datetime, pauses: tuple[timedelta, timedelta], limit: int
+    session: Session,
+    broker_account: str,
+    sent_since: datetime,
+    now: datetime,
+    pauses: tuple[timedelta, timedelta],
+    limit: int,
 ) -> Sequence[OrderSlice]:
-    """This broker's slices, sent since an instant, that work past their deadline or for a cancelled order.
+    """This broker account's slices, sent since an instant, that work past their deadline or for a cancelled order.
 
     Those that were asked for least often come first. The first of the `pauses` comes after the first request, twice as
     long a one after each further request, and the second of them is the longest.
@@ -369,7 +383,7 @@ def to_cancel(
         .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
         .where(
             OrderSlice.status == SliceStatus.WORKING,
-            Order.broker == broker,
+            Order.broker_account == broker_account,
             _SENT_AT.op(">=")(sent_since),
             or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING),
             or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
@@ -380,13 +394,17 @@ def to_cancel(
     return session.scalars(rows).all()
 
 
-def left_working(session: Session, broker: str, sent_before: datetime) -> Sequence[OrderSlice]:
-    """This broker's slices that still work an order sent before this instant, the oldest first."""
+def left_working(session: Session, broker_account: str, sent_before: datetime) -> Sequence[OrderSlice]:
+    """This broker account's slices that still work an order sent before this instant, the oldest first."""
     rows = (
         select(OrderSlice)
         .join(Order, Order.id == OrderSlice.order_id)
         .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
-        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker == broker, _SENT_AT.op("<")(sent_before))
+        .where(
+            OrderSlice.status == SliceStatus.WORKING,
+            Order.broker_account == broker_account,
+            _SENT_AT.op("<")(sent_before),
+        )
     )
     return session.scalars(rows.order_by(_SENT_AT)).all()
 
@@ -407,9 +425,9 @@ def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[Orde
     return session.scalars(rows.order_by(OrderSlice.updated_at.desc(), OrderSlice.id).limit(limit)).all()
 
 
-def _unknown(rows: Rows, broker: str) -> Rows:
+def _unknown(rows: Rows, broker_account: str) -> Rows:
     return rows.join(Order, Order.id == OrderSlice.order_id).where(
-        OrderSlice.status == SliceStatus.UNKNOWN, Order.broker == broker
+        OrderSlice.status == SliceStatus.UNKNOWN, Order.broker_account == broker_account
     )
 
 

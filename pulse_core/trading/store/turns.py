@@ -72,22 +72,29 @@ class Turn:
     is_told: bool = False
 
 
-def read(connection: Connection, broker: str, kept: timedelta, now: datetime | None) -> Budget | None:
-    """The budget by the database's clock, or at a given instant; None for a broker that has none yet."""
-    row = connection.execute(_BUDGET, {"broker": broker, "kept": kept, "now": now}).one()
+def read(connection: Connection, broker_account: str, kept: timedelta, now: datetime | None) -> Budget | None:
+    """The budget by the database's clock, or at a given instant; None for an account that has none yet."""
+    row = connection.execute(_BUDGET, {"broker_account": broker_account, "kept": kept, "now": now}).one()
     return None if row.version is None else Budget(*row)
 
 
-def open_budget(connection: Connection, broker: str) -> None:
+def open_budget(connection: Connection, broker_account: str) -> None:
     """Begin a budget, unless there is one."""
     now = func.clock_timestamp()
-    values = {"broker": broker, "version": 1, "day": date.min, "calls_of_day": 0, "given_at": now, "room_at": now}
+    values = {
+        "broker_account": broker_account,
+        "version": 1,
+        "day": date.min,
+        "calls_of_day": 0,
+        "given_at": now,
+        "room_at": now,
+    }
     connection.execute(insert(BrokerBudget).values(values).on_conflict_do_nothing())
 
 
 def waiting(
     connection: Connection,
-    broker: str,
+    broker_account: str,
     now: datetime,
     horizon: datetime,
     missed_before: datetime,
@@ -100,7 +107,13 @@ def waiting(
     A turn before `missed_before` was missed, one after `too_far` is none. Orders whose window ended before `open_since`
     are left out.
     """
-    binds = {"broker": broker, "now": now, "horizon": horizon, "missed_before": missed_before, "too_far": too_far}
+    binds = {
+        "broker_account": broker_account,
+        "now": now,
+        "horizon": horizon,
+        "missed_before": missed_before,
+        "too_far": too_far,
+    }
     rows = connection.execute(_WAITING, {**binds, "open_since": open_since, "looked_at": LOOKED_AT, "most": most})
     return [Waiting(DueSlice(*row[:-1]), row[-1]) for row in rows]
 
@@ -108,7 +121,7 @@ def waiting(
 def give(
     connection: Connection,
     budget: Budget,
-    broker: str,
+    broker_account: str,
     day: date,
     turns: Mapping[str, tuple[datetime | None, datetime]],
     room_at: datetime,
@@ -122,7 +135,7 @@ def give(
     on to bring a slice to a worker.
     """
     binds = {
-        "broker": broker,
+        "broker_account": broker_account,
         "version": budget.version,
         "day": day,
         "now": budget.now,
@@ -141,14 +154,20 @@ def give(
 def give_to_cancels(
     connection: Connection,
     budget: Budget,
-    broker: str,
+    broker_account: str,
     day: date,
     slice_ids: Sequence[str],
     free: Sequence[datetime],
     between: tuple[datetime, datetime],
 ) -> list[Turn] | None:
     """Give cancels free turns, and for those who go without one of a placement between two instants; None as above."""
-    binds = {"broker": broker, "version": budget.version, "day": day, "slice_ids": list(slice_ids), "turns": list(free)}
+    binds = {
+        "broker_account": broker_account,
+        "version": budget.version,
+        "day": day,
+        "slice_ids": list(slice_ids),
+        "turns": list(free),
+    }
     earliest, latest = between
     lacking = {"lacking": len(slice_ids) - len(free), "earliest": earliest, "latest": latest}
     rows = connection.execute(_GIVE_TO_CANCELS, binds | lacking).all()
@@ -156,19 +175,26 @@ def give_to_cancels(
 
 
 def mark_full(
-    connection: Connection, broker: str, second: timedelta, minute: timedelta, soon: timedelta, now: datetime | None
+    connection: Connection,
+    broker_account: str,
+    second: timedelta,
+    minute: timedelta,
+    soon: timedelta,
+    now: datetime | None,
 ) -> datetime | None:
     """Admit nothing for a second; when the last such mark ran out less than `soon` ago for twice as long as it said, up
     to a minute. Returns until when.
     """
-    binds = {"broker": broker, "second": second, "minute": minute, "soon": soon, "now": now}
+    binds = {"broker_account": broker_account, "second": second, "minute": minute, "soon": soon, "now": now}
     until: datetime | None = connection.execute(_MARK_FULL, binds).scalar()
     return until
 
 
-def untold(connection: Connection, broker: str, since: datetime, until: datetime, most: int) -> Mapping[str, datetime]:
+def untold(
+    connection: Connection, broker_account: str, since: datetime, until: datetime, most: int
+) -> Mapping[str, datetime]:
     """Slices whose turn comes between two instants and that no message brings to a worker, with their turns."""
-    binds = {"broker": broker, "since": since, "until": until, "most": most}
+    binds = {"broker_account": broker_account, "since": since, "until": until, "most": most}
     return {row.id: row.turn_at for row in connection.execute(_UNTOLD, binds)}
 
 
@@ -178,38 +204,38 @@ def distrust(connection: Connection, slice_ids: Collection[str]) -> None:
     connection.execute(untold.values(hinted_until=OrderSlice.turn_at).execution_options(synchronize_session=False))
 
 
-def is_neglected(session: Session, broker: str, before: datetime, missed_before: datetime) -> bool:
+def is_neglected(session: Session, broker_account: str, before: datetime, missed_before: datetime) -> bool:
     """Whether a slice was due before an instant and has no turn, although there was room and nobody has given any."""
-    budget = session.get(BrokerBudget, broker)
+    budget = session.get(BrokerBudget, broker_account)
     if budget is not None and max(filter(None, (budget.given_at, budget.room_at, budget.full_until))) > before:
         return False
-    rows = _due(broker, before).where(or_(OrderSlice.turn_at.is_(None), OrderSlice.turn_at < missed_before))
+    rows = _due(broker_account, before).where(or_(OrderSlice.turn_at.is_(None), OrderSlice.turn_at < missed_before))
     return session.scalar(rows.limit(1)) is not None
 
 
 def is_any_due(connection: Connection, before: datetime) -> bool:
-    """Whether any slice of any broker waits that is due before an instant."""
+    """Whether any slice of any broker account waits that is due before an instant."""
     return bool(connection.scalar(_IS_ANY_DUE, {"before": before}))
 
 
-def over(session: Session, broker: str, ended_before: datetime, now: datetime, limit: int) -> Sequence[str]:
-    """Due slices for this broker that never go out: their order's window ended before, or nothing is left to send."""
+def over(session: Session, broker_account: str, ended_before: datetime, now: datetime, limit: int) -> Sequence[str]:
+    """Due slices for this account that never go out: their order's window ended before, or nothing is left to send."""
     is_over = or_(Order.end_at < ended_before, OrderSlice.filled_quantity >= OrderSlice.quantity)
-    return session.scalars(_due(broker, now).where(is_over).order_by(OrderSlice.due_at).limit(limit)).all()
+    return session.scalars(_due(broker_account, now).where(is_over).order_by(OrderSlice.due_at).limit(limit)).all()
 
 
-def _due(broker: str, before: datetime) -> Select[str]:
+def _due(broker_account: str, before: datetime) -> Select[str]:
     rows = select(OrderSlice.id).join(Order, Order.id == OrderSlice.order_id)
     return rows.where(
         OrderSlice.status == SliceStatus.SCHEDULED,
         OrderSlice.due_at <= before,
         Order.status == OrderStatus.IN_PROGRESS,
-        Order.broker == broker,
+        Order.broker_account == broker_account,
     )
 
 
 def _load(name: str, binds: sql.Types) -> TextClause:
-    return sql.load(__package__, name, {"broker": String(), **binds})
+    return sql.load(__package__, name, {"broker_account": String(), **binds})
 
 
 def _load_waiting() -> TextualSelect:

@@ -36,6 +36,17 @@ API = (
         ("tests/integration/test_merged_feed.py::test_a_long_past_is_merged_in_order_however_it_is_spread",),
     ),
     Defect(
+        "Where many accounts have news, the feed of all accounts waits until there are fewer",
+        (
+            Change(
+                "pulse_core/events/merged_feed.py",
+                "is_numbered = feed.number(waiting) >= set(waiting)",
+                "is_numbered = len(waiting) < ACCOUNTS_AT_ONCE and feed.number(waiting) >= set(waiting)",
+            ),
+        ),
+        ("tests/integration/test_merged_feed.py::test_however_many_accounts_have_news_all_of_it_is_merged",),
+    ),
+    Defect(
         "Two readers merge the events of all accounts at once",
         (Change("pulse_core/events/store/merging.py", "    session.execute(_LOCK)\n", ""),),
         ("tests/integration/test_merged_feed.py::test_readers_and_writers_at_once_lose_nothing_and_see_the_same",),

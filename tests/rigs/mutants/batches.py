@@ -22,8 +22,8 @@ BATCHES = (
         (
             Change(
                 f"{STORE}/sql/claim.sql",
-                ", lacking, :broker, claimed_at\n      FROM claimed\n",
-                ", lacking, :broker, claimed_at\n      FROM claimed\n     LIMIT 1\n",
+                ", lacking, :broker_account, claimed_at\n      FROM claimed\n",
+                ", lacking, :broker_account, claimed_at\n      FROM claimed\n     LIMIT 1\n",
             ),
         ),
         (

@@ -4,6 +4,7 @@ from tests.rigs.mutants.admission import ADMISSION
 from tests.rigs.mutants.answers import ANSWERS
 from tests.rigs.mutants.api import API
 from tests.rigs.mutants.batches import BATCHES
+from tests.rigs.mutants.broker_accounts import BROKER_ACCOUNTS
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.fairness import FAIRNESS
@@ -30,6 +31,7 @@ DEFECTS = (
     *IDLE,
     *FAIRNESS,
     *MARKETS,
+    *BROKER_ACCOUNTS,
     *WEBHOOKS,
     *API,
     *SECOND_FACTOR,

@@ -50,9 +50,9 @@ EARLIER_ATTEMPTS = (
             Change(f"{BOOK}/reading.py", "    _adopt_presumed_absent(book)\n    return book\n", "    return book\n"),
             Change(
                 f"{SLICE}/reconcile.py",
-                "        book = read_book(now)\n",
+                "        book = read_book(broker, now)\n",
                 "        from pulse_core.trading.book.reading import _adopt_presumed_absent\n\n"
-                "        book = read_book(now)\n        _adopt_presumed_absent(book)\n",
+                "        book = read_book(broker, now)\n        _adopt_presumed_absent(book)\n",
             ),
         ),
         (f"{TESTS}/test_earlier_attempts.py::test_every_reading_of_the_book_looks_for_presumed_absent_attempts",),
@@ -118,7 +118,7 @@ EARLIER_ATTEMPTS = (
     ),
     Defect(
         "A live order that its slice has gone on from is not called back",
-        (Change(f"{SLICE}/reconcile.py", "        call_back_orphans(book, now)\n", ""),),
+        (Change(f"{SLICE}/reconcile.py", "        call_back_orphans(broker, book, now)\n", ""),),
         (
             f"{TESTS}/test_reconcile.py::"
             "test_an_attempt_that_turns_up_after_its_slice_was_sent_again_is_told_and_called_back",
@@ -132,7 +132,7 @@ EARLIER_ATTEMPTS = (
     ),
     Defect(
         "A slice of another broker's order is claimed",
-        (Change(f"{STORE}/sql/claim.sql", "       AND orders.broker = :broker\n", ""),),
+        (Change(f"{STORE}/sql/claim.sql", "       AND orders.broker = :broker_account\n", ""),),
         (f"{TESTS}/test_guards.py::test_a_slice_of_another_broker_is_neither_claimed_nor_looked_up_nor_tracked",),
     ),
 )

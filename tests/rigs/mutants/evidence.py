@@ -13,7 +13,7 @@ EVIDENCE = (
     ),
     Defect(
         "A book that has shrunk proves an absence",
-        (Change(f"{BOOK}/reading.py", ", *_last.orders_since(since)}", "}"),),
+        (Change(f"{BOOK}/reading.py", ", *_last.orders_since(broker, since)}", "}"),),
         (
             f"{TESTS}/test_evidence.py::"
             "test_a_book_that_shrank_proves_nothing_though_all_that_it_lacks_is_somebody_elses",
@@ -104,7 +104,7 @@ EVIDENCE = (
     ),
     Defect(
         "A working order that the book does not show is missed by nobody",
-        (Change(f"{SLICE}/track.py", "    _alarm_missing(book, working)\n", ""),),
+        (Change(f"{SLICE}/track.py", "    _alarm_missing(broker, book, working)\n", ""),),
         (f"{TESTS}/test_evidence.py::test_a_working_order_missing_from_the_book_raises_one_alarm_after_a_while",),
     ),
 )

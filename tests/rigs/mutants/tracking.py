@@ -26,7 +26,11 @@ TRACKING = (
     ),
     Defect(
         "What was looked up counts as a whole book",
-        (Change(f"{BOOK}/shown.py", "    broker: str\n", "    broker: str\n\n    is_evidence = True\n"),),
+        (
+            Change(
+                f"{BOOK}/shown.py", "    broker_account: str\n", "    broker_account: str\n\n    is_evidence = True\n"
+            ),
+        ),
         (f"{LOOKS}::test_what_was_looked_up_is_no_evidence_of_anything_else",),
     ),
     Defect(

@@ -59,7 +59,7 @@ class World:
         self.judge = Judge(database_url, self.exchange)
         self.exchange.judge = self.judge.check_placement
         self.exchange.is_noticed = self.judge.lacks_a_known_order
-        self._patch.setattr(brokers, "connect", lambda _settings: self.exchange)
+        self._patch.setattr(brokers, "connect", lambda _account: self.exchange)
         # Every message is lost; whatever is done is done by the rules.
         self._patch.setattr(queue, "wake", lambda *_args, **_kwargs: None)
         self._patch.setattr(queue, "send", lambda _wakeups: None)
@@ -80,7 +80,7 @@ class World:
         self._patch.setattr(look_ups, "LONG_BOOK", 0)
         self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
         self._forget_what_the_process_saw()
-        assert sending_hold.may_send()
+        assert sending_hold.may_send(self.exchange)
         self.account = an_account()
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class World:
     def _forget_what_the_process_saw(self) -> None:
         self._patch.setattr(reading, "_last", reading.LastReading())
         self._patch.setattr(track, "_settled", track.Settled())
-        self._patch.setattr(look_ups, "looks", look_ups.Looks())
+        self._patch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
         self._patch.setattr(track, "_missing", track.Missing())
 
     @contextmanager

@@ -12,7 +12,7 @@ SELECT moment.now,
        ARRAY(
            SELECT CAST(extract(epoch FROM turn.at - moment.now) * 1000000 AS bigint)
              FROM broker_turns AS turn
-            WHERE turn.broker = :broker AND turn.at > moment.now - :kept
+            WHERE turn.broker = :broker_account AND turn.at > moment.now - :kept
             ORDER BY turn.at) AS taken
   FROM moment
-  LEFT JOIN broker_budgets AS budget ON budget.broker = :broker
+  LEFT JOIN broker_budgets AS budget ON budget.broker = :broker_account

@@ -29,7 +29,7 @@ free AS (
                    OR placements.outcome = 'UNKNOWN'
                    OR (placements.outcome = 'ACKNOWLEDGED' AND placements.ended_at IS NULL)))
        AND orders.status || '' = 'IN_PROGRESS'
-       AND orders.broker = :broker
+       AND orders.broker = :broker_account
        AND orders.end_at >= moment.now - :late_grace
        -- Where its exchange has hours, it takes such an order now.
        AND (split_part(orders.instrument, ':', 1) <> ALL (:with_hours)
@@ -73,7 +73,7 @@ claimed AS (
 ),
 placed AS (
     INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)
-    SELECT client_order_id, id, attempts, lacking, :broker, claimed_at
+    SELECT client_order_id, id, attempts, lacking, :broker_account, claimed_at
       FROM claimed
 ),
 told AS (

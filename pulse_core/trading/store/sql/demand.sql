@@ -5,7 +5,7 @@ SELECT account_id, date_trunc('minute', due_at) AS minute, count(*) AS slices
     SELECT orders.account_id, slice.due_at
       FROM order_slices AS slice
       JOIN orders ON orders.id = slice.order_id
-     WHERE slice.status = 'SCHEDULED' AND orders.broker = :broker
+     WHERE slice.status = 'SCHEDULED' AND orders.broker = :broker_account
      ORDER BY slice.due_at
      LIMIT :looked_at
   ) AS unsent
@@ -13,5 +13,5 @@ SELECT account_id, date_trunc('minute', due_at) AS minute, count(*) AS slices
 UNION ALL
 SELECT account_id, date_trunc('minute', start_at), sum(num_splits)
   FROM orders
- WHERE status = 'PENDING' AND broker = :broker
+ WHERE status = 'PENDING' AND broker = :broker_account
  GROUP BY 1, 2

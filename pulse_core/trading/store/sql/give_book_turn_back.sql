@@ -6,4 +6,4 @@ UPDATE book_turns
            clock_timestamp() + least((clock_timestamp() - taken_at) * CAST(:rest AS float8), :longest_rest),
            taken_at + :spacing
        )
- WHERE broker = :broker AND holder = :holder
+ WHERE broker = :broker_account AND holder = :holder

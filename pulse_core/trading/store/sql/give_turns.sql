@@ -3,7 +3,7 @@
 WITH mine AS (
     SELECT broker
       FROM broker_budgets
-     WHERE broker = :broker AND version = :version
+     WHERE broker = :broker_account AND version = :version
        FOR NO KEY UPDATE
 ),
 wanted AS (
@@ -32,7 +32,7 @@ given AS (
 missed AS (
     DELETE FROM broker_turns AS turn
      USING given
-     WHERE turn.broker = :broker AND turn.at = given.missed_at AND turn.slice_id = given.id
+     WHERE turn.broker = :broker_account AND turn.at = given.missed_at AND turn.slice_id = given.id
  RETURNING turn.id
 ),
 past AS (
@@ -54,7 +54,7 @@ unused AS (
 ),
 taken AS (
     INSERT INTO broker_turns (broker, at, slice_id, order_id, account_id, is_cancel)
-    SELECT :broker, given.turn_at, given.id, given.order_id, orders.account_id, false
+    SELECT :broker_account, given.turn_at, given.id, given.order_id, orders.account_id, false
       FROM given
       JOIN orders ON orders.id = given.order_id
 ),

@@ -3,7 +3,7 @@
 WITH mine AS (
     SELECT broker
       FROM broker_budgets
-     WHERE broker = :broker AND version = :version
+     WHERE broker = :broker_account AND version = :version
        FOR NO KEY UPDATE
 ),
 soonest AS (
@@ -46,7 +46,7 @@ given AS (
 ),
 taken AS (
     INSERT INTO broker_turns (broker, at, slice_id, order_id, account_id, is_cancel)
-    SELECT :broker, given.at, slice.id, slice.order_id, orders.account_id, true
+    SELECT :broker_account, given.at, slice.id, slice.order_id, orders.account_id, true
       FROM given
       JOIN order_slices AS slice ON slice.id = given.slice_id
       JOIN orders ON orders.id = slice.order_id

@@ -11,7 +11,7 @@ mine AS (
                 THEN moment.now + least(2 * (budget.full_until - budget.full_since), :minute)
                 ELSE moment.now + :second END AS full_until
       FROM moment, broker_budgets AS budget
-     WHERE budget.broker = :broker
+     WHERE budget.broker = :broker_account
        FOR NO KEY UPDATE OF budget
 ),
 within AS (

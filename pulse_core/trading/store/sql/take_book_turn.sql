@@ -1,7 +1,7 @@
 -- Take the turn at a broker's book, if it is free and the rest after the last one is over, or whoever has it when it is
 -- seized. An instant further ahead than any turn or rest reaches was written by a clock that was set: it counts as past.
 INSERT INTO book_turns AS turn (broker, holder, taken_at, held_until, next_at)
-SELECT :broker, :holder, moment.now, moment.now + :lease, moment.now
+SELECT :broker_account, :holder, moment.now, moment.now + :lease, moment.now
   FROM (SELECT clock_timestamp() AS now) AS moment
     ON CONFLICT (broker) DO UPDATE
    SET holder = excluded.holder,

@@ -3,7 +3,7 @@ SELECT slice.id, slice.turn_at
   FROM broker_turns AS turn
   JOIN order_slices AS slice ON slice.id = turn.slice_id
   JOIN orders ON orders.id = slice.order_id
- WHERE turn.broker = :broker
+ WHERE turn.broker = :broker_account
    AND turn.at > :since AND turn.at <= :until
    AND NOT turn.is_cancel
    AND slice.status || '' = 'SCHEDULED'

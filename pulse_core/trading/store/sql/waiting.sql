@@ -12,7 +12,7 @@ WITH waiting AS (
        AND (slice.turn_at IS NULL OR slice.turn_at < :missed_before OR slice.turn_at > :too_far)
        AND slice.filled_quantity < slice.quantity
        AND orders.status || '' = 'IN_PROGRESS'
-       AND orders.broker = :broker
+       AND orders.broker = :broker_account
        AND orders.end_at >= :open_since
        -- Nobody may claim it while an earlier attempt of it may be live.
        AND (slice.attempts = 0 OR NOT EXISTS (
@@ -27,7 +27,7 @@ WITH waiting AS (
 served AS (
     SELECT account_id, order_id, max(at) AS at
       FROM broker_turns
-     WHERE broker = :broker
+     WHERE broker = :broker_account
      GROUP BY account_id, order_id
 ),
 in_orders AS (

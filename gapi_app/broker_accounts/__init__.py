@@ -1,0 +1,1 @@
+"""Where orders are traded, and who may trade there."""

@@ -1,0 +1,54 @@
+"""What a broker account is reached with."""
+
+from dataclasses import dataclass, field
+
+from pulse_core.broker_accounts.directory import KnownAccount
+from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.config import is_placeholder, settings
+
+# The account that the environment's credentials are for, and no other: two accounts with the same ones would take each
+# other's orders for their own.
+OF_THE_ENVIRONMENT = frozenset({"zerodha", "alpaca"})
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An API key, the token of the day, and the secret that the broker signs with or takes in place of a token."""
+
+    api_key: str = field(repr=False)
+    access_token: str = field(repr=False)
+    api_secret: str = field(default="", repr=False)
+
+
+def credentials_of(account: KnownAccount) -> Credentials | None:
+    """The newest credentials of this account, None while it has none that could work."""
+    if account.name == PAPER:
+        return _of_the_paper_exchange() if settings().has_paper_exchange else None
+    if account.name in OF_THE_ENVIRONMENT and account.credentials_version is None:
+        return _of_alpaca() if account.name == "alpaca" else _of_the_environment()
+    return None
+
+
+def _of_the_paper_exchange() -> Credentials:
+    config = settings()
+    if config.broker != PAPER:
+        return Credentials(PAPER, PAPER, config.kite_api_secret.get_secret_value())
+    given = config.kite_api_key, config.kite_access_token, config.kite_api_secret
+    return Credentials(*(one.get_secret_value() for one in given))
+
+
+def _of_the_environment() -> Credentials | None:
+    config = settings()
+    given = config.kite_api_key, config.kite_access_token
+    if any(map(is_placeholder, given)):
+        return None
+    return Credentials(*(one.get_secret_value() for one in (*given, config.kite_api_secret)))
+
+
+def _of_alpaca() -> Credentials | None:
+    config = settings()
+    given = config.alpaca_api_key, config.alpaca_api_secret
+    if any(map(is_placeholder, given)):
+        return None
+    key, secret = (one.get_secret_value() for one in given)
+    return Credentials(key, "", secret)

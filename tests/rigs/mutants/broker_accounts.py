@@ -1,0 +1,90 @@
+"""Defects in what keeps broker accounts apart, and in who may trade with them."""
+
+from tests.rigs.mutants.defect import SLICE, STORE, TESTS, Change, Defect
+
+_TESTS = f"{TESTS}/test_broker_accounts.py"
+_ACCOUNTS = "pulse_core/broker_accounts"
+
+BROKER_ACCOUNTS = (
+    Defect(
+        "A slice is tried with every account that there is",
+        (
+            Change(
+                f"{SLICE}/execute.py",
+                "        of_account = [one for one in slice_ids if account_of.get(one) == broker.name]\n",
+                "        of_account = list(account_of)\n",
+            ),
+            Change(f"{STORE}/sql/claim.sql", "       AND orders.broker = :broker_account\n", ""),
+        ),
+        (f"{_TESTS}::test_each_slice_is_placed_with_the_account_of_its_order",),
+    ),
+    Defect(
+        "A fill is booked for whatever order has its id, at whatever broker",
+        (
+            Change(
+                f"{STORE}/placements.py",
+                "        .where(Placement.broker_account == broker_account, any_of(",
+                "        .where(any_of(",
+            ),
+        ),
+        (f"{_TESTS}::test_fills_and_ends_are_those_of_the_own_book_though_ids_are_the_same",),
+    ),
+    Defect(
+        "An account whose book cannot be read stops those that come after it",
+        (
+            Change(
+                "pulse_core/brokers/__init__.py",
+                "            failed = failed or error\n        except DatabaseUnavailable:\n",
+                "            raise error\n        except DatabaseUnavailable:\n",
+            ),
+        ),
+        (f"{_TESTS}::test_a_book_that_cannot_be_read_stops_nothing_of_another_account",),
+    ),
+    Defect(
+        "A process that has compared one account sends for all",
+        (
+            Change(
+                "pulse_core/trading/recovery/sending_hold.py",
+                "    return _clearance(db.engine(), broker_account).is_given(lineage(db.engine()))\n",
+                '    return _clearance(db.engine(), "paper").is_given(lineage(db.engine()))\n',
+            ),
+        ),
+        (f"{_TESTS}::test_an_account_whose_database_was_not_compared_sends_nothing_and_the_others_do",),
+    ),
+    Defect(
+        "The paper account is reached wherever its address may be",
+        (
+            Change(
+                f"{_ACCOUNTS}/reach.py",
+                "        return _of_the_paper_exchange() if settings().has_paper_exchange else None\n",
+                "        return _of_the_environment()\n",
+            ),
+        ),
+        (
+            f"{_TESTS}::test_the_credentials_of_the_environment_are_those_of_one_account_"
+            "and_new_ones_make_a_new_connection",
+        ),
+    ),
+    Defect(
+        "Anybody may trade with a live account",
+        (
+            Change(
+                f"{_ACCOUNTS}/access.py",
+                "    if known.is_live and not _is_granted(account_id, name):\n",
+                "    if False:\n",
+            ),
+        ),
+        (f"{_TESTS}::test_an_order_names_an_account_that_there_is_and_that_is_granted",),
+    ),
+    Defect(
+        "The end of a grant forgets the orders that were placed with it",
+        (
+            Change(
+                "pulse_core/trading/order/accept.py",
+                "    except (MarketClosed, BeyondCalendar, UnknownBrokerAccount, BrokerAccountNotGranted):\n",
+                "    except (MarketClosed, BeyondCalendar):\n",
+            ),
+        ),
+        (f"{_TESTS}::test_an_order_names_an_account_that_there_is_and_that_is_granted",),
+    ),
+)
