@@ -13,6 +13,7 @@ from pulse_core.brokers.port import (
     BrokerError,
     BrokerOrder,
     BrokerTrade,
+    CallLimits,
     Finder,
     NotSent,
     OutcomeUnknown,
@@ -73,7 +74,6 @@ class Measured:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.name = broker.name
-        self.limits = broker.limits
         self.finder = None if broker.finder is None else _MeasuredFinder(broker.finder)
         self._place = _Meter("place", Refused, AlreadyThere, NotSent, OutcomeUnknown)
         self._cancel = _Meter("cancel", Refused, NotSent, OutcomeUnknown)
@@ -81,6 +81,10 @@ class Measured:
         self._order_trades = _Meter("order_trades", BookUnavailable)
         self._order_book = _Meter("order_book", BookUnavailable)
         self._trade_book = _Meter("trade_book", BookUnavailable)
+
+    @property
+    def limits(self) -> CallLimits:
+        return self._broker.limits
 
     def wait_for_turn(self, seconds: float) -> None:
         started = perf_counter()

@@ -15,11 +15,12 @@ from pulse_core.brokers.port import (
     OutcomeUnknown,
     Placement,
 )
+from pulse_core.trading.book.reading import BOOK_KEPT
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.leases import expire_claims
 from pulse_core.trading.slice.resolve import resolve_slices
-from pulse_core.trading.slice.settlement import settle_slice
+from pulse_core.trading.slice.settlement import doubted_before, settle_slice
 from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.vocabulary import PlacementOutcome
 from tests.integration.test_recording import cut_all_connections
@@ -195,3 +196,11 @@ def test_the_word_that_an_order_is_there_counts_though_its_slice_was_given_up_me
     execute_slice(slice_id, clock=lambda: later(600))
     resolve_slices(later(600))
     assert (a_slice(slice_id).status, len(broker.placements)) == (SliceStatus.WORKING, 1)
+
+
+def test_an_account_whose_orders_can_be_looked_up_for_ever_hides_no_old_doubt_of_others(
+    broker: SimulatedBroker, finder: SimulatedFinder
+) -> None:
+    now = later(0)
+
+    assert (finder.broker.finder, doubted_before(now)) == (finder, now - BOOK_KEPT)

@@ -45,7 +45,7 @@ PURE_IMPORTS = {
     "zoneinfo",
 }
 CLOCKS_AND_DICE = {"now", "utcnow", "today", "time", "monotonic", "uuid4", "token_hex", "randbits", "choice", "open"}
-BROKER_METHODS = {"wait_for_turn", "place", "cancel", "order", "order_trades", "order_book", "trade_book", "find"}
+BROKER_METHODS = {"wait_for_turn", "place", "cancel", "order", "order_trades", "order_book", "trade_book"}
 
 
 def modules(*folders: Path) -> list[Path]:

@@ -76,8 +76,10 @@ def doubted_before(now: datetime) -> datetime:
     """What was sent before this instant, and is UNKNOWN still, is for an operator to settle."""
     if settings().settle_delay == "never":
         return now
-    # Listed for all accounts together: the earliest of their days is over for every one.
-    return min((days.sent_since(broker, now) for broker in brokers.reachable()), default=now - BOOK_KEPT)
+    # Listed for all accounts together: the earliest of their days is over for every one. Where ids can be looked up,
+    # no day is ever over, and what is UNKNOWN for longer than others' is worth a look all the same.
+    of_days = (broker for broker in brokers.reachable() if broker.finder is None)
+    return min((days.sent_since(broker, now) for broker in of_days), default=now - BOOK_KEPT)
 
 
 def _doubt(session: Session, slice_id: str) -> _Doubt:
