@@ -30,9 +30,14 @@ class AlarmCode(Explained):
     SLICE_LOWERED = "SLICE_LOWERED", "the slice was lowered: its order had no room for all of it"
     NO_ROOM = "NO_ROOM", "the slice is not sent: its order has no room for it"
     CUT_OFF_PASSED = "CUT_OFF_PASSED", "the last time of its product has passed: the rest of the order is not sent"
+    ORDER_HELD = "ORDER_HELD", "the broker refuses an order for a cause that somebody must see to"
+    PRICE_REFUSED = "PRICE_REFUSED", "the broker has refused the price of a slice three times"
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"
+    # About a broker account.
+    ACCOUNT_HELD = "ACCOUNT_HELD", "the broker refuses a broker account: nothing is sent there"
+    TOKEN_ENDS = "TOKEN_ENDS", "a broker account's login ends within the hour: somebody must log in again"
     # About an account, or somebody who tries many.
     LOGIN_ATTACK = "LOGIN_ATTACK", "many logins of one name or one address failed: somebody guesses passwords"
 

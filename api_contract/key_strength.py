@@ -16,24 +16,36 @@ FORMER_KEY = "PULSE_SERVICE_TOKEN_KEY"
 
 def strong(key: SecretStr) -> SecretStr:
     """The key itself. Raises ValueError for one that somebody could guess."""
-    text = key.get_secret_value()
+    strong_text(key.get_secret_value())
+    return key
+
+
+def strong_text(text: str) -> str:
+    """The same of a key that is one of several in a variable."""
     if len(text.encode()) < KEY_BYTES:
         raise ValueError(f"must have at least {KEY_BYTES} bytes")
     if len(set(text)) < _KEY_VARIETY or any(word in text.lower() for word in _PLACEHOLDERS):
         raise ValueError("must be random, not a placeholder")
-    return key
+    return text
 
 
 def equal_keys(keys: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each key that another purpose has too, by the names of their variables."""
-    twins = {other: one for one, other in combinations(keys, 2) if keys[one] == keys[other]}
+    held = {name: _keys_in(name, text) for name, text in keys.items()}
+    twins = {other: one for one, other in combinations(keys, 2) if held[one] & held[other]}
     reason = "is refused: it is the same as {}, and each purpose needs a key of its own"
     return {one: reason.format(twin) for one, twin in twins.items()}
 
 
+def _keys_in(variable: str, text: str) -> set[str]:
+    if not variable.endswith("_VAULT_KEYS"):
+        return {text}
+    return {one.partition(":")[2].strip() for one in text.split(",")}
+
+
 def is_of_a_key(variable: str) -> bool:
     """Whether a variable holds a key that `pulse keys make` prints."""
-    return variable.startswith("PULSE_") and variable.endswith(("_KEY", "_PUBLIC_KEYS"))
+    return variable.startswith("PULSE_") and variable.endswith(("_KEY", "_PUBLIC_KEYS", "_VAULT_KEYS"))
 
 
 def remedy(faulty: Mapping[str, str], environment: Mapping[str, str]) -> str:

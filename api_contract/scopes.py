@@ -25,13 +25,17 @@ class Scope(StrEnum):
 
 
 class Standing(StrEnum):
-    """What a caller must be, where no scope says it; `account`: anybody who is known, with whatever scopes."""
+    """What a caller must be, where no scope says it; `account`: anybody who is known, with whatever scopes.
+
+    `staff`: an operator or admin who has logged in.
+    """
 
     ACCOUNT = "account"
     LOGIN = "login"
     ADMIN = "admin"
     GATEWAY = "gateway"
     OVERSIGHT = "oversight"
+    STAFF = "staff"
 
 
 # Whoever may read events may have them posted; an API key only if that was said when it was made.
@@ -85,6 +89,8 @@ def check_access(who: Caller, needed: Scope | Standing) -> None:
     _check_login(who)
     if needed == Standing.ADMIN:
         _check_admin(who)
+    if needed == Standing.STAFF:
+        _check_staff(who)
 
 
 def check_enrolled(who: Caller) -> None:
@@ -117,3 +123,8 @@ def _check_login(who: Caller) -> None:
 def _check_admin(who: Caller) -> None:
     if who.role not in ADMINISTERS:
         raise Forbidden("this needs an admin", {"role": who.role, "needed": Standing.ADMIN})
+
+
+def _check_staff(who: Caller) -> None:
+    if who.role not in READS_EVERY_ACCOUNT:
+        raise Forbidden("this is for operators and admins", {"role": who.role, "needed": Standing.STAFF})

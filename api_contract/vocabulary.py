@@ -1,6 +1,7 @@
 """The vocabulary of orders, revocations and webhooks, as used in requests, in answers and in the database."""
 
 from enum import StrEnum
+from typing import Self
 
 from api_contract.explained import Explained
 
@@ -69,6 +70,47 @@ class SliceStatus(Explained):
     EXPIRED = "EXPIRED", "cancelled at the broker at its deadline, or ended with the broker's day; may have fills"
     FAILED = "FAILED", "not at the broker; no attempts left"
     SKIPPED = "SKIPPED", "never sent, and never will be: too late, or nothing left to send"
+
+
+class HoldReason(StrEnum):
+    """Why nothing of an order is sent for now, what that means, and what ends it. It spends nothing.
+
+    The last two are of its broker account, and hold all orders there.
+    """
+
+    _value_: str
+    meaning: str
+    ended_by: str
+
+    def __new__(cls, word: str, meaning: str = "", ended_by: str = "") -> Self:
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.meaning = meaning
+        reason.ended_by = ended_by
+        return reason
+
+    FUNDS = "FUNDS", "the broker account lacks funds for it", "somebody adds funds and resumes the order"
+    HOLDINGS = (
+        "HOLDINGS",
+        "the broker account lacks the shares to sell, or may not sell them",
+        "somebody sees to the shares, or authorises their sale, and resumes the order",
+    )
+    SESSION = "SESSION", "the broker says that the market is closed or halted", "the market takes orders again"
+    INVALID = (
+        "INVALID",
+        "the broker refused its first slice for what the order asks, and would refuse the others alike",
+        "somebody resumes the order once its cause is gone, or cancels it",
+    )
+    AWAITING_TOKEN = (
+        "AWAITING_TOKEN",
+        "the login of its broker account has ended",
+        "somebody logs in to the broker account",
+    )
+    BLOCKED = (
+        "BLOCKED",
+        "the broker refuses the broker account itself",
+        "an operator sees to the broker account",
+    )
 
 
 class RevocationKind(StrEnum):

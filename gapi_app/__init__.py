@@ -19,6 +19,7 @@ from gapi_app import health
 from gapi_app.access import internal_tokens, jwks
 from gapi_app.access.auth import set_up_access
 from gapi_app.alarms import views as alarms
+from gapi_app.broker_accounts import login as broker_logins
 from gapi_app.broker_accounts import views as broker_accounts
 from gapi_app.config import load_settings, load_signing_keys
 from gapi_app.events import all_webhooks, webhooks
@@ -110,6 +111,7 @@ def _described_app() -> tuple[Flask, Api]:
         webhooks,
         all_webhooks,
         alarms,
+        broker_logins,
         postbacks,
         users,
         internal_tokens,

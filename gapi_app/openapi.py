@@ -5,7 +5,17 @@ from typing import Any
 
 from api_contract import openapi
 from api_contract.errors import HTTP_STATUS
-from api_contract.shapes import alarms, broker_accounts, events, health, identity, installation, orders, webhooks
+from api_contract.shapes import (
+    alarms,
+    broker_accounts,
+    broker_logins,
+    events,
+    health,
+    identity,
+    installation,
+    orders,
+    webhooks,
+)
 from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
 from gapi_app.refusals import REFUSALS
 
@@ -16,7 +26,8 @@ IS_LIMITED = "x-is-limited"
 _NEEDS = (
     "An access token of a login, or an API key (`pk_...`). Each operation names the scope it needs: the role must have"
     " it, and an API key too. `login` stands for an access token of a login, not a key; `admin` for one of an admin;"
-    " `oversight` for an operator or admin with `events:read`; `account` for any of them."
+    " `staff` for one of an operator or admin; `oversight` for an operator or admin with `events:read`; `account` for"
+    " any of them."
 )
 _COUNT = {"type": "integer", "minimum": 0}
 _ON_LIMITED_ANSWERS: dict[str, Any] = {
@@ -73,6 +84,7 @@ SPECIFICATION = _Specification(
     | events.EXAMPLES
     | webhooks.EXAMPLES
     | alarms.EXAMPLES
+    | broker_logins.EXAMPLES
     | broker_accounts.EXAMPLES
     | installation.EXAMPLES
     | health.EXAMPLES,

@@ -30,6 +30,7 @@ from gapi_app.preconditions import note_etag, precondition_headers
 
 _PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_BROKER_LOGIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,19 @@ class PulseClient:
     ) -> dict[str, Any]:
         """Acknowledge or resolve an alarm, or keep a note with it."""
         return self._ask("POST", f"{_alarm(alarm_id)}/{action}", who, {200}, body).body
+
+    def broker_login(self, who: Caller, name: str) -> dict[str, Any]:
+        """Who is logged in for a broker account, and until when."""
+        return self._ask("GET", f"{_broker_account(name)}/status", who, {200}).body
+
+    def broker_login_address(self, who: Caller, name: str) -> dict[str, Any]:
+        """The page of the broker on which a person logs the account in."""
+        return self._ask("GET", f"{_broker_account(name)}/login", who, {200}).body
+
+    def log_broker_account_in(self, who: Caller, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Exchange a request token of that page, which takes two calls of the broker."""
+        path = f"{_broker_account(name)}/login"
+        return self._ask("POST", path, who, {200}, given, patience_seconds=_BROKER_LOGIN_SECONDS).body
 
     def postback(self, body: bytes) -> None:
         """Forward a broker's postback unchanged; pulse checks its signature."""

@@ -12,13 +12,25 @@ from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
 from api_contract.variables import warn_of_old_names
-from pulse_app import alarms, broker_accounts, control, events, health, installation, orders, postbacks, webhooks
+from pulse_app import (
+    alarms,
+    broker_accounts,
+    broker_logins,
+    control,
+    events,
+    health,
+    installation,
+    orders,
+    postbacks,
+    webhooks,
+)
 from pulse_app.errors import answer_errors
 from pulse_app.identity import accounts, api_keys, me, revocations, second_factor, sessions
 from pulse_app.openapi import SPECIFICATION
 from pulse_app.places import give_places
 from pulse_app.time_header import tell_time
 from pulse_core import db
+from pulse_core.broker_accounts import starting
 from pulse_core.config import OF_PULSE, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.health import reporter
@@ -68,6 +80,7 @@ def _described_app() -> tuple[Flask, Api]:
         events,
         webhooks,
         alarms,
+        broker_logins,
         postbacks,
         health,
     ):
@@ -91,3 +104,4 @@ def _check_session() -> None:
     except DatabaseUnavailable:
         # Postgres comes later, and `/ready` will see.
         return
+    starting.check_credentials("pulse")

@@ -37,7 +37,7 @@ def pause_order(order_id: str) -> OrderReport:
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resume_order(order_id: str) -> OrderReport:
-    """Let a paused order go on, with what it missed re-paced inside its window."""
+    """Let an order that is paused or held go on: what it missed is sent if its window holds it without a burst."""
     return pause.resume_order(owner_to_change(), known_order(order_id), account_id(), utcnow(), expected())
 
 

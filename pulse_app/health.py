@@ -12,6 +12,8 @@ from api_contract.watch_port import Watched
 from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core import db, queue
+from pulse_core.broker_accounts.login import login_reports
+from pulse_core.broker_accounts.store import states
 from pulse_core.config import Settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import process, totals
@@ -32,18 +34,25 @@ def show_readiness() -> dict[str, Any]:
 
 def serve_watch_port(config: Settings) -> None:
     """Serve `/ready` and `/metrics` where the settings say."""
-    watched = Watched(Process.PULSE, _ready.get, (process.refresh, totals.look_up))
+    watched = Watched(Process.PULSE, lambda: ReadySchema().dump(_ready.get()), (process.refresh, totals.look_up))
     watch_port.serve(watched, config.metrics_host, config.metrics_port)
 
 
 def check_ready() -> dict[str, Any]:
-    """Raises DatabaseUnavailable when no order can be taken."""
+    """Who is logged in at the brokers, beside it. Raises DatabaseUnavailable when no order can be taken."""
     try:
         db.ping()
         db.check_session()
     except DatabaseUnavailable as away:
         raise DatabaseUnavailable(away.message, {"missing": ["postgres"]}) from None
-    return {"status": "ready", "degraded": [] if queue.is_reachable() else ["redis"]}
+    missing = [] if queue.is_reachable() else ["redis"]
+    return {"status": "ready", "degraded": [*missing, *_held_accounts()], "broker_accounts": login_reports()}
+
+
+def _held_accounts() -> list[str]:
+    """Orders of theirs are taken, and wait."""
+    with db.transaction() as session:
+        return [f"{one.name}: {one.state}" for one in states.held(session) if one.has_worked]
 
 
 _ready = Kept(check_ready)

@@ -4,6 +4,7 @@ from api_contract.openapi import Specification
 from api_contract.shapes import (
     alarms,
     broker_accounts,
+    broker_logins,
     events,
     health,
     identity,
@@ -18,8 +19,8 @@ SERVICE_TOKEN = "serviceToken"  # noqa: S105  the name of a scheme
 _NEEDS = (
     "Made by the gateway for the one request, and for an account or for itself. Each operation names what it needs: a"
     " scope that the account's role has, and its API key too; `login`: no API key; `admin`: an admin without an API"
-    " key; `oversight`: an operator or admin with `events:read`; `gateway`: the gateway on its own behalf;"
-    " `account`: any account."
+    " key; `staff`: an operator or admin without one; `oversight`: an operator or admin with `events:read`; `gateway`:"
+    " the gateway on its own behalf; `account`: any account."
 )
 _EXAMPLES = (
     orders.EXAMPLES | identity.EXAMPLES | events.EXAMPLES | webhooks.EXAMPLES | alarms.EXAMPLES | health.EXAMPLES
@@ -29,5 +30,5 @@ SPECIFICATION = Specification(
     description="Orders of all accounts, for the gateway only.",
     schemes={SERVICE_TOKEN: _NEEDS},
     refusals=REFUSALS,
-    examples=_EXAMPLES | broker_accounts.EXAMPLES | installation.EXAMPLES | internal.EXAMPLES,
+    examples=_EXAMPLES | broker_accounts.EXAMPLES | broker_logins.EXAMPLES | installation.EXAMPLES | internal.EXAMPLES,
 )

@@ -15,6 +15,7 @@ from pulse_client.vocabulary import (
     BrokerAccountState,
     DeliveryKind,
     DeliveryStatus,
+    HoldReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -188,6 +189,15 @@ class Exposure(Answer):
     unsent: int
 
 
+class Held(Answer):
+    """Why nothing of an order is sent for now, with the broker's words, and what ends that, in a sentence."""
+
+    reason: HoldReason
+    since: datetime
+    message: str | None
+    ended_by: str
+
+
 class Order(Answer):
     """A parent order; `slices` counts its slices by status."""
 
@@ -220,6 +230,7 @@ class Order(Answer):
     updated_at: datetime
     finished_at: datetime | None
     currency: str | None = None
+    held: Held | None = None
 
     @property
     def is_final(self) -> bool:

@@ -76,7 +76,7 @@ class Orders(Calls):
         return self._parse(Order, self._change("POST", f"{_path(order_id)}/pause", None, idempotency_key, if_match))
 
     def resume(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
-        """Let a paused order go on; repeating it is harmless."""
+        """Let an order that is paused or held go on; repeating it is harmless."""
         return self._parse(Order, self._change("POST", f"{_path(order_id)}/resume", None, idempotency_key, if_match))
 
 

@@ -63,6 +63,15 @@ class SliceStatus(StrEnum):
     SKIPPED = "SKIPPED"
 
 
+class HoldReason(StrEnum):
+    FUNDS = "FUNDS"
+    HOLDINGS = "HOLDINGS"
+    SESSION = "SESSION"
+    INVALID = "INVALID"
+    AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105
+    BLOCKED = "BLOCKED"
+
+
 class WebhookFeed(StrEnum):
     ORDERS = "orders"
     ALARMS = "alarms"
@@ -102,8 +111,11 @@ class AlarmCode(StrEnum):
     SLICE_LOWERED = "SLICE_LOWERED"
     NO_ROOM = "NO_ROOM"
     CUT_OFF_PASSED = "CUT_OFF_PASSED"
+    ORDER_HELD = "ORDER_HELD"
+    PRICE_REFUSED = "PRICE_REFUSED"
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS"
     SENDING_HELD = "SENDING_HELD"
+    ACCOUNT_HELD = "ACCOUNT_HELD"
     LOGIN_ATTACK = "LOGIN_ATTACK"
 
 

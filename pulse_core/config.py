@@ -5,7 +5,7 @@ The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import time
 from functools import cache
 from typing import Annotated, Literal
@@ -17,6 +17,7 @@ from api_contract.key_strength import equal_keys, remedy, strong
 from api_contract.scopes import Role
 from api_contract.service_keys import PublicKeys, ServiceRight, read_public_keys
 from api_contract.variables import NAMES, as_set, names_of
+from pulse_core.sealing import read_key_ring
 
 PLACEHOLDERS = frozenset({"", "paper", "changeme", "change-me", "none", "xxx"})
 
@@ -24,9 +25,10 @@ NOT_SET = "is not set"
 
 KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", "pulse_totp_key")
 # What a process cannot do without, beside what every process needs.
+# What a live broker is reached with where nothing is sealed for its account.
 CREDENTIALS = ("kite_api_key", "kite_access_token", "kite_api_secret")
-OF_PULSE = ("pulse_service_public_keys", *KEYS, *CREDENTIALS)
-OF_WORKERS = ("kite_api_key", "kite_access_token")
+OF_PULSE = ("pulse_service_public_keys", *KEYS, "pulse_vault_keys")
+OF_WORKERS = ("pulse_vault_keys",)
 OF_THE_CONTROL_WORKER = ("pulse_webhook_key",)
 _OF_THE_SERVERS = ("DATABASE_URL", "REDIS_URL")
 
@@ -38,6 +40,11 @@ def _checked_set(given: SecretStr) -> SecretStr:
     keys = read_public_keys(given.get_secret_value())
     if not any(ServiceRight.GATEWAY in key.rights for key in keys):
         raise ValueError(f"has no key with the right {ServiceRight.GATEWAY}: no gateway could call")
+    return given
+
+
+def _checked_ring(given: SecretStr) -> SecretStr:
+    read_key_ring(given.get_secret_value())
     return given
 
 
@@ -72,6 +79,9 @@ class Settings(QueueSettings):
         None, description="Pulse's and the control worker's: seals the webhooks' secrets."
     )
     pulse_totp_key: Key | None = Field(None, description="Pulse's: seals the secrets of second factors.")
+    pulse_vault_keys: Annotated[SecretStr, AfterValidator(_checked_ring)] | None = Field(
+        None, description="Pulse's and the workers': seal credentials at brokers; `id:key,id:key`, the newest first."
+    )
     pulse_exchanges: Annotated[frozenset[str], NoDecode] = Field(
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
@@ -172,6 +182,17 @@ class Settings(QueueSettings):
         """Whether this installation has one: by default only where it is what orders go to."""
         return self.broker == "paper" or "paper_exchange_url" in self.model_fields_set
 
+    def placeholders(self) -> dict[str, str]:
+        """What is wrong with each variable that a live broker cannot be reached with."""
+        if self.broker == "paper":
+            return {}
+        if self.broker == "alpaca":
+            without = (one for one in ("alpaca_api_key", "alpaca_api_secret") if is_placeholder(getattr(self, one)))
+            return {names_of(one)[0]: "is refused: PULSE_BROKER=alpaca needs Alpaca's own" for one in without}
+        reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
+        lacking = (name for name in CREDENTIALS if is_placeholder(getattr(self, name)))
+        return {names_of(name)[0]: reason for name in lacking}
+
     @field_validator("pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", mode="before")
     @classmethod
     def _split_by_commas(cls, value: object) -> object:
@@ -213,6 +234,14 @@ def key_of(purpose: Literal["cursor", "idempotency", "webhook", "totp"]) -> byte
     return given.get_secret_value().encode()
 
 
+def vault_keys() -> Mapping[str, str]:
+    """The keys that seal credentials at brokers, by their ids, the newest first. Raises KeyMissing as above."""
+    given = settings().pulse_vault_keys
+    if given is None:
+        raise KeyMissing(f"PULSE_VAULT_KEYS {NOT_SET}, and this needs it")
+    return read_key_ring(given.get_secret_value())
+
+
 def service_public_keys() -> PublicKeys:
     """The services that are believed. Raises KeyMissing in a process that nobody calls."""
     given = settings().pulse_service_public_keys
@@ -242,10 +271,19 @@ def _fault(kind: str, message: str) -> str:
 def wrong_settings() -> dict[str, str]:
     """What is wrong with each variable, except missing ones: whoever starts the services sets them."""
     try:
-        found = _lacking(Settings(**dict.fromkeys(_OF_THE_SERVERS, "named by whoever starts them")), CREDENTIALS)  # type: ignore[arg-type]
+        found = _lacking(_without_servers(), ())
     except ValidationError as refused:
         found = faults_of(refused)
     return {variable: fault for variable, fault in found.items() if fault != NOT_SET}
+
+
+def _without_servers() -> Settings:
+    return Settings(**dict.fromkeys(_OF_THE_SERVERS, "named by whoever starts them"))  # type: ignore[arg-type]
+
+
+def placeholders() -> dict[str, str]:
+    """What is wrong with the variables of a live broker, before the servers are known."""
+    return _without_servers().placeholders()
 
 
 def settings_to_start(process: str, needs: Collection[str] = ()) -> Settings:
@@ -276,15 +314,9 @@ def _cannot_start(process: str, faults: dict[str, str]) -> str:
 def _lacking(found: Settings, needs: Collection[str]) -> dict[str, str]:
     """What is wrong with settings that are fine by themselves."""
     faults = {names_of(name)[0]: NOT_SET for name in needs if getattr(found, name) is None}
-    given = {name: getattr(found, name) for name in KEYS}
-    faults |= equal_keys({names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None})
-    if found.broker == "alpaca" and set(needs) & set(CREDENTIALS):
-        without = [name for name in ("alpaca_api_key", "alpaca_api_secret") if is_placeholder(getattr(found, name))]
-        faults |= {names_of(name)[0]: "is refused: PULSE_BROKER=alpaca needs Alpaca's own" for name in without}
-    if found.broker == "zerodha":
-        lacking = [name for name in needs if name in CREDENTIALS and is_placeholder(getattr(found, name))]
-        reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
-        faults |= {names_of(name)[0]: reason for name in lacking}
+    given = {name: getattr(found, name) for name in (*KEYS, "pulse_vault_keys")}
+    texts = {names_of(name)[0]: key.get_secret_value() for name, key in given.items() if key is not None}
+    faults |= equal_keys(texts)
     return faults
 
 

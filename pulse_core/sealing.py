@@ -3,12 +3,17 @@
 import base64
 import hmac
 import os
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from api_contract.key_strength import strong_text
+
 _NONCE_BYTES = 12
+_KEY_ID = re.compile("[A-Za-z0-9._-]{1,32}")
 
 
 class Unreadable(Exception):
@@ -38,3 +43,57 @@ class Seal:
     @property
     def _cipher(self) -> AESGCM:
         return AESGCM(hmac.digest(self.key, self.purpose.encode(), "sha256"))
+
+
+class UnknownKey(Unreadable):
+    """What was sealed with a key that is not in the ring; `key_id` names it."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
+
+
+def read_key_ring(text: str) -> Mapping[str, str]:
+    """The keys of `id:key,id:key` by their ids, in this order. Raises ValueError, which quotes no key."""
+    found: dict[str, str] = {}
+    for stated in filter(None, (one.strip() for one in text.split(","))):
+        key_id, colon, key = stated.partition(":")
+        if not colon or not _KEY_ID.fullmatch(key_id):
+            raise ValueError("must be keys like id:key, separated by commas, the newest first")
+        if key_id in found:
+            raise ValueError(f"has two keys {key_id}")
+        if key in found.values():
+            raise ValueError(f"has one key twice: {key_id} is another's")
+        try:
+            found[key_id] = strong_text(key)
+        except ValueError as weak:
+            raise ValueError(f"has a weak key: {key_id} {weak}") from None
+    if not found:
+        raise ValueError("has no key")
+    return found
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """Several keys of one purpose: the first seals, and each opens what it has sealed."""
+
+    keys: Mapping[str, str] = field(repr=False)
+    purpose: str
+
+    @property
+    def newest(self) -> str:
+        """The id of the key that seals."""
+        return next(iter(self.keys))
+
+    def sealed(self, secret: str, owner: str) -> str:
+        """The secret as it is stored, with the newest key."""
+        return self._seal(self.newest).sealed(secret, owner)
+
+    def opened(self, text: str, owner: str, key_id: str) -> str:
+        """The secret that was sealed with this key. Raises UnknownKey, Unreadable."""
+        return self._seal(key_id).opened(text, owner)
+
+    def _seal(self, key_id: str) -> Seal:
+        if key_id not in self.keys:
+            raise UnknownKey(key_id)
+        return Seal(self.keys[key_id].encode(), self.purpose)

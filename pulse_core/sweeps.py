@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pulse_core.broker_accounts import watch_logins
 from pulse_core.events import deliverer
 from pulse_core.idempotency import answers
 from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading import inbox, order_totals
 from pulse_core.trading.book import look_ups
-from pulse_core.trading.order import pause, split
+from pulse_core.trading.order import pause, recheck, split
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
 
@@ -41,7 +42,9 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.RECONCILE: reconcile.reconcile,
     Task.END_DAY: day_end.end_day,
     Task.WATCH_HOLD: sending_hold.watch_hold,
+    Task.RECHECK_HOLDS: recheck.recheck_holds,
     Task.RESOLVE_ALARMS: inbox.resolve_alarms,
+    Task.WATCH_LOGINS: watch_logins.watch_logins,
     Task.DELIVER_WEBHOOKS: deliverer.deliver_webhooks,
     Task.FORGET_ANSWERS: answers.forget_answers,
 }

@@ -22,7 +22,9 @@ class Task(StrEnum):
     RECONCILE = "pulse.reconcile"
     END_DAY = "pulse.end_day"
     WATCH_HOLD = "pulse.watch_hold"
+    RECHECK_HOLDS = "pulse.recheck_holds"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
+    WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
     FORGET_ANSWERS = "pulse.forget_answers"
 
@@ -45,7 +47,9 @@ PERIODS: Mapping[Task, float] = {
     Task.RECONCILE: 30,
     Task.END_DAY: 30,
     Task.WATCH_HOLD: 3,
+    Task.RECHECK_HOLDS: 1,
     Task.RESOLVE_ALARMS: 5,
+    Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,
     Task.FORGET_ANSWERS: 60,
 }

@@ -28,6 +28,7 @@ from pulse_core.outlook import sweeps_with_work
 from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.order.recheck import recheck_neglected
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.batches import any_together, due_together
 from pulse_core.trading.slice.claiming import EARLY
@@ -110,6 +111,8 @@ class Hands:
 
 def execute_overdue(hands: Hands) -> None:
     """Place slices whose message has not led to anything."""
+    if _is_any_due(utcnow()):
+        recheck_neglected(utcnow())
     look = _at_their_turns if is_on() else _overdue
     taken: list[Sequence[str]] = []
     for broker in brokers.reachable():

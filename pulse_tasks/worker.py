@@ -11,9 +11,11 @@ from celery import Celery, bootsteps
 from celery.concurrency import get_implementation
 from celery.worker.consumer import Consumer
 
+from api_contract.errors import ServiceUnavailable
 from api_contract.metrics import Collect, Metric, Process
 from pulse_core import brokers, clock, db
-from pulse_core.config import OF_THE_CONTROL_WORKER, settings_to_start
+from pulse_core.broker_accounts import starting
+from pulse_core.config import OF_THE_CONTROL_WORKER, OF_WORKERS, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
@@ -38,8 +40,8 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
                 f"worker cannot start: start it with --pool={' or --pool='.join(POOLS)}. Processes of any other pool "
                 "would share a connection, and with it the fence that keeps a slice from being sent twice."
             )
-        if DEFAULT_QUEUE in worker.app.amqp.queues.consume_from:
-            settings_to_start("worker", OF_THE_CONTROL_WORKER)
+        is_of_control = DEFAULT_QUEUE in worker.app.amqp.queues.consume_from
+        settings_to_start("worker", OF_WORKERS + OF_THE_CONTROL_WORKER if is_of_control else OF_WORKERS)
         try:
             db.check_session()
         except SharedSession as shared:
@@ -47,6 +49,7 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
         except DatabaseUnavailable:
             # Postgres comes later, and the first fence will see.
             return
+        starting.check_credentials("worker")
 
 
 class MetricsPage(bootsteps.Step):  # type: ignore[misc]
@@ -85,7 +88,7 @@ class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, worker: Any) -> None:
         executor = getattr(worker.pool, "executor", None)
         if executor is not None:
-            with suppress(DatabaseUnavailable):
+            with suppress(ServiceUnavailable):
                 brokers.reachable()
             wait([executor.submit(_warm_up) for _ in range(worker.pool.limit)], timeout=5)
 

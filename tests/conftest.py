@@ -56,6 +56,7 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
         "REDIS_URL": redis_url,
         **service_keys(),
         **{f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in PURPOSES},
+        "PULSE_VAULT_KEYS": f"v1:{secrets.token_urlsafe(32)}",
         "PULSE_PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
         "PULSE_LOG_FORMAT": "json",
         # Slices go out at their time; what is about turns under a broker's limits sets its own.

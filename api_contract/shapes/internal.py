@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from api_contract.fields import Instant, Limit, Truth, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
-from api_contract.shapes import health, identity
+from api_contract.shapes import broker_logins, health, identity
 from api_contract.shapes.alarms import ALARM_EVENT_EXAMPLE, AlarmEventSchema
 from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, next_cursor_field, shown
 from api_contract.shapes.events import (
@@ -52,6 +52,10 @@ class NewKeySchema(_FromAddressSchema, identity.NewKeySchema):
 
 
 class ProofSchema(_FromAddressSchema, identity.ProofSchema):
+    pass
+
+
+class BrokerLoginSchema(_FromAddressSchema, broker_logins.BrokerLoginSchema):
     pass
 
 
@@ -190,13 +194,21 @@ class PostbackSchema(RequestSchema):
 
 class ReadySchema(health.ReadySchema):
     degraded = fields.List(
-        fields.String(), required=True, metadata={"description": "What is missing without stopping orders."}
+        fields.String(),
+        required=True,
+        metadata={"description": "What is missing without stopping orders: redis, and broker accounts that are held."},
+    )
+    broker_accounts = fields.List(
+        fields.Nested(broker_logins.BrokerStatusSchema),
+        required=True,
+        metadata={"description": "Who is logged in at the brokers, and until when."},
     )
 
 
 LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
 NEW_KEY = NewKeySchema()
 PROOF, CONFIRMATION = ProofSchema(), ConfirmationSchema()
+BROKER_LOGIN = BrokerLoginSchema()
 KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
 ME_QUERY, ACCOUNT_EVENT_QUERY = MeQuerySchema(), AccountEventQuerySchema()
 POLL, ALARM_POLL, FEED_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), FeedPollSchema(), PostbackSchema()
@@ -208,6 +220,7 @@ EXAMPLES: dict[str, Any] = {
         name: identity.EXAMPLES[name] | _ADDRESS
         for name in ("Login", "Refresh", "Password", "NewKey", "Proof", "Confirmation")
     },
+    "BrokerLogin": broker_logins.EXAMPLES["BrokerLogin"] | _ADDRESS,
     "LoginAnswer": {
         "account_id": AN_ACCOUNT,
         "username": "meera",
@@ -257,5 +270,9 @@ EXAMPLES: dict[str, Any] = {
     },
     "NewRevocation": {"account_id": AN_ACCOUNT, "actor": "backoffice"},
     "Postback": {"body": "eyJvcmRlcl9pZCI6ICIyNjExMjMyMzA4MjAwMDAwMDAyIn0="},
-    "Ready": {"status": "ready", "degraded": []},
+    "Ready": {
+        "status": "ready",
+        "degraded": [],
+        "broker_accounts": [broker_logins.EXAMPLES["BrokerStatus"]],
+    },
 }

@@ -32,7 +32,16 @@ from api_contract.shapes.base import (
     next_cursor_field,
     shown,
 )
-from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, SessionRule, Side, SliceStatus
+from api_contract.vocabulary import (
+    HoldReason,
+    OrderResult,
+    OrderStatus,
+    OrderType,
+    Product,
+    SessionRule,
+    Side,
+    SliceStatus,
+)
 
 MOST_FILLS_AT_ONCE = 500
 _ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&.-]{1,32}")
@@ -205,6 +214,13 @@ class ExposureSchema(AnswerSchema):
     unsent = WholeNumber(required=True)
 
 
+class HeldSchema(AnswerSchema):
+    reason = Word(HoldReason, required=True)
+    since = Instant(required=True)
+    message = fields.String(required=True, allow_none=True, metadata={"description": "The broker's words."})
+    ended_by = fields.String(required=True, metadata={"description": "What ends it, in a sentence."})
+
+
 class OrderSchema(TermsSchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
@@ -237,6 +253,12 @@ class OrderSchema(TermsSchema, AcceptedSchema):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     finished_at = Instant(required=True, allow_none=True)
+    held = fields.Nested(
+        HeldSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why nothing of it is sent for now; null while nothing holds it."},
+    )
 
 
 class OrderSnapshotSchema(OrderSchema):
@@ -344,6 +366,7 @@ _ORDER = {
     "created_at": "2026-11-23T06:25:06.100000Z",
     "updated_at": "2026-11-23T06:40:20.510000Z",
     "finished_at": None,
+    "held": None,
 }
 _SLICE = {
     "slice_id": A_SLICE,

@@ -33,7 +33,7 @@ def pause_order(order_id: str) -> tuple[Response, int]:
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def resume_order(order_id: str) -> tuple[Response, int]:
-    """Let a paused order go on: what it missed goes out one interval apart, what no longer fits is SKIPPED."""
+    """Let an order that is paused or held go on: what it missed is sent if its window holds it without a burst."""
     return jsonify(pulse().act_on_order(caller(), order_id, "resume")), 202
 
 

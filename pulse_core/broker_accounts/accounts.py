@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.orm import Session
-
-from api_contract.errors import InvalidRequest, InvalidState, NotFound
+from api_contract.errors import InvalidRequest, InvalidState
 from api_contract.order_rules import BROKER_ACCOUNT
 from pulse_core import db
 from pulse_core.broker_accounts import directory
@@ -65,18 +63,9 @@ def add_account(name: str, broker: str, actor: str, now: datetime, *, is_live: b
         if not accounts.add(session, name, broker, now, is_live=is_live, made_by=actor):
             raise InvalidState(f"the broker account {name} exists already", {"field": "name"})
         audit.add(session, "broker_account.added", actor, name, now, broker=broker, is_live=is_live)
-        added = existing(session, name)
-        report = _report(added)
+        report = _report(accounts.existing(session, name))
     directory.forget()
     return report
-
-
-def existing(session: Session, name: str) -> BrokerAccount:
-    """Raises NotFound."""
-    found = accounts.get(session, name) if BROKER_ACCOUNT.fullmatch(name) else None
-    if found is None:
-        raise NotFound("there is no such broker account")
-    return found
 
 
 def _report(found: BrokerAccount) -> BrokerAccountReport:

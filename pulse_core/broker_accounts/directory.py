@@ -5,6 +5,7 @@ Each reads them at most once a second: an account, or new credentials of one, is
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,7 +20,10 @@ from pulse_core.config import is_placeholder, settings
 
 @dataclass(frozen=True)
 class KnownAccount:
-    """A broker account. `credentials_version` None: it has none of its own."""
+    """A broker account. `credentials_version` None: it has none of its own.
+
+    After a restore of the database the number may be that of others, which were made at another time.
+    """
 
     name: str
     broker: str
@@ -27,6 +31,7 @@ class KnownAccount:
     options: Mapping[str, Any] = field(hash=False)
     state: BrokerAccountState
     credentials_version: int | None
+    credentials_made_at: datetime | None
 
 
 def accounts_known() -> Mapping[str, KnownAccount]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from api_contract.errors import InvalidState, NotFound
 from api_contract.ids import ACCOUNT_ID
 from pulse_core import db
-from pulse_core.broker_accounts.accounts import existing
+from pulse_core.broker_accounts.store import accounts as broker_accounts
 from pulse_core.broker_accounts.store import grants
 from pulse_core.identity.store import accounts, audit
 from pulse_core.identity.tables import Account
@@ -33,7 +33,7 @@ class GrantReport:
 def grants_of(broker_account: str) -> Sequence[GrantReport]:
     """The grants in force for a broker account, the oldest first. Raises NotFound."""
     with db.transaction() as session:
-        existing(session, broker_account)
+        broker_accounts.existing(session, broker_account)
         found = grants.of_broker_account(session, broker_account)
         names = accounts.usernames(session, [one.account_id for one in found])
     return [
@@ -48,7 +48,7 @@ def grant(broker_account: str, account_id: str, actor: str, now: datetime) -> No
     Raises NotFound, or InvalidState for the demo user, who trades on paper only.
     """
     with db.transaction() as session:
-        is_live = existing(session, broker_account).is_live
+        is_live = broker_accounts.existing(session, broker_account).is_live
         account = _account(session, account_id)
         if is_live and DEMO_USER.fullmatch(account.username):
             raise InvalidState(
@@ -61,7 +61,7 @@ def grant(broker_account: str, account_id: str, actor: str, now: datetime) -> No
 def revoke_grant(broker_account: str, account_id: str, actor: str, now: datetime) -> None:
     """End the grant of an account; its open orders go on. Repeating it is harmless. Raises NotFound."""
     with db.transaction() as session:
-        existing(session, broker_account)
+        broker_accounts.existing(session, broker_account)
         account = _account(session, account_id)
         if grants.revoke(session, account.id, broker_account, actor, now):
             audit.add(session, "broker_account.grant_revoked", actor, account.id, now, broker_account=broker_account)

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from pulse_core.broker_accounts import credentials
+from pulse_core.broker_accounts.credentials import OF_THE_ENVIRONMENT, CredentialsShut
 from pulse_core.broker_accounts.directory import KnownAccount
 from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.config import is_placeholder, settings
-
-# The account that the environment's credentials are for, and no other: two accounts with the same ones would take each
-# other's orders for their own.
-OF_THE_ENVIRONMENT = frozenset({"zerodha", "alpaca"})
 
 
 @dataclass(frozen=True)
@@ -22,11 +20,28 @@ class Credentials:
 
 def credentials_of(account: KnownAccount) -> Credentials | None:
     """The newest credentials of this account, None while it has none that could work."""
+    if account.name == PAPER and not settings().has_paper_exchange:
+        return None
+    if account.credentials_version is not None:
+        return _of_the_vault(account)
     if account.name == PAPER:
-        return _of_the_paper_exchange() if settings().has_paper_exchange else None
-    if account.name in OF_THE_ENVIRONMENT and account.credentials_version is None:
-        return _of_alpaca() if account.name == "alpaca" else _of_the_environment()
+        return _of_the_paper_exchange()
+    if account.name == "alpaca":
+        return _of_alpaca()
+    if account.name == OF_THE_ENVIRONMENT:
+        return _of_the_environment()
     return None
+
+
+def _of_the_vault(account: KnownAccount) -> Credentials | None:
+    """None while nobody is logged in, or what is sealed cannot be opened here, which was logged."""
+    try:
+        given = credentials.sealed(account)
+    except CredentialsShut:
+        return None
+    if given is None or (given.access_token is None and account.broker != "alpaca"):
+        return None
+    return Credentials(given.api_key, given.access_token or "", given.api_secret)
 
 
 def _of_the_paper_exchange() -> Credentials:

@@ -16,6 +16,8 @@ class BrokerAccount(Base):
 
     `options` are what only the adapter of its broker understands. `first_compared_at` is when its book was first
     compared with this database; until then, what looks like an order of ours in it is a reason to send nothing.
+    While its state is not READY it is probed at `probe_at`, the longer apart the more `probes` came to nothing;
+    `is_read_refused`: reading was refused there too.
     """
 
     __tablename__ = "broker_accounts"
@@ -27,6 +29,9 @@ class BrokerAccount(Base):
     state: Mapped[BrokerAccountState] = mapped_column(words(BrokerAccountState, "state"))
     reason: Mapped[str | None] = mapped_column(String(200))
     state_since: Mapped[datetime]
+    probes: Mapped[int] = mapped_column(server_default="0")
+    probe_at: Mapped[datetime | None]
+    is_read_refused: Mapped[bool] = mapped_column(server_default="false")
     first_compared_at: Mapped[datetime | None]
     made_by: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
@@ -48,6 +53,7 @@ class BrokerCredentials(Base):
     key_id: Mapped[str] = mapped_column(String(32))
     broker_user: Mapped[str | None] = mapped_column(String(64))
     valid_until: Mapped[datetime | None]
+    warned_at: Mapped[datetime | None]
     made_by: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime]
 

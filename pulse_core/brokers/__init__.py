@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from dataclasses import dataclass
+from threading import Lock
 
 from api_contract.log import get_logger
-from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts import directory, vault
 from pulse_core.broker_accounts.reach import Credentials, credentials_of
-from pulse_core.brokers.adapters import ADAPTERS, Keys
-from pulse_core.brokers.port import BookUnavailable, Broker
+from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.brokers.adapters import ADAPTERS, Connection, Keys
+from pulse_core.brokers.port import BookUnavailable, Broker, Login
 from pulse_core.config import Settings, settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import switch
@@ -30,7 +32,7 @@ class NotConnected(BookUnavailable):
 def connect(broker_account: str) -> Broker:
     """The connection to a broker account, one for each process: its threads share it, and with it the rate limit.
 
-    New credentials make a new one. Not inside a transaction. Raises NotConnected, DatabaseUnavailable.
+    New credentials make another, which shares both. Not inside a transaction. Raises NotConnected, DatabaseUnavailable.
     """
     account = directory.account_named(broker_account)
     credentials = credentials_of(account) if account is not None else None
@@ -105,10 +107,52 @@ class _Rests:
 _rests = _Rests()
 
 
-@cache
+def login(given: vault.Credentials) -> Login:
+    """How a person logs the account of these credentials in."""
+    from pulse_core.brokers.zerodha.login import ZerodhaLogin
+
+    config = settings()
+    return ZerodhaLogin(
+        root=config.paper_exchange_url if given.account == PAPER else config.kite_root_url,
+        api_key=given.api_key,
+        api_secret=given.api_secret,
+        access_token=given.access_token,
+        timeout=config.broker_timeout,
+        is_simulated=given.account == PAPER,
+    )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A connection, and what it was made of; `adapter` is it without what measures it."""
+
+    config: Settings
+    credentials: Credentials
+    adapter: Connection
+    broker: Broker
+
+
 def _connection(config: Settings, name: str, broker: str, credentials: Credentials) -> Broker:
+    with _connecting:
+        held = _held.get(name)
+        if held is None or (held.config, held.credentials) != (config, credentials):
+            adapter = _adapter(config, name, broker, credentials, held)
+            _held[name] = held = _Held(config, credentials, adapter, _measured(adapter))
+        return held.broker
+
+
+def _adapter(config: Settings, name: str, broker: str, credentials: Credentials, former: _Held | None) -> Connection:
+    keys = Keys(credentials.api_key, credentials.access_token, credentials.api_secret)
+    if former is not None and former.config == config:
+        return former.adapter.with_keys(keys.api_key, keys.access_token, keys.api_secret)
+    return ADAPTERS[broker].connect(config, name, keys)
+
+
+def _measured(broker: Broker) -> Broker:
     from pulse_core.metrics.broker_calls import Measured
 
-    keys = Keys(credentials.api_key, credentials.access_token, credentials.api_secret)
-    connected = ADAPTERS[broker].connect(config, name, keys)
-    return Measured(connected) if switch.is_on() else connected
+    return Measured(broker) if switch.is_on() else broker
+
+
+_connecting = Lock()
+_held: dict[str, _Held] = {}

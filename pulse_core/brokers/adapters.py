@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from pulse_core.brokers.alpaca.limits import LIMITS as ALPACA_LIMITS
 from pulse_core.brokers.port import Broker, CallLimits
@@ -18,11 +19,18 @@ class Keys:
     api_secret: str = ""
 
 
+class Connection(Broker, Protocol):
+    """An account that was connected, and can be again with other keys."""
+
+    def with_keys(self, api_key: str, access_token: str, api_secret: str) -> "Connection":
+        """The same account, under the same rate limit."""
+
+
 @dataclass(frozen=True)
 class Adapter:
     """How an account of a broker is connected, by its name, and what the broker allows it."""
 
-    connect: Callable[[Settings, str, Keys], Broker]
+    connect: Callable[[Settings, str, Keys], Connection]
     limits: CallLimits
 
 
@@ -38,8 +46,8 @@ def limits_of(broker: str, settings: Settings) -> CallLimits:
     return replace(ADAPTERS[broker].limits, **found, **day_starts)  # type: ignore[arg-type]
 
 
-def _kite(broker: str, root: Callable[[Settings], str]) -> Callable[[Settings, str, Keys], Broker]:
-    def connect(settings: Settings, name: str, keys: Keys) -> Broker:
+def _kite(broker: str, root: Callable[[Settings], str]) -> Callable[[Settings, str, Keys], Connection]:
+    def connect(settings: Settings, name: str, keys: Keys) -> Connection:
         # Imported here: the client brings a websocket stack along, which only the workers need.
         from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 
@@ -60,7 +68,7 @@ def _kite(broker: str, root: Callable[[Settings], str]) -> Callable[[Settings, s
     return connect
 
 
-def _alpaca(settings: Settings, name: str, keys: Keys) -> Broker:
+def _alpaca(settings: Settings, name: str, keys: Keys) -> Connection:
     from pulse_core.brokers.alpaca.broker import AlpacaBroker
 
     return AlpacaBroker(

@@ -5,7 +5,7 @@ Another broker is one more folder with a `Broker`, and one more line in `brokers
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
@@ -16,6 +16,11 @@ from api_contract.vocabulary import Product, Side
 # The code of a refusal to take one call more: 429.
 RATE_LIMITED = "RATE_LIMITED"
 ALREADY_THERE = "ALREADY_THERE"
+# Those of refusals of an account, whatever its broker calls them: somebody must log in; our address is not among those
+# that it may be used from; it may not be used at all.
+TOKEN_ENDED = "TOKEN_ENDED"  # noqa: S105
+ADDRESS_NOT_REGISTERED = "ADDRESS_NOT_REGISTERED"
+ACCOUNT_BLOCKED = "ACCOUNT_BLOCKED"
 
 _OURS = re.compile("[A-Z0-9]{20}")
 
@@ -52,11 +57,31 @@ class BrokerOrderStatus(StrEnum):
     REJECTED = "REJECTED"
 
 
+class Scope(StrEnum):
+    """Whose fault a refusal is, and so what it spends."""
+
+    ACCOUNT = "ACCOUNT"
+    """The broker account: its token has ended, its address is not registered, it is blocked."""
+    MARKET = "MARKET"
+    """The market: closed, halted, not open yet."""
+    FUNDS = "FUNDS"
+    """The money of the account: a margin."""
+    HOLDINGS = "HOLDINGS"
+    """The shares of the account."""
+    BUDGET = "BUDGET"
+    """How often was asked."""
+    PRICE = "PRICE"
+    """The price of the moment: a circuit, a band."""
+    ORDER = "ORDER"
+    """This order, and nothing else."""
+
+
 @dataclass(frozen=True)
 class BrokerOrder:
     """One row of the broker's order book, or what it says of the one order when asked for it.
 
-    A row of somebody else that cannot be read is there all the same: open and unfilled, and not `is_readable`.
+    `refused_for` is whose fault it is that it was REJECTED, where the broker's words tell. A row of somebody else that
+    cannot be read is there all the same: open and unfilled, and not `is_readable`.
     """
 
     broker_order_id: str
@@ -66,6 +91,7 @@ class BrokerOrder:
     filled_quantity: int
     average_price: Decimal | None
     message: str | None
+    refused_for: Scope | None = None
     is_readable: bool = True
 
 
@@ -109,25 +135,6 @@ class CallLimits:
     def day_ends(self, at: datetime) -> datetime:
         """The first instant of the day after."""
         return datetime.combine(self.day(at) + timedelta(days=1), self.day_starts, self.time_zone)
-
-
-class Scope(StrEnum):
-    """Whose fault a refusal is, and so what it spends."""
-
-    ACCOUNT = "ACCOUNT"
-    """The broker account: its token has ended, its address is not registered, it is blocked."""
-    MARKET = "MARKET"
-    """The market: closed, halted, not open yet."""
-    FUNDS = "FUNDS"
-    """The money of the account: a margin."""
-    HOLDINGS = "HOLDINGS"
-    """The shares of the account."""
-    BUDGET = "BUDGET"
-    """How often was asked."""
-    PRICE = "PRICE"
-    """The price of the moment: a circuit, a band."""
-    ORDER = "ORDER"
-    """This order, and nothing else."""
 
 
 class BrokerError(Exception):
@@ -252,3 +259,28 @@ class Broker(Protocol):
 def covers(broker: Broker, at: datetime, now: datetime) -> bool:
     """Whether the broker's books, read at `now`, show what was placed at an instant."""
     return at >= broker.covers_since(now)
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """What a login gave: the token of a user, and when it ends, if that is known."""
+
+    access_token: str = field(repr=False)
+    user: str
+    valid_until: datetime | None
+
+
+class Login(Protocol):
+    """How a person logs a broker account in. Only brokers with a page for it have one; none retries by itself."""
+
+    def login_url(self) -> str:
+        """The page of the broker on which a person logs in, and which hands out a request token. Holds no secret."""
+
+    def redeem(self, request_token: str, now: datetime) -> LoggedIn:
+        """Exchange a request token, which works once and for minutes, for a token given out `now`.
+
+        Raises Refused, NotSent, or OutcomeUnknown: then the request token may be used up, and a new one is needed.
+        """
+
+    def whoami(self) -> str:
+        """The user whose token is held. Raises Refused where it does not work, NotSent, OutcomeUnknown."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from api_contract.alarms import AlarmEventKind
-from api_contract.vocabulary import OrderStatus, SliceStatus
+from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
 
 PULSE, BROKER = "pulse", "broker"
 
@@ -16,6 +16,8 @@ class EventKind(StrEnum):
     FILL = "FILL"
     ALARM = "ALARM"
     REQUEST = "REQUEST"
+    HELD = "HELD"
+    RELEASED = "RELEASED"
 
 
 _WHY_SLICE: Mapping[SliceStatus, str] = {
@@ -52,7 +54,7 @@ def event_type(kind: EventKind, slice_id: str | None, to_status: str | None) -> 
             return f"{subject}.{(to_status or '').lower()}"
         case EventKind.ALARM:
             return "order.alarm"
-        case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST:
+        case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST | EventKind.HELD | EventKind.RELEASED:
             return f"{subject}.{kind.lower()}"
 
 
@@ -78,6 +80,10 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
     match kind:
         case EventKind.ALARM:
             return str(detail.get("alarm"))
+        case EventKind.HELD:
+            return _why_held(detail)
+        case EventKind.RELEASED:
+            return f"{detail.get('reason')} holds it no longer: what it missed is sent in the rest of its window"
         case EventKind.REQUEST:
             return f"{detail.get('request')} was asked for"
         case EventKind.FILL if detail.get("actor"):
@@ -88,6 +94,11 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
             return f"the broker was asked to {detail.get('call')}: {detail.get('outcome') or detail.get('answer')}"
         case EventKind.MOVE:
             return _why_moved(slice_id, to_status, detail)
+
+
+def _why_held(detail: Mapping[str, Any]) -> str:
+    said = detail.get("message")
+    return HoldReason(str(detail.get("reason"))).meaning + (f": {said}" if said else "")
 
 
 def _why_moved(slice_id: str | None, to_status: str | None, detail: Mapping[str, Any]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 
+from api_contract.errors import ServiceUnavailable
 from api_contract.log import get_logger
 from api_contract.metrics import Metric, Process, family, gauge
 from pulse_core import brokers, clock, db
-from pulse_core.errors import DatabaseUnavailable
+from pulse_core.broker_accounts.credentials import login_ends_at
 from pulse_core.metrics import fences
 from pulse_core.metrics.switch import CORE
 from pulse_core.trading.admission.left import budget_left
@@ -48,7 +49,7 @@ BUDGET_LEFT = family(
 )
 TOKEN_END = family(
     "pulse_broker_token_end_timestamp_seconds",
-    "Latest instant at which the broker's token that this process was started with still works; absent when not known.",
+    "Latest instant at which the broker's token that this process has still works; absent when not known.",
     "broker",
     by=WORKER,
 )
@@ -90,7 +91,7 @@ def look_up_sending() -> Iterable[Metric]:
     """Whether a worker for slices may send."""
     try:
         accounts = brokers.reachable()
-    except DatabaseUnavailable:
+    except ServiceUnavailable:
         accounts = ()
     yield CLEARED.just(float(bool(accounts) and all(sending_hold.is_cleared(one.name) for one in accounts)))
 
@@ -101,9 +102,9 @@ def _at_the_brokers() -> Iterable[Metric]:
     try:
         for broker in brokers.reachable():
             left |= {(broker.name, window): most for window, most in (budget_left(broker) or {}).items()}
-            if (token_end := broker.token_ends_at(_started_at())) is not None:
+            if (token_end := login_ends_at(broker.name) or broker.token_ends_at(_started_at())) is not None:
                 token_ends[broker.name,] = token_end.timestamp()
-    except DatabaseUnavailable:
+    except ServiceUnavailable:
         return
     if left:
         yield BUDGET_LEFT.of(left)

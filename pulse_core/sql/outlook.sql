@@ -7,5 +7,12 @@ SELECT EXISTS (SELECT FROM order_slices WHERE status = 'SCHEDULED' AND due_at <=
        EXISTS (SELECT FROM orders WHERE status = 'PENDING') AS is_unsplit,
        EXISTS (SELECT FROM orders WHERE status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')) AS is_live,
        EXISTS (SELECT FROM orders WHERE status = 'PAUSED') AS is_paused,
+       EXISTS (SELECT FROM orders WHERE hold IS NOT NULL)
+       OR EXISTS (SELECT FROM broker_accounts WHERE state <> 'READY') AS is_held,
        EXISTS (SELECT FROM alarms WHERE status <> 'RESOLVED') AS is_alarmed,
-       EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS has_webhooks
+       EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS has_webhooks,
+       EXISTS (SELECT FROM broker_accounts account,
+                      LATERAL (SELECT valid_until FROM broker_credentials
+                                WHERE broker_account = account.name ORDER BY version DESC LIMIT 1) newest
+                WHERE account.state = 'READY' AND newest.valid_until <= clock_timestamp() + interval '1 hour')
+         AS is_ending

@@ -154,6 +154,7 @@ def resolve_alarms(now: datetime, limit: int = 200) -> int:
     """Resolve up to `limit` alarms whose trouble has ended; returns how many there were."""
     with db.transaction() as session:
         ended = ended_alarms.resolve_about_slices(session, now, limit)
+        ended += ended_alarms.resolve_holds(session, now, limit)
         return ended + ended_alarms.resolve_hold(session, PULSE, now)
 
 

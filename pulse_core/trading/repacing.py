@@ -1,4 +1,4 @@
-"""New times for the slices that a pause held up."""
+"""New times for the slices that a pause or a hold kept back."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,3 +18,24 @@ def repace(due: Sequence[datetime], now: datetime, interval: timedelta, end_at: 
         earliest = time + interval
         times.append(time if time <= end_at else None)
     return times
+
+
+# However much was missed, no more of it goes out in an interval than this many times what was planned.
+MOST_OF_PLAN = 3
+A_TRIFLE = timedelta(milliseconds=1)
+
+
+def spread(due: Sequence[datetime], now: datetime, interval: timedelta, end_at: datetime) -> list[datetime | None]:
+    """New times for slices in their sequence, as many as the window can still hold without a burst.
+
+    Re-paced where that loses none of them. Otherwise evenly over what is left of the window, down to a third of the
+    planned interval apart; None for each that does not fit even so.
+    """
+    times = repace(due, now, interval, end_at)
+    if None not in times:
+        return times
+    evenly = (end_at - now) / max(len(due) - 1, 1)
+    apart = max(evenly, interval / MOST_OF_PLAN)
+    spread_out = (now + apart * index for index in range(len(due)))
+    # The last one may be a microsecond off.
+    return [min(time, end_at) if time - end_at <= A_TRIFLE else None for time in spread_out]

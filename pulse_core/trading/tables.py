@@ -23,7 +23,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api_contract.alarms import AlarmStatus
-from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, Product, SessionRule, Side, SliceStatus
+from api_contract.vocabulary import (
+    HoldReason,
+    OrderResult,
+    OrderStatus,
+    OrderType,
+    Product,
+    SessionRule,
+    Side,
+    SliceStatus,
+)
 from pulse_core.identity.tables import Account
 from pulse_core.postgres.table_base import Base, words
 from pulse_core.trading.alarms import AlarmCode, HoldCode
@@ -33,7 +42,8 @@ from pulse_core.trading.vocabulary import CancelReason, PlacementOutcome
 class Order(Base):
     """A parent order, for one `broker_account` from its acceptance on. Its totals are recomputed from its slices.
 
-    `asked_start_at` is when its window was to begin, if that was moved to the opening of its market.
+    `asked_start_at` is when its window was to begin, if that was moved to the opening of its market. While there is a
+    `hold` nothing of it is sent, whatever its status; `recheck_at` is when Pulse looks by itself whether that is over.
     """
 
     __tablename__ = "orders"
@@ -63,6 +73,10 @@ class Order(Base):
     status: Mapped[OrderStatus] = mapped_column(words(OrderStatus, "status"))
     result: Mapped[OrderResult | None] = mapped_column(words(OrderResult, "result"))
     skip_reason: Mapped[str | None]
+    hold: Mapped[HoldReason | None] = mapped_column(words(HoldReason, "hold"))
+    held_since: Mapped[datetime | None]
+    hold_message: Mapped[str | None]
+    recheck_at: Mapped[datetime | None]
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
     start_at: Mapped[datetime]
@@ -84,8 +98,10 @@ class Order(Base):
         CheckConstraint("filled_quantity >= 0", name="filled_quantity"),
         CheckConstraint("end_at > start_at", name="window"),
         CheckConstraint("(status IN ('DONE', 'CANCELLED', 'SKIPPED')) = (finished_at IS NOT NULL)", name="finished"),
+        CheckConstraint("(hold IS NULL) = (held_since IS NULL)", name="held"),
         Index("ix_orders_account_id_id", "account_id", "id"),
         Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
+        Index("ix_orders_held", "recheck_at", postgresql_where="hold IS NOT NULL"),
         Index("ix_orders_paused", "end_at", postgresql_where="status = 'PAUSED'"),
         Index(
             "ix_orders_open",

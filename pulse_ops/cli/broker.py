@@ -9,6 +9,7 @@ from pulse_core.broker_accounts.accounts import BROKERS, BrokerAccountReport
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts as users
 from pulse_ops.cli import EXIT_CODES, options
+from pulse_ops.cli.broker_login import keys, login, status, test
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.output import instant, print_json, print_table, say
 
@@ -17,7 +18,7 @@ _ACCOUNTS = ("Name", "Broker", "Money", "State", "Since", "Default")
 
 @click.group(epilog=EXIT_CODES)
 def broker() -> None:
-    """List and add the accounts at brokers, and say who may trade with them.
+    """List and add the accounts at brokers, say who may trade with them, and log them in.
 
     Works on the database of DATABASE_URL, else on that of the running stack.
     """
@@ -47,6 +48,7 @@ def add(name: str, at: str, is_json: bool, data_dir: Path | None) -> None:
     use_database(data_dir)
     added = accounts.add_account(name, at, users.TERMINAL, utcnow())
     say(f"{name} is there. Let somebody trade with it: pulse broker grant {name} USERNAME")
+    say(f"Then seal its API key and log in: pulse broker keys {name}, pulse broker login {name}")
     if is_json:
         print_json(vars(added))
 
@@ -81,3 +83,9 @@ def _row(one: BrokerAccountReport) -> tuple[object, ...]:
 
 def _named(one: BrokerAccountReport, usernames: list[str]) -> str:
     return ", ".join(usernames) if one.is_live else "everybody"
+
+
+broker.add_command(keys)
+broker.add_command(login)
+broker.add_command(status)
+broker.add_command(test)

@@ -93,11 +93,19 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Time-out", _time_out(order.slice_timeout_seconds)),
         ("Note", order.client_note or "-"),
         ("Status", state(order)),
+        *_held(order),
         ("Filled", f"{order.filled_quantity} of {order.total_quantity}{price}"),
         ("Open", f"{left.working} working, {on_its_way}{left.unknown} unknown, {left.unsent} unsent"),
         ("Created", instant(order.created_at)),
         ("Finished", instant(order.finished_at) or "-"),
     ]
+
+
+def _held(order: Order) -> list[tuple[str, object]]:
+    if order.held is None:
+        return []
+    said = f": {order.held.message}" if order.held.message else ""
+    return [("Held", f"{order.held.reason} since {instant(order.held.since)}{said}; until {order.held.ended_by}")]
 
 
 def _order_row(order: Order) -> tuple[object, ...]:

@@ -152,7 +152,8 @@ def pause(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 @options.as_json
 @connection_options
 def resume(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
-    """Resume a paused order. Missed slices go out one planned interval apart; those that no longer fit are SKIPPED.
+    """Resume an order that is paused or held. Missed slices go out in the rest of its window, none of them in a burst;
+    those that no longer fit are SKIPPED.
 
     Repeating it is harmless.
     """

@@ -14,6 +14,7 @@ from pulse_core.brokers.port import BookUnavailable, BrokerOrder
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.trading.book.reading import Book
+from pulse_core.trading.order import recheck
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.recovery.lost_claims import Findings, LostClaim
 from pulse_core.trading.recovery.sending_hold import Standing
@@ -34,9 +35,10 @@ Results go to stdout, messages to stderr."""
 @click.command(epilog=EXIT_CODES)
 @click.option("--release", "is_release", is_flag=True, help="End the hold, even if the database has forgotten orders.")
 @click.option("--yes", is_flag=True, help="End the hold without asking.")
+@click.option("--account", metavar="NAME", help="Let a broker account that is held go on, and do nothing else.")
 @options.as_json
 @options.data_dir
-def recover(is_release: bool, yes: bool, is_json: bool, data_dir: Path | None) -> None:
+def recover(is_release: bool, yes: bool, account: str | None, is_json: bool, data_dir: Path | None) -> None:
     """Compare the database with the brokers' books after a restore or a failover, and record what it has lost.
 
     A database that lost its last commits shows slices as unsent that are at the broker. Pulse notices this: it sends
@@ -44,10 +46,15 @@ def recover(is_release: bool, yes: bool, is_json: bool, data_dir: Path | None) -
     can turn up, unless the book shows orders that the database has forgotten altogether: only you can tell what they
     are. Deal with them at the broker, then end the hold with --release.
 
+    A broker account that its broker refuses is held by itself: --account NAME lets it go on once you have seen to it.
+
     Uses DATABASE_URL, else the running stack's database, and reads the book of every broker account that can be reached
     from here.
     """
     use_database(data_dir)
+    if account is not None:
+        _let_go_on(account)
+        return
     found = _compare()
     stands = sending_hold.standing()
     if is_json:
@@ -58,6 +65,13 @@ def recover(is_release: bool, yes: bool, is_json: bool, data_dir: Path | None) -
         _release(found, stands.hold.since, yes)
     elif stands.hold is not None:
         raise SystemExit(EXIT_FAILURE)
+
+
+def _let_go_on(account: str) -> None:
+    if not recheck.release_by_operator(account, f"{getpass.getuser()} (command line)"):
+        say(f"No broker account {account} is held.")
+        raise SystemExit(EXIT_FAILURE)
+    say(f"Slices are sent to {account} again; if the broker still refuses it, it is held again.")
 
 
 def _compare() -> Sequence[Findings]:

@@ -18,23 +18,33 @@ from api_contract.service_keys import (
 )
 from api_contract.service_tokens import GAPI
 from pulse_ops.cli.output import say
-from pulse_ops.stack.secrets import random_key
+from pulse_ops.stack.secrets import new_vault_key, random_key
 
 _PUBLIC = "PULSE_SERVICE_PUBLIC_KEYS"
+_VAULT = "PULSE_VAULT_KEYS"
 _OF_ONE_PURPOSE = ("PULSE_JWT_KEY", "PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY", "PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY")
 
 
 @click.command()
+@click.option("--vault", is_flag=True, help="Only a new key for PULSE_VAULT_KEYS, before those that are set.")
 @click.option("--service", metavar="NAME", help="Only a new pair for this service, such as gapi, to be rotated in.")
 @click.option(
     "--right", "rights", type=click.Choice(sorted(RIGHTS)), multiple=True,
     help="What the service may do, if it is not gapi; may be given several times.",
 )  # fmt: skip
-def make(service: str | None, rights: tuple[str, ...]) -> None:
+def make(vault: bool, service: str | None, rights: tuple[str, ...]) -> None:
     """Print new keys for the services, as lines of a file .env. They are kept nowhere.
 
-    With --service the public key is added to those of PULSE_SERVICE_PUBLIC_KEYS, if that is set.
+    With --service the public key is added to those of PULSE_SERVICE_PUBLIC_KEYS, with --vault the key is put before
+    those of PULSE_VAULT_KEYS, if that is set.
     """
+    if vault:
+        if service is not None:
+            raise click.UsageError("--vault and --service cannot be combined.")
+        former = os.environ.get(_VAULT, "")
+        click.echo(f"{_VAULT}='{','.join(filter(None, (new_vault_key(), former)))}'")
+        say("It is shown once. docs/broker-login.md says under Keys how to change to it.")
+        return
     name = GAPI if service is None else service
     if name != GAPI and not rights:
         raise click.UsageError(f"say what {name} may do: --right {' or --right '.join(sorted(RIGHTS))}")
@@ -43,7 +53,7 @@ def make(service: str | None, rights: tuple[str, ...]) -> None:
     except ValueError as error:
         raise click.UsageError(f"{error}") from error
     if service is None:
-        made |= {purpose: random_key() for purpose in _OF_ONE_PURPOSE}
+        made |= {purpose: random_key() for purpose in _OF_ONE_PURPOSE} | {_VAULT: new_vault_key()}
     for variable, value in made.items():
         click.echo(f"{variable}='{value}'")
     say("These are shown once. docs/deployment.md says under Keys which process needs which.")

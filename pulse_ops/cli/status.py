@@ -37,7 +37,7 @@ def status(data_dir: Path | None, disk_floor: int, is_json: bool) -> None:
         )
     found = status_of(deployment)
     if is_json:
-        click.echo(json.dumps(asdict(found)))
+        click.echo(json.dumps(asdict(found), default=str))
     else:
         _show(found)
     if not found.is_healthy:
@@ -61,6 +61,8 @@ def _show(found: Status) -> None:
     console.print(f"Database  {found.database_revision or 'no answer'} ({database})")
     console.print(f"Lag       {_or_unknown(found.lag_seconds)} s (oldest slice that should have gone out)")
     console.print(f"Alarms    {_or_unknown(found.open_alarms)} open (pulse alarms list)")
+    for account in found.broker_accounts:
+        console.print(f"Broker    {account.name}: {account.words}")
     for trouble in found.troubles:
         show(trouble)
 

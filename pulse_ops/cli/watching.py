@@ -67,6 +67,8 @@ def state(order: Order) -> str:
         words.append(order.result)
     if order.skip_reason:
         words.append(order.skip_reason)
+    if order.held:
+        words.append(f"held: {order.held.reason}")
     return ", ".join(words)
 
 

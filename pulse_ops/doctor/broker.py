@@ -1,23 +1,68 @@
 """Whether the broker takes what we send: by what it said to the workers, and by its book where our keys are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from pulse_core.brokers.port import BookUnavailable
+from pulse_core.brokers.port import TOKEN_ENDED, BookUnavailable
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 
 PATIENCE = 5.0
-_TOKEN_DEAD = "TokenException"  # noqa: S105
+_TOKEN_DEAD = TOKEN_ENDED
 
 _ANSWERS = """
 SELECT count(*) FILTER (WHERE recent.outcome = 'REFUSED'), count(*),
        max(slice.error_code || ', ' || slice.error_message) FILTER (WHERE recent.outcome = 'REFUSED'),
-       bool_or(slice.error_code = 'TokenException' AND recent.outcome = 'REFUSED')
+       bool_or(slice.error_code = 'TOKEN_ENDED' AND recent.outcome = 'REFUSED')
   FROM (SELECT slice_id, outcome FROM placements
          WHERE claimed_at > clock_timestamp() - interval '10 minutes' AND outcome IN ('REFUSED', 'ACKNOWLEDGED')
          ORDER BY claimed_at DESC LIMIT 200) recent
   JOIN order_slices slice ON slice.id = recent.slice_id
 """
+
+_LOGINS = """
+SELECT account.name, account.state, account.reason, newest.broker_user, newest.valid_until
+  FROM broker_accounts account
+  LEFT JOIN LATERAL (SELECT version, broker_user, valid_until FROM broker_credentials
+                      WHERE broker_account = account.name ORDER BY version DESC LIMIT 1) newest ON true
+ WHERE newest.version IS NOT NULL OR (account.is_live AND account.state = 'READY')
+    OR EXISTS (SELECT FROM orders WHERE broker = account.name
+                AND status IN ('PENDING', 'IN_PROGRESS', 'PAUSED', 'CANCELLING'))
+ ORDER BY account.name
+"""
+_SEALED = "SELECT EXISTS (SELECT FROM broker_credentials WHERE broker_account = %s)"
+
+
+@dataclass(frozen=True)
+class BrokerLogin:
+    """Who is logged in for a broker account, and until when, as far as is known."""
+
+    name: str
+    state: str
+    reason: str | None
+    broker_user: str | None
+    valid_until: datetime | None
+
+    @property
+    def words(self) -> str:
+        """The same for a person."""
+        user = f" as {self.broker_user}" if self.broker_user else ""
+        until = f" until {self.valid_until:%Y-%m-%d %H:%M}Z" if self.valid_until else ""
+        return f"{self.state}{user}{until}"
+
+
+def read_logins(cursor: Any) -> Sequence[BrokerLogin]:
+    """Of accounts that were logged in, that are live and ready, or that have open orders: the others are not used."""
+    cursor.execute("SET TIME ZONE 'UTC'")
+    cursor.execute(_LOGINS)
+    return [BrokerLogin(*row) for row in cursor.fetchall()]
+
+
+def are_sealed(cursor: Any, account: str) -> bool:
+    """Whether the keys of an environment do not count for this account, as it has credentials of its own."""
+    cursor.execute(_SEALED, (account,))
+    return bool(cursor.fetchone()[0])
 
 
 def takes_slices(cursor: Any) -> Iterator[Finding]:
@@ -33,8 +78,17 @@ def takes_slices(cursor: Any) -> Iterator[Finding]:
     )
 
 
-def shows_its_book(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Asked with the keys of this environment; where it names no broker, what the workers were told has to do."""
+def are_logged_in(cursor: Any) -> Iterator[Finding]:
+    """Who is logged in for each broker account that can be traded with, and until when."""
+    for one in read_logins(cursor):
+        if one.state == "READY":
+            yield fine(f"broker account {one.name}", one.words)
+
+
+def shows_its_book(environment: Mapping[str, str], is_sealed: bool) -> Iterator[Finding]:
+    """Asked with the keys of this environment; where it has none that count, what the workers were told has to do."""
+    if is_sealed:
+        return
     broker = environment.get("PULSE_BROKER", "paper")
     root = environment.get("PULSE_PAPER_EXCHANGE_URL") if broker == "paper" else _kite(environment)
     if root is None:

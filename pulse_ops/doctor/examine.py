@@ -35,7 +35,7 @@ def examine_deployment(deployment: Deployment) -> Iterator[Finding]:
     if deployment.redis_url and deployment.redis_url.startswith(("redis://", "rediss://")):
         yield from queue.redis_keeps_messages(deployment.redis_url)
         yield from queue.is_worked_off(deployment.redis_url, deployment.queue_prefix)
-    yield from broker.shows_its_book(deployment.environment)
+    yield from broker.shows_its_book(deployment.environment, _is_sealed(deployment))
     for name, url in deployment.services.items():
         yield from gateway.is_ready(name, url)
 
@@ -58,6 +58,19 @@ def _database(deployment: Deployment, database_url: str) -> Iterator[Finding]:
                 yield from _made(name, check, cursor)
 
 
+def _is_sealed(deployment: Deployment) -> bool:
+    if not deployment.database_url:
+        return False
+    account = deployment.environment.get("PULSE_BROKER", "paper")
+    try:
+        connect = psycopg2.connect(libpq_url(deployment.database_url), connect_timeout=3)
+        with closing(connect) as connection, connection.cursor() as cursor:
+            return broker.are_sealed(cursor, account)
+    except psycopg2.Error:
+        # It was said that the database is away, or at another revision.
+        return False
+
+
 def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
     checks: dict[str, Check] = {
         "database": postgres.takes_writes,
@@ -66,6 +79,8 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
         "processes": partial(_processes, deployment, revision),
         "sweeps": partial(sweeps.run_in_time, periods={task.value: one.every for task, one in SWEEPS.items()}),
         "hold": orders.may_be_sent,
+        "broker accounts": orders.accounts_are_ready,
+        "broker logins": broker.are_logged_in,
         "broker's answers": broker.takes_slices,
         "fences": orders.no_fence_is_left,
         "orders": orders.go_on,

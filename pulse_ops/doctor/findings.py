@@ -96,13 +96,18 @@ class Trouble(StrEnum):
     )
     BROKER_TOKEN_DEAD = (
         "BROKER_TOKEN_DEAD",
-        "the broker refuses our token",
-        "Set the KITE_ACCESS_TOKEN of the day and restart the workers, then `pulse slices retry` what was refused.",
+        "nobody is logged in at the broker",
+        "`pulse broker login NAME`, then `pulse slices retry` what was refused; no restart is needed.",
     )
     BROKER_REFUSES = (
         "BROKER_REFUSES",
         "the broker refuses most slices",
         "Read its reasons with `pulse slices list --status rejected`, mend the cause, then `pulse slices retry`.",
+    )
+    ACCOUNT_HELD = (
+        "ACCOUNT_HELD",
+        "a broker account is held, and its orders wait",
+        "AWAITING_TOKEN: `pulse broker login NAME`. BLOCKED: see to it there, then `pulse recover --account NAME`.",
     )
     ACCOUNT_NOT_REACHED = (
         "ACCOUNT_NOT_REACHED",

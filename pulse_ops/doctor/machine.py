@@ -23,7 +23,7 @@ def examine_machine(settings: StackSettings, deployment: Deployment) -> Iterator
     yield from _data_dir(deployment)
     if deployment.stack is not None:
         return
-    yield from _settings_of_services()
+    yield from _settings_of_services(deployment)
     if not deployment.is_named:
         yield fine("stack", "is not running, and DATABASE_URL names no other deployment")
         yield from _ports(settings)
@@ -67,7 +67,11 @@ def _ports(settings: StackSettings) -> Iterator[Finding]:
         yield Finding(f"port of {name}", False, f"{port} is taken", fix)
 
 
-def _settings_of_services() -> Iterator[Finding]:
+def _settings_of_services(deployment: Deployment) -> Iterator[Finding]:
     # What is missing here the stack generates.
-    for variable, fault in config.wrong_settings().items():
+    wrong = config.wrong_settings()
+    # Credentials may be sealed in a database.
+    if not wrong and not deployment.is_named and not (deployment.data_dir / "postgres").exists():
+        wrong = config.placeholders()
+    for variable, fault in wrong.items():
         yield Finding(f"setting {variable}", False, fault, f"Correct {variable}.")

@@ -8,6 +8,15 @@ from pulse_ops.stack.open_orders import left_alone
 
 MOST_NAMED = 5
 
+_ACCOUNTS = """
+SELECT name, state, reason, extract(epoch FROM clock_timestamp() - state_since)::float8
+  FROM broker_accounts
+ -- Others may never have been given a login, and nobody misses them.
+ WHERE state <> 'READY' AND (state_since > made_at OR EXISTS (
+       SELECT FROM orders
+        WHERE orders.broker = broker_accounts.name AND orders.status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')))
+ ORDER BY name
+"""
 _HOLD = "SELECT hold_reason, extract(epoch FROM clock_timestamp() - held_since)::float8 FROM installation"
 
 # The key of a fence is the hash of its slice's id. Its worker should have been done when the lease was over.
@@ -36,7 +45,10 @@ UNION ALL
                 -- It may wait for its turn under the broker's limits, as long as turns are given or there is no room.
                 CASE WHEN turn_at IS NULL THEN greatest(due_at, given_at, room_at, full_until)
                      ELSE least(turn_at, hinted_until) END AS since
-           FROM order_slices slice JOIN orders ON orders.id = order_id AND orders.status = 'IN_PROGRESS'
+           FROM order_slices slice
+           -- What is held waits; its order and doctor's other lines say why.
+           JOIN orders ON orders.id = order_id AND orders.status = 'IN_PROGRESS' AND orders.hold IS NULL
+            AND orders.broker <> ALL (SELECT name FROM broker_accounts WHERE state <> 'READY')
            LEFT JOIN broker_budgets budget ON budget.broker = orders.broker
           WHERE slice.status = 'SCHEDULED' AND due_at < clock_timestamp() - interval '1 minute') AS due
   WHERE since < clock_timestamp() - interval '1 minute'
@@ -74,6 +86,17 @@ def may_be_sent(cursor: Any) -> Iterator[Finding]:
         yield fine("hold", "none: slices may be sent")
     else:
         yield wrong("hold", Trouble.SENDING_HELD, f"{reason}, for {seconds:.0f} s")
+
+
+def accounts_are_ready(cursor: Any) -> Iterator[Finding]:
+    """Broker accounts that the broker refuses."""
+    cursor.execute(_ACCOUNTS)
+    held = cursor.fetchall()
+    if not held:
+        yield fine("broker accounts", "none is held")
+    for name, state, reason, seconds in held:
+        said = f", {reason}" if reason else ""
+        yield wrong("broker accounts", Trouble.ACCOUNT_HELD, f"{name} is {state} for {seconds:.0f} s{said}")
 
 
 def are_at_accounts_reached(cursor: Any, environment: Mapping[str, str]) -> Iterator[Finding]:

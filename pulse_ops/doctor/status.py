@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from pulse_core import migrations
+from pulse_ops.doctor.broker import BrokerLogin, read_logins
 from pulse_ops.doctor.deployment import Deployment
 from pulse_ops.doctor.examine import examine_deployment
 from pulse_ops.doctor.findings import Finding
@@ -40,6 +41,7 @@ class Status:
     code_revision: str
     lag_seconds: float | None
     open_alarms: int | None
+    broker_accounts: Sequence[BrokerLogin]
     troubles: Sequence[Finding]
 
 
@@ -59,8 +61,19 @@ def status_of(deployment: Deployment) -> Status:
         code_revision=migrations.head(),
         lag_seconds=lag_seconds(database_url),
         open_alarms=open_alarms(database_url),
+        broker_accounts=broker_logins(database_url),
         troubles=troubles,
     )
+
+
+def broker_logins(database_url: str) -> Sequence[BrokerLogin]:
+    """Empty where the database does not answer."""
+    try:
+        connect = psycopg2.connect(libpq_url(database_url), connect_timeout=2)
+        with closing(connect) as connection, connection.cursor() as cursor:
+            return read_logins(cursor)
+    except psycopg2.Error:
+        return []
 
 
 def _reported(database_url: str) -> Sequence[Reported]:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pulse_core.brokers.port import TOKEN_ENDED
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 
 SHORTEST_PATIENCE = 30.0
 PERIODS_OF_PATIENCE = 5
 OF_THE_BROKER = "BROKER_"
-TOKEN_DEAD = f"{OF_THE_BROKER}TokenException"
+TOKEN_DEAD = f"{OF_THE_BROKER}{TOKEN_ENDED}"
 
 _RUNS = """
 SELECT sweep, extract(epoch FROM clock_timestamp() - ended_at)::float8, seconds, error_code, error_message,

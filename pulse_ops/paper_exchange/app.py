@@ -6,6 +6,7 @@ from pulse_ops.paper_exchange.context import Desk, count, desk
 from pulse_ops.paper_exchange.control import control
 from pulse_ops.paper_exchange.elsewhere import elsewhere
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, bad_input
+from pulse_ops.paper_exchange.faults import Stage
 from pulse_ops.paper_exchange.logins.routes import PAGE, WITHOUT_TOKEN, logins
 from pulse_ops.paper_exchange.margins.routes import margins
 from pulse_ops.paper_exchange.orders import orders
@@ -40,6 +41,8 @@ def _authorize() -> None:
         raise bad_input("Missing or unknown `X-Kite-Version`.")
     if request.endpoint not in WITHOUT_TOKEN:
         desk().logins.check(request.headers.get("Authorization", ""))
+        if (rule := desk().exchange.fault_for(Stage.CALL)) is not None:
+            raise WireError(rule.status, rule.error_type, rule.message)
     # Placements are counted by their own route, which books them too.
     if request.endpoint != "orders.place":
         count(_KINDS.get(request.endpoint or "", "other"))

@@ -24,6 +24,7 @@ class Stage(StrEnum):
     POSTBACK = "POSTBACK"
     READ = "READ"
     CANCEL = "CANCEL"
+    CALL = "CALL"
 
 
 STAGES: Mapping[str, Stage] = MappingProxyType(
@@ -54,10 +55,11 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
         "book_foreign": Stage.READ,
         "cancel_down": Stage.CANCEL,
         "cancel_lost": Stage.CANCEL,
+        "refuse_call": Stage.CALL,
     }
 )
 
-_WITHOUT_ORDER = frozenset({Stage.READ, Stage.CANCEL})
+_WITHOUT_ORDER = frozenset({Stage.READ, Stage.CANCEL, Stage.CALL})
 
 
 def _known_fault(name: str) -> str:
@@ -70,6 +72,7 @@ class Rule(BaseModel):
     """One fault and the orders it strikes: all that match, by chance, and no more than `count`.
 
     Faults of READ and CANCEL strike requests, whatever order they are about; a reading of both books is two requests.
+    Those of CALL strike any request of the account, placements too, before anything else is looked at.
     `seconds`, `fraction`, `status`, `error_type` and `message` say how the fault looks, where it has such a thing.
     """
 
@@ -138,7 +141,7 @@ class Faults:
             return hits
 
     def for_request(self, stage: Stage) -> Rule | None:
-        """What strikes the next request for a book (READ) or for a cancellation (CANCEL)."""
+        """What strikes the next request for a book (READ), for a cancellation (CANCEL), or of any kind (CALL)."""
         with self._lock:
             self._requests[stage] += 1
             for index, rule in enumerate(self._scenario.rules):

@@ -8,7 +8,7 @@ from pulse_ops.stack import processes
 _DATABASE, _QUEUE = "DATABASE_URL", "REDIS_URL"
 _AT_THE_EXCHANGE = ("KITE_API_KEY", "KITE_ACCESS_TOKEN")
 _AT_THE_BROKER = (*_AT_THE_EXCHANGE, "ALPACA_API_KEY", "ALPACA_API_SECRET")
-_WORKER = frozenset({_DATABASE, _QUEUE, *_AT_THE_BROKER})
+_WORKER = frozenset({_DATABASE, _QUEUE, "PULSE_VAULT_KEYS", *_AT_THE_BROKER})
 
 # Public keys are no secret, but tell whom a process believes.
 SECRETS: Mapping[str, frozenset[str]] = {
@@ -26,6 +26,7 @@ SECRETS: Mapping[str, frozenset[str]] = {
             "PULSE_IDEMPOTENCY_KEY",
             "PULSE_WEBHOOK_KEY",
             "PULSE_TOTP_KEY",
+            "PULSE_VAULT_KEYS",
         }
     ),
     processes.GAPI: frozenset(

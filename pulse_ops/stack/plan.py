@@ -32,6 +32,7 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, redis_ur
         "PULSE_IDEMPOTENCY_KEY": os.environ.get("PULSE_IDEMPOTENCY_KEY") or keys.idempotency_key,
         "PULSE_WEBHOOK_KEY": os.environ.get("PULSE_WEBHOOK_KEY") or keys.webhook_key,
         "PULSE_TOTP_KEY": os.environ.get("PULSE_TOTP_KEY") or keys.totp_key,
+        "PULSE_VAULT_KEYS": os.environ.get("PULSE_VAULT_KEYS") or keys.vault_keys,
         "PULSE_URL": settings.url(settings.pulse_port),
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
         **_paper_exchange(settings),

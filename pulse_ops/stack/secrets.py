@@ -18,6 +18,11 @@ def random_key() -> str:
     return secrets.token_urlsafe(48)
 
 
+def new_vault_key() -> str:
+    """A key of the ring that seals credentials at brokers, with an id by its day, as `PULSE_VAULT_KEYS` has it."""
+    return f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(2)}:{random_key()}"
+
+
 def gapi_key() -> str:
     """A private key for the gateway."""
     return make_private_key(GAPI, new_kid(GAPI, datetime.now(UTC).date()))
@@ -40,6 +45,7 @@ class Keys:
     idempotency_key: str = field(default_factory=random_key)
     webhook_key: str = field(default_factory=random_key)
     totp_key: str = field(default_factory=random_key)
+    vault_keys: str = field(default_factory=new_vault_key)
     demo_password: str = field(default_factory=_password)
 
 

@@ -19,8 +19,10 @@ _OLDEST_OVERDUE = """
 SELECT greatest(coalesce(extract(epoch FROM now() - min(
            CASE WHEN turn_at IS NULL THEN greatest(due_at, budget.busy_until)
                 ELSE least(turn_at, hinted_until) END)), 0), 0)::float8
-FROM order_slices, (SELECT max(greatest(given_at, room_at, full_until)) FROM broker_budgets) AS budget (busy_until)
-WHERE status = 'SCHEDULED' AND due_at < now()
+FROM order_slices JOIN orders ON orders.id = order_id AND orders.hold IS NULL
+     AND orders.broker <> ALL (SELECT name FROM broker_accounts WHERE state <> 'READY'),
+     (SELECT max(greatest(given_at, room_at, full_until)) FROM broker_budgets) AS budget (busy_until)
+WHERE order_slices.status = 'SCHEDULED' AND due_at < now()
 """
 _OPEN_ALARMS = "SELECT count(*) FROM alarms WHERE status <> 'RESOLVED'"
 

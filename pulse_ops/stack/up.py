@@ -16,6 +16,7 @@ from pulse_core import migrations
 from pulse_core.migrations.rights import OneRole, let_services_in
 from pulse_ops.stack import files, leftovers, lock, plan, preflight, running
 from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.credentials import check_credentials
 from pulse_ops.stack.demo_user import DemoUser, ensure_demo_user
 from pulse_ops.stack.errors import StackError
 from pulse_ops.stack.external import check_external
@@ -102,6 +103,7 @@ class Stack:
         self._save()
         self._migrate()
         self._check_orders()
+        check_credentials(self._environment["DATABASE_URL"], self._settings.broker)
         self._demo = ensure_demo_user(self._settings, keys, self._environment)
         self._say("starting the services")
         self._supervisor.start(plan.programs(self._settings, self._environment), PATIENCE_SECONDS)

@@ -24,6 +24,7 @@ PROMISES: Sequence[Callable[[Facts], Iterable[Violation]]] = (
     shares_and_prices.prices_agree,
     histories.legal_history,
     histories.statuses_agree,
+    histories.nothing_sent_while_held,
     histories.nothing_forgotten,
 )
 

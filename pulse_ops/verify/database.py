@@ -14,7 +14,9 @@ Row = TypeVar("Row")
 _JUDGED = """SELECT id FROM orders WHERE broker = %(broker)s UNION SELECT s.order_id
     FROM placements p JOIN order_slices s ON s.id = p.slice_id WHERE p.broker = %(broker)s"""
 _ORDERS = """SELECT id, status, result, total_quantity, num_splits, filled_quantity, average_price,
-    created_at, updated_at, finished_at, broker FROM orders WHERE id = ANY(%(judged)s) ORDER BY id"""
+    created_at, updated_at, finished_at, broker,
+    hold IS NOT NULL OR broker = ANY(SELECT name FROM broker_accounts WHERE state <> 'READY')
+    FROM orders WHERE id = ANY(%(judged)s) ORDER BY id"""
 # A slice that waits for its turn goes on as long as turns are given or there is no room for any.
 _SLICES = """SELECT id, order_id, sequence_number, quantity, scheduled_at,
     CASE WHEN status = 'SCHEDULED' AND (turn_at IS NULL OR turn_at < now()) THEN greatest(due_at, least(now(),
@@ -29,7 +31,7 @@ _FILLS = """SELECT f.slice_id, f.broker_order_id, f.broker_trade_id, f.quantity,
     FROM fills f JOIN order_slices s ON s.id = f.slice_id WHERE s.order_id = ANY(%(judged)s) ORDER BY f.id"""
 _EVENTS = """SELECT order_id, slice_id, at, kind, from_status, to_status,
     CASE WHEN kind = 'ALARM' THEN detail->>'code' END, detail FROM slice_events
-    WHERE kind IN ('MOVE', 'ALARM', 'FILL', 'REQUEST') AND order_id = ANY(%(judged)s) ORDER BY id"""
+    WHERE kind IN ('MOVE', 'ALARM', 'FILL', 'REQUEST', 'HELD', 'RELEASED') AND order_id = ANY(%(judged)s) ORDER BY id"""
 
 
 def read(database_url: str, broker: str) -> Database:

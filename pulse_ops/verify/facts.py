@@ -28,6 +28,7 @@ class OrderRow:
     updated_at: datetime
     finished_at: datetime | None
     broker: str = "paper"
+    is_held: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,11 @@ class Facts:
     def events_of(self) -> Mapping[str, Sequence[EventRow]]:
         """Every event of a slice, in the order in which they were decided."""
         return grouped((row for row in self.database.events if row.slice_id), lambda row: row.slice_id or "")
+
+    @cached_property
+    def events_of_order(self) -> Mapping[str, Sequence[EventRow]]:
+        """Every event of an order and its slices, in the order in which they were decided."""
+        return grouped(self.database.events, lambda row: row.order_id)
 
     @cached_property
     def turned_up(self) -> Collection[str]:

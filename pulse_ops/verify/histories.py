@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from pulse_ops.verify.facts import BrokerOrderRow, EventRow, Facts, OrderRow, SliceRow
@@ -25,6 +25,8 @@ _ORDER_MOVES: Mapping[str, str] = {
     "CANCELLING": "CANCELLED",
     "DONE": "IN_PROGRESS",
 }
+# A claim that began before a hold may be recorded after it.
+_UNDER_WAY = timedelta(seconds=5)
 # The move of such a claim was lost with it.
 _LOST_CLAIM = "LOST_CLAIM"
 _FINAL_SLICES = frozenset({"FILLED", "CANCELLED", "REJECTED", "EXPIRED", "FAILED", "SKIPPED"})
@@ -68,6 +70,21 @@ def statuses_agree(facts: Facts) -> Iterator[Violation]:
         expected = _result(order)
         if order.result != expected:
             yield Violation("statuses-agree", order.id, None, f"result {expected}", f"result {order.result}")
+
+
+def nothing_sent_while_held(facts: Facts) -> Iterator[Violation]:
+    """No slice of an order is claimed while it is held, beyond the moment that a claim under way may take."""
+    for order in facts.database.orders:
+        held_since: datetime | None = None
+        for event in facts.events_of_order.get(order.id, ()):
+            if event.kind in ("HELD", "RELEASED"):
+                held_since = event.at if event.kind == "HELD" else None
+            is_claim = event.kind == "MOVE" and event.slice_id is not None and event.to_status == "SENDING"
+            if held_since is not None and is_claim and event.at > held_since + _UNDER_WAY:
+                what = f"claimed at {event.at}"
+                yield Violation(
+                    "nothing-sent-while-held", order.id, event.slice_id, f"no claim from {held_since} on", what
+                )
 
 
 def nothing_forgotten(facts: Facts) -> Iterator[Violation]:
@@ -128,7 +145,8 @@ def _result(order: OrderRow) -> str | None:
 
 
 def _next_step(facts: Facts, one: SliceRow) -> datetime | None:
-    if one.status == "SCHEDULED" and facts.orders[one.order_id].status == "PAUSED":
+    order = facts.orders[one.order_id]
+    if one.status == "SCHEDULED" and (order.status == "PAUSED" or order.is_held):
         return None
     steps = {
         "SCHEDULED": one.due_at,

@@ -32,7 +32,7 @@ REACHES_OTHERS = {
 
 @dataclass(frozen=True)
 class Right:
-    """`needed`: a scope, `account`, `oversight`, `login`, `admin`, `gateway`, `service`, or None for anybody.
+    """`needed`: a scope, `account`, `oversight`, `login`, `admin`, `staff`, `gateway`, `service`, or None for anybody.
 
     `before_enrolment`: also for a login that has yet to set up the second factor that its role needs.
     """
@@ -45,7 +45,7 @@ class Right:
 READ, WRITE, OPERATE, EVENTS = "orders:read", "orders:write", "slices:operate", "events:read"
 WEBHOOKS = "webhooks:write"
 LOGIN, ADMIN, SERVICE, GATEWAY, OVERSIGHT = "login", "admin", "service", "gateway", "oversight"
-ACCOUNT = "account"
+ACCOUNT, STAFF = "account", "staff"
 
 _ORDERS = {
     "place_order": Right(WRITE),
@@ -68,6 +68,11 @@ _ALARMS = {
     "acknowledge_alarm": Right(OPERATE),
     "resolve_alarm": Right(OPERATE),
     "note_alarm": Right(OPERATE),
+}
+_BROKER_LOGINS = {
+    "show_broker_login": Right(OVERSIGHT),
+    "show_login_address": Right(STAFF),
+    "log_broker_account_in": Right(STAFF),
 }
 _KEYS_AND_WEBHOOKS = {
     "list_keys": Right(LOGIN),
@@ -120,6 +125,7 @@ RIGHTS = {
     "gapi": _ORDERS
     | _ABOUT
     | _ALARMS
+    | _BROKER_LOGINS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
     | _LOGINS
@@ -145,6 +151,7 @@ RIGHTS = {
     "pulse": _ORDERS
     | _ABOUT
     | _ALARMS
+    | _BROKER_LOGINS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
     | _LOGINS
@@ -205,6 +212,8 @@ class Kind:
                 return self.role is not None and self.key_scopes is None
             case "admin":
                 return self.role == ADMIN and self.key_scopes is None
+            case "staff":
+                return self.role in ("operator", ADMIN) and self.key_scopes is None
             case "gateway" | "service":
                 return self.name == right.needed
         scopes = SCOPES.get(self.role or "", set())

@@ -40,6 +40,7 @@ SECRETS = {
     "PULSE_IDEMPOTENCY_KEY": "c4" * 16,
     "PULSE_WEBHOOK_KEY": "c5" * 16,
     "PULSE_TOTP_KEY": "d6" * 16,
+    "PULSE_VAULT_KEYS": "v1:" + "d7" * 16,
     "PULSE_JWT_KEY": "d4" * 16,
     "FLOWER_BASIC_AUTH": "watcher:f6",
 }
@@ -174,12 +175,12 @@ def test_a_service_is_given_the_secrets_that_it_needs_and_no_other(services: dic
     told = {variable for variable, value in SECRETS.items() if value in str(variables)}
     needed = {
         "exchange": set(),
-        "worker": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD"},
-        "worker-control": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD", "PULSE_WEBHOOK_KEY"},
+        "worker": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD", "PULSE_VAULT_KEYS"},
+        "worker-control": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD", "PULSE_VAULT_KEYS", "PULSE_WEBHOOK_KEY"},
         "beat": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD"},
         "flower": {"REDIS_PASSWORD", "FLOWER_BASIC_AUTH"},
         "pulse": {"POSTGRES_SERVICES_PASSWORD", "REDIS_PASSWORD", "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_CURSOR_KEY"}
-        | {"PULSE_IDEMPOTENCY_KEY", "PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY"},
+        | {"PULSE_IDEMPOTENCY_KEY", "PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY", "PULSE_VAULT_KEYS"},
         "gapi": {"PULSE_SERVICE_PRIVATE_KEY", "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_JWT_KEY"},
     }
     assert told == needed[name]

@@ -45,7 +45,8 @@ def test_an_order_is_accepted_without_redis(
         answer = gapi.send("POST", "/api/orders", trader, json=new_order(), timeout=ACCEPTED_WITHIN)
         assert answer.status_code == 202
     ready = pulse.send("GET", "/ready")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "degraded": ["redis"]})
+    assert ready.status_code == 200
+    assert {"status": "ready", "degraded": ["redis"]}.items() <= ready.json().items()
     assert gapi.send("GET", "/ready").status_code == 200
 
 

@@ -316,7 +316,7 @@ def test_exchange_away_and_its_token_dead_are_seen_by_the_workers(deployment: De
         told_until(doctor, as_told("broker", Trouble.BROKER_AWAY, away))
 
         deployment.open_exchange(KITE_ACCESS_TOKEN="the-token-of-tomorrow")
-        dead = "TokenException, Incorrect `api_key` or `access_token`. (pulse.track_slices, for N s)"
+        dead = "TOKEN_ENDED, Incorrect `api_key` or `access_token`. (pulse.track_slices, for N s)"
         told_until(doctor, as_told("broker", Trouble.BROKER_TOKEN_DEAD, dead))
     finally:
         deployment.urls = by_urls

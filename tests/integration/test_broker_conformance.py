@@ -38,8 +38,6 @@ from tests.support.exchange import ACCESS_TOKEN, API_KEY, API_SECRET, RunningExc
 from tests.support.processes import wait_until
 
 PATIENCE = 20.0
-# Whose adapters tell the scope of a refusal.
-SCOPED = {"alpaca"}
 
 
 @dataclass(frozen=True)
@@ -242,7 +240,7 @@ def test_a_rejection_after_the_acknowledgement_stands_in_the_book(wire: Wire, br
         ("MarginException", "not enough funds", Scope.FUNDS),
         ("HoldingException", "no such shares", Scope.HOLDINGS),
         ("OrderException", "Markets are closed: market is closed", Scope.MARKET),
-        ("OrderException", "the price is outside of the price band", Scope.PRICE),
+        ("OrderException", "beyond the circuit limits: outside of the price band", Scope.PRICE),
         ("InputException", "qty is odd", Scope.ORDER),
     ],
 )
@@ -257,7 +255,7 @@ def test_a_refusal_says_whose_fault_it_is(
     refusal = failure_of(broker, placement)
 
     assert isinstance(refusal, Refused)
-    assert wire.name not in SCOPED or refusal.scope is scope
+    assert refusal.scope is scope
     assert in_book(broker, placement) == []
 
 
@@ -267,7 +265,7 @@ def test_a_key_that_is_not_taken_concerns_the_account(wire: Wire, broker: Broker
     refusal = failure_of(stranger, placement)
 
     assert isinstance(refusal, Refused)
-    assert wire.name not in SCOPED or refusal.scope is Scope.ACCOUNT
+    assert refusal.scope is Scope.ACCOUNT
     assert next(iter(wire.bad_key.values())) not in str(refusal)
     with pytest.raises(BookUnavailable):
         stranger.order_book()
@@ -285,7 +283,7 @@ def test_too_many_calls_mean_not_sent_and_cost_the_budget_only(wire: Wire, broke
     failed = failure_of(broker, placement)
 
     assert (type(failed), failed.code) == (NotSent, RATE_LIMITED)
-    assert wire.name not in SCOPED or failed.scope is Scope.BUDGET
+    assert failed.scope is Scope.BUDGET
 
 
 def test_a_book_that_cannot_be_read_is_no_empty_book(wire: Wire, broker: Broker) -> None:

@@ -91,7 +91,7 @@ def test_a_tag_that_is_too_long_and_a_wrong_token_are_refused(exchange: RunningE
     stranger = exchange.broker(access_token="stolen")
     with pytest.raises(Refused) as bad_token:
         stranger.place(placement(), soon())
-    assert bad_token.value.code == "TokenException"
+    assert bad_token.value.code == "TOKEN_ENDED"
     with pytest.raises(BookUnavailable):
         stranger.order_book()
 

@@ -117,7 +117,7 @@ def test_a_slice_is_refused_once_its_window_is_over(broker: SimulatedBroker) -> 
 
 
 def test_a_retry_reopens_a_done_order_and_it_is_done_again_when_filled(broker: SimulatedBroker) -> None:
-    broker.answers = [REFUSED, accept_and_fill, accept_and_fill]
+    broker.answers = [accept_and_fill, REFUSED, accept_and_fill]
     order_id = a_split_order(num_splits=2, duration_minutes=1)
     end_at = order(order_id).end_at
     for one in slices_of(order_id):
@@ -125,7 +125,7 @@ def test_a_retry_reopens_a_done_order_and_it_is_done_again_when_filled(broker: S
     track_slices(end_at)
     assert order(order_id).status is OrderStatus.DONE
 
-    rejected = slices_of(order_id)[0].id
+    rejected = slices_of(order_id)[1].id
     operations.retry_slice(rejected, "ops", end_at)
     assert order(order_id).status is OrderStatus.IN_PROGRESS
     execute_slice(rejected, clock=lambda: end_at)

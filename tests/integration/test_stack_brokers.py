@@ -68,11 +68,13 @@ def test_zerodha_with_placeholders_does_not_start_and_each_is_named(tmp_path: Pa
     ended = up(tmp_path, PULSE_BROKER="zerodha", KITE_API_KEY="k1")
 
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].endswith(
+    assert (
         "The services cannot start: KITE_ACCESS_TOKEN is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a "
-        "placeholder; KITE_API_SECRET is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder."
-    )
-    assert "migrating" not in ended.stderr
+        "placeholder; KITE_API_SECRET is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder, "
+        "and nothing is sealed for zerodha. Seal them with `pulse broker login`"
+    ) in ended.stderr.splitlines()[-1]
+    assert "starting the services" not in ended.stderr
+    assert processes_of(tmp_path) == []
 
 
 def test_the_doctor_names_each_placeholder(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
 PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_ops", "pulse_tasks")
 SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "markets")
-STORES = [CORE / subject / "store" for subject in SUBJECTS]
+STORES = [CORE / subject / "store" for subject in (*SUBJECTS, "broker_accounts")]
 RULES = [
     *(
         CORE / "trading" / f"{name}.py"

@@ -49,6 +49,7 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Phase, "Phase"),
         (models.Stretch, "Stretch"),
         (models.Exposure, "Exposure"),
+        (models.Held, "Held"),
         (models.OrderPage, "OrderPage"),
         (models.Slice, "Slice"),
         (models.SliceError, "SliceError"),

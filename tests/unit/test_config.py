@@ -9,6 +9,7 @@ import gapi_app.config
 from api_contract.service_keys import public_jwk, public_keys
 from api_contract.variables import names_of
 from pulse_core import config
+from pulse_core.broker_accounts import credentials, starting
 from pulse_core.config import Settings, settings_to_start
 from pulse_ops.stack.config import StackSettings
 from tests.support.service_token import READER_KEY, service_keys
@@ -18,6 +19,7 @@ GOOD = {
     "REDIS_URL": "redis://:secret-of-redis@127.0.0.1/0",
 }
 KEYS = {f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in ("CURSOR", "IDEMPOTENCY", "WEBHOOK", "TOTP")}
+KEYS["PULSE_VAULT_KEYS"] = f"v2:{secrets.token_urlsafe(32)},v1:{secrets.token_urlsafe(32)}"
 OF_PULSE = KEYS | {"PULSE_SERVICE_PUBLIC_KEYS": service_keys()["PULSE_SERVICE_PUBLIC_KEYS"]}
 
 CREDENTIALS = ("KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
@@ -107,14 +109,21 @@ def test_zerodha_is_not_traded_at_with_a_placeholder(
     if placeholder is not None:
         monkeypatch.setenv(name, placeholder)
 
-    expected = f"pulse cannot start: {name} is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder."
-    assert refusal() == expected
+    config.settings.cache_clear()
+    monkeypatch.setattr(credentials, "is_given", lambda _account: True)
+    starting.check_credentials("pulse")
+    monkeypatch.setattr(credentials, "is_given", lambda _account: False)
+    expected = (
+        f"pulse cannot start: {name} is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder, and "
+    )
+    with pytest.raises(SystemExit, match=f"{expected}nothing is sealed for zerodha."):
+        starting.check_credentials("pulse")
 
 
 def test_every_credential_that_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_BROKER", "zerodha")
 
-    assert list(config.wrong_settings()) == list(CREDENTIALS)
+    assert list(config.placeholders()) == list(CREDENTIALS)
 
 
 def test_what_is_missing_and_what_is_wrong_are_named_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings
 import gapi_app.config
 import pulse_core.config
 from api_contract.alarms import AlarmStatus
-from api_contract.vocabulary import OrderStatus, SliceStatus
+from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
+from pulse_core.brokers.zerodha.refusals import RULES
 from pulse_core.migrations.rights import DELETED_FROM
 from pulse_core.postgres.table_base import Base
 from pulse_core.schema import METADATA
@@ -152,6 +153,24 @@ def test_troubles_stand_in_the_operations_page_as_the_doctor_names_them() -> Non
     assert table(DOCS / "operations.md", "Troubles") == told
 
 
+def test_reasons_of_holds_stand_in_the_page_of_refusals_as_in_the_code() -> None:
+    told = [[reason.value, reason.meaning, reason.ended_by] for reason in HoldReason]
+    assert table(DOCS / "broker-refusals.md", "An order that is held") == told
+
+
+def test_rules_of_refusals_stand_in_their_page_as_in_the_code() -> None:
+    assert table(DOCS / "broker-refusals.md", "What Zerodha's answers mean") == [
+        [
+            str(rule.status or "any"),
+            f"`{rule.error_type}`" if rule.error_type else "any",
+            ", ".join(f"`{words}`" for words in rule.words) or "any",
+            rule.scope.value,
+            f"`{rule.code}`" if rule.code else "the error_type",
+        ]
+        for rule in RULES
+    ]
+
+
 def test_every_table_of_the_database_stands_in_the_design_page() -> None:
     documented = {name for row in table(DOCS / "design.md", "Tables") for name in CODE.findall(row[0])}
     assert documented == set(METADATA.tables)
@@ -213,7 +232,7 @@ def test_every_pulse_command_of_a_page_exists(page: Path) -> None:
         line for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL) for line in block.splitlines()
     ]
     for text in (*prose, *blocks):
-        if found := re.match(r"pulse ((?:[a-z]+ ?)+)", text):
+        if found := re.match(r"pulse ((?:[a-z]+(?:-[a-z]+)* ?)+)", text):
             assert is_command(found[1].split()), text
 
 

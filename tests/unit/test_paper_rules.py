@@ -1,17 +1,25 @@
 """The paper exchange's checks, limits, prices and chances, without its process."""
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, time
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from pulse_ops.paper_exchange.checks import OrderRequest, check
-from pulse_ops.paper_exchange.clock import trading_day
+from pulse_ops.paper_exchange.clock import INDIA, trading_day, us_of, utc
+from pulse_ops.paper_exchange.entry import Entry
 from pulse_ops.paper_exchange.errors import WireError
 from pulse_ops.paper_exchange.faults import Faults, Rule, Scenario, Stage
 from pulse_ops.paper_exchange.limits import Limits
 from pulse_ops.paper_exchange.market import Market, crosses
+from pulse_ops.paper_exchange.rules.protection import band_price
+from pulse_ops.paper_exchange.sessions.hours import next_opening
+from pulse_ops.paper_exchange.store import Books
+from pulse_ops.paper_exchange.user.account import Account
 
 FORM: Mapping[str, str] = {
     "exchange": "NSE",
@@ -100,6 +108,21 @@ def test_the_401st_order_of_a_minute_is_too_many() -> None:
     limits.take("orders", 60.0)
 
 
+def test_calls_that_are_turned_away_count_in_the_minute_and_the_day() -> None:
+    limits = Limits(writes_today=0, now=0.0, most=(1, 3, 9))
+    answers = [is_taken(limits, at) for at in (0.0, 0.5, 0.9, 1.0)]
+    assert answers == [True, False, False, False]
+    assert is_taken(limits, 60.0)
+
+
+def is_taken(limits: Limits, now: float) -> bool:
+    try:
+        limits.take("orders", now)
+    except WireError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("most", [(1, 9, 9), (9, 1, 9), (9, 9, 1)])
 def test_other_limits_may_be_set(most: tuple[int, int, int]) -> None:
     limits = Limits(writes_today=0, now=1000.0, most=most)
@@ -166,6 +189,44 @@ def test_a_fault_of_readings_strikes_no_order_and_as_many_readings_as_it_says(fa
     assert faults.for_request(Stage.CANCEL) is None
     hits = [faults.for_request(Stage.READ) for _ in range(3)]
     assert [hit.fault if hit else None for hit in hits] == [fault, fault, None]
+
+
+def test_a_ledger_from_before_stops_and_modifications_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with closing(Books(path)) as books, books.transaction():
+        old = books.add_order(order(order_type="LIMIT", price="2900"), "OPEN", 1, 1, (None, 0.0))
+    with closing(sqlite3.connect(path)) as connection:
+        for index in ("orders_at_a_limit", "stops", "orders_by_due_time", "after_market_orders"):
+            connection.execute(f"DROP INDEX {index}")
+        for column in ("variety", "trigger_price", "validity_ttl", "disclosed_quantity", "modifications", "blocked"):
+            connection.execute(f"ALTER TABLE orders DROP COLUMN {column}")
+        connection.execute("ALTER TABLE orders DROP COLUMN limit_price")
+        connection.execute("ALTER TABLE orders DROP COLUMN due_at")
+    with closing(Books(path)) as books:
+        [resting] = books.resting_orders()
+        assert (resting["order_id"], resting["limit_price"], resting["variety"]) == (old, 290_000, "regular")
+        with books.transaction():
+            books.add_order(order(), "OPEN", 2, 2, (None, 0.0))
+
+
+def test_an_exchange_that_is_not_strict_takes_any_symbol_and_a_strict_one_does_not(tmp_path: Path) -> None:
+    unknown = order(tradingsymbol="NOSUCH", quantity="100001")
+    with closing(Books(tmp_path / "ledger.sqlite")) as books:
+        loose, strict = (Entry(books, Market(1), Account(books), is_strict=one) for one in (False, True))
+        loose.check(unknown, books.now())
+        with pytest.raises(WireError, match="does not exist"):
+            strict.check(unknown, books.now())
+
+
+def test_a_market_order_goes_as_far_as_its_protection_and_on_the_tick() -> None:
+    assert band_price("BUY", 285_000, "-1", 10) == 286_420
+    assert band_price("SELL", 285_000, "1", 10) == 282_150
+    assert band_price("BUY", 9_990, "-1", 5) == 10_185
+
+
+def test_an_after_market_order_goes_out_at_the_next_opening() -> None:
+    friday = us_of(datetime(2026, 11, 27, 18, tzinfo=INDIA))
+    assert utc(next_opening(friday)).astimezone(INDIA) == datetime(2026, 11, 30, 9, 15, tzinfo=INDIA)
 
 
 def test_a_day_follows_the_clock_and_the_days_that_were_ended_early() -> None:

@@ -44,10 +44,10 @@ def test_each_process_is_given_the_secrets_that_it_needs_and_no_other(
     broker = exchange | {"ALPACA_API_KEY", "ALPACA_API_SECRET"}
     assert given == {
         processes.EXCHANGE: exchange | {"KITE_API_SECRET"},
-        processes.WORKER_SLICES: {database, queue} | broker,
-        processes.WORKER_CONTROL: {database, queue, "PULSE_WEBHOOK_KEY"} | broker,
+        processes.WORKER_SLICES: {database, queue, "PULSE_VAULT_KEYS"} | broker,
+        processes.WORKER_CONTROL: {database, queue, "PULSE_VAULT_KEYS", "PULSE_WEBHOOK_KEY"} | broker,
         processes.PULSE: {database, queue, "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY"}
-        | {"PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY", "KITE_API_SECRET"} | broker,
+        | {"PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY", "PULSE_VAULT_KEYS", "KITE_API_SECRET"} | broker,
         processes.GAPI: {"PULSE_SERVICE_PRIVATE_KEY", "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_JWT_KEY", "PULSE_JWT_KEYS"}
         | {"PULSE_LIMITS_REDIS_URL"},
         processes.BEAT: {database, queue},

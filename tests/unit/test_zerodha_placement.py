@@ -86,8 +86,6 @@ def test_the_id_that_the_exchange_has_given_an_algorithm_goes_with_each_order() 
         (400, "OrderException"),
         (400, "UserException"),
         (400, "GeneralException"),
-        (403, "TokenException"),
-        (403, "PermissionException"),
         (404, "OrderException"),
         (405, "GeneralException"),
         (410, "GeneralException"),

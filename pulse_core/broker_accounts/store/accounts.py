@@ -8,6 +8,8 @@ from sqlalchemy import Connection, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from api_contract.errors import NotFound
+from api_contract.order_rules import BROKER_ACCOUNT
 from pulse_core.broker_accounts.tables import BrokerAccount, BrokerCredentials
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 
@@ -19,6 +21,11 @@ _VERSION = (
 _COMPARED_BEFORE: Any = literal_column(
     "CASE WHEN EXISTS (SELECT 1 FROM installation WHERE known_database IS NOT NULL) THEN now() END"
 )
+_MADE_AT = (
+    select(func.max(BrokerCredentials.made_at))
+    .where(BrokerCredentials.broker_account == BrokerAccount.name)
+    .scalar_subquery()
+)
 # The broker accounts of one installation are few.
 _ALL = select(
     BrokerAccount.name,
@@ -29,6 +36,7 @@ _ALL = select(
     BrokerAccount.reason,
     BrokerAccount.state_since,
     _VERSION.label("credentials_version"),
+    _MADE_AT.label("credentials_made_at"),
 ).order_by(BrokerAccount.name)
 
 
@@ -69,7 +77,16 @@ def add(
 
 
 def get(session: Session, name: str) -> BrokerAccount | None:
-    return session.get(BrokerAccount, name, populate_existing=True)
+    # Not every text can be asked of Postgres: a NUL would fail there.
+    return session.get(BrokerAccount, name, populate_existing=True) if BROKER_ACCOUNT.fullmatch(name) else None
+
+
+def existing(session: Session, name: str) -> BrokerAccount:
+    """Raises NotFound."""
+    found = get(session, name)
+    if found is None:
+        raise NotFound("there is no such broker account")
+    return found
 
 
 def is_first_comparison(session: Session, name: str) -> bool:

@@ -1,9 +1,10 @@
 """Places, cancels, finds and reads orders at Alpaca, or at the paper exchange that speaks the same protocol."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from api_contract.spans import Kind, span
 from api_contract.vocabulary import Product
@@ -60,9 +61,18 @@ class AlpacaBroker:
         self._root = root.rstrip("/")
         self._timeout = timeout
         self._session = Session()
-        self._headers = {"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": api_secret}
         self._limiter = PerSecondLimiter(limits.per_second)
         self._allowance = Allowance()
+        self._use(api_key, api_secret)
+
+    def with_keys(self, api_key: str, access_token: str, api_secret: str) -> Self:
+        """The same account with other keys, on the same connections and under the same limits."""
+        other = copy(self)
+        other._use(api_key, api_secret)
+        return other
+
+    def _use(self, api_key: str, api_secret: str) -> None:
+        self._headers = {"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": api_secret}
         self._secrets = tuple(key for key in (api_key, api_secret) if len(key) >= 8)
 
     @property

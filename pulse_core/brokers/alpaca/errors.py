@@ -7,7 +7,9 @@ from typing import Any
 import orjson
 
 from pulse_core.brokers.port import (
+    ACCOUNT_BLOCKED,
     RATE_LIMITED,
+    TOKEN_ENDED,
     AlreadyThere,
     BrokerError,
     NotSent,
@@ -49,8 +51,14 @@ def failure(call: Call, error: Exception | None, secrets: Collection[str]) -> Br
     if 400 <= call.status < 500 and _IN_USE.search(message):
         return AlreadyThere(message)
     if 400 <= call.status < 500 and call.status not in _AMBIGUOUS_STATUSES:
-        return Refused(code, message, _scope(call.status, message))
+        scope = _scope(call.status, message)
+        return Refused(_code_of_account(call.status) if scope is Scope.ACCOUNT else code, message, scope)
     return OutcomeUnknown(code, message)
+
+
+def _code_of_account(status: int) -> str:
+    # Keys that were revoked work again when somebody brings others.
+    return TOKEN_ENDED if status == 401 else ACCOUNT_BLOCKED
 
 
 def _scope(status: int, message: str) -> Scope:

@@ -1,8 +1,9 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from copy import copy
 from datetime import datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from api_contract.imports import stood_in_for
 from api_contract.spans import Kind, span
@@ -68,7 +69,16 @@ class ZerodhaBroker:
         self._limiter = PerSecondLimiter(limits.per_second)
         self._api_secret = api_secret
         self._algo_id = algo_id or None
-        self._secrets = tuple(key for key in (access_token, api_key, api_secret) if len(key) >= 8)
+        self._secrets = _to_hide(api_key, access_token, api_secret)
+
+    def with_keys(self, api_key: str, access_token: str, api_secret: str) -> Self:
+        """The same account after a login: another token on the same connections, under the same rate limit."""
+        other, client = copy(self), self._client
+        other._client = _Client(api_key=api_key, access_token=access_token, root=client.root, timeout=client.timeout)
+        other._client.reqsession = client.reqsession
+        other._api_secret = api_secret
+        other._secrets = _to_hide(api_key, access_token, api_secret)
+        return other
 
     def wait_for_turn(self, seconds: float) -> None:
         """Wait, `seconds` at most, until this process has sent few enough orders."""
@@ -161,13 +171,17 @@ class ZerodhaBroker:
         found, error = attempt(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
-            raise BookUnavailable(failure.code, failure.message)
+            raise BookUnavailable(failure.code, failure.message, failure.scope)
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise BookUnavailable("MALFORMED", "the broker's book is not a list of rows")
         return found
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
+
+
+def _to_hide(*keys: str) -> tuple[str, ...]:
+    return tuple(key for key in keys if len(key) >= 8)
 
 
 def _parsed(

@@ -1,12 +1,13 @@
-"""What an answer, or none, says about an order: by HTTP status and raw error_type, nothing else."""
+"""What an answer says about an order: by HTTP status and raw error_type. Whose fault a refusal is: `refusals`."""
 
 import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pulse_core.brokers.port import RATE_LIMITED, BrokerError, NotSent, OutcomeUnknown, Refused
+from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Refused, Scope
 from pulse_core.brokers.transport import Call
+from pulse_core.brokers.zerodha.refusals import rule_for
 from pulse_core.brokers.zerodha.rows import storable
 
 # A gateway says 408 when it waited for us: it may have passed the order on all the same.
@@ -28,16 +29,21 @@ def failure(call: Call, error: Exception | None, secrets: Collection[str]) -> Br
     if call.status is None:
         return OutcomeUnknown("NO_ANSWER", f"the request left, and no answer came ({cause})")
     body = _body(call)
-    code = _error_type(body) or f"HTTP_{call.status}"
+    error_type = _error_type(body)
+    code = error_type or f"HTTP_{call.status}"
     message = _message(call, body, secrets)
-    if call.status == 429:
-        return NotSent(RATE_LIMITED, message)
-    if _is_refusal(call.status, code):
-        return Refused(code, message)
-    return OutcomeUnknown(code, message)
+    if not _is_refusal(call.status, code):
+        return OutcomeUnknown(code, message)
+    rule = rule_for(call.status, error_type, message)
+    # Whoever asked too often may ask again.
+    kind = NotSent if rule.scope is Scope.BUDGET else Refused
+    return kind(rule.code or code, message, rule.scope)
 
 
 def _is_refusal(status: int, code: str) -> bool:
+    """Whether nothing was placed, for certain. A 429 says so whatever else it says."""
+    if status == 429:
+        return True
     return 400 <= status < 500 and status not in _AMBIGUOUS_STATUSES and code not in _AMBIGUOUS_ERROR_TYPES
 
 

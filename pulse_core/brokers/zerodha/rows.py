@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus, BrokerTrade, looks_ours, unreadable_order
+from pulse_core.brokers.zerodha.refusals import scope_of
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
@@ -63,14 +64,17 @@ def _order(
     average_price: object,
     message: object,
 ) -> BrokerOrder:
+    known = _FINAL.get(_text(status), BrokerOrderStatus.OPEN)
+    said = storable(_optional_text(message) or "") or None
     return BrokerOrder(
         broker_order_id=_text(order_id),
         client_order_id=_optional_text(tag),
-        status=_FINAL.get(_text(status), BrokerOrderStatus.OPEN),
+        status=known,
         quantity=_count(quantity),
         filled_quantity=_count(filled_quantity),
         average_price=_price(average_price) or None,
-        message=storable(_optional_text(message) or "") or None,
+        message=said,
+        refused_for=scope_of(said or "") if known is BrokerOrderStatus.REJECTED else None,
     )
 
 

@@ -16,6 +16,7 @@ from pulse_core.metrics.broker_calls import UNREADABLE
 from pulse_core.trading.book import days
 from pulse_core.trading.book.adopt import adopt
 from pulse_core.trading.book.shown import Shown
+from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.store import placements, slices
 from pulse_core.trading.tables import Placement
 
@@ -57,7 +58,8 @@ def read_book(broker: Broker, now: datetime, *, is_checked: bool = False) -> Boo
     known = {*_acknowledged(broker, since, is_checked=is_checked), *_last.orders_since(broker, since)}
     try:
         book = _read(broker, known, since, now)
-    except BookUnavailable:
+    except BookUnavailable as error:
+        note_refusal(broker.name, error, now, is_read=True)
         begin_delays_anew(broker.name, now)
         raise
     if not book.is_evidence:

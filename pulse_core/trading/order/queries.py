@@ -16,6 +16,7 @@ from api_contract.ids import ORDER_ID
 from api_contract.versions import Expected, etag_of
 from api_contract.vocabulary import (
     FINAL_ORDERS,
+    HoldReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -25,6 +26,8 @@ from api_contract.vocabulary import (
     SliceStatus,
 )
 from pulse_core import cursors, db
+from pulse_core.broker_accounts.store import states
+from pulse_core.broker_accounts.store.states import HeldAccount
 from pulse_core.markets import files
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
@@ -43,6 +46,16 @@ class SplitConfig:
     duration_minutes: int
     randomize: bool
     until_close: bool
+
+
+@dataclass(frozen=True)
+class HeldReport:
+    """Why nothing of an order is sent for now, with the broker's words, and what ends that."""
+
+    reason: HoldReason
+    since: datetime
+    message: str | None
+    ended_by: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,7 @@ class OrderReport:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    held: HeldReport | None
 
 
 @dataclass(frozen=True)
@@ -282,14 +296,34 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     parts = totals.of_orders(session, [order.id for order in found])
     sending = [order.id for order in found if order.status is OrderStatus.IN_PROGRESS]
     next_due = totals.next_due(session, sending) if sending else {}
-    return [_report(order, parts.get(order.id, []), next_due.get(order.id)) for order in found]
+    accounts = {one.name: one for one in states.held(session)}
+    return [
+        _report(
+            order, parts.get(order.id, []), next_due.get(order.id), _held(order, accounts.get(order.broker_account))
+        )
+        for order in found
+    ]
 
 
 def _snapshot(report: OrderReport, last_event_id: int) -> OrderSnapshot:
     return OrderSnapshot(**vars(report), last_event_id=last_event_id)
 
 
-def _report(order: Order, parts: Sequence[StatusTotals], next_slice_at: datetime | None) -> OrderReport:
+def _held(order: Order, account: HeldAccount | None) -> HeldReport | None:
+    """What keeps an order back that would go on: a cause of its own, or its account at the broker."""
+    if order.status in FINAL_ORDERS or order.status is OrderStatus.CANCELLING:
+        return None
+    if order.hold is not None and order.held_since is not None:
+        return HeldReport(order.hold, order.held_since, order.hold_message, order.hold.ended_by)
+    if account is None:
+        return None
+    reason = HoldReason(account.state.value)
+    return HeldReport(reason, account.since, account.reason, reason.ended_by)
+
+
+def _report(
+    order: Order, parts: Sequence[StatusTotals], next_slice_at: datetime | None, held: HeldReport | None
+) -> OrderReport:
     is_pending = order.status is OrderStatus.PENDING
     return OrderReport(
         order_id=order.id,
@@ -321,6 +355,7 @@ def _report(order: Order, parts: Sequence[StatusTotals], next_slice_at: datetime
         created_at=order.created_at,
         updated_at=order.updated_at,
         finished_at=order.finished_at,
+        held=held,
     )
 
 

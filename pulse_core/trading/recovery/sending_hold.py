@@ -163,7 +163,7 @@ def watch_hold(now: datetime) -> int:
         return 0
     found: list[Findings] = []
 
-    def look(broker: Broker) -> int:
+    def compare_anew(broker: Broker) -> int:
         try:
             findings = compare(broker, now)
         except BookUnavailable:
@@ -172,7 +172,7 @@ def watch_hold(now: datetime) -> int:
         found.append(findings)
         return len(findings.recorded)
 
-    recorded = brokers.for_each_account(look)
+    recorded = brokers.for_each_account(compare_anew)
     # None of them rested or failed.
     if len(found) == len(brokers.reachable()):
         _release_if_settled(found)

@@ -9,12 +9,14 @@ from functools import partial
 from api_contract.vocabulary import OrderStatus
 from pulse_core import brokers, clock, db
 from pulse_core.batching import for_each
-from pulse_core.brokers.port import RATE_LIMITED, Broker, BrokerError
+from pulse_core.broker_accounts.store import states
+from pulse_core.brokers.port import RATE_LIMITED, Broker, BrokerError, Scope
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.book import days
+from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.store import events, slices
 from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.vocabulary import CancelReason
@@ -41,6 +43,9 @@ def _cancel_all(broker: Broker, now: datetime, limit: int) -> int:
     broker's limits wait for another run.
     """
     with db.transaction() as session:
+        if states.awaits_token(session, broker.name):
+            # Nobody could be asked, and each request would only make the next one come later.
+            return 0
         due = slices.to_cancel(session, broker.name, days.sent_since(broker, now), now, PAUSES, limit)
     # Side by side: an answer that does not come must not hold up the others.
     with ThreadPoolExecutor(BATCH) as pool:
@@ -70,9 +75,12 @@ def _cancel(broker: Broker, seen: OrderSlice, now: datetime) -> None:
         asks = one.cancel_asks + 1
         slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now, cancel_asks=asks)
     failpoint("recall.before_ask")
-    answer = _ask(broker, one.broker_order_id or "")
+    answer, is_account_refused = _ask(broker, one.broker_order_id or "", now)
     failpoint("recall.after_ask")
     with db.transaction() as session:
+        if is_account_refused:
+            # Asked again as soon as the account works: nothing was said of this order.
+            slices.change(session, one.id, now, cancel_asked_at=seen.cancel_asked_at, cancel_asks=seen.cancel_asks)
         events.add(session, EventKind.BROKER_CALL, one.order_id, one.id, now, call="cancel", answer=answer)
 
 
@@ -84,11 +92,13 @@ def _is_changed(one: OrderSlice, seen: OrderSlice) -> bool:
     )
 
 
-def _ask(broker: Broker, broker_order_id: str) -> str:
+def _ask(broker: Broker, broker_order_id: str, now: datetime) -> tuple[str, bool]:
+    """What the broker said, and whether it refused the account whatever was asked."""
     try:
         broker.cancel(broker_order_id)
     except BrokerError as error:
         if error.code == RATE_LIMITED and is_on():
             admit.note_full(broker.name)
-        return str(error)
-    return "taken"
+        note_refusal(broker.name, error, now)
+        return str(error), error.scope is Scope.ACCOUNT
+    return "taken", False

@@ -190,6 +190,8 @@ def _look(fence: Fence, missed: Sequence[str], broker_account: str, clock: Clock
             if one.due_at <= now and why_never(known, order, one, now) is not None:
                 over[one.id] = now
                 continue
+            if order.hold is not None:
+                continue
             if one.due_at <= now and opens_at(known, order, now) != now:
                 closed[one.id] = now
                 continue

@@ -18,6 +18,7 @@ from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.order_totals import roll_up_all
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.slice.refusals import show_refusal
+from pulse_core.trading.slice.refused import take_rejection
 from pulse_core.trading.store import fills, orders, placements, slices
 
 log = get_logger(__name__)
@@ -84,8 +85,12 @@ def _settle(shown: Shown, news: Sequence[BrokerNews], now: datetime) -> None:
         parts = slices.lock_all(session, {one.slice_id for one in news})
         working = [one for one in parts.values() if one.status is SliceStatus.WORKING]
         settle_slices(session, [(parts[one.slice_id], one.broker_order_id) for one in news], shown, now)
+        told = {one.slice_id: one.broker_order_id for one in news}
         for refused in (one for one in working if one.status is SliceStatus.REJECTED):
-            show_refusal(session, locked[refused.order_id], refused)
+            order, row = locked[refused.order_id], shown.by_broker_order_id.get(told[refused.id])
+            if row is not None and row.broker_order_id == refused.broker_order_id:
+                take_rejection(session, order, refused, row, now)
+            show_refusal(session, order, refused)
         roll_up_all(session, list(locked.values()), now)
         failpoint("track.before_commit")
     failpoint("track.after_commit")

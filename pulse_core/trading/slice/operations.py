@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api_contract.errors import InvalidState, NotFound
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus, SliceStatus
+from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.copies import copy_of
@@ -19,11 +19,13 @@ from pulse_core.failpoints import failpoint
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
+from pulse_core.trading.repacing import spread
+from pulse_core.trading.replanning import MISSED_WHILE_HELD, replan
 from pulse_core.trading.sessions import cut_off_passed, opens_at
 from pulse_core.trading.slice.label import label
 from pulse_core.trading.slice.resolve import resolve_now
 from pulse_core.trading.status import SLICE_MOVES
-from pulse_core.trading.store import events, orders, placements, slices
+from pulse_core.trading.store import events, holds, orders, placements, slices
 from pulse_core.trading.store.slices import SliceFilters
 from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
@@ -122,6 +124,10 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
             raise InvalidState(f"slice {slice_id} cannot be retried: {reason}", {"status": one.status})
         if order.status is OrderStatus.DONE:
             orders.move(session, order, OrderStatus.IN_PROGRESS, now, result=None, finished_at=None)
+        if order.hold is HoldReason.INVALID:
+            # Whoever tries one of them again takes the wall for gone: the next refusal holds the order again.
+            holds.release(session, order, now, actor)
+            replan(session, order, known, now, spread, MISSED_WHILE_HELD)
         seen = one.status
         slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now, hinted_until=None, sent_at=None, failures=0)
         events.add(session, EventKind.REQUEST, order.id, one.id, now, request="retry", actor=actor, seen=seen)

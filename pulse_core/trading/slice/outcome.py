@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +15,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.backoff import backoff
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import ALREADY_THERE, RATE_LIMITED, BrokerOrder, BrokerOrderStatus
+from pulse_core.brokers.port import ALREADY_THERE, RATE_LIMITED, BrokerOrder, BrokerOrderStatus, Scope
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable, LostRace
@@ -25,7 +26,9 @@ from pulse_core.trading.book.adopt import adopt, point_at
 from pulse_core.trading.deadline import deadline
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order_totals import roll_up
+from pulse_core.trading.refused_accounts import Refusal
 from pulse_core.trading.slice.claiming import Claim
+from pulse_core.trading.slice.refused import take_refusal
 from pulse_core.trading.store import claims, events, placements, slices, totals
 from pulse_core.trading.store.claims import Acknowledged
 from pulse_core.trading.tables import Order, OrderSlice, Placement
@@ -36,8 +39,11 @@ log = get_logger(__name__)
 # While the database is away a worker goes on trying to record for so long, in seconds. After that, the book tells.
 RECORD_FOR = 20.0
 PAUSE = 0.25
+# Nothing is sent of what is held.
+HELD = "HELD"
 OUR_OWN_REASONS = frozenset(
     {
+        HELD,
         "CLAIM_LOST",
         "EARLIER_ATTEMPT_LIVE",
         "ORDER_NOT_RUNNING",
@@ -52,13 +58,14 @@ NOBODYS_FAILURES = OUR_OWN_REASONS | {RATE_LIMITED}
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the attempt came out, in the words of the placements table."""
+    """How the attempt came out, in the words of the placements table; `scope` is whose fault a refusal is."""
 
     kind: PlacementOutcome
     broker_order_id: str | None = None
     code: str | None = None
     message: str | None = None
     sent_at: datetime | None = None
+    scope: Scope = Scope.ORDER
 
 
 @dataclass(frozen=True)
@@ -173,11 +180,15 @@ def _write(session: Session, claim: Claim, outcome: Outcome, now: datetime) -> S
         _write_late(session, one, attempt, outcome, now)
         return one.status
     placements.complete(session, client_order_id, outcome.kind, outcome.broker_order_id)
-    told = outcome.broker_order_id or outcome.message
-    events.add(session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", outcome=outcome.kind, answer=told)
-    _move_on(session, order, one, claim.matched_by, outcome, now)
+    events.add(session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", **_told(outcome))
+    _move_on(session, order, one, claim, outcome, now)
     roll_up(session, order, now)
     return one.status
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    told: dict[str, Any] = {"outcome": outcome.kind.value, "answer": outcome.broker_order_id or outcome.message}
+    return told | ({"scope": outcome.scope.value} if outcome.kind is PlacementOutcome.REFUSED else {})
 
 
 def _is_recorded(attempt: Placement, outcome: Outcome) -> bool:
@@ -208,17 +219,17 @@ def _write_late(session: Session, one: OrderSlice, attempt: Placement, outcome: 
         adopt(session, attempt, row, now)
 
 
-def _move_on(
-    session: Session, order: Order, one: OrderSlice, matched_by: datetime | None, outcome: Outcome, now: datetime
-) -> None:
+def _move_on(session: Session, order: Order, one: OrderSlice, claim: Claim, outcome: Outcome, now: datetime) -> None:
     error = {"error_code": outcome.code, "error_message": outcome.message}
     match outcome.kind:
         case PlacementOutcome.ACKNOWLEDGED:
             found = {"broker_order_id": outcome.broker_order_id, "sent_at": outcome.sent_at}
-            deadline_at = deadline(now, order.slice_timeout_seconds, matched_by)
+            deadline_at = deadline(now, order.slice_timeout_seconds, claim.matched_by)
             slices.move(session, one, SliceStatus.WORKING, now, deadline_at=deadline_at, **found, **error)
         case PlacementOutcome.REFUSED:
-            slices.move(session, one, SliceStatus.REJECTED, now, sent_at=outcome.sent_at, **error)
+            began_at, sent_at = claim.claimed.claimed_at, outcome.sent_at
+            refusal = Refusal(outcome.code or "", outcome.message, outcome.scope, began_at, sent_at)
+            take_refusal(session, order, one, refusal, now)
         case PlacementOutcome.UNKNOWN:
             if one.status is SliceStatus.UNKNOWN:
                 # It was given up as lost before the broker said that it is there.

@@ -18,6 +18,7 @@ from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
 from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.deadline import deadline
 from pulse_core.trading.order_totals import roll_up
+from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.slice.outcome import reschedule
 from pulse_core.trading.store import absences, alarms, events, placements, slices
@@ -87,7 +88,8 @@ def _find(broker: Broker, finder: Finder, one: OrderSlice, now: datetime) -> Non
     try:
         row = finder.find(one.client_order_id or "")
         trades = broker.order_trades(row.broker_order_id) if row is not None and row.filled_quantity else ()
-    except BookUnavailable:
+    except BookUnavailable as error:
+        note_refusal(broker.name, error, now, is_read=True)
         begin_delays_anew(broker.name, now)
         with db.transaction() as session:
             slices.postpone_looks(session, [one.id], now + LOOK_AGAIN_AFTER, now)

@@ -15,7 +15,7 @@ from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.slice.claiming import Claim
-from pulse_core.trading.slice.outcome import Outcome
+from pulse_core.trading.slice.outcome import HELD, Outcome
 from pulse_core.trading.slice.places import Places, Reserved
 from pulse_core.trading.store import claims
 from pulse_core.trading.store.claims import LastLook
@@ -114,6 +114,8 @@ def _check_may_send(look: LastLook | None, claim: Claim) -> None:
         raise NotSent("CLAIM_LOST", "the claim on the slice was lost")
     if look.order_status is not OrderStatus.IN_PROGRESS:
         raise NotSent("ORDER_NOT_RUNNING", f"the order is {look.order_status}")
+    if look.held is not None:
+        raise NotSent(HELD, f"nothing is sent while it is held: {look.held}")
     if look.has_live_duplicate:
         raise NotSent("EARLIER_ATTEMPT_LIVE", "an earlier attempt of the slice may be live at the broker")
     if look.lacking < claim.claimed.quantity:
@@ -145,7 +147,7 @@ def _place(claim: Claim, broker: Broker) -> Outcome:
     try:
         broker_order_id = broker.place(claim.placement, claim.not_after)
     except Refused as error:
-        return Outcome(PlacementOutcome.REFUSED, None, error.code, error.message, sent_at)
+        return Outcome(PlacementOutcome.REFUSED, None, error.code, error.message, sent_at, error.scope)
     except NotSent as error:
         return _not_sent(error)
     except AlreadyThere as error:

@@ -29,6 +29,8 @@ class Reason(NamedTuple):
 def why_never(known: Hours, order: Order, one: OrderSlice, now: datetime) -> Reason | None:
     """Why a slice can never go out, None when it may."""
     if order.end_at < now - timedelta(seconds=settings().late_grace):
+        if order.hold is not None:
+            return Reason("HELD", f"its order's window closed while the order was held: {order.hold.meaning}")
         return Reason("WINDOW_CLOSED", "its order's window closed before the slice could go out")
     if one.filled_quantity >= one.quantity:
         return Reason("ALREADY_FILLED", "late fills of an earlier attempt left nothing to send")

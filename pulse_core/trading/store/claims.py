@@ -69,7 +69,8 @@ class Claimed:
 class LastLook:
     """A slice and its order as they stand before the wire, with all slices of the order added up by status.
 
-    `lacking` is what the slice lacks now; `has_live_duplicate` says that another attempt of it may be live.
+    `lacking` is what the slice lacks now; `has_live_duplicate` says that another attempt of it may be live; `held`: why
+    nothing of the order may be sent, or to its account at the broker.
     """
 
     slice_status: SliceStatus
@@ -78,6 +79,7 @@ class LastLook:
     has_live_duplicate: bool
     order_status: OrderStatus
     total_quantity: int
+    held: str | None
     totals: list[StatusTotals]
 
 
@@ -122,9 +124,9 @@ def claim(
     """Move due slices to SENDING and record the attempts; those that may not be claimed are left out.
 
     A slice may be when it is SCHEDULED, due and lacks shares, the attempt is its next one and no earlier one may be
-    live, and its order is for this broker account and runs with a window that ended at most `late_grace` ago. With
-    `turn_lasts`, its turn has come and began no longer ago; with `open_now`, its market takes it. Unless `now` is
-    given, Postgres's clock decides: no other is shared by all that claim.
+    live, and its order is for this broker account, held by nothing, and runs with a window that ended at most
+    `late_grace` ago. With `turn_lasts`, its turn has come and began no longer ago; with `open_now`, its market takes
+    it. Unless `now` is given, Postgres's clock decides: no other is shared by all that claim.
     """
     rows = connection.execute(
         _CLAIM,
@@ -205,6 +207,7 @@ def _last_look(rows: Sequence[Row[Any]]) -> LastLook:
         seen.has_live_duplicate,
         seen.order_status,
         seen.total_quantity,
+        seen.held,
         totals,
     )
 
@@ -255,6 +258,7 @@ def _load_last_look() -> TextualSelect:
         has_live_duplicate=Boolean(),
         order_status=order_status,
         total_quantity=BigInteger(),
+        held=String(),
         status=slice_status,
         slices=BigInteger(),
         filled=BigInteger(),

@@ -123,6 +123,13 @@ def planned_quantities(session: Session, order_id: str) -> dict[str, int]:
     return {slice_id or "": most for slice_id, most in session.execute(rows.group_by(SliceEvent.slice_id))}
 
 
+def count_refusals(session: Session, slice_id: str, scope: str) -> int:
+    """How often the broker has refused this slice for a cause of this scope."""
+    said = SliceEvent.detail.contains({"call": "place", "scope": scope})
+    rows = select(func.count()).where(SliceEvent.slice_id == slice_id, SliceEvent.kind == EventKind.BROKER_CALL, said)
+    return session.scalar(rows) or 0
+
+
 def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
     """Every event of one slice, oldest first."""
     return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()

@@ -40,6 +40,7 @@ from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
 from pulse_core.trading.store import events
 from pulse_core.trading.store.conditions import any_of, status_is
+from pulse_core.trading.store.holds import is_free
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 
 log = get_logger(__name__)
@@ -246,6 +247,7 @@ def take_due(
             or_(OrderSlice.hinted_until.is_(None), and_(OrderSlice.hinted_until <= now, literal(is_repeated))),
             Order.status == OrderStatus.IN_PROGRESS,
             Order.broker_account == broker_account,
+            is_free(),
         )
         .order_by(OrderSlice.due_at)
         .limit(limit)
@@ -271,6 +273,7 @@ def overdue(session: Session, broker_account: str, before: datetime, limit: int)
             OrderSlice.due_at <= before,
             Order.status == OrderStatus.IN_PROGRESS,
             Order.broker_account == broker_account,
+            is_free(),
         )
         .order_by(OrderSlice.due_at)
         .limit(limit)

@@ -34,6 +34,7 @@ from sqlalchemy.sql.expression import TextualSelect
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.postgres import sql
 from pulse_core.postgres.prepared import prepared
+from pulse_core.trading.store.holds import is_free
 from pulse_core.trading.store.slices import DueSlice
 from pulse_core.trading.tables import BrokerBudget, Order, OrderSlice
 
@@ -231,6 +232,7 @@ def _due(broker_account: str, before: datetime) -> Select[str]:
         OrderSlice.due_at <= before,
         Order.status == OrderStatus.IN_PROGRESS,
         Order.broker_account == broker_account,
+        is_free(),
     )
 
 

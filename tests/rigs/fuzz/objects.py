@@ -60,6 +60,8 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
         real["webhook_id"] = _webhook(make_account() if "_any_" in operation_id else account)
     if "alarm_id" in names:
         real["alarm_id"] = an_alarm(slices_of(a_split_order())[0])
+    if "name" in names:
+        real["name"] = "paper"
     if "account_id" in names:
         real["account_id"] = make_account().account_id
     return {name: value for name, value in real.items() if name in names}
@@ -121,6 +123,7 @@ def _new_order(body: Body, _account: Account) -> Body:
         "total_quantity": max(body["total_quantity"], body["split_config"]["num_splits"]),
         "limit_price": "1402.35" if is_limit else None,
         "start_at": None,
+        "broker_account": None if body.get("broker_account") is None else "paper",
     }
     return body | fitting | {"client_note": "".join(filter(str.isprintable, body.get("client_note") or ""))}
 
@@ -185,6 +188,7 @@ _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "settle_slice": _settlement,
     "add_webhook": lambda body, _: body | {"url": PUBLIC_URL},
     "redeliver_event": lambda body, _: body | {"event_id": 1},
+    "add_broker_account": lambda _body, _account: {"name": f"kite-{secrets.token_hex(6)}", "broker": "zerodha"},
     "add_user": _new_user,
     "add_account": _new_user,
     "change_user": lambda body, _: body | ({"password": PASSWORD} if "password" in body else {}),

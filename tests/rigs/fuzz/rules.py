@@ -28,6 +28,7 @@ BEYOND_SCHEMAS = {
     "enrol": {"recovery_code"},
     "renew_recovery_codes": {"recovery_code"},
     "disable_second_factor": {"recovery_code"},
+    "add_broker_account": {"name", "broker"},
     "add_user": {"username", "password"},
     "add_account": {"username", "password"},
     "change_user": {"password"},

@@ -56,8 +56,8 @@ BROKER_ACCOUNTS = (
         (
             Change(
                 f"{_ACCOUNTS}/reach.py",
-                "        return _of_the_paper_exchange() if settings().has_paper_exchange else None\n",
-                "        return _of_the_environment()\n",
+                "    if account.name == PAPER and not settings().has_paper_exchange:\n        return None\n",
+                "    if account.name == PAPER:\n        return _of_the_environment()\n",
             ),
         ),
         (

@@ -7,9 +7,12 @@ from tests.rigs.mutants.batches import BATCHES
 from tests.rigs.mutants.broker_accounts import BROKER_ACCOUNTS
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
+from tests.rigs.mutants.exchange import EXCHANGE
 from tests.rigs.mutants.fairness import FAIRNESS
+from tests.rigs.mutants.holds import OF_HOLDS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.keys import KEYS
+from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.port import PORT
@@ -31,9 +34,12 @@ DEFECTS = (
     *IDLE,
     *FAIRNESS,
     *MARKETS,
+    *OF_HOLDS,
     *BROKER_ACCOUNTS,
     *WEBHOOKS,
     *API,
     *SECOND_FACTOR,
     *KEYS,
+    *EXCHANGE,
+    *LOGINS,
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pulse_core.brokers.port import (
+    TOKEN_ENDED,
     AlreadyThere,
     BookUnavailable,
     BrokerOrder,
@@ -14,6 +15,7 @@ from pulse_core.brokers.port import (
     OutcomeUnknown,
     Placement,
     Refused,
+    Scope,
 )
 from tests.support.broker import (
     SimulatedBroker,
@@ -183,6 +185,11 @@ def accept_and_say_so_without_an_id(broker: SimulatedBroker, placement: Placemen
     raise AlreadyThere("the id is in use")
 
 
+def refuse_for_funds(broker: SimulatedBroker, placement: Placement) -> str:
+    broker.reject(broker.enter(placement))
+    raise Refused("MarginException", "not enough funds", Scope.FUNDS)
+
+
 ANSWERS: dict[str, Answer] = {
     "accept": accept,
     "fill": accept_and_fill,
@@ -195,5 +202,8 @@ ANSWERS: dict[str, Answer] = {
     "refuse": answer_with(Refused("MarginException", "not enough funds")),
     "refuse_and_reject": refuse_and_reject,
     "refuse_but_accept": refuse_but_accept,
+    "refuse_account": answer_with(Refused(TOKEN_ENDED, "log in", Scope.ACCOUNT)),
+    "refuse_funds": refuse_for_funds,
+    "refuse_price": answer_with(Refused("InputException", "beyond the circuit limit", Scope.PRICE)),
     "not_sent": answer_with(NotSent("UNREACHABLE", "nobody listens")),
 }

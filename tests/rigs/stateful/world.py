@@ -13,6 +13,7 @@ import pytest
 
 from api_contract.errors import DuplicateOrderUniqueKey, InvalidState
 from pulse_core import brokers, clock, failpoints, queue
+from pulse_core.broker_accounts.store import states
 from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.owner import OneAccount
@@ -78,6 +79,9 @@ class World:
         self._patch.setattr(turns, "REST", 0.0)
         self._patch.setattr(look_ups, "SPACING", timedelta(0))
         self._patch.setattr(look_ups, "LONG_BOOK", 0)
+        # Nor is it that of the probes.
+        self._patch.setattr(states, "FIRST_PROBE", timedelta(0))
+        self._patch.setattr(states, "NOTICED", timedelta(0))
         self._patch.setattr(outcome, "secrets", SimpleNamespace(randbelow=lambda _limit: 0))
         self._forget_what_the_process_saw()
         assert sending_hold.may_send(self.exchange)

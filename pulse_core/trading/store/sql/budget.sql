@@ -8,7 +8,8 @@ SELECT moment.now,
        budget.day,
        budget.calls_of_day,
        budget.full_until,
-       EXISTS (SELECT 1 FROM installation WHERE held_since IS NOT NULL) AS is_held,
+       EXISTS (SELECT 1 FROM installation WHERE held_since IS NOT NULL)
+       OR EXISTS (SELECT 1 FROM broker_accounts WHERE name = :broker_account AND state <> 'READY') AS is_held,
        ARRAY(
            SELECT CAST(extract(epoch FROM turn.at - moment.now) * 1000000 AS bigint)
              FROM broker_turns AS turn

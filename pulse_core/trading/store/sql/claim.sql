@@ -42,6 +42,10 @@ free AS (
                    AND open_now.product = coalesce(orders.product, :default_product)
                    AND open_now.opens_at <= moment.now
                    AND open_now.closes_at > moment.now))
+       -- Nothing of it is sent while it is held, or its account at the broker.
+       AND orders.hold IS NULL
+       AND NOT EXISTS (SELECT 1 FROM broker_accounts AS account
+                        WHERE account.name = orders.broker AND account.state <> 'READY')
        -- Nothing is sent while sending is held.
        AND NOT EXISTS (SELECT 1 FROM installation WHERE installation.held_since IS NOT NULL)
        FOR NO KEY UPDATE OF slice SKIP LOCKED

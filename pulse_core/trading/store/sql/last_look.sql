@@ -14,13 +14,16 @@ WITH seen AS (
                        OR placements.outcome = 'UNKNOWN'
                        OR (placements.outcome = 'ACKNOWLEDGED' AND placements.ended_at IS NULL))) AS has_live_duplicate,
            orders.status AS order_status,
-           orders.total_quantity
+           orders.total_quantity,
+           coalesce(orders.hold,
+                    (SELECT account.state FROM broker_accounts AS account
+                      WHERE account.name = orders.broker AND account.state <> 'READY')) AS held
       FROM unnest(:slice_ids, :client_order_ids) AS one (slice_id, client_order_id)
       JOIN order_slices AS slice ON slice.id = one.slice_id
       JOIN orders ON orders.id = slice.order_id
 )
 SELECT seen.id, seen.slice_status, seen.client_order_id, seen.lacking, seen.has_live_duplicate, seen.order_status,
-       seen.total_quantity, whole.status, whole.slices, whole.filled, whole.leaves
+       seen.total_quantity, seen.held, whole.status, whole.slices, whole.filled, whole.leaves
   FROM seen
   -- Once for each order, however many of its slices are about to be sent.
   JOIN (SELECT DISTINCT order_id FROM seen) AS touched ON touched.order_id = seen.order_id

@@ -5,6 +5,11 @@ UPDATE orders
        average_price = rolled.average_price,
        result = rolled.result,
        finished_at = CASE WHEN rolled.status = ANY(:final) THEN coalesce(orders.finished_at, :now) END,
+       -- What has ended is held no more.
+       hold = CASE WHEN rolled.status <> ALL(:final) THEN orders.hold END,
+       held_since = CASE WHEN rolled.status <> ALL(:final) THEN orders.held_since END,
+       hold_message = CASE WHEN rolled.status <> ALL(:final) THEN orders.hold_message END,
+       recheck_at = CASE WHEN rolled.status <> ALL(:final) THEN orders.recheck_at END,
        updated_at = :now
   FROM unnest(CAST(:ids AS varchar[]), CAST(:from_statuses AS varchar[]), CAST(:statuses AS varchar[]),
               CAST(:filled AS bigint[]), CAST(:prices AS numeric[]), CAST(:results AS varchar[]))

@@ -3,6 +3,9 @@
 WITH moment AS (
     SELECT clock_timestamp() AS now
 ),
+held_accounts AS (
+    SELECT name FROM broker_accounts WHERE state <> 'READY'
+),
 overdue AS (
     SELECT order_id, due_at, turn_at, hinted_until
       FROM order_slices
@@ -19,7 +22,7 @@ in_doubt AS (
 ages AS (
     SELECT 'unsplit' AS label, min(created_at) AS since FROM orders WHERE status = 'PENDING'
      UNION ALL
-    -- Slices of paused orders wait for their order, those without a turn for one as long as turns are given or there is
+    -- Slices of paused or held orders wait for their order, those without a turn for one as long as turns are given or there is
     -- no room. What has missed a turn is overdue since no message is trusted any more to bring it to a worker.
     SELECT 'overdue',
            min(CASE WHEN overdue.turn_at IS NULL
@@ -28,11 +31,12 @@ ages AS (
       FROM overdue
       JOIN orders ON orders.id = overdue.order_id
       LEFT JOIN broker_budgets AS budget ON budget.broker = orders.broker AND :has_turns
-     WHERE orders.status || '' = 'IN_PROGRESS'
+     WHERE orders.status || '' = 'IN_PROGRESS' AND orders.hold IS NULL AND orders.broker <> ALL (TABLE held_accounts)
      UNION ALL
     SELECT 'turn_wait', min(overdue.due_at)
       FROM overdue JOIN orders ON orders.id = overdue.order_id
      WHERE orders.status || '' = 'IN_PROGRESS' AND overdue.turn_at IS NULL AND :has_turns
+       AND orders.hold IS NULL AND orders.broker <> ALL (TABLE held_accounts)
      UNION ALL
     SELECT 'unknown', min(placements.claimed_at)
       FROM in_doubt JOIN placements ON placements.client_order_id = in_doubt.client_order_id
@@ -70,6 +74,12 @@ SELECT 'slices', status, count(*)
 SELECT 'slices', status, count(*)
   FROM (SELECT status FROM order_slices WHERE status = 'WORKING' LIMIT :most) AS working
  GROUP BY status
+ UNION ALL
+SELECT 'holds', hold, count(*)
+  FROM (SELECT hold FROM orders WHERE hold IS NOT NULL LIMIT :most) AS held
+ GROUP BY hold
+ UNION ALL
+SELECT 'accounts', state, count(*) FROM broker_accounts GROUP BY state
  UNION ALL
 SELECT 'held', 'now', CAST(count(held_since) AS float8) FROM installation
  UNION ALL

@@ -10,5 +10,6 @@ SELECT slice.id, slice.turn_at
    AND slice.turn_at = turn.at
    AND slice.hinted_until <= slice.turn_at
    AND orders.status || '' = 'IN_PROGRESS'
+   AND orders.hold IS NULL
  ORDER BY turn.at
  LIMIT :most

@@ -13,6 +13,7 @@ WITH waiting AS (
        AND slice.filled_quantity < slice.quantity
        AND orders.status || '' = 'IN_PROGRESS'
        AND orders.broker = :broker_account
+       AND orders.hold IS NULL
        AND orders.end_at >= :open_since
        -- Nobody may claim it while an earlier attempt of it may be live.
        AND (slice.attempts = 0 OR NOT EXISTS (

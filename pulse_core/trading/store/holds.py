@@ -1,0 +1,130 @@
+"""Orders that are held for what their broker said: nothing of them is sent, and they spend nothing."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, DateTime, String, and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from api_contract.log import get_logger
+from api_contract.vocabulary import FINAL_ORDERS, HoldReason, OrderStatus, SliceStatus
+from pulse_core.broker_accounts.tables import BrokerAccount
+from pulse_core.broker_accounts.vocabulary import BrokerAccountState
+from pulse_core.events.names import EventKind
+from pulse_core.postgres import sql
+from pulse_core.trading.store import events
+from pulse_core.trading.tables import Order, OrderSlice
+
+log = get_logger(__name__)
+
+
+def hold(
+    session: Session,
+    order: Order,
+    reason: HoldReason,
+    now: datetime,
+    message: str | None,
+    recheck_at: datetime | None = None,
+) -> bool:
+    """Hold a locked order; False if it is held already, or has ended."""
+    if order.hold is not None or order.status in FINAL_ORDERS:
+        return False
+    _set(session, order, hold=reason, held_since=now, hold_message=message, recheck_at=recheck_at, updated_at=now)
+    events.add(session, EventKind.HELD, order.id, None, now, reason=reason, message=message)
+    log.warning("order held", order_id=order.id, reason=reason, message=message)
+    return True
+
+
+def release(session: Session, order: Order, now: datetime, actor: str) -> None:
+    """Let a locked order that is held go on."""
+    reason = order.hold
+    nothing = dict.fromkeys(("hold", "held_since", "hold_message", "recheck_at"))
+    _set(session, order, **nothing, updated_at=now)
+    events.add(session, EventKind.RELEASED, order.id, None, now, reason=reason, actor=actor)
+    log.info("order released", order_id=order.id, reason=reason, actor=actor)
+
+
+def is_free() -> ColumnElement[bool]:
+    """The condition that neither the order nor its account at the broker is held."""
+    of_account = exists().where(
+        BrokerAccount.name == Order.broker_account, BrokerAccount.state != BrokerAccountState.READY
+    )
+    return and_(Order.hold.is_(None), ~of_account)
+
+
+def look_again(session: Session, order: Order, at: datetime) -> None:
+    """Look at a locked order that is held at this instant, and not before."""
+    _set(session, order, recheck_at=at)
+
+
+def to_recheck(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """Held orders at which Pulse looks by itself, and whose time has come, the oldest first."""
+    rows = select(Order.id).where(Order.hold.is_not(None), Order.recheck_at <= now)
+    return session.scalars(rows.order_by(Order.recheck_at).limit(limit)).all()
+
+
+def missed(session: Session, broker_account: str, now: datetime, beyond: str, limit: int) -> Sequence[str]:
+    """Orders in progress for this broker account with a slice that should have gone out, after the id `beyond`."""
+    overdue = exists().where(
+        OrderSlice.order_id == Order.id, OrderSlice.status == SliceStatus.SCHEDULED, OrderSlice.due_at <= now
+    )
+    rows = select(Order.id).where(
+        Order.status == OrderStatus.IN_PROGRESS,
+        Order.broker_account == broker_account,
+        Order.hold.is_(None),
+        Order.id > beyond,
+        overdue,
+    )
+    return session.scalars(rows.order_by(Order.id).limit(limit)).all()
+
+
+def over(session: Session, ended_before: datetime, now: datetime, limit: int) -> Sequence[str]:
+    """Due slices of what is held whose order's window ended before this instant."""
+    rows = (
+        select(OrderSlice.id)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .where(
+            OrderSlice.status == SliceStatus.SCHEDULED,
+            OrderSlice.due_at <= now,
+            Order.status == OrderStatus.IN_PROGRESS,
+            Order.end_at < ended_before,
+            ~is_free(),
+        )
+    )
+    return session.scalars(rows.order_by(OrderSlice.due_at).limit(limit)).all()
+
+
+def is_neglected(session: Session, before: datetime) -> bool:
+    """Whether something held should have been looked at before this instant, and nobody has."""
+    order = exists().where(Order.hold.is_not(None), Order.recheck_at <= before)
+    account = exists().where(
+        BrokerAccount.state != BrokerAccountState.READY,
+        or_(BrokerAccount.probe_at.is_(None), BrokerAccount.probe_at <= before),
+    )
+    return bool(session.scalar(select(or_(order, account))))
+
+
+def tell_of_account(session: Session, broker_account: str, kind: EventKind, now: datetime, **detail: Any) -> None:
+    """Tell of its open orders that the account is held, or no longer."""
+    session.execute(
+        _TELL, {"broker_account": broker_account, "kind": kind.value, "now": now, "detail": json.dumps(detail)}
+    )
+
+
+def _set(session: Session, order: Order, **changes: Any) -> None:
+    session.scalar(
+        update(Order)
+        .where(Order.id == order.id)
+        .values(**changes)
+        .returning(Order)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+
+
+_TELL = sql.load(
+    __package__,
+    "tell_of_account",
+    {"now": DateTime(timezone=True), **dict.fromkeys(("broker_account", "kind", "detail"), String())},
+)
