@@ -51,6 +51,8 @@ def test_what_is_sealed_opens_as_its_owners_with_its_key_alone(owner: str, key_i
         (f"v1:{OLD},v1:{NEW}", "has two keys v1"),
         (f"v1:{OLD},v2:{OLD}", "has one key twice: v2"),
     ],
+    # Not by the keys, which are others in each process that runs tests.
+    ids=["nothing", "a key alone", "an id with a space", "a short key", "an id twice", "a key twice"],
 )
 def test_a_ring_that_guards_nothing_is_refused_without_its_keys(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault) as refused:
