@@ -44,7 +44,8 @@ UNASKED = timedelta(days=1)
 class AlpacaBroker:
     """An account at Alpaca. See `port.Broker` and `port.Finder`."""
 
-    certain_after = timedelta(seconds=30)
+    # No shorter than the book must be silent elsewhere: nobody says how late a request may still come in.
+    certain_after = timedelta(seconds=60)
 
     def __init__(
         self,
