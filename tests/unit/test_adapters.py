@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from pulse_core.brokers.adapters import ADAPTERS, limits_of
+from pulse_core.brokers.adapters import ADAPTERS, Keys, limits_of
 from pulse_core.brokers.port import CallLimits, looks_ours
 from pulse_core.config import Settings
 
@@ -62,3 +62,17 @@ def test_a_day_may_begin_at_another_hour_than_midnight() -> None:
 )
 def test_what_may_be_an_attempt_of_ours_is_told_by_its_looks(tag: str | None, is_ours: bool) -> None:
     assert looks_ours(tag) is is_ours
+
+
+@pytest.mark.parametrize("broker", ADAPTERS)
+def test_every_adapter_connects_an_account_and_takes_newer_keys_under_the_same_limits(
+    settings: Settings, broker: str
+) -> None:
+    connected = ADAPTERS[broker].connect(settings, "account-1", Keys("key-1", "token-1", "secret-1"))
+    renewed = connected.with_keys("key-2", "token-2", "secret-2")
+
+    assert renewed is not connected
+    assert {one.name for one in (connected, renewed)} == {"account-1"}
+    assert {one.limits for one in (connected, renewed)} == {limits_of(broker, settings)}
+    # What this process has sent lately counts on.
+    assert vars(renewed)["_limiter"] is vars(connected)["_limiter"]

@@ -233,6 +233,13 @@ def test_cancelling_asks_for_the_order_by_its_id_and_may_be_refused_or_lost() ->
         broker(end.url).cancel(ID)
 
 
+def test_newer_keys_are_sent_in_place_of_the_former() -> None:
+    with wire(told(200, ORDER)) as end:
+        broker(end.url).with_keys("another-key", "", "another-secret").place(PLACEMENT, soon())
+    assert b"APCA-API-KEY-ID: another-key" in end.requests[0]
+    assert b"APCA-API-SECRET-KEY: another-secret" in end.requests[0]
+
+
 def test_it_posts_nothing_back() -> None:
     assert broker("http://127.0.0.1:1").verify_postback(b"{}", {}) is None  # type: ignore[func-returns-value]
 
