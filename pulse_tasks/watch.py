@@ -89,6 +89,7 @@ class Hands:
         self._idle_threads = idle_threads
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="overdue")
         self._at_it: dict[Future[None], Sequence[str]] = {}
+        self._aside: Future[None] | None = None
 
     def free(self) -> int:
         """How many more batches can be taken."""
@@ -104,15 +105,20 @@ class Hands:
             self._at_it[self._pool.submit(_attempt, "execute_slices", partial(_execute, batch))] = batch
         return taken
 
+    def aside(self, what: str, deed: Callable[[], object]) -> None:
+        """Begin with something that may hang, too, unless it is still under way."""
+        if self._aside is None or self._aside.done():
+            self._aside = self._pool.submit(_attempt, what, deed)
+
     def wait(self) -> None:
         """Until all that was taken is done."""
-        wait(self._at_it)
+        wait([*self._at_it, *([self._aside] if self._aside else [])])
 
 
 def execute_overdue(hands: Hands) -> None:
     """Place slices whose message has not led to anything."""
     if _is_any_due(utcnow()):
-        recheck_neglected(utcnow())
+        hands.aside(recheck_neglected.__name__, lambda: recheck_neglected(utcnow()))
     look = _at_their_turns if is_on() else _overdue
     taken: list[Sequence[str]] = []
     for broker in brokers.reachable():

@@ -1,13 +1,14 @@
 """`pulse openapi`: the specifications of both services, generated from their code."""
 
 import difflib
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
+from pulse_ops.openapi import text
 from pulse_ops.openapi.changes import breaking_changes
 
 # By name: the core knows none of its callers.
@@ -40,9 +41,10 @@ def openapi(service: str | None, write: bool, check: bool, breaking: bool, publi
 
 def document(service: str) -> str:
     """The specification of one service as YAML."""
-    return yaml.safe_dump(_specification(service), sort_keys=False, width=120, allow_unicode=True)
+    return text.written(_specification(service))
 
 
+@cache
 def _specification(service: str) -> dict[str, Any]:
     module, function = SERVICES[service].split(":")
     specification: dict[str, Any] = getattr(import_module(module), function)()
@@ -80,7 +82,7 @@ def _breaks(service: str, docs: Path) -> bool:
     if not path.exists():
         click.echo(f"{path} does not exist; run `pulse openapi --publish`", err=True)
         return True
-    changes = breaking_changes(yaml.safe_load(path.read_text(encoding="utf-8")), _specification(service))
+    changes = breaking_changes(text.read(path.read_text(encoding="utf-8")), _specification(service))
     for change in changes:
         click.echo(f"{path} is broken: {change}", err=True)
     return bool(changes)

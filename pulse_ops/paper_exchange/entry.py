@@ -51,14 +51,14 @@ class Entry:
         if request.is_stop:
             check_stop(request, self._market.price(request.instrument))
 
-    def refusal_for_account(self, request: OrderRequest) -> WireError | None:
-        """Why the account cannot have this order, if it cannot."""
+    def refusal_for_account(self, request: OrderRequest, instead_of: str | None = None) -> WireError | None:
+        """Why the account cannot have this order, if it cannot; `instead_of` is the id of what it replaces."""
         if not self.account.is_limited:
             return None
         instrument = self.find(request.instrument)
         try:
             if instrument is not None:
-                self.account.check(request, instrument, self._market.price(request.instrument))
+                self.account.check(request, instrument, self._market.price(request.instrument), instead_of)
         except WireError as refusal:
             return refusal
         return None

@@ -147,7 +147,9 @@ class Exchange:
             order = self._of_today(order_id, now)
             request = modified(order, variety, changes)
             self.entry.check(request, now)
-            book_modification(self.books, order, request, now)
+            if refusal := self.entry.refusal_for_account(request, order_id):
+                raise refusal
+            book_modification(self.books, order, request, now, self.entry.booking(request, now)["blocked"])
             self._matching.meet_again(order_id, now)
         self._report(order_id)
 

@@ -39,8 +39,8 @@ def modified(order: sqlite3.Row, variety: str, changes: Mapping[str, str]) -> Or
     return request
 
 
-def book_modification(books: Books, order: sqlite3.Row, request: OrderRequest, now: int) -> None:
-    """Book the new terms, and the states between which Kite shows."""
+def book_modification(books: Books, order: sqlite3.Row, request: OrderRequest, now: int, blocked: int) -> None:
+    """Book the new terms, what they block, and the states between which Kite shows."""
     order_id, status = order["order_id"], order["status"]
     if status != "AMO REQ RECEIVED":
         status = "TRIGGER PENDING" if request.is_stop else "OPEN"
@@ -60,6 +60,7 @@ def book_modification(books: Books, order: sqlite3.Row, request: OrderRequest, n
         market_protection=request.market_protection,
         limit_price=request.price if request.order_type == "LIMIT" else None,
         modifications=order["modifications"] + 1,
+        blocked=blocked,
         due_at=_due_at(order, request, now),
         updated_at=now,
     )

@@ -105,7 +105,9 @@ class EmbeddedPostgres:
         write_private(password, self._password)
         self._give_away(password)
         folder = self._reachable_folder()
-        command = [str(self._bin() / "initdb"), *_INITDB, f"--pwfile={folder}/password.new", "-D", f"{folder}/data.new"]
+        # A server that never waits for the disk needs no cluster that was waited for.
+        options = [*_INITDB, *(["--no-sync"] if self._settings.get("fsync") == "off" else [])]
+        command = [str(self._bin() / "initdb"), *options, f"--pwfile={folder}/password.new", "-D", f"{folder}/data.new"]
         made = self._run(command)
         password.unlink()
         if made.returncode != 0:

@@ -81,6 +81,6 @@ def make_account(role: Role = Role.TRADER, bind: Connection | None = None) -> Ac
 
 @cache
 def _password() -> tuple[str, str]:
-    # Hashing is slow by design: once is enough for all accounts of a run.
+    # Hashing is slow by design: once is enough for all accounts of a run, and each login is checked at its cost.
     password = secrets.token_urlsafe(16)
-    return password, PasswordHasher().hash(password)
+    return password, PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(password)

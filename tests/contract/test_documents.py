@@ -3,18 +3,24 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from pulse_ops.cli.openapi import DOCS, document, openapi
+from pulse_ops.openapi import text
 from tests.contract.client import Service, resolved
 
 SERVICES = ["gapi", "pulse"]
+
+
+@cache
+def stated(name: str) -> dict[str, Any]:
+    return text.read(document(name))
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -25,14 +31,14 @@ def test_the_committed_specification_is_what_the_code_says(name: str, request: p
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_specification_is_valid_openapi_3_1(name: str) -> None:
-    specification = yaml.safe_load(document(name))
+    specification = stated(name)
     assert specification["openapi"].startswith("3.1")
     validate(specification)
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_operation_says_what_it_does_and_what_it_needs(name: str) -> None:
-    specification = yaml.safe_load(document(name))
+    specification = stated(name)
     names = Counter(operation["operationId"] for _, _, operation in operations(specification))
     described = {tag["name"] for tag in specification["tags"] if tag["description"]}
     for path, _method, operation in operations(specification):
@@ -46,7 +52,7 @@ def test_every_operation_says_what_it_does_and_what_it_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_body_has_an_example_that_is_true(name: str) -> None:
-    specification = yaml.safe_load(document(name))
+    specification = stated(name)
     for path, _method, operation in operations(specification):
         answers = [resolved(specification, one) for one in operation["responses"].values()]
         for part in (operation.get("requestBody", {}), *answers):
@@ -59,7 +65,7 @@ def test_every_body_has_an_example_that_is_true(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_error_code_has_a_shape_and_an_example_with_the_details_that_it_names(name: str) -> None:
-    schemas = yaml.safe_load(document(name))["components"]["schemas"]
+    schemas = stated(name)["components"]["schemas"]
     shapes = {
         one["properties"]["error"]["properties"]["code"]["const"]: one for one in schemas.values() if is_error(one)
     }
@@ -85,11 +91,11 @@ def test_check_tells_a_stale_file_from_a_fresh_one(tmp_path: pytest.TempPathFact
     assert runner.invoke(openapi, ["--check", *folder]).exit_code == 1
     assert runner.invoke(openapi, ["--write", *folder]).exit_code == 0
     assert runner.invoke(openapi, ["--check", *folder]).exit_code == 0
-    assert yaml.safe_load(runner.invoke(openapi, ["gapi"]).output)["info"]["title"] == "Pulse"
+    assert text.read(runner.invoke(openapi, ["gapi"]).output)["info"]["title"] == "Pulse"
 
 
 def test_the_gateway_serves_its_specification(gapi: Service) -> None:
-    assert gapi.send("GET", "/openapi.json").json() == yaml.safe_load(document("gapi"))
+    assert gapi.send("GET", "/openapi.json").json() == stated("gapi")
 
 
 def test_the_api_page_needs_nothing_from_the_internet(gapi: Service) -> None:

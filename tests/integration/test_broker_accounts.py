@@ -31,6 +31,7 @@ from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.recheck import release_by_operator
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
@@ -53,6 +54,8 @@ MORNING = datetime(2026, 11, 30, 4, 30, tzinfo=UTC)
 def other(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     """A live account beside the paper one."""
     accounts.add_account(OTHER, "zerodha", "the test", utcnow())
+    # As if somebody had logged in to it.
+    assert release_by_operator(OTHER, "the test")
     second = SimulatedBroker(name=OTHER)
     connections: dict[str, Broker] = {"paper": broker, OTHER: second}
     monkeypatch.setattr(brokers, "connect", lambda account: connections[account])

@@ -29,7 +29,7 @@ from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
 from pulse_core.trading.order.queries import order_report
-from pulse_core.trading.order.recheck import recheck_holds, release_by_operator
+from pulse_core.trading.order.recheck import recheck_holds, recheck_neglected, release_by_operator
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import operations, track
 from pulse_core.trading.slice.cancel_working import cancel_slices
@@ -45,6 +45,7 @@ from pulse_ops.doctor import orders as doctor
 from pulse_ops.doctor.findings import Finding, Trouble
 from pulse_ops.verify import broker_records, database
 from pulse_ops.verify.facts import Facts
+from pulse_tasks import watch
 from tests.support.exchange import RunningExchange, start_exchange
 from tests.support.factories import a_slice, a_split_order, order, slices_of
 
@@ -65,6 +66,7 @@ def exchange(running: RunningExchange, clean_database: str, monkeypatch: pytest.
     running.set_faults()
     adapter = running.broker()
     monkeypatch.setattr(brokers, "connect", lambda _account: adapter)
+    monkeypatch.setattr(brokers, "reachable", lambda: [adapter])
     monkeypatch.setattr(reading, "_last", reading.LastReading())
     monkeypatch.setattr(track, "_settled", track.Settled())
     monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
@@ -447,3 +449,24 @@ def test_what_the_book_shows_as_refused_after_it_was_taken_is_held_alike(
     filled = 5 if first is SliceStatus.SCHEDULED else 4
     assert trading.statuses.count(SliceStatus.FILLED) == filled
     assert violations(exchange) == []
+
+
+def test_where_no_sweep_runs_a_worker_for_slices_looks_itself(
+    exchange: RunningExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trading = Trading(exchange)
+    exchange.set_faults({"fault": "refuse_call", **TOKEN_DEAD, "count": 1})
+    trading.work(0)
+    assert state() is BrokerAccountState.AWAITING_TOKEN
+
+    recheck_neglected(trading.at(2))
+    assert state() is BrokerAccountState.AWAITING_TOKEN
+    late = trading.at(3 + settings().overdue_after)
+    with db.transaction() as session:
+        states.probe_soon(session, "paper")
+    monkeypatch.setattr(watch, "utcnow", lambda: late)
+    hands = watch.Hands()
+    watch.execute_overdue(hands)
+    hands.wait()
+
+    assert state() is BrokerAccountState.READY

@@ -170,7 +170,11 @@ def test_money_and_shares_run_out_and_the_refusal_stands_in_the_book(
     exchange.control("PUT", "account", {"cash": str(20_000 + kite_used), "holdings": held})
     assert [(row["tradingsymbol"], row["quantity"]) for row in kite.holdings()] == [("ITC", 15)]
 
-    kite.place_order(**terms(tag="paid"))
+    paid = kite.place_order(**terms(tag="paid"))
+    kite.modify_order("regular", paid, price=1399.0)
+    kite.modify_order("regular", paid, price=1400.0)
+    with pytest.raises(GeneralException, match="Insufficient funds"):
+        kite.modify_order("regular", paid, quantity=15)
     with pytest.raises(GeneralException, match=r"Insufficient funds. Required margin is 14000.00 but available margin"):
         kite.place_order(**terms(tag="unpaid"))
     kite.place_order(**terms(tradingsymbol="ITC", transaction_type="SELL", price=500.0))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from api_contract import alarms, scopes
 from api_contract import vocabulary as contract
@@ -18,11 +17,12 @@ from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
 from pulse_client.reading import Unreadable
 from pulse_client.vocabulary import OrderType, Product, SessionRule, Side
+from pulse_ops.openapi import text
 from tests.support.gateway import FakeGateway, order_answer
 
 SECONDS = re.compile(r"\.0+Z")
 OPENAPI = Path(__file__).parents[2] / "docs" / "services" / "gapi-api" / "openapi.yaml"
-SHAPES: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())["components"]["schemas"]
+SHAPES: dict[str, Any] = text.read(OPENAPI.read_text())["components"]["schemas"]
 
 
 @pytest.mark.parametrize("shape", [NewOrder, SplitConfig], ids=lambda shape: shape.__name__)

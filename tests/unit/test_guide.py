@@ -11,7 +11,7 @@ from api_contract.errors import HTTP_STATUS
 from api_contract.scopes import ADMINISTERS, SCOPES, Scope
 from api_contract.shapes.events import ORDER_EVENTS_QUERY
 from api_contract.shapes.orders import ORDER_QUERY, NewOrderSchema, TermsSchema
-from api_contract.vocabulary import OrderStatus, SliceStatus, WebhookStatus
+from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus, WebhookStatus
 from gapi_app.config import Settings
 from gapi_app.openapi import SPECIFICATION
 from pulse_core.events import delivery, webhooks
@@ -47,7 +47,8 @@ def test_every_error_code_stands_with_its_status() -> None:
 def test_every_status_is_explained() -> None:
     assert set(words("How an order ends")) == set(OrderStatus)
     assert words("How an order ends", 1) == ["filled", "working", "on_its_way", "unknown", "unsent"]
-    assert set(words("How an order ends", 2)) == set(SliceStatus)
+    assert {word for row in rows("How an order ends", 2)[:1] for word in CODE.findall(row[1])} == set(HoldReason)
+    assert set(words("How an order ends", 3)) == set(SliceStatus)
 
 
 def test_every_status_of_a_webhook_means_what_it_means_in_the_code() -> None:
@@ -68,8 +69,9 @@ def test_every_type_of_event_is_explained() -> None:
     others = {event_type(kind, slice_id, None) for kind in EventKind if kind != "MOVE" for slice_id in (None, "sl_1")}
     documented = set(words("Live events"))
     assert moves < documented
-    # A fill and a call at the broker are of a slice.
-    assert documented - moves - {"scheduled"} == others - {"order.fill", "order.broker_call"}
+    # A fill and a call at the broker are of a slice, a hold and its release of an order.
+    never = {"order.fill", "order.broker_call", "slice.held", "slice.released"}
+    assert documented - moves - {"scheduled"} == others - never
 
 
 def test_every_role_may_what_the_table_says() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from pulse_ops.cli.openapi import document, openapi
+from pulse_ops.openapi import text
 from pulse_ops.openapi.changes import breaking_changes
 
 TEXT = {"type": "string"}
@@ -172,10 +172,10 @@ def test_the_command_fails_for_a_break_and_names_the_file(tmp_path: Path) -> Non
     assert runner.invoke(openapi, ["--publish", *folder]).exit_code == 0
     assert runner.invoke(openapi, ["--breaking", *folder]).exit_code == 0
 
-    published = yaml.safe_load(document("gapi"))
+    published = text.read(document("gapi"))
     published["paths"]["/api/gone"] = {"get": {"operationId": "gone", "responses": {}}}
     file = tmp_path / "gapi-api" / "published.yaml"
-    file.write_text(yaml.safe_dump(published))
+    file.write_text(text.written(published))
     result = runner.invoke(openapi, ["--breaking", *folder])
     assert result.exit_code == 1
     assert f"{file} is broken: GET /api/gone: removed" in result.output

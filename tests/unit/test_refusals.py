@@ -50,6 +50,13 @@ ANSWERS = [
     (
         400,
         "InputException",
+        "MIS (intraday) are blocked as the markets are not open for trading today. Try placing an AMO order.",
+        Scope.MARKET,
+        "InputException",
+    ),
+    (
+        400,
+        "InputException",
         "Your order could not be converted to a After Market Order (AMO).",
         Scope.MARKET,
         "InputException",

@@ -62,6 +62,7 @@ RULES = (
             "exchange is closed",
             "after market order",
             "market is not open",
+            "markets are not open",
             "outside market hours",
             "outside trading hours",
             "trading is halted",

@@ -1,6 +1,7 @@
 """Look at what is held: try accounts that were refused, let go on what waited, and end what the window is over for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -32,6 +33,7 @@ from pulse_core.trading.tables import Order
 log = get_logger(__name__)
 
 BATCH = 200
+AT_ONCE = 8
 
 
 def recheck_holds(now: datetime, limit: int = BATCH) -> int:
@@ -49,8 +51,7 @@ def recheck_holds(now: datetime, limit: int = BATCH) -> int:
     if waiting:
         known = hours.current()
         for_each(waiting, lambda order_id: _look_at(order_id, known, now))
-    tried = sum(_try(one.name, now) for one in accounts)
-    return len(over) + len(waiting) + tried
+    return len(over) + len(waiting) + _try_all([one.name for one in accounts], now)
 
 
 def recheck_neglected(now: datetime) -> None:
@@ -81,6 +82,17 @@ def _replan(session: Session, order: Order, known: Hours, now: datetime) -> None
     if order.status is OrderStatus.IN_PROGRESS:
         replan(session, order, known, now, spread, MISSED_WHILE_HELD)
         roll_up(session, order, now)
+
+
+def _try_all(names: Sequence[str], now: datetime) -> int:
+    """Try accounts side by side, as one whose broker does not answer must not hold up the others; returns how many."""
+    if len(names) < 2:
+        return sum(_try(name, now) for name in names)
+    with ThreadPoolExecutor(min(len(names), AT_ONCE)) as pool:
+        tried = [pool.submit(_try, name, now) for name in names]
+        found: list[bool] = []
+        for_each(tried, lambda one: found.append(one.result()))
+    return sum(found)
 
 
 def _try(name: str, now: datetime) -> bool:

@@ -1,9 +1,9 @@
 """Routes of the login: the page that a person sees, the exchange of tokens, its end."""
 
+from html import escape
 from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, redirect, request
-from markupsafe import escape
 from werkzeug.wrappers import Response as AnyResponse
 
 from pulse_ops.paper_exchange.clock import india_text

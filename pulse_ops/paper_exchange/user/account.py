@@ -16,7 +16,7 @@ from pulse_ops.paper_exchange.user.positions import Position, positions
 PLENTY_OF_CASH = 10_000 * 10_000_000 * 100
 PLENTY_OF_SHARES = 1_000_000
 
-_OPEN = "SELECT * FROM orders WHERE day >= ? AND status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED')"
+_OPEN = "SELECT * FROM orders WHERE day >= ? AND status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED') AND order_id <> ?"
 
 
 class Held(BaseModel):
@@ -59,30 +59,30 @@ class Account:
         self._books.set_note("account", has.model_dump_json())
         self._has = has
 
-    def check(self, order: OrderRequest, instrument: Instrument, last_price: int) -> None:
-        """Raise WireError unless the account has what an order needs."""
+    def check(self, order: OrderRequest, instrument: Instrument, last_price: int, instead_of: str | None) -> None:
+        """Raise WireError unless the account has what an order needs; `instead_of` is the id of what it replaces."""
         if self._has.holdings is not None and order.product == "CNC" and order.transaction_type == "SELL":
-            self._check_holdings(order)
+            self._check_holdings(order, instead_of)
         if self._has.cash is not None:
-            self._check_cash(blocked(order, instrument, last_price))
+            self._check_cash(blocked(order, instrument, last_price), instead_of)
 
     def cash(self) -> int:
         """What there was at the beginning, in paise."""
         return PLENTY_OF_CASH if self._has.cash is None else int(self._has.cash * 100)
 
-    def used(self) -> int:
-        """What positions and open orders take of it, in paise."""
+    def used(self, without: str | None = None) -> int:
+        """What positions and open orders take of it, in paise, one order left out."""
         of_positions = sum(one.blocked for one in positions(self._books, None))
-        return of_positions + sum(_left_open(row) for row in self._open_orders())
+        return of_positions + sum(_left_open(row) for row in self._open_orders(without))
 
-    def shares(self, symbol: str) -> int:
-        """How many shares of the account are free to be sold, those in open orders left out."""
+    def shares(self, symbol: str, without: str | None = None) -> int:
+        """How many shares of the account are free to be sold: not those in open orders, but for the one left out."""
         held = self._has.holdings
         began = PLENTY_OF_SHARES if held is None else held[symbol].quantity if symbol in held else 0
         traded = sum(one.quantity for one in self.delivered(None) if one.symbol == symbol)
         offered = sum(
             _rest(row)
-            for row in self._open_orders()
+            for row in self._open_orders(without)
             if (row["tradingsymbol"], row["product"], row["transaction_type"]) == (symbol, "CNC", "SELL")
         )
         return began + traded - offered
@@ -91,8 +91,8 @@ class Account:
         """What was bought and sold for delivery, before a day or ever."""
         return [one for one in positions(self._books, before) if one.product == "CNC"]
 
-    def _check_holdings(self, order: OrderRequest) -> None:
-        free = max(self.shares(order.tradingsymbol), 0)
+    def _check_holdings(self, order: OrderRequest, instead_of: str | None) -> None:
+        free = max(self.shares(order.tradingsymbol, instead_of), 0)
         if order.quantity > free:
             raise WireError(
                 400,
@@ -100,8 +100,8 @@ class Account:
                 f"Insufficient holdings. Required quantity is {order.quantity} but available quantity is {free}.",
             )
 
-    def _check_cash(self, needed: int) -> None:
-        left = self.cash() - self.used()
+    def _check_cash(self, needed: int, instead_of: str | None) -> None:
+        left = self.cash() - self.used(instead_of)
         if needed > left:
             raise WireError(
                 400,
@@ -110,8 +110,8 @@ class Account:
                 f" but available margin is {max(left, 0) / 100:.2f}.",
             )
 
-    def _open_orders(self) -> list[sqlite3.Row]:
-        return self._books.rows(_OPEN, self._books.day(self._books.now()))
+    def _open_orders(self, without: str | None) -> list[sqlite3.Row]:
+        return self._books.rows(_OPEN, self._books.day(self._books.now()), without or "")
 
 
 def _rest(row: sqlite3.Row) -> int:

@@ -19,8 +19,8 @@ LOGINS = (
         (
             Change(
                 f"{_ACCOUNTS}/credentials.py",
-                "    if held is not None and (held.version, held.made_at) == (version.number, version.made_at):\n",
-                "    if held is not None:\n",
+                "held is not None and _of(held) == (account.credentials_version, account.credentials_made_at):\n",
+                "held is not None:\n",
             ),
         ),
         (f"{_LOGINS}::test_a_login_is_in_use_at_the_next_call_and_the_one_before_is_not",),
