@@ -64,8 +64,8 @@ SHARED = {
     ),
     "INVALID_INSTRUMENT": Refusal(
         "Not `EXCHANGE:SYMBOL`, or an exchange that is not served.",
-        "instrument must be EXCHANGE:SYMBOL with an exchange of BSE, NSE and a symbol of 1 to 32 of"
-        " A-Z, 0-9, &, . and -",
+        "instrument must be EXCHANGE:SYMBOL with an exchange of BSE, NSE and a symbol of 1 to 32 of A-Z, 0-9, &, ."
+        " and -",
         {
             "field": "instrument",
             "instrument": "RELIANCE",
@@ -157,7 +157,7 @@ SHARED = {
         },
         {
             "exchange": TEXT,
-            "day": {**TEXT, "description": "The Indian date on which the window would begin."},
+            "day": {**TEXT, "description": "The date of the exchange on which the window would begin."},
             "day_name": {"type": ["string", "null"], "description": "Why the day is not as its weekday has it."},
             "cut_off": {"type": ["string", "null"], "description": "Until when the product is taken on that day."},
             "next_session": _SESSION,

@@ -35,7 +35,7 @@ OLD_NAMES = frozenset(
         "SLICE_TIMEOUT",
     }
 )
-_OF_OTHERS = ("DATABASE_URL", "REDIS_URL", "KITE_")
+_OF_OTHERS = ("DATABASE_URL", "REDIS_URL", "KITE_", "ALPACA_")
 
 log = get_logger(__name__)
 

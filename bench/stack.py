@@ -22,7 +22,7 @@ from bench.children import ROOT, SERVERS, BenchError, Children
 from bench.day_book import fill_day_book
 from gapi_app.config import Settings as GatewaySettings
 from pulse_core import db, migrations
-from pulse_core.config import Settings
+from pulse_core.brokers.adapters import ADAPTERS
 from pulse_core.identity.store import accounts
 from pulse_ops.stack import plan, processes
 from pulse_ops.stack.child import Program
@@ -261,7 +261,7 @@ def lifted_limits() -> dict[str, str]:
 
 def default_limits() -> dict[str, str]:
     """The same with the limits towards the broker, and the broker's own, as they are for users."""
-    rate = Settings.model_fields["broker_orders_per_second"].default
+    rate = ADAPTERS["paper"].limits.per_second
     return _gateway_limits() | {"PULSE_BROKER_ORDERS_PER_SECOND": str(rate), "PULSE_PAPER_LIMITS": "true"}
 
 

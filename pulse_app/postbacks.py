@@ -25,5 +25,6 @@ def take_zerodha_postback(news: dict[str, str]) -> dict[str, str]:
         body = base64.b64decode(news["body"], validate=True)
     except (binascii.Error, ValueError):
         raise InvalidRequest("body is not base64", {"field": "body"}) from None
-    take_postback(body)
+    # What Kite signs stands in the body.
+    take_postback(body, {})
     return {"status": "ok"}

@@ -29,5 +29,5 @@ class Gateway(Feeds, Alarms, Webhooks, SecondFactors, Instruments):
         return self._get(BrokerAccountList, "/api/broker-accounts").broker_accounts
 
     def market(self, exchange: str, day: date | None = None) -> Market:
-        """The hours of an exchange on a day by the Indian date, today without one, and its next session."""
+        """The hours of an exchange on a day by its own date, today without one, and its next session."""
         return self._get(Market, f"/api/markets/{part(exchange)}", day=None if day is None else day.isoformat())

@@ -147,6 +147,7 @@ class Market(Answer):
     cut_offs: Mapping[Product, datetime]
     next_session: Stretch | None
     valid_until: date
+    time_zone: str | None = None
 
 
 class BrokerAccount(Answer):
@@ -228,6 +229,7 @@ class Order(Answer):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    currency: str | None = None
     held: Held | None = None
 
     @property

@@ -9,10 +9,9 @@ from api_contract import order_rules
 from api_contract.vocabulary import OrderType, Product
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.brokers.adapters import limits_of
+from pulse_core.brokers.port import CallLimits
 from pulse_core.config import settings
-
-# That of the exchanges, whose days are the broker's.
-TIME_ZONE = "Asia/Kolkata"
 
 
 @dataclass(frozen=True)
@@ -61,31 +60,32 @@ def installation_report() -> InstallationReport:
     config = settings()
     name = config.default_broker_account
     known = None if name == config.broker else directory.account_named(name)
+    broker = known.broker if known else config.broker
+    calls = limits_of(broker, config)
     return InstallationReport(
         broker_account=name,
-        broker=known.broker if known else config.broker,
+        broker=broker,
         is_paper=not known.is_live if known else name == PAPER,
         exchanges=sorted(config.pulse_exchanges),
         products=list(Product),
         default_product=Product(config.kite_product),
         order_types=list(OrderType),
-        limits=_limits(),
-        time_zone=TIME_ZONE,
+        limits=_limits(calls),
+        time_zone=str(calls.time_zone),
         version=_version(),
     )
 
 
-def _limits() -> InstallationLimits:
-    config = settings()
+def _limits(calls: CallLimits) -> InstallationLimits:
     return InstallationLimits(
         total_quantity=Range(1, order_rules.MAX_QUANTITY),
         num_splits=Range(order_rules.MIN_SPLITS, order_rules.MAX_SPLITS),
         duration_minutes=Range(order_rules.MIN_MINUTES, order_rules.MAX_MINUTES),
         slice_timeout_seconds=Range(order_rules.MIN_TIMEOUT, order_rules.MAX_TIMEOUT),
         start_within_days=order_rules.FARTHEST_START.days,
-        broker_calls_per_second=config.broker_orders_per_second or None,
-        broker_calls_per_minute=config.broker_orders_per_minute or None,
-        broker_calls_per_day=config.broker_orders_per_day or None,
+        broker_calls_per_second=calls.per_second or None,
+        broker_calls_per_minute=calls.per_minute or None,
+        broker_calls_per_day=calls.per_day or None,
     )
 
 

@@ -86,7 +86,9 @@ class Settings(QueueSettings):
         frozenset({"NSE", "BSE"}), description="Exchanges accepted in `instrument`, separated by commas."
     )
 
-    broker: Literal["paper", "zerodha"] = Field("paper", description="The broker whose account is the one of before.")
+    broker: Literal["paper", "zerodha", "alpaca"] = Field(
+        "paper", description="The broker whose account is the one of before."
+    )
     broker_account: str | None = Field(
         None, max_length=20, description="Account of orders that name none; unset: the one called as PULSE_BROKER."
     )
@@ -110,13 +112,28 @@ class Settings(QueueSettings):
     kite_access_token: SecretStr = Field(SecretStr("paper"), description="Zerodha's access token of the day.")
     kite_api_secret: SecretStr = Field(SecretStr("paper"), description="Checks the signature of postbacks.")
     kite_product: Literal["CNC", "MIS", "NRML"] = Field("CNC", description="Product of every order.")
-    kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
-    broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer, in seconds.")
-    broker_orders_per_second: int = Field(
-        10, ge=0, le=1000, description="Most calls of a broker's account in a second, of all workers; 0: no limits."
+    kite_algo_id: str = Field(
+        "", pattern="^[A-Za-z0-9]{0,64}$", description="Algo id of every order, where the exchange has given one."
     )
-    broker_orders_per_minute: int = Field(400, ge=0, le=60_000, description="The same in a minute; 0: no limit.")
-    broker_orders_per_day: int = Field(5000, ge=0, le=10_000_000, description="The same in a day; 0: no limit.")
+    kite_market_protection: float = Field(-1, ge=-1, le=100, description="-1 automatic, else percent.")
+    alpaca_root_url: str = Field(
+        "https://paper-api.alpaca.markets", description="Alpaca's API, for PULSE_BROKER=alpaca."
+    )
+    alpaca_api_key: SecretStr = Field(SecretStr("paper"), description="Alpaca's API key.")
+    alpaca_api_secret: SecretStr = Field(SecretStr("paper"), description="Alpaca's API secret.")
+    broker_timeout: Seconds = Field(7.0, description="Longest wait for the broker's answer, in seconds.")
+    broker_orders_per_second: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Most calls of a broker's account in a second, of all workers; 0: no limits, unset: the broker's.",
+    )
+    broker_orders_per_minute: int | None = Field(
+        None, ge=0, le=60_000, description="The same in a minute; 0: no limit, unset: the broker's."
+    )
+    broker_orders_per_day: int | None = Field(
+        None, ge=0, le=10_000_000, description="The same in a day; 0: no limit, unset: the broker's."
+    )
 
     open_orders_per_account: int = Field(
         1000, ge=0, le=1_000_000, description="Most open orders of an account; 0: any number."
@@ -174,9 +191,12 @@ class Settings(QueueSettings):
         return self.broker == "paper" or "paper_exchange_url" in self.model_fields_set
 
     def placeholders(self) -> dict[str, str]:
-        """What is wrong with each KITE_ variable that a live broker cannot be reached with."""
+        """What is wrong with each variable that a live broker cannot be reached with."""
         if self.broker == "paper":
             return {}
+        if self.broker == "alpaca":
+            without = (one for one in ("alpaca_api_key", "alpaca_api_secret") if is_placeholder(getattr(self, one)))
+            return {names_of(one)[0]: "is refused: PULSE_BROKER=alpaca needs Alpaca's own" for one in without}
         reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
         lacking = (name for name in CREDENTIALS if is_placeholder(getattr(self, name)))
         return {names_of(name)[0]: reason for name in lacking}

@@ -49,7 +49,7 @@ _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 class MarketQuerySchema(RequestSchema):
     day = fields.String(
         validate=matches(_DAY, "Must be a day like 2026-11-30."),
-        metadata={"description": "By the Indian date; today without it.", "example": "2026-11-30"},
+        metadata={"description": "By the date of the exchange; today without it.", "example": "2026-11-30"},
     )
 
 
@@ -69,6 +69,7 @@ class MarketSchema(AnswerSchema):
     """A day of an exchange, and the next session from now on."""
 
     exchange = fields.String(required=True, metadata={"example": "NSE"})
+    time_zone = fields.String(required=True, metadata={"description": "That of its days; instants are UTC."})
     day = fields.String(required=True, metadata={"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})
     day_name = fields.String(
         required=True, allow_none=True, metadata={"description": "Why it is not as its weekday has it."}
@@ -113,6 +114,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "Market": {
         "exchange": "NSE",
+        "time_zone": "Asia/Kolkata",
         "day": "2026-11-27",
         "day_name": None,
         "is_override": False,

@@ -236,6 +236,9 @@ class OrderSchema(TermsSchema, AcceptedSchema):
     filled_quantity = WholeNumber(required=True)
     leaves_quantity = WholeNumber(required=True, metadata={"description": "Still to be filled."})
     average_price = Price(required=True, allow_none=True, metadata=_AVERAGE)
+    currency = fields.String(
+        required=True, allow_none=True, metadata={"description": "Of all its prices; null where it is not known."}
+    )
     exposure = fields.Nested(ExposureSchema, required=True)
     slices = fields.Dict(
         required=True,
@@ -355,6 +358,7 @@ _ORDER = {
     "filled_quantity": 41,
     "leaves_quantity": 59,
     "average_price": "2849.9744",
+    "currency": "INR",
     "exposure": {"filled": 41, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": 59},
     "slices": {"FILLED": 2, "SCHEDULED": 3},
     "next_slice_at": "2026-11-23T06:55:06.100000Z",

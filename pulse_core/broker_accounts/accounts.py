@@ -15,7 +15,7 @@ from pulse_core.config import settings
 from pulse_core.identity.store import audit
 
 # What an account can be added for.
-BROKERS = frozenset({"zerodha"})
+BROKERS = frozenset({"alpaca", "zerodha"})
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,9 @@ def _always_there() -> set[str]:
 
 
 def _add(connection: Connection, name: str) -> None:
-    is_ready = name == PAPER or not is_placeholder(settings().kite_access_token)
+    config = settings()
+    token = config.alpaca_api_secret if name == "alpaca" else config.kite_access_token
+    is_ready = name == PAPER or not is_placeholder(token)
     state = BrokerAccountState.READY if is_ready else BrokerAccountState.AWAITING_TOKEN
     accounts.add(
         connection, name, name, utcnow(), is_live=name != PAPER, made_by="pulse", state=state, is_of_before=True

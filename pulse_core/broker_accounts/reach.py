@@ -11,10 +11,11 @@ from pulse_core.config import is_placeholder, settings
 
 @dataclass(frozen=True)
 class Credentials:
-    """An API key, and the token of the day."""
+    """An API key, the token of the day, and the secret that the broker signs with or takes in place of a token."""
 
     api_key: str = field(repr=False)
     access_token: str = field(repr=False)
+    api_secret: str = field(default="", repr=False)
 
 
 def credentials_of(account: KnownAccount) -> Credentials | None:
@@ -25,6 +26,8 @@ def credentials_of(account: KnownAccount) -> Credentials | None:
         return _of_the_vault(account)
     if account.name == PAPER:
         return _of_the_paper_exchange()
+    if account.name == "alpaca":
+        return _of_alpaca()
     if account.name == OF_THE_ENVIRONMENT:
         return _of_the_environment()
     return None
@@ -36,17 +39,31 @@ def _of_the_vault(account: KnownAccount) -> Credentials | None:
         given = credentials.sealed(account)
     except CredentialsShut:
         return None
-    return None if given is None or given.access_token is None else Credentials(given.api_key, given.access_token)
+    if given is None or (given.access_token is None and account.broker != "alpaca"):
+        return None
+    return Credentials(given.api_key, given.access_token or "", given.api_secret)
 
 
 def _of_the_paper_exchange() -> Credentials:
     config = settings()
     if config.broker != PAPER:
-        return Credentials(PAPER, PAPER)
-    return Credentials(config.kite_api_key.get_secret_value(), config.kite_access_token.get_secret_value())
+        return Credentials(PAPER, PAPER, config.kite_api_secret.get_secret_value())
+    given = config.kite_api_key, config.kite_access_token, config.kite_api_secret
+    return Credentials(*(one.get_secret_value() for one in given))
 
 
 def _of_the_environment() -> Credentials | None:
     config = settings()
     given = config.kite_api_key, config.kite_access_token
-    return None if any(map(is_placeholder, given)) else Credentials(*(one.get_secret_value() for one in given))
+    if any(map(is_placeholder, given)):
+        return None
+    return Credentials(*(one.get_secret_value() for one in (*given, config.kite_api_secret)))
+
+
+def _of_alpaca() -> Credentials | None:
+    config = settings()
+    given = config.alpaca_api_key, config.alpaca_api_secret
+    if any(map(is_placeholder, given)):
+        return None
+    key, secret = (one.get_secret_value() for one in given)
+    return Credentials(key, "", secret)

@@ -3,21 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import time as time_of_day
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from api_contract.log import get_logger
 from pulse_core.broker_accounts import directory, vault
 from pulse_core.broker_accounts.reach import Credentials, credentials_of
 from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.brokers.adapters import ADAPTERS, Connection, Keys
 from pulse_core.brokers.port import BookUnavailable, Broker, Login
 from pulse_core.config import Settings, settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import switch
-
-if TYPE_CHECKING:
-    from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 
 log = get_logger(__name__)
 
@@ -42,7 +38,7 @@ def connect(broker_account: str) -> Broker:
     credentials = credentials_of(account) if account is not None else None
     if account is None or credentials is None:
         raise NotConnected(broker_account)
-    return _connection(settings(), account.name, credentials)
+    return _connection(settings(), account.name, account.broker, credentials)
 
 
 def reachable() -> Sequence[Broker]:
@@ -117,7 +113,7 @@ def login(given: vault.Credentials) -> Login:
 
     config = settings()
     return ZerodhaLogin(
-        root=_root(config, given.account),
+        root=config.paper_exchange_url if given.account == PAPER else config.kite_root_url,
         api_key=given.api_key,
         api_secret=given.api_secret,
         access_token=given.access_token,
@@ -128,52 +124,34 @@ def login(given: vault.Credentials) -> Login:
 
 @dataclass(frozen=True)
 class _Held:
-    """A connection, and what it was made of; `broker` is the adapter, measured or not."""
+    """A connection, and what it was made of; `adapter` is it without what measures it."""
 
     config: Settings
     credentials: Credentials
-    adapter: "ZerodhaBroker"
+    adapter: Connection
     broker: Broker
 
 
-def _connection(config: Settings, name: str, credentials: Credentials) -> Broker:
+def _connection(config: Settings, name: str, broker: str, credentials: Credentials) -> Broker:
     with _connecting:
         held = _held.get(name)
         if held is None or (held.config, held.credentials) != (config, credentials):
-            adapter = _adapter(config, name, credentials, held)
-            broker = _measured(adapter)
-            _held[name] = held = _Held(config, credentials, adapter, broker)
+            adapter = _adapter(config, name, broker, credentials, held)
+            _held[name] = held = _Held(config, credentials, adapter, _measured(adapter))
         return held.broker
 
 
-def _adapter(config: Settings, name: str, credentials: Credentials, former: _Held | None) -> "ZerodhaBroker":
-    """The paper exchange speaks Zerodha's protocol, so both are one adapter."""
-    # Imported here: the client brings a websocket stack along, which only the workers need.
-    from pulse_core.brokers.zerodha.broker import ZerodhaBroker
-
+def _adapter(config: Settings, name: str, broker: str, credentials: Credentials, former: _Held | None) -> Connection:
+    keys = Keys(credentials.api_key, credentials.access_token, credentials.api_secret)
     if former is not None and former.config == config:
-        return former.adapter.with_token(credentials.api_key, credentials.access_token)
-    return ZerodhaBroker(
-        name=name,
-        root=_root(config, name),
-        api_key=credentials.api_key,
-        access_token=credentials.access_token,
-        product=config.kite_product,
-        market_protection=config.kite_market_protection,
-        timeout=config.broker_timeout,
-        orders_per_second=config.broker_orders_per_second,
-        day_starts=config.paper_day_starts if name == PAPER else time_of_day(0),
-    )
+        return former.adapter.with_keys(keys.api_key, keys.access_token, keys.api_secret)
+    return ADAPTERS[broker].connect(config, name, keys)
 
 
 def _measured(broker: Broker) -> Broker:
     from pulse_core.metrics.broker_calls import Measured
 
     return Measured(broker) if switch.is_on() else broker
-
-
-def _root(config: Settings, name: str) -> str:
-    return config.paper_exchange_url if name == PAPER else config.kite_root_url
 
 
 _connecting = Lock()

@@ -1,11 +1,12 @@
-"""The broker port: what Pulse asks of a broker, and the four ways a placement can end.
+"""The broker port: what Pulse asks of a broker, and the five ways a placement can end.
 
-A second broker is one more file that implements `Broker` and one more line in `brokers.connect`.
+Another broker is one more folder with a `Broker`, and one more line in `brokers.ADAPTERS`. `docs/brokers.md` says how.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -14,11 +15,19 @@ from api_contract.vocabulary import Product, Side
 
 # The code of a refusal to take one call more: 429.
 RATE_LIMITED = "RATE_LIMITED"
+ALREADY_THERE = "ALREADY_THERE"
 # Those of refusals of an account, whatever its broker calls them: somebody must log in; our address is not among those
 # that it may be used from; it may not be used at all.
 TOKEN_ENDED = "TOKEN_ENDED"  # noqa: S105
 ADDRESS_NOT_REGISTERED = "ADDRESS_NOT_REGISTERED"
 ACCOUNT_BLOCKED = "ACCOUNT_BLOCKED"
+
+_OURS = re.compile("[A-Z0-9]{20}")
+
+
+def looks_ours(client_order_id: object) -> bool:
+    """Whether this may be the client order id of an attempt of ours, as far as its looks tell."""
+    return isinstance(client_order_id, str) and _OURS.fullmatch(client_order_id) is not None
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class BrokerOrderStatus(StrEnum):
     OPEN = "OPEN"
     COMPLETE = "COMPLETE"
     CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    """A day order that ended with its session, without anybody having asked."""
     REJECTED = "REJECTED"
 
 
@@ -67,9 +78,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class BrokerOrder:
-    """One row of the broker's order book of today, or what it says of the one order when asked for it.
+    """One row of the broker's order book, or what it says of the one order when asked for it.
 
-    `refused_for` is whose fault it is that it was REJECTED, where the broker's words tell.
+    `refused_for` is whose fault it is that it was REJECTED, where the broker's words tell. A row of somebody else that
+    cannot be read is there all the same: open and unfilled, and not `is_readable`.
     """
 
     broker_order_id: str
@@ -80,6 +92,12 @@ class BrokerOrder:
     average_price: Decimal | None
     message: str | None
     refused_for: Scope | None = None
+    is_readable: bool = True
+
+
+def unreadable_order(broker_order_id: str) -> BrokerOrder:
+    """An order of somebody else of which no more is known than that it is there."""
+    return BrokerOrder(broker_order_id, None, BrokerOrderStatus.OPEN, 0, 0, None, None, is_readable=False)
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,32 @@ class BrokerTrade:
     quantity: int
     price: Decimal
     traded_at: datetime
+
+
+@dataclass(frozen=True)
+class CallLimits:
+    """Most calls that write, of one account, in a second, a minute and a day of the broker; 0: no such limit."""
+
+    per_second: int
+    per_minute: int = 0
+    per_day: int = 0
+    time_zone: tzinfo = UTC
+    day_starts: time = time(0)
+
+    def day(self, at: datetime) -> date:
+        """The day that a call at this instant counts for."""
+        since_midnight = timedelta(
+            hours=self.day_starts.hour, minutes=self.day_starts.minute, seconds=self.day_starts.second
+        )
+        return (at.astimezone(self.time_zone).replace(tzinfo=None) - since_midnight).date()
+
+    def day_began(self, at: datetime) -> datetime:
+        """The first instant of that day."""
+        return datetime.combine(self.day(at), self.day_starts, self.time_zone)
+
+    def day_ends(self, at: datetime) -> datetime:
+        """The first instant of the day after."""
+        return datetime.combine(self.day(at) + timedelta(days=1), self.day_starts, self.time_zone)
 
 
 class BrokerError(Exception):
@@ -115,14 +159,47 @@ class OutcomeUnknown(BrokerError):
     """The order may be live: time-out after sending, reset, 5xx, unreadable answer. Never send it again blindly."""
 
 
+class AlreadyThere(BrokerError):
+    """The broker says that it has an order of this client order id: which one, if it tells.
+
+    Its answer to an earlier request may have been lost. So the attempt was placed, whatever the book shows: it is
+    followed, never failed and never sent again.
+    """
+
+    def __init__(self, message: str, broker_order_id: str | None = None) -> None:
+        super().__init__(ALREADY_THERE, message)
+        self.broker_order_id = broker_order_id
+
+
 class BookUnavailable(BrokerError):
     """The broker's book, or one order of it, could not be read: it proves nothing, least of all an absence."""
+
+
+class Finder(Protocol):
+    """What a broker can do whose client order ids are unique and can be looked up."""
+
+    certain_after: timedelta
+    """So long after it is over a request that was given up cannot enter any more, as far as is known."""
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of this client order id, of whatever day; None: the broker has none now.
+
+        Raises BookUnavailable.
+        """
 
 
 class Broker(Protocol):
     """A broker account. Methods are safe to call from many threads, and none retries by itself."""
 
     name: str
+
+    @property
+    def limits(self) -> CallLimits:
+        """How often the account may be called."""
+
+    @property
+    def finder(self) -> Finder | None:
+        """None where a client order id can only be found by reading the book."""
 
     def wait_for_turn(self, seconds: float) -> None:
         """Wait, `seconds` at most, until this process has sent few enough orders in the last second.
@@ -138,7 +215,7 @@ class Broker(Protocol):
         """Send one order and return its broker order id.
 
         `not_after` is an instant of `boottime()`, checked at the last moment before the request leaves.
-        Raises NotSent (also when it is later than `not_after`), Refused or OutcomeUnknown.
+        Raises NotSent (also when it is later than `not_after`), Refused, AlreadyThere or OutcomeUnknown.
         """
 
     def cancel(self, broker_order_id: str) -> None:
@@ -147,26 +224,41 @@ class Broker(Protocol):
         Raises Refused, NotSent or OutcomeUnknown; the book alone tells what became of it.
         """
 
-    def book_day(self, at: datetime) -> date:
-        """The day whose book holds an order placed at this instant; the books show one day only."""
-
-    def book_day_start(self, at: datetime) -> datetime:
-        """The first instant of that day, aware."""
+    def covers_since(self, now: datetime) -> datetime:
+        """The first instant of which the books, read at `now`, show what was placed then. It never moves back."""
 
     def order(self, broker_order_id: str) -> BrokerOrder:
-        """One order of today, by itself.
+        """One order that the books cover, by itself.
 
         Raises BookUnavailable also when the broker does not show it: only the book of all orders can prove an absence.
         """
 
     def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
-        """Every fill of one order of today. Raises BookUnavailable as above."""
+        """Every fill of one order that the books cover. Raises BookUnavailable as above."""
 
-    def order_book(self) -> Sequence[BrokerOrder]:
-        """Every order of today. Raises BookUnavailable."""
+    def order_book(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
+        """Every order that was placed since an instant, and maybe others; None: what the broker shows unasked.
 
-    def trade_book(self) -> Sequence[BrokerTrade]:
-        """Every fill of today. Raises BookUnavailable."""
+        One of ours, by the looks of its client order id, that cannot be read makes the whole book unavailable, and so
+        does a row that does not say whose it is. Raises BookUnavailable.
+        """
+
+    def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
+        """Every fill since an instant, and maybe others. Raises BookUnavailable.
+
+        A row that cannot be read is left out if it names an order that is not `ours`; None: each must be readable.
+        """
+
+    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str | None:
+        """The broker order id that a genuine postback is about, a hint to look and no more; None: it posts nothing.
+
+        Raises InvalidRequest for what is no postback of this broker, Forbidden without this account's signature.
+        """
+
+
+def covers(broker: Broker, at: datetime, now: datetime) -> bool:
+    """Whether the broker's books, read at `now`, show what was placed at an instant."""
+    return at >= broker.covers_since(now)
 
 
 @dataclass(frozen=True)

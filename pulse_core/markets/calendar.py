@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo
 
 from api_contract.vocabulary import OrderType, Product
 
-# That of all exchanges that there are calendars of.
-TIME_ZONE = ZoneInfo("Asia/Kolkata")
 SATURDAY = 5
 A_DAY = timedelta(days=1)
 
@@ -57,9 +55,11 @@ class SpecialDay:
 
 @dataclass(frozen=True)
 class MarketYear:
-    """A year of a market, as its file has it. `schedules` are by their first day, in order."""
+    """A year of a market, as its file has it: days and times are by its clock. `schedules` are by their first day."""
 
     exchanges: Sequence[str]
+    time_zone: ZoneInfo
+    currency: str
     first_day: date
     valid_until: date
     dated: date
@@ -122,8 +122,9 @@ class Calendar:
     overrides: Mapping[date, SpecialDay] = field(default_factory=dict)
 
     def day(self, day: date) -> TradingDay:
-        """One day by its Indian date. Raises NoCalendar."""
+        """One day by its own date. Raises NoCalendar."""
         year = self.year_of(day)
+        zone = year.time_zone
         exception = self.overrides.get(day) or year.days.get(day)
         is_open = day.weekday() < SATURDAY if exception is None else exception.is_open
         hours = (exception and exception.hours) or year.hours(day)
@@ -132,8 +133,8 @@ class Calendar:
             day,
             exception.name if exception else None,
             exception is not None and exception.is_override,
-            [_phase(day, one) for one in hours.phases] if is_open else [],
-            {product: _at(day, last) for product, last in hours.cut_offs.items()} if is_open else {},
+            [_phase(day, one, zone) for one in hours.phases] if is_open else [],
+            {product: _at(day, last, zone) for product, last in hours.cut_offs.items()} if is_open else {},
         )
 
     def year_of(self, day: date) -> MarketYear:
@@ -142,6 +143,24 @@ class Calendar:
         if year is None or not year.first_day <= day <= year.valid_until:
             raise NoCalendar(self.exchange, day, self.valid_until)
         return year
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """That of its days and times."""
+        return self._latest.time_zone
+
+    @property
+    def currency(self) -> str:
+        """What its prices are in."""
+        return self._latest.currency
+
+    @property
+    def _latest(self) -> MarketYear:
+        return self.years[max(self.years)]
+
+    def date_of(self, instant: datetime) -> date:
+        """The date there."""
+        return instant.astimezone(self.time_zone).date()
 
     @property
     def valid_until(self) -> date:
@@ -154,7 +173,7 @@ class Calendar:
 
     def sessions(self, since: datetime, terms: Terms) -> Iterator[list[Stretch]]:
         """What is left of the day that an instant is on, and all sessions after it. Raises NoCalendar at their end."""
-        day = local_day(since)
+        day = self.date_of(since)
         while True:
             left = [one for one in self.session(day, terms) if one.end > since]
             if left:
@@ -188,22 +207,17 @@ class Calendar:
     def cut_off(self, begun_at: datetime, product: Product) -> datetime | None:
         """Until when a product is taken on the day that an order began on; None: always, or it is not known."""
         try:
-            return self.day(local_day(begun_at)).cut_offs.get(product)
+            return self.day(self.date_of(begun_at)).cut_offs.get(product)
         except NoCalendar:
             return None
 
     def matched_by(self, instant: datetime) -> datetime | None:
         """Until when that is matched which a phase took at an instant; None for what trades at once."""
         try:
-            phases = self.day(local_day(instant)).phases
+            phases = self.day(self.date_of(instant)).phases
         except NoCalendar:
             return None
         return next((one.matched_by for one in phases if one.opens <= instant < one.closes), None)
-
-
-def local_day(instant: datetime) -> date:
-    """The Indian date."""
-    return instant.astimezone(TIME_ZONE).date()
 
 
 def _merged(phases: Sequence[Phase], order_type: OrderType, cut_off: datetime | None) -> list[Stretch]:
@@ -219,10 +233,10 @@ def _merged(phases: Sequence[Phase], order_type: OrderType, cut_off: datetime | 
     return merged
 
 
-def _phase(day: date, hours: PhaseHours) -> Phase:
-    matched_by = None if hours.matched_by is None else _at(day, hours.matched_by)
-    return Phase(hours.name, _at(day, hours.opens), _at(day, hours.closes), hours.takes, matched_by)
+def _phase(day: date, hours: PhaseHours, zone: ZoneInfo) -> Phase:
+    matched_by = None if hours.matched_by is None else _at(day, hours.matched_by, zone)
+    return Phase(hours.name, _at(day, hours.opens, zone), _at(day, hours.closes, zone), hours.takes, matched_by)
 
 
-def _at(day: date, local: time) -> datetime:
-    return datetime.combine(day, local, TIME_ZONE).astimezone(UTC)
+def _at(day: date, local: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, local, zone).astimezone(UTC)

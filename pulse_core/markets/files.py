@@ -5,6 +5,7 @@ from datetime import date, time, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -15,6 +16,8 @@ _KEYS = {
     "market",
     "exchanges",
     "year",
+    "time_zone",
+    "currency",
     "dated",
     "valid_until",
     "source",
@@ -36,6 +39,12 @@ def years() -> Mapping[str, Mapping[int, MarketYear]]:
     return found
 
 
+def currency_of(instrument: str) -> str | None:
+    """What the prices of an instrument are in; None for an exchange that there is no calendar of."""
+    found = years().get(instrument.partition(":")[0])
+    return None if found is None else found[max(found)].currency
+
+
 def read(text: str) -> MarketYear:
     """The year that a file states. Raises ValueError with what is wrong with it."""
     stated = yaml.safe_load(text)
@@ -44,6 +53,8 @@ def read(text: str) -> MarketYear:
     lead = timedelta(minutes=stated["cut_off_lead_minutes"])
     year = MarketYear(
         exchanges=tuple(stated["exchanges"]),
+        time_zone=ZoneInfo(stated["time_zone"]),
+        currency=stated["currency"],
         first_day=date(stated["year"], 1, 1),
         valid_until=stated["valid_until"],
         dated=stated["dated"],

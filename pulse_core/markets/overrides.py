@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a day by Indian time."""
+    """A part of a day by the clock of its exchange."""
 
     opens: time
     closes: time

@@ -8,7 +8,7 @@ from api_contract.errors import BeyondCalendar, InvalidRequest, NotFound
 from api_contract.vocabulary import OrderType, Product
 from pulse_core.config import settings
 from pulse_core.markets import hours
-from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms, local_day
+from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class MarketReport:
     """A day of an exchange; `is_kept`: orders have to keep these hours here. Without phases it is closed."""
 
     exchange: str
+    time_zone: str
     day: str
     day_name: str | None
     is_override: bool
@@ -37,13 +38,14 @@ class MarketReport:
 def market_report(exchange: str, day: str | None, now: datetime) -> MarketReport:
     """The hours of one day, today without one. Raises NotFound, InvalidRequest, BeyondCalendar, DatabaseUnavailable."""
     calendar = calendar_of(exchange)
-    asked = local_day(now) if day is None else day_of(day)
+    asked = calendar.date_of(now) if day is None else day_of(day)
     try:
         found = calendar.day(asked)
     except NoCalendar as unknown:
         raise beyond(unknown) from unknown
     return MarketReport(
         exchange,
+        str(calendar.time_zone),
         asked.isoformat(),
         found.name,
         found.is_override,

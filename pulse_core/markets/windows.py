@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api_contract.vocabulary import SessionRule
-from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms, local_day
+from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms
 
 # What a window has at least, until the close too.
 SHORTEST = timedelta(minutes=1)
@@ -35,7 +35,7 @@ def fit(calendar: Calendar, terms: Terms, rule: SessionRule, start: datetime, le
     Raises DoesNotFit, or NoCalendar for days beyond the data.
     """
     # The day itself must be known, even where it would be closed.
-    calendar.year_of(local_day(start))
+    calendar.year_of(calendar.date_of(start))
     first = _first(calendar, terms, rule, start)
     if first is None:
         raise DoesNotFit("the market is closed then", _long_enough(calendar, terms, start, length))
@@ -59,7 +59,7 @@ def _first(calendar: Calendar, terms: Terms, rule: SessionRule, start: datetime)
 
 def _openings(calendar: Calendar, terms: Terms, since: datetime) -> Iterator[Stretch]:
     """The first stretch of each day."""
-    day = local_day(since)
+    day = calendar.date_of(since)
     while True:
         yield from calendar.session(day, terms)[:1]
         day += timedelta(days=1)
@@ -69,7 +69,7 @@ def _end_of_waiting(calendar: Calendar, terms: Terms, begins: datetime, length: 
     """When so much time has passed in which the order is taken."""
     left, is_for_a_day = length, calendar.cut_off(begins, terms.product) is not None
     for stretch in calendar.stretches(begins, terms):
-        if is_for_a_day and local_day(stretch.start) != local_day(begins):
+        if is_for_a_day and calendar.date_of(stretch.start) != calendar.date_of(begins):
             why = f"{terms.product} is for one day, and the day ends before the window would"
             raise DoesNotFit(why, _long_enough(calendar, terms, begins, length))
         usable = stretch.end - max(stretch.start, begins)

@@ -1,17 +1,20 @@
 """Counts and times what is asked of a broker, at its port: no adapter knows of it."""
 
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import datetime
 from time import perf_counter
 from typing import TypeVar
 
 from api_contract.metrics import counter, histogram
 from pulse_core.brokers.port import (
+    AlreadyThere,
     BookUnavailable,
     Broker,
     BrokerError,
     BrokerOrder,
     BrokerTrade,
+    CallLimits,
+    Finder,
     NotSent,
     OutcomeUnknown,
     Placement,
@@ -30,9 +33,11 @@ SUCCESSES = {
     "order_trades": "read",
     "order_book": "read",
     "trade_book": "read",
+    "find": "read",
 }
 _FAILURES = {
     Refused: "refused",
+    AlreadyThere: "already_there",
     NotSent: "not_sent",
     OutcomeUnknown: "unknown",
     BookUnavailable: "unavailable",
@@ -40,7 +45,8 @@ _FAILURES = {
 
 CALLS = counter(
     "pulse_broker_calls",
-    "Calls of the broker: acknowledged or read, refused, not_sent, unknown, unavailable (a book), failed (a defect).",
+    "Calls of the broker: acknowledged or read, refused, already_there, not_sent, unknown, unavailable (a book),"
+    " failed (a defect).",
     "call",
     "outcome",
     by=CORE,
@@ -57,6 +63,10 @@ TURNS_REFUSED = counter(
     by=CORE,
 )
 
+UNREADABLE = counter(
+    "pulse_broker_rows_unreadable", "Rows of the broker's book, of orders of others, that could not be read.", by=CORE
+)
+
 
 class Measured:
     """A broker whose calls are counted. See `port.Broker`."""
@@ -64,12 +74,17 @@ class Measured:
     def __init__(self, broker: Broker) -> None:
         self._broker = self.unmeasured = broker
         self.name = broker.name
-        self._place = _Meter("place", Refused, NotSent, OutcomeUnknown)
+        self.finder = None if broker.finder is None else _MeasuredFinder(broker.finder)
+        self._place = _Meter("place", Refused, AlreadyThere, NotSent, OutcomeUnknown)
         self._cancel = _Meter("cancel", Refused, NotSent, OutcomeUnknown)
         self._order = _Meter("order", BookUnavailable)
         self._order_trades = _Meter("order_trades", BookUnavailable)
         self._order_book = _Meter("order_book", BookUnavailable)
         self._trade_book = _Meter("trade_book", BookUnavailable)
+
+    @property
+    def limits(self) -> CallLimits:
+        return self._broker.limits
 
     def wait_for_turn(self, seconds: float) -> None:
         started = perf_counter()
@@ -89,11 +104,8 @@ class Measured:
     def cancel(self, broker_order_id: str) -> None:
         self._cancel.measure(lambda: self._broker.cancel(broker_order_id))
 
-    def book_day(self, at: datetime) -> date:
-        return self._broker.book_day(at)
-
-    def book_day_start(self, at: datetime) -> datetime:
-        return self._broker.book_day_start(at)
+    def covers_since(self, now: datetime) -> datetime:
+        return self._broker.covers_since(now)
 
     def order(self, broker_order_id: str) -> BrokerOrder:
         return self._order.measure(lambda: self._broker.order(broker_order_id))
@@ -101,11 +113,26 @@ class Measured:
     def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
         return self._order_trades.measure(lambda: self._broker.order_trades(broker_order_id))
 
-    def order_book(self) -> Sequence[BrokerOrder]:
-        return self._order_book.measure(self._broker.order_book)
+    def order_book(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
+        return self._order_book.measure(lambda: self._broker.order_book(since))
 
-    def trade_book(self) -> Sequence[BrokerTrade]:
-        return self._trade_book.measure(self._broker.trade_book)
+    def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
+        return self._trade_book.measure(lambda: self._broker.trade_book(since, ours))
+
+    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str | None:
+        return self._broker.verify_postback(body, headers)
+
+
+class _MeasuredFinder:
+    """The same of what a broker can look up. See `port.Finder`."""
+
+    def __init__(self, finder: Finder) -> None:
+        self.certain_after = finder.certain_after
+        self._finder = finder
+        self._find = _Meter("find", BookUnavailable)
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        return self._find.measure(lambda: self._finder.find(client_order_id))
 
 
 class _Meter:

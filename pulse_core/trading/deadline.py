@@ -22,3 +22,8 @@ def deadline(sent_at: datetime, slice_timeout_seconds: int | None, matched_by: d
 def end_of_cancelled(reason: CancelReason | None) -> SliceStatus:
     """EXPIRED at its deadline, CANCELLED with its order or by the exchange."""
     return SliceStatus.EXPIRED if reason is CancelReason.DEADLINE else SliceStatus.CANCELLED
+
+
+def end_of_expired(reason: CancelReason | None) -> SliceStatus:
+    """EXPIRED with its session; CANCELLED if it was being cancelled with its order."""
+    return SliceStatus.CANCELLED if reason is CancelReason.ORDER_CANCELLED else SliceStatus.EXPIRED

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
 from api_contract.vocabulary import Product
 from pulse_core.clock import utcnow
 from pulse_core.markets import overrides
-from pulse_core.markets.calendar import TIME_ZONE
 from pulse_core.markets.overrides import OverrideReport, Span, Statement
 from pulse_core.markets.queries import MarketReport, market_report
 from pulse_ops.cli import EXIT_CODES, instruments, options
@@ -25,7 +25,7 @@ _day = click.DateTime(["%Y-%m-%d"])
 
 @click.group(epilog=EXIT_CODES)
 def markets() -> None:
-    """Show when exchanges trade and what can be traded, and override single days. Times of a day are Indian.
+    """Show when exchanges trade and what can be traded, and override single days. Times of a day are the exchange's.
 
     Works on the database of DATABASE_URL, else on that of the running stack.
     """
@@ -50,7 +50,10 @@ def show(exchange: str, day: datetime | None, is_json: bool, data_dir: Path | No
     print_facts(_facts(report))
     if report.phases:
         click.echo()
-        rows = ((one.name, _local(one.opens_at), _local(one.closes_at), ", ".join(one.takes)) for one in report.phases)
+        rows = (
+            (one.name, _local(one.opens_at, report), _local(one.closes_at, report), ", ".join(one.takes))
+            for one in report.phases
+        )
         print_table(("Phase", "Opens", "Closes", "Takes"), rows)
 
 
@@ -130,8 +133,8 @@ def _facts(report: MarketReport) -> list[tuple[str, object]]:
         ("Day", f"{report.day}{f', {report.day_name}' if report.day_name else ''}"),
         ("State", f"{'open' if report.phases else 'closed'}{', overridden' if report.is_override else ''}"),
         ("Kept", "yes" if report.is_kept else "no: orders are sent round the clock here"),
-        ("Cut-offs", ", ".join(f"{name} {_local(at)}" for name, at in report.cut_offs.items()) or "-"),
-        ("Next", "-" if following is None else f"{_on(following.start)} to {_local(following.end)}"),
+        ("Cut-offs", ", ".join(f"{name} {_local(at, report)}" for name, at in report.cut_offs.items()) or "-"),
+        ("Next", "-" if following is None else f"{_on(following.start, report)} to {_local(following.end, report)}"),
         ("Known to", report.valid_until),
     ]
 
@@ -170,12 +173,12 @@ def _time(stated: str) -> time:
         raise click.UsageError(f"{stated!r} is not a time like 09:15.") from None
 
 
-def _local(at: datetime) -> str:
-    return f"{at.astimezone(TIME_ZONE):%H:%M}"
+def _local(at: datetime, report: MarketReport) -> str:
+    return f"{at.astimezone(ZoneInfo(report.time_zone)):%H:%M}"
 
 
-def _on(at: datetime) -> str:
-    return f"{at.astimezone(TIME_ZONE):%Y-%m-%d %H:%M}"
+def _on(at: datetime, report: MarketReport) -> str:
+    return f"{at.astimezone(ZoneInfo(report.time_zone)):%Y-%m-%d %H:%M}"
 
 
 def _actor() -> str:

@@ -21,7 +21,7 @@ from pulse_ops.cli import EXIT_FAILURE, options
 from pulse_ops.cli.old_names import warn_of_old_names
 from pulse_ops.stack import running
 from pulse_ops.stack.errors import NotRunning, StackError
-from pulse_ops.verify import broker_records, database
+from pulse_ops.verify import alpaca_records, broker_records, database
 from pulse_ops.verify.facts import BrokerBooks, Facts
 from pulse_ops.verify.violation import Violation
 
@@ -121,6 +121,8 @@ def _books(broker_account: str, ledger: Path | None) -> BrokerBooks:
     found = None if account is None else credentials_of(account)
     if found is None:
         raise StackError(f"The broker account {broker_account} cannot be reached from here: see `pulse broker list`.")
+    if account is not None and account.broker == "alpaca":
+        return alpaca_records.from_alpaca(settings().alpaca_root_url, found.api_key, found.api_secret)
     return broker_records.from_kite(settings().kite_root_url, found.api_key, found.access_token)
 
 

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from flask import Flask
 from pydantic import ValidationError
 
+from pulse_ops.paper_exchange.alpaca import app as alpaca
 from pulse_ops.paper_exchange.app import create_app
 from pulse_ops.paper_exchange.context import Desk
 from pulse_ops.paper_exchange.entry import Entry
@@ -45,6 +47,7 @@ log = service_log()
     help="When a day begins, by India's clock. Set it for the exchange and for Pulse alike.",
 )
 @click.option("--seed", default=1, help="Seed of the prices.")
+@click.option("--wire", type=click.Choice(["kite", "alpaca"]), default="kite", help="Whose protocol it speaks.")
 @click.option(
     "--strict/--no-strict",
     default=True,
@@ -81,6 +84,7 @@ def main(
     ledger: Path,
     day_starts: datetime,
     seed: int,
+    wire: str,
     strict: bool,
     session: str,
     limits: bool,
@@ -102,19 +106,20 @@ def main(
         log.warning("settings had old names", variables=old_names)
     books = _books(ledger, day_starts)
     market = Market(seed, books.last_prices(), lambda key: listed(books.today(books.now())).get(key))
-    entry = Entry(books, market, Account(books), is_strict=strict, has_hours=session == "market")
+    entry = Entry(books, market, Account(books), is_strict=strict and wire == "kite", has_hours=session == "market")
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret), entry)
     most = (orders_per_second, orders_per_minute, orders_per_day)
     counted = Limits(books.writes_today(books.now()), books.now() / 1_000_000, most) if limits else None
     app = App(api_key, api_secret, access_token, redirect_url or None)
     desk = Desk(exchange, counted, Logins(books, app, is_standing=standing_token))
     names = [name.strip() for name in host_names.split(",") if name.strip()]
-    _serve(exchange, host, port, names, desk)
+    served = create_app(desk) if wire == "kite" else alpaca.create_app(desk, api_key, api_secret)
+    _serve(exchange, host, port, names, served)
 
 
-def _serve(exchange: Exchange, host: str, port: int, names: list[str], desk: Desk) -> None:
+def _serve(exchange: Exchange, host: str, port: int, names: list[str], app: Flask) -> None:
     try:
-        server = Server(host, port, create_app(desk), names)
+        server = Server(host, port, app, names)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
     for ending in (signal.SIGTERM, signal.SIGINT):

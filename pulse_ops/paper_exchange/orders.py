@@ -1,22 +1,18 @@
 """Routes about orders: place, modify, cancel, the two books, and what they say of one order."""
 
 import sqlite3
-import time
 
 from flask import Blueprint, Response, request
 
 from pulse_ops.paper_exchange import readings
-from pulse_ops.paper_exchange.checks import OrderRequest, check, check_variety
+from pulse_ops.paper_exchange.checks import check, check_variety
 from pulse_ops.paper_exchange.context import count, desk, success, success_of_rows
 from pulse_ops.paper_exchange.entry import is_in_book
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError, unknown_order
-from pulse_ops.paper_exchange.exchange import Arrived, Exchange, Hits
 from pulse_ops.paper_exchange.faults import Stage
+from pulse_ops.paper_exchange.suffering import accept, suffer_after, suffer_before
 
 orders = Blueprint("orders", __name__)
-
-# No client waits longer, and none of them keeps a thread for as long as a late acceptance takes.
-_LONGEST_ANSWER = 10.0
 
 
 @orders.post("/orders/<variety>")
@@ -34,9 +30,9 @@ def place(variety: str) -> Response | tuple[str, int]:
         exchange.turn_away(arrived, "RATE_LIMITED" if refusal.status == 429 else "REFUSED", {})
         raise
     hits = exchange.faults_for(arrived, order)
-    _suffer_before(exchange, arrived, order, hits)
-    order_id = _accept(exchange, arrived, order, hits)
-    return _suffer_after(hits) or success({"order_id": order_id})
+    suffer_before(exchange, arrived, order, hits)
+    order_id = accept(exchange, arrived, order, hits)
+    return suffer_after(hits) or success({"order_id": order_id})
 
 
 @orders.put("/orders/<variety>/<order_id>")
@@ -89,46 +85,6 @@ def order_trades(order_id: str) -> Response:
     exchange = desk().exchange
     rule = exchange.fault_for(Stage.READ)
     return success_of_rows(readings.order_trades(exchange.books, rule, exchange.books.now(), _found(order_id)))
-
-
-def _suffer_before(exchange: Exchange, arrived: Arrived, order: OrderRequest, hits: Hits) -> None:
-    rule = hits.get(Stage.ENTRY)
-    if rule is None or rule.fault == "slow_accept":
-        return
-    if rule.fault == "refuse_in_book":
-        exchange.refuse_in_book(arrived, order, hits, rule.message)
-        raise WireError(400, rule.error_type, rule.message)
-    errors: dict[str, tuple[str, Exception]] = {
-        "rate_limited": ("RATE_LIMITED", WireError(429, "NetworkException", "Too many requests")),
-        "refuse": ("REFUSED", WireError(400, rule.error_type, rule.message)),
-        "error_before": ("ERROR", WireError(rule.status, "NetworkException", rule.message)),
-        "lost_before": ("LOST", ConnectionDropped()),
-    }
-    outcome, error = errors[rule.fault]
-    exchange.turn_away(arrived, outcome, hits)
-    raise error
-
-
-def _accept(exchange: Exchange, arrived: Arrived, order: OrderRequest, hits: Hits) -> str:
-    if Stage.ENTRY not in hits:
-        return exchange.accept(arrived, order, hits)
-    try:
-        return exchange.accept_later(arrived, order, hits).result(_LONGEST_ANSWER)
-    except TimeoutError:
-        raise ConnectionDropped from None
-
-
-def _suffer_after(hits: Hits) -> Response | None:
-    delay, answer = hits.get(Stage.DELAY), hits.get(Stage.ANSWER)
-    if delay is not None:
-        time.sleep(delay.seconds)
-    if answer is None:
-        return None
-    if answer.fault == "ack_lost":
-        raise ConnectionDropped
-    if answer.fault == "error_after":
-        raise WireError(answer.status, "NetworkException", answer.message)
-    return Response("<html><body>Your order is being", mimetype="text/html")
 
 
 def _found(order_id: str) -> sqlite3.Row:

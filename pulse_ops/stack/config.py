@@ -50,7 +50,7 @@ class StackSettings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Your own Redis; unset: embedded."
     )
-    broker: Literal["paper", "zerodha"] = Field(
+    broker: Literal["paper", "zerodha", "alpaca"] = Field(
         "paper", validation_alias=aliases_of("broker"), description="Where slices are placed."
     )
 

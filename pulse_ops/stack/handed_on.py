@@ -6,12 +6,13 @@ from api_contract.key_strength import FORMER_KEY
 from pulse_ops.stack import processes
 
 _DATABASE, _QUEUE = "DATABASE_URL", "REDIS_URL"
-_AT_THE_BROKER = ("KITE_API_KEY", "KITE_ACCESS_TOKEN")
+_AT_THE_EXCHANGE = ("KITE_API_KEY", "KITE_ACCESS_TOKEN")
+_AT_THE_BROKER = (*_AT_THE_EXCHANGE, "ALPACA_API_KEY", "ALPACA_API_SECRET")
 _WORKER = frozenset({_DATABASE, _QUEUE, "PULSE_VAULT_KEYS", *_AT_THE_BROKER})
 
 # Public keys are no secret, but tell whom a process believes.
 SECRETS: Mapping[str, frozenset[str]] = {
-    processes.EXCHANGE: frozenset({*_AT_THE_BROKER, "KITE_API_SECRET"}),
+    processes.EXCHANGE: frozenset({*_AT_THE_EXCHANGE, "KITE_API_SECRET"}),
     processes.WORKER_SLICES: _WORKER,
     processes.WORKER_CONTROL: _WORKER | {"PULSE_WEBHOOK_KEY"},
     processes.PULSE: frozenset(

@@ -118,7 +118,8 @@ def _queue() -> dict[str, str]:
 
 def _at_the_broker() -> dict[str, str]:
     """Who we are there, so that a command that asks the broker's book asks as the services do."""
-    names = ("PULSE_BROKER_ACCOUNT", "KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
+    kite = ("PULSE_BROKER_ACCOUNT", "KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
+    names = (*kite, "ALPACA_ROOT_URL", "ALPACA_API_KEY", "ALPACA_API_SECRET")
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

@@ -165,7 +165,7 @@ def test_two_readers_at_once_do_no_harm(broker: SimulatedBroker, monkeypatch: py
     slice_id = a_filled_slice(broker)
     read = broker.trade_book
 
-    def read_while_the_turn_is_lost() -> object:
+    def read_while_the_turn_is_lost(*_since: object) -> object:
         monkeypatch.setattr(broker, "trade_book", read)
         set_instants(held_until="-1ms")
         assert track_slices(utcnow()) == 1

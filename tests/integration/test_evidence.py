@@ -96,7 +96,7 @@ def test_what_was_acknowledged_after_the_reading_began_may_be_missing_in_it(brok
     others = slices_of(a_split_order())
     read_book = broker.order_book
 
-    def read_before_the_other_is_acknowledged() -> object:
+    def read_before_the_other_is_acknowledged(*_since: object) -> object:
         seen = read_book()
         execute_slice(others[0].id)
         return seen
@@ -155,7 +155,7 @@ class SlowReading:
     seconds: float
     now: datetime
 
-    def order_book(self) -> object:
+    def order_book(self, _since: datetime) -> object:
         self.now += timedelta(seconds=self.seconds)
         return list(self.broker.book.values())
 

@@ -23,7 +23,7 @@ from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.markets import files, hours, overrides
-from pulse_core.markets.calendar import TIME_ZONE, Calendar
+from pulse_core.markets.calendar import Calendar
 from pulse_core.markets.hours import LAST_PLANNED, Hours
 from pulse_core.markets.overrides import Span, Statement
 from pulse_core.markets.queries import market_report
@@ -46,13 +46,15 @@ from tests.support.factories import a_new_order, a_slice, a_split_order, an_acco
 from tests.support.limits import set_limits
 from tests.support.watching import look
 
+INDIA = files.years()["NSE"][2026].time_zone
+
 FRIDAY, MONDAY, MUHURAT = date(2026, 11, 27), date(2026, 11, 30), date(2026, 11, 8)
 SECOND = timedelta(seconds=1)
 CLOSED = Statement()
 
 
 def at(day: date, clock: str) -> datetime:
-    return datetime.combine(day, time.fromisoformat(clock), TIME_ZONE).astimezone(UTC)
+    return datetime.combine(day, time.fromisoformat(clock), INDIA).astimezone(UTC)
 
 
 def span(opens: str, closes: str) -> Span:
@@ -140,7 +142,7 @@ def test_what_is_asked_until_the_close_is_one_order_whenever_it_is_repeated(term
 
     accepted = order(first.order_id)
     assert (again.order_id, again.is_new) == (first.order_id, False)
-    assert accepted.end_at == at(accepted.start_at.astimezone(TIME_ZONE).date(), "15:15")
+    assert accepted.end_at == at(accepted.start_at.astimezone(INDIA).date(), "15:15")
     assert accepted.duration_minutes == (accepted.end_at - accepted.start_at) // timedelta(minutes=1)
 
 

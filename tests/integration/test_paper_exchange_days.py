@@ -108,12 +108,12 @@ def test_a_day_begins_at_the_hour_that_exchange_and_adapter_were_told(tmp_path: 
         old, before = placement(), datetime.now(UTC)
         broker.place(old, soon())
         assert in_book(exchange, old) is not None
-        first_day = broker.book_day(before)
+        first_day = broker.limits.day(before)
 
         wait_for(lambda: in_book(exchange, old) is None)
 
-        assert broker.book_day(datetime.now(UTC)) == first_day + timedelta(days=1)
-        assert before < broker.book_day_start(datetime.now(UTC)) < datetime.now(UTC)
+        assert broker.limits.day(datetime.now(UTC)) == first_day + timedelta(days=1)
+        assert before < broker.covers_since(datetime.now(UTC)) < datetime.now(UTC)
         with exchange.ledger() as ledger:
             wait_for(lambda: ledger.orders(old.client_order_id)[0].status == "CANCELLED")
             assert ledger.orders(old.client_order_id)[0].day == first_day.isoformat()
@@ -121,9 +121,9 @@ def test_a_day_begins_at_the_hour_that_exchange_and_adapter_were_told(tmp_path: 
 
 def test_a_day_of_midnight_is_indias_date(exchange: RunningExchange) -> None:
     before_midnight = datetime(2026, 11, 23, 18, 29, 59, tzinfo=UTC)
-    assert exchange.broker().book_day(before_midnight) == date(2026, 11, 23)
-    assert exchange.broker().book_day(before_midnight + timedelta(seconds=1)) == date(2026, 11, 24)
-    assert exchange.broker().book_day_start(before_midnight) == before_midnight.replace(day=22, minute=30, second=0)
-    assert exchange.broker(day_starts=time_of_day(0, 0, 1)).book_day(before_midnight + timedelta(seconds=1)) == date(
+    assert exchange.broker().limits.day(before_midnight) == date(2026, 11, 23)
+    assert exchange.broker().limits.day(before_midnight + timedelta(seconds=1)) == date(2026, 11, 24)
+    assert exchange.broker().covers_since(before_midnight) == before_midnight.replace(day=22, minute=30, second=0)
+    assert exchange.broker(day_starts=time_of_day(0, 0, 1)).limits.day(before_midnight + timedelta(seconds=1)) == date(
         2026, 11, 23
     )

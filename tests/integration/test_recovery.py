@@ -221,7 +221,7 @@ def test_a_lost_attempt_whose_slice_a_worker_holds_clears_no_process(broker: Sim
 def test_a_process_reads_the_book_once(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = []
     read = broker.order_book
-    monkeypatch.setattr(broker, "order_book", lambda: readings.append(1) or read())
+    monkeypatch.setattr(broker, "order_book", lambda *_since: readings.append(1) or read())
     start_again()
 
     for one in slices_of(a_split_order()):

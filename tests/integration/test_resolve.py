@@ -183,7 +183,7 @@ def test_a_book_read_for_one_attempt_says_nothing_of_the_next(broker: SimulatedB
     watch_the_book(first_look, second_look - timedelta(seconds=2))
     read_book = broker.order_book
 
-    def read_while_another_sweep_resolves_and_sends_again() -> object:
+    def read_while_another_sweep_resolves_and_sends_again(*_since: object) -> object:
         broker.order_book = read_book  # type: ignore[method-assign]
         stale = read_book()
         resolve_slices(second_look)

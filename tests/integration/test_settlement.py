@@ -265,7 +265,7 @@ def test_a_slice_whose_fence_is_held_is_refused(broker: SimulatedBroker) -> None
 def test_on_its_day_the_book_is_left_to_tell(broker: SimulatedBroker) -> None:
     slice_id = an_unknown_slice(broker)
 
-    with pytest.raises(InvalidState, match="book of today can still tell"):
+    with pytest.raises(InvalidState, match="the broker's book can still tell"):
         settle_slice(slice_id, "meera", utcnow(), filled=5, price=SOLD)
     assert a_slice(slice_id).status is SliceStatus.UNKNOWN
 

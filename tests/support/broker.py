@@ -1,19 +1,22 @@
 """A broker inside the test's process: the exchange simulated, everything else real."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from threading import Lock
 
+from pulse_core.brokers.adapters import limits_of
 from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerOrder,
     BrokerOrderStatus,
     BrokerTrade,
+    CallLimits,
     OutcomeUnknown,
     Placement,
 )
+from pulse_core.config import settings
 
 PRICE = Decimal("2500.0500")
 
@@ -32,8 +35,13 @@ class SimulatedBroker:
     readings: int = 0
     is_book_readable: bool = True
     is_book_daily: bool = False
+    finder: "SimulatedFinder | None" = None
     # Slices of a batch are sent side by side.
     _entering: Lock = field(default_factory=Lock)
+
+    @property
+    def limits(self) -> CallLimits:
+        return replace(limits_of("paper", settings()), time_zone=UTC)
 
     def wait_for_turn(self, seconds: float) -> None:
         """There is always room."""
@@ -55,12 +63,11 @@ class SimulatedBroker:
         if row.status is BrokerOrderStatus.OPEN:
             self.book[broker_order_id] = replace(row, status=BrokerOrderStatus.CANCELLED)
 
-    def book_day(self, at: datetime) -> date:
-        return at.date() if self.is_book_daily else date.min
+    def covers_since(self, now: datetime) -> datetime:
+        return datetime.combine(now.date(), time.min, UTC) if self.is_book_daily else datetime(2000, 1, 1, tzinfo=UTC)
 
-    def book_day_start(self, at: datetime) -> datetime:
-        day = self.book_day(at) if self.is_book_daily else date(2000, 1, 1)
-        return datetime.combine(day, time.min, UTC)
+    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str:
+        return body.decode()
 
     def order(self, broker_order_id: str) -> BrokerOrder:
         self.looked_up.append(broker_order_id)
@@ -71,13 +78,13 @@ class SimulatedBroker:
     def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
         return [one for one in self.trades if one.broker_order_id == broker_order_id]
 
-    def order_book(self) -> Sequence[BrokerOrder]:
+    def order_book(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
         self.readings += 1
         if not self.is_book_readable:
             raise BookUnavailable("NETWORK", "the book cannot be read")
         return list(self.book.values())
 
-    def trade_book(self) -> Sequence[BrokerTrade]:
+    def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
         return list(self.trades)
 
     def enter(self, placement: Placement) -> str:
@@ -106,10 +113,30 @@ class SimulatedBroker:
         status = BrokerOrderStatus.COMPLETE if is_complete else row.status
         self.book[broker_order_id] = replace(row, filled_quantity=filled, status=status)
 
+    def end(self, broker_order_id: str, status: BrokerOrderStatus = BrokerOrderStatus.CANCELLED) -> None:
+        """End an order without having been asked."""
+        self.book[broker_order_id] = replace(self.book[broker_order_id], status=status)
+
     def reject(self, broker_order_id: str, message: str = "no margin") -> None:
         self.book[broker_order_id] = replace(
             self.book[broker_order_id], status=BrokerOrderStatus.REJECTED, message=message
         )
+
+
+@dataclass
+class SimulatedFinder:
+    """Looks a client order id up in the book of a simulated broker, whether or not the book as a whole can be read."""
+
+    broker: SimulatedBroker
+    certain_after: timedelta = timedelta(seconds=20)
+    is_down: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        self.asked.append(client_order_id)
+        if self.is_down:
+            raise BookUnavailable("NETWORK", "nobody answers")
+        return next((row for row in self.broker.book.values() if row.client_order_id == client_order_id), None)
 
 
 def accept(broker: SimulatedBroker, placement: Placement) -> str:

@@ -6,13 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from pulse_core.brokers.alpaca.broker import AlpacaBroker
+from pulse_core.brokers.port import CallLimits
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+from pulse_core.brokers.zerodha.limits import LIMITS
 from pulse_ops.paper_exchange.ledger import Ledger
 
 API_KEY = "paper-api-key"
@@ -84,7 +88,7 @@ class RunningExchange:
         self._process.terminate()
         return self._process.wait(timeout=10)
 
-    def broker(self, **changes: Any) -> ZerodhaBroker:
+    def broker(self, day_starts: time = time(0), **changes: Any) -> ZerodhaBroker:
         """The Zerodha adapter connected to this exchange, without a rate limit of its own."""
         defaults: dict[str, Any] = {
             "name": "paper",
@@ -92,9 +96,21 @@ class RunningExchange:
             "api_key": API_KEY,
             "access_token": ACCESS_TOKEN,
             "timeout": 5.0,
-            "orders_per_second": 0,
+            "limits": replace(LIMITS, per_second=0, day_starts=day_starts),
         }
         return ZerodhaBroker(**defaults | changes)
+
+    def alpaca(self, **changes: Any) -> AlpacaBroker:
+        """The Alpaca adapter connected to this exchange, without a rate limit of its own."""
+        defaults: dict[str, Any] = {
+            "name": "paper",
+            "root": self.url,
+            "api_key": API_KEY,
+            "api_secret": API_SECRET,
+            "timeout": 5.0,
+            "limits": CallLimits(0),
+        }
+        return AlpacaBroker(**defaults | changes)
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "pulse_ops.paper_exchange", "--port", str(self._port), *self._options]
@@ -114,6 +130,7 @@ def start_exchange(
     seed: int = 1,
     postback_url: str | None = None,
     day_starts: time = time(0),
+    wire: str = "kite",
     more: Sequence[str] = (),
 ) -> Iterator[RunningExchange]:
     """Run an exchange on a free port while the block lasts. Limits are off unless asked for; `more` are options."""
@@ -130,6 +147,7 @@ def start_exchange(
         API_SECRET,
     ]
     options += ["--postback-url", postback_url] if postback_url else []
+    options += ["--wire", wire]
     options += more
     exchange = RunningExchange(ledger_path, options)
     try:

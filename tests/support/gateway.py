@@ -221,7 +221,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "order_type": "MARKET", "limit_price": None, "start_at": AT, "end_at": "2026-03-02T05:00:00.000000Z",
         "session": "refuse", "product": None, "slice_timeout_seconds": None, "client_note": None,
         "broker_account": "paper", "status": "PENDING", "result": None, "skip_reason": None,
-        "filled_quantity": 0, "leaves_quantity": total, "average_price": None,
+        "filled_quantity": 0, "leaves_quantity": total, "average_price": None, "currency": "INR",
         "exposure": {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": total}, "slices": {},
         "next_slice_at": None, "last_event_id": 0,
         "created_at": AT, "updated_at": AT, "finished_at": None, "held": None,

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from api_contract.vocabulary import Side
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import BrokerError, Placement
-from pulse_core.brokers.zerodha import transport
+from pulse_core.brokers import transport
+from pulse_core.brokers.port import BrokerError, CallLimits, Placement
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from tests.support.arrivals import HTTP
 
@@ -53,7 +53,7 @@ def twin(url: str, timeout: float) -> Request:
 
 def connected(url: str, timeout: float) -> ZerodhaBroker:
     broker = ZerodhaBroker(
-        name="zerodha", root=url, api_key="key", access_token="token", timeout=timeout, orders_per_second=0
+        name="zerodha", root=url, api_key="key", access_token="token", timeout=timeout, limits=CallLimits(0)
     )
     broker._client.disable_ssl = True
     broker.order_book()

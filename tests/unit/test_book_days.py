@@ -18,8 +18,8 @@ def broker() -> ZerodhaBroker:
 
 @pytest.mark.parametrize("later", [timedelta(0), timedelta(hours=23, minutes=59)])
 def test_every_instant_of_a_day_has_its_midnight(broker: ZerodhaBroker, later: timedelta) -> None:
-    assert broker.book_day_start(MIDNIGHT + later) == MIDNIGHT
-    assert broker.book_day_start(MIDNIGHT - timedelta(seconds=1)) == MIDNIGHT - timedelta(days=1)
+    assert broker.covers_since(MIDNIGHT + later) == MIDNIGHT
+    assert broker.covers_since(MIDNIGHT - timedelta(seconds=1)) == MIDNIGHT - timedelta(days=1)
 
 
 def test_what_was_sent_within_a_minute_of_midnight_counts_for_neither_side(broker: ZerodhaBroker) -> None:

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from api_contract.vocabulary import OrderType, Product, SessionRule
 from pulse_core.markets import files
-from pulse_core.markets.calendar import TIME_ZONE, Calendar, NoCalendar, Stretch, Terms
+from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms
 from pulse_core.markets.hours import LAST_PLANNED, special_day
 from pulse_core.markets.windows import DoesNotFit, Window, fit
 from pulse_core.trading import schedule
 from pulse_core.trading.trading_time import TradingTime
 
+INDIA = files.years()["NSE"][2026].time_zone
 NSE, NFO = (Calendar(name, files.years()[name]) for name in ("NSE", "NFO"))
+NYSE = Calendar("NYSE", files.years()["NYSE"])
 MARKET, LIMIT = (Terms(one, Product.CNC) for one in OrderType)
 INTRADAY = Terms(OrderType.MARKET, Product.MIS)
 DAYS = [date(2026, 1, 1) + timedelta(days=passed) for passed in range(365)]
@@ -31,11 +33,11 @@ A_FRIDAY = date(2026, 11, 27)
 
 
 def at(day: date, clock: str) -> datetime:
-    return datetime.combine(day, time.fromisoformat(clock), TIME_ZONE).astimezone(UTC)
+    return datetime.combine(day, time.fromisoformat(clock), INDIA).astimezone(UTC)
 
 
 def spans(calendar: Calendar, day: date, terms: Terms) -> list[str]:
-    local = ((one.start.astimezone(TIME_ZONE), one.end.astimezone(TIME_ZONE)) for one in calendar.session(day, terms))
+    local = ((one.start.astimezone(INDIA), one.end.astimezone(INDIA)) for one in calendar.session(day, terms))
     return [f"{start:%H:%M}-{end:%H:%M}" for start, end in local]
 
 
@@ -193,9 +195,7 @@ def test_no_slice_is_planned_outside_a_phase_that_takes_it(
     assert all(window.start <= one <= window.end for one in times)
     assert times == sorted(times)
     for one in times:
-        [phase] = [
-            phase for phase in NSE.day(one.astimezone(TIME_ZONE).date()).phases if phase.opens <= one < phase.closes
-        ]
+        [phase] = [phase for phase in NSE.day(one.astimezone(INDIA).date()).phases if phase.opens <= one < phase.closes]
         assert order_type in phase.takes
     if rule is not SessionRule.WAIT:
         assert len(NSE.between(window.start, window.end, terms)) == 1
@@ -227,3 +227,36 @@ def test_trading_time_runs_only_in_its_stretches_and_on_after_them() -> None:
     assert time_.passed(at(A_FRIDAY, "15:17")) == timedelta(minutes=15)
     assert time_.runs_from(at(A_FRIDAY, "15:17")) == second
     assert time_.runs_from(at(A_FRIDAY, "15:18")) == second
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        # Winter time, and summer time.
+        (date(2026, 1, 2), ("2026-01-02T14:30", "2026-01-02T21:00")),
+        (date(2026, 3, 9), ("2026-03-09T13:30", "2026-03-09T20:00")),
+        (date(2026, 7, 2), ("2026-07-02T13:30", "2026-07-02T20:00")),
+        (date(2026, 7, 3), None),
+        (date(2026, 11, 26), None),
+        (date(2026, 11, 27), ("2026-11-27T14:30", "2026-11-27T18:00")),
+        (date(2026, 12, 24), ("2026-12-24T14:30", "2026-12-24T18:00")),
+        (date(2026, 12, 26), None),
+    ],
+)
+def test_new_york_keeps_its_own_clock_its_holidays_and_its_half_days(day: date, hours: tuple[str, str] | None) -> None:
+    found = [(f"{one.start:%Y-%m-%dT%H:%M}", f"{one.end:%Y-%m-%dT%H:%M}") for one in NYSE.session(day, MARKET)]
+
+    assert found == ([] if hours is None else [hours])
+
+
+def test_the_days_of_a_market_are_its_own() -> None:
+    late = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+    assert (NYSE.date_of(late), NSE.date_of(late)) == (date(2026, 11, 23), date(2026, 11, 24))
+    assert len([day for day in DAYS if NYSE.session(day, MARKET)]) == 251
+
+
+def test_prices_are_in_the_currency_of_their_market() -> None:
+    assert [files.currency_of(one) for one in ("NSE:SBIN", "NFO:X", "NYSE:BRK.B", "NASDAQ:AAPL", "MCX:GOLD")] == [
+        "INR", "INR", "USD", "USD", None,
+    ]  # fmt: skip

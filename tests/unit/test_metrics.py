@@ -17,7 +17,7 @@ from api_contract import process_group
 from api_contract.metrics import DECLARED, Process, exposition
 from api_contract.tracing import request_metrics
 from api_contract.vocabulary import Side
-from pulse_core.brokers.port import BookUnavailable, NotSent, OutcomeUnknown, Placement, Refused
+from pulse_core.brokers.port import AlreadyThere, BookUnavailable, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.metrics import switch
 from pulse_core.metrics.broker_calls import CALLS, TURNS_REFUSED, Measured
 from pulse_core.metrics.totals import KEPT_SECONDS, Kept, Totals
@@ -158,6 +158,7 @@ def calls(call: str, outcome: str) -> float:
     [
         (None, "acknowledged"),
         (Refused("A", "b"), "refused"),
+        (AlreadyThere("a"), "already_there"),
         (NotSent("A", "b"), "not_sent"),
         (OutcomeUnknown("A", "b"), "unknown"),
         (ZeroDivisionError(), "failed"),

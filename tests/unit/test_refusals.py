@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pulse_core.brokers.zerodha.transport import Call
 
 from pulse_core.broker_accounts.state import reason_for, state_after
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
@@ -17,7 +18,6 @@ from pulse_core.brokers.port import (
     Scope,
 )
 from pulse_core.brokers.zerodha.errors import failure
-from pulse_core.brokers.zerodha.transport import Call
 
 ANSWERS = [
     (403, "TokenException", "Incorrect `api_key` or `access_token`.", Scope.ACCOUNT, TOKEN_ENDED),

@@ -40,9 +40,10 @@ def test_each_process_is_given_the_secrets_that_it_needs_and_no_other(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("pulse_jwt_key", "in small letters")
     given = {name: variables.keys() & EVERY_SECRET for name, variables in planned(tmp_path).items()}
-    database, queue, broker = "DATABASE_URL", "REDIS_URL", {"KITE_API_KEY", "KITE_ACCESS_TOKEN"}
+    database, queue, exchange = "DATABASE_URL", "REDIS_URL", {"KITE_API_KEY", "KITE_ACCESS_TOKEN"}
+    broker = exchange | {"ALPACA_API_KEY", "ALPACA_API_SECRET"}
     assert given == {
-        processes.EXCHANGE: broker | {"KITE_API_SECRET"},
+        processes.EXCHANGE: exchange | {"KITE_API_SECRET"},
         processes.WORKER_SLICES: {database, queue, "PULSE_VAULT_KEYS"} | broker,
         processes.WORKER_CONTROL: {database, queue, "PULSE_VAULT_KEYS", "PULSE_WEBHOOK_KEY"} | broker,
         processes.PULSE: {database, queue, "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY"}

@@ -117,6 +117,33 @@ def test_one_order_in_doubt_makes_the_whole_book_unavailable(change: dict[str, A
         order_book(book(ORDER, ORDER | change))
 
 
+@pytest.mark.parametrize("tag", [None, "", "somebody", "abcdefghij0123456789"])
+def test_an_order_of_somebody_else_that_cannot_be_read_is_there_and_stops_nothing(tag: str | None) -> None:
+    others = ORDER | {"order_id": "7", "tag": tag, "quantity": "a lot"}
+
+    shown, ours = order_book(book(others, ORDER))
+
+    assert (shown.broker_order_id, shown.is_readable, shown.status) == ("7", False, BrokerOrderStatus.OPEN)
+    assert (shown.client_order_id, shown.filled_quantity) == (None, 0)
+    assert (ours.broker_order_id, ours.is_readable) == (ORDER["order_id"], True)
+
+
+def test_an_order_of_somebody_else_without_an_id_is_left_out() -> None:
+    assert [one.is_readable for one in order_book(book(ORDER | {"tag": None, "order_id": 5}, ORDER))] == [True]
+
+
+def test_a_fill_that_cannot_be_read_is_left_out_if_it_names_an_order_of_somebody_else() -> None:
+    odd = TRADE | {"quantity": "a few"}
+    with wire(book(odd, TRADE | {"order_id": "7"})) as end:
+        broker = ZerodhaBroker(name="zerodha", root=end.url, api_key="k", access_token="t")
+        assert [one.broker_order_id for one in broker.trade_book(None, {"7"})] == ["7"]
+        for ours in (None, {TRADE["order_id"]}):
+            with pytest.raises(BookUnavailable):
+                broker.trade_book(None, ours)
+    with wire(book(TRADE | {"order_id": 5})) as end, pytest.raises(BookUnavailable):
+        ZerodhaBroker(name="zerodha", root=end.url, api_key="k", access_token="t").trade_book(None, {"7"})
+
+
 def test_a_row_is_what_its_values_are_also_when_a_look_alike_was_read_before() -> None:
     order_book(book(ORDER | {"quantity": 1, "filled_quantity": 1, "average_price": 1}))
 

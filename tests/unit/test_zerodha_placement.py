@@ -10,8 +10,8 @@ import pytest
 
 from api_contract.vocabulary import Side
 from pulse_core.boottime import boottime
+from pulse_core.brokers import transport
 from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Placement, Refused
-from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from tests.unit.wire import Act, answer, hang_up, redirect, reset, say_nothing, wire
 
@@ -69,6 +69,12 @@ def test_an_accepted_order_returns_its_id_and_was_sent_with_every_field_the_exch
         "market_protection": ["-1"],
         "tag": ["ABCDEFGHIJ0123456789"],
     }
+
+
+def test_the_id_that_the_exchange_has_given_an_algorithm_goes_with_each_order() -> None:
+    with wire(answer(200, accepted())) as end:
+        broker(end.url, algo_id="ALGO1").place(PLACEMENT, soon())
+    assert b"algo_id=ALGO1" in end.requests[0]
 
 
 @pytest.mark.parametrize(

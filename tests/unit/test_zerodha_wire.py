@@ -16,8 +16,8 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from api_contract.log import bound_trace
 from api_contract.spans import trace_of
+from pulse_core.brokers import transport
 from pulse_core.brokers.port import BookUnavailable, NotSent, OutcomeUnknown, Refused
-from pulse_core.brokers.zerodha import transport
 from pulse_core.brokers.zerodha.broker import BOOK_PATIENCE, ZerodhaBroker
 from tests.support.certificates import self_signed
 from tests.unit.test_zerodha_placement import PLACEMENT, accepted, answer, broker, error, soon

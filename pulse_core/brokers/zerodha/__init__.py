@@ -1,1 +1,1 @@
-"""Zerodha's Kite Connect v3. Importing `broker` loads the official client; `postback` does without it."""
+"""Zerodha's Kite Connect v3. Importing `broker` loads the official client; the others do without it."""

@@ -1,8 +1,8 @@
 """Places, cancels and reads orders at Zerodha through the official client."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from copy import copy
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Self, TypeVar
 
 from api_contract.imports import stood_in_for
@@ -13,14 +13,15 @@ from pulse_core.brokers.port import (
     BrokerError,
     BrokerOrder,
     BrokerTrade,
-    NotSent,
+    CallLimits,
     OutcomeUnknown,
     Placement,
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
-from pulse_core.brokers.zerodha import errors, rows
+from pulse_core.brokers.transport import Call, Session, attempt
+from pulse_core.brokers.zerodha import errors, postback, rows
 from pulse_core.brokers.zerodha.instruments import read_list
-from pulse_core.brokers.zerodha.transport import Call, Session
+from pulse_core.brokers.zerodha.limits import LIMITS
 
 # It would load Twisted for a ticker that nobody here listens to.
 with stood_in_for("kiteconnect.ticker", "KiteTicker"):
@@ -60,24 +61,30 @@ class ZerodhaBroker:
         product: str = "CNC",
         market_protection: float = -1,
         timeout: float = 7.0,
-        orders_per_second: int = 10,
-        day_starts: time = time(0),
+        limits: CallLimits = LIMITS,
+        api_secret: str = "",
+        algo_id: str = "",
     ) -> None:
         self.name = name
+        self.limits = limits
+        # A tag is not unique, and cannot be looked up.
+        self.finder = None
         self._client = _Client(api_key=api_key, access_token=access_token, root=root, timeout=timeout)
         self._client.reqsession = Session()
         self._product = product
         self._market_protection = f"{market_protection:g}"
-        self._day_starts = day_starts
-        self._limiter = PerSecondLimiter(orders_per_second)
-        self._secrets = _to_hide(api_key, access_token)
+        self._limiter = PerSecondLimiter(limits.per_second)
+        self._api_secret = api_secret
+        self._algo_id = algo_id or None
+        self._secrets = _to_hide(api_key, access_token, api_secret)
 
-    def with_token(self, api_key: str, access_token: str) -> Self:
+    def with_keys(self, api_key: str, access_token: str, api_secret: str) -> Self:
         """The same account after a login: another token on the same connections, under the same rate limit."""
         other, client = copy(self), self._client
         other._client = _Client(api_key=api_key, access_token=access_token, root=client.root, timeout=client.timeout)
         other._client.reqsession = client.reqsession
-        other._secrets = _to_hide(api_key, access_token)
+        other._api_secret = api_secret
+        other._secrets = _to_hide(api_key, access_token, api_secret)
         return other
 
     def wait_for_turn(self, seconds: float) -> None:
@@ -105,6 +112,7 @@ class ZerodhaBroker:
                 product=placement.product or self._product,
                 validity="DAY",
                 tag=placement.client_order_id,
+                algo_id=self._algo_id,
                 **self._pricing(placement),
             )
 
@@ -116,33 +124,33 @@ class ZerodhaBroker:
         with span("broker cancel", Kind.CLIENT):
             self._acknowledged(lambda: self._client.cancel_order("regular", broker_order_id), Call())
 
-    def book_day(self, at: datetime) -> date:
-        """Kite's books are kept by the day in India, which begins at midnight unless the exchange is simulated."""
-        return rows.day_of(at, self._day_starts)
-
-    def book_day_start(self, at: datetime) -> datetime:
-        """The hour at which that day begins in India."""
-        return datetime.combine(self.book_day(at), self._day_starts, rows.INDIA)
+    def covers_since(self, now: datetime) -> datetime:
+        """Kite's books show the day in India, which begins at midnight unless the exchange is simulated."""
+        return self.limits.day_began(now)
 
     def order(self, broker_order_id: str) -> BrokerOrder:
         """The last row of an order's history: Kite has one for each change. Raises BookUnavailable."""
-        history = self._book(lambda: self._client.order_history(broker_order_id), dict, _OF_ONE_ORDER)
+        history = self._rows(lambda: self._client.order_history(broker_order_id), _OF_ONE_ORDER)
         if not history:
             raise BookUnavailable("MALFORMED", f"the history of {broker_order_id} is empty")
         return self._of(broker_order_id, [history[-1]], rows.broker_order)[0]
 
     def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
         """Every fill of one order of today. Raises BookUnavailable."""
-        trades = self._book(lambda: self._client.order_trades(broker_order_id), dict, _OF_ONE_ORDER)
+        trades = self._rows(lambda: self._client.order_trades(broker_order_id), _OF_ONE_ORDER)
         return self._of(broker_order_id, trades, rows.broker_trade)
 
-    def order_book(self) -> Sequence[BrokerOrder]:
-        """Every order of today. Raises BookUnavailable."""
-        return self._book(self._client.orders, rows.broker_order)
+    def order_book(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
+        """Every order of today, whatever `since`. Raises BookUnavailable."""
+        return _parsed(self._rows(self._client.orders), rows.book_orders)
 
-    def trade_book(self) -> Sequence[BrokerTrade]:
-        """Every fill of today. Raises BookUnavailable."""
-        return self._book(self._client.trades, rows.broker_trade)
+    def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
+        """Every fill of today, whatever `since`. Raises BookUnavailable."""
+        return _parsed(self._rows(self._client.trades), lambda found: rows.book_trades(found, ours))
+
+    def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str:
+        """The order that a postback is about, whose checksum is in its body."""
+        return postback.verified(body, self._api_secret)
 
     def instruments(self, exchanges: Collection[str]) -> Listing:
         """Every instrument of these exchanges, read while the lists come. Raises ListUnavailable."""
@@ -180,7 +188,7 @@ class ZerodhaBroker:
         return {"order_type": "LIMIT", "price": f"{placement.limit_price:.2f}"}
 
     def _acknowledged(self, send: Callable[[], object], call: Call) -> str:
-        order_id, error = _watch(send, call)
+        order_id, error = attempt(send, call)
         if error is None and call.status == 200 and isinstance(order_id, str) and order_id.isalnum():
             return order_id
         if error is None and call.status == 200:
@@ -190,45 +198,33 @@ class ZerodhaBroker:
     def _of(
         self, broker_order_id: str, found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], Of]
     ) -> Sequence[Of]:
-        parsed = _parsed(found, parse)
+        parsed = _parsed(found, lambda rows: [parse(row) for row in rows])
         if any(one.broker_order_id != broker_order_id for one in parsed):
             raise BookUnavailable("MALFORMED", f"the broker was asked for {broker_order_id} and told of another order")
         return parsed
 
-    def _book(
-        self, read: Callable[[], object], parse: Callable[[Mapping[str, Any]], T], patience: float = BOOK_PATIENCE
-    ) -> Sequence[T]:
+    def _rows(self, read: Callable[[], object], patience: float = BOOK_PATIENCE) -> Sequence[Mapping[str, Any]]:
         call = Call(patience=patience)
-        rows, error = _watch(read, call)
+        found, error = attempt(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
             raise BookUnavailable(failure.code, failure.message, failure.scope)
-        if not isinstance(rows, list):
-            raise BookUnavailable("MALFORMED", "the broker's book is not a list")
-        return _parsed(rows, parse)
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise BookUnavailable("MALFORMED", "the broker's book is not a list of rows")
+        return found
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
 
 
-def _to_hide(api_key: str, access_token: str) -> tuple[str, ...]:
-    return tuple(key for key in (access_token, api_key) if len(key) >= 8)
+def _to_hide(*keys: str) -> tuple[str, ...]:
+    return tuple(key for key in keys if len(key) >= 8)
 
 
-def _parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], T]) -> Sequence[T]:
+def _parsed(
+    found: Sequence[Mapping[str, Any]], parse: Callable[[Sequence[Mapping[str, Any]]], Sequence[T]]
+) -> Sequence[T]:
     try:
-        return [parse(row) for row in found]
+        return parse(found)
     except (KeyError, TypeError, ValueError) as malformed:
         raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None
-
-
-def _watch(send: Callable[[], object], call: Call) -> tuple[object, Exception | None]:
-    try:
-        with call.watched():
-            return send(), None
-    except NotSent:
-        raise
-    # The client raises KeyError, TypeError and more on odd answers. None of them may pass for "not placed":
-    # what the call recorded decides.
-    except Exception as error:
-        return None, error

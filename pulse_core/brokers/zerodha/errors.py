@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Refused, Scope
+from pulse_core.brokers.transport import Call
 from pulse_core.brokers.zerodha.refusals import rule_for
 from pulse_core.brokers.zerodha.rows import storable
-from pulse_core.brokers.zerodha.transport import Call
 
 # A gateway says 408 when it waited for us: it may have passed the order on all the same.
 _AMBIGUOUS_STATUSES = frozenset({408})

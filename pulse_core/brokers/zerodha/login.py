@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from api_contract.imports import stood_in_for
 from pulse_core.brokers.port import BrokerError, LoggedIn, NotSent, OutcomeUnknown, Refused
+from pulse_core.brokers.transport import Call, Session
 from pulse_core.brokers.zerodha import errors, rows
 from pulse_core.brokers.zerodha.broker import TOKENS_END
-from pulse_core.brokers.zerodha.transport import Call, Session
 
 with stood_in_for("kiteconnect.ticker", "KiteTicker"):
     from kiteconnect import KiteConnect

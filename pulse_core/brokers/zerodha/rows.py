@@ -1,16 +1,17 @@
 """Rows of Kite's order and trade book, read strictly: a row in doubt raises, for a wrong book proves a wrong absence.
 
-Errors are ValueError, KeyError and TypeError; the broker turns each into BookUnavailable.
+Only what somebody else placed stops nothing. Errors are ValueError, KeyError and TypeError; the broker turns each into
+BookUnavailable.
 """
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from collections.abc import Container, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus, BrokerTrade
+from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus, BrokerTrade, looks_ours, unreadable_order
 from pulse_core.brokers.zerodha.refusals import scope_of
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -21,6 +22,16 @@ _FINAL = {
     "CANCELLED": BrokerOrderStatus.CANCELLED,
     "REJECTED": BrokerOrderStatus.REJECTED,
 }
+
+
+def book_orders(found: Sequence[Mapping[str, Any]]) -> list[BrokerOrder]:
+    """The rows of GET /orders. Raises for one of ours, and for one that does not say whose it is."""
+    return [one for one in map(_order_or_presence, found) if one is not None]
+
+
+def book_trades(found: Sequence[Mapping[str, Any]], ours: Container[str] | None) -> list[BrokerTrade]:
+    """The rows of GET /trades, without those in doubt of orders that are not `ours`."""
+    return [one for one in (_trade_unless_others(row, ours) for row in found) if one is not None]
 
 
 def broker_order(row: Mapping[str, Any]) -> BrokerOrder:
@@ -80,10 +91,26 @@ def _trade(
     )
 
 
-def day_of(at: datetime, starts: time) -> date:
-    """The day in India whose books hold this instant; a day begins at `starts` by India's clock."""
-    since_midnight = timedelta(hours=starts.hour, minutes=starts.minute, seconds=starts.second)
-    return (at.astimezone(INDIA) - since_midnight).date()
+def _order_or_presence(row: Mapping[str, Any]) -> BrokerOrder | None:
+    try:
+        return broker_order(row)
+    except (KeyError, TypeError, ValueError):
+        tag = row["tag"]
+        is_others = tag is None or (isinstance(tag, str) and not looks_ours(tag))
+        if not is_others:
+            raise
+        order_id = row.get("order_id")
+        return unreadable_order(order_id) if isinstance(order_id, str) and order_id else None
+
+
+def _trade_unless_others(row: Mapping[str, Any], ours: Container[str] | None) -> BrokerTrade | None:
+    try:
+        return broker_trade(row)
+    except (KeyError, TypeError, ValueError):
+        order_id = row["order_id"]
+        if ours is None or not isinstance(order_id, str) or not order_id or order_id in ours:
+            raise
+        return None
 
 
 def storable(words: str) -> str:

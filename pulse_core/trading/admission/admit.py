@@ -94,7 +94,7 @@ def note_full(broker_account: str, now: datetime | None = None) -> None:
 
 def calls_of_day(broker: Broker, budget: Budget) -> int:
     """How many turns were given in the broker's day."""
-    return budget.calls_of_day if budget.day == broker.book_day(budget.now) else 0
+    return budget.calls_of_day if budget.day == broker.limits.day(budget.now) else 0
 
 
 def _change(broker: Broker, now: datetime | None, attempt: Callable[[Connection, Budget], T | None]) -> T | None:
@@ -118,7 +118,7 @@ def _read(connection: Connection, broker: Broker, now: datetime | None) -> Budge
 
 
 def _admit(connection: Connection, broker: Broker, budget: Budget, trust: timedelta) -> Round | None:
-    known, start = limits(), _start(budget)
+    known, start = limits(broker), _start(budget)
     left = known.left_of_day(calls_of_day(broker, budget))
     is_full = left == 0 or plan.room_at(budget.taken, known, start) > plan.AHEAD
     if budget.is_held or is_full:
@@ -137,7 +137,7 @@ def _admit(connection: Connection, broker: Broker, budget: Budget, trust: timede
         connection,
         budget,
         broker.name,
-        broker.book_day(budget.now),
+        broker.limits.day(budget.now),
         {slice_id: (one.missed_at, at) for slice_id, (one, at) in chosen.items()},
         _room_at(broker, budget, [turn for turn in planned if turn is not None], left),
         trust,
@@ -150,7 +150,7 @@ def _admit(connection: Connection, broker: Broker, budget: Budget, trust: timede
 def _waiting(connection: Connection, broker: Broker, budget: Budget) -> Sequence[Waiting]:
     config = settings()
     # What is given at once at most: in a rush for some seconds, else half of each second of the horizon.
-    most = config.broker_orders_per_second * (3 + ceil(config.dispatch_horizon))
+    most = limits(broker).per_second * (3 + ceil(config.dispatch_horizon))
     horizon = budget.now + timedelta(seconds=config.dispatch_horizon)
     return turns.waiting(
         connection,
@@ -175,13 +175,13 @@ def _admit_cancels(
     start = _start(budget)
     if start > plan.CANCELS_WAIT:
         return ()
-    free = plan.turns_of_cancels(len(slice_ids), budget.taken, limits(), start)
+    free = plan.turns_of_cancels(len(slice_ids), budget.taken, limits(broker), start)
     earliest = budget.now + max(timedelta(microseconds=start), TAKEN_OVER_FROM)
     return turns.give_to_cancels(
         connection,
         budget,
         broker.name,
-        broker.book_day(budget.now),
+        broker.limits.day(budget.now),
         slice_ids,
         [budget.now + timedelta(microseconds=turn) for turn in free],
         (earliest, budget.now + timedelta(microseconds=plan.CANCELS_WAIT)),
@@ -198,9 +198,9 @@ def _start(budget: Budget) -> int:
 
 def _room_at(broker: Broker, budget: Budget, given: Sequence[int], left: int | None) -> datetime:
     if left is not None and len(given) >= left:
-        return broker.book_day_start(budget.now) + timedelta(days=1)
+        return broker.limits.day_ends(budget.now)
     taken = sorted([*budget.taken, *given])
-    return budget.now + timedelta(microseconds=plan.room_at(taken, limits(), _start(budget)))
+    return budget.now + timedelta(microseconds=plan.room_at(taken, limits(broker), _start(budget)))
 
 
 def _microseconds(length: timedelta) -> int:

@@ -56,7 +56,7 @@ def most_of(broker_account: str, account_id: str, since: datetime | None, until:
     wanted = _demand_of(broker).get()
     others = [one.between(since, until) for name, one in wanted.by_account.items() if name != account_id]
     seconds = (until - (since or now)).total_seconds()
-    return share(capacity(limits(), max(seconds, 0.0), _left(broker, wanted, now, until)), filter(None, others))
+    return share(capacity(limits(broker), max(seconds, 0.0), _left(broker, wanted, now, until)), filter(None, others))
 
 
 def forget() -> None:
@@ -74,8 +74,8 @@ def _demand_of(broker: Broker) -> Kept[Demand]:
 def _left(broker: Broker, wanted: Demand, now: datetime, until: datetime) -> int | None:
     if wanted.left_of_day is None:
         return None
-    later_days = (broker.book_day(until) - broker.book_day(now)).days
-    return wanted.left_of_day + later_days * (limits().left_of_day(0) or 0)
+    later_days = (broker.limits.day(until) - broker.limits.day(now)).days
+    return wanted.left_of_day + later_days * (limits(broker).left_of_day(0) or 0)
 
 
 def _read(broker_account: str) -> Demand:
@@ -87,7 +87,7 @@ def _read(broker_account: str) -> Demand:
     for account_id, minute, slices in rows:
         by_account[account_id][minute] += slices
     calls = 0 if budget is None else admit.calls_of_day(broker, budget)
-    return Demand({name: _wanted(minutes) for name, minutes in by_account.items()}, limits().left_of_day(calls))
+    return Demand({name: _wanted(minutes) for name, minutes in by_account.items()}, limits(broker).left_of_day(calls))
 
 
 def _wanted(minutes: Mapping[datetime, int]) -> Wanted:

@@ -26,7 +26,7 @@ def budget_left(broker: Broker, now: datetime | None = None) -> Mapping[str, int
     windows = {
         # Of the window that ends a second from now, with the turns that were given for it.
         name: max(window.most - count_within(budget.taken, SECOND - window.length, SECOND), 0)
-        for name, window in zip(names, limits().of_placements(), strict=False)
+        for name, window in zip(names, limits(broker).of_placements(), strict=False)
     }
-    left = limits().left_of_day(admit.calls_of_day(broker, budget))
+    left = limits(broker).left_of_day(admit.calls_of_day(broker, budget))
     return windows if left is None else windows | {"day": left}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pulse_core.brokers.port import Broker
 from pulse_core.config import settings
 from pulse_core.trading.admission.windows import Window
 
@@ -47,13 +48,12 @@ class Limits:
 
 def is_on() -> bool:
     """Whether calls need turns at all."""
-    return settings().broker_orders_per_second > 0
+    return settings().broker_orders_per_second != 0
 
 
-def limits() -> Limits:
-    """Those of the settings."""
-    config = settings()
-    return Limits(config.broker_orders_per_second, config.broker_orders_per_minute, config.broker_orders_per_day)
+def limits(broker: Broker) -> Limits:
+    """Those of an account at this broker."""
+    return Limits(broker.limits.per_second, broker.limits.per_minute, broker.limits.per_day)
 
 
 def _unreserved(most: int) -> int:

@@ -11,7 +11,7 @@ from pulse_core.trading.store import events, placements, slices
 from pulse_core.trading.tables import Placement
 from pulse_core.trading.vocabulary import PlacementOutcome
 
-UNTRADED_ENDS = frozenset({BrokerOrderStatus.REJECTED, BrokerOrderStatus.CANCELLED})
+UNTRADED_ENDS = frozenset({BrokerOrderStatus.REJECTED, BrokerOrderStatus.CANCELLED, BrokerOrderStatus.EXPIRED})
 
 
 def adopt(session: Session, attempt: Placement, row: BrokerOrder, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Which orders the broker's book of today can hold: it shows one day only, and midnight has two sides."""
+"""Which orders the broker's books can show: they begin at some instant, and a day's beginning has two sides."""
 
 from datetime import datetime, timedelta
 
@@ -9,10 +9,10 @@ ON_ITS_WAY = timedelta(minutes=1)
 
 
 def sent_since(broker: Broker, now: datetime) -> datetime:
-    """What was sent before this instant is not in the book of today; later, it may be."""
-    return broker.book_day_start(now) - ON_ITS_WAY
+    """What was sent before this instant is not in the book of now; later, it may be."""
+    return broker.covers_since(now) - ON_ITS_WAY
 
 
 def over_before(broker: Broker, now: datetime) -> datetime:
-    """The day of what was sent before this instant is over; the book of today shows it when it shows it at all."""
-    return broker.book_day_start(now - ON_ITS_WAY)
+    """The day of what was sent before this instant is over; the book of now shows it when it shows it at all."""
+    return broker.covers_since(now - ON_ITS_WAY)

@@ -28,6 +28,7 @@ from api_contract.vocabulary import (
 from pulse_core import cursors, db
 from pulse_core.broker_accounts.store import states
 from pulse_core.broker_accounts.store.states import HeldAccount
+from pulse_core.markets import files
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
 from pulse_core.trading.store import events, fills, orders, positions, slices, totals
@@ -83,6 +84,7 @@ class OrderReport:
     filled_quantity: int
     leaves_quantity: int
     average_price: Decimal | None
+    currency: str | None
     exposure: Exposure
     slices: Mapping[SliceStatus, int]
     next_slice_at: datetime | None
@@ -346,6 +348,7 @@ def _report(
         filled_quantity=order.filled_quantity,
         leaves_quantity=leaves_quantity(order.total_quantity, order.filled_quantity, order.status in FINAL_ORDERS),
         average_price=order.average_price,
+        currency=files.currency_of(order.instrument),
         exposure=Exposure(unsent=order.total_quantity) if is_pending else exposure(parts),
         slices={one.status: one.slices for one in parts},
         next_slice_at=next_slice_at,

@@ -6,7 +6,7 @@ from typing import Any
 from api_contract.errors import InvalidRequest, MarketClosed
 from api_contract.order_rules import NewOrder
 from pulse_core.markets import hours
-from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms, local_day
+from pulse_core.markets.calendar import Calendar, NoCalendar, Stretch, Terms
 from pulse_core.markets.queries import beyond
 from pulse_core.markets.windows import DoesNotFit, Window, fit
 
@@ -47,8 +47,8 @@ def _closed(calendar: Calendar, terms: Terms, start: datetime, misfit: DoesNotFi
     cut_off = calendar.cut_off(start, terms.product)
     details: dict[str, Any] = {
         "exchange": calendar.exchange,
-        "day": local_day(start).isoformat(),
-        "day_name": calendar.day(local_day(start)).name,
+        "day": calendar.date_of(start).isoformat(),
+        "day_name": calendar.day(calendar.date_of(start)).name,
         "cut_off": None if cut_off is None else _shown(cut_off),
         "next_session": _session(misfit.next_session),
     }

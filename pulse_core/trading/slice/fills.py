@@ -12,7 +12,7 @@ from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus
 from pulse_core.events.names import EventKind
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.shown import Shown
-from pulse_core.trading.deadline import end_of_cancelled
+from pulse_core.trading.deadline import end_of_cancelled, end_of_expired
 from pulse_core.trading.store import events, fills, placements
 from pulse_core.trading.store.endings import Ending, Holding, end_all, hold_all
 from pulse_core.trading.store.events import Event
@@ -88,6 +88,8 @@ def _ending(one: OrderSlice, row: BrokerOrder | None, totals: Totals) -> SliceSt
             return SliceStatus.REJECTED
         case BrokerOrderStatus.CANCELLED:
             return end_of_cancelled(one.cancel_reason)
+        case BrokerOrderStatus.EXPIRED:
+            return end_of_expired(one.cancel_reason)
 
 
 def _is_over(row: BrokerOrder | None, totals: Totals) -> bool:

@@ -15,7 +15,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.backoff import backoff
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import RATE_LIMITED, BrokerOrder, BrokerOrderStatus, Scope
+from pulse_core.brokers.port import ALREADY_THERE, RATE_LIMITED, BrokerOrder, BrokerOrderStatus, Scope
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable, LostRace
@@ -177,7 +177,7 @@ def _write(session: Session, claim: Claim, outcome: Outcome, now: datetime) -> S
     if attempt is None or _is_recorded(attempt, outcome):
         return one.status
     if one.client_order_id != client_order_id or one.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
-        _write_late(session, attempt, outcome, now)
+        _write_late(session, one, attempt, outcome, now)
         return one.status
     placements.complete(session, client_order_id, outcome.kind, outcome.broker_order_id)
     events.add(session, EventKind.BROKER_CALL, order.id, one.id, now, call="place", **_told(outcome))
@@ -193,13 +193,19 @@ def _told(outcome: Outcome) -> dict[str, Any]:
 
 def _is_recorded(attempt: Placement, outcome: Outcome) -> bool:
     """Whether it was recorded before: by a commit whose answer was lost, or by a look into the book."""
+    if outcome.code == ALREADY_THERE:
+        return attempt.outcome is PlacementOutcome.ACKNOWLEDGED
     if outcome.kind is PlacementOutcome.UNKNOWN:
         return attempt.outcome is not None
     return attempt.outcome is outcome.kind and attempt.broker_order_id == outcome.broker_order_id
 
 
-def _write_late(session: Session, attempt: Placement, outcome: Outcome, now: datetime) -> None:
-    """The slice has gone on from this attempt: an order that the broker names must be followed all the same."""
+def _write_late(session: Session, one: OrderSlice, attempt: Placement, outcome: Outcome, now: datetime) -> None:
+    """The slice has gone on from this attempt: an order that the broker has must be followed all the same."""
+    if outcome.code == ALREADY_THERE and one.status is SliceStatus.SCHEDULED:
+        placements.complete(session, attempt.client_order_id, outcome.kind)
+        point_at(session, one.id, attempt, now)
+        slices.change(session, one.id, now, error_code=outcome.code, error_message=outcome.message)
     if outcome.broker_order_id is not None:
         row = BrokerOrder(
             broker_order_id=outcome.broker_order_id,
@@ -225,7 +231,10 @@ def _move_on(session: Session, order: Order, one: OrderSlice, claim: Claim, outc
             refusal = Refusal(outcome.code or "", outcome.message, outcome.scope, began_at, sent_at)
             take_refusal(session, order, one, refusal, now)
         case PlacementOutcome.UNKNOWN:
-            if one.status is not SliceStatus.UNKNOWN:
+            if one.status is SliceStatus.UNKNOWN:
+                # It was given up as lost before the broker said that it is there.
+                slices.change(session, one.id, now, **error)
+            else:
                 slices.move(session, one, SliceStatus.UNKNOWN, now, sent_at=outcome.sent_at, resolve_at=now, **error)
         case _:
             reschedule(session, one, now, outcome.code, outcome.message)

@@ -1,21 +1,16 @@
 """The broker's postbacks: they prove nothing, but are a reason to read its book now."""
 
-import hmac
-import json
+from collections.abc import Mapping
 from threading import Lock, Timer
-from typing import Any
 
 from api_contract.errors import Forbidden, InvalidRequest
 from api_contract.log import get_logger
-from pulse_core import queue
-from pulse_core.brokers.zerodha.postback import postback_checksum
-from pulse_core.config import settings
+from pulse_core import brokers, queue
 from pulse_core.tasks import Task
 
 log = get_logger(__name__)
 
 SHORTEST_PAUSE = 0.25
-LONGEST_TEXT = 64
 # A reading of the book needs no names, and so many orders are not looked up one by one.
 MOST_NAMED = 20
 
@@ -59,30 +54,25 @@ class Hints:
 _hints = Hints()
 
 
-def take_postback(body: bytes) -> None:
+def take_postback(body: bytes, headers: Mapping[str, str]) -> None:
     """Verify a postback's signature and have the broker's book read; its content is not believed.
 
-    Raises InvalidRequest for a body that is not a postback, Forbidden for a wrong checksum.
+    Raises InvalidRequest for a body that is not a postback, Forbidden without the signature of any account.
     """
-    order_id, order_timestamp, checksum = _signed_fields(body)
-    expected = postback_checksum(order_id, order_timestamp, settings().kite_api_secret.get_secret_value())
-    if not hmac.compare_digest(expected.encode(), checksum.encode()):
-        raise Forbidden("the checksum does not match")
-    log.info("postback taken", broker_order_id=order_id)
-    _hints.take(order_id)
+    broker_account, broker_order_id = _verified(body, headers)
+    log.info("postback taken", broker_account=broker_account, broker_order_id=broker_order_id)
+    _hints.take(broker_order_id)
 
 
-def _signed_fields(body: bytes) -> tuple[str, str, str]:
-    try:
-        news = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("the body is not JSON", {"rule": "JSON"}) from None
-    stated = news if isinstance(news, dict) else {}
-    return _text(stated, "order_id"), _text(stated, "order_timestamp"), _text(stated, "checksum")
-
-
-def _text(news: dict[str, Any], field: str) -> str:
-    value = news.get(field)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT or not value.isprintable():
-        raise InvalidRequest(f"{field} must be a string of 1 to {LONGEST_TEXT} characters", {"field": field})
-    return value
+def _verified(body: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
+    """Which account it is for, and the broker order that it is about: it names no account, so each is tried."""
+    refusal: InvalidRequest | Forbidden = Forbidden("no broker account here is posted to")
+    for broker in brokers.reachable():
+        try:
+            broker_order_id = broker.verify_postback(body, headers)
+        except (InvalidRequest, Forbidden) as error:
+            refusal = error
+            continue
+        if broker_order_id is not None:
+            return broker.name, broker_order_id
+    raise refusal

@@ -1,21 +1,24 @@
-"""Find out from the broker's book what became of a slice, and never from anything else."""
+"""Find out from the broker what became of a slice, from its book or by looking it up, and never from anything else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, clock, db
 from pulse_core.batching import for_each
-from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder
+from pulse_core.brokers.port import ALREADY_THERE, BookUnavailable, Broker, BrokerOrder, Finder
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.book.reading import Book, read_book
+from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
+from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.deadline import deadline
 from pulse_core.trading.order_totals import roll_up
+from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.slice.outcome import reschedule
 from pulse_core.trading.store import absences, alarms, events, placements, slices
@@ -27,13 +30,15 @@ LOOK_AGAIN_AFTER = timedelta(seconds=5)
 ASK_SELDOM_EVERY = timedelta(minutes=5)
 # The broker's clock may be ahead of ours: a reading that ends shortly before midnight may show the next day.
 NEAR_MIDNIGHT = timedelta(minutes=1)
+# Where a broker can be asked for single ids: for more of them its book is the shorter answer.
+FEW = 8
 
 # Why an absence does not count, and when to look again.
 Reason = tuple[AlarmCode, timedelta]
 
 
 def resolve_slices(now: datetime, limit: int = 200) -> int:
-    """Look up UNKNOWN slices in the books of their accounts; returns how many were looked at.
+    """Look up UNKNOWN slices, each by itself or in the books of their accounts; returns how many were looked at.
 
     Raises BookUnavailable, after postponing the next look.
     """
@@ -53,6 +58,10 @@ def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
         unknown = slices.to_resolve(session, broker.name, now, limit)
     if not unknown:
         return 0
+    if broker.finder is not None and len(unknown) <= FEW:
+        finder = broker.finder
+        for_each(unknown, lambda one: _find(broker, finder, one, now))
+        return len(unknown)
     try:
         book = read_book(broker, now)
     except BookUnavailable:
@@ -68,7 +77,37 @@ def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
 def resolve_now(broker_account: str, one: OrderSlice, now: datetime) -> None:
     """Look up one UNKNOWN slice of this account, whenever its next look would be due. Raises BookUnavailable."""
     broker = brokers.connect(broker_account)
+    if broker.finder is not None:
+        _find(broker, broker.finder, one, now)
+        return
     _look_up(broker, one, read_book(broker, now))
+
+
+def _find(broker: Broker, finder: Finder, one: OrderSlice, now: datetime) -> None:
+    """Ask the broker for the id of an attempt. Raises BookUnavailable, after postponing the next look."""
+    try:
+        row = finder.find(one.client_order_id or "")
+        trades = broker.order_trades(row.broker_order_id) if row is not None and row.filled_quantity else ()
+    except BookUnavailable as error:
+        note_refusal(broker.name, error, now, is_read=True)
+        begin_delays_anew(broker.name, now)
+        with db.transaction() as session:
+            slices.postpone_looks(session, [one.id], now + LOOK_AGAIN_AFTER, now)
+        raise
+    found = {} if row is None else {row.broker_order_id: row}
+    shown = Shown(broker.name, found, dict.fromkeys(found, trades))
+    look = Look(now, max(clock.utcnow(), now), finder.certain_after)
+    with db.fence(one.id) as fence:
+        if fence is not None:
+            _resolve(fence, one, row, shown, look.ended_at, partial(_note_not_found, look=look))
+
+
+def _note_not_found(session: Session, one: OrderSlice, look: Look) -> None:
+    """Its id was in use nowhere, whenever it was asked for, for as long as its request could come in."""
+    if one.error_code == ALREADY_THERE or settings().settle_delay == "never":
+        _give_to_operators(session, one, AlarmCode.LEFT_TO_OPERATORS, WATCH_EVERY, look.ended_at)
+    elif one.id in absences.note(session, [one], look).settled:
+        _presume_absent(session, one, "the broker knows no order of its id", look.ended_at)
 
 
 def _note_absences(broker: Broker, unknown: Sequence[OrderSlice], book: Book) -> set[str]:
@@ -102,23 +141,30 @@ def _look(book: Book) -> Look:
 
 
 def _look_up(broker: Broker, one: OrderSlice, book: Book) -> None:
+    row = book.by_client_order_id.get(one.client_order_id or "")
     with db.fence(one.id) as fence:
         if fence is not None:
-            _resolve(fence, broker, one, book, book.ended_at)
+            _resolve(fence, one, row, book, book.ended_at, partial(_take_note_of_absence, broker=broker, book=book))
 
 
-def _resolve(fence: Fence, broker: Broker, seen: OrderSlice, book: Book, now: datetime) -> None:
+def _resolve(
+    fence: Fence,
+    seen: OrderSlice,
+    row: BrokerOrder | None,
+    shown: Shown,
+    now: datetime,
+    note_absence: Callable[[Session, OrderSlice], None],
+) -> None:
     with fence.transaction() as session:
         order, one = slices.lock(session, seen.id)
-        # The book was read for the attempt that was seen; of a later one it proves nothing.
+        # The broker was asked for the attempt that was seen; of a later one it said nothing.
         if one.status is not SliceStatus.UNKNOWN or one.client_order_id != seen.client_order_id:
             return
-        row = book.by_client_order_id.get(one.client_order_id or "")
         if row is None:
-            _take_note_of_absence(session, broker, one, book)
+            note_absence(session, one)
         else:
             _take_over(session, order, one, row, now)
-            settle_slices(session, [(one, row.broker_order_id)], book, now)
+            settle_slices(session, [(one, row.broker_order_id)], shown, now)
         roll_up(session, order, now)
         failpoint("resolve.before_commit")
     failpoint("resolve.after_commit")
@@ -133,14 +179,18 @@ def _take_over(session: Session, order: Order, one: OrderSlice, row: BrokerOrder
     slices.move(session, one, SliceStatus.WORKING, now, error_code=None, error_message=None, **found)
 
 
-def _take_note_of_absence(session: Session, broker: Broker, one: OrderSlice, book: Book) -> None:
+def _take_note_of_absence(session: Session, one: OrderSlice, broker: Broker, book: Book) -> None:
     """Absent all through the settle delay, in a whole book that was read throughout, is absent; once proves nothing."""
     reason = _reason_not_to_count(broker, one, book)
     if reason is not None:
-        _give_to_operators(session, one, *reason, book)
+        _give_to_operators(session, one, *reason, book.ended_at)
     elif one.id in absences.note(session, [one], _look(book)).settled:
-        placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
-        reschedule(session, one, book.ended_at, "ABSENT", "the broker's book shows no trace of it")
+        _presume_absent(session, one, "the broker's book shows no trace of it", book.ended_at)
+
+
+def _presume_absent(session: Session, one: OrderSlice, why: str, now: datetime) -> None:
+    placements.complete(session, one.client_order_id or "", PlacementOutcome.ABSENT)
+    reschedule(session, one, now, "ABSENT", why)
 
 
 def _reason_not_to_count(broker: Broker, one: OrderSlice, book: Book) -> Reason | None:
@@ -149,21 +199,23 @@ def _reason_not_to_count(broker: Broker, one: OrderSlice, book: Book) -> Reason 
         return AlarmCode.DAY_OVER, ASK_SELDOM_EVERY
     if not book.is_evidence:
         return AlarmCode.BOOK_PROVES_NOTHING, LOOK_AGAIN_AFTER
-    if settings().settle_delay == "never":
+    if settings().settle_delay == "never" or one.error_code == ALREADY_THERE:
         return AlarmCode.LEFT_TO_OPERATORS, WATCH_EVERY
     return None
 
 
 def _is_in_todays_book(broker: Broker, one: OrderSlice, book: Book) -> bool:
     """Whether the book that was read is, from start to end, the one in which this attempt would stand."""
-    instants = (one.sent_at or book.started_at, book.started_at, book.ended_at, book.ended_at + NEAR_MIDNIGHT)
-    return len({broker.book_day(at) for at in instants}) == 1
+    begins = max(book.since, broker.covers_since(book.ended_at + NEAR_MIDNIGHT))
+    return min(one.sent_at or book.started_at, book.started_at) >= begins
 
 
-def _give_to_operators(session: Session, one: OrderSlice, code: AlarmCode, look_again: timedelta, book: Book) -> None:
+def _give_to_operators(
+    session: Session, one: OrderSlice, code: AlarmCode, look_again: timedelta, now: datetime
+) -> None:
     """One alarm for the attempt, and no absence is counted."""
     client_order_id = one.client_order_id or ""
     is_told = events.was_raised(session, one.id, code, client_order_id=client_order_id)
     if not is_told or alarms.is_over(session, code, one.id):
-        events.alarm(session, code, one.order_id, one.id, book.ended_at, client_order_id=client_order_id)
-    slices.change(session, one.id, book.ended_at, absent_since=None, resolve_at=book.ended_at + look_again)
+        events.alarm(session, code, one.order_id, one.id, now, client_order_id=client_order_id)
+    slices.change(session, one.id, now, absent_since=None, resolve_at=now + look_again)

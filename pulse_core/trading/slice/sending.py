@@ -10,7 +10,7 @@ from functools import cache
 from api_contract.spans import continued
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import Broker, NotSent, OutcomeUnknown, Refused
+from pulse_core.brokers.port import AlreadyThere, Broker, NotSent, OutcomeUnknown, Refused
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.exposure import exposure
@@ -150,6 +150,11 @@ def _place(claim: Claim, broker: Broker) -> Outcome:
         return Outcome(PlacementOutcome.REFUSED, None, error.code, error.message, sent_at, error.scope)
     except NotSent as error:
         return _not_sent(error)
+    except AlreadyThere as error:
+        # It was placed; which order it is, the broker may have to be asked.
+        if error.broker_order_id is None:
+            return Outcome(PlacementOutcome.UNKNOWN, None, error.code, error.message, sent_at)
+        return Outcome(PlacementOutcome.ACKNOWLEDGED, error.broker_order_id, sent_at=sent_at)
     except OutcomeUnknown as error:
         return Outcome(PlacementOutcome.UNKNOWN, None, error.code, error.message, sent_at)
     return Outcome(PlacementOutcome.ACKNOWLEDGED, broker_order_id, sent_at=sent_at)

@@ -13,7 +13,7 @@ from api_contract.order_rules import Settlement, check_settlement
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.brokers import NotConnected
-from pulse_core.brokers.port import BookUnavailable, Broker, BrokerTrade
+from pulse_core.brokers.port import ALREADY_THERE, BookUnavailable, Broker, BrokerTrade, covers
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.events.names import EventKind
@@ -76,8 +76,10 @@ def doubted_before(now: datetime) -> datetime:
     """What was sent before this instant, and is UNKNOWN still, is for an operator to settle."""
     if settings().settle_delay == "never":
         return now
-    # Listed for all accounts together: the earliest of their days is over for every one.
-    return min((days.sent_since(broker, now) for broker in brokers.reachable()), default=now - BOOK_KEPT)
+    # Listed for all accounts together: the earliest of their days is over for every one. Where ids can be looked up,
+    # no day is ever over, and what is UNKNOWN for longer than others' is worth a look all the same.
+    of_days = (broker for broker in brokers.reachable() if broker.finder is None)
+    return min((days.sent_since(broker, now) for broker in of_days), default=now - BOOK_KEPT)
 
 
 def _doubt(session: Session, slice_id: str) -> _Doubt:
@@ -100,9 +102,9 @@ def _check_no_book_can_tell(doubt: _Doubt, now: datetime) -> None:
         raise _refused(doubt.slice, f"its book may still tell, and {error.message}") from None
     if doubt.sent_at < days.sent_since(broker, now):
         return
-    is_of_today = broker.book_day(doubt.sent_at) == broker.book_day(now)
-    if is_of_today and settings().settle_delay != "never":
-        raise _refused(doubt.slice, "the broker's book of today can still tell, and is asked every 2 s")
+    is_left_to_operators = settings().settle_delay == "never" or doubt.slice.error_code == ALREADY_THERE
+    if covers(broker, doubt.sent_at, now) and not is_left_to_operators:
+        raise _refused(doubt.slice, "the broker's book can still tell, and is asked every 2 s")
     _check_book_lacks(broker, doubt, now)
 
 

@@ -348,6 +348,20 @@ def working(session: Session, broker_account: str) -> dict[str, str]:
     return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
 
 
+def oldest_at_the_broker(session: Session, broker_account: str) -> datetime | None:
+    """When the oldest of this account's slices was sent that works there, or may."""
+    rows = (
+        select(func.min(_SENT_AT))
+        .select_from(OrderSlice)
+        .join(Order, Order.id == OrderSlice.order_id)
+        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
+        .where(
+            OrderSlice.status.in_((SliceStatus.WORKING, SliceStatus.UNKNOWN)), Order.broker_account == broker_account
+        )
+    )
+    return session.scalar(rows)
+
+
 def to_cancel(
     session: Session,
     broker_account: str,

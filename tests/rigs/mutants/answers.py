@@ -112,7 +112,7 @@ ANSWERS = (
         "The kernel goes on sending a request that was given up",
         (
             Change(
-                "pulse_core/brokers/zerodha/transport.py",
+                "pulse_core/brokers/transport.py",
                 "[*HTTPConnection.default_socket_options, RESET_ON_CLOSE]",
                 "[*HTTPConnection.default_socket_options]",
             ),
@@ -123,7 +123,7 @@ ANSWERS = (
         "The kernel of a stopped worker goes on sending",
         (
             Change(
-                "pulse_core/brokers/zerodha/transport.py",
+                "pulse_core/brokers/transport.py",
                 "        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))\n",
                 "        pass\n",
             ),

@@ -16,6 +16,7 @@ from tests.rigs.mutants.keys import KEYS
 from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
+from tests.rigs.mutants.port import PORT
 from tests.rigs.mutants.protocol import PROTOCOL
 from tests.rigs.mutants.second_factor import SECOND_FACTOR
 from tests.rigs.mutants.tracking import TRACKING
@@ -26,6 +27,7 @@ DEFECTS = (
     *BATCHES,
     *EVIDENCE,
     *ANSWERS,
+    *PORT,
     *EARLIER_ATTEMPTS,
     *DAYS_AND_OPERATORS,
     *TRACKING,

@@ -13,7 +13,7 @@ EVIDENCE = (
     ),
     Defect(
         "A book that has shrunk proves an absence",
-        (Change(f"{BOOK}/reading.py", ", *_last.orders_of(broker, now)}", "}"),),
+        (Change(f"{BOOK}/reading.py", ", *_last.orders_since(broker, since)}", "}"),),
         (
             f"{TESTS}/test_evidence.py::"
             "test_a_book_that_shrank_proves_nothing_though_all_that_it_lacks_is_somebody_elses",
@@ -96,8 +96,8 @@ EVIDENCE = (
         (
             Change(
                 f"{SLICE}/resolve.py",
-                "(one.sent_at or book.started_at, book.started_at, book.ended_at, book.ended_at + NEAR_MIDNIGHT)",
-                "(one.sent_at or book.started_at, book.started_at)",
+                "covers_since(book.ended_at + NEAR_MIDNIGHT)",
+                "covers_since(book.started_at)",
             ),
         ),
         (f"{TESTS}/test_guards.py::test_a_reading_that_may_have_seen_the_next_days_book_proves_no_absence",),

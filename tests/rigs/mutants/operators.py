@@ -19,7 +19,7 @@ DAYS_AND_OPERATORS = (
         (
             Change(
                 f"{SLICE}/settlement.py",
-                '    if is_of_today and settings().settle_delay != "never":\n',
+                "    if covers(broker, doubt.sent_at, now) and not is_left_to_operators:\n",
                 "    if False:\n",
             ),
         ),

@@ -18,8 +18,8 @@ PROTOCOL = (
         (
             Change(
                 f"{SLICE}/sending.py",
-                "return Outcome(PlacementOutcome.UNKNOWN, None,",
-                "return Outcome(PlacementOutcome.NOT_SENT, None,",
+                "    except OutcomeUnknown as error:\n        return Outcome(PlacementOutcome.UNKNOWN, None,",
+                "    except OutcomeUnknown as error:\n        return Outcome(PlacementOutcome.NOT_SENT, None,",
             ),
         ),
         (
@@ -232,8 +232,9 @@ PROTOCOL = (
         (
             Change(
                 f"{BOOK}/reading.py",
-                "    orders = broker.order_book()\n",
-                "    try:\n        orders = broker.order_book()\n    except Exception:\n        orders = []\n",
+                "    orders = broker.order_book(asked_since)\n",
+                "    try:\n        orders = broker.order_book(asked_since)\n"
+                "    except Exception:\n        orders = []\n",
             ),
         ),
         (

@@ -1,11 +1,12 @@
 """The simulated exchange of the state machine: it loses, delays and repeats, and it judges each order that arrives."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pulse_core.brokers.port import (
     TOKEN_ENDED,
+    AlreadyThere,
     BookUnavailable,
     BrokerOrder,
     BrokerOrderStatus,
@@ -74,6 +75,10 @@ class FaultyExchange(SimulatedBroker):
         except Refused:
             self.said[placement.client_order_id] = None
             raise
+        except AlreadyThere as told:
+            if told.broker_order_id is not None:
+                self.said[placement.client_order_id] = told.broker_order_id
+            raise
         self.said[placement.client_order_id] = broker_order_id
         return broker_order_id
 
@@ -104,12 +109,12 @@ class FaultyExchange(SimulatedBroker):
         lagging = self._seen_trades if reading == "trades_lag" else self.trades
         return [one for one in lagging if one.broker_order_id == broker_order_id]
 
-    def order_book(self) -> Sequence[BrokerOrder]:
+    def order_book(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
         if self.reading == "orders_down":
             raise self._unreadable()
         if self.reading == "stale":
             return self._seen_orders
-        rows = list(super().order_book())
+        rows = list(super().order_book(since))
         hiding = {"empty": [], "cut": rows[: len(rows) // 2], "headless": rows[1:], "old": self._seen_orders}
         shown = hiding.get(self.reading)
         if shown is not None and self.is_noticed(shown):
@@ -118,13 +123,13 @@ class FaultyExchange(SimulatedBroker):
         self._seen_orders = rows
         return rows if self.reading != "reordered" else rows[::-1]
 
-    def trade_book(self) -> Sequence[BrokerTrade]:
+    def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
         reading, self.reading = self.reading, ""
         if reading == "trades_down":
             raise self._unreadable()
         if reading in ("stale", "trades_lag"):
             return self._seen_trades
-        self._seen_trades = list(super().trade_book())
+        self._seen_trades = list(super().trade_book(since, ours))
         return self._seen_trades if reading != "reordered" else [*reversed(self._seen_trades), *self._seen_trades]
 
     def live_client_order_ids(self) -> list[str]:
@@ -142,10 +147,6 @@ class FaultyExchange(SimulatedBroker):
     def hold_back(self) -> None:
         """What was on its way when the exchange came to grief comes in after that."""
         self.in_flight = [(placement, self.clock.now + self.flight) for placement, _ in self.in_flight]
-
-    def end(self, broker_order_id: str) -> None:
-        """Cancel an order without having been asked."""
-        self.book[broker_order_id] = replace(self.book[broker_order_id], status=BrokerOrderStatus.CANCELLED)
 
     def _unreadable(self) -> BookUnavailable:
         self.reading = ""
@@ -175,6 +176,15 @@ def refuse_but_accept(broker: SimulatedBroker, placement: Placement) -> str:
     raise Refused("MarginException", "not enough funds")
 
 
+def accept_and_say_that_it_is_there(broker: SimulatedBroker, placement: Placement) -> str:
+    raise AlreadyThere("the id is in use", broker.enter(placement))
+
+
+def accept_and_say_so_without_an_id(broker: SimulatedBroker, placement: Placement) -> str:
+    broker.enter(placement)
+    raise AlreadyThere("the id is in use")
+
+
 def refuse_for_funds(broker: SimulatedBroker, placement: Placement) -> str:
     broker.reject(broker.enter(placement))
     raise Refused("MarginException", "not enough funds", Scope.FUNDS)
@@ -184,6 +194,8 @@ ANSWERS: dict[str, Answer] = {
     "accept": accept,
     "fill": accept_and_fill,
     "fill_one": accept_and_fill_one,
+    "there": accept_and_say_that_it_is_there,
+    "there_unnamed": accept_and_say_so_without_an_id,
     "lost_after": accept_but_lose_the_answer,
     "lost_before": lose_the_request,
     "in_flight": give_up_on_a_request_in_flight,

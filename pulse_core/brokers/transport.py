@@ -1,7 +1,7 @@
-"""HTTP for the Kite client that remembers what really happened on the wire.
+"""HTTP to a broker that remembers what really happened on the wire, for all adapters.
 
-The client's exceptions lie about it: a 500 that carries data passes for a success, and a refused connection and a
-lost answer share a class. So each call leaves a record of two facts: did the request leave, and what came back.
+What a client raises may lie about it: a 500 that carries data passes for a success, and a refused connection and a
+lost answer share a class. So each call leaves a record of its facts: did the request leave, and what came back.
 
 A call that is over is over for the kernel too. A closed socket would go on sending what was not acknowledged, for
 minutes, and a request that was given up would arrive when the link is back. So closing a socket resets it and throws
@@ -12,7 +12,7 @@ import io
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -87,6 +87,21 @@ class Call:
 
 
 _current: ContextVar[Call] = ContextVar("call")
+
+
+def attempt(send: Callable[[], object], call: Call) -> tuple[object, Exception | None]:
+    """What `send` returned, or what it raised: what the call recorded meanwhile decides, not its class.
+
+    Raises NotSent when it was too late to send.
+    """
+    try:
+        with call.watched():
+            return send(), None
+    except NotSent:
+        raise
+    # Clients raise KeyError, TypeError and more on odd answers. None of them may pass for "not placed".
+    except Exception as error:
+        return None, error
 
 
 class Session(requests.Session):

@@ -1,0 +1,1 @@
+"""Alpaca's Trading API v2, for stocks of the United States. Not verified against a live account."""
