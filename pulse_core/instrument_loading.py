@@ -12,6 +12,7 @@ from pulse_core import brokers, db
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.directory import KnownAccount
 from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
+from pulse_core.brokers.adapters import ADAPTERS
 from pulse_core.brokers.instruments import Listing, ListsInstruments, ListUnavailable
 from pulse_core.config import settings
 from pulse_core.errors import LostRace
@@ -21,7 +22,6 @@ from pulse_core.instruments.completeness import why_refused
 from pulse_core.instruments.listed import Listed
 from pulse_core.instruments.store import instruments, loads
 from pulse_core.instruments.store.loads import Begun, Rests
-from pulse_core.markets.calendar import local_day
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import alarms, ended_alarms
 
@@ -100,7 +100,8 @@ def _take_in(begun: Begun, listing: Listing, now: datetime) -> None:
 def _left(session: Session, broker: str, now: datetime) -> dict[str, int]:
     """How many instruments of the list in force are still to be there, of the exchanges that are served now."""
     in_force = loads.latest_loaded(session, broker, 1)
-    counts = instruments.count_left(session, in_force[0], local_day(now)) if in_force else {}
+    today = now.astimezone(ADAPTERS[broker].limits.time_zone).date()
+    counts = instruments.count_left(session, in_force[0], today) if in_force else {}
     return {exchange: count for exchange, count in counts.items() if exchange in settings().pulse_exchanges}
 
 

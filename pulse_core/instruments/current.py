@@ -16,7 +16,7 @@ from pulse_core.instruments import rules
 from pulse_core.instruments.listed import Listed
 from pulse_core.instruments.store import instruments, loads
 from pulse_core.instruments.store.loads import InForce
-from pulse_core.markets.calendar import local_day
+from pulse_core.markets.files import date_there
 from pulse_core.markets.windows import Window
 
 MOST_REMEMBERED = 10_000
@@ -33,7 +33,8 @@ def check_order(broker_account: str, new_order: NewOrder) -> Listed | None:
     if in_force is None:
         return None
     if listed is None:
-        raise rules.not_listed(new_order.instrument, broker, local_day(in_force.loaded_at).isoformat())
+        loaded_on = date_there(new_order.instrument, in_force.loaded_at)
+        raise rules.not_listed(new_order.instrument, broker, loaded_on.isoformat())
     rules.check_terms(new_order, listed, Product(settings().kite_product))
     return listed
 
@@ -41,7 +42,7 @@ def check_order(broker_account: str, new_order: NewOrder) -> Listed | None:
 def check_window(listed: Listed | None, window: Window) -> None:
     """Hold the window of the order to it, too. Raises InstrumentNotTradable."""
     if listed is not None:
-        rules.check_expiry(listed, local_day(window.end))
+        rules.check_expiry(listed, date_there(listed.instrument, window.end))
 
 
 def forget() -> None:

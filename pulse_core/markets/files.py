@@ -1,7 +1,7 @@
 """Read the calendars that come with this release: one file for a market and a year."""
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -43,6 +43,12 @@ def currency_of(instrument: str) -> str | None:
     """What the prices of an instrument are in; None for an exchange that there is no calendar of."""
     found = years().get(instrument.partition(":")[0])
     return None if found is None else found[max(found)].currency
+
+
+def date_there(instrument: str, instant: datetime) -> date:
+    """The date where an instrument is traded; in UTC for an exchange that there is no calendar of."""
+    found = years().get(instrument.partition(":")[0])
+    return instant.astimezone(UTC if found is None else found[max(found)].time_zone).date()
 
 
 def read(text: str) -> MarketYear:

@@ -43,7 +43,7 @@ def cut_all_connections() -> None:
         connection.execute(
             text(
                 "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND application_name = 'pulse' AND pid <> pg_backend_pid()"
             )
         )
     # Those that are idle in the pool: a test that calls a service itself must not get one.
