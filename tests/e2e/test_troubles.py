@@ -331,7 +331,7 @@ def clear_orders() -> None:
 
 
 def test_every_slice_is_refused(deployment: Deployment, doctor: Doctor) -> None:
-    rules = {"rules": [{"fault": "refuse", "error_type": "MarginException", "message": "Insufficient funds."}]}
+    rules = {"rules": [{"fault": "refuse", "error_type": "InputException", "message": "Invalid product."}]}
     scenario = f"{deployment.urls['PULSE_PAPER_EXCHANGE_URL']}/_paper/scenario"
     requests.put(scenario, json=rules, timeout=5).raise_for_status()
     try:
@@ -342,7 +342,7 @@ def test_every_slice_is_refused(deployment: Deployment, doctor: Doctor) -> None:
         requests.put(scenario, json={"rules": []}, timeout=5).raise_for_status()
         clear_orders()
 
-    detail = "1 of 1 slices refused in ten minutes, one with MarginException, Insufficient funds."
+    detail = "1 of 1 slices refused in ten minutes, one with InputException, Invalid product."
     assert said.wrong == [as_told("broker's answers", Trouble.BROKER_REFUSES, detail)]
 
 
