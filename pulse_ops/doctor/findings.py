@@ -97,7 +97,7 @@ class Trouble(StrEnum):
     BROKER_TOKEN_DEAD = (
         "BROKER_TOKEN_DEAD",
         "nobody is logged in at the broker",
-        "`pulse broker login NAME`, then `pulse slices retry` what was refused; no restart is needed.",
+        "`pulse broker login NAME`: what waited goes on by itself, and no restart is needed.",
     )
     BROKER_REFUSES = (
         "BROKER_REFUSES",
