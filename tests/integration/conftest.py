@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pulse_core import brokers, queue
+from pulse_core import brokers, config, queue
 from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import track
@@ -23,6 +23,14 @@ def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBro
     # A process reads the book before it first sends: here, before a test takes the book away.
     assert sending_hold.may_send(simulated)
     return simulated
+
+
+@pytest.fixture(autouse=True)
+def settings_left_as_they_were(environment: dict[str, str]) -> Iterator[None]:
+    """Whoever changes a setting has it forgotten: the next test would run with it."""
+    before = config.settings()
+    yield
+    assert config.settings() == before
 
 
 @pytest.fixture(autouse=True)

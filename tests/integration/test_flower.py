@@ -42,11 +42,11 @@ PATIENCE = 150 + TASKS // 10
 REFUSED, UNSENT, DOUBTED, PLACED, LATER = "NSE:SBIN", "NSE:TCS", "NSE:INFY", "NSE:RELIANCE", "NSE:HDFCBANK"
 TOGETHER = "NSE:WIPRO"
 FAULTS = [
-    {"fault": "refuse", "instrument": REFUSED, "error_type": "MarginException", "message": "Insufficient funds."},
+    {"fault": "refuse", "instrument": REFUSED, "error_type": "InputException", "message": "Invalid product."},
     {"fault": "rate_limited", "instrument": UNSENT},
     {"fault": "error_after", "instrument": DOUBTED},
-    {"fault": "reject", "instrument": LATER, "message": "Circuit limit."},
-    {"fault": "refuse", "instrument": TOGETHER, "error_type": "MarginException", "message": "Too much.", "count": 1},
+    {"fault": "reject", "instrument": LATER, "message": "Invalid order."},
+    {"fault": "refuse", "instrument": TOGETHER, "error_type": "InputException", "message": "Too much.", "count": 1},
 ]
 
 
@@ -186,7 +186,7 @@ def test_a_slice_ends_its_task_as_the_broker_answered(dashboard: Dashboard) -> N
     ends = {name: task_of(dashboard, name) for name in dashboard.slices if name != LATER}
 
     assert ends[PLACED]["result"].strip("'").startswith("placed as ")
-    assert ends[REFUSED]["exception"] == "SliceRejected('MarginException: Insufficient funds.')"
+    assert ends[REFUSED]["exception"] == "SliceRejected('InputException: Invalid product.')"
     assert ends[DOUBTED]["exception"].startswith("SliceInDoubt('")
     assert ends[UNSENT]["exception"] == "SliceNotSent('RATE_LIMITED: Too many requests')"
     assert {name: task["state"] for name, task in ends.items()} == {
@@ -226,7 +226,7 @@ def test_a_batch_is_one_row_that_names_its_slices_and_which_of_them_failed(dashb
 
     (failed,) = [one.id for one in slices_of(order_id) if one.status is SliceStatus.REJECTED]
     assert task["args"] == f"3 slices · BUY 20 {TOGETHER} · {order_id}"
-    assert task["exception"] == f"SliceRejected('{failed}: MarginException: Too much.')"
+    assert task["exception"] == f"SliceRejected('{failed}: InputException: Too much.')"
     for search in (*(f"kwargs:{one}" for one in dashboard.batch), f"args:{TOGETHER}", f"state:FAILURE {order_id}"):
         assert [found["uuid"] for found in dashboard.tasks(search)] == [task["uuid"]]
 
@@ -235,7 +235,7 @@ def test_a_refusal_that_the_book_shows_later_has_a_row_of_its_own(dashboard: Das
     placed, refused = sorted(dashboard.tasks(f"kwargs:{dashboard.slices[LATER]}"), key=itemgetter("received"))
 
     assert (placed["state"], refused["state"]) == ("SUCCESS", "FAILURE")
-    assert refused["exception"] == "SliceRejected('BROKER_REJECTED: Circuit limit.')"
+    assert refused["exception"] == "SliceRejected('BROKER_REJECTED: Invalid order.')"
     assert placed["args"] == refused["args"] == f"BUY 20 {LATER} · {dashboard.orders[LATER]} · 1/5"
     assert len(slices_of(dashboard.orders[LATER])) == 5
     assert slices_of(dashboard.orders[LATER])[0].attempts == 1

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from threading import Barrier
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -25,7 +26,6 @@ from pulse_core.instruments import current, queries
 from pulse_core.instruments.store import loads
 from pulse_core.instruments.store.instruments import Asked
 from pulse_core.instruments.tables import Instrument
-from pulse_core.markets.calendar import TIME_ZONE, local_day
 from pulse_core.metrics.broker_calls import Measured
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.accept import submit_order
@@ -40,6 +40,7 @@ from tests.support.instruments import ListingBroker, a_future, a_share, cut_off,
 from tests.support.statements import statements
 
 PAPER = "paper"
+INDIA = ZoneInfo("Asia/Kolkata")
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +117,7 @@ def test_what_came_before_the_list_of_the_day_was_ready_is_not_it(minutes: int, 
     load_instruments(utcnow())
     with db.transaction() as session:
         session.execute(text("UPDATE instrument_loads SET begun_at = begun_at - interval '2 minutes'"))
-    ready_at = utcnow().astimezone(TIME_ZONE) + timedelta(minutes=minutes)
+    ready_at = utcnow().astimezone(INDIA) + timedelta(minutes=minutes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULSE_INSTRUMENTS_READY_AT", f"{ready_at:%H:%M}")
         config.settings.cache_clear()
@@ -308,7 +309,7 @@ def test_what_is_not_listed_so_is_refused_at_the_door(lister: ListingBroker) -> 
     assert {name: (one.code, one.details["field"]) for name, one in found.items()} == {
         name: (code, field) for name, (_, code, field) in REFUSALS.items()
     }
-    assert found["unknown"].details["listed_at"] == str(local_day(utcnow()))
+    assert found["unknown"].details["listed_at"] == str(utcnow().astimezone(INDIA).date())
     accepted = submit_order(an_account(), a_new_order(instrument="NSE:M&M"), utcnow())
     assert accepted.is_new
 

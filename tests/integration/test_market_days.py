@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -17,7 +18,6 @@ from pulse_core import config, db, queue
 from pulse_core.brokers.port import NotSent, OutcomeUnknown, Placement
 from pulse_core.clock import utcnow
 from pulse_core.markets import hours, overrides
-from pulse_core.markets.calendar import TIME_ZONE
 from pulse_core.markets.overrides import Span, Statement
 from pulse_core.owner import OneAccount
 from pulse_core.trading.order.accept import submit_order
@@ -30,6 +30,7 @@ from pulse_core.trading.slice.execute import execute_slices
 from tests.support.broker import SimulatedBroker, accept_and_fill
 from tests.support.factories import a_new_order, an_account
 
+INDIA = ZoneInfo("Asia/Kolkata")
 FIRST, DAYS = date(2026, 10, 19), 30
 # What the exchange says, written down once more: the judge does not ask the calendar that it judges.
 HOLIDAYS = {date(2026, 10, 20), date(2026, 11, 10)}
@@ -64,7 +65,7 @@ def market(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def may_leave(at: datetime, placement: Placement) -> bool:
-    here = at.astimezone(TIME_ZONE)
+    here = at.astimezone(INDIA)
     kind = OrderType.MARKET if placement.limit_price is None else OrderType.LIMIT
     if here.date() == DIWALI:
         phases = MUHURAT
@@ -162,7 +163,7 @@ def instants(chance: Random) -> Iterator[datetime]:
         some += [time(chance.randrange(24), chance.randrange(60), chance.randrange(60))]
         some += [time(chance.randrange(9, 16), chance.randrange(60)) for _ in range(2)]
         for one in sorted(some):
-            yield datetime.combine(day, one, TIME_ZONE).astimezone(UTC)
+            yield datetime.combine(day, one, INDIA).astimezone(UTC)
 
 
 def test_in_thirty_days_no_slice_leaves_outside_its_phase(broker: SimulatedBroker) -> None:
@@ -178,11 +179,11 @@ def test_in_thirty_days_no_slice_leaves_outside_its_phase(broker: SimulatedBroke
         for deed in chance.sample([world.sweep, world.execute, world.steer], 3):
             deed()
 
-    outside = [(at.astimezone(TIME_ZONE), placement) for at, placement in world.placed if not may_leave(at, placement)]
+    outside = [(at.astimezone(INDIA), placement) for at, placement in world.placed if not may_leave(at, placement)]
     assert outside == []
     # Each kind of day and phase was met, or this would show nothing.
-    left_on = {at.astimezone(TIME_ZONE).date() for at, _ in world.placed}
-    left_at = {at.astimezone(TIME_ZONE).time() for at, _ in world.placed}
+    left_on = {at.astimezone(INDIA).date() for at, _ in world.placed}
+    left_at = {at.astimezone(INDIA).time() for at, _ in world.placed}
     assert DIWALI in left_on
     assert len(left_on) > 15
     assert any(time(15, 20) <= one < time(15, 28) for one in left_at)

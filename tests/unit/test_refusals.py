@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from pulse_core.brokers.zerodha.transport import Call
 
 from pulse_core.broker_accounts.state import reason_for, state_after
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
@@ -17,6 +16,7 @@ from pulse_core.brokers.port import (
     Refused,
     Scope,
 )
+from pulse_core.brokers.transport import Call
 from pulse_core.brokers.zerodha.errors import failure
 
 ANSWERS = [
