@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
@@ -118,6 +118,18 @@ def test_batches_are_bounded_and_the_earliest_come_first(sent: list[Wakeup], mon
     assert dispatch_due_slices(end) == 4
     assert set(told(sent)) == {one.id for one in slices[:4]}
     assert dispatch_due_slices(end) == 4
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_batch_is_bounded_however_postgres_plans_it() -> None:
+    # The first is handed on when its order is split.
+    _, *slices = slices_of(a_split_order(num_splits=10))
+    with db.transaction() as session:
+        for way in ("mergejoin", "material", "hashjoin", "hashagg", "sort", "memoize"):
+            session.execute(text(f"SET LOCAL enable_{way} = off"))
+        taken = dispatch.slices.take_due(session, "paper", slices[-1].scheduled_at, utcnow(), 2)
+
+    assert {one.id for one in taken} == {one.id for one in slices[:2]}
 
 
 def test_a_slice_that_waits_for_its_next_attempt_is_sent_for_that_time(sent: list[Wakeup]) -> None:

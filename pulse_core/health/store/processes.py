@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core.health.tables import Process
 from pulse_core.health.vocabulary import ProcessKind
+from pulse_core.postgres.bounded import chosen_once
 
 _NOW = func.clock_timestamp()
 
@@ -49,4 +50,4 @@ def end(session: Session, process_id: str) -> None:
 def forget(session: Session, before: datetime) -> None:
     """Remove processes that gave no sign of life since this instant."""
     old = select(Process.id).where(Process.seen_at < before).limit(100).with_for_update(skip_locked=True)
-    session.execute(delete(Process).where(Process.id.in_(old)))
+    session.execute(delete(Process).where(Process.id.in_(chosen_once(old))))

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core.idempotency.tables import IdempotencyKey
 from pulse_core.postgres import sql
+from pulse_core.postgres.bounded import chosen_once
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def forget(session: Session, before: datetime, limit: int) -> int:
     """Remove up to `limit` keys that were taken before this instant; returns how many."""
     primary = (IdempotencyKey.account_id, IdempotencyKey.key)
     old = select(*primary).where(IdempotencyKey.created_at < before).limit(limit).with_for_update(skip_locked=True)
-    gone = delete(IdempotencyKey).where(tuple_(*primary).in_(old)).returning(IdempotencyKey.key)
+    gone = delete(IdempotencyKey).where(tuple_(*primary).in_(chosen_once(old))).returning(IdempotencyKey.key)
     return len(session.execute(gone.execution_options(synchronize_session=False)).all())
 
 

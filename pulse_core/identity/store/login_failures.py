@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pulse_core.identity.tables import LoginFailure
+from pulse_core.postgres.bounded import chosen_once
 
 
 def blocks(session: Session, subjects: Collection[str], now: datetime) -> dict[str, datetime]:
@@ -39,5 +40,6 @@ def clear(session: Session, subject: str) -> None:
 
 def forget(session: Session, before: datetime) -> None:
     """Remove counts that nobody added to since this instant."""
-    old = select(LoginFailure.subject).where(LoginFailure.last_failed_at < before).limit(100)
-    session.execute(delete(LoginFailure).where(LoginFailure.subject.in_(old.with_for_update(skip_locked=True))))
+    rows = select(LoginFailure.subject).where(LoginFailure.last_failed_at < before).limit(100)
+    old = chosen_once(rows.with_for_update(skip_locked=True))
+    session.execute(delete(LoginFailure).where(LoginFailure.subject.in_(old)))

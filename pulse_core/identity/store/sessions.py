@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pulse_core.identity.tables import LoginSession, RefreshToken
 from pulse_core.identity.vocabulary import SessionEnd
+from pulse_core.postgres.bounded import chosen_once
 
 _UNUSED = (RefreshToken.used_at.is_(None), RefreshToken.retired_at.is_(None))
 
@@ -72,4 +73,4 @@ def end_all(session: Session, account_id: str, now: datetime) -> None:
 def forget_expired(session: Session, before: datetime) -> None:
     """Remove logins that expired before this instant, with their tokens."""
     old = select(LoginSession.id).where(LoginSession.expires_at < before).limit(100).with_for_update(skip_locked=True)
-    session.execute(delete(LoginSession).where(LoginSession.id.in_(old)))
+    session.execute(delete(LoginSession).where(LoginSession.id.in_(chosen_once(old))))

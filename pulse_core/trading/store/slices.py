@@ -36,6 +36,7 @@ from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
+from pulse_core.postgres.bounded import chosen_once
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
 from pulse_core.trading.store import events
@@ -255,7 +256,7 @@ def take_due(
     )
     taken = session.execute(
         update(OrderSlice)
-        .where(OrderSlice.id.in_(due), Order.id == OrderSlice.order_id)
+        .where(OrderSlice.id.in_(chosen_once(due)), Order.id == OrderSlice.order_id)
         .values(hinted_until=func.greatest(OrderSlice.due_at, now) + HINT_LIFETIME)
         .returning(*_DUE)
         .execution_options(synchronize_session=False)
