@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pytest import Item, TestReport  # noqa: PT013  types
 
 from tests.contract.client import Service
 from tests.rigs.fuzz.sender import Sender
+from tests.support.exchange import start_exchange
 from tests.support.processes import Processes
 
 GAPI = {
@@ -18,18 +20,26 @@ GAPI = {
     # A busy machine is no defect.
     "PULSE_ANSWER_TIMEOUT": "30",
 }
+# The credentials of an installation that nobody has given any; somebody who logs in comes back to no page.
+AS_IT_IS_BY_DEFAULT = (
+    *("--api-key", "paper", "--api-secret", "paper", "--access-token", "paper"),
+    *("--redirect-url", "http://127.0.0.1:5010/"),
+)
 
 
 @pytest.fixture(scope="session")
 def senders(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sender]]:
     processes = Processes(tmp_path_factory.mktemp("services"), environment)
+    port = str(urlsplit(environment["PULSE_PAPER_EXCHANGE_URL"]).port)
+    exchange = start_exchange(tmp_path_factory.mktemp("exchange"), more=["--port", port, *AS_IT_IS_BY_DEFAULT])
     try:
         pulse, pulse_url = processes.pulse()
         gapi, gapi_url = processes.gapi(PULSE_URL=pulse_url, **GAPI)
-        yield {
-            "gapi": Sender(Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path)),
-            "pulse": Sender(Service("pulse", pulse_url, environment["PULSE_SERVICE_PRIVATE_KEY"], pulse.log_path)),
-        }
+        with exchange:
+            yield {
+                "gapi": Sender(Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path)),
+                "pulse": Sender(Service("pulse", pulse_url, environment["PULSE_SERVICE_PRIVATE_KEY"], pulse.log_path)),
+            }
     finally:
         processes.close()
 

@@ -6,13 +6,16 @@ import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import requests
 from schemathesis import Case
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api_contract.scopes import Scope
 from pulse_core import db
+from pulse_core.broker_accounts import login
 from pulse_core.brokers.zerodha.postback import postback_checksum
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
@@ -154,6 +157,15 @@ def _first_code(body: Body, account: Account) -> Body:
     return body | {"totp_code": Phone(offered.secret).code(now)}
 
 
+def _login_at_the_broker(body: Body, _account: Account) -> Body:
+    """With a request token, as the broker's login page gives one."""
+    with requests.Session() as browser:
+        browser.trust_env = False
+        page = browser.get(login.login_address("paper"), allow_redirects=False, timeout=5)
+    token = parse_qs(urlsplit(page.headers["Location"]).query)["request_token"][0]
+    return body | {"request_token": token, "user": "PAPER1"}
+
+
 def _refresh_token(body: Body, _account: Account) -> Body:
     account = make_account()
     login = sessions.log_in(account.username, account.password, None, utcnow())
@@ -174,6 +186,7 @@ def _news(**changes: str) -> Body:
 _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "place_order": _new_order,
     "log_in": _credentials,
+    "log_broker_account_in": _login_at_the_broker,
     "refresh": _refresh_token,
     "change_password": lambda body, account: (
         _without_proof(body) | {"current_password": account.password, "new_password": PASSWORD}

@@ -44,6 +44,7 @@ BEYOND_SCHEMAS = {
     "follow_alarms": {"last_event_id"},
     "follow_all_accounts": {"last_event_id"},
     "revoke": {"jti", "account_id"},
+    "log_broker_account_in": {"request_token", "user"},
     "take_zerodha_postback": {"body", "order_id", "order_timestamp", "checksum", "JSON"},
 }
 
