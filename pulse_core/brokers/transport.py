@@ -28,12 +28,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from api_contract.log import current_trace
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import NotSent
+from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown
 
 POOL_SIZE = 64
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 # The kernel counts from its first retransmission: the share that is left is for the wait before that one.
 UNACKNOWLEDGED = 0.75
+# Of somebody in between, who waited for us or gave up, and may have passed the request on all the same; and a conflict
+# says that something is there.
+_AMBIGUOUS = frozenset({408, 409, 425, 499})
 
 
 @dataclass
@@ -102,6 +105,22 @@ def attempt(send: Callable[[], object], call: Call) -> tuple[object, Exception |
     # Clients raise KeyError, TypeError and more on odd answers. None of them may pass for "not placed".
     except Exception as error:
         return None, error
+
+
+def unanswered(call: Call, error: Exception | None) -> BrokerError:
+    """Why a call came to nothing that has no answer.
+
+    `error` is what was raised meanwhile, if anything; only its class name is used, for the message.
+    """
+    cause = type(error).__name__
+    if not call.has_left:
+        return NotSent("UNREACHABLE", f"no connection to the broker ({cause})")
+    return OutcomeUnknown("NO_ANSWER", f"the request left, and no answer came ({cause})")
+
+
+def proves_refusal(status: int) -> bool:
+    """Whether an answer with this status can say for certain that nothing was placed."""
+    return 400 <= status < 500 and status not in _AMBIGUOUS
 
 
 class Session(requests.Session):

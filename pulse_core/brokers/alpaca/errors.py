@@ -17,10 +17,8 @@ from pulse_core.brokers.port import (
     Refused,
     Scope,
 )
-from pulse_core.brokers.transport import Call
+from pulse_core.brokers.transport import Call, proves_refusal, unanswered
 
-# Who waited for us may have passed the order on all the same, and a conflict says that something is there.
-_AMBIGUOUS_STATUSES = frozenset({408, 409, 425, 499})
 _MESSAGE_LENGTH = 200
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _IN_USE = re.compile(r"client_order_id\b.*\b(unique|exists|in use|duplicate)", re.IGNORECASE)
@@ -39,18 +37,15 @@ def failure(call: Call, error: Exception | None, secrets: Collection[str]) -> Br
 
     `error` is what was raised meanwhile, if anything; only its class name is used, for the message.
     """
-    cause = type(error).__name__
-    if not call.has_left:
-        return NotSent("UNREACHABLE", f"no connection to the broker ({cause})")
     if call.status is None:
-        return OutcomeUnknown("NO_ANSWER", f"the request left, and no answer came ({cause})")
+        return unanswered(call, error)
     body = _body(call)
     code, message = _code(body) or f"HTTP_{call.status}", _message(call, body, secrets)
     if call.status == 429:
         return NotSent(RATE_LIMITED, message, Scope.BUDGET)
     if 400 <= call.status < 500 and _IN_USE.search(message):
         return AlreadyThere(message)
-    if 400 <= call.status < 500 and call.status not in _AMBIGUOUS_STATUSES:
+    if proves_refusal(call.status):
         scope = _scope(call.status, message)
         return Refused(_code_of_account(call.status) if scope is Scope.ACCOUNT else code, message, scope)
     return OutcomeUnknown(code, message)

@@ -6,12 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Refused, Scope
-from pulse_core.brokers.transport import Call
+from pulse_core.brokers.transport import Call, proves_refusal, unanswered
 from pulse_core.brokers.zerodha.refusals import rule_for
 from pulse_core.brokers.zerodha.rows import storable
 
-# A gateway says 408 when it waited for us: it may have passed the order on all the same.
-_AMBIGUOUS_STATUSES = frozenset({408})
 # Raised between Kite and the exchange's order system: the order may have got through, whatever the status.
 _AMBIGUOUS_ERROR_TYPES = frozenset({"NetworkException", "DataException"})
 _ERROR_TYPE = re.compile(r"[A-Za-z]{1,40}")
@@ -23,11 +21,8 @@ def failure(call: Call, error: Exception | None, secrets: Collection[str]) -> Br
 
     `error` is what the client raised, if anything; only its class name is used, for the message.
     """
-    cause = type(error).__name__
-    if not call.has_left:
-        return NotSent("UNREACHABLE", f"no connection to the broker ({cause})")
     if call.status is None:
-        return OutcomeUnknown("NO_ANSWER", f"the request left, and no answer came ({cause})")
+        return unanswered(call, error)
     body = _body(call)
     error_type = _error_type(body)
     code = error_type or f"HTTP_{call.status}"
@@ -44,7 +39,7 @@ def _is_refusal(status: int, code: str) -> bool:
     """Whether nothing was placed, for certain. A 429 says so whatever else it says."""
     if status == 429:
         return True
-    return 400 <= status < 500 and status not in _AMBIGUOUS_STATUSES and code not in _AMBIGUOUS_ERROR_TYPES
+    return proves_refusal(status) and code not in _AMBIGUOUS_ERROR_TYPES
 
 
 def _body(call: Call) -> Mapping[str, Any]:
