@@ -3,13 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy import select, update
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import config, db, queue
@@ -35,6 +33,7 @@ from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_slice, a_split_order, an_account, slices_of
 from tests.support.limits import set_limits
 from tests.support.processes import wait_until
+from tests.support.statements import statements
 from tests.support.watching import look
 
 MINUTE = timedelta(minutes=1)
@@ -542,17 +541,3 @@ def test_without_a_limit_a_slice_takes_no_statement_more(monkeypatch: pytest.Mon
             look(watch)
     assert a_slice(slices_of(order_id)[0].id).status is SliceStatus.WORKING
     assert [one for one in made if "broker_turns" in one or "broker_budgets" in one] == []
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    made: list[str] = []
-
-    def note(_connection: object, _cursor: DBAPICursor, statement: str, *_rest: object) -> None:
-        made.append(statement)
-
-    event.listen(db.engine(), "before_cursor_execute", note)
-    try:
-        yield made
-    finally:
-        event.remove(db.engine(), "before_cursor_execute", note)
