@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pulse_core import brokers, db
 from pulse_core.brokers.port import Broker
+from pulse_core.tasks import Task
 from pulse_core.trading.book.orphans import call_back_orphans, report_doubles
 from pulse_core.trading.book.reading import BOOK_KEPT, read_book
 from pulse_core.trading.book.turns import seized_turn
@@ -16,7 +17,7 @@ def reconcile(now: datetime) -> int:
 
     Of every account that can be reached. Returns how many broker orders had news. Raises BookUnavailable.
     """
-    return brokers.for_each_account(lambda broker: _reconcile(broker, now))
+    return brokers.for_each_account(Task.RECONCILE, lambda broker: _reconcile(broker, now))
 
 
 def _reconcile(broker: Broker, now: datetime) -> int:

@@ -10,6 +10,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each
 from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerOrderStatus, BrokerTrade
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book import days, look_ups
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
@@ -82,7 +83,7 @@ def track_slices(now: datetime) -> int:
 
     Raises BookUnavailable when one of the books cannot be read; nothing is concluded from it.
     """
-    return brokers.for_each_account(lambda broker: _track(broker, now))
+    return brokers.for_each_account(Task.TRACK_SLICES, lambda broker: _track(broker, now))
 
 
 def _track(broker: Broker, now: datetime) -> int:
