@@ -32,6 +32,7 @@ class AlarmCode(Explained):
     CUT_OFF_PASSED = "CUT_OFF_PASSED", "the last time of its product has passed: the rest of the order is not sent"
     ORDER_HELD = "ORDER_HELD", "the broker refuses an order for a cause that somebody must see to"
     PRICE_REFUSED = "PRICE_REFUSED", "the broker has refused the price of a slice three times"
+    LIMIT_REACHED = "LIMIT_REACHED", "an order would pass a limit of its account: nothing more of it is sent"
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"

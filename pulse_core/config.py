@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from datetime import time
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Literal
 
@@ -140,6 +141,24 @@ class Settings(QueueSettings):
     )
     open_slices_per_account: int = Field(
         10_000, ge=0, le=10_000_000, description="Most unsent slices of an account's open orders; 0: any number."
+    )
+    live_order_quantity: int = Field(
+        100_000, ge=0, le=10**15, description="With real money: most units of an order; 0: any, as for the next ones."
+    )
+    live_order_worth: Decimal = Field(
+        Decimal(10_000_000), ge=0, le=10**12, description="With real money: what an order may be worth at most."
+    )
+    live_day_quantity: int = Field(
+        1_000_000, ge=0, le=10**15, description="With real money: most units of an account's orders of a day."
+    )
+    live_day_worth: Decimal = Field(
+        Decimal(100_000_000), ge=0, le=10**12, description="With real money: what those may be worth at most."
+    )
+    live_orders_per_minute: int = Field(
+        120, ge=0, le=100_000, description="With real money: most orders that an account places in a minute."
+    )
+    live_price_collar_percent: Decimal = Field(
+        Decimal(20), ge=0, le=1000, description="With real money: how far a limit price may lie from the last price."
     )
     check_windows: bool = Field(True, description="Refuse orders whose slices cannot get out in their window.")
 

@@ -28,6 +28,7 @@ class Task(StrEnum):
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
     LOAD_INSTRUMENTS = "pulse.load_instruments"
     FORGET_ANSWERS = "pulse.forget_answers"
+    READ_PRICES = "pulse.read_prices"
 
 
 DEFAULT_QUEUE = "control"
@@ -54,4 +55,5 @@ PERIODS: Mapping[Task, float] = {
     Task.DELIVER_WEBHOOKS: 2,
     Task.LOAD_INSTRUMENTS: 5,
     Task.FORGET_ANSWERS: 60,
+    Task.READ_PRICES: 1,
 }

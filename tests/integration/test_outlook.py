@@ -50,10 +50,12 @@ def alarmed() -> None:
     an_alarm(slices_of(a_split_order(utcnow() + timedelta(hours=1)))[0])
 
 
-LIVE = {Task.FINISH_ORDERS}
+# Those of an order that has just arrived.
+NEW = {Task.READ_PRICES}
+LIVE = {Task.FINISH_ORDERS, *NEW}
 STATES: dict[str, tuple[Callable[[], object], set[Task]]] = {
     "nothing": (lambda: None, set()),
-    "an order to split": (an_order, {Task.SPLIT_FORGOTTEN_ORDERS}),
+    "an order to split": (an_order, {Task.SPLIT_FORGOTTEN_ORDERS, *NEW}),
     "slices of a later time": (lambda: put(SliceStatus.SCHEDULED), LIVE),
     "a slice that comes into the horizon": (
         lambda: a_split_order(utcnow() + timedelta(seconds=settings().dispatch_horizon)),
