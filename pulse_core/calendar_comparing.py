@@ -6,12 +6,14 @@ Ours stay what orders are held to: a difference is for an operator, who override
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
 from pulse_core import brokers, db
+from pulse_core.brokers import side_by_side
 from pulse_core.brokers.adapters import ADAPTERS
 from pulse_core.brokers.market_days import TellsMarketDays
 from pulse_core.brokers.port import BrokerError
@@ -24,6 +26,7 @@ from pulse_core.markets.comparison import Difference, differences
 from pulse_core.markets.store import broker_calendars
 from pulse_core.markets.store.broker_calendars import Told
 from pulse_core.markets.tables import BrokerCalendar
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import alarms, ended_alarms
 
@@ -37,7 +40,8 @@ MOST_TOLD = 10
 
 def compare_calendars(now: datetime) -> int:
     """Ask the brokers that are due, and compare what all of them have told; returns how many were asked."""
-    asked = sum(_ask(broker, teller, now) for broker, teller in _tellers().items())
+    asks = {broker: partial(_ask, broker, teller, now) for broker, teller in _tellers().items()}
+    asked = side_by_side.run(Task.COMPARE_CALENDARS, asks, patience=None)
     with db.transaction() as session:
         told = broker_calendars.every_broker(session)
     calendars = hours.all_calendars() if told else {}
