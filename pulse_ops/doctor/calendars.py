@@ -24,7 +24,7 @@ def agree(cursor: Any) -> Iterator[Finding]:
         if differences:
             yield wrong(check, Trouble.CALENDAR_DIFFERS, "; ".join(map(_words, differences[:3])) + _more(differences))
         else:
-            yield fine(check, f"as ours until {last_day}, told {hours:.0f} h ago{because}")
+            yield fine(check, f"as ours, as far as both go (told until {last_day}, {hours:.0f} h ago){because}")
         yield _clock(broker, clock_ahead)
 
 

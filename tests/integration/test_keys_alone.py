@@ -350,7 +350,7 @@ def test_its_days_are_compared_once_a_day_and_after_a_login(exchange: RunningExc
     days, clock = asked_doctor(calendars.agree)
 
     assert (days.is_ok, clock.is_ok) == (True, True)
-    assert "as ours until" in days.verdict
+    assert "as ours, as far as both go" in days.verdict
     assert of_code(AlarmCode.CALENDAR_DIFFERS) == []
     take_keys()
     assert compare_calendars(utcnow()) == 1
