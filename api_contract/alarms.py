@@ -44,6 +44,10 @@ class AlarmCode(Explained):
         "INSTRUMENTS_STALE",
         "the broker's list of instruments could not be loaded: orders are held to the one of before",
     )
+    CALENDAR_DIFFERS = (
+        "CALENDAR_DIFFERS",
+        "the broker's calendar differs from ours: orders are held to ours",
+    )
     # About an account, or somebody who tries many.
     LOGIN_ATTACK = "LOGIN_ATTACK", "many logins of one name or one address failed: somebody guesses passwords"
 

@@ -190,7 +190,7 @@ SHARED = {
             "rule": _RULE,
             "allowed": _TEXTS,
             "expires_on": {**TEXT, "description": "The last day of the contract."},
-            "listed_at": {**TEXT, "description": "The Indian date of the list."},
+            "listed_at": {**TEXT, "description": "The date of the list, where the instrument is traded."},
         },
         ("field", "instrument", "rule"),
     ),

@@ -96,7 +96,13 @@ def test_a_look_is_thought_of_for_every_sweep() -> None:
     told = [task for tasks in TOLD_BY.values() for task in tasks]
 
     assert sorted([*told, *ALWAYS]) == sorted(PERIODS) == sorted(SWEEPS)
-    assert {Task.WATCH_HOLD, Task.RECONCILE, Task.LOAD_INSTRUMENTS, Task.FORGET_ANSWERS} == ALWAYS
+    assert {
+        Task.WATCH_HOLD,
+        Task.RECONCILE,
+        Task.LOAD_INSTRUMENTS,
+        Task.COMPARE_CALENDARS,
+        Task.FORGET_ANSWERS,
+    } == ALWAYS
 
 
 def test_where_a_look_finds_nothing_no_sweep_does(broker: SimulatedBroker) -> None:
