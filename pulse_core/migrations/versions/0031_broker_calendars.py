@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 
 _AT = sa.DateTime(timezone=True)
 _CODE, _BEFORE = "CALENDAR_DIFFERS", "LOGIN_ATTACK"
