@@ -14,9 +14,7 @@ from gapi_app.access.api_keys import PREFIX, KeyHolders
 from gapi_app.access.revocations import Revocations, RevocationsOfCells
 from gapi_app.access.signing import KeySet
 from gapi_app.access.tokens import AccessTokens, Identity
-from gapi_app.cells.naming import note_named_cell
 from gapi_app.identity.client import IdentityClient
-from gapi_app.identity.client import identity as identity_client
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,6 @@ def require_token() -> None:
     identity = access().read(bearer("an access token or API key"))
     if not is_within(request.remote_addr, identity.networks):
         raise Forbidden("the API key may not be used from this address", {"needed": "networks"})
-    note_named_cell(identity_client().router.cells, identity.caller)
     g.identity = identity
 
 

@@ -77,7 +77,12 @@ def site(
         cells = folder / "cells.json"
         of_delhi = {"url": delhi_url, "users": [*there, "delhi-*"]}
         cells.write_text(json.dumps({"default": "main", "cells": {"main": {"url": main_url}, "delhi": of_delhi}}))
-        child, url = processes.gapi(PULSE_CELLS_FILE=str(cells), PULSE_TRUSTED_PROXIES="1")
+        child, url = processes.gapi(
+            PULSE_CELLS_FILE=str(cells),
+            PULSE_TRUSTED_PROXIES="1",
+            # Hashing a password takes its time where the machine has others to serve.
+            PULSE_ANSWER_TIMEOUT="8",
+        )
         gapi = Service("gapi", url, environment["PULSE_JWT_KEY"], child.log_path)
         yield Site(gapi, cells, processes, delhi, settings, accounts)
     finally:

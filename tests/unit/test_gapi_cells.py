@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_contract.errors import InvalidRequest, NotFound, ServiceUnavailable
-from api_contract.scopes import Caller, Role
+from api_contract.scopes import GATEWAY, Caller, Role
 from api_contract.service_keys import make_private_key, read_private_key
 from gapi_app.cells.directory import BadCells, Cell, Cells, one_cell, read_cells
 from gapi_app.cells.link import Answer, Call
@@ -305,6 +305,27 @@ def test_where_one_cell_could_be_taken_for_another_it_must_be_named(method: str,
     assert refused.value.details["cells"] == ["main", "delhi"]
     assert not main.calls
     assert not delhi.calls
+
+
+def test_a_postback_is_shown_to_each_until_one_takes_it() -> None:
+    made, main, delhi = router()
+    main.fault = Refused(403, "FORBIDDEN", "the signature is wrong", {})
+    posted = call("/internal/postbacks/zerodha", GATEWAY, "POST")
+    assert made.ask_until_taken(posted).cell is DELHI
+    delhi.fault = ServiceUnavailable("away")
+    with pytest.raises(ServiceUnavailable):
+        made.ask_until_taken(posted)
+    delhi.fault = main.fault
+    with pytest.raises(Refused, match="the signature is wrong"):
+        made.ask_until_taken(posted)
+
+
+def test_what_each_must_do_is_asked_of_each_whoever_is_away() -> None:
+    made, main, delhi = router()
+    main.fault = ServiceUnavailable("away")
+    with pytest.raises(ServiceUnavailable):
+        made.ask_each(call("/internal/revocations", GATEWAY, "POST"))
+    assert (len(main.calls), len(delhi.calls)) == (1, 1)
 
 
 def test_with_one_cell_everything_is_asked_there() -> None:
