@@ -27,6 +27,8 @@ KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", "pulse
 # What a process cannot do without, beside what every process needs.
 # What a live broker is reached with where nothing is sealed for its account.
 CREDENTIALS = ("kite_api_key", "kite_access_token", "kite_api_secret")
+# Workers are not given the secret: it only checks who posts back.
+CREDENTIALS_OF_WORKERS = ("kite_api_key", "kite_access_token")
 OF_PULSE = ("pulse_service_public_keys", *KEYS, "pulse_vault_keys")
 OF_WORKERS = ("pulse_vault_keys",)
 OF_THE_CONTROL_WORKER = ("pulse_webhook_key",)
@@ -190,15 +192,15 @@ class Settings(QueueSettings):
         """Whether this installation has one: by default only where it is what orders go to."""
         return self.broker == "paper" or "paper_exchange_url" in self.model_fields_set
 
-    def placeholders(self) -> dict[str, str]:
-        """What is wrong with each variable that a live broker cannot be reached with."""
+    def placeholders(self, needs: Collection[str] = CREDENTIALS) -> dict[str, str]:
+        """What is wrong with each variable that a live broker cannot be reached with; `needs`: those of Zerodha."""
         if self.broker == "paper":
             return {}
         if self.broker == "alpaca":
             without = (one for one in ("alpaca_api_key", "alpaca_api_secret") if is_placeholder(getattr(self, one)))
             return {names_of(one)[0]: "is refused: PULSE_BROKER=alpaca needs Alpaca's own" for one in without}
         reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
-        lacking = (name for name in CREDENTIALS if is_placeholder(getattr(self, name)))
+        lacking = (name for name in needs if is_placeholder(getattr(self, name)))
         return {names_of(name)[0]: reason for name in lacking}
 
     @field_validator(

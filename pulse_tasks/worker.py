@@ -15,7 +15,7 @@ from api_contract.errors import ServiceUnavailable
 from api_contract.metrics import Collect, Metric, Process
 from pulse_core import brokers, clock, db
 from pulse_core.broker_accounts import starting
-from pulse_core.config import OF_THE_CONTROL_WORKER, OF_WORKERS, settings_to_start
+from pulse_core.config import CREDENTIALS_OF_WORKERS, OF_THE_CONTROL_WORKER, OF_WORKERS, settings_to_start
 from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
@@ -50,7 +50,7 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
         except DatabaseUnavailable:
             # Postgres comes later, and the first fence will see.
             return
-        starting.check_credentials("worker")
+        starting.check_credentials("worker", CREDENTIALS_OF_WORKERS)
 
 
 class MetricsPage(bootsteps.Step):  # type: ignore[misc]

@@ -1,11 +1,13 @@
 """What a process looks at before it serves: a live account must have something to log in with."""
 
+from collections.abc import Collection
+
 from api_contract.errors import ServiceUnavailable
 from pulse_core import db
 from pulse_core.broker_accounts import credentials
 from pulse_core.broker_accounts.store import credentials as rows
 from pulse_core.broker_accounts.store import states
-from pulse_core.config import settings
+from pulse_core.config import CREDENTIALS, settings
 
 HOW = (
     " Seal them with `pulse broker login`, started for the paper exchange (docs/broker-login.md), "
@@ -13,13 +15,13 @@ HOW = (
 )
 
 
-def check_credentials(process: str) -> None:
-    """End a process whose orders go to a live account that nobody gave credentials to, with a sentence.
+def check_credentials(process: str, needs: Collection[str] = CREDENTIALS) -> None:
+    """End a process whose orders go to a live account that nobody gave what it `needs` to, with a sentence.
 
     While the database is away it starts all the same: no order goes out before it is back.
     """
     config = settings()
-    faults = config.placeholders()
+    faults = config.placeholders(needs)
     try:
         if not faults:
             _try_variables(config.broker)
