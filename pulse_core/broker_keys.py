@@ -16,6 +16,11 @@ class KeySettings(NamedTuple):
         """What shows that a call comes from the account."""
         return self.access_token or self.api_secret
 
+    @property
+    def to_call(self) -> tuple[str, str]:
+        """What workers are given. A secret beside a token only checks who posts back and who logs in."""
+        return self.api_key, self.proof
+
 
 _OF_KITE = KeySettings("kite_api_key", "kite_access_token", "kite_api_secret")
 # What the account that is called as its broker is reached with where nothing is sealed for it.

@@ -213,12 +213,13 @@ class Settings(QueueSettings):
         """What an order is for that states no product; where only shares are held, that."""
         return Product(self.kite_product) if broker in PRODUCTS_STATED else Product.CNC
 
-    def placeholders(self) -> dict[str, str]:
-        """What is wrong with each variable that a live broker cannot be reached with."""
+    def placeholders(self, *, to_call_only: bool = False) -> dict[str, str]:
+        """What is wrong with each variable that a live broker cannot be reached with, or cannot be called with."""
         if self.broker == "paper":
             return {}
         reason = f"is refused: PULSE_BROKER={self.broker} needs {self.broker.title()}'s own, not a placeholder"
-        needed = filter(None, CREDENTIALS[self.broker])
+        names = CREDENTIALS[self.broker]
+        needed = names.to_call if to_call_only else filter(None, names)
         return {names_of(name)[0]: reason for name in needed if is_placeholder(getattr(self, name))}
 
     @field_validator(

@@ -62,7 +62,9 @@ def test_a_token_with_a_limit_that_is_none_is_refused(tokens: AccessTokens, valu
 def test_a_limit_that_is_none_is_not_taken_from_pulse(monkeypatch: pytest.MonkeyPatch, value: Any) -> None:
     client = IdentityClient.__new__(IdentityClient)
     cell: Any = object()
-    monkeypatch.setattr(client, "router", SimpleNamespace(cells=SimpleNamespace(named=lambda _tag: cell)))
+    monkeypatch.setattr(
+        client, "router", SimpleNamespace(cells=SimpleNamespace(named=lambda _tag: cell)), raising=False
+    )
     monkeypatch.setattr(client, "_ask", lambda *_, **__: Answer(200, HOLDER | {"requests_per_minute": value}, cell))
     with pytest.raises(UpstreamError):
         client.key_holder("pk_1", None)
