@@ -12,10 +12,14 @@ from pulse_client.vocabulary import (
     FINAL_SLICES,
     AlarmCode,
     AlarmStatus,
+    AtEnd,
     BrokerAccountState,
+    CatchUp,
     DeliveryKind,
     DeliveryStatus,
     HoldReason,
+    Leftover,
+    NotFittingReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -269,6 +273,13 @@ class Arrival(Answer):
     asks: list[Level]
 
 
+class NotFitting(Answer):
+    """What an order has given up so far, in units, and why the last of it."""
+
+    quantity: int
+    reason: NotFittingReason
+
+
 class Order(Answer):
     """A parent order; `slices` counts its slices by status."""
 
@@ -303,6 +314,12 @@ class Order(Answer):
     currency: str | None = None
     held: Held | None = None
     arrival: Arrival | None = None
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None
+    not_fitting: NotFitting | None = None
 
     @property
     def is_final(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Connection,
     DateTime,
     Interval,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus, Side, SliceStatus
+from api_contract.vocabulary import AtEnd, OrderStatus, Side, SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
@@ -373,6 +374,8 @@ def to_cancel(
 ) -> Sequence[OrderSlice]:
     """This broker account's slices, sent since an instant, that work past their deadline or for a cancelled order.
 
+    With them those of orders that end with a slice at market, when their window is over.
+
     Those that were asked for least often come first. The first of the `pauses` comes after the first request, twice as
     long a one after each further request, and the second of them is the longest.
     """
@@ -389,13 +392,18 @@ def to_cancel(
             OrderSlice.status == SliceStatus.WORKING,
             Order.broker_account == broker_account,
             _SENT_AT.op(">=")(sent_since),
-            or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING),
+            or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING, _is_called_back(now)),
             or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
         )
         .order_by(OrderSlice.cancel_asks, OrderSlice.cancel_asked_at.asc().nulls_first(), OrderSlice.deadline_at)
         .limit(limit)
     )
     return session.scalars(rows).all()
+
+
+def _is_called_back(now: datetime) -> ColumnElement[bool]:
+    """Whether what works of an order is to make room for its last slice."""
+    return and_(Order.at_end == AtEnd.MARKET, Order.replan_at <= now, Order.end_at <= now, ~OrderSlice.is_last)
 
 
 def left_working(session: Session, broker_account: str, sent_before: datetime) -> Sequence[OrderSlice]:
