@@ -15,6 +15,7 @@ from api_contract.shapes import (
     installation,
     instruments,
     orders,
+    risk,
     webhooks,
 )
 from gapi_app.cells.naming import HEADER, PARAMETER
@@ -92,6 +93,7 @@ SPECIFICATION = _Specification(
     schemes={ACCESS_TOKEN: _NEEDS, SERVICE_TOKEN: "Made by a sibling service for the one request."},
     refusals=REFUSALS,
     examples=orders.EXAMPLES
+    | risk.EXAMPLES
     | identity.EXAMPLES
     | events.EXAMPLES
     | webhooks.EXAMPLES

@@ -46,37 +46,41 @@ class PulseClient:
     def order_by_key(self, who: Caller, order_unique_key: str, query: Mapping[str, str]) -> dict[str, Any]:
         if not UNIQUE_KEY.fullmatch(order_unique_key):
             raise NotFound("there is no order with this key")
-        path = _with_query(f"/internal/orders/by-key/{quote(order_unique_key, safe='')}", query)
+        path = with_query(f"/internal/orders/by-key/{quote(order_unique_key, safe='')}", query)
         return _check_order(self._ask("GET", path, who, {200}).body, key=order_unique_key)
 
     def slices(self, who: Caller, order_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        path = _with_query(f"/internal/orders/{_known(order_id)}/slices", query)
+        path = with_query(f"/internal/orders/{_known(order_id)}/slices", query)
         return _check_list(self._ask("GET", path, who, {200}).body, "slices")
 
     def fills(self, who: Caller, order_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        path = _with_query(f"/internal/orders/{_known(order_id)}/fills", query)
+        path = with_query(f"/internal/orders/{_known(order_id)}/fills", query)
         return _check_list(self._ask("GET", path, who, {200}).body, "fills")
 
     def installation(self, who: Caller) -> dict[str, Any]:
         """What this installation trades, where, and within which limits."""
         return self._ask("GET", "/internal/installation", who, {200}).body
 
+    def limits(self, who: Caller, query: Mapping[str, str]) -> dict[str, Any]:
+        """What the caller may do at most."""
+        return self._ask("GET", with_query("/internal/limits", query), who, {200}).body
+
     def market(self, who: Caller, exchange: str, query: Mapping[str, str]) -> dict[str, Any]:
         """The hours of an exchange on one day."""
         if not EXCHANGE.fullmatch(exchange):
             raise NotFound("there is no calendar of this exchange")
-        return self._ask("GET", _with_query(f"/internal/markets/{exchange}", query), who, {200}).body
+        return self._ask("GET", with_query(f"/internal/markets/{exchange}", query), who, {200}).body
 
     def instruments(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
         """What the broker lists, a page at a time."""
-        path = _with_query("/internal/instruments", INSTRUMENT_QUERY.dump(query))
+        path = with_query("/internal/instruments", INSTRUMENT_QUERY.dump(query))
         return _check_list(self._ask("GET", path, who, {200}).body, "instruments")
 
     def instrument(self, who: Caller, instrument: str, query: Mapping[str, str]) -> dict[str, Any]:
         """One instrument of it."""
         if not INSTRUMENT.fullmatch(instrument):
             raise NotFound("there is no such instrument")
-        path = _with_query(f"/internal/instruments/{quote(instrument, safe='')}", query)
+        path = with_query(f"/internal/instruments/{quote(instrument, safe='')}", query)
         return self._ask("GET", path, who, {200}).body
 
     def instrument_loads(self, who: Caller) -> dict[str, Any]:
@@ -195,7 +199,8 @@ def _broker_account(name: str) -> str:
     return f"/internal/broker-accounts/{name}"
 
 
-def _with_query(path: str, query: Mapping[str, Any]) -> str:
+def with_query(path: str, query: Mapping[str, Any]) -> str:
+    """The path with the query, if there is one."""
     return f"{path}?{urlencode(query)}" if query else path
 
 

@@ -16,7 +16,7 @@ from gapi_app.cells.routing import Router
 from gapi_app.cells.tags import tagged, untagged
 from gapi_app.config import Settings
 from gapi_app.errors import UpstreamError, UpstreamTimeout
-from gapi_app.upstream import PulseClient
+from gapi_app.upstream import PulseClient, with_query
 
 _LOGIN = {"account_id": str, "role": str, "session_id": str, "generation": int, "refresh_token": str, "expires_at": str}
 _SECOND_FACTOR = "/internal/second-factor"
@@ -131,6 +131,13 @@ class IdentityClient(PulseClient):
 
     def change_user(self, who: Caller, account_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         return self._ask("PATCH", _account(account_id), who, {200}, changes).body
+
+    def user_limits(self, who: Caller, account_id: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """What a user may do at most."""
+        return self._ask("GET", with_query(f"{_account(account_id)}/limits", query), who, {200}).body
+
+    def set_user_limits(self, who: Caller, account_id: str, stated: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("PUT", f"{_account(account_id)}/limits", who, {200}, stated).body
 
     def log_user_out(self, who: Caller, account_id: str, query: Mapping[str, str]) -> None:
         self._ask("DELETE", f"{_account(account_id)}/sessions?{urlencode(query)}", who, {204})
