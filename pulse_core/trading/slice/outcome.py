@@ -46,6 +46,7 @@ OUR_OWN_REASONS = frozenset(
         HELD,
         "CLAIM_LOST",
         "EARLIER_ATTEMPT_LIVE",
+        "LATE",
         "ORDER_NOT_RUNNING",
         "OVER_QUANTITY",
         "OWN_RATE_LIMIT",
