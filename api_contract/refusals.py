@@ -133,6 +133,17 @@ SHARED = {
         {"status": "DONE"},
         {"status": _STATUS, "field": _FIELD, "limit": NUMBER, "max": NUMBER, "account_id": TEXT},
     ),
+    "HALTED": Refusal(
+        "Somebody has halted what the order asks for: none is taken until the halt is released.",
+        "no new orders are taken while a halt is in force: prices make no sense",
+        {
+            "halt_id": "halt_01M83HK5Z6A7B8C9D0E1F2G3H4",
+            "reason": "prices make no sense",
+            "since": "2026-11-23T06:40:20.733000Z",
+        },
+        {"halt_id": TEXT, "reason": TEXT, "since": TEXT},
+        ("halt_id", "reason", "since"),
+    ),
     "RISK_LIMIT": Refusal(
         "The account would have too much open, or the slices could not get out in their window at the broker's limits.",
         "the account has 1000 open orders, and may have 1000",

@@ -36,6 +36,8 @@ from gapi_app.guard.proxies import believe_proxies
 from gapi_app.guard.security import secure_answers
 from gapi_app.guard.slow_clients import SlowClients
 from gapi_app.guard.uploads import read_bodies_first
+from gapi_app.halts import views as halts
+from gapi_app.halts.client import HaltClient
 from gapi_app.idempotency import tell_replays
 from gapi_app.identity import api_keys, login, me, second_factor, users
 from gapi_app.identity.client import IdentityClient
@@ -62,6 +64,7 @@ def create_app() -> Flask:
     app.config[internal_tokens.SERVICE_KEYS] = settings.sibling_keys
     client = IdentityClient(settings)
     app.extensions["pulse"] = client
+    app.extensions["halts"] = HaltClient(settings)
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     serve_events(app, settings, access.revocations)
     app.register_blueprint(pages(api.specification()))
@@ -113,6 +116,7 @@ def _described_app() -> tuple[Flask, Api]:
         webhooks,
         all_webhooks,
         alarms,
+        halts,
         broker_logins,
         postbacks,
         users,

@@ -9,7 +9,7 @@ from api_contract import ids
 from api_contract.errors import Forbidden, InvalidRequest, NotFound
 from api_contract.ids import ACCOUNT_ID, HALT_ID
 from api_contract.log import get_logger
-from api_contract.order_rules import BROKER_ACCOUNT, INSTRUMENT
+from api_contract.order_rules import BROKER_ACCOUNT, INSTRUMENT, LONGEST_REASON
 from api_contract.vocabulary import HaltedWorking
 from pulse_core import db, queue
 from pulse_core.boottime import boottime
@@ -27,7 +27,6 @@ from pulse_core.trading.store.halts import HaltScope
 
 log = get_logger(__name__)
 
-LONGEST_REASON = 200
 # So long whoever asks for a release waits for the orders to get new times; the sweep goes on with the rest.
 PATIENCE = 2.0
 

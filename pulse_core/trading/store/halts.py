@@ -11,7 +11,6 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     DateTime,
-    Select,
     String,
     exists,
     func,
