@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from api_contract.log import keep_logs_off_stdout
 from pulse_ops.cli import EXIT_CODES, Sentences
 
 _WHAT = "Name what is halted: --all, or one or more of --account, --broker-account and --instrument."
@@ -62,6 +63,8 @@ def halt(
 
     Works directly on Postgres, even with Redis down: on DATABASE_URL, else the running stack's database.
     """
+    # Celery's own command leaves them there.
+    keep_logs_off_stdout()
     if context.invoked_subcommand is not None:
         return
     named = (account_id, broker_account, instrument)
