@@ -16,7 +16,7 @@ class HaltedShare(Answer):
 
 
 class Halt(Answer):
-    """A halt with its receipt, as it stands. `quiet_after_seconds`: until nothing of it was at the broker."""
+    """A halt with its receipt, as it stands. `quiet_after_ms`: until nothing of it was at the broker."""
 
     halt_id: str
     account_id: str | None
@@ -32,7 +32,7 @@ class Halt(Answer):
     released_at: datetime | None
     is_quiet: bool
     quiet_at: datetime | None
-    quiet_after_seconds: float | None
+    quiet_after_ms: int | None
     slices: Mapping[HaltedState, HaltedShare]
 
 

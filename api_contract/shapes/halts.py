@@ -91,7 +91,7 @@ class HaltSchema(AnswerSchema):
         metadata={"description": "Nothing that it covers works at the broker, or may, but what is kept there."},
     )
     quiet_at = Instant(required=True, allow_none=True)
-    quiet_after_seconds = fields.Float(required=True, allow_none=True, metadata={"description": "From `made_at` on."})
+    quiet_after_ms = WholeNumber(required=True, allow_none=True, metadata={"description": "From `made_at` on."})
     slices = fields.Dict(
         required=True,
         keys=Word(HaltedState),
@@ -141,7 +141,7 @@ _HALT = {
     "released_at": None,
     "is_quiet": True,
     "quiet_at": "2026-11-23T06:40:25.116000Z",
-    "quiet_after_seconds": 4.383,
+    "quiet_after_ms": 4383,
     "slices": {
         "WORKING": _NOTHING,
         "UNKNOWN": _NOTHING,

@@ -25,7 +25,7 @@ ALL = EveryAccount()
 LOOKED_AT_EVERY = 0.5
 _FACTS = (
     "halt_id", "status", "reason", "account_id", "broker_account", "instrument", "working", "made_by", "made_at",
-    "release_asked_by", "released_at", "quiet_at", "quiet_after_seconds",
+    "release_asked_by", "released_at", "quiet_at", "quiet_after_ms",
 )  # fmt: skip
 
 subcommands = click.Group()
@@ -141,7 +141,7 @@ def _scope(found: HaltReport) -> str:
 
 
 def _quiet(found: HaltReport) -> str | None:
-    return None if found.quiet_after_seconds is None else f"after {found.quiet_after_seconds:.1f} s"
+    return None if found.quiet_after_ms is None else f"after {found.quiet_after_ms / 1000:.1f} s"
 
 
 def _print(found: HaltReport, is_json: bool) -> None:

@@ -183,7 +183,7 @@ def test_what_works_is_called_back_before_anything_else_and_the_receipt_tells_of
     ended = halt_report(ALL, made.halt_id)
     assert counts(ended) == {HaltedState.CANCELLED: 2, HaltedState.FILLED: 1, HaltedState.UNSENT: 12}
     assert ended.is_quiet
-    assert ended.quiet_after_seconds is not None
+    assert ended.quiet_after_ms is not None
     assert ended.slices[HaltedState.CANCELLED].leaves_quantity == 32
     assert ended.slices[HaltedState.CANCELLED].filled_meanwhile == 8
     assert ended.slices[HaltedState.FILLED].filled_meanwhile == 20

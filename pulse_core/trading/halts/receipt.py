@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ _KEY = re.compile(rf"[A-Z0-9]{{20}}|{SLICE_ID.pattern}")
 
 @dataclass(frozen=True)
 class HaltReport:
-    """A halt with its receipt. `quiet_after_seconds`: how long it took until nothing that it covers was at the broker,
+    """A halt with its receipt. `quiet_after_ms`: how long it took until nothing that it covers was at the broker,
     or only what is kept there; None while something is, or may be.
     """
 
@@ -39,7 +39,7 @@ class HaltReport:
     released_at: datetime | None
     is_quiet: bool
     quiet_at: datetime | None
-    quiet_after_seconds: float | None
+    quiet_after_ms: int | None
     slices: Mapping[HaltedState, Share]
 
 
@@ -118,7 +118,7 @@ def _report(session: Session, halt: Halt) -> HaltReport:
         released_at=halt.released_at,
         is_quiet=quiet_at is not None,
         quiet_at=quiet_at,
-        quiet_after_seconds=None if quiet_at is None else (quiet_at - halt.made_at).total_seconds(),
+        quiet_after_ms=None if quiet_at is None else (quiet_at - halt.made_at) // timedelta(milliseconds=1),
         slices=halts.shares(session, halt),
     )
 
