@@ -45,9 +45,7 @@ def cancelled_over_http(arena: Arena, instrument: str) -> Iterator[None]:
     order_id = _resting(arena, instrument)
     arena.ask("DELETE", f"/internal/orders/{order_id}")
     yield
-    answer = arena.ask("DELETE", f"/internal/orders/{order_id}")
-    assert answer is not None
-    assert answer.status_code == 202, answer.text
+    _cancel(arena, order_id)
 
 
 def halted_over_http(arena: Arena, instrument: str) -> Iterator[None]:
@@ -137,9 +135,16 @@ def retried(arena: Arena, instrument: str) -> Iterator[None]:
 def _resting(arena: Arena, instrument: str) -> str:
     """The id of an order whose first slice works at the exchange, and whose second one is not due yet."""
     arena.add_fault("open_pending", instrument, seconds=3600)
-    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **STATED)
+    stated = {**STATED, "duration_minutes": 60, "slice_timeout_seconds": 3600}
+    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **stated)
     wait_until(lambda: slices_of(order_id)[0].status == "WORKING", 30, "a working slice")
     return order_id
+
+
+def _cancel(arena: Arena, order_id: str) -> None:
+    answer = arena.ask("DELETE", f"/internal/orders/{order_id}")
+    assert answer is not None
+    assert answer.status_code == 202, answer.text
 
 
 def _release(arena: Arena, halt_id: str, order_id: str) -> None:
@@ -148,7 +153,7 @@ def _release(arena: Arena, halt_id: str, order_id: str) -> None:
         return answer is not None and answer.json().get("status") == "RELEASED"
 
     wait_until(is_released, 60, "a release")
-    arena.make_due(order_id)
+    _cancel(arena, order_id)
 
 
 def _left_by_the_dead(arena: Arena, instrument: str) -> bool:
