@@ -129,9 +129,11 @@ class PulseClient:
         path = f"/internal/orders/{_known(order_id)}"
         return _check_order(self._ask("DELETE", path, who, {202}).body, order_id=order_id)
 
-    def act_on_order(self, who: Caller, order_id: str, action: str) -> dict[str, Any]:
+    def act_on_order(
+        self, who: Caller, order_id: str, action: str, query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Pause or resume an order."""
-        path = f"/internal/orders/{_known(order_id)}/{action}"
+        path = f"/internal/orders/{_known(order_id)}/{action}{f'?{urlencode(query)}' if query else ''}"
         return _check_order(self._ask("POST", path, who, {202}).body, order_id=order_id)
 
     def act_on_slice(

@@ -6,7 +6,8 @@ from api_contract.errors import NotFound
 from api_contract.ids import SLICE_ID
 from api_contract.preconditions import expected
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import SETTLEMENT, OrderSchema, SliceSchema
+from api_contract.shapes.orders import RESUME_QUERY, SETTLEMENT, OrderSchema, SliceSchema
+from api_contract.vocabulary import CatchUp
 from pulse_app.auth import account_id, owner_to_change, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
@@ -34,11 +35,13 @@ def pause_order(order_id: str) -> OrderReport:
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
+@blueprint.arguments(RESUME_QUERY, location="query")
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def resume_order(order_id: str) -> OrderReport:
-    """Let an order that is paused or held go on: what it missed is sent if its window holds it without a burst."""
-    return pause.resume_order(owner_to_change(), known_order(order_id), account_id(), utcnow(), expected())
+def resume_order(query: dict[str, CatchUp], order_id: str) -> OrderReport:
+    """Let an order that is paused or held go on, and catch up as its policy says, or this call."""
+    owner, known = owner_to_change(), known_order(order_id)
+    return pause.resume_order(owner, known, account_id(), utcnow(), expected(), query.get("catch_up"))
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
@@ -47,7 +50,7 @@ def resume_order(order_id: str) -> OrderReport:
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> SliceReport:
-    """Put a failed or rejected slice of any account back into the schedule."""
+    """Send again what a failed, rejected or expired slice of any account lacks."""
     operations.retry_slice(_slice_of(order_id, slice_id), account_id(), utcnow())
     return queries.slice_report(order_id, slice_id)
 

@@ -12,10 +12,14 @@ from pulse_client.vocabulary import (
     FINAL_SLICES,
     AlarmCode,
     AlarmStatus,
+    AtEnd,
     BrokerAccountState,
+    CatchUp,
     DeliveryKind,
     DeliveryStatus,
     HoldReason,
+    Leftover,
+    NotFittingReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -199,6 +203,13 @@ class Held(Answer):
     halt_id: str | None = None
 
 
+class NotFitting(Answer):
+    """What an order has given up so far, in units, and why the last of it."""
+
+    quantity: int
+    reason: NotFittingReason
+
+
 class Order(Answer):
     """A parent order; `slices` counts its slices by status."""
 
@@ -232,6 +243,12 @@ class Order(Answer):
     finished_at: datetime | None
     currency: str | None = None
     held: Held | None = None
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None
+    not_fitting: NotFitting | None = None
 
     @property
     def is_final(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from pulse_client.calls import Calls, part
 from pulse_client.models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
 from pulse_client.new_order import NewOrder
+from pulse_client.vocabulary import CatchUp
 
 
 class Orders(Calls):
@@ -75,9 +76,19 @@ class Orders(Calls):
         """Send nothing new of it until it is resumed; repeating it is harmless."""
         return self._parse(Order, self._change("POST", f"{_path(order_id)}/pause", None, idempotency_key, if_match))
 
-    def resume(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
-        """Let an order that is paused or held go on; repeating it is harmless."""
-        return self._parse(Order, self._change("POST", f"{_path(order_id)}/resume", None, idempotency_key, if_match))
+    def resume(
+        self,
+        order_id: str,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+        catch_up: CatchUp | None = None,
+    ) -> Order:
+        """Let an order that is paused or held go on; repeating it is harmless.
+
+        `catch_up` says how it catches up this once, in place of its own policy.
+        """
+        path = f"{_path(order_id)}/resume" + ("" if catch_up is None else f"?catch_up={catch_up}")
+        return self._parse(Order, self._change("POST", path, None, idempotency_key, if_match))
 
 
 def _path(order_id: str) -> str:

@@ -12,10 +12,12 @@ from api_contract.order_rules import (
     LONGEST_NOTE,
     LONGEST_REASON,
     MAX_MINUTES,
+    MAX_MULTIPLE,
     MAX_QUANTITY,
     MAX_SPLITS,
     MAX_TIMEOUT,
     MIN_MINUTES,
+    MIN_MULTIPLE,
     MIN_SPLITS,
     MIN_TIMEOUT,
     UNIQUE_KEY,
@@ -33,7 +35,11 @@ from api_contract.shapes.base import (
     shown,
 )
 from api_contract.vocabulary import (
+    AtEnd,
+    CatchUp,
     HoldReason,
+    Leftover,
+    NotFittingReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -119,6 +125,36 @@ class TermsSchema(Schema):
     client_note = fields.String(
         load_default=None, allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "Kept and shown."}
     )
+    catch_up = Word(
+        CatchUp,
+        "Must be spread, next_slice, burst or skip.",
+        load_default=CatchUp.SPREAD,
+        metadata={"description": "Where what it misses goes: over the rest of the window, with the next slice, ..."},
+    )
+    max_slice_multiple = WholeNumber(
+        load_default=3,
+        metadata={
+            "minimum": MIN_MULTIPLE,
+            "maximum": MAX_MULTIPLE,
+            "description": "No interval gets more than so many times the plan's.",
+        },
+    )
+    extend_minutes = WholeNumber(
+        load_default=0,
+        metadata={"minimum": 0, "maximum": MAX_MINUTES, "description": "The window may grow by so much to catch up."},
+    )
+    leftover = Word(
+        Leftover,
+        "Must be catch_up or drop.",
+        load_default=Leftover.CATCH_UP,
+        metadata={"description": "What becomes of the unfilled rest of a slice that has ended."},
+    )
+    at_end = Word(
+        AtEnd,
+        "Must be leave or market.",
+        load_default=AtEnd.LEAVE,
+        metadata={"description": "market: one last slice at market when the window is over."},
+    )
 
 
 class NewOrderSchema(RequestSchema, TermsSchema):
@@ -189,6 +225,14 @@ class FillQuerySchema(RequestSchema):
     cursor = cursor_field()
 
 
+class ResumeQuerySchema(RequestSchema):
+    catch_up = Word(
+        CatchUp,
+        "Must be spread, next_slice, burst or skip.",
+        metadata={"description": "In place of the order's own, for this once."},
+    )
+
+
 class SettlementSchema(RequestSchema):
     """`filled` with `price`, or `absent` with a reason."""
 
@@ -224,6 +268,11 @@ class HeldSchema(AnswerSchema):
         required=True, allow_none=True, metadata={"description": "Of the halt, where the reason is HALTED."}
     )
     ended_by = fields.String(required=True, metadata={"description": "What ends it, in a sentence."})
+
+
+class NotFittingSchema(AnswerSchema):
+    quantity = WholeNumber(required=True, metadata={"description": "Units that are not sent any more."})
+    reason = Word(NotFittingReason, required=True, metadata={"description": "Of the last of them."})
 
 
 class OrderSchema(TermsSchema, AcceptedSchema):
@@ -263,6 +312,12 @@ class OrderSchema(TermsSchema, AcceptedSchema):
         required=True,
         allow_none=True,
         metadata={"description": "Why nothing of it is sent for now; null while nothing holds it."},
+    )
+    not_fitting = fields.Nested(
+        NotFittingSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What it has given up so far; null while that is nothing."},
     )
 
 
@@ -336,6 +391,7 @@ NEW_ORDER = NewOrderSchema()
 ORDER_QUERY, KEY_OWNER_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema()
 SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
 SETTLEMENT = SettlementSchema()
+RESUME_QUERY = ResumeQuerySchema()
 
 # The header of an answer that made an order.
 LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
@@ -351,6 +407,11 @@ _ORDER = {
     "product": "CNC",
     "slice_timeout_seconds": 300,
     "client_note": "rebalancing",
+    "catch_up": "spread",
+    "max_slice_multiple": 3,
+    "extend_minutes": 0,
+    "leftover": "catch_up",
+    "at_end": "leave",
     "account_id": AN_ACCOUNT,
     "instrument": "NSE:RELIANCE",
     "side": "BUY",
@@ -372,6 +433,7 @@ _ORDER = {
     "updated_at": "2026-11-23T06:40:20.510000Z",
     "finished_at": None,
     "held": None,
+    "not_fitting": None,
 }
 _SLICE = {
     "slice_id": A_SLICE,

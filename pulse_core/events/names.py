@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from api_contract.alarms import AlarmEventKind
-from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
+from api_contract.vocabulary import HoldReason, NotFittingReason, OrderStatus, ReplanCause, SliceStatus
 
 PULSE, BROKER = "pulse", "broker"
 
@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     REQUEST = "REQUEST"
     HELD = "HELD"
     RELEASED = "RELEASED"
+    REPLANNED = "REPLANNED"
 
 
 _WHY_SLICE: Mapping[SliceStatus, str] = {
@@ -54,6 +55,8 @@ def event_type(kind: EventKind, slice_id: str | None, to_status: str | None) -> 
             return f"{subject}.{(to_status or '').lower()}"
         case EventKind.ALARM:
             return "order.alarm"
+        case EventKind.REPLANNED:
+            return "order.replanned"
         case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST | EventKind.HELD | EventKind.RELEASED:
             return f"{subject}.{kind.lower()}"
 
@@ -84,6 +87,8 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
             return _why_held(detail)
         case EventKind.RELEASED:
             return f"{detail.get('reason')} holds it no longer: what it missed is sent in the rest of its window"
+        case EventKind.REPLANNED:
+            return _why_replanned(detail)
         case EventKind.REQUEST:
             return f"{detail.get('request')} was asked for"
         case EventKind.FILL if detail.get("actor"):
@@ -99,6 +104,12 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
 def _why_held(detail: Mapping[str, Any]) -> str:
     said = detail.get("message")
     return HoldReason(str(detail.get("reason"))).meaning + (f": {said}" if said else "")
+
+
+def _why_replanned(detail: Mapping[str, Any]) -> str:
+    lost = detail.get("not_fitting_quantity")
+    given_up = f"; {lost} are given up: {NotFittingReason(str(detail['not_fitting_reason'])).meaning}" if lost else ""
+    return f"{ReplanCause(str(detail['cause'])).meaning}{given_up}"
 
 
 def _why_moved(slice_id: str | None, to_status: str | None, detail: Mapping[str, Any]) -> str:

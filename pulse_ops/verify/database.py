@@ -20,7 +20,8 @@ _ORDERS = """SELECT id, status, result, total_quantity, num_splits, filled_quant
             AND coalesce(halts.account_id, orders.account_id) = orders.account_id
             AND coalesce(halts.broker, orders.broker) = orders.broker
             AND coalesce(halts.instrument, orders.instrument) = orders.instrument),
-    account_id, instrument
+    account_id, instrument, end_at, lot_size, randomize,
+    CASE WHEN most_per_interval IS NOT NULL THEN max_slice_multiple END
     FROM orders WHERE id = ANY(%(judged)s) ORDER BY id"""
 # A slice that waits for its turn goes on as long as turns are given or there is no room for any.
 _SLICES = """SELECT id, order_id, sequence_number, quantity, scheduled_at,

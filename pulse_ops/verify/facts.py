@@ -31,6 +31,10 @@ class OrderRow:
     is_held: bool = False
     account_id: str = ""
     instrument: str = ""
+    end_at: datetime | None = None
+    lot_size: int = 1
+    is_randomized: bool = False
+    max_slice_multiple: int | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus
+from api_contract.vocabulary import OrderStatus, ReplanCause
 from pulse_core import db, queue
 from pulse_core.batching import for_each
 from pulse_core.boottime import boottime
@@ -17,8 +17,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.halt_tables import Halt
 from pulse_core.trading.order_totals import roll_up
-from pulse_core.trading.repacing import spread
-from pulse_core.trading.replanning import MISSED_WHILE_HELD, replan
+from pulse_core.trading.replanning import replan
 from pulse_core.trading.store import ended_alarms, halts, orders, turns
 from pulse_core.trading.store.halts import scope_of
 
@@ -93,7 +92,7 @@ def _replan_by_itself(order_id: str, known: Hours, now: datetime) -> None:
         with db.transaction() as session:
             order = orders.lock(session, order_id)
             if order is not None and order.hold is None and order.status is OrderStatus.IN_PROGRESS:
-                replan(session, order, known, now, spread, MISSED_WHILE_HELD)
+                replan(session, order, ReplanCause.RELEASED, known, now)
                 roll_up(session, order, now)
     except DatabaseUnavailable as away:
         log.warning("order not re-planned", order_id=order_id, reason=str(away))

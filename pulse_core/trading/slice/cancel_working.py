@@ -123,7 +123,8 @@ def _reason(session: Session, order: Order, one: OrderSlice, now: datetime) -> C
     """Why it is to be cancelled; None if it is not any more."""
     if order.status is OrderStatus.CANCELLING:
         return CancelReason.ORDER_CANCELLED
-    if one.deadline_at is not None and one.deadline_at <= now:
+    is_over = one.deadline_at is not None and one.deadline_at <= now
+    if is_over or slices.makes_room(order, one, now):
         return CancelReason.DEADLINE
     return CancelReason.HALTED if halts.calls_back(session, order.id) else None
 

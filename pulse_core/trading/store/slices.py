@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Connection,
     DateTime,
     Interval,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus, Side, SliceStatus
+from api_contract.vocabulary import AtEnd, OrderStatus, Side, SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
@@ -39,9 +40,8 @@ from pulse_core.postgres import sql
 from pulse_core.postgres.bounded import chosen_once
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
-from pulse_core.trading.store import events
+from pulse_core.trading.store import events, halts
 from pulse_core.trading.store.conditions import any_of, status_is
-from pulse_core.trading.store.halts import is_called_back
 from pulse_core.trading.store.holds import is_free
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 
@@ -375,8 +375,8 @@ def to_cancel(
     """This broker account's slices, sent since an instant, that work past their deadline, for a cancelled order or
     for one that is halted, and whether they are called back by a halt.
 
-    Those that are come first, then those that were asked for least often.
-    The first of the `pauses` comes after the first request, twice as
+    With them those of orders that end with a slice at market, when their window is over. What is halted comes first,
+    then what was asked for least often. The first of the `pauses` comes after the first request, twice as
     long a one after each further request, and the second of them is the longest.
     """
     shortest, longest = (literal(pause, Interval) for pause in pauses)
@@ -384,7 +384,7 @@ def to_cancel(
     asked_until = OrderSlice.cancel_asked_at + func.least(
         shortest.op("*", return_type=Interval())(func.power(2, doublings)), longest
     )
-    is_halted = is_called_back().label("is_halted")
+    is_halted = halts.is_called_back().label("is_halted")
     rows = (
         select(OrderSlice, is_halted)
         .join(Order, Order.id == OrderSlice.order_id)
@@ -393,7 +393,12 @@ def to_cancel(
             OrderSlice.status == SliceStatus.WORKING,
             Order.broker_account == broker_account,
             _SENT_AT.op(">=")(sent_since),
-            or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING, is_called_back()),
+            or_(
+                OrderSlice.deadline_at <= now,
+                Order.status == OrderStatus.CANCELLING,
+                _is_called_back(now),
+                halts.is_called_back(),
+            ),
             or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
         )
         .order_by(
@@ -405,6 +410,17 @@ def to_cancel(
         .limit(limit)
     )
     return [(one, is_called) for one, is_called in session.execute(rows)]
+
+
+def makes_room(order: Order, one: OrderSlice, now: datetime) -> bool:
+    """Whether this slice, which works, is to make room for the last slice of its order."""
+    is_due = order.at_end is AtEnd.MARKET and order.replan_at is not None and order.replan_at <= now
+    return is_due and order.end_at <= now and not one.is_last
+
+
+def _is_called_back(now: datetime) -> ColumnElement[bool]:
+    """Whether what works of an order is to make room for its last slice."""
+    return and_(Order.at_end == AtEnd.MARKET, Order.replan_at <= now, Order.end_at <= now, ~OrderSlice.is_last)
 
 
 def left_working(session: Session, broker_account: str, sent_before: datetime) -> Sequence[OrderSlice]:
