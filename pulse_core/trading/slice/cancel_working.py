@@ -57,11 +57,11 @@ def cancel_slices(now: datetime, limit: int = BATCH) -> int:
 
 def _cancel_all(broker: Broker, now: datetime, limit: int) -> int:
     """The same of one account."""
-    began_at, count = boottime(), 0
+    began_at, passed, count = boottime(), 0.0, 0
     while True:
-        passed = boottime() - began_at
         asked = _cancel_some(broker, now + timedelta(seconds=passed), limit)
         count += asked.count
+        passed = boottime() - began_at
         if not asked.is_more_halted or passed >= CALLING_BACK:
             return count
 
