@@ -13,6 +13,7 @@ from api_contract.shapes import (
     instruments,
     internal,
     orders,
+    risk,
     webhooks,
 )
 from pulse_app.refusals import REFUSALS
@@ -38,5 +39,6 @@ SPECIFICATION = Specification(
     | halts.EXAMPLES
     | installation.EXAMPLES
     | instruments.EXAMPLES
-    | internal.EXAMPLES,
+    | internal.EXAMPLES
+    | risk.EXAMPLES,
 )

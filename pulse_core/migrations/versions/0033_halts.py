@@ -5,8 +5,8 @@ import re
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0031"
-down_revision = "0030"
+revision = "0033"
+down_revision = "0032"
 
 _AT = sa.DateTime(timezone=True)
 _DEFINITION = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"
