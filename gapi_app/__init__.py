@@ -69,7 +69,7 @@ def create_app() -> Flask:
     router = Router(cells, settings)
     client = IdentityClient(router, settings)
     app.extensions["pulse"] = client
-    app.extensions["halts"] = HaltClient(settings)
+    app.extensions["halts"] = HaltClient(router)
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     serve_events(app, settings, router, access.revocations)
     app.register_blueprint(pages(api.specification()))

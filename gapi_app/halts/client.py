@@ -10,7 +10,8 @@ from api_contract.errors import NotFound
 from api_contract.ids import HALT_ID
 from api_contract.scopes import Caller
 from api_contract.shapes.halts import HALT_QUERY, HALTED_SLICE_QUERY, NEW_HALT
-from gapi_app.upstream import Answer, PulseClient
+from gapi_app.cells.link import Answer
+from gapi_app.upstream import PulseClient
 
 
 class HaltClient(PulseClient):
