@@ -36,6 +36,8 @@ class AlarmCode(Explained):
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"
+    # About a halt.
+    HALTED = "HALTED", "orders are halted: nothing new of them is sent until the halt is released"
     # About a broker account.
     ACCOUNT_HELD = "ACCOUNT_HELD", "the broker refuses a broker account: nothing is sent there"
     TOKEN_ENDS = "TOKEN_ENDS", "a broker account's login ends within the hour: somebody must log in again"

@@ -12,6 +12,7 @@ PulseError
     NotFound
     DuplicateOrderUniqueKey
     InvalidState
+    Halted
     RiskLimit
     MarketClosed
     BeyondCalendar
@@ -49,6 +50,7 @@ HTTP_STATUS = {
     "METHOD_NOT_ALLOWED": 405,
     "DUPLICATE_ORDER_UNIQUE_KEY": 409,
     "INVALID_STATE": 409,
+    "HALTED": 409,
     "IDEMPOTENCY_KEY_REUSED": 409,
     "IDEMPOTENCY_KEY_IN_USE": 409,
     "IDEMPOTENCY_OUTCOME_UNKNOWN": 409,
@@ -134,6 +136,10 @@ class DuplicateOrderUniqueKey(PulseError):
 
 class InvalidState(PulseError):
     code = "INVALID_STATE"
+
+
+class Halted(PulseError):
+    code = "HALTED"
 
 
 class RiskLimit(PulseError):

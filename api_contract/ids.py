@@ -15,6 +15,7 @@ KEY_ID = re.compile(f"key_{ULID_PATTERN}")
 WEBHOOK_ID = re.compile(f"whk_{ULID_PATTERN}")
 DELIVERY_ID = re.compile(f"whd_{ULID_PATTERN}")
 ALARM_ID = re.compile(f"alm_{ULID_PATTERN}")
+HALT_ID = re.compile(f"halt_{ULID_PATTERN}")
 
 
 def order_id(ulid: ULID) -> str:
@@ -47,3 +48,7 @@ def delivery_id(ulid: ULID) -> str:
 
 def alarm_id(ulid: ULID) -> str:
     return f"alm_{ulid}"
+
+
+def halt_id(ulid: ULID) -> str:
+    return f"halt_{ulid}"

@@ -135,6 +135,17 @@ SHARED = {
         {"status": "DONE"},
         {"status": _STATUS, "field": _FIELD, "limit": NUMBER, "max": NUMBER, "account_id": TEXT},
     ),
+    "HALTED": Refusal(
+        "Somebody has halted what the order asks for: none is taken until the halt is released.",
+        "no new orders are taken while a halt is in force: prices make no sense",
+        {
+            "halt_id": "halt_01M83HK5Z6A7B8C9D0E1F2G3H4",
+            "reason": "prices make no sense",
+            "since": "2026-11-23T06:40:20.733000Z",
+        },
+        {"halt_id": TEXT, "reason": TEXT, "since": TEXT},
+        ("halt_id", "reason", "since"),
+    ),
     "RISK_LIMIT": Refusal(
         "The order would pass a limit of the account, or its slices could not get out in their window at the broker's"
         " limits. Whole numbers are numbers, worths and percent are text.",

@@ -27,7 +27,8 @@ class Scope(StrEnum):
 class Standing(StrEnum):
     """What a caller must be, where no scope says it; `account`: anybody who is known, with whatever scopes.
 
-    `staff`: an operator or admin who has logged in.
+    `staff`: an operator or admin who has logged in. `halting`: a trader, operator or admin; by an API key with
+    orders:write.
     """
 
     ACCOUNT = "account"
@@ -36,6 +37,7 @@ class Standing(StrEnum):
     GATEWAY = "gateway"
     OVERSIGHT = "oversight"
     STAFF = "staff"
+    HALTING = "halting"
 
 
 # Whoever may read events may have them posted; an API key only if that was said when it was made.
@@ -51,6 +53,8 @@ SCOPES: Mapping[str, frozenset[Scope]] = {
 READS_EVERY_ACCOUNT = frozenset({Role.OPERATOR, Role.ADMIN})
 CHANGES_EVERY_ACCOUNT = frozenset({Role.OPERATOR})
 ADMINISTERS = frozenset({Role.ADMIN})
+# Who looks after people may stop everything, too.
+HALTS = frozenset({Role.TRADER, Role.OPERATOR, Role.ADMIN})
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,9 @@ def check_access(who: Caller, needed: Scope | Standing) -> None:
     if needed == Standing.OVERSIGHT:
         _check_oversight(who)
         return
+    if needed == Standing.HALTING:
+        _check_halting(who)
+        return
     _check_login(who)
     if needed == Standing.ADMIN:
         _check_admin(who)
@@ -114,6 +121,13 @@ def _check_oversight(who: Caller) -> None:
     _check_scope(who, Scope.EVENTS_READ)
     if who.role not in READS_EVERY_ACCOUNT:
         raise Forbidden("this is for operators and admins", {"role": who.role, "needed": Standing.OVERSIGHT})
+
+
+def _check_halting(who: Caller) -> None:
+    if who.role not in HALTS:
+        raise Forbidden("this is for traders, operators and admins", {"role": who.role, "needed": Standing.HALTING})
+    if who.key_id is not None:
+        _check_scope(who, Scope.ORDERS_WRITE)
 
 
 def _check_login(who: Caller) -> None:

@@ -139,7 +139,7 @@ class SliceStatus(Explained):
 class HoldReason(StrEnum):
     """Why nothing of an order is sent for now, what that means, and what ends it. It spends nothing.
 
-    The last two are of its broker account, and hold all orders there.
+    HALTED is of a halt that the order falls under. The last two are of its broker account, and hold all orders there.
     """
 
     _value_: str
@@ -170,6 +170,11 @@ class HoldReason(StrEnum):
         "its next slice would pass a limit of its account",
         "the limit is raised, the day is over, or somebody resumes the order",
     )
+    HALTED = (
+        "HALTED",
+        "somebody has halted it: nothing new is sent",
+        "whoever may release the halt does so",
+    )
     AWAITING_TOKEN = (
         "AWAITING_TOKEN",
         "the login of its broker account has ended",
@@ -180,6 +185,35 @@ class HoldReason(StrEnum):
         "the broker refuses the broker account itself",
         "an operator sees to the broker account",
     )
+
+
+class HaltStatus(Explained):
+    """How far a halt has come."""
+
+    ACTIVE = "ACTIVE", "nothing new of what it covers is sent, and what works is called back unless that is kept"
+    RELEASING = (
+        "RELEASING",
+        "its release was asked for: nothing is sent until its orders have new times",
+    )
+    RELEASED = "RELEASED", "its orders go on"
+
+
+class HaltedWorking(Explained):
+    """What becomes of slices that work at the broker when their orders are halted."""
+
+    CANCEL = "cancel", "they are called back, ahead of everything else"
+    KEEP = "keep", "they stay at the broker, until their deadlines"
+
+
+class HaltedState(Explained):
+    """How something that a halt covers stands."""
+
+    WORKING = "WORKING", "at the broker"
+    UNKNOWN = "UNKNOWN", "on its way to the broker, or nobody knows yet whether it is there"
+    CANCELLED = "CANCELLED", "ended at the broker without being filled in full; may have fills"
+    FILLED = "FILLED", "filled in full before it could be called back"
+    NOT_PLACED = "NOT_PLACED", "not at the broker: refused there, or never taken"
+    UNSENT = "UNSENT", "planned, and held until the release"
 
 
 class RevocationKind(StrEnum):

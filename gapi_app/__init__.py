@@ -39,6 +39,8 @@ from gapi_app.guard.proxies import believe_proxies
 from gapi_app.guard.security import secure_answers
 from gapi_app.guard.slow_clients import SlowClients
 from gapi_app.guard.uploads import read_bodies_first
+from gapi_app.halts import views as halts
+from gapi_app.halts.client import HaltClient
 from gapi_app.idempotency import tell_replays
 from gapi_app.identity import api_keys, login, me, second_factor, users
 from gapi_app.identity.client import IdentityClient
@@ -67,6 +69,7 @@ def create_app() -> Flask:
     router = Router(cells, settings)
     client = IdentityClient(router, settings)
     app.extensions["pulse"] = client
+    app.extensions["halts"] = HaltClient(router)
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     serve_events(app, settings, router, access.revocations)
     app.register_blueprint(pages(api.specification()))
@@ -124,6 +127,7 @@ def _described_app() -> tuple[Flask, Api]:
         webhooks,
         all_webhooks,
         alarms,
+        halts,
         broker_logins,
         postbacks,
         users,

@@ -10,6 +10,7 @@ from api_contract.shapes import (
     broker_accounts,
     broker_logins,
     events,
+    halts,
     health,
     identity,
     installation,
@@ -98,6 +99,7 @@ SPECIFICATION = _Specification(
     | events.EXAMPLES
     | webhooks.EXAMPLES
     | alarms.EXAMPLES
+    | halts.EXAMPLES
     | broker_logins.EXAMPLES
     | broker_accounts.EXAMPLES
     | installation.EXAMPLES

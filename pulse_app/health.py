@@ -17,6 +17,8 @@ from pulse_core.broker_accounts.store import states
 from pulse_core.config import Settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import process, totals
+from pulse_core.trading.alarms import AlarmCode
+from pulse_core.trading.store import halts
 
 blueprint = Blueprint("health", __name__, description="For load balancers")
 add_health(blueprint)
@@ -46,13 +48,19 @@ def check_ready() -> dict[str, Any]:
     except DatabaseUnavailable as away:
         raise DatabaseUnavailable(away.message, {"missing": ["postgres"]}) from None
     missing = [] if queue.is_reachable() else ["redis"]
-    return {"status": "ready", "degraded": [*missing, *_held_accounts()], "broker_accounts": login_reports()}
+    return {"status": "ready", "degraded": [*missing, *_held_accounts(), *_halts()], "broker_accounts": login_reports()}
 
 
 def _held_accounts() -> list[str]:
     """Orders of theirs are taken, and wait."""
     with db.transaction() as session:
         return [f"{one.name}: {one.state}" for one in states.held(session) if one.has_worked]
+
+
+def _halts() -> list[str]:
+    """What of it is taken waits, and new orders are refused."""
+    with db.transaction() as session:
+        return [f"{one.id}: {AlarmCode.HALTED}" for one in halts.in_force(session)]
 
 
 _ready = Kept(check_ready)

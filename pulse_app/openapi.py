@@ -6,6 +6,7 @@ from api_contract.shapes import (
     broker_accounts,
     broker_logins,
     events,
+    halts,
     health,
     identity,
     installation,
@@ -35,6 +36,7 @@ SPECIFICATION = Specification(
     examples=_EXAMPLES
     | broker_accounts.EXAMPLES
     | broker_logins.EXAMPLES
+    | halts.EXAMPLES
     | installation.EXAMPLES
     | instruments.EXAMPLES
     | internal.EXAMPLES

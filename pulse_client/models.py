@@ -247,12 +247,13 @@ class Exposure(Answer):
 
 
 class Held(Answer):
-    """Why nothing of an order is sent for now, with the broker's words, and what ends that, in a sentence."""
+    """Why nothing of an order is sent for now, what the broker or who halted it said, and what ends that."""
 
     reason: HoldReason
     since: datetime
     message: str | None
     ended_by: str
+    halt_id: str | None = None
 
 
 class Level(Answer):

@@ -108,8 +108,29 @@ class HoldReason(StrEnum):
     SESSION = "SESSION"
     INVALID = "INVALID"
     LIMIT = "LIMIT"
+    HALTED = "HALTED"
     AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105
     BLOCKED = "BLOCKED"
+
+
+class HaltStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    RELEASING = "RELEASING"
+    RELEASED = "RELEASED"
+
+
+class HaltedWorking(StrEnum):
+    CANCEL = "cancel"
+    KEEP = "keep"
+
+
+class HaltedState(StrEnum):
+    WORKING = "WORKING"
+    UNKNOWN = "UNKNOWN"
+    CANCELLED = "CANCELLED"
+    FILLED = "FILLED"
+    NOT_PLACED = "NOT_PLACED"
+    UNSENT = "UNSENT"
 
 
 class WebhookFeed(StrEnum):
@@ -156,6 +177,7 @@ class AlarmCode(StrEnum):
     LIMIT_REACHED = "LIMIT_REACHED"
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS"
     SENDING_HELD = "SENDING_HELD"
+    HALTED = "HALTED"
     ACCOUNT_HELD = "ACCOUNT_HELD"
     TOKEN_ENDS = "TOKEN_ENDS"  # noqa: S105
     INSTRUMENTS_STALE = "INSTRUMENTS_STALE"

@@ -9,6 +9,7 @@ from pulse_core.instruments import tables as _instruments
 from pulse_core.markets import tables as _markets
 from pulse_core.postgres.table_base import Base
 from pulse_core.risk import tables as _risk
+from pulse_core.trading import halt_tables as _halts
 from pulse_core.trading import price_tables as _prices
 from pulse_core.trading import tables as _trading
 
@@ -17,6 +18,7 @@ __all__ = ["METADATA"]
 _SUBJECTS = (
     _broker_accounts,
     _events,
+    _halts,
     _health,
     _idempotency,
     _identity,

@@ -24,6 +24,7 @@ class Task(StrEnum):
     END_DAY = "pulse.end_day"
     WATCH_HOLD = "pulse.watch_hold"
     RECHECK_HOLDS = "pulse.recheck_holds"
+    WATCH_HALTS = "pulse.watch_halts"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
     WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
@@ -53,6 +54,7 @@ PERIODS: Mapping[Task, float] = {
     Task.END_DAY: 30,
     Task.WATCH_HOLD: 3,
     Task.RECHECK_HOLDS: 1,
+    Task.WATCH_HALTS: 1,
     Task.RESOLVE_ALARMS: 5,
     Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,

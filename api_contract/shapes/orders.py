@@ -261,7 +261,12 @@ class ExposureSchema(AnswerSchema):
 class HeldSchema(AnswerSchema):
     reason = Word(HoldReason, required=True)
     since = Instant(required=True)
-    message = fields.String(required=True, allow_none=True, metadata={"description": "The broker's words."})
+    message = fields.String(
+        required=True, allow_none=True, metadata={"description": "The broker's words, or those of who halted it."}
+    )
+    halt_id = fields.String(
+        required=True, allow_none=True, metadata={"description": "Of the halt, where the reason is HALTED."}
+    )
     ended_by = fields.String(required=True, metadata={"description": "What ends it, in a sentence."})
 
 

@@ -33,6 +33,7 @@ QUEUE_MESSAGES = family("pulse_queue_messages", "Messages that wait in a queue f
 ORDERS = family("pulse_orders", f"Open orders of the whole database; it counts up to {MOST}.", "status", by=BY)
 SLICES = family("pulse_slices", f"Open slices of the whole database; it counts up to {MOST}.", "status", by=BY)
 SENDING_HELD = family("pulse_sending_held", "1 while nothing is sent because sending is held, else 0.", by=BY)
+HALTS = family("pulse_halts", "Halts in force: nothing new is sent of what they cover.", by=BY)
 HOLDS = family("pulse_orders_held", f"Orders that are held, by reason; it counts up to {MOST}.", "reason", by=BY)
 BROKER_ACCOUNTS = family("pulse_broker_accounts", "Broker accounts, by state.", "state", by=BY)
 ALARMS = family("pulse_alarms", "Alarms of the whole database that are not resolved.", "code", by=BY)
@@ -116,6 +117,7 @@ def _of_work(found: Standing) -> Iterable[Metric]:
     yield ORDERS.of({(status.value,): count for status, count in found.orders.items()})
     yield SLICES.of({(status.value,): count for status, count in found.slices.items()})
     yield SENDING_HELD.just(float(found.is_held))
+    yield HALTS.just(found.halts)
     yield HOLDS.of({(reason.value,): count for reason, count in found.holds.items()})
     yield BROKER_ACCOUNTS.of({(state.value,): count for state, count in found.accounts.items()})
     for what, age in found.ages.items():

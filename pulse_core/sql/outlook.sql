@@ -10,6 +10,7 @@ SELECT EXISTS (SELECT FROM order_slices WHERE status = 'SCHEDULED' AND due_at <=
        EXISTS (SELECT FROM orders WHERE status = 'PAUSED') AS is_paused,
        EXISTS (SELECT FROM orders WHERE hold IS NOT NULL)
        OR EXISTS (SELECT FROM broker_accounts WHERE state <> 'READY') AS is_held,
+       EXISTS (SELECT FROM halts WHERE released_at IS NULL OR quiet_at IS NULL) AS is_halted,
        EXISTS (SELECT FROM alarms WHERE status <> 'RESOLVED') AS is_alarmed,
        EXISTS (SELECT FROM webhooks WHERE disabled_at IS NULL) AS has_webhooks,
        EXISTS (SELECT FROM broker_accounts account,

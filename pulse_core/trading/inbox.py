@@ -16,7 +16,7 @@ from pulse_core import cursors, db
 from pulse_core.copies import copy_of
 from pulse_core.events.names import PULSE
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.store import alarms, ended_alarms, installation
+from pulse_core.trading.store import alarms, ended_alarms, halts, installation
 from pulse_core.trading.store.alarms import AlarmFilters
 from pulse_core.trading.tables import Alarm
 
@@ -111,7 +111,7 @@ def resolve_alarm(alarm_id: str, actor: str, now: datetime, expected: Expected |
     """Say that the cause of an alarm is dealt with; repeating it is harmless.
 
     Raises NotFound, PreconditionFailed unless it is as `expected`, and InvalidState for the alarm of a hold on all
-    sending that still stands.
+    sending, or of a halt, that still stands.
     """
     with db.transaction() as session:
         alarm = _existing(session, alarm_id)
@@ -119,6 +119,11 @@ def resolve_alarm(alarm_id: str, actor: str, now: datetime, expected: Expected |
         if alarm.code is AlarmCode.SENDING_HELD and installation.held(session) is not None:
             raise InvalidState(
                 f"alarm {alarm.id} cannot be resolved while nothing is sent: it ends with the hold",
+                {"status": alarm.status},
+            )
+        if alarm.code is AlarmCode.HALTED and alarm.subject in {one.id for one in halts.in_force(session)}:
+            raise InvalidState(
+                f"alarm {alarm.id} cannot be resolved while the halt is in force: it ends with its release",
                 {"status": alarm.status},
             )
         if alarm.status is not AlarmStatus.RESOLVED:

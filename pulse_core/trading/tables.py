@@ -314,7 +314,7 @@ class Alarm(Base):
 
     id: Mapped[str] = mapped_column(String(30), primary_key=True)
     code: Mapped[AlarmCode] = mapped_column(words(AlarmCode, "code"))
-    subject: Mapped[str] = mapped_column(String(30))
+    subject: Mapped[str] = mapped_column(String(31))
     status: Mapped[AlarmStatus] = mapped_column(words(AlarmStatus, "status"))
     account_id: Mapped[str | None] = mapped_column(String(30))
     order_id: Mapped[str | None] = mapped_column(ForeignKey("orders.id"), index=True)

@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = {
     "slices": "pulse_ops.cli.slices:slices",
     "markets": "pulse_ops.cli.markets:markets",
     "alarms": "pulse_ops.cli.alarms:alarms",
+    "halt": "pulse_ops.cli.halt:halt",
+    "halts": "pulse_ops.cli.halt_commands:halts",
     "recover": "pulse_ops.cli.recover:recover",
     "env": "pulse_ops.cli.env:env",
     "openapi": "pulse_ops.cli.openapi:openapi",

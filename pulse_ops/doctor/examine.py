@@ -93,6 +93,7 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
         "sweeps": partial(sweeps.run_in_time, periods={task.value: one.every for task, one in SWEEPS.items()}),
         "hold": orders.may_be_sent,
         "broker accounts": orders.accounts_are_ready,
+        "halts": orders.are_not_halted,
         "broker logins": broker.are_logged_in,
         "identities": partial(identities.know_us, environment=deployment.environment),
         "broker's answers": broker.takes_slices,

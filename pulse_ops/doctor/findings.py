@@ -120,6 +120,11 @@ class Trouble(StrEnum):
         "Start with its PULSE_BROKER or credentials again; or cancel the orders: what is unsent of them ends at once.",
     )
     SENDING_HELD = ("SENDING_HELD", "nothing is sent", "See `pulse recover`.")
+    HALTED = (
+        "HALTED",
+        "somebody has halted orders",
+        "`pulse halt show ID` tells what it has done; once its reason is gone, `pulse halt release ID`.",
+    )
     INSTRUMENTS_MISSING = (
         "INSTRUMENTS_MISSING",
         "orders are taken for instruments that nobody has looked up",

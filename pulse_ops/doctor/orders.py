@@ -34,6 +34,11 @@ SELECT slice.id, slice.order_id, fence.pid, coalesce(host(session.client_addr), 
  LIMIT 5
 """
 
+_HALTS = """
+SELECT id, concat_ws(', ', account_id, broker, instrument), reason,
+       extract(epoch FROM clock_timestamp() - made_at)::float8
+  FROM halts WHERE released_at IS NULL ORDER BY id LIMIT 20
+"""
 # Each on an index of live rows, the worst first.
 _STUCK = """
 (SELECT id, 'accepted and not split', created_at
@@ -49,6 +54,10 @@ UNION ALL
            -- What is held waits; its order and doctor's other lines say why.
            JOIN orders ON orders.id = order_id AND orders.status = 'IN_PROGRESS' AND orders.hold IS NULL
             AND orders.broker <> ALL (SELECT name FROM broker_accounts WHERE state <> 'READY')
+            AND NOT EXISTS (SELECT 1 FROM halts WHERE released_at IS NULL
+                               AND coalesce(halts.account_id, orders.account_id) = orders.account_id
+                               AND coalesce(halts.broker, orders.broker) = orders.broker
+                               AND coalesce(halts.instrument, orders.instrument) = orders.instrument)
            LEFT JOIN broker_budgets budget ON budget.broker = orders.broker
           WHERE slice.status = 'SCHEDULED' AND due_at < clock_timestamp() - interval '1 minute') AS due
   WHERE since < clock_timestamp() - interval '1 minute'
@@ -97,6 +106,16 @@ def accounts_are_ready(cursor: Any) -> Iterator[Finding]:
     for name, state, reason, seconds in held:
         said = f", {reason}" if reason else ""
         yield wrong("broker accounts", Trouble.ACCOUNT_HELD, f"{name} is {state} for {seconds:.0f} s{said}")
+
+
+def are_not_halted(cursor: Any) -> Iterator[Finding]:
+    """What somebody has halted."""
+    cursor.execute(_HALTS)
+    found = cursor.fetchall()
+    if not found:
+        yield fine("halts", "none is in force")
+    for halt_id, scope, reason, seconds in found:
+        yield wrong("halts", Trouble.HALTED, f"{halt_id} of {scope or 'everything'} for {seconds:.0f} s, {reason}")
 
 
 def are_at_accounts_reached(cursor: Any, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ PROMISES: Sequence[Callable[[Facts], Iterable[Violation]]] = (
     doubts.presumed_absent_rightly,
     doubts.nothing_sent_beside_a_known_attempt,
     placing.never_early,
+    placing.nothing_under_a_halt,
     placing.nothing_after_the_end,
     pacing.no_bursts,
     shares_and_prices.quantities_add_up,

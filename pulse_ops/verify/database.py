@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import psycopg2
 
-from pulse_ops.verify.facts import Database, EventRow, FillRow, OrderRow, PlacementRow, SliceRow
+from pulse_ops.verify.facts import Database, EventRow, FillRow, HaltRow, OrderRow, PlacementRow, SliceRow
 
 Row = TypeVar("Row")
 
@@ -15,8 +15,13 @@ _JUDGED = """SELECT id FROM orders WHERE broker = %(broker)s UNION SELECT s.orde
     FROM placements p JOIN order_slices s ON s.id = p.slice_id WHERE p.broker = %(broker)s"""
 _ORDERS = """SELECT id, status, result, total_quantity, num_splits, filled_quantity, average_price,
     created_at, updated_at, finished_at, broker,
-    hold IS NOT NULL OR broker = ANY(SELECT name FROM broker_accounts WHERE state <> 'READY'),
-    end_at, lot_size, randomize, CASE WHEN most_per_interval IS NOT NULL THEN max_slice_multiple END
+    hold IS NOT NULL OR broker = ANY(SELECT name FROM broker_accounts WHERE state <> 'READY')
+        OR EXISTS (SELECT FROM halts WHERE released_at IS NULL
+            AND coalesce(halts.account_id, orders.account_id) = orders.account_id
+            AND coalesce(halts.broker, orders.broker) = orders.broker
+            AND coalesce(halts.instrument, orders.instrument) = orders.instrument),
+    account_id, instrument, end_at, lot_size, randomize,
+    CASE WHEN most_per_interval IS NOT NULL THEN max_slice_multiple END
     FROM orders WHERE id = ANY(%(judged)s) ORDER BY id"""
 # A slice that waits for its turn goes on as long as turns are given or there is no room for any.
 _SLICES = """SELECT id, order_id, sequence_number, quantity, scheduled_at,
@@ -34,6 +39,8 @@ _EVENTS = """SELECT order_id, slice_id, at, kind, from_status, to_status,
     CASE WHEN kind = 'ALARM' THEN detail->>'code' END, detail FROM slice_events
     WHERE kind IN ('MOVE', 'ALARM', 'FILL', 'REQUEST', 'HELD', 'RELEASED') AND order_id = ANY(%(judged)s) ORDER BY id"""
 
+_HALTS = "SELECT id, account_id, broker, instrument, made_at, released_at FROM halts ORDER BY id"
+
 
 def read(database_url: str, broker: str) -> Database:
     """One snapshot of every order for this broker. Raises psycopg2.Error."""
@@ -48,6 +55,7 @@ def read(database_url: str, broker: str) -> Database:
                 placements=_rows(cursor, PlacementRow, _PLACEMENTS, judged),
                 fills=_rows(cursor, FillRow, _FILLS, judged),
                 events=_rows(cursor, EventRow, _EVENTS, judged),
+                halts=_rows(cursor, HaltRow, _HALTS, judged),
             )
 
 

@@ -29,10 +29,29 @@ class OrderRow:
     finished_at: datetime | None
     broker: str = "paper"
     is_held: bool = False
+    account_id: str = ""
+    instrument: str = ""
     end_at: datetime | None = None
     lot_size: int = 1
     is_randomized: bool = False
     max_slice_multiple: int | None = None
+
+
+@dataclass(frozen=True)
+class HaltRow:
+    """A halt of what it names, of everything where it names nothing; in force until `released_at`."""
+
+    id: str
+    account_id: str | None
+    broker: str | None
+    instrument: str | None
+    made_at: datetime
+    released_at: datetime | None
+
+    def covers(self, order: OrderRow) -> bool:
+        """Whether it halts an order."""
+        pairs = (self.account_id, order.account_id), (self.broker, order.broker), (self.instrument, order.instrument)
+        return all(named in (None, of_order) for named, of_order in pairs)
 
 
 @dataclass(frozen=True)
@@ -145,6 +164,7 @@ class Database:
     placements: Sequence[PlacementRow]
     fills: Sequence[FillRow]
     events: Sequence[EventRow]
+    halts: Sequence[HaltRow] = ()
 
 
 @dataclass(frozen=True)

@@ -75,11 +75,15 @@ def statuses_agree(facts: Facts) -> Iterator[Violation]:
 def nothing_sent_while_held(facts: Facts) -> Iterator[Violation]:
     """No slice of an order is claimed while it is held, beyond the moment that a claim under way may take."""
     for order in facts.database.orders:
-        held_since: datetime | None = None
+        # Halts come and go beside whatever else holds the order.
+        holds: dict[str, datetime] = {}
         for event in facts.events_of_order.get(order.id, ()):
-            if event.kind in ("HELD", "RELEASED"):
-                held_since = event.at if event.kind == "HELD" else None
+            if event.kind == "HELD":
+                holds[event.detail.get("halt_id", "")] = event.at
+            if event.kind == "RELEASED":
+                holds.pop(event.detail.get("halt_id", ""), None)
             is_claim = event.kind == "MOVE" and event.slice_id is not None and event.to_status == "SENDING"
+            held_since = min(holds.values(), default=None)
             if held_since is not None and is_claim and event.at > held_since + _UNDER_WAY:
                 what = f"claimed at {event.at}"
                 yield Violation(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -11,6 +11,8 @@ from pulse_ops.verify.violation import Violation
 
 # Twenty characters of A-Z and 0-9: nobody else's tags look like that.
 _OUR_TAG = re.compile(r"[A-Z0-9]{20}")
+# A request that is under way when a halt is made may still arrive.
+_UNTIL_HALTED = timedelta(seconds=1)
 _ENDED_ORDERS = ("CANCELLED", "SKIPPED", "DONE")
 
 
@@ -91,6 +93,17 @@ def never_early(facts: Facts) -> Iterator[Violation]:
             yield Violation("never-early", slice_.order_id, slice_.id, expected, f"sent at {at}")
 
 
+def nothing_under_a_halt(facts: Facts) -> Iterator[Violation]:
+    """From a second after a halt until its release nothing that it covers reaches the broker."""
+    for halt in facts.database.halts:
+        begins = halt.made_at + _UNTIL_HALTED
+        for slice_, at in _arrivals(facts):
+            is_in_force = at > begins and (halt.released_at is None or at < halt.released_at)
+            if is_in_force and halt.covers(facts.orders[slice_.order_id]):
+                expected = f"nothing sent from {begins} until the release of {halt.id}"
+                yield Violation("nothing-under-a-halt", slice_.order_id, slice_.id, expected, f"arrived at {at}")
+
+
 def nothing_after_the_end(facts: Facts) -> Iterator[Violation]:
     """No slice is claimed once its order has ended: events are numbered in the order in which they were decided."""
     ended: dict[str, EventRow] = {}
@@ -107,6 +120,10 @@ def nothing_after_the_end(facts: Facts) -> Iterator[Violation]:
 def _sendings(facts: Facts) -> Iterator[tuple[SliceRow, datetime]]:
     for placement in facts.database.placements:
         yield facts.slices[placement.slice_id], placement.claimed_at
+    yield from _arrivals(facts)
+
+
+def _arrivals(facts: Facts) -> Iterator[tuple[SliceRow, datetime]]:
     for arrival in facts.books.arrivals:
         found = facts.placements.get(arrival.tag or "")
         if found is not None:

@@ -17,6 +17,7 @@ class On(Enum):
     NOTHING = auto()
     ORDER_TO_READ = auto()
     ORDER_TO_CHANGE = auto()
+    HALT = auto()
     OWN = auto()
     ANYBODYS = auto()
 
@@ -25,6 +26,7 @@ class On(Enum):
 REACHES_OTHERS = {
     On.ORDER_TO_READ: {"operator", "admin"},
     On.ORDER_TO_CHANGE: {"operator"},
+    On.HALT: {"operator", "admin"},
     On.OWN: set[str](),
     On.ANYBODYS: {"admin"},
 }
@@ -32,7 +34,7 @@ REACHES_OTHERS = {
 
 @dataclass(frozen=True)
 class Right:
-    """`needed`: a scope, `account`, `oversight`, `login`, `admin`, `staff`, `gateway`, `service`, or None for anybody.
+    """`needed`: a scope, `account`, `oversight`, `login`, `admin`, `staff`, `halting`, `gateway`, `service`, or None.
 
     `before_enrolment`: also for a login that has yet to set up the second factor that its role needs.
     """
@@ -45,7 +47,7 @@ class Right:
 READ, WRITE, OPERATE, EVENTS = "orders:read", "orders:write", "slices:operate", "events:read"
 WEBHOOKS = "webhooks:write"
 LOGIN, ADMIN, SERVICE, GATEWAY, OVERSIGHT = "login", "admin", "service", "gateway", "oversight"
-ACCOUNT, STAFF = "account", "staff"
+ACCOUNT, STAFF, HALTING = "account", "staff", "halting"
 
 _ORDERS = {
     "place_order": Right(WRITE),
@@ -61,6 +63,13 @@ _ORDERS = {
     "resolve_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
     "settle_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
     "audit_order": Right(EVENTS, On.ORDER_TO_READ),
+}
+_HALTS = {
+    "halt_trading": Right(HALTING),
+    "release_halt": Right(HALTING, On.HALT),
+    "list_halts": Right(READ),
+    "show_halt": Right(READ, On.HALT),
+    "list_halted_slices": Right(READ, On.HALT),
 }
 _ALARMS = {
     "list_alarms": Right(OVERSIGHT),
@@ -130,6 +139,7 @@ RIGHTS = {
     "gapi": _ORDERS
     | _ABOUT
     | _ALARMS
+    | _HALTS
     | _BROKER_LOGINS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
@@ -158,6 +168,7 @@ RIGHTS = {
     "pulse": _ORDERS
     | _ABOUT
     | _ALARMS
+    | _HALTS
     | _BROKER_LOGINS
     | _KEYS_AND_WEBHOOKS
     | _OPEN
@@ -223,6 +234,9 @@ class Kind:
                 return self.role == ADMIN and self.key_scopes is None
             case "staff":
                 return self.role in ("operator", ADMIN) and self.key_scopes is None
+            case "halting":
+                is_trader = self.key_scopes is None or (WRITE in self.key_scopes and self.role != ADMIN)
+                return self.role in ("trader", "operator", ADMIN) and is_trader
             case "gateway" | "service":
                 return self.name == right.needed
         scopes = SCOPES.get(self.role or "", set())

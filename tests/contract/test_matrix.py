@@ -9,11 +9,15 @@ import pytest
 import requests
 
 from api_contract.scopes import Role, Scope
+from api_contract.vocabulary import HaltedWorking
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.events import webhooks
 from pulse_core.identity import api_keys
+from pulse_core.owner import OneAccount
+from pulse_core.trading.halts.halting import halt
 from pulse_core.trading.store import orders
+from pulse_core.trading.store.halts import HaltScope
 from tests.contract.client import DOCUMENTS, Account, Service
 from tests.contract.conftest import make_account
 from tests.contract.rights import EXPIRED, KINDS, NOBODY, RIGHTS, SERVICE, Kind, On, expected
@@ -122,6 +126,11 @@ def key_of(order_id: str) -> str:
         return orders.get(session, order_id).order_unique_key  # type: ignore[union-attr]
 
 
+def a_halt(account_id: str) -> str:
+    """Of the account's own orders."""
+    return halt(OneAccount(account_id), HaltScope(), HaltedWorking.KEEP, "lunch", account_id, utcnow())[0].halt_id
+
+
 def make_cast() -> list[Caller]:
     return [make_caller(kind) for kind in KINDS]
 
@@ -135,6 +144,7 @@ def make_caller(kind: Kind) -> Caller:
         "order_unique_key": key_of(order_id),
         "slice_id": slices_of(order_id)[0].id,
         "alarm_id": an_alarm(slices_of(order_id)[0]),
+        "halt_id": a_halt(account.account_id),
         "key_id": api_keys.add_key(account.account_id, "bot", [Scope.ORDERS_READ], 30, now).key.id,
         "webhook_id": webhooks.add_webhook(account.account_id, "https://93.184.216.34/events", now).webhook.id,
     }

@@ -12,7 +12,7 @@ import pytest
 
 from api_contract import alarms, scopes
 from api_contract import vocabulary as contract
-from pulse_client import instrument_models, models, vocabulary
+from pulse_client import halt_models, instrument_models, models, vocabulary
 from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
 from pulse_client.reading import Unreadable
@@ -77,6 +77,11 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.AlarmHappening, "AlarmHappening"),
         (models.AlarmEvent, "AlarmEvent"),
         (models.AlarmEventPage, "AlarmEventPage"),
+        (halt_models.Halt, "Halt"),
+        (halt_models.HaltedShare, "HaltedShare"),
+        (halt_models.HaltPage, "HaltPage"),
+        (halt_models.HaltedSlice, "HaltedSlice"),
+        (halt_models.HaltedSlicePage, "HaltedSlicePage"),
         (models.Webhook, "Webhook"),
         (models.MadeWebhook, "MadeWebhook"),
         (models.WebhookList, "WebhookList"),

@@ -18,6 +18,7 @@ from pulse_ops.verify.facts import (
     EventRow,
     Facts,
     FillRow,
+    HaltRow,
     OrderRow,
     PlacementRow,
     SliceRow,
@@ -25,7 +26,7 @@ from pulse_ops.verify.facts import (
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 TAGS = ("AAAAAAAAAAAAAAAAAAA1", "AAAAAAAAAAAAAAAAAAA2")
-DATABASE_TABLES = ("orders", "slices", "placements", "fills", "events")
+DATABASE_TABLES = ("halts", "orders", "slices", "placements", "fills", "events")
 
 
 def at(seconds: float) -> datetime:
@@ -37,7 +38,24 @@ def a_flawless_trade() -> Facts:
     numbers = (1, 2)
     database = Database(
         at(600),
-        [OrderRow("ord_1", "DONE", "FILLED", 100, 2, 100, Decimal("10.0500"), at(0), at(62), at(62))],
+        [
+            OrderRow(
+                "ord_1",
+                "DONE",
+                "FILLED",
+                100,
+                2,
+                100,
+                Decimal("10.0500"),
+                at(0),
+                at(62),
+                at(62),
+                "paper",
+                False,
+                "acc_1",
+                "NSE:RELIANCE",
+            )
+        ],
         [a_slice(number) for number in numbers],
         [
             PlacementRow(TAGS[number - 1], f"sl_{number}", 1, 50, f"B{number}", "ACKNOWLEDGED", due(number))
@@ -199,6 +217,14 @@ WRONGS: dict[str, tuple[str, Callable[[Facts], Facts]]] = {
         ),
     ),
     "a slice goes out before its time": ("never-early", lambda f: changed(f, "arrivals", 1, arrived_at=at(59.9))),
+    "a slice reaches the broker while everything is halted": (
+        "nothing-under-a-halt",
+        lambda f: added(f, "halts", HaltRow("halt_1", None, None, None, at(30), None)),
+    ),
+    "a slice reaches the broker while its instrument is halted": (
+        "nothing-under-a-halt",
+        lambda f: added(f, "halts", HaltRow("halt_1", None, "paper", "NSE:RELIANCE", at(30), at(90))),
+    ),
     "a slice is claimed after its order was over": (
         "nothing-after-the-end",
         lambda f: added(f, "events", moved("sl_2", 90, "FILLED", "SENDING")),
@@ -259,6 +285,20 @@ def test_nothing_is_wrong_with_a_flawless_trade() -> None:
 @pytest.mark.parametrize(("promise", "wrong"), WRONGS.values(), ids=WRONGS.keys())
 def test_each_wrong_breaks_its_promise(promise: str, wrong: Callable[[Facts], Facts]) -> None:
     assert promise in broken(wrong(a_flawless_trade()))
+
+
+@pytest.mark.parametrize(
+    "halt",
+    [
+        HaltRow("halt_1", None, None, None, at(59.5), None),
+        HaltRow("halt_1", None, None, None, at(30), at(50)),
+        HaltRow("halt_1", "acc_2", None, None, at(30), None),
+        HaltRow("halt_1", None, "zerodha", None, at(30), None),
+        HaltRow("halt_1", None, None, "NSE:INFY", at(30), None),
+    ],
+)
+def test_what_a_halt_does_not_stop_may_be_sent(halt: HaltRow) -> None:
+    assert broken_promises(added(a_flawless_trade(), "halts", halt)) == []
 
 
 def test_a_trade_of_this_second_may_still_be_on_its_way_into_the_database() -> None:

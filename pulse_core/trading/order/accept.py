@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ulid import ULID
@@ -12,6 +12,7 @@ from api_contract.errors import (
     BeyondCalendar,
     BrokerAccountNotGranted,
     DuplicateOrderUniqueKey,
+    Halted,
     MarketClosed,
     NotListedSo,
     RiskLimit,
@@ -31,7 +32,7 @@ from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
 from pulse_core.trading.order import risk
 from pulse_core.trading.order.windows import whole_minutes, window_of
-from pulse_core.trading.store import orders
+from pulse_core.trading.store import halts, orders
 from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Order
 
@@ -71,13 +72,14 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     """Accept an order, or find the one that was accepted under the same unique key.
 
     Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed,
-    BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
+    BeyondCalendar, Halted, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
     if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
         check_start(new_order.start_at, now)
     try:
         broker_account = access.broker_account_of(account_id, new_order.broker_account)
+        _check_halts(account_id, broker_account, new_order.instrument)
         listed = instruments.check_order(broker_account, new_order)
         window = window_of(new_order, broker_account, now)
         instruments.check_window(listed, window)
@@ -85,8 +87,16 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
         row = _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
         row["reckoned_price"] = standing.last_price
         risk.check_terms(row, standing)
-    except (MarketClosed, BeyondCalendar, NotListedSo, UnknownBrokerAccount, BrokerAccountNotGranted, RiskLimit):
-        # A repeat finds its order whatever time it is by now, whatever is listed, and whatever one may do by now.
+    except (
+        MarketClosed,
+        BeyondCalendar,
+        Halted,
+        NotListedSo,
+        UnknownBrokerAccount,
+        BrokerAccountNotGranted,
+        RiskLimit,
+    ):
+        # A repeat finds its order whatever time it is by now, what is halted or listed, and whatever one may do.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
@@ -103,6 +113,19 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     note_order(OrderStatus.PENDING)
     log.info("order accepted", order_id=row["id"], account_id=account_id)
     return Submission(row["id"], is_new=True)
+
+
+def _check_halts(account_id: str, broker_account: str, instrument: str) -> None:
+    """One that is halted at this very moment is taken, and held."""
+    with db.transaction() as session:
+        halt = halts.covering(session, account_id, broker_account, instrument)
+    if halt is not None:
+        details = {"halt_id": halt.id, "reason": halt.reason, "since": _shown(halt.made_at)}
+        raise Halted(f"no new orders are taken while a halt is in force: {halt.reason}", details)
+
+
+def _shown(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _is_known(account_id: str, order_unique_key: str) -> bool:

@@ -35,8 +35,9 @@ from pulse_core.broker_accounts.store.states import HeldAccount
 from pulse_core.markets import files
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
+from pulse_core.trading.halt_tables import Halt
 from pulse_core.trading.order.arrivals import ArrivalReport, arrival_report
-from pulse_core.trading.store import events, fills, orders, positions, prices, slices, totals
+from pulse_core.trading.store import events, fills, halts, orders, positions, prices, slices, totals
 from pulse_core.trading.store.orders import OrderFilters
 from pulse_core.trading.tables import Fill, Order, OrderSlice
 
@@ -55,12 +56,13 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class HeldReport:
-    """Why nothing of an order is sent for now, with the broker's words, and what ends that."""
+    """Why nothing of an order is sent for now, what the broker or who halted it said, and what ends that."""
 
     reason: HoldReason
     since: datetime
     message: str | None
     ended_by: str
+    halt_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -318,13 +320,14 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     sending = [order.id for order in found if order.status is OrderStatus.IN_PROGRESS]
     next_due = totals.next_due(session, sending) if sending else {}
     accounts = {one.name: one for one in states.held(session)}
+    in_force = halts.in_force(session)
     arrivals = prices.arrivals(session, [order.id for order in found])
     return [
         _report(
             order,
             parts.get(order.id, []),
             next_due.get(order.id),
-            _held(order, accounts.get(order.broker_account)),
+            _held(order, accounts.get(order.broker_account), in_force),
             arrival_report(arrivals.get(order.id)),
         )
         for order in found
@@ -335,12 +338,16 @@ def _snapshot(report: OrderReport, last_event_id: int) -> OrderSnapshot:
     return OrderSnapshot(**vars(report), last_event_id=last_event_id)
 
 
-def _held(order: Order, account: HeldAccount | None) -> HeldReport | None:
-    """What keeps an order back that would go on: a cause of its own, or its account at the broker."""
+def _held(order: Order, account: HeldAccount | None, in_force: Sequence[Halt]) -> HeldReport | None:
+    """What keeps an order back that would go on: a cause of its own, a halt, or its account at the broker."""
     if order.status in FINAL_ORDERS or order.status is OrderStatus.CANCELLING:
         return None
     if order.hold is not None and order.held_since is not None:
         return HeldReport(order.hold, order.held_since, order.hold_message, order.hold.ended_by)
+    asked = (order.account_id, order.broker_account, order.instrument)
+    if (halt := next((one for one in in_force if halts.scope_of(one).covers(*asked)), None)) is not None:
+        halted = HoldReason.HALTED
+        return HeldReport(halted, halt.made_at, halt.reason, halted.ended_by, halt.id)
     if account is None:
         return None
     reason = HoldReason(account.state.value)

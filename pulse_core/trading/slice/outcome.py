@@ -48,6 +48,7 @@ OUR_OWN_REASONS = frozenset(
         LIMIT,
         "CLAIM_LOST",
         "EARLIER_ATTEMPT_LIVE",
+        "LATE",
         "ORDER_NOT_RUNNING",
         "OVER_QUANTITY",
         "OWN_RATE_LIMIT",

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from api_contract.spans import continued
@@ -26,6 +26,8 @@ from pulse_core.trading.vocabulary import PlacementOutcome
 TURN_WAIT = 2.0
 # Answers that come within so many seconds after the first one are recorded together with it.
 GATHERING_SECONDS = 0.025
+# After the last look a request leaves within so many seconds or not at all: whoever halts may count on it.
+LOOK_LASTS = 0.9
 # For each account as many as its adapter keeps connections. A slice by itself is sent by the thread that claimed it.
 THREADS = 64
 
@@ -53,8 +55,9 @@ def send_together(
     stopped = _passing_limits(fence, claimed, broker)
     stopped |= _wait_for_turns([one for one in claimed if one.slice_id not in stopped], broker)
     failpoint("execute.after_turn")
+    leaves_by = boottime() + LOOK_LASTS
     stopped |= _look(fence, [one for one in claimed if one.slice_id not in stopped])
-    going = [one for one in claimed if one.slice_id not in stopped]
+    going = [replace(one, not_after=min(one.not_after, leaves_by)) for one in claimed if one.slice_id not in stopped]
     if len(claimed) == len(going) == 1:
         take([_answer(going[0], broker)])
         return

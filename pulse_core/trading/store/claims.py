@@ -78,7 +78,7 @@ class LastLook:
     """A slice and its order as they stand before the wire, with all slices of the order added up by status.
 
     `lacking` is what the slice lacks now; `has_live_duplicate` says that another attempt of it may be live; `held`: why
-    nothing of the order may be sent, or to its account at the broker.
+    nothing of the order may be sent, or to its account at the broker, be it a halt.
     """
 
     slice_status: SliceStatus

@@ -15,6 +15,7 @@ from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.events.names import EventKind
 from pulse_core.postgres import sql
 from pulse_core.trading.store import events
+from pulse_core.trading.store.halts import is_halted
 from pulse_core.trading.tables import Order, OrderSlice
 
 log = get_logger(__name__)
@@ -47,11 +48,11 @@ def release(session: Session, order: Order, now: datetime, actor: str) -> None:
 
 
 def is_free() -> ColumnElement[bool]:
-    """The condition that neither the order nor its account at the broker is held."""
+    """The condition that neither the order nor its account at the broker is held, and that nobody has halted it."""
     of_account = exists().where(
         BrokerAccount.name == Order.broker_account, BrokerAccount.state != BrokerAccountState.READY
     )
-    return and_(Order.hold.is_(None), ~of_account)
+    return and_(Order.hold.is_(None), ~of_account, ~is_halted())
 
 
 def look_again(session: Session, order: Order, at: datetime) -> None:

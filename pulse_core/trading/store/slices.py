@@ -40,7 +40,7 @@ from pulse_core.postgres import sql
 from pulse_core.postgres.bounded import chosen_once
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
-from pulse_core.trading.store import events
+from pulse_core.trading.store import events, halts
 from pulse_core.trading.store.conditions import any_of, status_is
 from pulse_core.trading.store.holds import is_free
 from pulse_core.trading.tables import Order, OrderSlice, Placement
@@ -371,12 +371,12 @@ def to_cancel(
     now: datetime,
     pauses: tuple[timedelta, timedelta],
     limit: int,
-) -> Sequence[OrderSlice]:
-    """This broker account's slices, sent since an instant, that work past their deadline or for a cancelled order.
+) -> Sequence[tuple[OrderSlice, bool]]:
+    """This broker account's slices, sent since an instant, that work past their deadline, for a cancelled order or
+    for one that is halted, and whether they are called back by a halt.
 
-    With them those of orders that end with a slice at market, when their window is over.
-
-    Those that were asked for least often come first. The first of the `pauses` comes after the first request, twice as
+    With them those of orders that end with a slice at market, when their window is over. What is halted comes first,
+    then what was asked for least often. The first of the `pauses` comes after the first request, twice as
     long a one after each further request, and the second of them is the longest.
     """
     shortest, longest = (literal(pause, Interval) for pause in pauses)
@@ -384,21 +384,38 @@ def to_cancel(
     asked_until = OrderSlice.cancel_asked_at + func.least(
         shortest.op("*", return_type=Interval())(func.power(2, doublings)), longest
     )
+    is_halted = halts.is_called_back().label("is_halted")
     rows = (
-        select(OrderSlice)
+        select(OrderSlice, is_halted)
         .join(Order, Order.id == OrderSlice.order_id)
         .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
         .where(
             OrderSlice.status == SliceStatus.WORKING,
             Order.broker_account == broker_account,
             _SENT_AT.op(">=")(sent_since),
-            or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING, _is_called_back(now)),
+            or_(
+                OrderSlice.deadline_at <= now,
+                Order.status == OrderStatus.CANCELLING,
+                _is_called_back(now),
+                halts.is_called_back(),
+            ),
             or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
         )
-        .order_by(OrderSlice.cancel_asks, OrderSlice.cancel_asked_at.asc().nulls_first(), OrderSlice.deadline_at)
+        .order_by(
+            is_halted.desc(),
+            OrderSlice.cancel_asks,
+            OrderSlice.cancel_asked_at.asc().nulls_first(),
+            OrderSlice.deadline_at,
+        )
         .limit(limit)
     )
-    return session.scalars(rows).all()
+    return [(one, is_called) for one, is_called in session.execute(rows)]
+
+
+def makes_room(order: Order, one: OrderSlice, now: datetime) -> bool:
+    """Whether this slice, which works, is to make room for the last slice of its order."""
+    is_due = order.at_end is AtEnd.MARKET and order.replan_at is not None and order.replan_at <= now
+    return is_due and order.end_at <= now and not one.is_last
 
 
 def _is_called_back(now: datetime) -> ColumnElement[bool]:

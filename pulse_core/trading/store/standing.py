@@ -20,13 +20,14 @@ class Standing:
     """How many orders and slices are open, by status, each at most as many as were looked at.
 
     `ages` are seconds by what waits, 0 when nothing does: unsplit, overdue, turn_wait, unknown, past_deadline, held,
-    fence_silent. `holds` are the orders that are held, `accounts` the broker accounts by state.
+    fence_silent. `holds` are the orders that are held, `accounts` the broker accounts by state, `halts` those in force.
     """
 
     orders: dict[OrderStatus, float]
     slices: dict[SliceStatus, float]
     ages: dict[str, float]
     is_held: bool
+    halts: float
     holds: dict[HoldReason, float]
     accounts: dict[BrokerAccountState, float]
 
@@ -42,6 +43,7 @@ def standing(session: Session, most: int, *, has_turns: bool) -> Standing:
         slices={status: found["slices"].get(status.value, 0.0) for status in OPEN_SLICES},
         ages=found["ages"],
         is_held=found["held"]["now"] > 0,
+        halts=found["held"]["halts"],
         holds={reason: found["holds"].get(reason.value, 0.0) for reason in OF_ORDERS},
         accounts={state: found["accounts"].get(state.value, 0.0) for state in BrokerAccountState},
     )

@@ -175,6 +175,16 @@ def give_to_cancels(
     return [Turn(*row) for row in rows if row[0] is not None] if rows else None
 
 
+def give_back_halted(connection: Connection, broker_account: str, now: datetime | None) -> None:
+    """Take back the turns to come of an account's slices that are halted. They were no calls."""
+    connection.execute(_GIVE_BACK, {"broker_account": broker_account, "now": now})
+
+
+def accounts(session: Session) -> Sequence[str]:
+    """The broker accounts that have a budget."""
+    return session.scalars(select(BrokerBudget.broker_account).order_by(BrokerBudget.broker_account)).all()
+
+
 def mark_full(
     connection: Connection,
     broker_account: str,
@@ -283,6 +293,7 @@ _GIVE_TO_CANCELS = (
     .columns(slice_id=String(), at=_AT)
     .execution_options(**prepared("give_turns_to_cancels"))
 )
+_GIVE_BACK = _load("give_turns_back", {"now": _AT})
 _MARK_FULL = _load("mark_full", _OF_A_FULL_WINDOW).columns(full_until=_AT).execution_options(**prepared("mark_full"))
 _UNTOLD = (
     _load("untold", {"since": _AT, "until": _AT, "most": Integer()})

@@ -9,9 +9,13 @@ from functools import partial
 
 import pytest
 
+from api_contract.vocabulary import HaltedWorking
 from pulse_core import failpoints, queue
 from pulse_core.clock import utcnow
+from pulse_core.owner import OneAccount
+from pulse_core.trading.halts.halting import halt
 from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.store.halts import HaltScope
 from tests.support.arena import Arena
 from tests.support.factories import a_split_order, an_order, order, slices_of
 from tests.support.processes import wait_until
@@ -38,14 +42,33 @@ def placed_over_http(arena: Arena, instrument: str) -> Iterator[None]:
 
 def cancelled_over_http(arena: Arena, instrument: str) -> Iterator[None]:
     """One slice rests at the exchange and one is not due yet when the client cancels."""
-    arena.add_fault("open_pending", instrument, seconds=3600)
-    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **STATED)
-    wait_until(lambda: slices_of(order_id)[0].status == "WORKING", 30, "a working slice")
+    order_id = _resting(arena, instrument)
     arena.ask("DELETE", f"/internal/orders/{order_id}")
     yield
-    answer = arena.ask("DELETE", f"/internal/orders/{order_id}")
+    _cancel(arena, order_id)
+
+
+def halted_over_http(arena: Arena, instrument: str) -> Iterator[None]:
+    """One slice rests at the exchange and one is not due yet when somebody halts the instrument, and releases it."""
+    order_id = _resting(arena, instrument)
+    asked = {"instrument": instrument, "reason": "prices make no sense"}
+    arena.ask("POST", "/internal/halt", asked)
+    yield
+    answer = arena.ask("POST", "/internal/halt", asked)
     assert answer is not None
-    assert answer.status_code == 202, answer.text
+    assert answer.status_code in (200, 201), answer.text
+    wait_until(lambda: slices_of(order_id)[0].status == "CANCELLED", 60, "a slice that was called back")
+    _release(arena, answer.json()["halt_id"], order_id)
+
+
+def released_over_http(arena: Arena, instrument: str) -> Iterator[None]:
+    """The halt of an instrument is released, with one slice at the exchange and one not due yet."""
+    order_id = _resting(arena, instrument)
+    owner, scope = OneAccount(arena.account), HaltScope(instrument=instrument)
+    made, _ = halt(owner, scope, HaltedWorking.KEEP, "lunch", arena.account, utcnow())
+    arena.ask("POST", f"/internal/halt/{made.halt_id}/release")
+    yield
+    _release(arena, made.halt_id, order_id)
 
 
 def accepted(arena: Arena, instrument: str) -> Iterator[None]:
@@ -107,6 +130,30 @@ def retried(arena: Arena, instrument: str) -> Iterator[None]:
     yield
     ask()
     wait_until(lambda: order(order_id).filled_quantity == 7, 30, "the retried slice's fill")
+
+
+def _resting(arena: Arena, instrument: str) -> str:
+    """The id of an order whose first slice works at the exchange, and whose second one is not due yet."""
+    arena.add_fault("open_pending", instrument, seconds=3600)
+    stated = {**STATED, "duration_minutes": 60, "slice_timeout_seconds": 3600}
+    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **stated)
+    wait_until(lambda: slices_of(order_id)[0].status == "WORKING", 30, "a working slice")
+    return order_id
+
+
+def _cancel(arena: Arena, order_id: str) -> None:
+    answer = arena.ask("DELETE", f"/internal/orders/{order_id}")
+    assert answer is not None
+    assert answer.status_code == 202, answer.text
+
+
+def _release(arena: Arena, halt_id: str, order_id: str) -> None:
+    def is_released() -> bool:
+        answer = arena.ask("POST", f"/internal/halt/{halt_id}/release")
+        return answer is not None and answer.json().get("status") == "RELEASED"
+
+    wait_until(is_released, 60, "a release")
+    _cancel(arena, order_id)
 
 
 def _left_by_the_dead(arena: Arena, instrument: str) -> bool:

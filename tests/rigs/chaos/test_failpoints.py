@@ -17,9 +17,11 @@ from tests.rigs.chaos.stories import (
     accepted,
     cancelled_over_http,
     coming_up,
+    halted_over_http,
     left_behind,
     placed_over_http,
     refused_both,
+    released_over_http,
     retried,
     split,
     suffering,
@@ -53,6 +55,8 @@ class Told:
 
 over_http = Told(placed_over_http, "placed over HTTP, repeated by the client until answered")
 cancelled = Told(cancelled_over_http, "one slice at the exchange, one not due, cancelled over HTTP")
+halted = Told(halted_over_http, "one slice at the exchange, one not due, halted over HTTP and released")
+released = Told(released_over_http, "one slice at the exchange, one not due, a halt released over HTTP")
 to_split = Told(accepted, "accepted")
 both_due = Told(split, "both slices due")
 to_dispatch = Told(coming_up, "a slice that comes into the horizon")
@@ -73,6 +77,9 @@ TABLE: tuple[tuple[str, str, tuple[Told, ...]], ...] = (
     ("pulse", "queue.after_publish", (over_http,)),
     ("pulse", "cancel.before_commit", (cancelled,)),
     ("pulse", "cancel.after_commit", (cancelled,)),
+    ("pulse", "halt.after_commit", (halted,)),
+    ("pulse", "halt.release_asked", (released,)),
+    ("pulse", "halt.before_release", (released,)),
     ("control", "split.before_commit", (to_split,)),
     ("control", "split.after_commit", (to_split,)),
     ("control", "split.between_wakeups", (to_split,)),

@@ -22,6 +22,7 @@ ROLES = {
     "orders:write": (Role.TRADER, Role.OPERATOR),
     "slices:operate": (Role.OPERATOR,),
     "oversight": (Role.OPERATOR, Role.ADMIN),
+    "halting": (Role.TRADER, Role.OPERATOR, Role.ADMIN),
     "staff": (Role.OPERATOR, Role.ADMIN),
     "admin": (Role.ADMIN,),
 }

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api_contract.scopes import Scope
+from api_contract.vocabulary import HaltedWorking
 from gapi_app.cells.directory import NAME, ONLY
 from gapi_app.cells.naming import HEADER
 from pulse_core import db
@@ -25,13 +26,16 @@ from pulse_core.events import webhooks
 from pulse_core.identity import api_keys, second_factor, sessions
 from pulse_core.identity.proof import NO_PROOF
 from pulse_core.owner import OneAccount
+from pulse_core.trading.halts.halting import halt
 from pulse_core.trading.order import pause
+from pulse_core.trading.store.halts import HaltScope
 from tests.contract.client import Account
 from tests.contract.conftest import make_account
 from tests.support.factories import a_split_order, an_alarm, an_order, order, slices_of
 from tests.support.second_factors import Phone, a_phone
 
 PASSWORD = "another password of hers"
+HALTED = "NSE:NOBODYTRADESTHIS"
 PUBLIC_URL = "https://93.184.216.34/events"
 _SLICE_STATUS = {"retry_slice": "FAILED", "resolve_slice": "UNKNOWN", "settle_slice": "UNKNOWN"}
 
@@ -67,11 +71,23 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
         real["webhook_id"] = _webhook(make_account() if "_any_" in operation_id else account)
     if "alarm_id" in names:
         real["alarm_id"] = an_alarm(slices_of(a_split_order())[0])
+    if "halt_id" in names:
+        real["halt_id"] = _halt(account)
     if "name" in names:
         real["name"] = "paper"
     if "account_id" in names:
         real["account_id"] = make_account().account_id
     return {name: value for name, value in real.items() if name in names}
+
+
+def _halt(account: Account) -> str:
+    owner, scope = OneAccount(account.account_id), HaltScope(instrument=HALTED)
+    return halt(owner, scope, HaltedWorking.KEEP, "lunch", account.account_id, utcnow())[0].halt_id
+
+
+def _new_halt(body: Body, _account: Account) -> Body:
+    """Of what nobody trades: the other cases go on."""
+    return {name: one for name, one in body.items() if name in ("reason", "working")} | {"instrument": HALTED}
 
 
 def _webhook(account: Account) -> str:
@@ -189,6 +205,7 @@ def _news(**changes: str) -> Body:
 
 _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "place_order": _new_order,
+    "halt_trading": _new_halt,
     "log_in": _credentials,
     "log_broker_account_in": _login_at_the_broker,
     "refresh": _refresh_token,

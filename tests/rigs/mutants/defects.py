@@ -9,6 +9,7 @@ from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
 from tests.rigs.mutants.evidence import EVIDENCE
 from tests.rigs.mutants.exchange import EXCHANGE
 from tests.rigs.mutants.fairness import FAIRNESS
+from tests.rigs.mutants.halts import OF_HALTS
 from tests.rigs.mutants.holds import OF_HOLDS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.instruments import INSTRUMENTS
@@ -38,6 +39,7 @@ DEFECTS = (
     *MARKETS,
     *INSTRUMENTS,
     *OF_HOLDS,
+    *OF_HALTS,
     *LIMITS,
     *BROKER_ACCOUNTS,
     *WEBHOOKS,

@@ -8,8 +8,8 @@ DAYS_AND_OPERATORS = (
         (
             Change(
                 f"{STORE}/slices.py",
-                ".order_by(OrderSlice.cancel_asks, OrderSlice.cancel_asked_at.asc().nulls_first(), ",
-                ".order_by(",
+                "            OrderSlice.cancel_asks,\n            OrderSlice.cancel_asked_at.asc().nulls_first(),\n",
+                "",
             ),
         ),
         (f"{TESTS}/test_recall.py::test_a_thousand_that_cannot_be_cancelled_hold_up_no_other",),

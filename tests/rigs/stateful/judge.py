@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -37,6 +38,14 @@ BOOKED = "SELECT coalesce(sum(fills.quantity), 0) AS shares FROM fills JOIN orde
 WAITING_BESIDE = f"""
     SELECT s.id FROM order_slices s JOIN placements p ON p.slice_id = s.id
     WHERE s.status = 'SCHEDULED' AND outcome = 'ACKNOWLEDGED' AND {MAY_BE_LIVE}"""
+HALTED = """
+    SELECT halts.id FROM halts, order_slices s JOIN orders o ON o.id = s.order_id
+    WHERE s.id = %s AND released_at IS NULL AND made_at < %s
+      AND coalesce(halts.instrument, o.instrument) = o.instrument"""
+QUIET = """
+    SELECT 1 FROM halts
+    WHERE released_at IS NULL AND instrument IS NULL AND working = 'cancel' AND quiet_at IS NOT NULL"""
+A_SECOND = timedelta(seconds=1)
 TURNED_UP = "TURNED_UP"
 
 
@@ -78,6 +87,7 @@ class Judge:
         (one,) = self.rows(f"{SLICES} WHERE s.client_order_id = %s", coid)
         assert one["status"] == SliceStatus.SENDING, f"a slice was sent while {one['status']}"
         assert one["order_status"] == OrderStatus.IN_PROGRESS, f"sent while {one['order_status']}"
+        assert not self.rows(HALTED, one["id"], self._exchange.clock.now - A_SECOND), "sent into a halt"
         self._check_against_what_is_known(one, placement)
         if self.is_all_foreseen:
             assert one["id"] not in self._live_slices(), "a slice was sent while an order of it is live"
@@ -121,9 +131,15 @@ class Judge:
             twice = [slice_id for slice_id, count in Counter(self._live_slices()).items() if count > 1]
             assert not twice, "a slice has two live orders"
             self._check_quantities(self.rows(SLICES))
+            self._check_receipts()
         assert not self.rows(WAITING_BESIDE), "a slice waits to be sent beside an order of it that is known to be live"
         self._check_fills()
         self._note_what_is_written_off()
+
+    def _check_receipts(self) -> None:
+        """Where a halt of everything says that nothing is left at the exchange, nothing is."""
+        if self.rows(QUIET):
+            assert self._exchange.live_client_order_ids() == [], "a halt is said to be quiet, and is not"
 
     def check_end(self) -> None:
         """Every order is final, what it says is what the exchange says, and every move was legal."""

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from api_contract.vocabulary import AtEnd, CatchUp, Leftover
+from api_contract.vocabulary import AtEnd, CatchUp, HaltedWorking, Leftover
 from pulse_core import config
 from pulse_core.owner import OneAccount
 from pulse_core.tasks import Task
@@ -78,6 +78,10 @@ EXECUTE = [
     "cancel@execute.before_claim",
     "cancel@execute.after_claim",
     "cancel@execute.after_turn",
+    "halt@execute.before_claim",
+    "halt@execute.after_claim",
+    "halt@execute.after_turn",
+    "halt@execute.before_send",
     "nap@execute.after_claim",
     "nap@execute.after_turn",
     "nap@execute.after_turn",
@@ -95,6 +99,7 @@ SWEEPS: dict[str, tuple[list[str], list[str]]] = {
     Task.DISPATCH_DUE_SLICES: ([""], faults("dispatch.after_commit", "dispatch.after_publish")),
     Task.REPLAN_ORDERS: ([""], [""]),
     Task.FINISH_ORDERS: ([""], [""]),
+    Task.WATCH_HALTS: ([""], faults("halt.before_release")),
 }
 POLICIES = st.fixed_dictionaries(
     {
@@ -249,6 +254,18 @@ class Trading(RuleBasedStateMachine):
     def change_an_order(self, pick: int, wish: str, fault: str) -> None:
         order_id = self._order(pick)
         self.world.attempt(lambda: TRADERS[wish](OneAccount(self.world.account), order_id, now=self.now), fault)
+
+    @rule(
+        working=st.sampled_from(HaltedWorking),
+        instrument=st.sampled_from([None, None, "NSE:RELIANCE", "NSE:INFY"]),
+        fault=maybe(faults("halt.after_commit")),
+    )
+    def halt(self, working: HaltedWorking, instrument: str | None, fault: str) -> None:
+        self.world.attempt(partial(self.world.halt, working, instrument), fault)
+
+    @rule(fault=maybe([*faults("halt.release_asked", "halt.before_release"), "halt@halt.before_release"]))
+    def release_halts(self, fault: str) -> None:
+        self.world.release_halts(fault)
 
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK, fault=maybe(faults("retry.before_commit", "retry.after_commit")))

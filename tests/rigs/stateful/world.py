@@ -11,20 +11,24 @@ from typing import Any
 
 import pytest
 
-from api_contract.errors import DuplicateOrderUniqueKey, InvalidState
+from api_contract.errors import DuplicateOrderUniqueKey, Halted, InvalidState
+from api_contract.vocabulary import HaltedWorking
 from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.store import states
 from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus
 from pulse_core.errors import DatabaseUnavailable
-from pulse_core.owner import OneAccount
+from pulse_core.owner import EveryAccount, OneAccount
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
 from pulse_core.trading.book import look_ups, reading, turns
+from pulse_core.trading.halts import halting
+from pulse_core.trading.halts import watch as halts_watch
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import claiming, outcome, recording, sending, track
+from pulse_core.trading.slice import cancel_working, claiming, outcome, recording, sending, track
 from pulse_core.trading.slice.execute import execute_slices
+from pulse_core.trading.store.halts import HaltScope
 from tests.rigs.stateful.exchange import ANSWERS, FORESEEN, START, Clock, FaultyExchange
 from tests.rigs.stateful.judge import Judge, Row
 from tests.support import servers
@@ -67,7 +71,7 @@ class World:
         self._patch.setattr(queue, "send", lambda _wakeups: None)
         self._patch.setattr(queue, "send_soon", lambda _wakeups: None)
         self._patch.setattr(queue, "slices_waiting", lambda: 0)
-        for module in (claiming, sending, recording, outcome):
+        for module in (claiming, sending, recording, outcome, cancel_working, halting, halts_watch):
             self._patch.setattr(module, "boottime", self.clock.monotonic)
         for module in (claiming, outcome):
             self._patch.setattr(module, "time", SimpleNamespace(sleep=self.advance))
@@ -114,7 +118,7 @@ class World:
 
     def attempt(self, run: Callable[[], object], fault: str = "") -> None:
         """Call a service while `fault` ("what@point") strikes; what it refuses or puts off is none of our concern."""
-        unheard = (ProcessDied, DatabaseUnavailable, BookUnavailable, InvalidState, DuplicateOrderUniqueKey)
+        unheard = (ProcessDied, DatabaseUnavailable, BookUnavailable, Halted, InvalidState, DuplicateOrderUniqueKey)
         with self._armed(fault), suppress(*unheard):
             run()
         self.exchange.reading = self.exchange.cancel_answer = ""
@@ -157,6 +161,15 @@ class World:
         elif who:
             self.exchange.reading = what
             self.sweep(who)
+
+    def halt(self, working: HaltedWorking = HaltedWorking.CANCEL, instrument: str | None = None) -> None:
+        """Halt everything, or one instrument."""
+        scope = HaltScope(instrument=instrument)
+        halting.halt(EveryAccount(), scope, working, "prices make no sense", "ops", self.clock.now)
+
+    def release_halts(self, fault: str) -> None:
+        for halt in self.judge.rows("SELECT id FROM halts WHERE released_at IS NULL ORDER BY id"):
+            self.attempt(partial(halting.release, EveryAccount(), halt["id"], "ops", self.clock.now), fault)
 
     def slices(self) -> Sequence[Row]:
         return self.judge.rows(f"{SLICES} {IN_ORDER}")
@@ -249,6 +262,8 @@ class World:
         waiting, self.exchange.answers = self.exchange.answers, []
         if what == "cancel":
             self._cancel_everything()
+        if what == "halt":
+            self.attempt(self.halt)
         if what == "nap":
             self._nap()
         if what.startswith("cut"):

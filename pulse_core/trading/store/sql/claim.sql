@@ -72,6 +72,12 @@ free AS (
        AND orders.hold IS NULL
        AND NOT EXISTS (SELECT 1 FROM broker_accounts AS account
                         WHERE account.name = orders.broker AND account.state <> 'READY')
+       -- Nor while somebody has halted it.
+       AND NOT EXISTS (SELECT 1 FROM halts AS halt
+                        WHERE halt.released_at IS NULL
+                          AND coalesce(halt.account_id, orders.account_id) = orders.account_id
+                          AND coalesce(halt.broker, orders.broker) = orders.broker
+                          AND coalesce(halt.instrument, orders.instrument) = orders.instrument)
        -- Nothing is sent while sending is held.
        AND NOT EXISTS (SELECT 1 FROM installation WHERE installation.held_since IS NOT NULL)
        FOR NO KEY UPDATE OF slice SKIP LOCKED

@@ -17,6 +17,11 @@ SELECT orders.id
    AND orders.most_per_interval IS NOT NULL
    AND NOT EXISTS (SELECT 1 FROM broker_accounts AS account
                     WHERE account.name = orders.broker AND account.state <> 'READY')
+   AND NOT EXISTS (SELECT 1 FROM halts AS halt
+                    WHERE halt.released_at IS NULL
+                      AND coalesce(halt.account_id, orders.account_id) = orders.account_id
+                      AND coalesce(halt.broker, orders.broker) = orders.broker
+                      AND coalesce(halt.instrument, orders.instrument) = orders.instrument)
    AND (due.units > orders.most_per_interval
         OR (orders.catch_up IN ('next_slice', 'skip')
             AND due.oldest < CAST(:now AS timestamptz)

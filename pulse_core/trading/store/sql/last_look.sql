@@ -17,7 +17,13 @@ WITH seen AS (
            orders.total_quantity,
            coalesce(orders.hold,
                     (SELECT account.state FROM broker_accounts AS account
-                      WHERE account.name = orders.broker AND account.state <> 'READY')) AS held
+                      WHERE account.name = orders.broker AND account.state <> 'READY'),
+                    (SELECT 'HALTED' FROM halts AS halt
+                      WHERE halt.released_at IS NULL
+                        AND coalesce(halt.account_id, orders.account_id) = orders.account_id
+                        AND coalesce(halt.broker, orders.broker) = orders.broker
+                        AND coalesce(halt.instrument, orders.instrument) = orders.instrument
+                      LIMIT 1)) AS held
       FROM unnest(:slice_ids, :client_order_ids) AS one (slice_id, client_order_id)
       JOIN order_slices AS slice ON slice.id = one.slice_id
       JOIN orders ON orders.id = slice.order_id

@@ -6,6 +6,9 @@ WITH moment AS (
 held_accounts AS (
     SELECT name FROM broker_accounts WHERE state <> 'READY'
 ),
+in_force AS (
+    SELECT account_id, broker, instrument FROM halts WHERE released_at IS NULL
+),
 overdue AS (
     SELECT order_id, due_at, turn_at, hinted_until
       FROM order_slices
@@ -32,11 +35,19 @@ ages AS (
       JOIN orders ON orders.id = overdue.order_id
       LEFT JOIN broker_budgets AS budget ON budget.broker = orders.broker AND :has_turns
      WHERE orders.status || '' = 'IN_PROGRESS' AND orders.hold IS NULL AND orders.broker <> ALL (TABLE held_accounts)
+       AND NOT EXISTS (SELECT 1 FROM in_force AS halt
+                        WHERE coalesce(halt.account_id, orders.account_id) = orders.account_id
+                          AND coalesce(halt.broker, orders.broker) = orders.broker
+                          AND coalesce(halt.instrument, orders.instrument) = orders.instrument)
      UNION ALL
     SELECT 'turn_wait', min(overdue.due_at)
       FROM overdue JOIN orders ON orders.id = overdue.order_id
      WHERE orders.status || '' = 'IN_PROGRESS' AND overdue.turn_at IS NULL AND :has_turns
        AND orders.hold IS NULL AND orders.broker <> ALL (TABLE held_accounts)
+       AND NOT EXISTS (SELECT 1 FROM in_force AS halt
+                        WHERE coalesce(halt.account_id, orders.account_id) = orders.account_id
+                          AND coalesce(halt.broker, orders.broker) = orders.broker
+                          AND coalesce(halt.instrument, orders.instrument) = orders.instrument)
      UNION ALL
     SELECT 'unknown', min(placements.claimed_at)
       FROM in_doubt JOIN placements ON placements.client_order_id = in_doubt.client_order_id
@@ -82,6 +93,8 @@ SELECT 'holds', hold, count(*)
 SELECT 'accounts', state, count(*) FROM broker_accounts GROUP BY state
  UNION ALL
 SELECT 'held', 'now', CAST(count(held_since) AS float8) FROM installation
+ UNION ALL
+SELECT 'held', 'halts', CAST(count(*) AS float8) FROM in_force
  UNION ALL
 SELECT 'ages', label, CAST(greatest(coalesce(extract(epoch FROM moment.now - since), 0), 0) AS float8)
   FROM ages, moment

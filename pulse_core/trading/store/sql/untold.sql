@@ -11,5 +11,10 @@ SELECT slice.id, slice.turn_at
    AND slice.hinted_until <= slice.turn_at
    AND orders.status || '' = 'IN_PROGRESS'
    AND orders.hold IS NULL
+   AND NOT EXISTS (SELECT 1 FROM halts AS halt
+                    WHERE halt.released_at IS NULL
+                      AND coalesce(halt.account_id, orders.account_id) = orders.account_id
+                      AND coalesce(halt.broker, orders.broker) = orders.broker
+                      AND coalesce(halt.instrument, orders.instrument) = orders.instrument)
  ORDER BY turn.at
  LIMIT :most

@@ -14,6 +14,11 @@ WITH waiting AS (
        AND orders.status || '' = 'IN_PROGRESS'
        AND orders.broker = :broker_account
        AND orders.hold IS NULL
+       AND NOT EXISTS (SELECT 1 FROM halts AS halt
+                        WHERE halt.released_at IS NULL
+                          AND coalesce(halt.account_id, orders.account_id) = orders.account_id
+                          AND coalesce(halt.broker, orders.broker) = orders.broker
+                          AND coalesce(halt.instrument, orders.instrument) = orders.instrument)
        AND orders.end_at >= :open_since
        -- Nobody may claim it while an earlier attempt of it may be live.
        AND (slice.attempts = 0 OR NOT EXISTS (

@@ -1,0 +1,1 @@
+"""Halts, for clients."""

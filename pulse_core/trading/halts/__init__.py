@@ -1,0 +1,1 @@
+"""Halts: nothing new goes out, what works is called back, and a receipt tells what became of it."""
