@@ -6,7 +6,8 @@ from api_contract.errors import NotFound
 from api_contract.ids import SLICE_ID
 from api_contract.preconditions import expected
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import SETTLEMENT, OrderSchema, SliceSchema
+from api_contract.shapes.orders import PAUSE_QUERY, SETTLEMENT, OrderSchema, SliceSchema
+from api_contract.vocabulary import WorkingSlices
 from pulse_app.auth import account_id, owner_to_change, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
@@ -23,11 +24,13 @@ blueprint.before_request(require_service_token)
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
+@blueprint.arguments(PAUSE_QUERY, location="query")
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def pause_order(order_id: str) -> OrderReport:
+def pause_order(query: dict[str, WorkingSlices], order_id: str) -> OrderReport:
     """Send nothing new of an order until it is resumed; repeating it is harmless."""
-    return pause.pause_order(owner_to_change(), known_order(order_id), account_id(), utcnow(), expected())
+    owner, known = owner_to_change(), known_order(order_id)
+    return pause.pause_order(owner, known, account_id(), utcnow(), expected(), query["working"])
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])

@@ -41,6 +41,11 @@ class SessionRule(StrEnum):
     AT_OPEN = "at_open"
 
 
+class WorkingSlices(StrEnum):
+    KEEP = "keep"
+    CANCEL = "cancel"
+
+
 class BrokerAccountState(StrEnum):
     READY = "READY"
     AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105

@@ -41,6 +41,7 @@ from api_contract.vocabulary import (
     SessionRule,
     Side,
     SliceStatus,
+    WorkingSlices,
 )
 
 MOST_FILLS_AT_ONCE = 500
@@ -177,6 +178,21 @@ class KeyOwnerQuerySchema(RequestSchema):
     account_id = fields.String(
         validate=matches(ACCOUNT_ID, "Must be an account_id."),
         metadata={**_ACCOUNT_ID, "description": "Of another account: for operators and admins."},
+    )
+
+
+class KeyQuerySchema(KeyOwnerQuerySchema):
+    order_unique_key = fields.String(
+        required=True, validate=matches(UNIQUE_KEY, "Must be 1 to 64 printable ASCII characters."), metadata=_UNIQUE_KEY
+    )
+
+
+class PauseQuerySchema(RequestSchema):
+    working = Word(
+        WorkingSlices,
+        "Must be keep or cancel.",
+        load_default=WorkingSlices.KEEP,
+        metadata={"description": "Of slices that work at the broker: keep them there, or cancel them."},
     )
 
 
@@ -328,9 +344,9 @@ class FillPageSchema(AnswerSchema):
 
 
 NEW_ORDER = NewOrderSchema()
-ORDER_QUERY, KEY_OWNER_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema()
+ORDER_QUERY, KEY_OWNER_QUERY, KEY_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema(), KeyQuerySchema()
 SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
-SETTLEMENT = SettlementSchema()
+PAUSE_QUERY, SETTLEMENT = PauseQuerySchema(), SettlementSchema()
 
 # The header of an answer that made an order.
 LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}

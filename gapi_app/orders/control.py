@@ -6,7 +6,8 @@ from flask import Response, jsonify
 
 from api_contract.order_rules import Settlement, check_settlement
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import SETTLEMENT, OrderSchema, SliceSchema
+from api_contract.shapes.orders import PAUSE_QUERY, SETTLEMENT, OrderSchema, SliceSchema
+from api_contract.vocabulary import WorkingSlices
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.upstream import pulse
@@ -19,11 +20,12 @@ blueprint.before_request(require_token)
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
+@blueprint.arguments(PAUSE_QUERY, location="query")
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def pause_order(order_id: str) -> tuple[Response, int]:
-    """Send nothing new of an order until it is resumed; what works at the broker goes on. Repeating it is harmless."""
-    return jsonify(pulse().act_on_order(caller(), order_id, "pause")), 202
+def pause_order(query: dict[str, WorkingSlices], order_id: str) -> tuple[Response, int]:
+    """Send nothing new of an order until it is resumed; what works at the broker goes on, or is cancelled there."""
+    return jsonify(pulse().act_on_order(caller(), order_id, "pause", PAUSE_QUERY.dump(query))), 202
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])

@@ -8,6 +8,7 @@ class CancelReason(StrEnum):
 
     DEADLINE = "DEADLINE"
     ORDER_CANCELLED = "ORDER_CANCELLED"
+    ORDER_PAUSED = "ORDER_PAUSED"
 
 
 class PlacementOutcome(StrEnum):

@@ -101,6 +101,7 @@ def test_all_that_a_program_does_with_an_order(gateway: Mortal, trader: Account)
     more = [client.place(order(f"other-{number}")).order_id for number in range(4)]
     assert [one.order_id for one in client.orders(limit=2)] == [*reversed(more), placed.order_id]
     assert (client.slices(placed.order_id), [*client.fills(placed.order_id)]) == ([], [])
+    assert client.cancel_by_key("my-order").is_final
     assert client.cancel(placed.order_id).is_final
     assert [one.type for one in client.events(placed.order_id, limit=1)] == [
         "order.pending",

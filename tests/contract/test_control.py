@@ -14,7 +14,7 @@ from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.store import slices
 from tests.contract.client import Account, Service, error_of
 from tests.support.broker import SimulatedBroker, answer_with, lose_the_request
-from tests.support.factories import a_slice, slices_of
+from tests.support.factories import a_slice, order, slices_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -43,6 +43,20 @@ def test_an_order_is_paused_and_resumed_and_repeating_either_is_harmless(service
     done = [act(service, trader, order_id, action) for action in ("pause", "pause", "resume", "resume")]
 
     assert done == [(202, "PAUSED"), (202, "PAUSED"), (202, "IN_PROGRESS"), (202, "IN_PROGRESS")]
+
+
+def test_a_pause_says_what_becomes_of_working_slices(service: Service, trader: Account) -> None:
+    order_id = a_running_order(service, trader)
+    path = f"{service.orders}/{order_id}/pause"
+    refused = service.send("POST", f"{path}?working=drop", trader)
+    assert (refused.status_code, error_of(refused)[2]["field"]) == (400, "working")
+    once = {"Idempotency-Key": "once"}
+    assert [service.send("POST", f"{path}?working={one}", trader, once).status_code for one in ("keep", "cancel")] == [
+        202,
+        409,
+    ]
+    assert service.send("POST", f"{path}?working=cancel", trader).json()["status"] == "PAUSED"
+    assert order(order_id).recalls_working
 
 
 def test_an_order_that_is_not_split_cannot_be_paused(service: Service, trader: Account) -> None:

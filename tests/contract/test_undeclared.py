@@ -37,7 +37,11 @@ def test_a_name_that_is_not_declared_is_refused_in_every_query(
     operation: dict[str, Any],
 ) -> None:
     body = {"json": {}} if "requestBody" in operation else {}
-    refusal = call(services, name, path, method, operation, params={"dry_run": "true"}, **body)
+    needed_in_query = (
+        one for one in operation.get("parameters", ()) if one.get("in") == "query" and one.get("required")
+    )
+    params = {"dry_run": "true"} | {one["name"]: "x" for one in needed_in_query}
+    refusal = call(services, name, path, method, operation, params=params, **body)
     assert refusal == (400, "INVALID_REQUEST", {"field": "dry_run", "rule": "Unknown field."})
 
 

@@ -4,7 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -96,6 +96,8 @@ class FakeGateway:
             return _error(401, "UNAUTHORIZED", "the access token has expired")
         if seen.path == "/api/events":
             return self._events([one for events in self.events.values() for one in events], seen)
+        if seen.path == "/api/orders/by-key":
+            return self._by_key(seen)
         if seen.path == "/api/orders":
             return self._place(seen.body) if seen.method == "POST" and seen.body else self._list(seen.query)
         return self._one(seen)
@@ -130,6 +132,11 @@ class FakeGateway:
         end = start + limit
         next_cursor = str(end) if end < len(newest_first) else None
         return 200, {"orders": newest_first[start:end], "next_cursor": next_cursor, "last_event_id": 0}, {}
+
+    def _by_key(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
+        [key] = seen.query["order_unique_key"]
+        ids = [order["order_id"] for order in self.orders.values() if order["order_unique_key"] == key]
+        return self._one(replace(seen, path=f"/api/orders/{ids[0] if ids else ''}"))
 
     def _one(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
         order_id, _slash, rest = seen.path.removeprefix("/api/orders/").partition("/")

@@ -270,3 +270,27 @@ def test_the_code_of_a_second_factor_comes_from_its_variable(gateway: FakeGatewa
     assert pulse("token", PULSE_LOGIN_CODE="000000").exit_code == 4
     without = pulse("token")
     assert (without.exit_code, "PULSE_LOGIN_CODE" in without.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("key", ["a/b", "..", "100% &?"])
+def test_an_order_is_named_by_its_key(gateway: FakeGateway, pulse: Pulse, key: str) -> None:
+    order_id = gateway.add(order_unique_key=key)
+    shown = pulse("orders", "show", "--key", key, "--json")
+    assert json.loads(shown.stdout)["order"]["order_id"] == order_id
+    assert pulse("orders", "cancel", "--key", key, "--account", "acc_1").exit_code == 0
+    [asked] = gateway.calls("DELETE", "/api/orders/by-key")
+    assert asked.query == {"order_unique_key": [key], "account_id": ["acc_1"]}
+
+
+def test_a_pause_calls_back_what_works_if_it_is_asked_to(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add(status="IN_PROGRESS")
+    assert pulse("orders", "pause", order_id).exit_code == 0
+    assert pulse("orders", "pause", order_id, "--working", "cancel").exit_code == 0
+    asked = gateway.calls("POST", f"/api/orders/{order_id}/pause")
+    assert [one.query for one in asked] == [{}, {"working": ["cancel"]}]
+
+
+@pytest.mark.parametrize("named", [[], ["ord_1", "--key", "a"], ["ord_1", "--account", "acc_1"]])
+def test_a_command_is_about_one_order(gateway: FakeGateway, pulse: Pulse, named: list[str]) -> None:
+    assert [pulse("orders", command, *named).exit_code for command in ("show", "cancel")] == [2, 2]
+    assert gateway.seen == []

@@ -1,4 +1,4 @@
-"""Cancel slices that still work at the broker: past their deadline, or of a cancelled order."""
+"""Cancel slices that still work at the broker: past their deadline, or of an order that calls them back."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.book import days
 from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.store import events, slices
-from pulse_core.trading.tables import OrderSlice
+from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import CancelReason
 
 # After a request to cancel, each time twice as long: what cannot be cancelled must not take the turns of what can.
@@ -28,7 +28,7 @@ BATCH = 6
 
 
 def cancel_slices(now: datetime, limit: int = BATCH) -> int:
-    """Ask each broker to cancel working slices past their deadline or of a cancelled order; returns how many.
+    """Ask each broker to cancel slices that work past their deadline or are called back; returns how many there were.
 
     Up to `limit` of each account that can be reached: those of one take nothing from the others.
     """
@@ -68,10 +68,10 @@ def _wait_and_cancel(broker: Broker, turn: datetime, one: OrderSlice, now: datet
 def _cancel(broker: Broker, seen: OrderSlice, now: datetime) -> None:
     with db.transaction() as session:
         order, one = slices.lock(session, seen.id)
-        # It was listed without a lock: it may have ended, or another sweep may have asked.
-        if _is_changed(one, seen):
+        # It was listed without a lock: it may have ended or have been resumed, or another sweep may have asked.
+        reason = _reason(order, one, now)
+        if reason is None or _is_changed(one, seen):
             return
-        reason = CancelReason.ORDER_CANCELLED if order.status is OrderStatus.CANCELLING else CancelReason.DEADLINE
         asks = one.cancel_asks + 1
         slices.change(session, one.id, now, cancel_reason=reason, cancel_asked_at=now, cancel_asks=asks)
     failpoint("recall.before_ask")
@@ -82,6 +82,15 @@ def _cancel(broker: Broker, seen: OrderSlice, now: datetime) -> None:
             # Asked again as soon as the account works: nothing was said of this order.
             slices.change(session, one.id, now, cancel_asked_at=seen.cancel_asked_at, cancel_asks=seen.cancel_asks)
         events.add(session, EventKind.BROKER_CALL, one.order_id, one.id, now, call="cancel", answer=answer)
+
+
+def _reason(order: Order, one: OrderSlice, now: datetime) -> CancelReason | None:
+    """Why it is to be cancelled; None if its order was resumed meanwhile."""
+    if order.status is OrderStatus.CANCELLING:
+        return CancelReason.ORDER_CANCELLED
+    if order.status is OrderStatus.PAUSED and order.recalls_working:
+        return CancelReason.ORDER_PAUSED
+    return CancelReason.DEADLINE if one.deadline_at is not None and one.deadline_at <= now else None
 
 
 def _is_changed(one: OrderSlice, seen: OrderSlice) -> bool:

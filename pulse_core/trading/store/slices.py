@@ -371,7 +371,9 @@ def to_cancel(
     pauses: tuple[timedelta, timedelta],
     limit: int,
 ) -> Sequence[OrderSlice]:
-    """This broker account's slices, sent since an instant, that work past their deadline or for a cancelled order.
+    """This broker account's slices, sent since an instant, that work past their deadline or are called back.
+
+    An order that is being cancelled calls its slices back, and a paused one that was asked to.
 
     Those that were asked for least often come first. The first of the `pauses` comes after the first request, twice as
     long a one after each further request, and the second of them is the longest.
@@ -389,7 +391,11 @@ def to_cancel(
             OrderSlice.status == SliceStatus.WORKING,
             Order.broker_account == broker_account,
             _SENT_AT.op(">=")(sent_since),
-            or_(OrderSlice.deadline_at <= now, Order.status == OrderStatus.CANCELLING),
+            or_(
+                OrderSlice.deadline_at <= now,
+                Order.status == OrderStatus.CANCELLING,
+                and_(Order.status == OrderStatus.PAUSED, Order.recalls_working),
+            ),
             or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
         )
         .order_by(OrderSlice.cancel_asks, OrderSlice.cancel_asked_at.asc().nulls_first(), OrderSlice.deadline_at)

@@ -40,6 +40,8 @@ def put_real_things_in(case: Case, operation_id: str, account: Account) -> None:
     """Replace ids, secrets and what has to fit together by what is there or does; everything else stays."""
     if case.path_parameters:
         case.path_parameters = dict(case.path_parameters) | _path_parameters(case, operation_id, account)
+    if "order_unique_key" in (case.query or {}) and operation_id.endswith("_by_query"):
+        case.query = dict(case.query) | _keyed(account)
     for name in ("cursor", "account_id", "after", "last_event_id"):
         (case.query or {}).pop(name, None)
     if case.headers is not None:
@@ -54,8 +56,7 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
     if "order_id" in names:
         real |= _order(operation_id, account)
     if "order_unique_key" in names:
-        found = an_order(utcnow(), account.account_id)
-        real["order_unique_key"] = order(found).order_unique_key
+        real |= _keyed(account)
     if "key_id" in names:
         owner = make_account() if operation_id == "revoke_any_key" else account
         real["key_id"] = _key(owner).key.id
@@ -68,6 +69,10 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
     if "account_id" in names:
         real["account_id"] = make_account().account_id
     return {name: value for name, value in real.items() if name in names}
+
+
+def _keyed(account: Account) -> dict[str, str]:
+    return {"order_unique_key": order(an_order(utcnow(), account.account_id)).order_unique_key}
 
 
 def _webhook(account: Account) -> str:
