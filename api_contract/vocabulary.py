@@ -59,6 +59,40 @@ class OrderStatus(Explained):
     SKIPPED = "SKIPPED", "could not be split; `skip_reason` says why"
 
 
+class CatchUp(Explained):
+    """What becomes of what an order missed, while it was held or paused, or its workers were away."""
+
+    SPREAD = "spread", "it goes out evenly over what is left of the window"
+    NEXT_SLICE = "next_slice", "it goes out with the next slice"
+    BURST = "burst", "it goes out at once"
+    SKIP = "skip", "it is given up"
+
+
+class Leftover(Explained):
+    """What becomes of the rest of a slice that expired, was cancelled by the exchange or was refused for its price."""
+
+    CATCH_UP = "catch_up", "it goes out again, as `catch_up` says"
+    DROP = "drop", "it is given up"
+
+
+class AtEnd(Explained):
+    """What becomes of what is still unfilled when the window is over."""
+
+    LEAVE = "leave", "it stays unfilled"
+    MARKET = "market", "one last slice is sent at market, within the cap"
+
+
+class NotFittingReason(Explained):
+    """Why a part of an order is not sent any more."""
+
+    NO_ROOM = "NO_ROOM", "the rest of the window cannot hold it within the cap"
+    WINDOW_OVER = "WINDOW_OVER", "the window is over"
+    SKIPPED = "SKIPPED", "catch_up is skip"
+    DROPPED = "DROPPED", "leftover is drop"
+    ODD_LOT = "ODD_LOT", "it is not a whole lot"
+    TOO_MANY_SLICES = "TOO_MANY_SLICES", "the order has had as many slices as it may have"
+
+
 class OrderResult(StrEnum):
     FILLED = "FILLED"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"

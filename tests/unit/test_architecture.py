@@ -15,7 +15,16 @@ STORES = [CORE / subject / "store" for subject in (*SUBJECTS, "broker_accounts")
 RULES = [
     *(
         CORE / "trading" / f"{name}.py"
-        for name in ("status", "exposure", "schedule", "repacing", "settlement", "trading_time")
+        for name in (
+            "status",
+            "exposure",
+            "schedule",
+            "repacing",
+            "order_plan",
+            "catching_up",
+            "settlement",
+            "trading_time",
+        )
     ),
     *(CORE / "markets" / f"{name}.py" for name in ("calendar", "windows")),
     *(CORE / "instruments" / f"{name}.py" for name in ("listed", "rules", "completeness")),
@@ -38,6 +47,7 @@ PURE_IMPORTS = {
     "functools",
     "hmac",
     "ipaddress",
+    "itertools",
     "pulse_core",
     "random",
     "re",
