@@ -29,7 +29,7 @@ from gapi_app.errors import Refused, UpstreamError, UpstreamTimeout
 from gapi_app.idempotency import key_headers, note_replay
 from gapi_app.preconditions import note_etag, precondition_headers
 
-_PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 429})
+_PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 428, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _BROKER_LOGIN_SECONDS = 20.0
 
@@ -130,6 +130,11 @@ class PulseClient:
     def cancel_order(self, who: Caller, order_id: str) -> dict[str, Any]:
         path = f"/internal/orders/{_known(order_id)}"
         return _check_order(self._ask("DELETE", path, who, {202}).body, order_id=order_id)
+
+    def amend_order(self, who: Caller, order_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what is stated of an order."""
+        path = f"/internal/orders/{_known(order_id)}"
+        return _check_order(self._ask("PATCH", path, who, {200}, changes).body, order_id=order_id)
 
     def act_on_order(
         self, who: Caller, order_id: str, action: str, query: Mapping[str, str] | None = None

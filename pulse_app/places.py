@@ -25,7 +25,7 @@ class Kind(StrEnum):
 # What stops something, what ends a right, and how gateways learn of it.
 _VITAL = (
     *("orders.cancel_order", "orders_by_key.cancel_order_by_query"),
-    *("control.pause_order", "control.resume_order"),
+    *("control.amend_order", "control.pause_order", "control.resume_order"),
     *("sessions.log_out", "sessions.log_out_everywhere", "keys.revoke_key", "keys.revoke_any_key"),
     *("accounts.change_account", "accounts.log_account_out"),
     *("revocations.list_news", "revocations.revoke", "readiness.show_readiness"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from pulse_client.calls import Calls, part
 from pulse_client.models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
-from pulse_client.new_order import NewOrder
+from pulse_client.new_order import Amendment, NewOrder
 from pulse_client.vocabulary import WorkingSlices
 
 # The key in the query: on the way, paths with dots and slashes are rewritten.
@@ -70,6 +70,15 @@ class Orders(Calls):
         """Every order that the filters let through, newest first, asked for in pages of `limit`."""
         for page in self.pages(filters, limit):
             yield from page.orders
+
+    def amend(
+        self, order_id: str, changes: Amendment, if_match: str, idempotency_key: str | None = None
+    ) -> OrderSnapshot:
+        """Change an order that is not over; what is unsent of it is planned anew.
+
+        `if_match` is the `etag` of the order as it was read, or "*": changed since, it is left as it is.
+        """
+        return self._parse(OrderSnapshot, self._change("PATCH", _path(order_id), changes, idempotency_key, if_match))
 
     def cancel(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
         """Cancel what is not filled; repeating it is harmless."""

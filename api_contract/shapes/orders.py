@@ -142,6 +142,26 @@ class NewOrderSchema(RequestSchema, TermsSchema):
         return obj if attr == "split_config" else super().get_attribute(obj, attr, default)
 
 
+class AmendmentSchema(RequestSchema):
+    """What is stated is changed; the rest stays as it is."""
+
+    total_quantity = WholeNumber(
+        metadata={
+            "minimum": 1,
+            "maximum": MAX_QUANTITY,
+            "description": "No less than what is filled, or was sent and may still be filled.",
+        }
+    )
+    duration_minutes = WholeNumber(
+        metadata={"minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "description": "Of the window, from its start on."}
+    )
+    end_at = Instant(metadata={"description": "When the window closes; in place of duration_minutes."})
+    limit_price = Price(metadata={"description": "Of LIMIT orders, for what is unsent."})
+    client_note = fields.String(
+        allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "null: none any more."}
+    )
+
+
 class AcceptedSchema(AnswerSchema):
     order_id = fields.String(required=True, metadata=_ORDER_ID)
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
@@ -346,6 +366,7 @@ class FillPageSchema(AnswerSchema):
 NEW_ORDER = NewOrderSchema()
 ORDER_QUERY, KEY_OWNER_QUERY, KEY_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema(), KeyQuerySchema()
 SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
+AMENDMENT = AmendmentSchema()
 PAUSE_QUERY, SETTLEMENT = PauseQuerySchema(), SettlementSchema()
 
 # The header of an answer that made an order.
@@ -422,6 +443,7 @@ EXAMPLES: dict[str, Any] = {
         "slice_timeout_seconds": 300,
         "client_note": "rebalancing",
     },
+    "Amendment": {"total_quantity": 80, "end_at": "2026-11-23T07:10:00.000000Z"},
     "Accepted": ACCEPTED_EXAMPLE,
     "Order": _ORDER,
     "OrderSnapshot": _ORDER | {"last_event_id": 18},

@@ -4,9 +4,17 @@ from typing import Any
 
 from flask import Response, jsonify
 
+from api_contract.amendments import AMENDMENT_REFUSALS, check_amendment
 from api_contract.order_rules import Settlement, check_settlement
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import PAUSE_QUERY, SETTLEMENT, OrderSchema, SliceSchema
+from api_contract.shapes.orders import (
+    AMENDMENT,
+    PAUSE_QUERY,
+    SETTLEMENT,
+    OrderSchema,
+    OrderSnapshotSchema,
+    SliceSchema,
+)
 from api_contract.vocabulary import WorkingSlices
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
@@ -14,6 +22,19 @@ from gapi_app.upstream import pulse
 
 blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description="Control of running orders")
 blueprint.before_request(require_token)
+
+
+@blueprint.route("/<order_id>", methods=["PATCH"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match(is_needed=True)
+@blueprint.takes_key()
+@blueprint.arguments(AMENDMENT)
+@blueprint.response(200, OrderSnapshotSchema)
+@blueprint.refuses(*AMENDMENT_REFUSALS)
+def amend_order(changes: dict[str, Any], order_id: str) -> Response:
+    """Change an order that is not over, as it was seen: its total, window, limit price or note."""
+    check_amendment(changes)
+    return jsonify(pulse().amend_order(caller(), order_id, AMENDMENT.dump(changes)))
 
 
 @blueprint.route("/<order_id>/pause", methods=["POST"])

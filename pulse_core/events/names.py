@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     REQUEST = "REQUEST"
     HELD = "HELD"
     RELEASED = "RELEASED"
+    AMENDED = "AMENDED"
 
 
 _WHY_SLICE: Mapping[SliceStatus, str] = {
@@ -54,7 +55,14 @@ def event_type(kind: EventKind, slice_id: str | None, to_status: str | None) -> 
             return f"{subject}.{(to_status or '').lower()}"
         case EventKind.ALARM:
             return "order.alarm"
-        case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST | EventKind.HELD | EventKind.RELEASED:
+        case (
+            EventKind.FILL
+            | EventKind.BROKER_CALL
+            | EventKind.REQUEST
+            | EventKind.HELD
+            | EventKind.RELEASED
+            | EventKind.AMENDED
+        ):
             return f"{subject}.{kind.lower()}"
 
 
@@ -84,6 +92,8 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
             return _why_held(detail)
         case EventKind.RELEASED:
             return f"{detail.get('reason')} holds it no longer: what it missed is sent in the rest of its window"
+        case EventKind.AMENDED:
+            return f"{detail.get('field')} was changed from {detail.get('before')} to {detail.get('after')}"
         case EventKind.REQUEST:
             return f"{detail.get('request')} was asked for"
         case EventKind.FILL if detail.get("actor"):

@@ -11,6 +11,7 @@ from pulse_client.models import Order, OrderPage
 from pulse_client.vocabulary import OrderStatus, WorkingSlices
 from pulse_ops.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.connection import Where, connect, connection_options
+from pulse_ops.cli.order_amending import amend
 from pulse_ops.cli.order_events import events
 from pulse_ops.cli.order_names import named_order, order_name
 from pulse_ops.cli.order_placing import place, side_choice
@@ -23,7 +24,7 @@ _status_choice = click.Choice([status.value for status in OrderStatus], case_sen
 
 @click.group(epilog=EXIT_CODES)
 def orders() -> None:
-    """Place, find, follow, pause and cancel orders through the gateway.
+    """Place, find, follow, amend, pause and cancel orders through the gateway.
 
     With a running stack, the gateway and the demo user are found automatically. Elsewhere give --gateway
     and --username, or the variables PULSE_GATEWAY_URL, PULSE_USERNAME and PULSE_PASSWORD.
@@ -31,6 +32,7 @@ def orders() -> None:
 
 
 orders.add_command(place)
+orders.add_command(amend)
 orders.add_command(events)
 
 

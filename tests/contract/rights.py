@@ -57,6 +57,7 @@ _ORDERS = {
     "find_order": Right(READ, On.OWN),
     "find_order_by_query": Right(READ, On.OWN),
     "cancel_order_by_query": Right(WRITE, On.OWN),
+    "amend_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "pause_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "resume_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "retry_slice": Right(OPERATE, On.ORDER_TO_CHANGE),

@@ -28,7 +28,7 @@ SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "l
 }  # fmt: skip
 GATEWAY = Account("gapi", "gapi", "", "gapi")
 # Where an empty body would be refused before anybody looks whose thing it is.
-BODIES = {"redeliver_event": b'{"event_id": 1}'}
+BODIES = {"redeliver_event": b'{"event_id": 1}', "amend_order": b'{"client_note": null}'}
 # So that a stream is refused instead of followed, or is a page.
 QUERIES = (
     {"follow_account": "?last_event_id=none", "show_market": "?day=2026-11-27"}
@@ -150,6 +150,7 @@ def call(service: Service, caller: Caller, method: str, target: str, operation: 
     """An empty body where there is one: whoever may call learns what it lacks, and nothing is done."""
     body = BODIES.get(operation["operationId"], b"{}") if "requestBody" in operation else b""
     headers = {"Content-Type": "application/json"} if body else {}
+    headers |= {"If-Match": "*"} if operation["operationId"] == "amend_order" else {}
     if caller.kind is not NOBODY:
         headers |= service.bearer(token(service, caller, method, target, body))
     return service.send(method, target, headers=headers, data=body)

@@ -147,13 +147,16 @@ class FakeGateway:
             return 200, {"slices": self.slices.get(order_id, []), "last_event_id": 0}, {}
         if rest == "events":
             return self._events(self.events.get(order_id, []), seen)
+        if seen.method == "PATCH":
+            order |= {name: value for name, value in (seen.body or {}).items() if name in order}
+            return 200, order, {"ETag": f'"{len(self.seen)}"'}
         if seen.method != "GET":
             order |= _ACTS[rest or "cancel"]
             return 202, order, {}
         shown = dict(order)
         if self.changes[order_id]:
             order |= self.changes[order_id].popleft()
-        return 200, shown, {}
+        return 200, shown, {"ETag": f'"{len(self.seen)}"'}
 
     def _events(self, events: list[dict[str, Any]], seen: Seen) -> tuple[int, Any, dict[str, str]]:
         """A page, or what has happened by now as a stream that then breaks off."""
@@ -192,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = canned.raw or _error(status, canned.code, canned.message, canned.details)[1]
         self._send(status, answer, headers)
 
-    do_POST = do_DELETE = do_GET  # noqa: N815  names that http.server looks for
+    do_POST = do_DELETE = do_PATCH = do_GET  # noqa: N815  names that http.server looks for
 
     def _send(self, status: int, answer: Any, headers: dict[str, str]) -> None:
         if status == 0:

@@ -43,10 +43,10 @@ def pause_order(
         check_expected(session, order, expected)
         if order.status is not OrderStatus.PAUSED:
             _check(order, OrderStatus.IN_PROGRESS, "paused")
-            _ask(session, order, "pause", actor, now, working)
+            _note_request(session, order, "pause", actor, now, working)
             orders.move(session, order, OrderStatus.PAUSED, now, recalls_working=is_recalled)
         elif is_recalled and not order.recalls_working:
-            _ask(session, order, "pause", actor, now, working)
+            _note_request(session, order, "pause", actor, now, working)
             orders.change(session, order, now, recalls_working=True)
         if is_recalled:
             queue.wake_after_commit(session, Task.CANCEL_SLICES)
@@ -69,7 +69,7 @@ def resume_order(
         if order.status is not OrderStatus.IN_PROGRESS or is_held:
             if order.status is not OrderStatus.IN_PROGRESS:
                 _check(order, OrderStatus.PAUSED, "resumed")
-            _ask(session, order, "resume", actor, now)
+            _note_request(session, order, "resume", actor, now)
             if is_held:
                 holds.release(session, order, now, actor)
             if order.status is OrderStatus.PAUSED:
@@ -97,7 +97,7 @@ def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
     return len(forgotten)
 
 
-def _ask(
+def _note_request(
     session: Session,
     order: Order,
     request: str,

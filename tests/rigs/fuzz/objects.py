@@ -44,6 +44,8 @@ def put_real_things_in(case: Case, operation_id: str, account: Account) -> None:
         case.query = dict(case.query) | _keyed(account)
     for name in ("cursor", "account_id", "after", "last_event_id"):
         (case.query or {}).pop(name, None)
+    if operation_id == "amend_order" and case.headers is not None:
+        case.headers["If-Match"] = "*"
     if case.headers is not None:
         case.headers.pop("Last-Event-ID", None)
     if operation_id in _BODIES and isinstance(case.body, dict):
@@ -86,7 +88,7 @@ def _webhook(account: Account) -> str:
 
 def _order(operation_id: str, account: Account) -> dict[str, str]:
     who, now = account.account_id, utcnow()
-    if operation_id in ("pause_order", "resume_order"):
+    if operation_id in ("pause_order", "resume_order", "amend_order"):
         order_id = a_split_order(now, who)
         if operation_id == "resume_order":
             pause.pause_order(OneAccount(who), order_id, who, now)
@@ -188,6 +190,11 @@ def _news(**changes: str) -> Body:
     return stated | changes
 
 
+def _amendment(body: Body, _account: Account) -> Body:
+    fitting = {"total_quantity": 90, "duration_minutes": 50, "client_note": "less"}
+    return {name: fitting[name] for name in body if name in fitting} or {"total_quantity": 90}
+
+
 _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "place_order": _new_order,
     "log_in": _credentials,
@@ -204,6 +211,7 @@ _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "renew_recovery_codes": _with_code,
     "disable_second_factor": _with_code,
     "settle_slice": _settlement,
+    "amend_order": _amendment,
     "add_webhook": lambda body, _: body | {"url": PUBLIC_URL},
     "redeliver_event": lambda body, _: body | {"event_id": 1},
     "add_broker_account": lambda _body, _account: {"name": f"kite-{secrets.token_hex(6)}", "broker": "zerodha"},
