@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from api_contract.errors import InvalidInstrument, InvalidQuantity, InvalidRequest, InvalidSplitConfig
-from api_contract.vocabulary import OrderType, Product, SessionRule, Side
+from api_contract.vocabulary import AtEnd, CatchUp, Leftover, OrderType, Product, SessionRule, Side
 
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
 INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&.-]{1,32})")
@@ -17,6 +17,7 @@ MAX_QUANTITY = 10**9
 MIN_SPLITS, MAX_SPLITS = 2, 100
 MIN_MINUTES, MAX_MINUTES = 1, 1440
 MIN_TIMEOUT, MAX_TIMEOUT = 1, 3600
+MIN_MULTIPLE, MAX_MULTIPLE = 1, 10
 MIN_PRICE, MAX_PRICE = Decimal("0.01"), Decimal("10000000")
 LONGEST_NOTE = LONGEST_REASON = 200
 TICK = Decimal("0.0001")
@@ -51,6 +52,11 @@ class NewOrder:
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
     broker_account: str | None = None
+    catch_up: CatchUp = CatchUp.SPREAD
+    max_slice_multiple: int = 3
+    extend_minutes: int = 0
+    leftover: Leftover = Leftover.CATCH_UP
+    at_end: AtEnd = AtEnd.LEAVE
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     _check_quantity(new_order.total_quantity, new_order.num_splits)
     _check_limit_price(new_order.order_type, new_order.limit_price)
     _check_timeout(new_order.slice_timeout_seconds)
+    _check_catching_up(new_order)
     check_note(new_order.client_note)
     _check_broker_account(new_order.broker_account)
 
@@ -184,6 +191,13 @@ def _check_timeout(seconds: int | None) -> None:
     if seconds is not None and not MIN_TIMEOUT <= seconds <= MAX_TIMEOUT:
         details = {"field": "slice_timeout_seconds", "min": MIN_TIMEOUT, "max": MAX_TIMEOUT}
         raise InvalidRequest(f"slice_timeout_seconds must be from {MIN_TIMEOUT} to {MAX_TIMEOUT}", details)
+
+
+def _check_catching_up(new_order: NewOrder) -> None:
+    if not MIN_MULTIPLE <= new_order.max_slice_multiple <= MAX_MULTIPLE:
+        raise out_of_range("max_slice_multiple", MIN_MULTIPLE, MAX_MULTIPLE)
+    if not 0 <= new_order.extend_minutes <= MAX_MINUTES:
+        raise out_of_range("extend_minutes", 0, MAX_MINUTES)
 
 
 def check_note(note: str | None) -> None:

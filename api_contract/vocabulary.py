@@ -82,6 +82,19 @@ class AtEnd(Explained):
     MARKET = "market", "one last slice is sent at market, within the cap"
 
 
+class ReplanCause(Explained):
+    """Why what is unsent of an order was planned anew."""
+
+    RESUMED = "RESUMED", "the order was resumed"
+    RELEASED = "RELEASED", "what held the order is over"
+    OVERDUE = "OVERDUE", "slices are late, and would go out together"
+    RESTS = "RESTS", "slices have ended with a rest"
+    PRICE_REFUSED = "PRICE_REFUSED", "the broker refused the price of a slice"
+    RETRIED = "RETRIED", "an operator has slices sent again"
+    AMENDED = "AMENDED", "the order was changed"
+    WINDOW_OVER = "WINDOW_OVER", "the window is over"
+
+
 class NotFittingReason(Explained):
     """Why a part of an order is not sent any more."""
 

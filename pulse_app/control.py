@@ -10,13 +10,14 @@ from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
     AMENDMENT,
     PAUSE_QUERY,
+    RESUME_QUERY,
     SETTLEMENT,
     OrderSchema,
     OrderSnapshotSchema,
     SliceSchema,
 )
 from api_contract.versions import etag_of
-from api_contract.vocabulary import WorkingSlices
+from api_contract.vocabulary import CatchUp, WorkingSlices
 from pulse_app.auth import account_id, owner_to_change, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
@@ -60,11 +61,13 @@ def pause_order(query: dict[str, WorkingSlices], order_id: str) -> OrderReport:
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
+@blueprint.arguments(RESUME_QUERY, location="query")
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def resume_order(order_id: str) -> OrderReport:
-    """Let an order that is paused or held go on: what it missed is sent if its window holds it without a burst."""
-    return pause.resume_order(owner_to_change(), known_order(order_id), account_id(), utcnow(), expected())
+def resume_order(query: dict[str, CatchUp], order_id: str) -> OrderReport:
+    """Let an order that is paused or held go on, and catch up as its policy says, or this call."""
+    owner, known = owner_to_change(), known_order(order_id)
+    return pause.resume_order(owner, known, account_id(), utcnow(), expected(), query.get("catch_up"))
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
@@ -73,7 +76,7 @@ def resume_order(order_id: str) -> OrderReport:
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> SliceReport:
-    """Put a failed or rejected slice of any account back into the schedule."""
+    """Send again what a failed, rejected or expired slice of any account lacks."""
     operations.retry_slice(_slice_of(order_id, slice_id), account_id(), utcnow())
     return queries.slice_report(order_id, slice_id)
 

@@ -12,10 +12,14 @@ from pulse_client.vocabulary import (
     FINAL_SLICES,
     AlarmCode,
     AlarmStatus,
+    AtEnd,
     BrokerAccountState,
+    CatchUp,
     DeliveryKind,
     DeliveryStatus,
     HoldReason,
+    Leftover,
+    NotFittingReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -198,6 +202,13 @@ class Held(Answer):
     ended_by: str
 
 
+class NotFitting(Answer):
+    """What an order has given up so far, in units, and why the last of it."""
+
+    quantity: int
+    reason: NotFittingReason
+
+
 class Order(Answer):
     """A parent order; `slices` counts its slices by status."""
 
@@ -231,6 +242,12 @@ class Order(Answer):
     finished_at: datetime | None
     currency: str | None = None
     held: Held | None = None
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None
+    not_fitting: NotFitting | None = None
 
     @property
     def is_final(self) -> bool:

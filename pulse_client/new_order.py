@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from pulse_client.vocabulary import OrderType, Product, SessionRule, Side
+from pulse_client.vocabulary import AtEnd, CatchUp, Leftover, OrderType, Product, SessionRule, Side
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class NewOrder:
     """An order to be placed. What is None is not sent, and left to the service.
 
     `limit_price` is per share, and belongs to order_type LIMIT. `start_at` is aware; without it the window opens at
-    once. `broker_account` is where it is traded.
+    once. `broker_account` is where it is traded. `catch_up` to `at_end` say how it catches up on what it misses.
     """
 
     order_unique_key: str
@@ -38,6 +38,11 @@ class NewOrder:
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
     broker_account: str | None = None
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Amendment:
     """What is to change of an order that is not over. What is None is not sent, and stays as it is.
 
     The window ends `duration_minutes` after its start, or at `end_at`, which is aware: one of the two. `limit_price`
-    is for what is unsent.
+    is for what is unsent. The others say how it catches up from now on.
     """
 
     total_quantity: int | None = None
@@ -53,3 +58,8 @@ class Amendment:
     end_at: datetime | None = None
     limit_price: Decimal | None = None
     client_note: str | None = None
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None

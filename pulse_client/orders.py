@@ -6,7 +6,7 @@ from typing import Any
 from pulse_client.calls import Calls, part
 from pulse_client.models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
 from pulse_client.new_order import Amendment, NewOrder
-from pulse_client.vocabulary import WorkingSlices
+from pulse_client.vocabulary import CatchUp, WorkingSlices
 
 # The key in the query: on the way, paths with dots and slashes are rewritten.
 _BY_KEY = "/api/orders/by-key"
@@ -109,9 +109,19 @@ class Orders(Calls):
         path, query = f"{_path(order_id)}/pause", {"working": working}
         return self._parse(Order, self._change("POST", path, None, idempotency_key, if_match, query))
 
-    def resume(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
-        """Let an order that is paused or held go on; repeating it is harmless."""
-        return self._parse(Order, self._change("POST", f"{_path(order_id)}/resume", None, idempotency_key, if_match))
+    def resume(
+        self,
+        order_id: str,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+        catch_up: CatchUp | None = None,
+    ) -> Order:
+        """Let an order that is paused or held go on; repeating it is harmless.
+
+        `catch_up` says how it catches up this once, in place of its own policy.
+        """
+        path = f"{_path(order_id)}/resume" + ("" if catch_up is None else f"?catch_up={catch_up}")
+        return self._parse(Order, self._change("POST", path, None, idempotency_key, if_match))
 
 
 def _path(order_id: str) -> str:

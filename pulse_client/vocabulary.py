@@ -46,6 +46,32 @@ class WorkingSlices(StrEnum):
     CANCEL = "cancel"
 
 
+class CatchUp(StrEnum):
+    SPREAD = "spread"
+    NEXT_SLICE = "next_slice"
+    BURST = "burst"
+    SKIP = "skip"
+
+
+class Leftover(StrEnum):
+    CATCH_UP = "catch_up"
+    DROP = "drop"
+
+
+class AtEnd(StrEnum):
+    LEAVE = "leave"
+    MARKET = "market"
+
+
+class NotFittingReason(StrEnum):
+    NO_ROOM = "NO_ROOM"
+    WINDOW_OVER = "WINDOW_OVER"
+    SKIPPED = "SKIPPED"
+    DROPPED = "DROPPED"
+    ODD_LOT = "ODD_LOT"
+    TOO_MANY_SLICES = "TOO_MANY_SLICES"
+
+
 class BrokerAccountState(StrEnum):
     READY = "READY"
     AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105

@@ -24,6 +24,7 @@ TOLD_BY: Mapping[str, Collection[Task]] = {
     "is_unknown": (Task.RESOLVE_SLICES,),
     "is_working": (Task.TRACK_SLICES, Task.CANCEL_SLICES, Task.END_DAY),
     "is_unsplit": (Task.SPLIT_FORGOTTEN_ORDERS,),
+    "is_to_replan": (Task.REPLAN_ORDERS,),
     "is_live": (Task.FINISH_ORDERS,),
     "is_paused": (Task.END_FORGOTTEN_PAUSES,),
     "is_held": (Task.RECHECK_HOLDS,),

@@ -17,6 +17,7 @@ class Task(StrEnum):
     EXPIRE_CLAIMS = "pulse.expire_claims"
     RESOLVE_SLICES = "pulse.resolve_slices"
     CANCEL_SLICES = "pulse.cancel_slices"
+    REPLAN_ORDERS = "pulse.replan_orders"
     FINISH_ORDERS = "pulse.finish_orders"
     END_FORGOTTEN_PAUSES = "pulse.end_forgotten_pauses"
     RECONCILE = "pulse.reconcile"
@@ -43,6 +44,7 @@ PERIODS: Mapping[Task, float] = {
     Task.EXPIRE_CLAIMS: 3,
     Task.RESOLVE_SLICES: 2,
     Task.CANCEL_SLICES: 1,
+    Task.REPLAN_ORDERS: 1,
     Task.FINISH_ORDERS: 5,
     Task.END_FORGOTTEN_PAUSES: 30,
     Task.RECONCILE: 30,

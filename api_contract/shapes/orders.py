@@ -12,10 +12,12 @@ from api_contract.order_rules import (
     LONGEST_NOTE,
     LONGEST_REASON,
     MAX_MINUTES,
+    MAX_MULTIPLE,
     MAX_QUANTITY,
     MAX_SPLITS,
     MAX_TIMEOUT,
     MIN_MINUTES,
+    MIN_MULTIPLE,
     MIN_SPLITS,
     MIN_TIMEOUT,
     UNIQUE_KEY,
@@ -33,7 +35,11 @@ from api_contract.shapes.base import (
     shown,
 )
 from api_contract.vocabulary import (
+    AtEnd,
+    CatchUp,
     HoldReason,
+    Leftover,
+    NotFittingReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -120,6 +126,36 @@ class TermsSchema(Schema):
     client_note = fields.String(
         load_default=None, allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "Kept and shown."}
     )
+    catch_up = Word(
+        CatchUp,
+        "Must be spread, next_slice, burst or skip.",
+        load_default=CatchUp.SPREAD,
+        metadata={"description": "Where what it misses goes: over the rest of the window, with the next slice, ..."},
+    )
+    max_slice_multiple = WholeNumber(
+        load_default=3,
+        metadata={
+            "minimum": MIN_MULTIPLE,
+            "maximum": MAX_MULTIPLE,
+            "description": "No interval gets more than so many times the plan's.",
+        },
+    )
+    extend_minutes = WholeNumber(
+        load_default=0,
+        metadata={"minimum": 0, "maximum": MAX_MINUTES, "description": "The window may grow by so much to catch up."},
+    )
+    leftover = Word(
+        Leftover,
+        "Must be catch_up or drop.",
+        load_default=Leftover.CATCH_UP,
+        metadata={"description": "What becomes of the unfilled rest of a slice that has ended."},
+    )
+    at_end = Word(
+        AtEnd,
+        "Must be leave or market.",
+        load_default=AtEnd.LEAVE,
+        metadata={"description": "market: one last slice at market when the window is over."},
+    )
 
 
 class NewOrderSchema(RequestSchema, TermsSchema):
@@ -160,6 +196,11 @@ class AmendmentSchema(RequestSchema):
     client_note = fields.String(
         allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "null: none any more."}
     )
+    catch_up = Word(CatchUp, "Must be spread, next_slice, burst or skip.")
+    max_slice_multiple = WholeNumber(metadata={"minimum": MIN_MULTIPLE, "maximum": MAX_MULTIPLE})
+    extend_minutes = WholeNumber(metadata={"minimum": 0, "maximum": MAX_MINUTES})
+    leftover = Word(Leftover, "Must be catch_up or drop.")
+    at_end = Word(AtEnd, "Must be leave or market.")
 
 
 class AcceptedSchema(AnswerSchema):
@@ -225,6 +266,14 @@ class FillQuerySchema(RequestSchema):
     cursor = cursor_field()
 
 
+class ResumeQuerySchema(RequestSchema):
+    catch_up = Word(
+        CatchUp,
+        "Must be spread, next_slice, burst or skip.",
+        metadata={"description": "In place of the order's own, for this once."},
+    )
+
+
 class SettlementSchema(RequestSchema):
     """`filled` with `price`, or `absent` with a reason."""
 
@@ -255,6 +304,11 @@ class HeldSchema(AnswerSchema):
     since = Instant(required=True)
     message = fields.String(required=True, allow_none=True, metadata={"description": "The broker's words."})
     ended_by = fields.String(required=True, metadata={"description": "What ends it, in a sentence."})
+
+
+class NotFittingSchema(AnswerSchema):
+    quantity = WholeNumber(required=True, metadata={"description": "Units that are not sent any more."})
+    reason = Word(NotFittingReason, required=True, metadata={"description": "Of the last of them."})
 
 
 class OrderSchema(TermsSchema, AcceptedSchema):
@@ -294,6 +348,12 @@ class OrderSchema(TermsSchema, AcceptedSchema):
         required=True,
         allow_none=True,
         metadata={"description": "Why nothing of it is sent for now; null while nothing holds it."},
+    )
+    not_fitting = fields.Nested(
+        NotFittingSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What it has given up so far; null while that is nothing."},
     )
 
 
@@ -367,7 +427,7 @@ NEW_ORDER = NewOrderSchema()
 ORDER_QUERY, KEY_OWNER_QUERY, KEY_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema(), KeyQuerySchema()
 SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
 AMENDMENT = AmendmentSchema()
-PAUSE_QUERY, SETTLEMENT = PauseQuerySchema(), SettlementSchema()
+PAUSE_QUERY, RESUME_QUERY, SETTLEMENT = PauseQuerySchema(), ResumeQuerySchema(), SettlementSchema()
 
 # The header of an answer that made an order.
 LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
@@ -383,6 +443,11 @@ _ORDER = {
     "product": "CNC",
     "slice_timeout_seconds": 300,
     "client_note": "rebalancing",
+    "catch_up": "spread",
+    "max_slice_multiple": 3,
+    "extend_minutes": 0,
+    "leftover": "catch_up",
+    "at_end": "leave",
     "account_id": AN_ACCOUNT,
     "instrument": "NSE:RELIANCE",
     "side": "BUY",
@@ -404,6 +469,7 @@ _ORDER = {
     "updated_at": "2026-11-23T06:40:20.510000Z",
     "finished_at": None,
     "held": None,
+    "not_fitting": None,
 }
 _SLICE = {
     "slice_id": A_SLICE,

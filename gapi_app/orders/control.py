@@ -10,12 +10,13 @@ from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
     AMENDMENT,
     PAUSE_QUERY,
+    RESUME_QUERY,
     SETTLEMENT,
     OrderSchema,
     OrderSnapshotSchema,
     SliceSchema,
 )
-from api_contract.vocabulary import WorkingSlices
+from api_contract.vocabulary import CatchUp, WorkingSlices
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.upstream import pulse
@@ -53,11 +54,12 @@ def pause_order(query: dict[str, WorkingSlices], order_id: str) -> tuple[Respons
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
+@blueprint.arguments(RESUME_QUERY, location="query")
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def resume_order(order_id: str) -> tuple[Response, int]:
-    """Let an order that is paused or held go on: what it missed is sent if its window holds it without a burst."""
-    return jsonify(pulse().act_on_order(caller(), order_id, "resume")), 202
+def resume_order(query: dict[str, CatchUp], order_id: str) -> tuple[Response, int]:
+    """Let an order that is paused or held go on, and catch up as its policy says, or this call."""
+    return jsonify(pulse().act_on_order(caller(), order_id, "resume", query)), 202
 
 
 @blueprint.route("/<order_id>/slices/<slice_id>/retry", methods=["POST"])
@@ -66,7 +68,7 @@ def resume_order(order_id: str) -> tuple[Response, int]:
 @blueprint.response(202, SliceSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
 def retry_slice(order_id: str, slice_id: str) -> tuple[Response, int]:
-    """Put a failed or rejected slice back into the schedule; for operators. Never a slice that may be live."""
+    """Send again what a failed, rejected or expired slice lacks; for operators. Never a slice that may be live."""
     return jsonify(pulse().act_on_slice(caller(), order_id, slice_id, "retry")), 202
 
 

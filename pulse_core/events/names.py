@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from api_contract.alarms import AlarmEventKind
-from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
+from api_contract.vocabulary import HoldReason, NotFittingReason, OrderStatus, ReplanCause, SliceStatus
 
 PULSE, BROKER = "pulse", "broker"
 
@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     REQUEST = "REQUEST"
     HELD = "HELD"
     RELEASED = "RELEASED"
+    REPLANNED = "REPLANNED"
     AMENDED = "AMENDED"
 
 
@@ -55,14 +56,9 @@ def event_type(kind: EventKind, slice_id: str | None, to_status: str | None) -> 
             return f"{subject}.{(to_status or '').lower()}"
         case EventKind.ALARM:
             return "order.alarm"
-        case (
-            EventKind.FILL
-            | EventKind.BROKER_CALL
-            | EventKind.REQUEST
-            | EventKind.HELD
-            | EventKind.RELEASED
-            | EventKind.AMENDED
-        ):
+        case EventKind.REPLANNED | EventKind.AMENDED:
+            return f"order.{kind.lower()}"
+        case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST | EventKind.HELD | EventKind.RELEASED:
             return f"{subject}.{kind.lower()}"
 
 
@@ -94,21 +90,33 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
             return f"{detail.get('reason')} holds it no longer: what it missed is sent in the rest of its window"
         case EventKind.AMENDED:
             return f"{detail.get('field')} was changed from {detail.get('before')} to {detail.get('after')}"
+        case EventKind.REPLANNED:
+            return _why_replanned(detail)
         case EventKind.REQUEST:
             return f"{detail.get('request')} was asked for"
-        case EventKind.FILL if detail.get("actor"):
-            return f"{detail.get('quantity')} were traded, by the word of {detail.get('actor')}"
         case EventKind.FILL:
-            return f"the broker traded {detail.get('quantity')}"
+            return _why_filled(detail)
         case EventKind.BROKER_CALL:
             return f"the broker was asked to {detail.get('call')}: {detail.get('outcome') or detail.get('answer')}"
         case EventKind.MOVE:
             return _why_moved(slice_id, to_status, detail)
 
 
+def _why_filled(detail: Mapping[str, Any]) -> str:
+    if detail.get("actor"):
+        return f"{detail.get('quantity')} were traded, by the word of {detail.get('actor')}"
+    return f"the broker traded {detail.get('quantity')}"
+
+
 def _why_held(detail: Mapping[str, Any]) -> str:
     said = detail.get("message")
     return HoldReason(str(detail.get("reason"))).meaning + (f": {said}" if said else "")
+
+
+def _why_replanned(detail: Mapping[str, Any]) -> str:
+    lost = detail.get("not_fitting_quantity")
+    given_up = f"; {lost} are given up: {NotFittingReason(str(detail['not_fitting_reason'])).meaning}" if lost else ""
+    return f"{ReplanCause(str(detail.get('cause'))).meaning}{given_up}"
 
 
 def _why_moved(slice_id: str | None, to_status: str | None, detail: Mapping[str, Any]) -> str:

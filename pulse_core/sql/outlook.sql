@@ -5,6 +5,7 @@ SELECT EXISTS (SELECT FROM order_slices WHERE status = 'SCHEDULED' AND due_at <=
        EXISTS (SELECT FROM order_slices WHERE status = 'UNKNOWN') AS is_unknown,
        EXISTS (SELECT FROM order_slices WHERE status = 'WORKING') AS is_working,
        EXISTS (SELECT FROM orders WHERE status = 'PENDING') AS is_unsplit,
+       EXISTS (SELECT FROM orders WHERE replan_at <= clock_timestamp() + :margin) AS is_to_replan,
        EXISTS (SELECT FROM orders WHERE status IN ('IN_PROGRESS', 'PAUSED', 'CANCELLING')) AS is_live,
        EXISTS (SELECT FROM orders WHERE status = 'PAUSED') AS is_paused,
        EXISTS (SELECT FROM orders WHERE hold IS NOT NULL)

@@ -33,14 +33,18 @@ def least_total(history: History, lot_size: int) -> int:
 
 
 def amend(before: Plan, after: Plan, history: History, now: datetime, policy: Policy) -> Amended:
-    """A new schedule for what is unsent. The new total is at least `least_total`."""
+    """A new schedule for what is unsent. The new total is at least `least_total`.
+
+    A larger total adds to what is unsent, a smaller one takes from it as far as it has to. What slices that have ended
+    left unfilled comes back by itself.
+    """
     stretched = [_stretched(before, after, one, now) for one in history.unsent]
     free = [one for one in stretched if not one.was_claimed]
-    room = after.total_quantity - _claimed(history)
-    if after.total_quantity <= before.total_quantity:
-        room = min(room, sum(one.quantity for one in free))
-    shared = _shared(free, room, after.sizes)
+    unsent = sum(one.quantity for one in free)
+    more = max(after.total_quantity - before.total_quantity, 0)
+    room = min(unsent + more, after.total_quantity - _claimed(history))
     whole = room // after.sizes.lot_size * after.sizes.lot_size
+    shared = _shared(free, whole, after.sizes)
     kept = [*(one for one in stretched if one.was_claimed), *(one for one in shared if one.quantity)]
     new = replace(history, unsent=kept, ended_rest=whole - sum(one.quantity for one in shared))
     # Who amends an order gives up nothing of it by that.

@@ -15,6 +15,8 @@ from pulse_core.trading.schedule import Sizes
 
 # Instants of trading time are computed, and may be a little off.
 A_TRIFLE = timedelta(milliseconds=1)
+# What was sent may have been late by so much of an interval, and holds up nothing that was planned after it.
+LATENESS = 0.25
 # More slices than this no order gets, however often parts of it come back.
 MOST_SLICES = 2000
 
@@ -228,7 +230,7 @@ def _lay_out(
 def _going(plan: Plan, history: History, policy: Policy, clock: _Clock) -> "_Going":
     going = _Going(plan.interval, plan.interval_cap(policy))
     for one in sorted(history.sent, key=lambda sent: sent.at):
-        going.add(one.quantity, min(clock.passed(one.at), clock.now))
+        going.add(one.quantity, min(clock.passed(one.at), clock.now) - plan.interval * LATENESS)
     return going
 
 

@@ -12,8 +12,9 @@ from pulse_core.batching import for_each
 from pulse_core.errors import LostRace
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.exposure import StatusTotals
+from pulse_core.trading.order_window import COMING_BACK, is_catching_up
 from pulse_core.trading.status import order_result
-from pulse_core.trading.store import events, orders, slices, totals
+from pulse_core.trading.store import events, orders, schedules, slices, totals
 from pulse_core.trading.store.events import Event
 from pulse_core.trading.store.orders import RolledUp
 from pulse_core.trading.tables import Order
@@ -37,6 +38,9 @@ def roll_up_all(session: Session, locked: Collection[Order], now: datetime) -> N
         parts |= totals.of_orders(session, [order.id for order in half_cancelled])
     filled_anew = [order.id for order in locked if _filled(parts.get(order.id, ())) != order.filled_quantity]
     booked = orders.fill_totals(session, filled_anew) if filled_anew else {}
+    with_rest = {order.id for order in locked if comes_back(order, parts.get(order.id, ()), now)}
+    if with_rest:
+        schedules.ask(session, with_rest, now)
     overfilled: list[Event] = []
     rolled: list[RolledUp] = []
     for order in locked:
@@ -45,7 +49,7 @@ def roll_up_all(session: Session, locked: Collection[Order], now: datetime) -> N
         if is_filled_anew:
             filled, average = booked.get(order.id, (0, None))
             overfilled += _overfilled(order, filled)
-        to = _comes_to(order, parts.get(order.id, ()))
+        to = order.status if order.id in with_rest else _comes_to(order, parts.get(order.id, ()))
         if is_filled_anew or to is not order.status:
             result = order_result(order.total_quantity, filled) if to in FINAL_ORDERS else None
             rolled.append(RolledUp(order.id, order.status, to, filled, average, result))
@@ -58,6 +62,9 @@ def end_unsent(session: Session, order: Order, to: SliceStatus, now: datetime, *
         # They are not locked: one that a worker claims at this moment is followed from there.
         with suppress(LostRace):
             slices.move(session, one, to, now, **why)
+
+
+_RUNNING = frozenset({OrderStatus.IN_PROGRESS, OrderStatus.PAUSED})
 
 
 class _Round:
@@ -108,6 +115,16 @@ def _overfilled(order: Order, filled: int) -> list[Event]:
     if filled <= order.total_quantity:
         return []
     return [events.an_alarm(AlarmCode.ORDER_OVERFILLED, order.id, None, filled=filled, total=order.total_quantity)]
+
+
+def comes_back(order: Order, parts: Iterable[StatusTotals], now: datetime) -> bool:
+    """Whether something that has ended unfilled is still to be planned anew: so long the order is not over."""
+    if order.status not in _RUNNING or not is_catching_up(order, now):
+        return False
+    found = list(parts)
+    left = sum(one.leaves for one in found if one.status in COMING_BACK)
+    others = sum(one.filled + (one.leaves if one.status not in COMING_BACK else 0) for one in found)
+    return min(left, order.total_quantity - others) > 0
 
 
 def _comes_to(order: Order, parts: Iterable[StatusTotals]) -> OrderStatus:

@@ -7,19 +7,23 @@ from pulse_core.trading.tables import Order
 from pulse_core.trading.trading_time import TradingTime
 
 
-def trading_time(hours: Hours, order: Order) -> TradingTime:
-    """When slices of an order can be planned: its window, as far as its market takes it and they get there in time."""
+def trading_time(hours: Hours, order: Order, end_at: datetime | None = None) -> TradingTime:
+    """When slices of an order can be planned: its window, as far as its market takes it and they get there in time.
+
+    `end_at` is the end of a window that is extended.
+    """
+    end_at = end_at or order.end_at
     calendar = hours.calendar_of(order.broker_account, order.instrument)
     if calendar is None:
-        return TradingTime([(order.start_at, order.end_at)])
+        return TradingTime([(order.start_at, end_at)])
     terms = hours.terms(order.order_type, order.product)
-    found = calendar.between(order.start_at, order.end_at, terms)
+    found = calendar.between(order.start_at, end_at, terms)
     # Where the window ends before the market does, its end needs no time to spare.
-    last = next(iter(calendar.between(order.end_at, order.end_at + LAST_PLANNED, terms)), None)
-    is_open_after = last is not None and last.start == order.end_at and last.end - last.start >= LAST_PLANNED
+    last = next(iter(calendar.between(end_at, end_at + LAST_PLANNED, terms)), None)
+    is_open_after = last is not None and last.start == end_at and last.end - last.start >= LAST_PLANNED
     ends = [one.end - LAST_PLANNED for one in found]
-    if found and is_open_after and found[-1].end == order.end_at:
-        ends[-1] = order.end_at
+    if found and is_open_after and found[-1].end == end_at:
+        ends[-1] = end_at
     return TradingTime([(one.start, end) for one, end in zip(found, ends, strict=True) if end > one.start])
 
 

@@ -3,7 +3,7 @@
 A `broker_account` is a name of `broker_accounts`. Its columns are called `broker`, as services of before write them.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     Numeric,
     SmallInteger,
     String,
@@ -24,7 +25,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from api_contract.alarms import AlarmStatus
 from api_contract.vocabulary import (
+    AtEnd,
+    CatchUp,
     HoldReason,
+    Leftover,
+    NotFittingReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -81,6 +86,18 @@ class Order(Base):
     hold_message: Mapped[str | None]
     recheck_at: Mapped[datetime | None]
     recalls_working: Mapped[bool] = mapped_column(server_default="false")
+    # Services of before revision 0030 state none of it, and their orders catch up as is the default.
+    catch_up: Mapped[CatchUp] = mapped_column(words(CatchUp, "catch_up"), server_default="spread")
+    max_slice_multiple: Mapped[int] = mapped_column(SmallInteger, server_default="3")
+    extend_minutes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    leftover: Mapped[Leftover] = mapped_column(words(Leftover, "leftover"), server_default="catch_up")
+    at_end: Mapped[AtEnd] = mapped_column(words(AtEnd, "at_end"), server_default="leave")
+    planned_end_at: Mapped[datetime | None]
+    pace_interval: Mapped[timedelta | None] = mapped_column(Interval)
+    most_per_interval: Mapped[int | None] = mapped_column(BigInteger)
+    replan_at: Mapped[datetime | None]
+    not_fitting_quantity: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    not_fitting_reason: Mapped[NotFittingReason | None] = mapped_column(words(NotFittingReason, "not_fitting_reason"))
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
     start_at: Mapped[datetime]
@@ -104,9 +121,12 @@ class Order(Base):
         CheckConstraint("end_at > start_at", name="window"),
         CheckConstraint("(status IN ('DONE', 'CANCELLED', 'SKIPPED')) = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("(hold IS NULL) = (held_since IS NULL)", name="held"),
+        CheckConstraint("max_slice_multiple BETWEEN 1 AND 10", name="max_slice_multiple"),
+        CheckConstraint("extend_minutes BETWEEN 0 AND 1440", name="extend_minutes"),
         Index("ix_orders_account_id_id", "account_id", "id"),
         Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
         Index("ix_orders_held", "recheck_at", postgresql_where="hold IS NOT NULL"),
+        Index("ix_orders_to_replan", "replan_at", postgresql_where="replan_at IS NOT NULL"),
         Index("ix_orders_paused", "end_at", postgresql_where="status = 'PAUSED'"),
         Index(
             "ix_orders_open",
@@ -124,7 +144,8 @@ class OrderSlice(Base):
 
     `failures` counts the attempts that came to nothing by the broker's fault since the slice was last retried.
     `turn_at` is when it may go out under the broker's limits, once; None: it has no turn, or has used it. What the last
-    claim used is kept in `admitted_at`.
+    claim used is kept in `admitted_at`. One that `is_last` is sent at market whatever its order asks, at the end of the
+    window.
     """
 
     __tablename__ = "order_slices"
@@ -155,6 +176,7 @@ class OrderSlice(Base):
     average_price: Mapped[Decimal | None]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
+    is_last: Mapped[bool] = mapped_column(server_default="false")
     updated_at: Mapped[datetime]
 
     __table_args__ = (

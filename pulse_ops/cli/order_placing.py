@@ -11,7 +11,7 @@ from pulse_client.errors import GatewayError
 from pulse_client.gateway import Gateway
 from pulse_client.models import Placed
 from pulse_client.new_order import NewOrder, SplitConfig
-from pulse_client.vocabulary import OrderType, Product, SessionRule, Side
+from pulse_client.vocabulary import AtEnd, CatchUp, Leftover, OrderType, Product, SessionRule, Side
 from pulse_ops.cli import options
 from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.output import print_facts, print_json, say
@@ -20,6 +20,9 @@ from pulse_ops.cli.values import Instant, Price
 side_choice = click.Choice([side.value for side in Side], case_sensitive=False)
 _type_choice = click.Choice([one.value for one in OrderType], case_sensitive=False)
 _session_choice = click.Choice([one.value for one in SessionRule], case_sensitive=False)
+catch_up_choice = click.Choice([one.value for one in CatchUp], case_sensitive=False)
+leftover_choice = click.Choice([one.value for one in Leftover], case_sensitive=False)
+at_end_choice = click.Choice([one.value for one in AtEnd], case_sensitive=False)
 _product_choice = click.Choice([one.value for one in Product], case_sensitive=False)
 
 
@@ -60,6 +63,33 @@ Examples:
 @click.option(
     "--slice-timeout", type=int, metavar="SECONDS", help="How long a slice may work at the broker, 1 to 3600."
 )
+@click.option(
+    "--catch-up",
+    type=catch_up_choice,
+    metavar="spread|next_slice|burst|skip",
+    help="Where what it misses goes: over the rest of the window (default), with the next slice, at once, nowhere.",
+)
+@click.option(
+    "--max-slice-multiple",
+    type=int,
+    metavar="TIMES",
+    help="No slice and no interval gets more than so many times the plan's, 1 to 10. Default: 3.",
+)
+@click.option(
+    "--extend-minutes", type=int, metavar="MINUTES", help="By how much the window may grow to catch up. Default: 0."
+)
+@click.option(
+    "--leftover",
+    type=leftover_choice,
+    metavar="catch_up|drop",
+    help="What becomes of the unfilled rest of a slice that has ended. Default: catch_up.",
+)
+@click.option(
+    "--at-end",
+    type=at_end_choice,
+    metavar="leave|market",
+    help="market: one last slice at market when the window is over. Default: leave.",
+)
 @click.option("--broker-account", metavar="NAME", help="Where it is traded. Default: the account of the installation.")
 @click.option("--note", help="A note that is kept and shown with the order; up to 200 characters.")
 @click.option("--key", help="The order's unique key, 1 to 64 characters; default: a new one.")
@@ -79,6 +109,11 @@ def place(
     session: str | None,
     product: str | None,
     slice_timeout: int | None,
+    catch_up: str | None,
+    max_slice_multiple: int | None,
+    extend_minutes: int | None,
+    leftover: str | None,
+    at_end: str | None,
     broker_account: str | None,
     note: str | None,
     key: str | None,
@@ -103,6 +138,11 @@ def place(
         slice_timeout_seconds=slice_timeout,
         client_note=note,
         broker_account=broker_account,
+        catch_up=None if catch_up is None else CatchUp(catch_up),
+        max_slice_multiple=max_slice_multiple,
+        extend_minutes=extend_minutes,
+        leftover=None if leftover is None else Leftover(leftover),
+        at_end=None if at_end is None else AtEnd(at_end),
     )
     gateway = connect(**where)
     say(f"Placing the order with --key {order.order_unique_key}")

@@ -91,9 +91,11 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Session", _session(order)),
         ("Product", "default" if order.product is None else order.product),
         ("Time-out", _time_out(order.slice_timeout_seconds)),
+        ("Catching up", catching_up(order)),
         ("Note", order.client_note or "-"),
         ("Status", state(order)),
         *_held(order),
+        *_not_fitting(order),
         ("Filled", f"{order.filled_quantity} of {order.total_quantity}{price}"),
         ("Open", f"{left.working} working, {on_its_way}{left.unknown} unknown, {left.unsent} unsent"),
         ("Created", instant(order.created_at)),
@@ -106,6 +108,20 @@ def _held(order: Order) -> list[tuple[str, object]]:
         return []
     said = f": {order.held.message}" if order.held.message else ""
     return [("Held", f"{order.held.reason} since {instant(order.held.since)}{said}; until {order.held.ended_by}")]
+
+
+def catching_up(order: Order) -> str:
+    """How it catches up, in words."""
+    extended = f", the window may grow by {order.extend_minutes} min" if order.extend_minutes else ""
+    return (
+        f"{order.catch_up}, at most {order.max_slice_multiple} times the plan{extended};"
+        f" rests: {order.leftover}; at the end: {order.at_end}"
+    )
+
+
+def _not_fitting(order: Order) -> list[tuple[str, object]]:
+    given_up = order.not_fitting
+    return [] if given_up is None else [("Given up", f"{given_up.quantity}, the last of it for {given_up.reason}")]
 
 
 def _order_row(order: Order) -> tuple[object, ...]:

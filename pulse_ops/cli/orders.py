@@ -8,13 +8,13 @@ import click
 
 from pulse_client.gateway import Gateway
 from pulse_client.models import Order, OrderPage
-from pulse_client.vocabulary import OrderStatus, WorkingSlices
+from pulse_client.vocabulary import CatchUp, OrderStatus, WorkingSlices
 from pulse_ops.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.order_amending import amend
 from pulse_ops.cli.order_events import events
 from pulse_ops.cli.order_names import named_order, order_name
-from pulse_ops.cli.order_placing import place, side_choice
+from pulse_ops.cli.order_placing import catch_up_choice, place, side_choice
 from pulse_ops.cli.order_tables import print_order, print_orders, print_slices
 from pulse_ops.cli.output import print_json, say
 from pulse_ops.cli.values import Instant
@@ -159,15 +159,21 @@ def pause(order_id: str, working: str | None, is_json: bool, **where: Unpack[Whe
 
 @orders.command()
 @click.argument("order_id")
+@click.option(
+    "--catch-up",
+    type=catch_up_choice,
+    metavar="spread|next_slice|burst|skip",
+    help="How it catches up this once, in place of its own policy.",
+)
 @options.as_json
 @connection_options
-def resume(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
-    """Resume an order that is paused or held. Missed slices go out in the rest of its window, none of them in a burst;
-    those that no longer fit are SKIPPED.
+def resume(order_id: str, catch_up: str | None, is_json: bool, **where: Unpack[Where]) -> None:
+    """Resume an order that is paused or held. What it missed goes out as its policy says; what no longer fits is given
+    up, and named.
 
     Repeating it is harmless.
     """
-    order = connect(**where).resume(order_id)
+    order = connect(**where).resume(order_id, catch_up=None if catch_up is None else CatchUp(catch_up))
     _print_state(order, is_json)
     if not is_json:
         say(f"Follow it: pulse orders watch {order.order_id}")

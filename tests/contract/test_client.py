@@ -110,6 +110,7 @@ def test_all_that_a_program_does_with_an_order(gateway: Mortal, trader: Account)
     assert client.cancel(placed.order_id).is_final
     assert [one.type for one in client.events(placed.order_id, limit=1)] == [
         "order.pending",
+        "order.amended",
         "order.request",
         "order.cancelled",
     ]

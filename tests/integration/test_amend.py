@@ -24,7 +24,15 @@ from api_contract.errors import (
     QuantityTooSmall,
     ServiceUnavailable,
 )
-from api_contract.vocabulary import OrderResult, OrderStatus, OrderType, SliceStatus
+from api_contract.vocabulary import (
+    CatchUp,
+    Leftover,
+    OrderResult,
+    OrderStatus,
+    OrderType,
+    SliceStatus,
+    WorkingSlices,
+)
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.errors import RowsLocked
@@ -38,6 +46,7 @@ from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
 from pulse_core.trading.order.queries import OrderSnapshot
 from pulse_core.trading.order.split import split_orders
+from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import orders, slices
@@ -104,8 +113,8 @@ def test_slices_that_nothing_is_left_for_end(broker: SimulatedBroker) -> None:
 
     amended(order_id, total_quantity=4)
 
-    ended = [one for one in slices_of(order_id) if one.status is SliceStatus.SKIPPED]
-    assert sum(unsent(order_id)) == 2
+    ended = [one for one in slices_of(order_id) if one.status is SliceStatus.CANCELLED]
+    assert (sum(unsent(order_id)), len(ended)) == (2, 2)
     assert {one.error_code for one in ended} == {"AMENDED"}
 
 
@@ -254,7 +263,7 @@ def test_who_claims_a_slice_is_waited_for_and_not_for_ever(
 
 def test_what_does_not_fit_within_the_cap_is_refused_with_the_most_that_can_be(broker: SimulatedBroker) -> None:
     broker.answers = [accept_and_fill] * 4
-    order_id = a_split_order()
+    order_id = a_split_order(max_slice_multiple=10)
     for one in slices_of(order_id)[:4]:
         with db.transaction() as session:
             slices.change(session, one.id, utcnow(), due_at=utcnow())
@@ -262,15 +271,15 @@ def test_what_does_not_fit_within_the_cap_is_refused_with_the_most_that_can_be(b
     later = order(order_id).end_at - MINUTE
 
     with pytest.raises(QuantityTooLarge) as refused:
-        amended(order_id, now=later, total_quantity=500)
+        amended(order_id, now=later, total_quantity=5000, max_slice_multiple=3)
 
     most = refused.value.details["max_total_quantity"]
-    assert 100 <= most < 500
+    assert 100 <= most < 5000
     assert (unsent(order_id), order(order_id).total_quantity) == ([20], 100)
 
 
 def test_more_is_sent_in_new_slices_where_none_is_left(broker: SimulatedBroker) -> None:
-    order_id = a_split_order(duration_minutes=1)
+    order_id = a_split_order(duration_minutes=1, max_slice_multiple=10)
     for one in slices_of(order_id):
         with db.transaction() as session:
             slices.change(session, one.id, utcnow(), due_at=utcnow())
@@ -429,3 +438,56 @@ def test_everybody_at_once_and_the_sums_hold(broker: SimulatedBroker) -> None:
     assert ended.filled_quantity == taken
     told = [one["after"] for one in amendments(order_id)]
     assert told[-1:] in ([ended.total_quantity], [])
+
+
+def test_how_it_catches_up_is_amended_too(broker: SimulatedBroker) -> None:
+    order_id = a_split_order()
+    most = order(order_id).most_per_interval
+    assert most is not None
+
+    shown = amended(order_id, catch_up=CatchUp.SKIP, max_slice_multiple=1, leftover=Leftover.DROP)
+
+    assert (shown.catch_up, shown.max_slice_multiple, shown.leftover) == (CatchUp.SKIP, 1, Leftover.DROP)
+    assert order(order_id).most_per_interval == most // 3
+    assert unsent(order_id) == [20] * 5
+    assert [one["field"] for one in amendments(order_id)] == ["catch_up", "max_slice_multiple", "leftover"]
+
+
+def test_the_pace_of_the_order_is_that_of_its_new_plan(broker: SimulatedBroker) -> None:
+    order_id = a_split_order()
+    before = order(order_id)
+    amended(order_id, total_quantity=200, duration_minutes=120)
+    after = order(order_id)
+    assert (after.pace_interval, after.most_per_interval) == (30 * MINUTE, 2 * (before.most_per_interval or 0))
+
+
+def test_what_is_called_back_comes_back_within_the_new_total(broker: SimulatedBroker) -> None:
+    order_id = a_split_order()
+    account, first = order(order_id).account_id, slices_of(order_id)[0]
+    execute_slice(first.id)
+    broker.fill(a_slice(first.id).broker_order_id or "", 8)
+    pause_order(OneAccount(account), order_id, account, utcnow(), working=WorkingSlices.CANCEL)
+    cancel_slices(utcnow())
+    track_slices(utcnow())
+    amended(order_id, total_quantity=60)
+    assert sum(unsent(order_id)) == 52
+
+    resume_order(OneAccount(account), order_id, account, utcnow())
+
+    assert a_slice(first.id).status is SliceStatus.CANCELLED
+    assert 8 + sum(unsent(order_id)) == 60
+
+
+def test_the_rest_of_what_expires_later_comes_back_after_an_amendment(broker: SimulatedBroker) -> None:
+    order_id = a_split_order(total_quantity=10)
+    account, first = order(order_id).account_id, slices_of(order_id)[0]
+    execute_slice(first.id)
+    amended(order_id, total_quantity=4)
+    pause_order(OneAccount(account), order_id, account, utcnow(), working=WorkingSlices.CANCEL)
+    cancel_slices(utcnow())
+    track_slices(utcnow())
+    assert sum(unsent(order_id)) == 2
+
+    resume_order(OneAccount(account), order_id, account, utcnow())
+
+    assert sum(unsent(order_id)) == 4

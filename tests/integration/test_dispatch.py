@@ -112,7 +112,7 @@ def test_the_slices_of_a_paused_or_cancelled_order_are_not_sent(sent: list[Wakeu
 def test_batches_are_bounded_and_the_earliest_come_first(sent: list[Wakeup], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "BATCH", 2)
     monkeypatch.setattr(dispatch, "MOST_BATCHES", 2)
-    slices = slices_of(a_split_order(num_splits=10))
+    slices = slices_of(a_split_order(num_splits=10, max_slice_multiple=10))
     end: datetime = slices[-1].scheduled_at
 
     assert dispatch_due_slices(end) == 4

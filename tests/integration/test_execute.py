@@ -108,7 +108,7 @@ def test_an_order_whose_slices_are_all_filled_is_done_with_its_average_price(
     broker: SimulatedBroker, num_splits: int
 ) -> None:
     broker.answers = [accept_and_fill] * num_splits
-    order_id = a_split_order(num_splits=num_splits)
+    order_id = a_split_order(num_splits=num_splits, max_slice_multiple=10)
     end_at = order(order_id).end_at
 
     for one in slices_of(order_id):

@@ -54,7 +54,7 @@ def test_what_works_is_still_followed_while_the_order_is_paused(broker: Simulate
     assert a_slice(first.id).status is SliceStatus.FILLED
 
 
-def test_missed_slices_are_repaced_from_the_moment_of_resuming(broker: SimulatedBroker) -> None:
+def test_missed_slices_are_spread_over_the_rest_of_the_window(broker: SimulatedBroker) -> None:
     order_id = paused(num_splits=5, duration_minutes=60)
     start = order(order_id).start_at
     now = start + timedelta(minutes=20)
@@ -62,8 +62,8 @@ def test_missed_slices_are_repaced_from_the_moment_of_resuming(broker: Simulated
     resume_order(OneAccount(order(order_id).account_id), order_id, "trader", now)
 
     minutes = [(one.due_at - start) / timedelta(minutes=1) for one in slices_of(order_id)]
-    assert minutes[:3] == [20, 35, 50]
-    assert [one.status for one in slices_of(order_id)][3:] == [SliceStatus.SKIPPED, SliceStatus.SKIPPED]
+    assert minutes == [20, 40, 30, 45, 60]
+    assert [one.status for one in slices_of(order_id)] == [SliceStatus.SCHEDULED] * 5
 
 
 def test_an_order_with_no_room_left_ends_with_its_reason(broker: SimulatedBroker) -> None:
@@ -73,7 +73,7 @@ def test_an_order_with_no_room_left_ends_with_its_reason(broker: SimulatedBroker
     resume_order(OneAccount(order(order_id).account_id), order_id, "trader", after_the_window)
 
     assert (order(order_id).status, order(order_id).result) == (OrderStatus.DONE, OrderResult.UNFILLED)
-    assert {one.error_code for one in slices_of(order_id)} == {"PAUSED"}
+    assert {one.error_code for one in slices_of(order_id)} == {"NOT_FITTING"}
 
 
 def test_a_pause_that_nobody_ends_is_ended_after_the_window(broker: SimulatedBroker) -> None:

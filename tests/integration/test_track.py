@@ -237,7 +237,7 @@ def test_more_fills_than_asked_for_are_booked_and_raise_the_alarm(broker: Simula
 
 
 def test_the_orders_totals_are_the_sums_of_its_slices(broker: SimulatedBroker) -> None:
-    order_id = a_split_order(total_quantity=500)
+    order_id = a_split_order(total_quantity=500, max_slice_multiple=10)
     end_at = order(order_id).end_at
     for place, one in enumerate(slices_of(order_id), start=1):
         execute_slice(one.id, clock=lambda: end_at)
@@ -251,7 +251,7 @@ def test_the_orders_totals_are_the_sums_of_its_slices(broker: SimulatedBroker) -
 
 
 def test_slices_of_one_order_that_end_differently_are_settled_in_one_reading(broker: SimulatedBroker) -> None:
-    order_id = a_split_order(utcnow() - timedelta(seconds=1), duration_minutes=1)
+    order_id = a_split_order(utcnow() - timedelta(seconds=1), duration_minutes=1, max_slice_multiple=10)
     parts = slices_of(order_id)
     with db.transaction() as session:
         session.execute(update(OrderSlice).where(OrderSlice.order_id == order_id).values(due_at=utcnow()))

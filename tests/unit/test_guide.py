@@ -69,8 +69,8 @@ def test_every_type_of_event_is_explained() -> None:
     others = {event_type(kind, slice_id, None) for kind in EventKind if kind != "MOVE" for slice_id in (None, "sl_1")}
     documented = set(words("Live events"))
     assert moves < documented
-    # A fill and a call at the broker are of a slice, a hold, its release and an amendment of an order.
-    never = {"order.fill", "order.broker_call", "slice.held", "slice.released", "slice.amended"}
+    # A fill and a call at the broker are of a slice, a hold and its release of an order.
+    never = {"order.fill", "order.broker_call", "slice.held", "slice.released"}
     assert documented - moves - {"scheduled"} == others - never
 
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from api_contract.errors import (
 )
 from api_contract.log import current_trace, get_logger
 from api_contract.order_rules import NewOrder, check_new_order, check_start
-from api_contract.vocabulary import OrderStatus
+from api_contract.vocabulary import AtEnd, OrderStatus
 from pulse_core import db, queue
 from pulse_core.broker_accounts import access
 from pulse_core.config import settings
@@ -52,6 +52,11 @@ STATED = {
     "session": "session",
     "slice_timeout_seconds": "slice_timeout_seconds",
     "client_note": "client_note",
+    "catch_up": "catch_up",
+    "max_slice_multiple": "max_slice_multiple",
+    "extend_minutes": "extend_minutes",
+    "leftover": "leftover",
+    "at_end": "at_end",
 }
 
 
@@ -136,10 +141,16 @@ def _row(account_id: str, broker_account: str, new_order: NewOrder, window: Wind
         "start_at": window.start,
         "end_at": window.end,
         "asked_start_at": None if window.start == asked else asked,
+        "replan_at": _replan_at(new_order, window),
         "created_at": now,
         "updated_at": now,
         "trace": current_trace(),
     }
+
+
+def _replan_at(new_order: NewOrder, window: Window) -> datetime | None:
+    """Its last slice is planned when its window is over."""
+    return window.end + timedelta(minutes=new_order.extend_minutes) if new_order.at_end is AtEnd.MARKET else None
 
 
 def _sizes(listed: Listed | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Amend an order that is under way: what is unsent is planned anew, what was ever claimed stays as it is."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from api_contract.errors import (
 )
 from api_contract.order_rules import check_enough
 from api_contract.versions import Expected
-from api_contract.vocabulary import OrderStatus, OrderType, SliceStatus
+from api_contract.vocabulary import AtEnd, OrderStatus, OrderType, SliceStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
@@ -34,19 +34,22 @@ from pulse_core.trading.amending import Amended, amend, least_total
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order.queries import OrderSnapshot, check_expected, order_snapshot
 from pulse_core.trading.order.windows import amended_window, told
-from pulse_core.trading.order_plan import History, Plan, Policy, Sent, Unsent
+from pulse_core.trading.order_plan import History, Plan, Sent, Unsent
 from pulse_core.trading.order_totals import roll_up
-from pulse_core.trading.schedule import PlannedSlice, Sizes
-from pulse_core.trading.sessions import trading_time
-from pulse_core.trading.store import events, orders, slices, totals
+from pulse_core.trading.order_window import latest_end
+from pulse_core.trading.replanning import plan_of, policy_of
+from pulse_core.trading.schedule import PlannedSlice
+from pulse_core.trading.store import events, orders, schedules, slices, totals
 from pulse_core.trading.store.slices import NewSlice
 from pulse_core.trading.tables import Order, OrderSlice
 
 # What nobody is at any more in a moment is waited for.
 TRIES, PAUSE = 40, timedelta(milliseconds=50)
-AMENDED = {"error_code": "AMENDED", "error_message": "the order was amended, and nothing is left for it"}
+NOTHING_LEFT = {"error_code": "AMENDED", "error_message": "the order was amended, and nothing is left for it"}
+_POLICY = ("catch_up", "max_slice_multiple", "extend_minutes", "leftover", "at_end")
 _OPEN = (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED)
 _PLANNED = frozenset({"total_quantity", "end_at"})
+_PACED = _PLANNED | {"max_slice_multiple"}
 
 
 class _SliceTaken(Exception):
@@ -106,26 +109,48 @@ def _amend(session: Session, order: Order, changes: Mapping[str, Any], actor: st
     wanted = {name: value for name, value in stated.items() if value != seen[name]}
     if not wanted:
         return
-    is_split, before = order.status is not OrderStatus.PENDING, _plan(order, known)
+    is_split, before = order.status is not OrderStatus.PENDING, plan_of(order, known)
     unsent = _hold_unsent(session, order) if is_split else ()
     history = _history(session, order, unsent)
     _check_total(order, wanted, history)
-    orders.change(session, order, now, **wanted)
+    # Its end is its own again, if it was extended before.
+    orders.change(session, order, now, **wanted, **({"planned_end_at": None} if "end_at" in wanted else {}))
     for name in wanted:
         change = {"field": name, "before": _told(seen[name]), "after": _told(wanted[name])}
         events.add(session, EventKind.AMENDED, order.id, None, now, actor=actor, **change)
-    if is_split and wanted.keys() & _PLANNED:
-        after = _plan(order, known)
-        planned = amend(before, after, history, now, Policy())
-        _check_room(order, planned, after)
-        _write(session, order, unsent, planned, now)
-        roll_up(session, order, now)
-        queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
+    if is_split:
+        _replan(session, order, wanted, before, history, unsent, known, now)
+
+
+def _replan(
+    session: Session,
+    order: Order,
+    wanted: Collection[str],
+    before: Plan,
+    history: History,
+    unsent: Sequence[OrderSlice],
+    known: Hours,
+    now: datetime,
+) -> None:
+    after, policy = plan_of(order, known), policy_of(order)
+    if not _PACED.isdisjoint(wanted) and after.time.stretches:
+        pace = {"pace_interval": after.interval, "most_per_interval": after.interval_cap(policy)}
+        schedules.change(session, order, **pace)
+    if order.at_end is AtEnd.MARKET:
+        schedules.ask(session, [order.id], latest_end(order))
+    if _PLANNED.isdisjoint(wanted):
+        return
+    planned = amend(before, after, history, now, policy)
+    if planned.lost:
+        raise _too_large(order, order.total_quantity, after.slice_cap(policy), order.total_quantity - planned.lost)
+    _write(session, order, unsent, planned, now)
+    roll_up(session, order, now)
+    queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
 
 
 def _columns(order: Order, changes: Mapping[str, Any], known: Hours, now: datetime) -> dict[str, Any]:
     """What the columns of the order are to be."""
-    wanted = {name: changes[name] for name in ("total_quantity", "client_note") if name in changes}
+    wanted = {name: changes[name] for name in ("total_quantity", "client_note", *_POLICY) if name in changes}
     if "limit_price" in changes:
         if order.order_type is not OrderType.LIMIT:
             rule = "LIMIT only"
@@ -149,18 +174,6 @@ def _hold_unsent(session: Session, order: Order) -> Sequence[OrderSlice]:
     return held
 
 
-def _plan(order: Order, known: Hours) -> Plan:
-    return Plan(
-        order.total_quantity,
-        order.num_splits,
-        order.start_at,
-        order.end_at,
-        trading_time(known, order),
-        Sizes(order.lot_size, order.most_per_slice),
-        order.randomize,
-    )
-
-
 def _history(session: Session, order: Order, unsent: Sequence[OrderSlice]) -> History:
     where = exposure(totals.of_order(session, order.id))
     known = slices.of_order(session, order.id)
@@ -174,11 +187,13 @@ def _history(session: Session, order: Order, unsent: Sequence[OrderSlice]) -> Hi
         ],
         sent=[Sent(one.quantity, one.sent_at) for one in known if one.sent_at is not None],
         next_number=max((one.sequence_number for one in known), default=0) + 1,
+        has_last_slice=any(one.is_last for one in known),
     )
 
 
 def _was_claimed(one: OrderSlice) -> bool:
-    return one.attempts > 0 or one.filled_quantity > 0
+    """Or is the last slice of the order, which has what was left."""
+    return one.attempts > 0 or one.filled_quantity > 0 or one.is_last
 
 
 def _check_total(order: Order, wanted: Mapping[str, Any], history: History) -> None:
@@ -204,11 +219,6 @@ def _check_most(order: Order, total: int) -> None:
         raise _too_large(order, total, most, most * order.num_splits)
 
 
-def _check_room(order: Order, planned: Amended, plan: Plan) -> None:
-    if planned.lost:
-        raise _too_large(order, order.total_quantity, plan.slice_cap(Policy()), order.total_quantity - planned.lost)
-
-
 def _too_large(order: Order, total: int, most: int, most_in_all: int) -> QuantityTooLarge:
     details = {
         "field": "total_quantity",
@@ -223,7 +233,7 @@ def _too_large(order: Order, total: int, most: int, most_in_all: int) -> Quantit
 def _write(session: Session, order: Order, unsent: Sequence[OrderSlice], planned: Amended, now: datetime) -> None:
     by_number = {one.sequence_number: one for one in unsent}
     for number in planned.ended:
-        slices.move(session, by_number[number], SliceStatus.SKIPPED, now, **AMENDED)
+        slices.move(session, by_number[number], SliceStatus.CANCELLED, now, **NOTHING_LEFT)
     for one in planned.slices:
         if not one.is_new:
             slices.replan(session, by_number[one.sequence_number], now, one.quantity, one.due_at)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from api_contract.errors import InvalidState, NotFound
 from api_contract.versions import Expected
-from api_contract.vocabulary import OrderStatus, SliceStatus, WorkingSlices
+from api_contract.vocabulary import CatchUp, OrderStatus, ReplanCause, SliceStatus, WorkingSlices
 from pulse_core import db, queue
 from pulse_core.batching import for_each
 from pulse_core.config import settings
@@ -16,8 +16,7 @@ from pulse_core.owner import Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.order.queries import OrderReport, check_expected, order_report
 from pulse_core.trading.order_totals import end_unsent, roll_up
-from pulse_core.trading.repacing import repace, spread
-from pulse_core.trading.replanning import MISSED_WHILE_HELD, replan
+from pulse_core.trading.replanning import replan
 from pulse_core.trading.store import events, holds, orders
 from pulse_core.trading.tables import Order
 
@@ -54,12 +53,17 @@ def pause_order(
 
 
 def resume_order(
-    owner: Owner, order_id: str, actor: str, now: datetime, expected: Expected | None = None
+    owner: Owner,
+    order_id: str,
+    actor: str,
+    now: datetime,
+    expected: Expected | None = None,
+    catch_up: CatchUp | None = None,
 ) -> OrderReport:
-    """Let an order that is paused or held go on, with what it missed inside its window; repeating it is harmless.
+    """Let an order that is paused or held go on, and catch up as its policy says; repeating it is harmless.
 
-    What is at fault is not looked at: the next refusal holds the order again. Raises NotFound, InvalidState,
-    PreconditionFailed unless the order is as `expected`.
+    `catch_up` replaces the policy for this once. What is at fault is not looked at: the next refusal holds the order
+    again. Raises NotFound, InvalidState, PreconditionFailed unless the order is as `expected`.
     """
     known = hours.current()
     with db.transaction() as session:
@@ -74,8 +78,8 @@ def resume_order(
                 holds.release(session, order, now, actor)
             if order.status is OrderStatus.PAUSED:
                 orders.move(session, order, OrderStatus.IN_PROGRESS, now)
-            pacing, missed = (spread, MISSED_WHILE_HELD) if is_held else (repace, MISSED)
-            replan(session, order, known, now, pacing, missed)
+            cause = ReplanCause.RELEASED if is_held else ReplanCause.RESUMED
+            replan(session, order, cause, known, now, catch_up)
             roll_up(session, order, now)
         queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
     return order_report(owner, order_id)

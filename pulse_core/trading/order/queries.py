@@ -16,7 +16,11 @@ from api_contract.ids import ORDER_ID
 from api_contract.versions import Expected, etag_of
 from api_contract.vocabulary import (
     FINAL_ORDERS,
+    AtEnd,
+    CatchUp,
     HoldReason,
+    Leftover,
+    NotFittingReason,
     OrderResult,
     OrderStatus,
     OrderType,
@@ -59,6 +63,14 @@ class HeldReport:
 
 
 @dataclass(frozen=True)
+class NotFittingReport:
+    """What an order has given up so far, in units, and why the last of it."""
+
+    quantity: int
+    reason: NotFittingReason
+
+
+@dataclass(frozen=True)
 class OrderReport:
     """An order as clients see it; `slices` counts its slices by status, `next_slice_at` is when the next one is due."""
 
@@ -78,6 +90,11 @@ class OrderReport:
     product: Product | None
     slice_timeout_seconds: int | None
     client_note: str | None
+    catch_up: CatchUp
+    max_slice_multiple: int
+    extend_minutes: int
+    leftover: Leftover
+    at_end: AtEnd
     status: OrderStatus
     result: OrderResult | None
     skip_reason: str | None
@@ -92,6 +109,7 @@ class OrderReport:
     updated_at: datetime
     finished_at: datetime | None
     held: HeldReport | None
+    not_fitting: NotFittingReport | None
 
 
 @dataclass(frozen=True)
@@ -342,6 +360,11 @@ def _report(
         product=order.product,
         slice_timeout_seconds=order.slice_timeout_seconds,
         client_note=order.client_note,
+        catch_up=order.catch_up,
+        max_slice_multiple=order.max_slice_multiple,
+        extend_minutes=order.extend_minutes,
+        leftover=order.leftover,
+        at_end=order.at_end,
         status=order.status,
         result=order.result,
         skip_reason=order.skip_reason,
@@ -356,7 +379,13 @@ def _report(
         updated_at=order.updated_at,
         finished_at=order.finished_at,
         held=held,
+        not_fitting=_not_fitting(order),
     )
+
+
+def _not_fitting(order: Order) -> NotFittingReport | None:
+    reason = order.not_fitting_reason
+    return None if reason is None else NotFittingReport(order.not_fitting_quantity, reason)
 
 
 def _slice_report(one: OrderSlice, planned: Mapping[str, int]) -> SliceReport:

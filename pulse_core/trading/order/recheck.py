@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus
+from api_contract.vocabulary import OrderStatus, ReplanCause
 from pulse_core import brokers, clock, db, queue
 from pulse_core.batching import for_each
 from pulse_core.broker_accounts.state import reason_for, state_after
@@ -23,8 +23,7 @@ from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
 from pulse_core.trading.order_totals import roll_up
-from pulse_core.trading.repacing import spread
-from pulse_core.trading.replanning import MISSED_WHILE_HELD, replan
+from pulse_core.trading.replanning import replan
 from pulse_core.trading.sessions import opens_at
 from pulse_core.trading.slice.refused import CLOSED_FOR
 from pulse_core.trading.slice.skipping import skip_over
@@ -80,7 +79,7 @@ def _look_at(order_id: str, known: Hours, now: datetime) -> None:
 
 def _replan(session: Session, order: Order, known: Hours, now: datetime) -> None:
     if order.status is OrderStatus.IN_PROGRESS:
-        replan(session, order, known, now, spread, MISSED_WHILE_HELD)
+        replan(session, order, ReplanCause.RELEASED, known, now)
         roll_up(session, order, now)
 
 

@@ -20,12 +20,14 @@ from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
 from pulse_core.trading import schedule
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.replanning import plan_of, policy_of
 from pulse_core.trading.schedule import PlannedSlice, Sizes
 from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.slice.dispatch import dispatch_turns_soon
 from pulse_core.trading.slice.label import label
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import events, orders, slices
+from pulse_core.trading.store.orders import Pace
 from pulse_core.trading.store.slices import NewSlice
 from pulse_core.trading.tables import Order
 from pulse_core.trading.trading_time import TradingTime
@@ -86,7 +88,7 @@ def _schedule(
 ) -> Schedules:
     """Write the slices of locked orders and return them."""
     schedules = {order.id: _planned(session, order, known, now) for order in pending}
-    begun = [order for order in pending if schedules[order.id]]
+    begun = [(order, _pace(order, known)) for order in pending if schedules[order.id]]
     slices.add_planned(session, [one for planned in schedules.values() for one in planned], horizon, now)
     events.add_all(session, orders.begin_all(session, begun, now), now)
     return schedules
@@ -103,6 +105,11 @@ def _planned(session: Session, order: Order, known: Hours, now: datetime) -> Seq
         except ValueError as error:
             _skip(session, order, str(error), now)
             return ()
+
+
+def _pace(order: Order, known: Hours) -> Pace:
+    planned = plan_of(order, known)
+    return Pace(planned.interval, planned.interval_cap(policy_of(order)))
 
 
 def _skip(session: Session, order: Order, reason: str, now: datetime) -> None:

@@ -91,7 +91,8 @@ def _reason(order: Order, one: OrderSlice, now: datetime) -> CancelReason | None
         return CancelReason.ORDER_CANCELLED
     if order.status is OrderStatus.PAUSED and order.recalls_working:
         return CancelReason.ORDER_PAUSED
-    return CancelReason.DEADLINE if one.deadline_at is not None and one.deadline_at <= now else None
+    is_over = one.deadline_at is not None and one.deadline_at <= now
+    return CancelReason.DEADLINE if is_over or slices.makes_room(order, one, now) else None
 
 
 def _is_changed(one: OrderSlice, seen: OrderSlice) -> bool:

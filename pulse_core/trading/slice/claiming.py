@@ -23,7 +23,7 @@ from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.sessions import opens_at
 from pulse_core.trading.slice.skipping import why_never
-from pulse_core.trading.store import claims, installation, slices
+from pulse_core.trading.store import claims, installation, schedules, slices
 from pulse_core.trading.store.claims import Claimed, NextAttempt, OpenNow
 from pulse_core.trading.tables import OrderSlice
 
@@ -73,13 +73,15 @@ class Claim:
 class Claims:
     """What of a batch may be sent now.
 
-    Of the rest, `over` can never go out, and `closed` have to wait for their market, as seen at these instants.
+    Of the rest, `over` can never go out, `closed` have to wait for their market, and the orders of `crowded` have to be
+    planned anew before more of them goes out, as seen at these instants.
     `held_up` could go out and were not claimed: most likely somebody else had them locked.
     """
 
     made: Sequence[Claim]
     over: Mapping[str, datetime] = field(default_factory=dict)
     closed: Mapping[str, datetime] = field(default_factory=dict)
+    crowded: Mapping[str, datetime] = field(default_factory=dict)
     held_up: Sequence[str] = ()
 
 
@@ -97,6 +99,7 @@ class _Look:
     ready: Mapping[str, _Ready] = field(default_factory=dict)
     over: Mapping[str, datetime] = field(default_factory=dict)
     closed: Mapping[str, datetime] = field(default_factory=dict)
+    crowded: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def claim_together(fence: Fence, broker_account: str, clock: Clock | None) -> Claims:
@@ -110,7 +113,7 @@ def claim_together(fence: Fence, broker_account: str, clock: Clock | None) -> Cl
     look = _look(fence, missed, broker_account, clock)
     ready = _wait(look, is_other_waiting=bool(made))
     more = _try_to_claim(fence, {slice_id: one.attempt for slice_id, one in ready.items()}, broker_account, clock)
-    return Claims([*made, *more], look.over, look.closed, _without(ready, more))
+    return Claims([*made, *more], look.over, look.closed, look.crowded, _without(ready, more))
 
 
 def _without(slice_ids: Collection[str], claimed: Sequence[Claim]) -> list[str]:
@@ -178,9 +181,11 @@ def _look(fence: Fence, missed: Sequence[str], broker_account: str, clock: Clock
     ready: dict[str, _Ready] = {}
     over: dict[str, datetime] = {}
     closed: dict[str, datetime] = {}
+    crowded: dict[str, datetime] = {}
     known = hours.current()
     with fence.transaction() as session:
         now = clock() if clock else db.now(session)
+        kept_back = schedules.kept_back(session, missed, now)
         is_lone = len(fence.slice_ids) == 1
         for one, order in slices.with_orders(session, missed, SliceStatus.SCHEDULED, is_waited_for=is_lone):
             if one.due_at - now > EARLY:
@@ -195,10 +200,13 @@ def _look(fence: Fence, missed: Sequence[str], broker_account: str, clock: Clock
             if one.due_at <= now and opens_at(known, order, now) != now:
                 closed[one.id] = now
                 continue
+            if one.due_at <= now and one.id in kept_back:
+                crowded[one.id] = now
+                continue
             ready_at = _ready_at(one)
             if ready_at is not None and ready_at - now <= EARLY:
                 ready[one.id] = _Ready(one.attempts + 1, ready_at)
-    return _Look(now, ready, over, closed)
+    return _Look(now, ready, over, closed, crowded)
 
 
 def _ready_at(one: OrderSlice) -> datetime | None:

@@ -15,6 +15,7 @@ from pulse_core.queue import Wakeup
 from pulse_core.tasks import Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.order.catch_up import replan_crowded
 from pulse_core.trading.slice.batches import due_together
 from pulse_core.trading.slice.label import label_of_batch
 from pulse_core.trading.slice.put_off import put_off_closed
@@ -41,6 +42,7 @@ def dispatch_due_slices(now: datetime) -> int:
 
 def _dispatch(broker: Broker, now: datetime) -> int:
     put_off_closed(broker.name, now)
+    replan_crowded(broker.name, now)
     batch = _dispatch_turns if is_on() else _dispatch_batch
     if is_on():
         _skip_over(broker, now)

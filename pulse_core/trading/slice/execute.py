@@ -1,7 +1,8 @@
 """Place slices that are due together with their broker, each once: claim, fence, last check, send, record."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from api_contract.log import get_logger
@@ -11,6 +12,7 @@ from pulse_core.clock import is_steady
 from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
+from pulse_core.trading.order.catch_up import replan_of_slices
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.claiming import Claims, Clock, claim_together
 from pulse_core.trading.slice.places import Reserved
@@ -82,7 +84,7 @@ def _by_account(accounts: Sequence[Broker], slice_ids: Sequence[str]) -> Iterato
             yield broker, of_account
 
 
-def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None) -> Attempts:
+def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None, *, is_replanned: bool = False) -> Attempts:
     if not sending_hold.may_send(broker):
         return Attempts()
     # A lone slice is sent by this thread.
@@ -99,6 +101,8 @@ def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None) -> A
         _by_itself(slice_id, attempts, partial(skip_over, slice_id, seen_at))
     for slice_id, seen_at in claims.closed.items():
         _by_itself(slice_id, attempts, partial(put_off, [slice_id], seen_at))
+    if claims.crowded and not is_replanned:
+        _send_by_new_plans(broker, claims.crowded, attempts, clock)
     if len(slice_ids) > 1:
         for slice_id in claims.held_up:
             _by_itself(slice_id, attempts, partial(_execute_too, broker, slice_id, attempts, clock))
@@ -122,6 +126,21 @@ def _by_itself(slice_id: str, attempts: Attempts, deed: Callable[[], object]) ->
     except Exception as error:
         log.warning("slice left to the sweeps", slice_id=slice_id, reason=str(error))
         attempts.failed[slice_id] = error
+
+
+def _send_by_new_plans(
+    broker: Broker, crowded: Mapping[str, datetime], attempts: Attempts, clock: Clock | None
+) -> None:
+    """Plan anew the orders of slices that are too many to go out together, and send what is due even so."""
+    seen_at = max(crowded.values())
+
+    def send() -> None:
+        replan_of_slices(list(crowded), seen_at)
+        found = _execute(broker, list(crowded), clock, is_replanned=True)
+        attempts.made.update(found.made)
+        attempts.failed.update(found.failed)
+
+    _by_itself(next(iter(crowded)), attempts, send)
 
 
 def _execute_too(broker: Broker, slice_id: str, attempts: Attempts, clock: Clock | None) -> None:

@@ -7,8 +7,9 @@ from pulse_core.trading.store.slices import DueSlice
 
 
 def label(order_id: str, side: str, instrument: str, num_splits: int, quantity: int, sequence_number: int) -> str:
-    """One line for one slice, such as `BUY 20 NSE:SBIN · ord_... · 3/20`."""
-    return f"{side} {quantity} {instrument} · {order_id} · {sequence_number}/{num_splits}"
+    """One line for one slice, such as `BUY 20 NSE:SBIN · ord_... · 3/20`; one that came later is `21`."""
+    number = f"{sequence_number}/{num_splits}" if sequence_number <= num_splits else f"{sequence_number}"
+    return f"{side} {quantity} {instrument} · {order_id} · {number}"
 
 
 def label_of_batch(due: Sequence[DueSlice]) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api_contract.errors import InvalidState, NotFound
 from api_contract.log import get_logger
-from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
+from api_contract.vocabulary import HoldReason, OrderStatus, ReplanCause, SliceStatus
 from pulse_core import db, queue
 from pulse_core.config import settings
 from pulse_core.copies import copy_of
@@ -19,8 +19,8 @@ from pulse_core.failpoints import failpoint
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
-from pulse_core.trading.repacing import spread
-from pulse_core.trading.replanning import MISSED_WHILE_HELD, replan
+from pulse_core.trading.order_window import latest_end
+from pulse_core.trading.replanning import replan, returning
 from pulse_core.trading.sessions import cut_off_passed, opens_at
 from pulse_core.trading.slice.label import label
 from pulse_core.trading.slice.resolve import resolve_now
@@ -112,9 +112,10 @@ def why_not_retried(slice_id: str, now: datetime) -> str | None:
 
 
 def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
-    """Put a FAILED or REJECTED slice back into the schedule, for what is left of it, due at once.
+    """Send again what a slice lacks that is FAILED, REJECTED or EXPIRED, as its order catches up.
 
-    Raises NotFound, or InvalidState with the reason why the slice cannot be sent again.
+    A FAILED or REJECTED one goes back into the schedule; the rest of one that EXPIRED comes back in new slices. Raises
+    NotFound, or InvalidState with the reason why it cannot be sent again.
     """
     known = hours.current()
     with db.transaction() as session:
@@ -127,10 +128,13 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
         if order.hold is HoldReason.INVALID:
             # Whoever tries one of them again takes the wall for gone: the next refusal holds the order again.
             holds.release(session, order, now, actor)
-            replan(session, order, known, now, spread, MISSED_WHILE_HELD)
         seen = one.status
-        slices.move(session, one, SliceStatus.SCHEDULED, now, due_at=now, hinted_until=None, sent_at=None, failures=0)
+        if seen is not SliceStatus.EXPIRED:
+            again = {"due_at": now, "hinted_until": None, "sent_at": None, "failures": 0}
+            slices.move(session, one, SliceStatus.SCHEDULED, now, **again)
         events.add(session, EventKind.REQUEST, order.id, one.id, now, request="retry", actor=actor, seen=seen)
+        if order.status is OrderStatus.IN_PROGRESS and now <= latest_end(order):
+            replan(session, order, ReplanCause.RETRIED, known, now)
         failpoint("retry.before_commit")
     failpoint("retry.after_commit")
     log.info("retry requested", slice_id=slice_id, actor=actor)
@@ -161,7 +165,8 @@ def _refusal(session: Session, known: Hours, order: Order, one: OrderSlice, now:
     """Why this slice must not be sent again, None when it may be: the same for a retry and for its dry run."""
     if one.status is SliceStatus.UNKNOWN:
         return "it is UNKNOWN and may be live at the broker; resolve it first"
-    if SliceStatus.SCHEDULED not in SLICE_MOVES[one.status] or one.status is SliceStatus.SENDING:
+    is_sent_again = SliceStatus.SCHEDULED in SLICE_MOVES[one.status] and one.status is not SliceStatus.SENDING
+    if not is_sent_again and one.status is not SliceStatus.EXPIRED:
         return f"it is {one.status}"
     if one.filled_quantity >= one.quantity:
         return "it is filled"
@@ -172,7 +177,17 @@ def _refusal(session: Session, known: Hours, order: Order, one: OrderSlice, now:
     if (closed := _closed(known, order, now)) is not None:
         return closed
     live = placements.live_beside(session, one.id, None)
-    return None if live is None else f"attempt {live.attempt} of it may be live at the broker"
+    if live is not None:
+        return f"attempt {live.attempt} of it may be live at the broker"
+    return _why_no_rest(session, order, now) if one.status is SliceStatus.EXPIRED else None
+
+
+def _why_no_rest(session: Session, order: Order, now: datetime) -> str | None:
+    if now > latest_end(order):
+        return "its order's window is over"
+    if not returning(order, slices.of_order(session, order.id)):
+        return "its rest is in other slices of its order by now, or was given up"
+    return None
 
 
 def _closed(known: Hours, order: Order, now: datetime) -> str | None:

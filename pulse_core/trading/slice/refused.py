@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
+from api_contract.vocabulary import HoldReason, Leftover, OrderStatus, SliceStatus
 from pulse_core.brokers.port import BrokerOrder, Scope
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.adopt import point_at
@@ -95,8 +95,10 @@ def _hold(session: Session, order: Order, refusal: Refusal, now: datetime) -> No
 
 
 def _again_at(order: Order, now: datetime) -> datetime | None:
-    """An interval of the order's later, None when its window is over by then."""
-    interval = (order.end_at - order.start_at) / (order.num_splits - 1)
+    """An interval of the order's later; None when its window is over by then, or it drops what is left over."""
+    if order.leftover is Leftover.DROP:
+        return None
+    interval = order.pace_interval or (order.end_at - order.start_at) / (order.num_splits - 1)
     again_at = now + max(interval, A_MOMENT)
     return again_at if again_at <= order.end_at else None
 

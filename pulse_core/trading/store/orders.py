@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     Executable,
     Integer,
+    Interval,
     Numeric,
     String,
     Table,
@@ -248,24 +249,39 @@ def change(session: Session, order: Order, now: datetime, **changes: Any) -> Non
     session.refresh(order)
 
 
-def begin_all(session: Session, pending: Sequence[Order], now: datetime) -> list[Event]:
-    """Move locked PENDING orders to IN_PROGRESS; returns the events, to be recorded. The rows stay as they were read.
+@dataclass(frozen=True)
+class Pace:
+    """No more than so many units of an order go out in an interval."""
 
-    Raises LostRace when one of them is no longer PENDING.
+    interval: timedelta
+    most: int
+
+
+def begin_all(session: Session, pending: Sequence[tuple[Order, Pace]], now: datetime) -> list[Event]:
+    """Move locked PENDING orders to IN_PROGRESS, each with its pace; returns the events, to be recorded.
+
+    The rows stay as they were read. Raises LostRace when one of them is no longer PENDING.
     """
     seen, to = OrderStatus.PENDING, OrderStatus.IN_PROGRESS
     check_order_move(seen, to)
     if not pending:
         return []
-    binds = {"now": now, "from_status": seen.value, "to_status": to.value, "ids": [order.id for order in pending]}
-    lost = {order.id for order in pending} - set(session.scalars(_MOVE_ALL, binds))
+    binds = {
+        "now": now,
+        "from_status": seen.value,
+        "to_status": to.value,
+        "ids": [order.id for order, _ in pending],
+        "intervals": [pace.interval for _, pace in pending],
+        "most": [pace.most for _, pace in pending],
+    }
+    lost = {order.id for order, _ in pending} - set(session.scalars(_MOVE_ALL, binds))
     if lost:
         raise LostRace(f"orders {', '.join(sorted(lost))} are no longer {seen}", {"order_ids": sorted(lost), "to": to})
     db.after_commit(session, partial(note_order, to, len(pending)))
-    for order in pending:
+    for order, _ in pending:
         with continued(order.trace):
             log.info("order moved", order_id=order.id, seen=seen, to=to)
-    return [Event(EventKind.MOVE, order.id, None, (seen, to)) for order in pending]
+    return [Event(EventKind.MOVE, order.id, None, (seen, to)) for order, _ in pending]
 
 
 def fill_totals(session: Session, order_ids: Collection[str]) -> dict[str, tuple[int, Decimal]]:
@@ -349,6 +365,7 @@ def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequenc
 _ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
 _LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at"}
 _LATER |= {"hold", "held_since", "hold_message", "recheck_at", "recalls_working"}
+_LATER |= {"planned_end_at", "pace_interval", "most_per_interval", "not_fitting_quantity", "not_fitting_reason"}
 
 
 def _add_statement() -> Select[Any]:
@@ -420,7 +437,14 @@ _ROLL_UP = _load_roll_up()
 _MOVE_ALL = sql.load(
     __package__,
     "move_orders",
-    {"now": DateTime(timezone=True), "from_status": String(), "to_status": String(), "ids": ARRAY(String())},
+    {
+        "now": DateTime(timezone=True),
+        "from_status": String(),
+        "to_status": String(),
+        "ids": ARRAY(String()),
+        "intervals": ARRAY(Interval()),
+        "most": ARRAY(BigInteger()),
+    },
 )
 _FILL_TOTALS = (
     select(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core.trading.store.conditions import any_of
@@ -92,6 +92,11 @@ def live_beside(session: Session, slice_id: str, client_order_id: str | None) ->
         _may_be_live(),
     )
     return session.scalar(rows.order_by(Placement.attempt).limit(1))
+
+
+def is_live_of(slice_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition that an attempt of the slice may be live at the broker."""
+    return exists().where(Placement.slice_id == slice_id, _may_be_live())
 
 
 def any_since(session: Session, broker_account: str, since: datetime) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Connection,
     DateTime,
     Interval,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus, Side, SliceStatus
+from api_contract.vocabulary import AtEnd, OrderStatus, Side, SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
@@ -400,6 +401,8 @@ def to_cancel(
 
     An order that is being cancelled calls its slices back, and a paused one that was asked to.
 
+    With them those of orders that end with a slice at market, when their window is over.
+
     Those that were asked for least often come first. The first of the `pauses` comes after the first request, twice as
     long a one after each further request, and the second of them is the longest.
     """
@@ -420,6 +423,7 @@ def to_cancel(
                 OrderSlice.deadline_at <= now,
                 Order.status == OrderStatus.CANCELLING,
                 and_(Order.status == OrderStatus.PAUSED, Order.recalls_working),
+                _is_called_back(now),
             ),
             or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
         )
@@ -427,6 +431,17 @@ def to_cancel(
         .limit(limit)
     )
     return session.scalars(rows).all()
+
+
+def makes_room(order: Order, one: OrderSlice, now: datetime) -> bool:
+    """Whether this slice, which works, is to make room for the last slice of its order."""
+    is_due = order.at_end is AtEnd.MARKET and order.replan_at is not None and order.replan_at <= now
+    return is_due and order.end_at <= now and not one.is_last
+
+
+def _is_called_back(now: datetime) -> ColumnElement[bool]:
+    """Whether what works of an order is to make room for its last slice."""
+    return and_(Order.at_end == AtEnd.MARKET, Order.replan_at <= now, Order.end_at <= now, ~OrderSlice.is_last)
 
 
 def left_working(session: Session, broker_account: str, sent_before: datetime) -> Sequence[OrderSlice]:

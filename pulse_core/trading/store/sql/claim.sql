@@ -42,6 +42,28 @@ free AS (
                    AND open_now.product = coalesce(orders.product, :default_product)
                    AND open_now.opens_at <= moment.now
                    AND open_now.closes_at > moment.now))
+       -- No more of it goes out in an interval than may: what went out lately, and what is due now, whoever takes it. A
+       -- claim may have been late by a quarter of an interval, and holds up nothing that was planned after it.
+       AND (orders.most_per_interval IS NULL
+            OR orders.most_per_interval >= (
+               SELECT sum(CASE WHEN part.status <> 'SCHEDULED' THEN part.quantity
+                               ELSE part.quantity - part.filled_quantity END)
+                 FROM order_slices AS part
+                WHERE part.order_id = slice.order_id
+                  AND (part.id = slice.id
+                       OR (part.status = 'SCHEDULED' AND part.due_at <= moment.now)
+                       OR (part.status <> 'SCHEDULED' AND part.sent_at > moment.now - orders.pace_interval * 0.75)))
+            -- What is alone and larger than that cannot be helped.
+            OR (slice.quantity > orders.most_per_interval AND NOT EXISTS (
+               SELECT 1 FROM order_slices AS part
+                WHERE part.order_id = slice.order_id
+                  AND part.id <> slice.id
+                  AND part.sent_at > moment.now - orders.pace_interval * 0.75)))
+       -- Nor what is late, where it is not to be sent as it is.
+       AND (orders.pace_interval IS NULL
+            OR orders.catch_up IN ('spread', 'burst')
+            OR orders.end_at < moment.now
+            OR slice.due_at >= moment.now - greatest(orders.pace_interval, interval '2 seconds'))
        -- Nothing of it is sent while it is held, or its account at the broker.
        AND orders.hold IS NULL
        AND NOT EXISTS (SELECT 1 FROM broker_accounts AS account
@@ -71,7 +93,8 @@ claimed AS (
        AND orders.id = slice.order_id
  RETURNING slice.id, slice.order_id, orders.account_id, slice.attempts, slice.client_order_id,
            slice.quantity - slice.filled_quantity AS lacking,
-           orders.instrument, orders.side, orders.limit_price, orders.product, orders.slice_timeout_seconds,
+           orders.instrument, orders.side, CASE WHEN NOT slice.is_last THEN orders.limit_price END AS limit_price,
+           orders.product, orders.slice_timeout_seconds,
            orders.trace, slice.updated_at AS claimed_at, orders.total_quantity,
            slice.scheduled_at, slice.due_at, slice.admitted_at
 ),

@@ -15,7 +15,7 @@ WITH seen AS (
                        OR (placements.outcome = 'ACKNOWLEDGED' AND placements.ended_at IS NULL))) AS has_live_duplicate,
            orders.status AS order_status,
            orders.total_quantity,
-           orders.limit_price,
+           CASE WHEN NOT slice.is_last THEN orders.limit_price END AS limit_price,
            coalesce(orders.hold,
                     (SELECT account.state FROM broker_accounts AS account
                       WHERE account.name = orders.broker AND account.state <> 'READY')) AS held
