@@ -36,7 +36,7 @@ log = get_logger(__name__)
 NOT_FITTING = "NOT_FITTING"
 # What may be live still, or is at the broker when the window is over, is looked at again so often.
 LOOKED_AT_AGAIN = timedelta(seconds=2)
-_AT_THE_BROKER = frozenset({SliceStatus.SENDING, SliceStatus.WORKING, SliceStatus.UNKNOWN})
+_AT_THE_BROKER = frozenset({SliceStatus.SCHEDULED, SliceStatus.SENDING, SliceStatus.WORKING})
 
 
 def policy_of(order: Order, catch_up: CatchUp | None = None) -> Policy:
@@ -108,18 +108,18 @@ def _history(
     now: datetime,
 ) -> History:
     unsent = [one for one in found if one.id in free and one.status is SliceStatus.SCHEDULED]
-    at_work = [one for one in found if one.status is not SliceStatus.UNKNOWN and one not in unsent]
+    at_work = [one for one in found if one not in unsent]
     since = now - (plan.interval if plan.time.stretches else timedelta(0))
     return History(
         filled=sum(one.filled_quantity for one in found),
-        working=sum(map(_lacking, (one for one in at_work if one.status in (*_AT_THE_BROKER, SliceStatus.SCHEDULED)))),
+        working=sum(map(_lacking, (one for one in at_work if one.status in _AT_THE_BROKER))),
         unknown=sum(map(_lacking, (one for one in found if one.status is SliceStatus.UNKNOWN))),
         unsent=[Unsent(one.sequence_number, _lacking(one), one.due_at, one.attempts > 0) for one in unsent],
         ended_rest=returning(order, found, doubted),
         sent=[
-            Sent(one.quantity, one.sent_at)
-            for one in found
-            if one not in unsent and one.sent_at is not None and one.sent_at > since
+            *(Sent(one.quantity, one.sent_at) for one in at_work if one.sent_at is not None and one.sent_at > since),
+            # These are being claimed at this moment.
+            *(Sent(one.quantity, now) for one in at_work if one.status is SliceStatus.SCHEDULED),
         ],
         next_number=len(found) + 1,
         has_last_slice=any(one.is_last for one in found),

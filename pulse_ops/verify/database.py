@@ -15,7 +15,8 @@ _JUDGED = """SELECT id FROM orders WHERE broker = %(broker)s UNION SELECT s.orde
     FROM placements p JOIN order_slices s ON s.id = p.slice_id WHERE p.broker = %(broker)s"""
 _ORDERS = """SELECT id, status, result, total_quantity, num_splits, filled_quantity, average_price,
     created_at, updated_at, finished_at, broker,
-    hold IS NOT NULL OR broker = ANY(SELECT name FROM broker_accounts WHERE state <> 'READY')
+    hold IS NOT NULL OR broker = ANY(SELECT name FROM broker_accounts WHERE state <> 'READY'),
+    end_at, lot_size, randomize, CASE WHEN most_per_interval IS NOT NULL THEN max_slice_multiple END
     FROM orders WHERE id = ANY(%(judged)s) ORDER BY id"""
 # A slice that waits for its turn goes on as long as turns are given or there is no room for any.
 _SLICES = """SELECT id, order_id, sequence_number, quantity, scheduled_at,

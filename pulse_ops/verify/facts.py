@@ -29,6 +29,10 @@ class OrderRow:
     finished_at: datetime | None
     broker: str = "paper"
     is_held: bool = False
+    end_at: datetime | None = None
+    lot_size: int = 1
+    is_randomized: bool = False
+    max_slice_multiple: int | None = None
 
 
 @dataclass(frozen=True)

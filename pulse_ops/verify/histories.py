@@ -160,7 +160,9 @@ def _next_step(facts: Facts, one: SliceRow) -> datetime | None:
 def _is_soon(facts: Facts, one: SliceRow, next_at: datetime) -> bool:
     if one.status == "UNKNOWN" and _is_operators_case(facts, one):
         return True
-    latest = max(facts.database.read_at, one.scheduled_at) + facts.grace
+    # What was planned anew goes out inside its order's window.
+    ends_at = facts.orders[one.order_id].end_at or one.scheduled_at
+    latest = max(facts.database.read_at, one.scheduled_at, ends_at) + facts.grace
     return facts.settled_before <= next_at <= latest
 
 

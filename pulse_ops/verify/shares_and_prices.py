@@ -9,12 +9,15 @@ from pulse_ops.verify.facts import BrokerTradeRow, Facts, FillRow, PlacementRow,
 from pulse_ops.verify.violation import Violation
 
 _OPEN = ("SCHEDULED", "SENDING", "UNKNOWN", "WORKING")
+# What these lack may be in further slices: a slice that was skipped at the end of the window is in the last one.
+_LEAVING_A_REST = ("EXPIRED", "CANCELLED", "SKIPPED")
 
 
 def quantities_add_up(facts: Facts) -> Iterator[Violation]:
-    """filled + working + unknown + unsent is never above the order's quantity, and its slices make it up exactly.
+    """filled + working + unknown + unsent is never above the order's quantity, and its plan makes it up exactly.
 
-    A slice may have been lowered, and an order that came when nobody could expect it is beyond both.
+    A slice may have been lowered, and an order that came when nobody could expect it is beyond both. Slices after those
+    of the plan have no more than what others left unfilled that have ended.
     """
     broken = partial(Violation, "quantities-add-up")
     for order in facts.database.orders:
@@ -24,10 +27,13 @@ def quantities_add_up(facts: Facts) -> Iterator[Violation]:
         if at_stake > most:
             yield broken(order.id, None, f"at most {most} shares at stake", str(at_stake))
         left = order.total_quantity - sum(_lowered_by(facts, one) for one in slices)
-        if slices and sum(one.quantity for one in slices) != left:
-            yield broken(order.id, None, f"slices of {left} shares", str(sum(one.quantity for one in slices)))
-        if slices and [one.sequence_number for one in slices] != list(range(1, order.num_splits + 1)):
-            yield broken(order.id, None, f"slices 1 to {order.num_splits}", f"{len(slices)} slices")
+        planned = [one for one in slices if one.sequence_number <= order.num_splits]
+        if slices and sum(one.quantity for one in planned) != left:
+            yield broken(order.id, None, f"slices of {left} shares", str(sum(one.quantity for one in planned)))
+        numbers = [one.sequence_number for one in slices]
+        if slices and (len(planned) < order.num_splits or numbers != list(range(1, len(slices) + 1))):
+            yield broken(order.id, None, f"slices from 1 on, at least {order.num_splits}", f"{len(slices)} slices")
+        yield from _come_back(facts, order.id, slices, order.num_splits)
         filled = sum(one.filled_quantity for one in slices)
         if filled != order.filled_quantity:
             yield broken(order.id, None, f"{filled} filled, as its slices", str(order.filled_quantity))
@@ -35,6 +41,19 @@ def quantities_add_up(facts: Facts) -> Iterator[Violation]:
         filled = sum(fill.quantity for fill in facts.fills_of.get(one.id, ()))
         if filled != one.filled_quantity:
             yield broken(one.order_id, one.id, f"{filled} filled, as its fills", str(one.filled_quantity))
+
+
+def _come_back(facts: Facts, order_id: str, slices: Sequence[SliceRow], num_splits: int) -> Iterator[Violation]:
+    """A fill that comes after the end of its slice is beyond what could be known when its rest came back."""
+    came_back = sum(one.quantity for one in slices if one.sequence_number > num_splits)
+    # A rest that is given up is the last slice at first, and nothing has come of it.
+    ended = [one for one in slices if one.status in _LEAVING_A_REST]
+    ended = [one for one in ended if one.sequence_number <= num_splits or one is not slices[-1]]
+    left = sum(max(one.quantity - one.filled_quantity, 0) for one in ended)
+    is_late = any(row.alarm == "FILL_AFTER_END" for one in slices for row in facts.events_of.get(one.id, ()))
+    if came_back > left and not is_late:
+        expected = f"slices after the plan of at most {left} shares, which others left"
+        yield Violation("quantities-add-up", order_id, None, expected, str(came_back))
 
 
 def fills_agree(facts: Facts) -> Iterator[Violation]:

@@ -203,6 +203,16 @@ WRONGS: dict[str, tuple[str, Callable[[Facts], Facts]]] = {
         "nothing-after-the-end",
         lambda f: added(f, "events", moved("sl_2", 90, "FILLED", "SENDING")),
     ),
+    "more goes out in an interval than its order may": (
+        "no-bursts",
+        lambda f: changed(changed(f, "orders", 0, max_slice_multiple=1), "placements", 1, claimed_at=at(40)),
+    ),
+    "a slice was added for what no other has left": (
+        "quantities-add-up",
+        lambda f: added(
+            f, "slices", replace(a_slice(2), id="sl_3", sequence_number=3, status="SKIPPED", filled_quantity=0)
+        ),
+    ),
     "more is at stake than was ordered": ("quantities-add-up", lambda f: changed(f, "orders", 0, total_quantity=90)),
     "the order's filled quantity is not that of its slices": (
         "quantities-add-up",
