@@ -378,7 +378,7 @@ def test_the_order_as_it_was_placed_is_still_a_repeat_of_itself() -> None:
     assert "total_quantity" in refused.value.details["differs"]
 
 
-def test_a_slice_that_is_locked_by_its_claim_is_no_longer_unsent(broker: SimulatedBroker) -> None:
+def test_a_slice_that_is_held_is_not_claimed(broker: SimulatedBroker) -> None:
     order_id = a_split_order()
     first = slices_of(order_id)[0]
     with db.transaction() as session:

@@ -23,7 +23,6 @@ from api_contract.versions import Expected
 from api_contract.vocabulary import AtEnd, OrderStatus, OrderType, SliceStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
-from pulse_core.failpoints import failpoint
 from pulse_core.instruments import current as instruments
 from pulse_core.instruments import rules
 from pulse_core.markets import hours
@@ -73,11 +72,9 @@ def amend_order(
         try:
             with db.transaction() as session:
                 _amend(session, _locked(session, owner, order_id, expected), changes, actor, known, now)
-                failpoint("amend.before_commit")
         except _SliceTaken:
             time.sleep(PAUSE.total_seconds())
         else:
-            failpoint("amend.after_commit")
             return order_snapshot(owner, order_id)
     message = "slices of the order are being sent at this moment: nothing was done"
     raise ServiceUnavailable(message, {"busy": "slices of the order", "retry_after_seconds": 1})

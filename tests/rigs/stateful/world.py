@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from api_contract.errors import DuplicateOrderUniqueKey, InvalidState
+from api_contract.errors import (
+    DuplicateOrderUniqueKey,
+    InvalidRequest,
+    InvalidState,
+    QuantityTooLarge,
+    QuantityTooSmall,
+    ServiceUnavailable,
+)
 from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.store import states
@@ -115,6 +122,7 @@ class World:
     def attempt(self, run: Callable[[], object], fault: str = "") -> None:
         """Call a service while `fault` ("what@point") strikes; what it refuses or puts off is none of our concern."""
         unheard = (ProcessDied, DatabaseUnavailable, BookUnavailable, InvalidState, DuplicateOrderUniqueKey)
+        unheard += (InvalidRequest, QuantityTooSmall, QuantityTooLarge, ServiceUnavailable)
         with self._armed(fault), suppress(*unheard):
             run()
         self.exchange.reading = self.exchange.cancel_answer = ""
