@@ -116,7 +116,7 @@ def _why_held(detail: Mapping[str, Any]) -> str:
 def _why_replanned(detail: Mapping[str, Any]) -> str:
     lost = detail.get("not_fitting_quantity")
     given_up = f"; {lost} are given up: {NotFittingReason(str(detail['not_fitting_reason'])).meaning}" if lost else ""
-    return f"{ReplanCause(str(detail.get('cause'))).meaning}{given_up}"
+    return f"{ReplanCause(str(detail['cause'])).meaning}{given_up}"
 
 
 def _why_moved(slice_id: str | None, to_status: str | None, detail: Mapping[str, Any]) -> str:

@@ -318,6 +318,20 @@ def test_a_price_that_is_refused_again_and_again_comes_to_no_burst(broker: Simul
     assert order(trading.order_id).filled_quantity == 200
 
 
+def test_what_is_being_claimed_counts_for_the_cap(broker: SimulatedBroker) -> None:
+    trading = Trading(broker)
+    trading.pause(40)
+    claimed = [one.id for one in trading.slices[:3]]
+
+    with db.transaction() as session:
+        # As a claim does that is not committed yet.
+        session.execute(select(OrderSlice.id).where(OrderSlice.id.in_(claimed)).with_for_update())
+        trading.resume(40, CatchUp.BURST)
+
+    due = [one.due_at for one in trading.slices if one.id not in claimed]
+    assert min(due) > trading.at(40)
+
+
 class Crowd:
     """Workers, sweeps and a trader who pauses and resumes, all at the same instant of an order's time."""
 

@@ -19,7 +19,6 @@ RULES = [
             "status",
             "exposure",
             "schedule",
-            "repacing",
             "order_plan",
             "catching_up",
             "settlement",

@@ -60,6 +60,6 @@ def test_every_kind_of_event_is_named_and_explained() -> None:
     for kind, slice_id in product(EventKind, (SLICE, None)):
         to = None if kind is not EventKind.MOVE else SliceStatus.CANCELLED
         detail = {"request": "pause", "call": "place", "answer": "yes", "quantity": "5", "alarm": "overfilled"}
-        detail["reason"] = "FUNDS"
+        detail |= {"reason": "FUNDS", "cause": "RESUMED"}
 
         assert "None" not in event_type(kind, slice_id, to) + event_reason(kind, slice_id, to, detail)

@@ -11,8 +11,8 @@ AMENDMENTS = (
         (
             Change(
                 f"{STORE}/slices.py",
-                "    free = rows.order_by(OrderSlice.sequence_number).with_for_update(key_share=True, skip_locked=True)",
-                "    free = rows.order_by(OrderSlice.sequence_number)",
+                "(OrderSlice.sequence_number).with_for_update(key_share=True, skip_locked=True)",
+                "(OrderSlice.sequence_number)",
             ),
         ),
         (f"{AMEND}::test_a_slice_that_is_held_is_not_claimed",),

@@ -3,6 +3,7 @@
 from tests.rigs.mutants.defect import SLICE, STORE, TESTS, TRADING, Change, Defect
 
 HOLDS = f"{TESTS}/test_holds.py"
+CATCHING_UP = f"{TESTS}/test_catching_up.py"
 ACCOUNTS = "pulse_core/broker_accounts/store"
 _IN_MID_ORDER = f"{HOLDS}::test_an_account_that_is_refused_in_mid_order_spends_nothing"
 _WITHOUT_FUNDS = f"{HOLDS}::test_an_order_without_funds_or_shares_is_refused_once"
@@ -68,20 +69,40 @@ OF_HOLDS = (
         (_IN_MID_ORDER,),
     ),
     Defect(
-        "A release drops what does not fit an interval apart",
-        (Change(f"{TRADING}/repacing.py", "    if None not in times:\n", "    if times:\n"),),
-        (_IN_MID_ORDER, "tests/unit/test_repacing.py::test_what_would_be_lost_is_spread_over_the_rest_of_the_window"),
+        "What an order missed goes out without a cap",
+        (Change(f"{TRADING}/catching_up.py", "        while (recent :=", "        while False and (recent :="),),
+        ("tests/unit/test_catching_up.py::test_each_policy_gives_what_was_missed_its_place",),
     ),
     Defect(
-        "A release sends all that was missed in a burst",
+        "Late slices are claimed all at once",
+        (Change(f"{STORE}/sql/claim.sql", "orders.most_per_interval IS NULL\n", "true\n"),),
+        (f"{CATCHING_UP}::test_workers_that_come_back_send_no_burst_and_lose_nothing",),
+    ),
+    Defect(
+        "What is being claimed does not count for the cap",
         (
             Change(
-                f"{TRADING}/repacing.py",
-                "max(evenly, interval / MOST_OF_PLAN)",
-                "evenly",
+                f"{TRADING}/replanning.py",
+                "*(Sent(one.quantity, now) for one in at_work if one.status is SliceStatus.SCHEDULED)",
+                "*()",
             ),
         ),
-        ("tests/unit/test_repacing.py::test_nothing_goes_out_faster_than_three_times_the_plan",),
+        (f"{CATCHING_UP}::test_what_is_being_claimed_counts_for_the_cap",),
+    ),
+    Defect(
+        "A rest comes back while something of it may be live",
+        (Change(f"{TRADING}/replanning.py", " or one.id in doubted:", ":"),),
+        (f"{CATCHING_UP}::test_a_rest_stays_where_it_is_while_anything_of_it_may_be_live",),
+    ),
+    Defect(
+        "An order is done while a rest of it is to come back",
+        (Change(f"{TRADING}/order_totals.py", "order.status if order.id in with_rest else ", ""),),
+        (f"{CATCHING_UP}::test_an_order_is_not_done_while_a_rest_of_it_is_to_come_back",),
+    ),
+    Defect(
+        "A rest is given up in silence",
+        (Change(f"{TRADING}/replanning.py", "    if lost <= 0:\n", "    if True:\n"),),
+        (f"{CATCHING_UP}::test_a_rest_is_named_where_it_is_to_be_dropped",),
     ),
     Defect(
         "An order whose first slice was refused goes on",
