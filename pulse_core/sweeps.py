@@ -12,9 +12,9 @@ from pulse_core.broker_accounts import watch_logins
 from pulse_core.events import deliverer
 from pulse_core.idempotency import answers
 from pulse_core.tasks import PERIODS, Task
-from pulse_core.trading import inbox, order_totals
+from pulse_core.trading import inbox, order_totals, replan_orders
 from pulse_core.trading.book import hints
-from pulse_core.trading.order import catch_up, pause, recheck, split
+from pulse_core.trading.order import pause, recheck, split
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
 
@@ -38,7 +38,7 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.EXPIRE_CLAIMS: leases.expire_claims,
     Task.RESOLVE_SLICES: resolve.resolve_slices,
     Task.CANCEL_SLICES: cancel_working.cancel_slices,
-    Task.REPLAN_ORDERS: catch_up.replan_orders,
+    Task.REPLAN_ORDERS: replan_orders.replan_orders,
     Task.FINISH_ORDERS: order_totals.finish_orders,
     Task.END_FORGOTTEN_PAUSES: pause.end_forgotten_pauses,
     Task.RECONCILE: reconcile.reconcile,

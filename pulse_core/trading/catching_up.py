@@ -118,7 +118,7 @@ def reschedule(
     lost.append(NotFitting(sum(chunks[most_new:]), NotFittingReason.TOO_MANY_SLICES))
     late += [_Piece(quantity, clock.now) for quantity in chunks[:most_new]]
     to_come = [
-        _Piece(one.quantity, clock.passed(one.due_at), one.sequence_number, one.due_at)
+        _Piece(one.quantity, max(clock.passed(one.due_at), clock.now), one.sequence_number, one.due_at)
         for one in kept
         if one.due_at > now - just_due
     ]

@@ -30,7 +30,7 @@ from pulse_core.trading.store import installation, turns
 from pulse_core.trading.tables import BrokerBudget, BrokerTurn, Order, OrderSlice, Placement
 from pulse_tasks import watch
 from tests.support.broker import SimulatedBroker, answer_with
-from tests.support.factories import a_slice, a_split_order, an_account, slices_of
+from tests.support.factories import a_slice, a_split_order, an_account, slices_of, without_pace
 from tests.support.limits import set_limits
 from tests.support.processes import wait_until
 from tests.support.statements import statements
@@ -67,6 +67,7 @@ def due_order(slices: int = 5, account_id: str | None = None, due: datetime | No
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "dispatch_turns_soon", lambda: None)
         order_id = a_split_order(due - MINUTE, account_id, duration_minutes=1, num_splits=slices, total_quantity=slices)
+    without_pace(order_id)
     with db.transaction() as session:
         at_once = update(OrderSlice).where(OrderSlice.order_id == order_id)
         session.execute(at_once.values(due_at=due, scheduled_at=due))

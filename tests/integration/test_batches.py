@@ -28,7 +28,7 @@ from pulse_core.trading.store import installation, slices
 from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
 from tests.support.broker import SimulatedBroker, accept, accept_but_lose_the_answer, answer_with
-from tests.support.factories import a_slice, a_split_order, an_account, later, order, slices_of
+from tests.support.factories import a_slice, a_split_order, an_account, later, order, slices_of, without_pace
 from tests.support.processes import wait_until
 from tests.support.statements import statements
 
@@ -60,6 +60,7 @@ def at(point: str, deed: Callable[[], object]) -> None:
 def a_batch(size: int = 4, account_id: str | None = None) -> list[str]:
     """Slices of one order that are due together."""
     order_id = a_split_order(account_id=account_id, num_splits=5)
+    without_pace(order_id)
     batch = [one.id for one in slices_of(order_id)[:size]]
     set_columns(batch, due_at=utcnow() - timedelta(milliseconds=1))
     return batch

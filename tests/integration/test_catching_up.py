@@ -27,10 +27,10 @@ from pulse_core.errors import DatabaseUnavailable
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.owner import OneAccount
-from pulse_core.trading.order.catch_up import replan_crowded, replan_orders
 from pulse_core.trading.order.pause import pause_order, resume_order
 from pulse_core.trading.order.queries import order_report
 from pulse_core.trading.order_totals import finish_orders
+from pulse_core.trading.replan_orders import replan_crowded, replan_orders
 from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slices

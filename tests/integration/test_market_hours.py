@@ -315,7 +315,7 @@ def test_past_a_cut_off_the_rest_is_skipped_with_one_alarm(broker: SimulatedBrok
 
 
 def test_a_carried_order_knows_no_cut_off(broker: SimulatedBroker) -> None:
-    order_id = a_split_order(at(FRIDAY, "14:15"), instrument="NFO:NIFTY", product=Product.NRML)
+    order_id = a_split_order(at(FRIDAY, "14:15"), instrument="NFO:NIFTY", product=Product.NRML, max_slice_multiple=10)
     last = slices_of(order_id)[-1]
 
     execute_slice(last.id, lambda: at(FRIDAY, "15:35") - timedelta(minutes=15))

@@ -1,5 +1,7 @@
 """An order is finished when all its slices are, whoever notices."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -9,6 +11,9 @@ from pulse_core.clock import utcnow
 from pulse_core.trading.order_totals import finish_orders, roll_up
 from tests.support.factories import a_split_order, order, slices_of
 from tests.support.servers import as_owner
+
+# Of which nothing is left.
+WINDOW = timedelta(hours=2)
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -35,7 +40,7 @@ def put_order(order_id: str, status: OrderStatus) -> None:
     "status", [SliceStatus.SCHEDULED, SliceStatus.SENDING, SliceStatus.UNKNOWN, SliceStatus.WORKING]
 )
 def test_one_open_slice_keeps_an_order_open(status: SliceStatus) -> None:
-    order_id = a_split_order()
+    order_id = a_split_order(utcnow() - WINDOW)
     put_slices(order_id, SliceStatus.EXPIRED)
     put_slices(order_id, status, 5, 5)
 
@@ -65,7 +70,7 @@ def test_one_open_slice_keeps_an_order_open(status: SliceStatus) -> None:
 def test_an_order_left_open_with_nothing_left_to_do_is_finished(
     status: SliceStatus, was: OrderStatus, becomes: OrderStatus
 ) -> None:
-    order_id, now = a_split_order(), utcnow()
+    order_id, now = a_split_order(utcnow() - WINDOW), utcnow()
     put_slices(order_id, status)
     put_order(order_id, was)
 
@@ -111,6 +116,6 @@ def test_a_pending_order_is_not_finished_for_having_no_slices() -> None:
 
 def test_orders_are_finished_in_bounded_batches() -> None:
     for _ in range(3):
-        put_slices(a_split_order(), SliceStatus.EXPIRED)
+        put_slices(a_split_order(utcnow() - WINDOW), SliceStatus.EXPIRED)
 
     assert [finish_orders(utcnow(), limit=2) for _ in range(3)] == [2, 1, 0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from ulid import ULID
 
 from api_contract import ids
@@ -58,6 +58,12 @@ def a_split_order(now: datetime | None = None, account_id: str | None = None, **
     order_id = an_order(now, account_id, **changes)
     split_orders([order_id], now)
     return order_id
+
+
+def without_pace(order_id: str) -> None:
+    """Let as much of an order go out at once as is due."""
+    with db.transaction() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(most_per_interval=None, pace_interval=None))
 
 
 def an_alarm(about: OrderSlice, code: AlarmCode = AlarmCode.TURNED_UP, **detail: str) -> str:

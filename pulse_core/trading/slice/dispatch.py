@@ -15,7 +15,7 @@ from pulse_core.queue import Wakeup
 from pulse_core.tasks import Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
-from pulse_core.trading.order.catch_up import replan_crowded
+from pulse_core.trading.replan_orders import replan_crowded
 from pulse_core.trading.slice.batches import due_together
 from pulse_core.trading.slice.label import label_of_batch
 from pulse_core.trading.slice.put_off import put_off_closed

@@ -12,8 +12,8 @@ from pulse_core.clock import is_steady
 from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
-from pulse_core.trading.order.catch_up import replan_of_slices
 from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.replan_orders import replan_of_slices
 from pulse_core.trading.slice.claiming import Claims, Clock, claim_together
 from pulse_core.trading.slice.places import Reserved
 from pulse_core.trading.slice.put_off import put_off

@@ -20,6 +20,20 @@ TOTALS = "SELECT id, filled_quantity FROM orders UNION ALL SELECT id, filled_qua
 MOVES = "SELECT * FROM slice_events WHERE slice_id IS NOT NULL ORDER BY id"
 MAY_BE_LIVE = "(outcome IS NULL OR outcome = 'UNKNOWN' OR (outcome = 'ACKNOWLEDGED' AND ended_at IS NULL))"
 EARLIER = f"SELECT 1 FROM placements WHERE slice_id = %s AND client_order_id <> %s AND {MAY_BE_LIVE}"
+# A claim may be late by a quarter of an interval; of the rest of it the cap holds.
+GONE_OUT = """
+    SELECT sum(p.quantity) AS units, count(*) AS attempts,
+           o.max_slice_multiple * ceil(o.total_quantity::numeric / o.num_splits) AS cap
+    FROM orders o JOIN order_slices s ON s.order_id = o.id JOIN placements p ON p.slice_id = s.id
+    JOIN placements this ON this.client_order_id = %s
+    WHERE o.id = %s AND (p.outcome IS NULL OR p.outcome IN ('UNKNOWN', 'ACKNOWLEDGED'))
+    AND p.claimed_at <= this.claimed_at
+    AND p.claimed_at > this.claimed_at - 0.75 * o.duration_minutes * interval '1 minute' / (o.num_splits - 1)
+    GROUP BY o.id"""
+AMENDED = "SELECT 1 FROM slice_events WHERE order_id = %s AND kind = 'AMENDED'"
+DROPPING = """
+    SELECT p.client_order_id FROM placements p
+    JOIN order_slices s ON s.id = p.slice_id JOIN orders o ON o.id = s.order_id WHERE o.leftover = 'drop'"""
 BOOKED = "SELECT coalesce(sum(fills.quantity), 0) AS shares FROM fills JOIN order_slices s ON s.id = slice_id"
 WAITING_BESIDE = f"""
     SELECT s.id FROM order_slices s JOIN placements p ON p.slice_id = s.id
@@ -69,6 +83,13 @@ class Judge:
         if self.is_all_foreseen:
             assert one["id"] not in self._live_slices(), "a slice was sent while an order of it is live"
             assert self._at_exchange(one["order_id"]) + placement.quantity <= one["total_quantity"], "too much was sent"
+            self._check_pace(coid, one["order_id"])
+
+    def _check_pace(self, coid: str, order_id: str) -> None:
+        # One that was amended has had several plans.
+        if not self.rows(AMENDED, order_id):
+            [gone] = self.rows(GONE_OUT, coid, order_id)
+            assert gone["units"] <= gone["cap"] or gone["attempts"] == 1, "more goes out in an interval than may"
 
     def _check_against_what_is_known(self, one: Row, placement: Placement) -> None:
         assert not self.rows(EARLIER, one["id"], placement.client_order_id), "sent beside an attempt known to be live"
@@ -90,6 +111,10 @@ class Judge:
             (attempt,) = self.rows("SELECT outcome, broker_order_id FROM placements WHERE client_order_id = %s", coid)
             assert attempt["outcome"] in ("ACKNOWLEDGED", "REFUSED"), f"an answer was dropped: {attempt['outcome']}"
             assert broker_order_id in (None, attempt["broker_order_id"]), "the id of a broker order was dropped"
+
+    def dropping(self) -> set[str]:
+        """The attempts of orders of which no rest comes back."""
+        return {row["client_order_id"] for row in self.rows(DROPPING)}
 
     def lacks_a_known_order(self, rows: Sequence[BrokerOrder]) -> bool:
         """Whether the database knows of an order at the exchange that is not among these."""

@@ -5,7 +5,7 @@ STATEFUL_SEED elsewhere.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from api_contract.vocabulary import WorkingSlices
+from api_contract.vocabulary import AtEnd, CatchUp, Leftover, WorkingSlices
 from pulse_core import config
 from pulse_core.owner import OneAccount
 from pulse_core.tasks import Task
@@ -95,8 +95,18 @@ SWEEPS: dict[str, tuple[list[str], list[str]]] = {
     Task.CANCEL_SLICES: ([""], faults("recall.before_ask", "recall.after_ask")),
     Task.SPLIT_FORGOTTEN_ORDERS: ([""], faults("split.before_commit", "split.after_commit")),
     Task.DISPATCH_DUE_SLICES: ([""], faults("dispatch.after_commit", "dispatch.after_publish")),
+    Task.REPLAN_ORDERS: ([""], [""]),
     Task.FINISH_ORDERS: ([""], [""]),
 }
+POLICIES = st.fixed_dictionaries(
+    {
+        "catch_up": st.sampled_from(CatchUp),
+        "max_slice_multiple": st.sampled_from([1, 2, 3, 10]),
+        "extend_minutes": st.sampled_from([0, 0, 2]),
+        "leftover": st.sampled_from(Leftover),
+        "at_end": st.sampled_from(AtEnd),
+    }
+)
 SWEPT = st.sampled_from([*sorted(SWEEPS), Task.RESOLVE_SLICES, Task.RESOLVE_SLICES]).flatmap(
     lambda name: st.tuples(st.just(name), st.sampled_from(SWEEPS[name][0]), maybe(SWEEPS[name][1]))
 )
@@ -123,11 +133,14 @@ class Trading(RuleBasedStateMachine):
         quantity=st.integers(3, 9),
         waited=st.sampled_from([0, 35, 62]),
         flight=st.sampled_from([*FORESEEN, FORESEEN[-1], *UNFORESEEN]),
+        policy=POLICIES,
     )
-    def begin_with_two_orders(self, quantity: int, waited: float, flight: timedelta) -> None:
+    def begin_with_two_orders(
+        self, quantity: int, waited: float, flight: timedelta, policy: Mapping[str, object]
+    ) -> None:
         self.world.settle_on(flight)
         for key in range(2):
-            self.submit(key, quantity, 3, "")
+            self.submit(key, quantity, 3, policy, "")
             self.split(key, "")
         self.world.advance(waited)
 
@@ -135,10 +148,11 @@ class Trading(RuleBasedStateMachine):
         key=st.integers(0, 2),
         quantity=st.integers(2, 9),
         splits=st.integers(2, 3),
+        policy=POLICIES,
         fault=maybe(faults("intake.before_commit", "intake.after_commit", "intake.after_wakeup")),
     )
-    def submit(self, key: int, quantity: int, splits: int, fault: str) -> None:
-        stated = {"total_quantity": max(quantity, splits), "num_splits": splits, "duration_minutes": 1}
+    def submit(self, key: int, quantity: int, splits: int, policy: Mapping[str, object], fault: str) -> None:
+        stated = {**policy, "total_quantity": max(quantity, splits), "num_splits": splits, "duration_minutes": 1}
         new_order = a_new_order(order_unique_key=f"key-{key}", **stated)
         self.world.attempt(lambda: submit_order(self.world.account, new_order, self.now), fault)
 

@@ -182,9 +182,18 @@ class World:
         return [row for row in self.exchange.book.values() if row.status is BrokerOrderStatus.OPEN]
 
     def ended_with_a_rest(self) -> list[BrokerOrder]:
-        """Orders that may still be filled late; after a rejection nobody can foresee it."""
+        """Orders that may still be filled late.
+
+        After a rejection nobody can foresee it, nor where the rest of what was cancelled goes out again.
+        """
         ends = [BrokerOrderStatus.CANCELLED] + [BrokerOrderStatus.REJECTED] * (not self.judge.is_all_foreseen)
-        return [one for one in self.exchange.book.values() if one.status in ends and one.filled_quantity < one.quantity]
+        found = [
+            one for one in self.exchange.book.values() if one.status in ends and one.filled_quantity < one.quantity
+        ]
+        if not self.judge.is_all_foreseen:
+            return found
+        dropping = self.judge.dropping()
+        return [one for one in found if one.client_order_id in dropping]
 
     def fill(self, pick: int, quantity: int, price: Decimal) -> None:
         """Trade some of an order that works, or, late, of one that has ended."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from api_contract.vocabulary import OrderStatus, ReplanCause
 from pulse_core import db
 from pulse_core.batching import for_each
+from pulse_core.config import settings
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
 from pulse_core.trading.order_totals import roll_up
@@ -61,5 +62,8 @@ def _replan(order_id: str, cause: ReplanCause | None, known: Hours, now: datetim
             if order.replan_at is None or order.replan_at > now:
                 return
             cause = ReplanCause.WINDOW_OVER if now >= latest_end(order) else ReplanCause.RESTS
+        if cause is ReplanCause.OVERDUE and now > latest_end(order):
+            # What is late may still go out for a while, as much of it as the cap allows.
+            just_due = timedelta(seconds=settings().late_grace)
         replan(session, order, cause, known, now, just_due=just_due)
         roll_up(session, order, now)
