@@ -96,6 +96,11 @@ class Specification:
         return _ON_EVERY_ANSWER
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters that operations refer to beside those of all services, by name."""
+        return {}
+
+    @property
     def schemas(self) -> dict[str, Any]:
         """Schemas beside those of the views and the errors, by name."""
         return {}
@@ -120,6 +125,7 @@ class Specification:
         components["parameters"][idempotency.HEADER] = idempotency.PARAMETER
         components["parameters"][preconditions.HEADER] = preconditions.PARAMETER
         components["parameters"][preconditions.NEEDED] = preconditions.NEEDED_PARAMETER
+        components["parameters"] |= self.parameters
         components["responses"] = {}
         for parameter in (one for path in completed["paths"].values() for one in path.get("parameters", ())):
             parameter["schema"] = _IDS.get(parameter["name"], parameter["schema"])

@@ -9,7 +9,6 @@ from functools import cache, lru_cache
 
 from api_contract.kept import Kept
 from api_contract.order_rules import NewOrder
-from api_contract.vocabulary import Product
 from pulse_core import db
 from pulse_core.broker_accounts import directory
 from pulse_core.config import settings
@@ -28,15 +27,15 @@ def check_order(broker_account: str, new_order: NewOrder) -> Listed | None:
 
     Not inside a transaction: it may take a connection. Raises NotListedSo, DatabaseUnavailable.
     """
-    listed = _listed(broker_account, new_order.instrument)
+    listed, broker = _listed(broker_account, new_order.instrument)
     if listed is not None:
-        rules.check_terms(new_order, listed, Product(settings().kite_product))
+        rules.check_terms(new_order, listed, settings().product_of(broker))
     return listed
 
 
 def check_price(broker_account: str, instrument: str, limit_price: Decimal) -> None:
     """Hold the price of an order to the ticks of its instrument; like check_order."""
-    listed = _listed(broker_account, instrument)
+    listed, _ = _listed(broker_account, instrument)
     if listed is not None:
         rules.check_tick(listed, limit_price)
 
@@ -52,14 +51,15 @@ def forget() -> None:
     _in_force.cache_clear()
 
 
-def _listed(broker_account: str, instrument: str) -> Listed | None:
+def _listed(broker_account: str, instrument: str) -> tuple[Listed | None, str]:
+    """The line of an instrument, None where nothing was ever loaded, and its broker."""
     account = directory.account_named(broker_account)
     broker = broker_account if account is None else account.broker
     listed, in_force = _look_up(broker, instrument)
     if listed is None and in_force is not None:
         loaded_on = date_there(instrument, in_force.loaded_at)
         raise rules.not_listed(instrument, broker, loaded_on.isoformat())
-    return listed
+    return listed, broker
 
 
 def _look_up(broker: str, instrument: str) -> tuple[Listed | None, InForce | None]:
