@@ -8,6 +8,7 @@ import flask_smorest
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from api_contract import preconditions
 from api_contract.body import MAX_BODY_BYTES, StrictParser, refuse_undeclared
 from api_contract.error_answers import answer_http_exception
 from api_contract.fields import described_more
@@ -15,6 +16,7 @@ from api_contract.idempotency import CODES as KEY_CODES
 from api_contract.idempotency import KeyUse, given_key
 from api_contract.openapi import CODES, TAKES_IF_MATCH, TAKES_KEY, Specification, in_order
 from api_contract.preconditions import CODE as PRECONDITION_FAILED
+from api_contract.preconditions import CODE_REQUIRED as PRECONDITION_REQUIRED
 from api_contract.preconditions import note_expected
 from api_contract.scopes import Scope, Standing
 from api_contract.shapes.base import error_schema
@@ -76,11 +78,11 @@ class Blueprint(flask_smorest.Blueprint):
 
         return state
 
-    def takes_if_match(self) -> Callable[[View], View]:
-        """Let clients name the version that they mean; `preconditions.expected` tells the view which."""
+    def takes_if_match(self, *, is_needed: bool = False) -> Callable[[View], View]:
+        """Let clients name the version that they mean, or make them; `preconditions.expected` tells the view which."""
 
         def state(view: View) -> View:
-            return _annotated(view, takes_if_match=True)
+            return _annotated(view, takes_if_match=True, needs_if_match=is_needed)
 
         return state
 
@@ -100,7 +102,7 @@ class Blueprint(flask_smorest.Blueprint):
                     self.check_enrolled()
                 self.check(notes["needs"])
             refuse_undeclared(declared)
-            note_expected(is_taken="takes_if_match" in notes)
+            note_expected(is_taken="takes_if_match" in notes, is_needed=notes.get("needs_if_match", False))
             key = given_key(use)
             if key is None or use is None:
                 return view(*args, **kwargs)
@@ -123,7 +125,9 @@ class Blueprint(flask_smorest.Blueprint):
             found += KEY_CODES
         if "takes_if_match" in doc_info:
             found += [PRECONDITION_FAILED]
-        doc[TAKES_KEY], doc[TAKES_IF_MATCH] = "key_use" in doc_info, "takes_if_match" in doc_info
+        if doc_info.get("needs_if_match"):
+            found += [PRECONDITION_REQUIRED]
+        doc[TAKES_KEY], doc[TAKES_IF_MATCH] = "key_use" in doc_info, _if_match_of(doc_info)
         doc[CODES] = in_order(found)
         return doc
 
@@ -168,6 +172,13 @@ def described_app(name: str, title: str, specification: Specification) -> tuple[
 def _asks_for_enrolment(notes: Mapping[str, Any]) -> bool:
     """Whether a view is for people, and not for those among them who have yet to set up their second factor."""
     return notes.get("needs", Standing.GATEWAY) != Standing.GATEWAY and not notes["before_enrolment"]
+
+
+def _if_match_of(notes: Mapping[str, Any]) -> str | None:
+    """The parameter by which the specification tells of If-Match."""
+    if "takes_if_match" not in notes:
+        return None
+    return preconditions.NEEDED if notes["needs_if_match"] else preconditions.HEADER
 
 
 def _declared(notes: dict[str, Any]) -> frozenset[str]:

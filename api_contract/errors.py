@@ -21,12 +21,14 @@ PulseError
         InvalidLot
         InvalidTick
         QuantityTooLarge
+    QuantityTooSmall
     UnknownBrokerAccount
     BrokerAccountNotGranted
     IdempotencyKeyReused
     IdempotencyKeyInUse
     IdempotencyOutcomeUnknown
     PreconditionFailed
+    PreconditionRequired
     UnsupportedMediaType
     RateLimited
     ServiceUnavailable
@@ -64,7 +66,9 @@ HTTP_STATUS = {
     "INVALID_LOT": 422,
     "INVALID_TICK": 422,
     "QUANTITY_TOO_LARGE": 422,
+    "QUANTITY_TOO_SMALL": 422,
     "UNKNOWN_BROKER_ACCOUNT": 422,
+    "PRECONDITION_REQUIRED": 428,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "DATABASE_ERROR": 500,
@@ -174,6 +178,12 @@ class QuantityTooLarge(NotListedSo):
     code = "QUANTITY_TOO_LARGE"
 
 
+class QuantityTooSmall(PulseError):
+    """Less than was sent already."""
+
+    code = "QUANTITY_TOO_SMALL"
+
+
 class UnknownBrokerAccount(PulseError):
     code = "UNKNOWN_BROKER_ACCOUNT"
 
@@ -201,6 +211,12 @@ class IdempotencyOutcomeUnknown(PulseError):
 
 class PreconditionFailed(PulseError):
     code = "PRECONDITION_FAILED"
+
+
+class PreconditionRequired(PulseError):
+    """Only what was seen is changed: the request must say which version it means."""
+
+    code = "PRECONDITION_REQUIRED"
 
 
 class UnsupportedMediaType(PulseError):

@@ -124,6 +124,7 @@ class Specification:
         components["parameters"] = {name: _header(name, text) for name, text in _PARAMETERS.items()}
         components["parameters"][idempotency.HEADER] = idempotency.PARAMETER
         components["parameters"][preconditions.HEADER] = preconditions.PARAMETER
+        components["parameters"][preconditions.NEEDED] = preconditions.NEEDED_PARAMETER
         components["parameters"] |= self.parameters
         components["responses"] = {}
         for parameter in (one for path in completed["paths"].values() for one in path.get("parameters", ())):
@@ -137,7 +138,7 @@ class Specification:
 
     def _complete_operation(self, operation: dict[str, Any], refusals: dict[str, Any]) -> None:
         found, takes_key, headers = operation.pop(CODES), operation.pop(TAKES_KEY), self.headers_of(operation)
-        takes_if_match = operation.pop(TAKES_IF_MATCH)
+        if_match = operation.pop(TAKES_IF_MATCH)
         if takes_key:
             headers = headers | idempotency.ON_ANSWERS
         responses = {status: one for status, one in operation["responses"].items() if status < "400"}
@@ -151,7 +152,7 @@ class Specification:
             responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
         operation["responses"] = dict(sorted(responses.items()))
         names = [idempotency.HEADER] if takes_key else []
-        names += [*([preconditions.HEADER] if takes_if_match else []), *_PARAMETERS]
+        names += [*([if_match] if if_match else []), *_PARAMETERS]
         parameters = [{"$ref": f"#/components/parameters/{name}"} for name in names]
         operation["parameters"] = [*operation.get("parameters", []), *parameters]
 

@@ -79,7 +79,7 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     _check_limit_price(new_order.order_type, new_order.limit_price)
     _check_timeout(new_order.slice_timeout_seconds)
     _check_catching_up(new_order)
-    _check_note(new_order.client_note)
+    check_note(new_order.client_note)
     _check_broker_account(new_order.broker_account)
 
 
@@ -157,8 +157,14 @@ def _check_quantity(total_quantity: int, num_splits: int) -> None:
     if not 1 <= total_quantity <= MAX_QUANTITY:
         details = {**stated, "min": 1, "max": MAX_QUANTITY}
         raise InvalidQuantity(f"{field} must be from 1 to {MAX_QUANTITY}", details)
+    check_enough(total_quantity, num_splits)
+
+
+def check_enough(total_quantity: int, num_splits: int) -> None:
+    """Raise InvalidQuantity unless there is a unit for each slice."""
+    field = "total_quantity"
     if total_quantity < num_splits:
-        details = {**stated, "min": num_splits}
+        details = {"field": field, "total_quantity": total_quantity, "num_splits": num_splits, "min": num_splits}
         raise InvalidQuantity(f"{field} must be at least split_config.num_splits ({num_splits})", details)
 
 
@@ -170,6 +176,12 @@ def _check_limit_price(order_type: OrderType, limit_price: Decimal | None) -> No
         return
     if limit_price is None:
         raise InvalidRequest("limit_price is needed for order_type LIMIT", {"field": field, "rule": "required"})
+    check_price(limit_price)
+
+
+def check_price(limit_price: Decimal) -> None:
+    """Raise InvalidRequest for a limit price out of its limits, or with too many decimals."""
+    field = "limit_price"
     if not MIN_PRICE <= limit_price <= MAX_PRICE or limit_price != round(limit_price, 2):
         details = {"field": field, "min": str(MIN_PRICE), "max": str(MAX_PRICE), "decimals": 2}
         raise InvalidRequest(f"limit_price must be from {MIN_PRICE} to {MAX_PRICE} with at most 2 decimals", details)
@@ -188,7 +200,8 @@ def _check_catching_up(new_order: NewOrder) -> None:
         raise out_of_range("extend_minutes", 0, MAX_MINUTES)
 
 
-def _check_note(note: str | None) -> None:
+def check_note(note: str | None) -> None:
+    """Raise InvalidRequest for a note that is too long or not printable."""
     if note is not None and (len(note) > LONGEST_NOTE or not note.isprintable()):
         rule = f"at most {LONGEST_NOTE} printable characters"
         raise InvalidRequest(f"client_note must have {rule}", {"field": "client_note", "rule": rule})

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from flask import g, request
 
-from api_contract.errors import InvalidRequest
+from api_contract.errors import InvalidRequest, PreconditionRequired
 from api_contract.versions import Expected
 
-HEADER, CODE = "If-Match", "PRECONDITION_FAILED"
+HEADER, CODE, CODE_REQUIRED = "If-Match", "PRECONDITION_FAILED", "PRECONDITION_REQUIRED"
 ETAG: dict[str, Any] = {
     "ETag": {"description": "The version of what is told; send it as If-Match.", "schema": {"type": "string"}}
 }
@@ -20,12 +20,22 @@ PARAMETER: dict[str, Any] = {
     "description": "The `ETag` that was read: 412 and nothing done if it is another by now. `*`: whatever it is.",
     "schema": {"type": "string", "pattern": f"^(?:\\*|{_ETAGS.pattern})$"},
 }
+# Of a change that is only made to what was seen.
+NEEDED = "If-Match-Needed"
+NEEDED_PARAMETER: dict[str, Any] = {**PARAMETER, "required": True}
 _HARMLESS = ("GET", "HEAD", "OPTIONS")
 
 
-def note_expected(*, is_taken: bool) -> None:
-    """Keep what the request expects. Raises InvalidRequest for a text that names no version, or where none is used."""
+def note_expected(*, is_taken: bool, is_needed: bool = False) -> None:
+    """Keep what the request expects.
+
+    Raises InvalidRequest for a text that names no version, or where none is used; PreconditionRequired where one is
+    needed and missing.
+    """
     given = request.headers.get(HEADER)
+    if given is None and is_needed:
+        message = f"{HEADER} must say which version is to be changed, or * for any"
+        raise PreconditionRequired(message, {"field": HEADER, "rule": "required"})
     if given is None or request.method in _HARMLESS:
         return
     if not is_taken:

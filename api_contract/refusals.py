@@ -233,7 +233,8 @@ SHARED = {
     ),
     "QUANTITY_TOO_LARGE": Refusal(
         "A slice would have more than the exchange or the broker lets through in one order. `min_num_splits` slices"
-        " would do; where that is more than there may be, `max_total_quantity` would.",
+        " would do; where that is more than there may be, `max_total_quantity` would. Of an order that is"
+        " amended: the rest of its window has no room for so much.",
         "a slice of NFO:NIFTY26DECFUT may have 1755 at most: 6 slices would do",
         {
             "field": "split_config.num_splits",
@@ -255,6 +256,13 @@ SHARED = {
             "max_total_quantity": NUMBER,
         },
         ("field", "instrument", "total_quantity", "max_slice_quantity"),
+    ),
+    "QUANTITY_TOO_SMALL": Refusal(
+        "Less than what is filled of the order, or was sent and may still be filled. `min` would do.",
+        "total_quantity can be 60 at the least: so much is filled, or was sent and may still be filled",
+        {"field": "total_quantity", "total_quantity": 50, "min": 60},
+        {"field": _FIELD, "total_quantity": NUMBER, "min": NUMBER},
+        ("field", "total_quantity", "min"),
     ),
     "UNKNOWN_BROKER_ACCOUNT": Refusal(
         "There is no broker account of this name.",
@@ -290,6 +298,13 @@ SHARED = {
         {"etag": '"45038549f7c027dff126e3d9f3a5cb82be250428"'},
         {"etag": {**TEXT, "description": "Of its version now."}},
         ("etag",),
+    ),
+    "PRECONDITION_REQUIRED": Refusal(
+        "It is changed only as it was seen, and `If-Match` is missing. Nothing was done.",
+        "If-Match must say which version is to be changed, or * for any",
+        {"field": "If-Match", "rule": "required"},
+        {"field": _FIELD, "rule": _RULE},
+        ("field", "rule"),
     ),
     "PAYLOAD_TOO_LARGE": Refusal("The body has more than 64 KiB.", "request entity too large"),
     "UNSUPPORTED_MEDIA_TYPE": Refusal(

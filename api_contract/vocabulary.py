@@ -52,7 +52,7 @@ class SessionRule(Explained):
 class OrderStatus(Explained):
     PENDING = "PENDING", "accepted, not yet split"
     IN_PROGRESS = "IN_PROGRESS", "its slices are sent at their times"
-    PAUSED = "PAUSED", "no further slices are sent"
+    PAUSED = "PAUSED", "no further slices are sent; working ones are cancelled at the broker if that was asked for"
     CANCELLING = "CANCELLING", "no further slices are sent; working ones are being cancelled at the broker"
     CANCELLED = "CANCELLED", "cancelled, every slice has ended; fills are kept"
     DONE = "DONE", "every slice has ended; `result` is FILLED, PARTIALLY_FILLED or UNFILLED"
@@ -129,7 +129,10 @@ class SliceStatus(Explained):
     )
     WORKING = "WORKING", "at the broker, perhaps partly filled"
     FILLED = "FILLED", "the whole quantity was filled"
-    CANCELLED = "CANCELLED", "cancelled with its order, at the broker or before it was sent; may have fills"
+    CANCELLED = (
+        "CANCELLED",
+        "cancelled with its order, at the broker or before it was sent, or called back while paused; may have fills",
+    )
     REJECTED = "REJECTED", "refused by the broker; may have fills"
     EXPIRED = "EXPIRED", "cancelled at the broker at its deadline, or ended with the broker's day; may have fills"
     FAILED = "FAILED", "not at the broker; no attempts left"
@@ -223,6 +226,13 @@ class RevocationKind(StrEnum):
     SESSION = "SESSION"
     KEY = "KEY"
     ACCOUNT = "ACCOUNT"
+
+
+class WorkingSlices(StrEnum):
+    """What becomes of slices that work at the broker while their order is paused."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"
 
 
 class OpenOrders(StrEnum):

@@ -46,6 +46,7 @@ from gapi_app.identity import api_keys, login, me, second_factor, users
 from gapi_app.identity.client import IdentityClient
 from gapi_app.instruments import views as instruments
 from gapi_app.openapi import SPECIFICATION
+from gapi_app.orders import by_key as orders_by_key
 from gapi_app.orders import control, postbacks
 from gapi_app.orders import views as orders
 from gapi_app.problems import answer_with_problems
@@ -120,6 +121,8 @@ def _described_app() -> tuple[Flask, Api]:
         me,
         instruments,
         api_keys,
+        # Before them: a key may be called like a part of an order.
+        orders_by_key,
         orders,
         control,
         broker_accounts,

@@ -44,10 +44,12 @@ class PulseClient:
         return _check_order(self._ask("GET", path, who, {200}).body, order_id=order_id)
 
     def order_by_key(self, who: Caller, order_unique_key: str, query: Mapping[str, str]) -> dict[str, Any]:
-        if not UNIQUE_KEY.fullmatch(order_unique_key):
-            raise NotFound("there is no order with this key")
-        path = with_query(f"/internal/orders/by-key/{quote(order_unique_key, safe='')}", query)
+        path = _by_key(order_unique_key, query)
         return _check_order(self._ask("GET", path, who, {200}).body, key=order_unique_key)
+
+    def cancel_order_by_key(self, who: Caller, order_unique_key: str, query: Mapping[str, str]) -> dict[str, Any]:
+        path = _by_key(order_unique_key, query)
+        return _check_order(self._ask("DELETE", path, who, {202}).body, key=order_unique_key)
 
     def slices(self, who: Caller, order_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
         path = with_query(f"/internal/orders/{_known(order_id)}/slices", query)
@@ -111,11 +113,16 @@ class PulseClient:
         path = f"/internal/orders/{_known(order_id)}"
         return _check_order(self._ask("DELETE", path, who, {202}).body, order_id=order_id)
 
+    def amend_order(self, who: Caller, order_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what is stated of an order."""
+        path = f"/internal/orders/{_known(order_id)}"
+        return _check_order(self._ask("PATCH", path, who, {200}, changes).body, order_id=order_id)
+
     def act_on_order(
         self, who: Caller, order_id: str, action: str, query: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """Pause or resume an order."""
-        path = f"/internal/orders/{_known(order_id)}/{action}{f'?{urlencode(query)}' if query else ''}"
+        path = with_query(f"/internal/orders/{_known(order_id)}/{action}", query or {})
         return _check_order(self._ask("POST", path, who, {202}).body, order_id=order_id)
 
     def act_on_slice(
@@ -187,6 +194,12 @@ def _known(order_id: str) -> str:
     if not ORDER_ID.fullmatch(order_id):
         raise NotFound("there is no such order")
     return order_id
+
+
+def _by_key(order_unique_key: str, query: Mapping[str, str]) -> str:
+    if not UNIQUE_KEY.fullmatch(order_unique_key):
+        raise NotFound("there is no order with this key")
+    return with_query("/internal/orders/by-key", {**query, "order_unique_key": order_unique_key})
 
 
 def _alarm(alarm_id: str) -> str:

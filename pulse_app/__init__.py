@@ -23,6 +23,7 @@ from pulse_app import (
     installation,
     instruments,
     orders,
+    orders_by_key,
     postbacks,
     webhooks,
 )
@@ -77,6 +78,8 @@ def _described_app() -> tuple[Flask, Api]:
         accounts,
         api_keys,
         revocations,
+        # Before them: a key may be called like a part of an order.
+        orders_by_key,
         orders,
         control,
         broker_accounts,

@@ -50,6 +50,13 @@ def named_owner(asked: str) -> OneAccount:
     return OneAccount(asked)
 
 
+def named_owner_to_change(asked: str) -> OneAccount:
+    """The account that is asked for. Raises Forbidden unless its orders may be changed."""
+    if owner_to_change() not in (EveryAccount(), OneAccount(asked)):
+        raise Forbidden("the orders of other accounts are for operators to change", {"field": "account_id"})
+    return OneAccount(asked)
+
+
 def owner_to_change() -> Owner:
     """Whose orders may be cancelled, paused and resumed."""
     return EveryAccount() if g.caller.role in CHANGES_EVERY_ACCOUNT else OneAccount(account_id())

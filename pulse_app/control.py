@@ -2,33 +2,59 @@
 
 from typing import Any
 
+from api_contract.amendments import AMENDMENT_REFUSALS
 from api_contract.errors import NotFound
 from api_contract.ids import SLICE_ID
-from api_contract.preconditions import expected
+from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import RESUME_QUERY, SETTLEMENT, OrderSchema, SliceSchema
-from api_contract.vocabulary import CatchUp
+from api_contract.shapes.orders import (
+    AMENDMENT,
+    PAUSE_QUERY,
+    RESUME_QUERY,
+    SETTLEMENT,
+    OrderSchema,
+    OrderSnapshotSchema,
+    SliceSchema,
+)
+from api_contract.versions import etag_of
+from api_contract.vocabulary import CatchUp, WorkingSlices
 from pulse_app.auth import account_id, owner_to_change, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
 from pulse_core.clock import utcnow
-from pulse_core.trading.order import pause, queries
-from pulse_core.trading.order.queries import OrderReport, SliceReport
+from pulse_core.trading.order import amend, pause, queries
+from pulse_core.trading.order.queries import OrderReport, OrderSnapshot, SliceReport
 from pulse_core.trading.slice import operations, settlement
 
 blueprint = Blueprint("control", __name__, url_prefix="/internal/orders", description="Control of running orders")
 blueprint.before_request(require_service_token)
 
 
+@blueprint.route("/<order_id>", methods=["PATCH"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match(is_needed=True)
+@blueprint.takes_key()
+@blueprint.arguments(AMENDMENT)
+@blueprint.response(200, OrderSnapshotSchema, headers=ETAG)
+@blueprint.refuses(*AMENDMENT_REFUSALS)
+def amend_order(changes: dict[str, Any], order_id: str) -> tuple[OrderSnapshot, int, dict[str, str]]:
+    """Change an order that is not over, as it was seen: its total, window, limit price or note."""
+    owner, known = owner_to_change(), known_order(order_id)
+    amended = amend.amend_order(owner, known, changes, account_id(), utcnow(), expected())
+    return amended, 200, {"ETag": etag_of(amended)}
+
+
 @blueprint.route("/<order_id>/pause", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
+@blueprint.arguments(PAUSE_QUERY, location="query")
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def pause_order(order_id: str) -> OrderReport:
+def pause_order(query: dict[str, WorkingSlices], order_id: str) -> OrderReport:
     """Send nothing new of an order until it is resumed; repeating it is harmless."""
-    return pause.pause_order(owner_to_change(), known_order(order_id), account_id(), utcnow(), expected())
+    owner, known = owner_to_change(), known_order(order_id)
+    return pause.pause_order(owner, known, account_id(), utcnow(), expected(), query["working"])
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])

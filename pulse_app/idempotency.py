@@ -57,5 +57,6 @@ def _request_hash(aside: Collection[str]) -> str:
     """What tells this request from others. Keyed: a body may hold a password, which a plain hash would give away."""
     body = request.get_data()
     stated = {name: value for name, value in read_object(body).items() if name not in aside} if body else {}
-    told = json.dumps([request.method, request.path, stated], sort_keys=True)
+    asked = sorted(request.args.items(multi=True))
+    told = json.dumps([request.method, request.path, stated, *([asked] if asked else [])], sort_keys=True)
     return hmac.digest(key_of("idempotency"), f"request {told}".encode(), "sha256").hex()

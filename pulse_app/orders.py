@@ -4,12 +4,11 @@ from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import ORDER_ID
-from api_contract.order_rules import UNIQUE_KEY, NewOrder
+from api_contract.order_rules import NewOrder
 from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
     FILL_QUERY,
-    KEY_OWNER_QUERY,
     LOCATION,
     NEW_ORDER,
     ORDER_QUERY,
@@ -81,20 +80,6 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
     if isinstance(owner, OneAccount):
         feed.number_news(owner.account_id)
     return queries.order_page(owner, OrderFilters(**query), limit, cursor, oldest_first=sort == "created_at")
-
-
-@blueprint.route("/by-key/<path:order_unique_key>", methods=["GET"])
-@blueprint.needs(Scope.ORDERS_READ)
-@blueprint.arguments(KEY_OWNER_QUERY, location="query")
-@blueprint.response(200, OrderSnapshotSchema, headers=ETAG)
-@blueprint.refuses("NOT_FOUND")
-def find_order(query: dict[str, str], order_unique_key: str) -> tuple[OrderSnapshot, int, dict[str, str]]:
-    """The order with this key of the account, or of the one that an operator or admin names."""
-    if not UNIQUE_KEY.fullmatch(order_unique_key):
-        raise NotFound("there is no order with this key")
-    owner = named_owner(query.get("account_id", account_id()))
-    found = queries.order_by_key(owner.account_id, order_unique_key)
-    return found, 200, {"ETag": etag_of(found)}
 
 
 @blueprint.route("/<order_id>", methods=["GET"])

@@ -24,7 +24,8 @@ class Kind(StrEnum):
 
 # What stops something, what ends a right, and how gateways learn of it.
 _VITAL = (
-    *("orders.cancel_order", "control.pause_order", "control.resume_order"),
+    *("orders.cancel_order", "orders_by_key.cancel_order_by_query"),
+    *("control.amend_order", "control.pause_order", "control.resume_order"),
     *("halts.halt_trading", "halts.release_halt"),
     *("sessions.log_out", "sessions.log_out_everywhere", "keys.revoke_key", "keys.revoke_any_key"),
     *("accounts.change_account", "accounts.log_account_out"),

@@ -3,12 +3,13 @@
 from pulse_client.errors import EventsReset, GatewayError, NotReachable, Refused
 from pulse_client.following import Follower
 from pulse_client.gateway import Credentials, Gateway
-from pulse_client.new_order import NewOrder, SplitConfig
+from pulse_client.new_order import Amendment, NewOrder, SplitConfig
 from pulse_client.vocabulary import OrderType, Product, Side
 from pulse_client.webhook_check import is_genuine
 
 __version__ = "0.1.0"
 __all__ = [
+    "Amendment",
     "Credentials",
     "EventsReset",
     "Follower",

@@ -67,10 +67,12 @@ class Calls:
         body: object | None = None,
         idempotency_key: str | None = None,
         if_match: str | None = None,
+        query: Mapping[str, Any] | None = None,
     ) -> Response:
         """A change that is done once, however often it is sent: by this key, or by one of its own."""
         headers = {} if if_match is None else {"If-Match": if_match}
-        return self._ask(Request(method, path, body=body, headers=headers, key=idempotency_key or new_key()))
+        key = idempotency_key or new_key()
+        return self._ask(Request(method, path, body=body, query=query or {}, headers=headers, key=key))
 
     def _change_without_key(self, method: str, path: str, body: object) -> Response:
         """A change whose answer holds a secret, and is kept nowhere: it is sent once."""

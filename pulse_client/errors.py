@@ -10,6 +10,7 @@ GatewayError                the gateway answered that it failed
         Conflict                409  it is in no state for that, or its key names something else
         PreconditionFailed      412  it has changed since it was read
         NotAccepted             422  it is understood, and not taken
+        PreconditionRequired    428  it is changed only as it was read: say which version is meant
         TooMany                 429  too much at once, or too often
     EventsReset             the numbers of events end before the one that was seen last: the database was restored
 """
@@ -83,6 +84,10 @@ class NotAccepted(Refused):
     pass
 
 
+class PreconditionRequired(Refused):
+    pass
+
+
 class TooMany(Refused):
     pass
 
@@ -103,5 +108,6 @@ OF_STATUS: Mapping[int, type[Refused]] = {
     409: Conflict,
     412: PreconditionFailed,
     422: NotAccepted,
+    428: PreconditionRequired,
     429: TooMany,
 }

@@ -1,4 +1,4 @@
-"""What an order may state: field by field as the public API names it."""
+"""What an order may state, and what of it may be changed: field by field as the public API names it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,26 @@ class NewOrder:
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
     broker_account: str | None = None
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What is to change of an order that is not over. What is None is not sent, and stays as it is.
+
+    The window ends `duration_minutes` after its start, or at `end_at`, which is aware: one of the two. `limit_price`
+    is for what is unsent. The others say how it catches up from now on.
+    """
+
+    total_quantity: int | None = None
+    duration_minutes: int | None = None
+    end_at: datetime | None = None
+    limit_price: Decimal | None = None
+    client_note: str | None = None
     catch_up: CatchUp | None = None
     max_slice_multiple: int | None = None
     extend_minutes: int | None = None

@@ -5,8 +5,11 @@ from typing import Any
 
 from pulse_client.calls import Calls, part
 from pulse_client.models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
-from pulse_client.new_order import NewOrder
-from pulse_client.vocabulary import CatchUp
+from pulse_client.new_order import Amendment, NewOrder
+from pulse_client.vocabulary import CatchUp, WorkingSlices
+
+# The key in the query: on the way, paths with dots and slashes are rewritten.
+_BY_KEY = "/api/orders/by-key"
 
 
 class Orders(Calls):
@@ -25,7 +28,7 @@ class Orders(Calls):
 
     def order_by_key(self, order_unique_key: str, account_id: str | None = None) -> OrderSnapshot:
         """The order with this key, of another account for operators and admins."""
-        return self._get(OrderSnapshot, f"/api/orders/by-key/{part(order_unique_key)}", account_id=account_id)
+        return self._get(OrderSnapshot, _BY_KEY, order_unique_key=order_unique_key, account_id=account_id)
 
     def slices(self, order_id: str) -> list[Slice]:
         """The slices in the order of their times; none before the order is split."""
@@ -68,13 +71,43 @@ class Orders(Calls):
         for page in self.pages(filters, limit):
             yield from page.orders
 
+    def amend(
+        self, order_id: str, changes: Amendment, if_match: str, idempotency_key: str | None = None
+    ) -> OrderSnapshot:
+        """Change an order that is not over; what is unsent of it is planned anew.
+
+        `if_match` is the `etag` of the order as it was read, or "*": changed since, it is left as it is.
+        """
+        return self._parse(OrderSnapshot, self._change("PATCH", _path(order_id), changes, idempotency_key, if_match))
+
     def cancel(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
         """Cancel what is not filled; repeating it is harmless."""
         return self._parse(Order, self._change("DELETE", _path(order_id), None, idempotency_key, if_match))
 
-    def pause(self, order_id: str, if_match: str | None = None, idempotency_key: str | None = None) -> Order:
-        """Send nothing new of it until it is resumed; repeating it is harmless."""
-        return self._parse(Order, self._change("POST", f"{_path(order_id)}/pause", None, idempotency_key, if_match))
+    def cancel_by_key(
+        self,
+        order_unique_key: str,
+        account_id: str | None = None,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Order:
+        """The same to the order with this key, of another account for operators."""
+        query = {"order_unique_key": order_unique_key, "account_id": account_id}
+        return self._parse(Order, self._change("DELETE", _BY_KEY, None, idempotency_key, if_match, query))
+
+    def pause(
+        self,
+        order_id: str,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+        working: WorkingSlices | None = None,
+    ) -> Order:
+        """Send nothing new of it until it is resumed; repeating it is harmless.
+
+        What works at the broker is kept there, or called back with CANCEL.
+        """
+        path, query = f"{_path(order_id)}/pause", {"working": working}
+        return self._parse(Order, self._change("POST", path, None, idempotency_key, if_match, query))
 
     def resume(
         self,

@@ -41,6 +41,11 @@ class SessionRule(StrEnum):
     AT_OPEN = "at_open"
 
 
+class WorkingSlices(StrEnum):
+    KEEP = "keep"
+    CANCEL = "cancel"
+
+
 class CatchUp(StrEnum):
     SPREAD = "spread"
     NEXT_SLICE = "next_slice"

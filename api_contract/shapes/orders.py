@@ -47,6 +47,7 @@ from api_contract.vocabulary import (
     SessionRule,
     Side,
     SliceStatus,
+    WorkingSlices,
 )
 
 MOST_FILLS_AT_ONCE = 500
@@ -177,6 +178,31 @@ class NewOrderSchema(RequestSchema, TermsSchema):
         return obj if attr == "split_config" else super().get_attribute(obj, attr, default)
 
 
+class AmendmentSchema(RequestSchema):
+    """What is stated is changed; the rest stays as it is."""
+
+    total_quantity = WholeNumber(
+        metadata={
+            "minimum": 1,
+            "maximum": MAX_QUANTITY,
+            "description": "No less than what is filled, or was sent and may still be filled.",
+        }
+    )
+    duration_minutes = WholeNumber(
+        metadata={"minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "description": "Of the window, from its start on."}
+    )
+    end_at = Instant(metadata={"description": "When the window closes; in place of duration_minutes."})
+    limit_price = Price(metadata={"description": "Of LIMIT orders, for what is unsent."})
+    client_note = fields.String(
+        allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "null: none any more."}
+    )
+    catch_up = Word(CatchUp, "Must be spread, next_slice, burst or skip.")
+    max_slice_multiple = WholeNumber(metadata={"minimum": MIN_MULTIPLE, "maximum": MAX_MULTIPLE})
+    extend_minutes = WholeNumber(metadata={"minimum": 0, "maximum": MAX_MINUTES})
+    leftover = Word(Leftover, "Must be catch_up or drop.")
+    at_end = Word(AtEnd, "Must be leave or market.")
+
+
 class AcceptedSchema(AnswerSchema):
     order_id = fields.String(required=True, metadata=_ORDER_ID)
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
@@ -213,6 +239,21 @@ class KeyOwnerQuerySchema(RequestSchema):
     account_id = fields.String(
         validate=matches(ACCOUNT_ID, "Must be an account_id."),
         metadata={**_ACCOUNT_ID, "description": "Of another account: for operators and admins."},
+    )
+
+
+class KeyQuerySchema(KeyOwnerQuerySchema):
+    order_unique_key = fields.String(
+        required=True, validate=matches(UNIQUE_KEY, "Must be 1 to 64 printable ASCII characters."), metadata=_UNIQUE_KEY
+    )
+
+
+class PauseQuerySchema(RequestSchema):
+    working = Word(
+        WorkingSlices,
+        "Must be keep or cancel.",
+        load_default=WorkingSlices.KEEP,
+        metadata={"description": "Of slices that work at the broker: keep them there, or cancel them."},
     )
 
 
@@ -413,10 +454,10 @@ class FillPageSchema(AnswerSchema):
 
 
 NEW_ORDER = NewOrderSchema()
-ORDER_QUERY, KEY_OWNER_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema()
+ORDER_QUERY, KEY_OWNER_QUERY, KEY_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema(), KeyQuerySchema()
 SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
-SETTLEMENT = SettlementSchema()
-RESUME_QUERY = ResumeQuerySchema()
+AMENDMENT = AmendmentSchema()
+PAUSE_QUERY, RESUME_QUERY, SETTLEMENT = PauseQuerySchema(), ResumeQuerySchema(), SettlementSchema()
 
 # The header of an answer that made an order.
 LOCATION = {"Location": {"description": "The order.", "schema": {"type": "string"}}}
@@ -509,6 +550,7 @@ EXAMPLES: dict[str, Any] = {
         "slice_timeout_seconds": 300,
         "client_note": "rebalancing",
     },
+    "Amendment": {"total_quantity": 80, "end_at": "2026-11-23T07:10:00.000000Z"},
     "Accepted": ACCEPTED_EXAMPLE,
     "Order": _ORDER,
     "OrderSnapshot": _ORDER | {"last_event_id": 18},

@@ -33,7 +33,8 @@ class Kind(StrEnum):
 
 # What stops something, and what ends a right.
 _VITAL = (
-    *("orders.cancel_order", "control.pause_order", "control.resume_order"),
+    *("orders.cancel_order", "orders_by_key.cancel_order_by_key", "orders_by_key.cancel_order_by_query"),
+    *("control.amend_order", "control.pause_order", "control.resume_order"),
     *("halts.halt_trading", "halts.release_halt"),
     *("login.log_out", "login.log_out_everywhere", "keys.revoke_key"),
     *("admin.revoke_any_key", "admin.change_user", "admin.log_user_out", "internal.revoke"),

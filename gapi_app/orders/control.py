@@ -4,10 +4,19 @@ from typing import Any
 
 from flask import Response, jsonify
 
+from api_contract.amendments import AMENDMENT_REFUSALS, check_amendment
 from api_contract.order_rules import Settlement, check_settlement
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import RESUME_QUERY, SETTLEMENT, OrderSchema, SliceSchema
-from api_contract.vocabulary import CatchUp
+from api_contract.shapes.orders import (
+    AMENDMENT,
+    PAUSE_QUERY,
+    RESUME_QUERY,
+    SETTLEMENT,
+    OrderSchema,
+    OrderSnapshotSchema,
+    SliceSchema,
+)
+from api_contract.vocabulary import CatchUp, WorkingSlices
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.upstream import pulse
@@ -16,15 +25,29 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description
 blueprint.before_request(require_token)
 
 
+@blueprint.route("/<order_id>", methods=["PATCH"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_if_match(is_needed=True)
+@blueprint.takes_key()
+@blueprint.arguments(AMENDMENT)
+@blueprint.response(200, OrderSnapshotSchema)
+@blueprint.refuses(*AMENDMENT_REFUSALS)
+def amend_order(changes: dict[str, Any], order_id: str) -> Response:
+    """Change an order that is not over, as it was seen: its total, window, limit price or note."""
+    check_amendment(changes)
+    return jsonify(pulse().amend_order(caller(), order_id, AMENDMENT.dump(changes)))
+
+
 @blueprint.route("/<order_id>/pause", methods=["POST"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
+@blueprint.arguments(PAUSE_QUERY, location="query")
 @blueprint.response(202, OrderSchema)
 @blueprint.refuses("NOT_FOUND", "INVALID_STATE")
-def pause_order(order_id: str) -> tuple[Response, int]:
-    """Send nothing new of an order until it is resumed; what works at the broker goes on. Repeating it is harmless."""
-    return jsonify(pulse().act_on_order(caller(), order_id, "pause")), 202
+def pause_order(query: dict[str, WorkingSlices], order_id: str) -> tuple[Response, int]:
+    """Send nothing new of an order until it is resumed; what works at the broker goes on, or is cancelled there."""
+    return jsonify(pulse().act_on_order(caller(), order_id, "pause", PAUSE_QUERY.dump(query))), 202
 
 
 @blueprint.route("/<order_id>/resume", methods=["POST"])

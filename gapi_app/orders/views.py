@@ -9,7 +9,6 @@ from api_contract.order_rules import NewOrder, check_new_order
 from api_contract.scopes import Scope
 from api_contract.shapes.orders import (
     FILL_QUERY,
-    KEY_OWNER_QUERY,
     LOCATION,
     NEW_ORDER,
     ORDER_QUERY,
@@ -67,16 +66,6 @@ def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
 def list_orders(query: dict[str, Any]) -> Response:
     """The account's orders, for operators and admins everybody's, newest first unless sorted otherwise."""
     return jsonify(pulse().list_orders(caller(), query))
-
-
-@blueprint.route("/by-key/<path:order_unique_key>", methods=["GET"])
-@blueprint.needs(Scope.ORDERS_READ)
-@blueprint.arguments(KEY_OWNER_QUERY, location="query")
-@blueprint.response(200, OrderSnapshotSchema)
-@blueprint.refuses("NOT_FOUND")
-def find_order(query: dict[str, str], order_unique_key: str) -> Response:
-    """The order with this key of the account, or of the one that an operator or admin names."""
-    return jsonify(pulse().order_by_key(caller(), order_unique_key, query))
 
 
 @blueprint.route("/<order_id>", methods=["GET"])

@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     HELD = "HELD"
     RELEASED = "RELEASED"
     REPLANNED = "REPLANNED"
+    AMENDED = "AMENDED"
 
 
 _WHY_SLICE: Mapping[SliceStatus, str] = {
@@ -55,8 +56,8 @@ def event_type(kind: EventKind, slice_id: str | None, to_status: str | None) -> 
             return f"{subject}.{(to_status or '').lower()}"
         case EventKind.ALARM:
             return "order.alarm"
-        case EventKind.REPLANNED:
-            return "order.replanned"
+        case EventKind.REPLANNED | EventKind.AMENDED:
+            return f"order.{kind.lower()}"
         case EventKind.FILL | EventKind.BROKER_CALL | EventKind.REQUEST | EventKind.HELD | EventKind.RELEASED:
             return f"{subject}.{kind.lower()}"
 
@@ -87,18 +88,24 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
             return _why_held(detail)
         case EventKind.RELEASED:
             return f"{detail.get('reason')} holds it no longer: what it missed is sent in the rest of its window"
+        case EventKind.AMENDED:
+            return f"{detail.get('field')} was changed from {detail.get('before')} to {detail.get('after')}"
         case EventKind.REPLANNED:
             return _why_replanned(detail)
         case EventKind.REQUEST:
             return f"{detail.get('request')} was asked for"
-        case EventKind.FILL if detail.get("actor"):
-            return f"{detail.get('quantity')} were traded, by the word of {detail.get('actor')}"
         case EventKind.FILL:
-            return f"the broker traded {detail.get('quantity')}"
+            return _why_filled(detail)
         case EventKind.BROKER_CALL:
             return f"the broker was asked to {detail.get('call')}: {detail.get('outcome') or detail.get('answer')}"
         case EventKind.MOVE:
             return _why_moved(slice_id, to_status, detail)
+
+
+def _why_filled(detail: Mapping[str, Any]) -> str:
+    if detail.get("actor"):
+        return f"{detail.get('quantity')} were traded, by the word of {detail.get('actor')}"
+    return f"the broker traded {detail.get('quantity')}"
 
 
 def _why_held(detail: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ A list is never changed: its lines are remembered by its load, as many as are in
 at most once a second, and again where something is not found.
 """
 
+from decimal import Decimal
 from functools import cache, lru_cache
 
 from api_contract.kept import Kept
@@ -26,16 +27,17 @@ def check_order(broker_account: str, new_order: NewOrder) -> Listed | None:
 
     Not inside a transaction: it may take a connection. Raises NotListedSo, DatabaseUnavailable.
     """
-    account = directory.account_named(broker_account)
-    broker = broker_account if account is None else account.broker
-    listed, in_force = _look_up(broker, new_order.instrument)
-    if in_force is None:
-        return None
-    if listed is None:
-        loaded_on = date_there(new_order.instrument, in_force.loaded_at)
-        raise rules.not_listed(new_order.instrument, broker, loaded_on.isoformat())
-    rules.check_terms(new_order, listed, settings().product_of(broker))
+    listed, broker = _listed(broker_account, new_order.instrument)
+    if listed is not None:
+        rules.check_terms(new_order, listed, settings().product_of(broker))
     return listed
+
+
+def check_price(broker_account: str, instrument: str, limit_price: Decimal) -> None:
+    """Hold the price of an order to the ticks of its instrument; like check_order."""
+    listed, _ = _listed(broker_account, instrument)
+    if listed is not None:
+        rules.check_tick(listed, limit_price)
 
 
 def check_window(listed: Listed | None, window: Window) -> None:
@@ -47,6 +49,17 @@ def check_window(listed: Listed | None, window: Window) -> None:
 def forget() -> None:
     """Ask anew which lists are in force."""
     _in_force.cache_clear()
+
+
+def _listed(broker_account: str, instrument: str) -> tuple[Listed | None, str]:
+    """The line of an instrument, None where nothing was ever loaded, and its broker."""
+    account = directory.account_named(broker_account)
+    broker = broker_account if account is None else account.broker
+    listed, in_force = _look_up(broker, instrument)
+    if listed is None and in_force is not None:
+        loaded_on = date_there(instrument, in_force.loaded_at)
+        raise rules.not_listed(instrument, broker, loaded_on.isoformat())
+    return listed, broker
 
 
 def _look_up(broker: str, instrument: str) -> tuple[Listed | None, InForce | None]:

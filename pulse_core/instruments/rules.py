@@ -19,8 +19,8 @@ def check_terms(new_order: NewOrder, listed: Listed, default_product: Product) -
     if new_order.order_type not in listed.order_types:
         raise _not_taken(listed, "order_type", new_order.order_type, sorted(listed.order_types))
     if new_order.limit_price is not None:
-        _check_tick(listed, new_order.limit_price)
-    _check_lots(listed, new_order.total_quantity, new_order.num_splits)
+        check_tick(listed, new_order.limit_price)
+    check_lots(listed.instrument, listed.lot_size, new_order.total_quantity, new_order.num_splits)
     _check_size(listed, new_order.total_quantity, new_order.num_splits)
 
 
@@ -50,7 +50,8 @@ def _not_taken(listed: Listed, field: str, stated: str, allowed: Collection[str]
     )
 
 
-def _check_tick(listed: Listed, price: Decimal) -> None:
+def check_tick(listed: Listed, price: Decimal) -> None:
+    """Raise InvalidTick for a price between two that the instrument can have."""
     tick = listed.tick_size
     ticks = int(price / tick)
     if price == ticks * tick:
@@ -69,9 +70,8 @@ def _check_tick(listed: Listed, price: Decimal) -> None:
     )
 
 
-def _check_lots(listed: Listed, quantity: int, num_splits: int) -> None:
-    """Whole lots, and one for each slice."""
-    lot = listed.lot_size
+def check_lots(instrument: str, lot: int, quantity: int, num_splits: int = 1) -> None:
+    """Raise InvalidLot unless it is whole lots, and one for each slice."""
     least = num_splits * lot
     if quantity % lot == 0 and quantity >= least:
         return
@@ -80,12 +80,12 @@ def _check_lots(listed: Listed, quantity: int, num_splits: int) -> None:
     why = f"in lots of {lot}" if quantity % lot else f"with a lot of {lot} for each of {num_splits} slices at least"
     details: dict[str, Any] = {
         "field": "total_quantity",
-        "instrument": listed.instrument,
+        "instrument": instrument,
         "total_quantity": quantity,
         "lot_size": lot,
         "nearest": nearest,
     }
-    raise InvalidLot(f"{listed.instrument} is traded {why}: take {' or '.join(map(str, nearest))}", details)
+    raise InvalidLot(f"{instrument} is traded {why}: take {' or '.join(map(str, nearest))}", details)
 
 
 def _check_size(listed: Listed, quantity: int, num_splits: int) -> None:

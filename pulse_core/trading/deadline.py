@@ -20,7 +20,7 @@ def deadline(sent_at: datetime, slice_timeout_seconds: int | None, matched_by: d
 
 
 def end_of_cancelled(reason: CancelReason | None) -> SliceStatus:
-    """EXPIRED at its deadline, CANCELLED with its order or by the exchange."""
+    """EXPIRED at its deadline, CANCELLED with its order, while that is paused, or by the exchange."""
     return SliceStatus.EXPIRED if reason is CancelReason.DEADLINE else SliceStatus.CANCELLED
 
 

@@ -9,6 +9,7 @@ class CancelReason(StrEnum):
     DEADLINE = "DEADLINE"
     ORDER_CANCELLED = "ORDER_CANCELLED"
     HALTED = "HALTED"
+    ORDER_PAUSED = "ORDER_PAUSED"
 
 
 class PlacementOutcome(StrEnum):

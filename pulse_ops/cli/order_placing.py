@@ -21,8 +21,8 @@ side_choice = click.Choice([side.value for side in Side], case_sensitive=False)
 _type_choice = click.Choice([one.value for one in OrderType], case_sensitive=False)
 _session_choice = click.Choice([one.value for one in SessionRule], case_sensitive=False)
 catch_up_choice = click.Choice([one.value for one in CatchUp], case_sensitive=False)
-_leftover_choice = click.Choice([one.value for one in Leftover], case_sensitive=False)
-_at_end_choice = click.Choice([one.value for one in AtEnd], case_sensitive=False)
+leftover_choice = click.Choice([one.value for one in Leftover], case_sensitive=False)
+at_end_choice = click.Choice([one.value for one in AtEnd], case_sensitive=False)
 _product_choice = click.Choice([one.value for one in Product], case_sensitive=False)
 
 
@@ -80,13 +80,13 @@ Examples:
 )
 @click.option(
     "--leftover",
-    type=_leftover_choice,
+    type=leftover_choice,
     metavar="catch_up|drop",
     help="What becomes of the unfilled rest of a slice that has ended. Default: catch_up.",
 )
 @click.option(
     "--at-end",
-    type=_at_end_choice,
+    type=at_end_choice,
     metavar="leave|market",
     help="market: one last slice at market when the window is over. Default: leave.",
 )

@@ -91,7 +91,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Session", _session(order)),
         ("Product", "default" if order.product is None else order.product),
         ("Time-out", _time_out(order.slice_timeout_seconds)),
-        ("Catching up", _catching_up(order)),
+        ("Catching up", catching_up(order)),
         ("Note", order.client_note or "-"),
         ("Status", state(order)),
         *_held(order),
@@ -118,7 +118,8 @@ def _arrival(order: Order) -> list[tuple[str, object]]:
     return [("Arrival", f"last {seen.last_price}, bid {seen.bid or '-'}, ask {seen.ask or '-'}")]
 
 
-def _catching_up(order: Order) -> str:
+def catching_up(order: Order) -> str:
+    """How it catches up, in words."""
     extended = f", the window may grow by {order.extend_minutes} min" if order.extend_minutes else ""
     return (
         f"{order.catch_up}, at most {order.max_slice_multiple} times the plan{extended};"

@@ -8,10 +8,12 @@ import click
 
 from pulse_client.gateway import Gateway
 from pulse_client.models import Order, OrderPage
-from pulse_client.vocabulary import CatchUp, OrderStatus
+from pulse_client.vocabulary import CatchUp, OrderStatus, WorkingSlices
 from pulse_ops.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.connection import Where, connect, connection_options
+from pulse_ops.cli.order_amending import amend
 from pulse_ops.cli.order_events import events
+from pulse_ops.cli.order_names import named_order, order_name
 from pulse_ops.cli.order_placing import catch_up_choice, place, side_choice
 from pulse_ops.cli.order_tables import print_order, print_orders, print_slices
 from pulse_ops.cli.output import print_json, say
@@ -22,7 +24,7 @@ _status_choice = click.Choice([status.value for status in OrderStatus], case_sen
 
 @click.group(epilog=EXIT_CODES)
 def orders() -> None:
-    """Place, find, follow, pause and cancel orders through the gateway.
+    """Place, find, follow, amend, pause and cancel orders through the gateway.
 
     With a running stack, the gateway and the demo user are found automatically. Elsewhere give --gateway
     and --username, or the variables PULSE_GATEWAY_URL, PULSE_USERNAME and PULSE_PASSWORD.
@@ -30,6 +32,7 @@ def orders() -> None:
 
 
 orders.add_command(place)
+orders.add_command(amend)
 orders.add_command(events)
 
 
@@ -78,13 +81,15 @@ def list_(
 
 
 @orders.command()
-@click.argument("order_id")
+@named_order
 @options.as_json
 @connection_options
-def show(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+def show(order_id: str | None, key: str | None, account: str | None, is_json: bool, **where: Unpack[Where]) -> None:
     """Show an order and its slices."""
+    name = order_name(order_id, key, account)
     gateway = connect(**where)
-    order, slices = gateway.order(order_id), gateway.slices(order_id)
+    order = gateway.order(name.order_id) if name.order_id else gateway.order_by_key(name.key, name.account)
+    slices = gateway.slices(order.order_id)
     if is_json:
         print_json({"order": order, "slices": slices})
         return
@@ -134,14 +139,19 @@ def watch(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
 
 @orders.command()
 @click.argument("order_id")
+@click.option(
+    "--working",
+    type=click.Choice([one.value for one in WorkingSlices]),
+    help="Slices working at the broker: keep them there (default), or cancel them.",
+)
 @options.as_json
 @connection_options
-def pause(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
-    """Send no further slices until the order is resumed; slices working at the broker stay there.
+def pause(order_id: str, working: str | None, is_json: bool, **where: Unpack[Where]) -> None:
+    """Send no further slices until the order is resumed.
 
     What it misses meanwhile goes out afterwards, as far as it fits into the order's window. Repeating it is harmless.
     """
-    order = connect(**where).pause(order_id)
+    order = connect(**where).pause(order_id, working=None if working is None else WorkingSlices(working))
     _print_state(order, is_json)
     if not is_json:
         say(f"Resume it: pulse orders resume {order.order_id}")
@@ -170,12 +180,14 @@ def resume(order_id: str, catch_up: str | None, is_json: bool, **where: Unpack[W
 
 
 @orders.command()
-@click.argument("order_id")
+@named_order
 @options.as_json
 @connection_options
-def cancel(order_id: str, is_json: bool, **where: Unpack[Where]) -> None:
+def cancel(order_id: str | None, key: str | None, account: str | None, is_json: bool, **where: Unpack[Where]) -> None:
     """Cancel what is not filled; fills are kept. Repeating it is harmless."""
-    order = connect(**where).cancel(order_id)
+    name = order_name(order_id, key, account)
+    gateway = connect(**where)
+    order = gateway.cancel(name.order_id) if name.order_id else gateway.cancel_by_key(name.key, name.account)
     _print_state(order, is_json)
     if not is_json and not order.is_final:
         say(f"The broker has been asked to cancel the working slices: pulse orders watch {order.order_id}")

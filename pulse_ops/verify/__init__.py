@@ -5,7 +5,7 @@ Shares no rule, query or table with the code that trades: what it knows of the p
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pulse_ops.verify import doubts, histories, pacing, placing, shares_and_prices
+from pulse_ops.verify import amendments, doubts, histories, pacing, placing, shares_and_prices
 from pulse_ops.verify.facts import Facts
 from pulse_ops.verify.violation import Violation
 
@@ -21,6 +21,7 @@ PROMISES: Sequence[Callable[[Facts], Iterable[Violation]]] = (
     placing.nothing_under_a_halt,
     placing.nothing_after_the_end,
     pacing.no_bursts,
+    amendments.amended_within_bounds,
     shares_and_prices.quantities_add_up,
     shares_and_prices.fills_agree,
     shares_and_prices.prices_agree,

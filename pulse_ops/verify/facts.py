@@ -286,6 +286,15 @@ class Facts:
         """The alarms by which the slice's quantity was lowered, oldest first."""
         return [row for row in self.events_of.get(slice_id, ()) if row.kind == "ALARM" and "lowered_to" in row.detail]
 
+    def new_totals_of(self, order_id: str) -> list[EventRow]:
+        """The amendments of the order's total, oldest first."""
+        told = self.events_of_order.get(order_id, ())
+        return [row for row in told if row.kind == "AMENDED" and row.detail.get("field") == "total_quantity"]
+
+    def is_replanned_by_hand(self, order_id: str) -> bool:
+        """Whether the order was amended: its slices are no longer those that it was split into."""
+        return any(row.kind == "AMENDED" for row in self.events_of_order.get(order_id, ()))
+
     def _alarmed(self, code: str) -> Collection[str]:
         alarms = (row for row in self.database.events if row.kind == "ALARM" and row.alarm == code)
         return {str(row.detail.get("broker_order_id")) for row in alarms}

@@ -20,11 +20,14 @@ _GAP = 1.75
 
 
 def no_bursts(facts: Facts) -> Iterator[Violation]:
-    """In no interval goes out more of an order than `max_slice_multiple` times what is planned for one."""
+    """In no interval goes out more of an order than `max_slice_multiple` times what is planned for one.
+
+    One that was amended has had several plans.
+    """
     for order in facts.database.orders:
         slices = facts.slices_of.get(order.id, ())
         interval = _interval(order, slices)
-        if interval is None or _is_excused(facts, slices):
+        if interval is None or _is_excused(facts, slices) or facts.is_replanned_by_hand(order.id):
             continue
         cap, kept = _cap(order), interval * _KEPT_OF_INTERVAL
         sent = sorted(_sent(facts, slices), key=lambda one: one.claimed_at)

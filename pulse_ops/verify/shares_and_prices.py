@@ -17,7 +17,8 @@ def quantities_add_up(facts: Facts) -> Iterator[Violation]:
     """filled + working + unknown + unsent is never above the order's quantity, and its plan makes it up exactly.
 
     A slice may have been lowered, and an order that came when nobody could expect it is beyond both. Slices after those
-    of the plan have no more than what others left unfilled that have ended.
+    of the plan have no more than what others left unfilled that have ended. The plan of an order that was amended is
+    another one.
     """
     broken = partial(Violation, "quantities-add-up")
     for order in facts.database.orders:
@@ -26,6 +27,11 @@ def quantities_add_up(facts: Facts) -> Iterator[Violation]:
         most = order.total_quantity + sum(_unexpected(facts, one) for one in slices)
         if at_stake > most:
             yield broken(order.id, None, f"at most {most} shares at stake", str(at_stake))
+        filled = sum(one.filled_quantity for one in slices)
+        if filled != order.filled_quantity:
+            yield broken(order.id, None, f"{filled} filled, as its slices", str(order.filled_quantity))
+        if facts.is_replanned_by_hand(order.id):
+            continue
         left = order.total_quantity - sum(_lowered_by(facts, one) for one in slices)
         planned = [one for one in slices if one.sequence_number <= order.num_splits]
         if slices and sum(one.quantity for one in planned) != left:
@@ -34,9 +40,6 @@ def quantities_add_up(facts: Facts) -> Iterator[Violation]:
         if slices and (len(planned) < order.num_splits or numbers != list(range(1, len(slices) + 1))):
             yield broken(order.id, None, f"slices from 1 on, at least {order.num_splits}", f"{len(slices)} slices")
         yield from _come_back(facts, order.id, slices, order.num_splits)
-        filled = sum(one.filled_quantity for one in slices)
-        if filled != order.filled_quantity:
-            yield broken(order.id, None, f"{filled} filled, as its slices", str(order.filled_quantity))
     for one in facts.database.slices:
         filled = sum(fill.quantity for fill in facts.fills_of.get(one.id, ()))
         if filled != one.filled_quantity:

@@ -57,6 +57,9 @@ _ORDERS = {
     "list_slices": Right(READ, On.ORDER_TO_READ),
     "list_fills": Right(READ, On.ORDER_TO_READ),
     "find_order": Right(READ, On.OWN),
+    "find_order_by_query": Right(READ, On.OWN),
+    "cancel_order_by_query": Right(WRITE, On.OWN),
+    "amend_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "pause_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "resume_order": Right(WRITE, On.ORDER_TO_CHANGE),
     "retry_slice": Right(OPERATE, On.ORDER_TO_CHANGE),
@@ -146,6 +149,7 @@ RIGHTS = {
     | _LOGINS
     | _SECOND_FACTORS
     | {
+        "cancel_order_by_key": Right(WRITE, On.OWN),
         "log_in": Right(None),
         "refresh": Right(None),
         "follow_alarms": Right(OVERSIGHT),

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from pulse_client import Gateway, NewOrder, OrderType, Side, SplitConfig
-from pulse_client.errors import Conflict, NotFound
+from pulse_client import Amendment, Gateway, NewOrder, OrderType, Side, SplitConfig
+from pulse_client.errors import Conflict, NotFound, PreconditionFailed
 from pulse_ops.stack.child import Child
 from pulse_ops.stack.ports import free_port
 from tests.contract.client import Account, Service
@@ -101,9 +101,16 @@ def test_all_that_a_program_does_with_an_order(gateway: Mortal, trader: Account)
     more = [client.place(order(f"other-{number}")).order_id for number in range(4)]
     assert [one.order_id for one in client.orders(limit=2)] == [*reversed(more), placed.order_id]
     assert (client.slices(placed.order_id), [*client.fills(placed.order_id)]) == ([], [])
+    seen = client.order(placed.order_id)
+    amended = client.amend(placed.order_id, Amendment(total_quantity=90), seen.etag or "")
+    assert (amended.total_quantity, amended.etag) == (90, client.order(placed.order_id).etag)
+    with pytest.raises(PreconditionFailed):
+        client.amend(placed.order_id, Amendment(total_quantity=80), seen.etag or "")
+    assert client.cancel_by_key("my-order").is_final
     assert client.cancel(placed.order_id).is_final
     assert [one.type for one in client.events(placed.order_id, limit=1)] == [
         "order.pending",
+        "order.amended",
         "order.request",
         "order.cancelled",
     ]

@@ -14,7 +14,7 @@ from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.store import slices
 from tests.contract.client import Account, Service, error_of
 from tests.support.broker import SimulatedBroker, answer_with, lose_the_request
-from tests.support.factories import a_slice, slices_of
+from tests.support.factories import a_slice, order, slices_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -43,6 +43,85 @@ def test_an_order_is_paused_and_resumed_and_repeating_either_is_harmless(service
     done = [act(service, trader, order_id, action) for action in ("pause", "pause", "resume", "resume")]
 
     assert done == [(202, "PAUSED"), (202, "PAUSED"), (202, "IN_PROGRESS"), (202, "IN_PROGRESS")]
+
+
+def test_a_pause_says_what_becomes_of_working_slices(service: Service, trader: Account) -> None:
+    order_id = a_running_order(service, trader)
+    path = f"{service.orders}/{order_id}/pause"
+    refused = service.send("POST", f"{path}?working=drop", trader)
+    assert (refused.status_code, error_of(refused)[2]["field"]) == (400, "working")
+    once = {"Idempotency-Key": "once"}
+    assert [service.send("POST", f"{path}?working={one}", trader, once).status_code for one in ("keep", "cancel")] == [
+        202,
+        409,
+    ]
+    assert service.send("POST", f"{path}?working=cancel", trader).json()["status"] == "PAUSED"
+    assert order(order_id).recalls_working
+
+
+def test_an_order_is_amended_as_it_was_seen(service: Service, trader: Account) -> None:
+    order_id = a_running_order(service, trader)
+    path, changes = f"{service.orders}/{order_id}", {"total_quantity": 60, "client_note": "less"}
+    assert error_of(service.send("PATCH", path, trader, json=changes))[:2] == (428, "PRECONDITION_REQUIRED")
+    seen = {"If-Match": service.send("GET", path, trader).headers["ETag"], "Idempotency-Key": "once"}
+
+    amended = service.send("PATCH", path, trader, seen, json=changes)
+    again = service.send("PATCH", path, trader, seen, json=changes)
+
+    shown = amended.json()
+    assert (amended.status_code, shown["total_quantity"], shown["exposure"]["unsent"]) == (200, 60, 60)
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (shown, "true")
+    assert service.send("GET", path, trader).headers["ETag"] == amended.headers["ETag"]
+    late = service.send("PATCH", path, trader, {"If-Match": seen["If-Match"]}, json={"total_quantity": 70})
+    assert error_of(late)[:2] == (412, "PRECONDITION_FAILED")
+    assert service.send("GET", path, trader).json()["total_quantity"] == 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "field"),
+    [
+        ({}, 400, "INVALID_REQUEST", "body"),
+        ({"side": "SELL"}, 400, "INVALID_REQUEST", "side"),
+        ({"total_quantity": "60"}, 400, "INVALID_REQUEST", "total_quantity"),
+        ({"total_quantity": None}, 400, "INVALID_REQUEST", "total_quantity"),
+        ({"total_quantity": 0}, 400, "INVALID_REQUEST", "total_quantity"),
+        ({"total_quantity": 10**20}, 400, "INVALID_REQUEST", "total_quantity"),
+        ({"duration_minutes": 1441}, 400, "INVALID_REQUEST", "duration_minutes"),
+        ({"duration_minutes": 30, "end_at": "2026-11-23T07:10:00Z"}, 400, "INVALID_REQUEST", "end_at"),
+        ({"end_at": "2020-01-01T00:00:00Z"}, 400, "INVALID_REQUEST", "end_at"),
+        ({"end_at": "9999-12-31T23:59:59Z"}, 400, "INVALID_REQUEST", "end_at"),
+        ({"end_at": "soon"}, 400, "INVALID_REQUEST", "end_at"),
+        ({"limit_price": "1402.35"}, 400, "INVALID_REQUEST", "limit_price"),
+        ({"limit_price": "1402.355"}, 400, "INVALID_REQUEST", "limit_price"),
+        ({"limit_price": 1402.35}, 400, "INVALID_REQUEST", "limit_price"),
+        ({"client_note": "a\x00b"}, 400, "INVALID_REQUEST", "client_note"),
+        ({"client_note": "x" * 201}, 400, "INVALID_REQUEST", "client_note"),
+    ],
+)
+def test_what_an_order_cannot_become_is_refused_by_name(
+    service: Service, trader: Account, changes: dict[str, object], status: int, code: str, field: str
+) -> None:
+    order_id = a_running_order(service, trader)
+    refused = service.send("PATCH", f"{service.orders}/{order_id}", trader, {"If-Match": "*"}, json=changes)
+    assert (refused.status_code, error_of(refused)[1], error_of(refused)[2]["field"]) == (status, code, field)
+
+
+def test_no_less_than_what_was_sent(
+    service: Service, trader: Account, new_account: Callable[..., Account], broker: SimulatedBroker
+) -> None:
+    order_id = a_running_order(service, trader)
+    execute_slice(slices_of(order_id)[0].id)
+    path, whatever = f"{service.orders}/{order_id}", {"If-Match": "*"}
+
+    refused = service.send("PATCH", path, trader, whatever, json={"total_quantity": 1})
+
+    status, code, details = error_of(refused)
+    assert (status, code, details["min"]) == (422, "QUANTITY_TOO_SMALL", slices_of(order_id)[0].quantity)
+    assert service.send("PATCH", path, new_account(), whatever, json={"total_quantity": 50}).status_code == 404
+    operator = new_account(Role.OPERATOR)
+    assert service.send("PATCH", path, operator, whatever, json={"total_quantity": 50}).status_code == 200
+    service.send("DELETE", path, trader)
+    assert error_of(service.send("PATCH", path, trader, whatever, json={"total_quantity": 50}))[1] == "INVALID_STATE"
 
 
 def test_an_order_that_is_not_split_cannot_be_paused(service: Service, trader: Account) -> None:

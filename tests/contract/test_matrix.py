@@ -32,10 +32,12 @@ SPENDING = {"log_out", "log_out_everywhere", "remove_webhook", "change_user", "l
 }  # fmt: skip
 GATEWAY = Account("gapi", "gapi", "", "gapi")
 # Where an empty body would be refused before anybody looks whose thing it is.
-BODIES = {"redeliver_event": b'{"event_id": 1}'}
+BODIES = {"redeliver_event": b'{"event_id": 1}', "amend_order": b'{"client_note": null}'}
 # So that a stream is refused instead of followed, or is a page.
-QUERIES = {"follow_account": "?last_event_id=none", "show_market": "?day=2026-11-27"} | dict.fromkeys(
-    ("follow_order", "follow_all_accounts", "follow_alarms"), "?format=json"
+QUERIES = (
+    {"follow_account": "?last_event_id=none", "show_market": "?day=2026-11-27"}
+    | dict.fromkeys(("find_order_by_query", "cancel_order_by_query"), "?order_unique_key={order_unique_key}")
+    | dict.fromkeys(("follow_order", "follow_all_accounts", "follow_alarms"), "?format=json")
 )
 NOBODYS = {"session_id": "ses_1", "exchange": "NSE", "instrument": "NSE:LISTED", "name": "paper"}
 
@@ -89,7 +91,7 @@ def test_each_caller_gets_what_it_has_a_right_to(
         stranger = make_caller(stranger.kind)
     for caller in make_cast() if operation_id in SPENDING else cast():
         for owner in (stranger, caller) if right.on is not On.NOTHING else (caller,):
-            target = path.format(**owner.things | NOBODYS) + QUERIES.get(operation_id, "")
+            target = (path + QUERIES.get(operation_id, "")).format(**owner.things | NOBODYS)
             answer = call(service, caller, method, target, operation)
             refusal = expected(name, caller.kind, right, is_own=owner is caller)
             told = f"{caller.kind.name} got {answer.status_code} on its {'own' if owner is caller else 'foreign'} thing"
@@ -158,6 +160,7 @@ def call(service: Service, caller: Caller, method: str, target: str, operation: 
     """An empty body where there is one: whoever may call learns what it lacks, and nothing is done."""
     body = BODIES.get(operation["operationId"], b"{}") if "requestBody" in operation else b""
     headers = {"Content-Type": "application/json"} if body else {}
+    headers |= {"If-Match": "*"} if operation["operationId"] == "amend_order" else {}
     if caller.kind is not NOBODY:
         headers |= service.bearer(token(service, caller, method, target, body))
     return service.send(method, target, headers=headers, data=body)

@@ -118,12 +118,62 @@ def test_operators_have_the_list_loaded(service: Service, new_account: Callable[
     change("UPDATE instrument_loads SET ended_at = now(), outcome = 'FAILED' WHERE ended_at IS NULL")
 
 
-@pytest.mark.parametrize("key", ["my order", "a/b", "100%", "slices", "?x=1#y", "~" * 64])
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+
+
+@pytest.mark.parametrize("key", ["my order", "a/b", "100%", "%2e%2e", "slices", "?x=1#y", "a+b&c=d", "~" * 64])
 def test_an_order_is_found_by_its_key(service: Service, trader: Account, key: str) -> None:
     order_id = service.place(trader, order_unique_key=key).json()["order_id"]
     found = service.send("GET", f"{service.orders}/by-key/{requests.utils.quote(key, safe='')}", trader)
     assert (found.status_code, found.json()["order_id"]) == (200, order_id)
     assert ids(service, trader, f"order_unique_key={requests.utils.quote(key, safe='')}") == [order_id]
+
+
+@pytest.mark.parametrize(
+    "key", [".", "..", "../orders", "/", "//a", "%00", "%2F..", " ", PRINTABLE[:64], PRINTABLE[-64:]]
+)
+def test_any_key_is_found_and_cancelled_by_a_query(service: Service, trader: Account, key: str) -> None:
+    other = service.place(trader, order_unique_key="other").json()["order_id"]
+    order_id = service.place(trader, order_unique_key=key).json()["order_id"]
+    path = f"{service.orders}/by-key?order_unique_key={requests.utils.quote(key, safe='')}"
+    found = service.send("GET", path, trader)
+    assert (found.status_code, found.json()["order_id"]) == (200, order_id)
+    assert found.headers["ETag"] == service.send("GET", f"{service.orders}/{order_id}", trader).headers["ETag"]
+    cancelled = service.send("DELETE", path, trader, {"If-Match": found.headers["ETag"]})
+    assert (cancelled.status_code, cancelled.json()["status"]) == (202, "CANCELLED")
+    assert service.send("GET", f"{service.orders}/{other}", trader).json()["status"] == "PENDING"
+
+
+@pytest.mark.parametrize("query", ["", "?order_unique_key=", "?order_unique_key=a%00", f"?order_unique_key={'a' * 65}"])
+def test_a_query_names_one_key(service: Service, trader: Account, query: str) -> None:
+    for method in ("GET", "DELETE"):
+        refused = service.send(method, f"{service.orders}/by-key{query}", trader)
+        assert (refused.status_code, error_of(refused)[2]["field"]) == (400, "order_unique_key")
+
+
+def test_an_order_is_cancelled_by_its_key(gapi: Service, trader: Account, new_account: Callable[..., Account]) -> None:
+    order_id = gapi.place(trader, order_unique_key="a/b").json()["order_id"]
+    path = "/api/orders/by-key/a%2Fb"
+    operator, named = new_account(Role.OPERATOR), f"{path}?account_id={trader.account_id}"
+    assert [gapi.send("DELETE", path, operator).status_code, gapi.send("DELETE", path, new_account()).status_code] == [
+        404,
+        404,
+    ]
+    assert gapi.send("DELETE", named, new_account()).status_code == 403
+    assert gapi.send("DELETE", named, operator, {"If-Match": '"other"'}).status_code == 412
+    once = {"Idempotency-Key": "once"}
+    done, again = (gapi.send("DELETE", named, operator, once) for _ in range(2))
+    assert (done.json()["status"], again.headers["Idempotent-Replayed"]) == ("CANCELLED", "true")
+    assert gapi.send("GET", f"/api/orders/{order_id}", trader).json()["status"] == "CANCELLED"
+
+
+def test_a_key_for_repeats_is_of_one_query(gapi: Service, trader: Account) -> None:
+    for key in ("one", "two"):
+        gapi.place(trader, order_unique_key=key)
+    once = {"Idempotency-Key": "once"}
+    asked = [gapi.send("DELETE", f"/api/orders/by-key?order_unique_key={key}", trader, once) for key in ("one", "two")]
+    assert [one.status_code for one in asked] == [202, 409]
+    assert error_of(asked[1])[1] == "IDEMPOTENCY_KEY_REUSED"
 
 
 def test_a_key_is_looked_for_in_one_account(

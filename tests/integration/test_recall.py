@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
+from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus, WorkingSlices
 from pulse_core import db
 from pulse_core.brokers.port import OutcomeUnknown
 from pulse_core.clock import utcnow
@@ -18,6 +18,7 @@ from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.pause import pause_order, resume_order
 from pulse_core.trading.slice.cancel_working import BATCH, cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.operations import retry_slice
@@ -25,8 +26,8 @@ from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import slices
 from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.vocabulary import CancelReason
-from tests.support.broker import SimulatedBroker
-from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of
+from tests.support.broker import SimulatedBroker, accept_but_lose_the_answer
+from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of, watch_the_book
 
 
 def a_working_slice(account_id: str | None = None) -> OrderSlice:
@@ -97,6 +98,68 @@ def test_the_working_slice_of_a_cancelled_order_is_cancelled_with_its_fills(brok
         OrderResult.PARTIALLY_FILLED,
         8,
     )
+
+
+def test_a_paused_order_calls_back_what_works_and_stays_paused(broker: SimulatedBroker) -> None:
+    account = an_account()
+    one = a_working_slice(account)
+    broker.fill(one.broker_order_id or "", 8)
+    pause_order(OneAccount(account), one.order_id, account, utcnow())
+    assert cancel_slices(utcnow()) == 0
+    for _ in range(2):
+        pause_order(OneAccount(account), one.order_id, account, utcnow(), working=WorkingSlices.CANCEL)
+
+    assert cancel_slices(utcnow()) == 1
+    track_slices(utcnow())
+
+    ended = a_slice(one.id)
+    assert (ended.status, ended.filled_quantity) == (SliceStatus.CANCELLED, 8)
+    assert ended.cancel_reason is CancelReason.ORDER_PAUSED
+    assert (order(one.order_id).status, order(one.order_id).filled_quantity) == (OrderStatus.PAUSED, 8)
+    assert broker.cancels == [one.broker_order_id]
+    assert [said.get("working") for said in requests_of(one.order_id)] == [None, "cancel"]
+
+
+def test_what_turns_out_to_work_after_the_pause_is_called_back_too(broker: SimulatedBroker) -> None:
+    broker.answers = [accept_but_lose_the_answer]
+    account = an_account()
+    first = slices_of(a_split_order(account_id=account))[0]
+    execute_slice(first.id)
+    pause_order(OneAccount(account), first.order_id, account, utcnow(), working=WorkingSlices.CANCEL)
+    assert cancel_slices(utcnow()) == 0
+
+    watch_the_book(utcnow(), utcnow() + timedelta(seconds=1))
+
+    assert a_slice(first.id).status is SliceStatus.WORKING
+    assert cancel_slices(utcnow()) == 1
+
+
+def test_once_resumed_nothing_is_called_back(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = an_account()
+    one = a_working_slice(account)
+    pause_order(OneAccount(account), one.order_id, account, utcnow(), working=WorkingSlices.CANCEL)
+    listed = slices.to_cancel
+
+    def resumed_after_listing(*given: Any) -> Sequence[OrderSlice]:
+        due = listed(*given)
+        resume_order(OneAccount(account), one.order_id, account, utcnow())
+        return due
+
+    monkeypatch.setattr(slices, "to_cancel", resumed_after_listing)
+    assert cancel_slices(utcnow()) == 1
+    monkeypatch.setattr(slices, "to_cancel", listed)
+
+    assert cancel_slices(utcnow()) == 0
+    assert (broker.cancels, a_slice(one.id).cancel_reason) == ([], None)
+    # Another pause has a wish of its own.
+    pause_order(OneAccount(account), one.order_id, account, utcnow())
+    assert cancel_slices(utcnow()) == 0
+
+
+def requests_of(order_id: str) -> list[dict[str, Any]]:
+    with db.transaction() as session:
+        asked = select(SliceEvent.detail).where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.REQUEST)
+        return list(session.scalars(asked.order_by(SliceEvent.id)))
 
 
 def test_the_broker_is_asked_again_after_pauses_that_grow_from_10_s_to_5_min(

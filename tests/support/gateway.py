@@ -4,7 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -96,6 +96,8 @@ class FakeGateway:
             return _error(401, "UNAUTHORIZED", "the access token has expired")
         if seen.path == "/api/events":
             return self._events([one for events in self.events.values() for one in events], seen)
+        if seen.path == "/api/orders/by-key":
+            return self._by_key(seen)
         if seen.path == "/api/orders":
             return self._place(seen.body) if seen.method == "POST" and seen.body else self._list(seen.query)
         return self._one(seen)
@@ -131,6 +133,11 @@ class FakeGateway:
         next_cursor = str(end) if end < len(newest_first) else None
         return 200, {"orders": newest_first[start:end], "next_cursor": next_cursor, "last_event_id": 0}, {}
 
+    def _by_key(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
+        [key] = seen.query["order_unique_key"]
+        ids = [order["order_id"] for order in self.orders.values() if order["order_unique_key"] == key]
+        return self._one(replace(seen, path=f"/api/orders/{ids[0] if ids else ''}"))
+
     def _one(self, seen: Seen) -> tuple[int, Any, dict[str, str]]:
         order_id, _slash, rest = seen.path.removeprefix("/api/orders/").partition("/")
         order = self.orders.get(order_id)
@@ -140,13 +147,16 @@ class FakeGateway:
             return 200, {"slices": self.slices.get(order_id, []), "last_event_id": 0}, {}
         if rest == "events":
             return self._events(self.events.get(order_id, []), seen)
+        if seen.method == "PATCH":
+            order |= {name: value for name, value in (seen.body or {}).items() if name in order}
+            return 200, order, {"ETag": f'"{len(self.seen)}"'}
         if seen.method != "GET":
             order |= _ACTS[rest or "cancel"]
             return 202, order, {}
         shown = dict(order)
         if self.changes[order_id]:
             order |= self.changes[order_id].popleft()
-        return 200, shown, {}
+        return 200, shown, {"ETag": f'"{len(self.seen)}"'}
 
     def _events(self, events: list[dict[str, Any]], seen: Seen) -> tuple[int, Any, dict[str, str]]:
         """A page, or what has happened by now as a stream that then breaks off."""
@@ -185,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = canned.raw or _error(status, canned.code, canned.message, canned.details)[1]
         self._send(status, answer, headers)
 
-    do_POST = do_DELETE = do_GET  # noqa: N815  names that http.server looks for
+    do_POST = do_DELETE = do_PATCH = do_GET  # noqa: N815  names that http.server looks for
 
     def _send(self, status: int, answer: Any, headers: dict[str, str]) -> None:
         if status == 0:

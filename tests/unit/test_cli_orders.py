@@ -1,11 +1,12 @@
 """`pulse orders` and `pulse token` against a gateway that speaks the contract, in fair weather and foul."""
 
 import json
+from typing import Any
 
 import pytest
 
 from pulse_ops.stack.ports import free_port
-from tests.support.gateway import FILLED, Canned, FakeGateway, Pulse, slice_answer
+from tests.support.gateway import FILLED, Canned, FakeGateway, Pulse, Seen, slice_answer
 
 PLACE = [
     "orders", "place", "--instrument", "NSE:RELIANCE", "--side", "buy",
@@ -270,3 +271,55 @@ def test_the_code_of_a_second_factor_comes_from_its_variable(gateway: FakeGatewa
     assert pulse("token", PULSE_LOGIN_CODE="000000").exit_code == 4
     without = pulse("token")
     assert (without.exit_code, "PULSE_LOGIN_CODE" in without.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("key", ["a/b", "..", "100% &?"])
+def test_an_order_is_named_by_its_key(gateway: FakeGateway, pulse: Pulse, key: str) -> None:
+    order_id = gateway.add(order_unique_key=key)
+    shown = pulse("orders", "show", "--key", key, "--json")
+    assert json.loads(shown.stdout)["order"]["order_id"] == order_id
+    assert pulse("orders", "cancel", "--key", key, "--account", "acc_1").exit_code == 0
+    [asked] = gateway.calls("DELETE", "/api/orders/by-key")
+    assert asked.query == {"order_unique_key": [key], "account_id": ["acc_1"]}
+
+
+def test_a_pause_calls_back_what_works_if_it_is_asked_to(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add(status="IN_PROGRESS")
+    assert pulse("orders", "pause", order_id).exit_code == 0
+    assert pulse("orders", "pause", order_id, "--working", "cancel").exit_code == 0
+    asked = gateway.calls("POST", f"/api/orders/{order_id}/pause")
+    assert [one.query for one in asked] == [{}, {"working": ["cancel"]}]
+
+
+@pytest.mark.parametrize("named", [[], ["ord_1", "--key", "a"], ["ord_1", "--account", "acc_1"]])
+def test_a_command_is_about_one_order(gateway: FakeGateway, pulse: Pulse, named: list[str]) -> None:
+    assert [pulse("orders", command, *named).exit_code for command in ("show", "cancel")] == [2, 2]
+    assert gateway.seen == []
+
+
+def test_an_amendment_shows_what_was_and_what_is(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add(status="IN_PROGRESS")
+    gateway.canned.extend([Canned(200, is_late=True, raw=json.dumps(gateway.orders[order_id]).encode())])
+    gateway.canned.append(Canned(412, "PRECONDITION_FAILED", "it has changed since it was read", {"etag": '"2"'}))
+    result = pulse("orders", "amend", order_id, "--total", "80", "--end", "2026-03-02T04:30", "--note", "less")
+    assert result.exit_code == 0
+    *_, sent = gateway.calls("PATCH", f"/api/orders/{order_id}")
+    assert sent.body == {"total_quantity": 80, "end_at": "2026-03-02T04:30:00Z", "client_note": "less"}
+    assert sent.if_match
+    assert [word for word in ("100", "80", "less") if word in result.stdout] == ["100", "80", "less"]
+
+
+def test_what_somebody_else_has_amended_meanwhile_is_left(gateway: FakeGateway, pulse: Pulse) -> None:
+    order_id = gateway.add({"total_quantity": 70}, status="IN_PROGRESS")
+    gateway.orders[order_id]["last_event_id"] = 1
+    original = gateway.answer
+
+    def faster(seen: Seen) -> tuple[int, Any, dict[str, str]]:
+        if seen.method != "PATCH":
+            return original(seen)
+        return 412, {"error": {"code": "PRECONDITION_FAILED", "message": "it has changed", "details": {}}}, {}
+
+    gateway.answer = faster  # type: ignore[method-assign]
+    assert pulse("orders", "amend", order_id, "--total", "80").exit_code == 4
+    assert len(gateway.calls("PATCH", f"/api/orders/{order_id}")) == 1
+    assert pulse("orders", "amend", order_id).exit_code == 2

@@ -137,6 +137,11 @@ def alarmed(slice_id: str, seconds: float, alarm: str, **detail: Any) -> EventRo
     return EventRow("ord_1", slice_id, at(seconds), "ALARM", None, None, alarm, {"code": alarm, **detail})
 
 
+def amended(seconds: float, before: int, after: int) -> EventRow:
+    detail = {"field": "total_quantity", "before": before, "after": after}
+    return EventRow("ord_1", None, at(seconds), "AMENDED", None, None, None, detail)
+
+
 def moves_of(number: int) -> list[EventRow]:
     began, slice_id = 60 * (number - 1), f"sl_{number}"
     return [
@@ -249,6 +254,18 @@ WRONGS: dict[str, tuple[str, Callable[[Facts], Facts]]] = {
         lambda f: changed(f, "slices", 0, filled_quantity=49),
     ),
     "a slice is missing": ("quantities-add-up", lambda f: changed(f, "orders", 0, num_splits=3)),
+    "an order was amended below what was out": (
+        "amended-within-bounds",
+        lambda f: added(added(f, "events", amended(30, 100, 40)), "events", amended(70, 40, 100)),
+    ),
+    "an amendment was made to another total": (
+        "amended-within-bounds",
+        lambda f: added(f, "events", amended(30, 100, 120)),
+    ),
+    "an amendment is missing": (
+        "amended-within-bounds",
+        lambda f: added(added(f, "events", amended(30, 100, 120)), "events", amended(40, 110, 100)),
+    ),
     "a trade was not booked": ("fills-agree", lambda f: without(f, "fills", 0)),
     "a fill has no trade": ("fills-agree", lambda f: without(f, "trades", 0)),
     "a fill has another price than its trade": (
@@ -314,3 +331,9 @@ def test_a_due_slice_that_nobody_takes_is_forgotten() -> None:
     assert "nothing-forgotten" in broken(replace(open_order, is_final=False))
     soon = changed(open_order, "slices", 1, due_at=at(610))
     assert "nothing-forgotten" not in broken(replace(soon, is_final=False))
+
+
+def test_the_slices_of_an_order_that_was_amended_are_those_of_another_plan() -> None:
+    """Of 120 shares in two slices one was lowered to 50 before it was claimed."""
+    facts = added(a_flawless_trade(), "events", amended(30, 120, 100))
+    assert broken_promises(facts) == []

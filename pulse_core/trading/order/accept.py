@@ -1,8 +1,10 @@
 """Accept an order: one row, one commit, and the order can no longer be forgotten."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from ulid import ULID
@@ -32,7 +34,7 @@ from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
 from pulse_core.trading.order import risk
 from pulse_core.trading.order.windows import whole_minutes, window_of
-from pulse_core.trading.store import halts, orders
+from pulse_core.trading.store import events, halts, orders
 from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Order
 
@@ -185,9 +187,13 @@ def _sizes(listed: Listed | None) -> dict[str, Any]:
 
 
 def _check_same(order: Order, new_order: NewOrder) -> None:
-    differs = [shown for name, shown in STATED.items() if getattr(order, name) != getattr(new_order, name)]
-    if new_order.duration_minutes is not None and new_order.duration_minutes != order.duration_minutes:
-        differs.append("split_config.duration_minutes")
+    placed = {name: getattr(order, name) for name in (*STATED, "duration_minutes")}
+    differs = _different(placed, new_order)
+    if differs:
+        # It may have been amended since it was placed.
+        with db.transaction() as session:
+            placed |= events.before_amendments(session, order.id)
+        differs = _different(placed, new_order)
     # Without one it is whatever was the installation's when the order was made.
     if new_order.broker_account not in (None, order.broker_account):
         differs.append("broker_account")
@@ -203,3 +209,13 @@ def _check_same(order: Order, new_order: NewOrder) -> None:
                 "differs": differs,
             },
         )
+
+
+def _different(placed: Mapping[str, Any], new_order: NewOrder) -> list[str]:
+    """What the client stated otherwise, by the names it knows."""
+    price = placed["limit_price"]
+    stated = {**placed, "limit_price": None if price is None else Decimal(price)}
+    differs = [shown for name, shown in STATED.items() if stated[name] != getattr(new_order, name)]
+    if new_order.duration_minutes is not None and new_order.duration_minutes != placed["duration_minutes"]:
+        differs.append("split_config.duration_minutes")
+    return differs

@@ -8,7 +8,7 @@ from api_contract.vocabulary import OrderStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
-from pulse_core.owner import Owner
+from pulse_core.owner import OneAccount, Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.order.queries import OrderReport, check_expected, order_report
 from pulse_core.trading.order_totals import roll_up
@@ -42,3 +42,17 @@ def cancel_order(
     failpoint("cancel.after_commit")
     queue.wake(Task.CANCEL_SLICES)
     return order_report(owner, order_id)
+
+
+def cancel_order_by_key(
+    owner: OneAccount, order_unique_key: str, now: datetime, actor: str, expected: Expected | None = None
+) -> OrderReport:
+    """The same to the order of the account with this key, which is of one order for ever.
+
+    Raises what cancel_order does.
+    """
+    with db.transaction() as session:
+        order = orders.by_unique_key(session, owner.account_id, order_unique_key)
+    if order is None:
+        raise NotFound("there is no order with this key")
+    return cancel_order(owner, order.id, now, actor, expected)

@@ -1,4 +1,4 @@
-"""Pause and resume an order: while paused it sends no further slices, and working ones are still followed."""
+"""Pause and resume an order: while paused it sends no further slices, and working ones are followed or called back."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from api_contract.errors import InvalidState, NotFound
 from api_contract.versions import Expected
-from api_contract.vocabulary import CatchUp, OrderStatus, ReplanCause, SliceStatus
+from api_contract.vocabulary import CatchUp, OrderStatus, ReplanCause, SliceStatus, WorkingSlices
 from pulse_core import db, queue
 from pulse_core.batching import for_each
 from pulse_core.config import settings
@@ -24,19 +24,31 @@ MISSED = {"error_code": "PAUSED", "error_message": "its time passed while the or
 
 
 def pause_order(
-    owner: Owner, order_id: str, actor: str, now: datetime, expected: Expected | None = None
+    owner: Owner,
+    order_id: str,
+    actor: str,
+    now: datetime,
+    expected: Expected | None = None,
+    working: WorkingSlices = WorkingSlices.KEEP,
 ) -> OrderReport:
     """Send nothing new of an order in progress; repeating it is harmless.
 
-    Raises NotFound, InvalidState, PreconditionFailed unless the order is as `expected`.
+    With `working` CANCEL, what works at the broker or turns out to is cancelled there, also of an order that is paused
+    already. Raises NotFound, InvalidState, PreconditionFailed unless the order is as `expected`.
     """
+    is_recalled = working is WorkingSlices.CANCEL
     with db.transaction() as session:
         order = _own(session, owner, order_id)
         check_expected(session, order, expected)
         if order.status is not OrderStatus.PAUSED:
             _check(order, OrderStatus.IN_PROGRESS, "paused")
-            events.add(session, EventKind.REQUEST, order.id, None, now, request="pause", actor=actor)
-            orders.move(session, order, OrderStatus.PAUSED, now)
+            _note_request(session, order, "pause", actor, now, working)
+            orders.move(session, order, OrderStatus.PAUSED, now, recalls_working=is_recalled)
+        elif is_recalled and not order.recalls_working:
+            _note_request(session, order, "pause", actor, now, working)
+            orders.change(session, order, now, recalls_working=True)
+        if is_recalled:
+            queue.wake_after_commit(session, Task.CANCEL_SLICES)
     return order_report(owner, order_id)
 
 
@@ -61,7 +73,7 @@ def resume_order(
         if order.status is not OrderStatus.IN_PROGRESS or is_held:
             if order.status is not OrderStatus.IN_PROGRESS:
                 _check(order, OrderStatus.PAUSED, "resumed")
-            events.add(session, EventKind.REQUEST, order.id, None, now, request="resume", actor=actor)
+            _note_request(session, order, "resume", actor, now)
             if is_held:
                 holds.release(session, order, now, actor)
             if order.status is OrderStatus.PAUSED:
@@ -87,6 +99,18 @@ def end_forgotten_pauses(now: datetime, limit: int = 50) -> int:
 
     for_each(forgotten, end)
     return len(forgotten)
+
+
+def _note_request(
+    session: Session,
+    order: Order,
+    request: str,
+    actor: str,
+    now: datetime,
+    working: WorkingSlices = WorkingSlices.KEEP,
+) -> None:
+    asked = {} if working is WorkingSlices.KEEP else {"working": working.value}
+    events.add(session, EventKind.REQUEST, order.id, None, now, request=request, actor=actor, moved=None, **asked)
 
 
 def _own(session: Session, owner: Owner, order_id: str) -> Order:

@@ -1,4 +1,4 @@
-"""Cancel slices that still work at the broker: past their deadline, of a cancelled order, or of a halted one."""
+"""Cancel slices that still work at the broker: past their deadline, of an order that calls them back, or halted."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ class _Asked:
 
 
 def cancel_slices(now: datetime, limit: int = BATCH) -> int:
-    """Ask each broker to cancel working slices past their deadline, of a cancelled order or halted; returns how many.
+    """Ask each broker to cancel slices that work past their deadline, are called back, or halted; returns how many.
 
     Up to `limit` of each account that can be reached: those of one take nothing from the others. What is halted comes
     first, and is called back for some seconds, as fast as the broker allows.
@@ -103,7 +103,8 @@ def _wait_and_cancel(broker: Broker, turn: datetime, one: OrderSlice, now: datet
 def _cancel(broker: Broker, seen: OrderSlice, now: datetime) -> None:
     with db.transaction() as session:
         order, one = slices.lock(session, seen.id)
-        # It was listed without a lock: it may have ended or be halted no more, or another sweep may have asked.
+        # It was listed without a lock: it may have ended, have been resumed or be halted no more, or another sweep may
+        # have asked.
         reason = _reason(session, order, one, now)
         if reason is None or _is_changed(one, seen):
             return
@@ -123,6 +124,8 @@ def _reason(session: Session, order: Order, one: OrderSlice, now: datetime) -> C
     """Why it is to be cancelled; None if it is not any more."""
     if order.status is OrderStatus.CANCELLING:
         return CancelReason.ORDER_CANCELLED
+    if order.status is OrderStatus.PAUSED and order.recalls_working:
+        return CancelReason.ORDER_PAUSED
     is_over = one.deadline_at is not None and one.deadline_at <= now
     if is_over or slices.makes_room(order, one, now):
         return CancelReason.DEADLINE

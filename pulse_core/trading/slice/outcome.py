@@ -42,8 +42,11 @@ RECORD_FOR = 20.0
 PAUSE = 0.25
 # Nothing is sent of what is held.
 HELD = "HELD"
+# Claimed by what its order was a moment before.
+AMENDED = "AMENDED"
 OUR_OWN_REASONS = frozenset(
     {
+        AMENDED,
         HELD,
         LIMIT,
         "CLAIM_LOST",

@@ -16,7 +16,7 @@ from pulse_core.failpoints import failpoint
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.slice import limited
 from pulse_core.trading.slice.claiming import Claim
-from pulse_core.trading.slice.outcome import HELD, Outcome
+from pulse_core.trading.slice.outcome import AMENDED, HELD, Outcome
 from pulse_core.trading.slice.places import Places, Reserved
 from pulse_core.trading.store import claims
 from pulse_core.trading.store.claims import LastLook
@@ -130,6 +130,8 @@ def _check_may_send(look: LastLook | None, claim: Claim) -> None:
         raise NotSent("CLAIM_LOST", "the claim on the slice was lost")
     if look.order_status is not OrderStatus.IN_PROGRESS:
         raise NotSent("ORDER_NOT_RUNNING", f"the order is {look.order_status}")
+    if look.limit_price != claim.claimed.limit_price:
+        raise NotSent(AMENDED, "the order was amended when it was claimed")
     if look.held is not None:
         raise NotSent(HELD, f"nothing is sent while it is held: {look.held}")
     if look.has_live_duplicate:

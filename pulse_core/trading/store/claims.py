@@ -77,8 +77,9 @@ class Claimed:
 class LastLook:
     """A slice and its order as they stand before the wire, with all slices of the order added up by status.
 
-    `lacking` is what the slice lacks now; `has_live_duplicate` says that another attempt of it may be live; `held`: why
-    nothing of the order may be sent, or to its account at the broker, be it a halt.
+    `lacking` is what the slice lacks now, `limit_price` that of its order; `has_live_duplicate` says that another
+    attempt of it may be live; `held`: why nothing of the order may be sent, or to its account at the broker, be it a
+    halt.
     """
 
     slice_status: SliceStatus
@@ -87,6 +88,7 @@ class LastLook:
     has_live_duplicate: bool
     order_status: OrderStatus
     total_quantity: int
+    limit_price: Decimal | None
     held: str | None
     totals: list[StatusTotals]
 
@@ -215,6 +217,7 @@ def _last_look(rows: Sequence[Row[Any]]) -> LastLook:
         seen.has_live_duplicate,
         seen.order_status,
         seen.total_quantity,
+        seen.limit_price,
         seen.held,
         totals,
     )

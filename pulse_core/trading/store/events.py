@@ -130,6 +130,15 @@ def count_refusals(session: Session, slice_id: str, scope: str) -> int:
     return session.scalar(rows) or 0
 
 
+def before_amendments(session: Session, order_id: str) -> dict[str, Any]:
+    """The fields of an order that were amended, as they were at first, in the forms of JSON."""
+    told = select(SliceEvent.detail).where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.AMENDED)
+    first: dict[str, Any] = {}
+    for detail in session.scalars(told.order_by(SliceEvent.id)):
+        first.setdefault(detail["field"], detail["before"])
+    return first
+
+
 def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
     """Every event of one slice, oldest first."""
     return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()

@@ -221,6 +221,17 @@ def move(session: Session, order: Order, to: OrderStatus, now: datetime, **chang
     log.info("order moved", order_id=order.id, seen=seen, to=to)
 
 
+def change(session: Session, order: Order, now: datetime, **changes: Any) -> None:
+    """Set columns of a locked order other than its status and totals."""
+    session.execute(
+        update(Order)
+        .where(Order.id == order.id)
+        .values(updated_at=now, **changes)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(order)
+
+
 @dataclass(frozen=True)
 class Pace:
     """No more than so many units of an order go out in an interval."""
@@ -342,7 +353,7 @@ def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequenc
 
 _ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
 _LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at"}
-_LATER |= {"hold", "held_since", "hold_message", "recheck_at"}
+_LATER |= {"hold", "held_since", "hold_message", "recheck_at", "recalls_working"}
 _LATER |= {"planned_end_at", "pace_interval", "most_per_interval", "not_fitting_quantity", "not_fitting_reason"}
 
 

@@ -185,6 +185,31 @@ def hold(session: Session, order_id: str) -> bool:
     return len(held) == session.scalar(select(func.count()).where(OrderSlice.order_id == order_id))
 
 
+def hold_unsent(session: Session, order_id: str) -> Sequence[OrderSlice] | None:
+    """The SCHEDULED slices of a locked order in their sequence, which nobody claims until the transaction ends.
+
+    None if somebody is at one of them. Waits for nobody.
+    """
+    rows = select(OrderSlice).where(OrderSlice.order_id == order_id, OrderSlice.status == SliceStatus.SCHEDULED)
+    free = rows.order_by(OrderSlice.sequence_number).with_for_update(key_share=True, skip_locked=True)
+    held = session.scalars(free.execution_options(populate_existing=True)).all()
+    unsent = func.count().filter(OrderSlice.status == SliceStatus.SCHEDULED)
+    are_all = len(held) == session.scalar(select(unsent).where(OrderSlice.order_id == order_id))
+    return held if are_all else None
+
+
+def replan(session: Session, one: OrderSlice, now: datetime, lacking: int, due_at: datetime) -> None:
+    """Plan a held SCHEDULED slice anew: when it is due, and how much it asks for if it was never claimed."""
+    changes: dict[str, Any] = {}
+    if due_at != one.due_at:
+        changes |= {"due_at": due_at, "hinted_until": None}
+    if one.attempts == 0 and one.filled_quantity == 0:
+        changes |= {"scheduled_at": due_at} if due_at != one.due_at else {}
+        changes |= {"quantity": lacking} if lacking != one.quantity else {}
+    if changes:
+        change(session, one.id, now, **changes)
+
+
 def changed(session: Session, order_id: str, after: int) -> Sequence[OrderSlice]:
     """Those of an order to which something has happened after this event, or that has no number yet, in sequence."""
     is_later = or_(SliceEvent.sequence > after, SliceEvent.sequence.is_(None))
@@ -372,8 +397,10 @@ def to_cancel(
     pauses: tuple[timedelta, timedelta],
     limit: int,
 ) -> Sequence[tuple[OrderSlice, bool]]:
-    """This broker account's slices, sent since an instant, that work past their deadline, for a cancelled order or
-    for one that is halted, and whether they are called back by a halt.
+    """This broker account's slices, sent since an instant, that work past their deadline, are called back, or halted;
+    and whether they are called back by a halt.
+
+    An order that is being cancelled calls its slices back, and a paused one that was asked to.
 
     With them those of orders that end with a slice at market, when their window is over. What is halted comes first,
     then what was asked for least often. The first of the `pauses` comes after the first request, twice as
@@ -396,6 +423,7 @@ def to_cancel(
             or_(
                 OrderSlice.deadline_at <= now,
                 Order.status == OrderStatus.CANCELLING,
+                and_(Order.status == OrderStatus.PAUSED, Order.recalls_working),
                 _is_called_back(now),
                 halts.is_called_back(),
             ),

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -198,11 +198,18 @@ class Client:
         self._http.trust_env = False
         self._token = ""
 
-    def send(self, method: str, path: str, body: Any = None, timeout: float = _TIMEOUT) -> requests.Response | None:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        timeout: float = _TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response | None:
         """The answer, or None where there was none. Logs in when the token is missing or spent."""
         try:
             self._token = self._token or self._login.token("", self._http)
-            bearer = {"Authorization": f"Bearer {self._token}"}
+            bearer = {**(headers or {}), "Authorization": f"Bearer {self._token}"}
             answer = self._http.request(method, self._login.gapi + path, json=body, headers=bearer, timeout=timeout)
             if answer.status_code == 401:
                 self._token = self._login.token(self._token, self._http)

@@ -32,6 +32,10 @@ ACTIONS = {
 }
 # Longer than a request is on its way: what the exchange has not seen by then it never sees.
 ON_ITS_WAY = timedelta(seconds=30)
+# How often one of the orders is amended, and to which part of its total.
+AMENDED_EACH_LOOK, AMENDED_BY = 0.3, (0.8, 1.2)
+# It has ended, more of it was sent, its window has no room for so much, or the total is no whole lots.
+_RIGHT_AMENDMENTS = (200, 409, 422)
 # A slice may have moved on since it was looked up, or must not be touched.
 _RIGHT_ANSWERS = (202, 409)
 _SLICES = """SELECT json_build_object('id', id, 'order_id', order_id, 'tag', client_order_id, 'sent_at', sent_at)
@@ -74,6 +78,8 @@ class Operators:
         client, random = Client(self.login), Random(f"operators {self.seed} {hand}")
         while not self._ended.wait(LOOK_EVERY):
             self._resume(client, hand)
+            if hand == 0:
+                self._amend(client, random)
             for action, (most, condition) in ACTIONS.items():
                 if action == "retry" and not self._retries:
                     continue
@@ -89,6 +95,28 @@ class Operators:
             if answer is not None and answer.status_code == 202:
                 with self._noting:
                     self.asked["resume"] += 1
+
+    def _amend(self, client: Client, random: Random) -> None:
+        """Now and then an order is made a little smaller or larger, as far as that may be."""
+        found = self._running()
+        if not found or random.random() > AMENDED_EACH_LOOK:
+            return
+        order_id, total = random.choice(found)
+        change = {"total_quantity": max(1, round(total * random.uniform(*AMENDED_BY)))}
+        answer = client.send("PATCH", f"/api/orders/{order_id}", change, headers={"If-Match": "*"})
+        if answer is None or answer.status_code >= 500 or answer.status_code == 429:
+            return
+        with self._noting:
+            self.asked["amend"] += answer.status_code == 200
+        if answer.status_code not in _RIGHT_AMENDMENTS:
+            self.refusals.append(f"PATCH {order_id}: {answer.status_code} {answer.text[:200]}")
+
+    def _running(self) -> list[tuple[str, int]]:
+        running = "SELECT json_build_array(id, total_quantity) FROM orders WHERE status IN ('IN_PROGRESS', 'PAUSED')"
+        try:
+            return [(order_id, total) for order_id, total in self.tables.column(running)]
+        except psycopg2.Error:
+            return []
 
     def _held(self) -> list[str]:
         try:

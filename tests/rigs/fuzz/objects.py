@@ -46,8 +46,12 @@ def put_real_things_in(case: Case, operation_id: str, account: Account) -> None:
     """Replace ids, secrets and what has to fit together by what is there or does; everything else stays."""
     if case.path_parameters:
         case.path_parameters = dict(case.path_parameters) | _path_parameters(case, operation_id, account)
+    if "order_unique_key" in (case.query or {}) and operation_id.endswith("_by_query"):
+        case.query = dict(case.query) | _keyed(account)
     for name in ("cursor", "account_id", "after", "last_event_id"):
         (case.query or {}).pop(name, None)
+    if operation_id == "amend_order" and case.headers is not None:
+        case.headers["If-Match"] = "*"
     if case.headers is not None:
         case.headers.pop("Last-Event-ID", None)
         if NAME.fullmatch(case.headers.get(HEADER, "")):
@@ -62,8 +66,7 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
     if "order_id" in names:
         real |= _order(operation_id, account)
     if "order_unique_key" in names:
-        found = an_order(utcnow(), account.account_id)
-        real["order_unique_key"] = order(found).order_unique_key
+        real |= _keyed(account)
     if "key_id" in names:
         owner = make_account() if operation_id == "revoke_any_key" else account
         real["key_id"] = _key(owner).key.id
@@ -90,6 +93,10 @@ def _new_halt(body: Body, _account: Account) -> Body:
     return {name: one for name, one in body.items() if name in ("reason", "working")} | {"instrument": HALTED}
 
 
+def _keyed(account: Account) -> dict[str, str]:
+    return {"order_unique_key": order(an_order(utcnow(), account.account_id)).order_unique_key}
+
+
 def _webhook(account: Account) -> str:
     """One that has taken an event."""
     made = webhooks.add_webhook(account.account_id, PUBLIC_URL, utcnow()).webhook.id
@@ -101,7 +108,7 @@ def _webhook(account: Account) -> str:
 
 def _order(operation_id: str, account: Account) -> dict[str, str]:
     who, now = account.account_id, utcnow()
-    if operation_id in ("pause_order", "resume_order"):
+    if operation_id in ("pause_order", "resume_order", "amend_order"):
         order_id = a_split_order(now, who)
         if operation_id == "resume_order":
             pause.pause_order(OneAccount(who), order_id, who, now)
@@ -203,6 +210,11 @@ def _news(**changes: str) -> Body:
     return stated | changes
 
 
+def _amendment(body: Body, _account: Account) -> Body:
+    fitting = {"total_quantity": 90, "duration_minutes": 50, "client_note": "less"}
+    return {name: fitting[name] for name in body if name in fitting} or {"total_quantity": 90}
+
+
 _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "place_order": _new_order,
     "halt_trading": _new_halt,
@@ -220,6 +232,7 @@ _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "renew_recovery_codes": _with_code,
     "disable_second_factor": _with_code,
     "settle_slice": _settlement,
+    "amend_order": _amendment,
     "add_webhook": lambda body, _: body | {"url": PUBLIC_URL},
     "redeliver_event": lambda body, _: body | {"event_id": 1},
     "add_broker_account": lambda _body, _account: {"name": f"kite-{secrets.token_hex(6)}", "broker": "zerodha"},

@@ -15,6 +15,7 @@ from tests.contract.client import check_answer
 BEYOND_SCHEMAS = {
     "show_market": {"day"},
     "place_order": {"split_config", "total_quantity", "limit_price", "instrument", "start_at", "client_note"},
+    "amend_order": {"body", "total_quantity", "end_at", "duration_minutes", "limit_price", "client_note", "status"},
     "settle_slice": {"filled", "price", "reason"},
     "list_orders": {"cursor", "changed_after"},
     "list_instruments": {"cursor"},

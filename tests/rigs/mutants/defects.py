@@ -1,6 +1,7 @@
 """All deliberate defects."""
 
 from tests.rigs.mutants.admission import ADMISSION
+from tests.rigs.mutants.amendments import AMENDMENTS
 from tests.rigs.mutants.answers import ANSWERS
 from tests.rigs.mutants.api import API
 from tests.rigs.mutants.batches import BATCHES
@@ -33,6 +34,7 @@ DEFECTS = (
     *EARLIER_ATTEMPTS,
     *DAYS_AND_OPERATORS,
     *TRACKING,
+    *AMENDMENTS,
     *ADMISSION,
     *IDLE,
     *FAIRNESS,

@@ -22,11 +22,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from api_contract.vocabulary import AtEnd, CatchUp, HaltedWorking, Leftover
+from api_contract.vocabulary import AtEnd, CatchUp, HaltedWorking, Leftover, WorkingSlices
 from pulse_core import config
 from pulse_core.owner import OneAccount
 from pulse_core.tasks import Task
 from pulse_core.trading.order.accept import submit_order
+from pulse_core.trading.order.amend import amend_order
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
 from pulse_core.trading.order.split import split_orders
@@ -56,6 +57,7 @@ CANCELLED = ["", "not_sent", "lost_before", "lost_after"]
 TRADERS = {
     "cancel": partial(cancel_order, actor="ann"),
     "pause": partial(pause_order, actor="ann"),
+    "call_back": partial(pause_order, actor="ann", working=WorkingSlices.CANCEL),
     "resume": partial(resume_order, actor="ann"),
 }
 
@@ -248,7 +250,7 @@ class Trading(RuleBasedStateMachine):
     @precondition(lambda self: self.world.orders())
     @rule(
         pick=PICK,
-        wish=st.sampled_from(["cancel", "pause", "resume", "resume"]),
+        wish=st.sampled_from(["cancel", "pause", "call_back", "resume", "resume"]),
         fault=maybe(faults("cancel.before_commit", "cancel.after_commit")),
     )
     def change_an_order(self, pick: int, wish: str, fault: str) -> None:
@@ -266,6 +268,14 @@ class Trading(RuleBasedStateMachine):
     @rule(fault=maybe([*faults("halt.release_asked", "halt.before_release"), "halt@halt.before_release"]))
     def release_halts(self, fault: str) -> None:
         self.world.release_halts(fault)
+
+    @precondition(lambda self: self.world.orders())
+    @rule(pick=PICK, total=st.integers(1, 12), minutes=st.sampled_from([None, None, 1, 2, 3]))
+    def amend(self, pick: int, total: int, minutes: int | None) -> None:
+        order_id = self._order(pick)
+        changes = {"total_quantity": total} | ({} if minutes is None else {"duration_minutes": minutes})
+        owner = OneAccount(self.world.account)
+        self.world.attempt(lambda: amend_order(owner, order_id, changes, "ann", self.now, None))
 
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK, fault=maybe(faults("retry.before_commit", "retry.after_commit")))

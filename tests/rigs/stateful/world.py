@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from api_contract.errors import DuplicateOrderUniqueKey, Halted, InvalidState
+from api_contract.errors import (
+    DuplicateOrderUniqueKey,
+    Halted,
+    InvalidRequest,
+    InvalidState,
+    QuantityTooLarge,
+    QuantityTooSmall,
+    ServiceUnavailable,
+)
 from api_contract.vocabulary import HaltedWorking
 from pulse_core import brokers, clock, failpoints, queue
 from pulse_core.broker_accounts import directory
@@ -119,6 +127,7 @@ class World:
     def attempt(self, run: Callable[[], object], fault: str = "") -> None:
         """Call a service while `fault` ("what@point") strikes; what it refuses or puts off is none of our concern."""
         unheard = (ProcessDied, DatabaseUnavailable, BookUnavailable, Halted, InvalidState, DuplicateOrderUniqueKey)
+        unheard += (InvalidRequest, QuantityTooSmall, QuantityTooLarge, ServiceUnavailable)
         with self._armed(fault), suppress(*unheard):
             run()
         self.exchange.reading = self.exchange.cancel_answer = ""

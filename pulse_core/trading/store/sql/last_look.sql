@@ -15,6 +15,7 @@ WITH seen AS (
                        OR (placements.outcome = 'ACKNOWLEDGED' AND placements.ended_at IS NULL))) AS has_live_duplicate,
            orders.status AS order_status,
            orders.total_quantity,
+           CASE WHEN NOT slice.is_last THEN orders.limit_price END AS limit_price,
            coalesce(orders.hold,
                     (SELECT account.state FROM broker_accounts AS account
                       WHERE account.name = orders.broker AND account.state <> 'READY'),
@@ -29,7 +30,7 @@ WITH seen AS (
       JOIN orders ON orders.id = slice.order_id
 )
 SELECT seen.id, seen.slice_status, seen.client_order_id, seen.lacking, seen.has_live_duplicate, seen.order_status,
-       seen.total_quantity, seen.held, whole.status, whole.slices, whole.filled, whole.leaves
+       seen.total_quantity, seen.limit_price, seen.held, whole.status, whole.slices, whole.filled, whole.leaves
   FROM seen
   -- Once for each order, however many of its slices are about to be sent.
   JOIN (SELECT DISTINCT order_id FROM seen) AS touched ON touched.order_id = seen.order_id

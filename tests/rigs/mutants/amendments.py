@@ -1,0 +1,52 @@
+"""Defects of orders that are amended while they are under way, and of pauses that call working slices back."""
+
+from tests.rigs.mutants.defect import SLICE, STORE, TESTS, TRADING, Change, Defect
+
+AMEND = f"{TESTS}/test_amend.py"
+RECALL = f"{TESTS}/test_recall.py"
+
+AMENDMENTS = (
+    Defect(
+        "An order is amended without holding what is unsent",
+        (
+            Change(
+                f"{STORE}/slices.py",
+                "(OrderSlice.sequence_number).with_for_update(key_share=True, skip_locked=True)",
+                "(OrderSlice.sequence_number)",
+            ),
+        ),
+        (f"{AMEND}::test_a_slice_that_is_held_is_not_claimed",),
+    ),
+    Defect(
+        "An order is amended to less than what is out",
+        (Change(f"{TRADING}/order/amend.py", "    if total < least:", "    if total < 0:"),),
+        (f"{AMEND}::test_no_less_than_what_is_filled_or_may_still_be",),
+    ),
+    Defect(
+        "What was claimed before gives up a part of it",
+        (
+            Change(
+                f"{TRADING}/order/amend.py",
+                "    return one.attempts > 0 or one.filled_quantity > 0 or one.is_last",
+                "    return one.is_last",
+            ),
+        ),
+        (f"{AMEND}::test_what_was_claimed_before_keeps_its_quantity",),
+    ),
+    Defect(
+        "What was claimed a moment before is sent at the old price",
+        (Change(f"{SLICE}/sending.py", "    if look.limit_price != claim.claimed.limit_price:", "    if False:"),),
+        (f"{AMEND}::test_what_was_claimed_at_the_old_price_a_moment_before_is_not_sent_at_it",),
+    ),
+    Defect(
+        "What was resumed is called back all the same",
+        (
+            Change(
+                f"{SLICE}/cancel_working.py",
+                "        if reason is None or _is_changed(one, seen):",
+                "        if _is_changed(one, seen):",
+            ),
+        ),
+        (f"{RECALL}::test_once_resumed_nothing_is_called_back",),
+    ),
+)
