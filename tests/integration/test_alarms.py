@@ -233,7 +233,7 @@ def test_an_order_that_left_the_book_for_good_ends_its_alarm_with_its_slice(one:
 
 def test_what_only_an_operator_can_judge_stays_open(one: OrderSlice) -> None:
     by_themselves = {*ENDS_WITH_DOUBT, AlarmCode.END_UNSEEN, AlarmCode.MISSING_FROM_BOOK, AlarmCode.SENDING_HELD}
-    with_the_hold = {AlarmCode.ORDER_HELD, AlarmCode.ACCOUNT_HELD, AlarmCode.PRICE_REFUSED}
+    with_the_hold = {AlarmCode.ORDER_HELD, AlarmCode.LIMIT_REACHED, AlarmCode.ACCOUNT_HELD, AlarmCode.PRICE_REFUSED}
     for code in set(AlarmCode) - by_themselves - with_the_hold:
         raise_about(one, code)
 
