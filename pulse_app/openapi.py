@@ -12,6 +12,7 @@ from api_contract.shapes import (
     instruments,
     internal,
     orders,
+    risk,
     webhooks,
 )
 from pulse_app.refusals import REFUSALS
@@ -36,5 +37,6 @@ SPECIFICATION = Specification(
     | broker_logins.EXAMPLES
     | installation.EXAMPLES
     | instruments.EXAMPLES
-    | internal.EXAMPLES,
+    | internal.EXAMPLES
+    | risk.EXAMPLES,
 )

@@ -70,6 +70,8 @@ class Order(Base):
     order_type: Mapped[OrderType] = mapped_column(words(OrderType, "order_type"), server_default="MARKET")
     # Without a scale: it comes back with the digits that the client gave.
     limit_price: Mapped[Decimal | None] = mapped_column(Numeric)
+    # The last price when it was accepted, where a limit depends on it: what a unit counts for in its day.
+    reckoned_price: Mapped[Decimal | None] = mapped_column(Numeric)
     product: Mapped[Product | None] = mapped_column(words(Product, "product"))
     slice_timeout_seconds: Mapped[int | None] = mapped_column(Integer)
     client_note: Mapped[str | None] = mapped_column(String(200))
@@ -84,7 +86,7 @@ class Order(Base):
     held_since: Mapped[datetime | None]
     hold_message: Mapped[str | None]
     recheck_at: Mapped[datetime | None]
-    # Services of before revision 0030 state none of it, and their orders catch up as is the default.
+    # Services of before revision 0032 state none of it, and their orders catch up as is the default.
     catch_up: Mapped[CatchUp] = mapped_column(words(CatchUp, "catch_up"), server_default="spread")
     max_slice_multiple: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     extend_minutes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -122,6 +124,12 @@ class Order(Base):
         CheckConstraint("max_slice_multiple BETWEEN 1 AND 10", name="max_slice_multiple"),
         CheckConstraint("extend_minutes BETWEEN 0 AND 1440", name="extend_minutes"),
         Index("ix_orders_account_id_id", "account_id", "id"),
+        Index(
+            "ix_orders_begin_later",
+            "account_id",
+            "start_at",
+            postgresql_where="start_at - created_at > '24:00:00'::interval",
+        ),
         Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
         Index("ix_orders_held", "recheck_at", postgresql_where="hold IS NOT NULL"),
         Index("ix_orders_to_replan", "replan_at", postgresql_where="replan_at IS NOT NULL"),
@@ -142,8 +150,8 @@ class OrderSlice(Base):
 
     `failures` counts the attempts that came to nothing by the broker's fault since the slice was last retried.
     `turn_at` is when it may go out under the broker's limits, once; None: it has no turn, or has used it. What the last
-    claim used is kept in `admitted_at`. One that `is_last` is sent at market whatever its order asks, at the end of the
-    window.
+    claim used is kept in `admitted_at`. `last_price` is that of its instrument before it was last sent, where known.
+    One that `is_last` is sent at market whatever its order asks, at the end of the window.
     """
 
     __tablename__ = "order_slices"
@@ -172,6 +180,7 @@ class OrderSlice(Base):
     cancel_asks: Mapped[int] = mapped_column(Integer, default=0)
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
+    last_price: Mapped[Decimal | None] = mapped_column(Numeric)
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     is_last: Mapped[bool] = mapped_column(server_default="false")

@@ -14,6 +14,7 @@ from api_contract.errors import (
     DuplicateOrderUniqueKey,
     MarketClosed,
     NotListedSo,
+    RiskLimit,
     UnknownBrokerAccount,
 )
 from api_contract.log import current_trace, get_logger
@@ -31,7 +32,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.order import risk
 from pulse_core.trading.order.windows import whole_minutes, window_of
 from pulse_core.trading.store import orders
-from pulse_core.trading.store.orders import Load, Room
+from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Order
 
 log = get_logger(__name__)
@@ -80,19 +81,22 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
         listed = instruments.check_order(broker_account, new_order)
         window = window_of(new_order, broker_account, now)
         instruments.check_window(listed, window)
-    except (MarketClosed, BeyondCalendar, NotListedSo, UnknownBrokerAccount, BrokerAccountNotGranted):
-        # A repeat finds its order whatever time it is by now, whatever is listed, and whoever may trade there.
+        standing = risk.standing_of(account_id, broker_account, new_order.instrument, new_order.limit_price)
+        row = _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
+        row["reckoned_price"] = standing.last_price
+        risk.check_terms(row, standing)
+    except (MarketClosed, BeyondCalendar, NotListedSo, UnknownBrokerAccount, BrokerAccountNotGranted, RiskLimit):
+        # A repeat finds its order whatever time it is by now, whatever is listed, and whatever one may do by now.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
-    row = _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
     failpoint("intake.before_commit")
-    room = risk.room_for(row, now)
+    room = risk.room_for(row, standing, now)
     with db.statement() as connection:
         load = orders.add(connection, row, room)
     failpoint("intake.after_commit")
     if load is not None:
-        return _earlier(account_id, new_order, room, load)
+        return _earlier(row, new_order, room, load)
     # After the commit: a worker must find the row, and a lost message is found by the sweep.
     queue.wake(Task.SPLIT_ORDER, row["id"])
     failpoint("intake.after_wakeup")
@@ -106,13 +110,13 @@ def _is_known(account_id: str, order_unique_key: str) -> bool:
         return orders.knows_key(session, account_id, order_unique_key)
 
 
-def _earlier(account_id: str, new_order: NewOrder, room: Room | None, load: Load) -> Submission:
+def _earlier(row: dict[str, Any], new_order: NewOrder, room: Room | None, load: Load) -> Submission:
     with db.transaction() as session:
-        order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+        order = orders.by_unique_key(session, row["account_id"], new_order.order_unique_key)
     if order is None:
         # Only where there is a cap can an order be turned away.
         assert room is not None  # noqa: S101
-        raise risk.refusal(room, load, new_order.num_splits)
+        raise risk.refusal(room, load, row)
     _check_same(order, new_order)
     return Submission(order.id, is_new=False)
 

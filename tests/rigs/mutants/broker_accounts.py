@@ -83,7 +83,7 @@ BROKER_ACCOUNTS = (
             Change(
                 f"{_ACCOUNTS}/reach.py",
                 "    if account.name == PAPER and not settings().has_paper_exchange:\n        return None\n",
-                "    if account.name == PAPER:\n        return _of_the_environment()\n",
+                "    if account.name == PAPER:\n        return _of_the_environment(account.name)\n",
             ),
         ),
         (
@@ -107,8 +107,8 @@ BROKER_ACCOUNTS = (
         (
             Change(
                 "pulse_core/trading/order/accept.py",
-                ", UnknownBrokerAccount, BrokerAccountNotGranted):\n",
-                "):\n",
+                ", UnknownBrokerAccount, BrokerAccountNotGranted, RiskLimit):\n",
+                ", RiskLimit):\n",
             ),
         ),
         (f"{_TESTS}::test_an_order_names_an_account_that_there_is_and_that_is_granted",),

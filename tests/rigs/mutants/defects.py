@@ -13,6 +13,7 @@ from tests.rigs.mutants.holds import OF_HOLDS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.instruments import INSTRUMENTS
 from tests.rigs.mutants.keys import KEYS
+from tests.rigs.mutants.limits import LIMITS
 from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
@@ -37,6 +38,7 @@ DEFECTS = (
     *MARKETS,
     *INSTRUMENTS,
     *OF_HOLDS,
+    *LIMITS,
     *BROKER_ACCOUNTS,
     *WEBHOOKS,
     *API,
