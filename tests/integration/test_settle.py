@@ -40,7 +40,7 @@ def put_order(order_id: str, status: OrderStatus) -> None:
     "status", [SliceStatus.SCHEDULED, SliceStatus.SENDING, SliceStatus.UNKNOWN, SliceStatus.WORKING]
 )
 def test_one_open_slice_keeps_an_order_open(status: SliceStatus) -> None:
-    order_id = a_split_order(utcnow() - WINDOW)
+    order_id = a_split_order()
     put_slices(order_id, SliceStatus.EXPIRED)
     put_slices(order_id, status, 5, 5)
 
@@ -92,7 +92,7 @@ def test_an_order_being_cancelled_with_slices_still_unsent_is_found_and_ended() 
 
 
 def test_settling_a_finished_order_again_changes_nothing() -> None:
-    order_id = a_split_order()
+    order_id = a_split_order(utcnow() - WINDOW)
     put_slices(order_id, SliceStatus.EXPIRED)
     finish_orders(utcnow())
     finished = order(order_id)
