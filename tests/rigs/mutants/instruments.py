@@ -54,8 +54,8 @@ INSTRUMENTS = (
         (
             Change(
                 "pulse_core/trading/order/accept.py",
-                "except (MarketClosed, BeyondCalendar, Halted, NotListedSo, Unknown",
-                "except (MarketClosed, BeyondCalendar, Halted, Unknown",
+                "        NotListedSo,\n",
+                "",
             ),
         ),
         (f"{LOADS}::test_a_repeat_finds_its_order_whatever_is_listed_by_then",),
