@@ -14,7 +14,6 @@ from api_contract.scopes import GATEWAY, Caller
 from api_contract.shapes.alarms import ALARM_QUERY
 from api_contract.shapes.instruments import INSTRUMENT_QUERY, NEW_LOAD
 from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY
-from api_contract.spans import Kind, span
 from gapi_app.cells.directory import Cell
 from gapi_app.cells.link import Answer, Call
 from gapi_app.cells.routing import Router
@@ -183,8 +182,7 @@ class PulseClient:
     ) -> Answer:
         """Asked where it belongs, or in the `cell`. `patience_seconds`: the longest wait, by default the settings'."""
         call = Call(method, path, who, expected, body, patience_seconds)
-        with span("pulse", Kind.CLIENT):
-            return self.router.ask(call) if cell is None else self.router.ask_in(cell, call)
+        return self.router.ask(call) if cell is None else self.router.ask_in(cell, call)
 
 
 def pulse() -> PulseClient:

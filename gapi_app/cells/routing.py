@@ -12,6 +12,7 @@ from flask import g, has_request_context
 
 from api_contract.errors import InvalidRequest, PulseError, ServiceUnavailable
 from api_contract.scopes import GATEWAY, READS_EVERY_ACCOUNT, Caller
+from api_contract.spans import Kind, span
 from gapi_app.cells.directory import Cell, Cells
 from gapi_app.cells.link import Answer, Call, Link
 from gapi_app.cells.merging import LISTINGS, merged
@@ -70,7 +71,8 @@ class Router:
     def ask_in(self, cell: Cell, call: Call) -> Answer:
         """The answer of this cell. Raises PulseError."""
         note_answered(cell)
-        return self._links[cell.name].ask(call)
+        with span("pulse", Kind.CLIENT):
+            return self._links[cell.name].ask(call)
 
     def ask_until_taken(self, call: Call) -> Answer:
         """The answer of the first cell that takes what is signed for one of them. Raises PulseError."""

@@ -125,7 +125,7 @@ class IdentityClient(PulseClient):
         """Make it in the cell that its name leads to: in no other could it log in."""
         cell = self.router.cells.of_user(new_user["username"])
         if named_cell() not in (None, cell):
-            rule = f"The name {new_user['username']} leads to the cell {cell.name}."
+            rule = f"This name leads to the cell {cell.name}."
             raise InvalidRequest("a user is added in the cell that the name leads to", {"field": HEADER, "rule": rule})
         return self._ask("POST", "/internal/accounts", who, {201}, new_user, cell=cell).body
 
