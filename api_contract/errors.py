@@ -11,6 +11,7 @@ PulseError
     SecondFactorSetupRequired
     NotFound
     DuplicateOrderUniqueKey
+    PlanChanged
     InvalidState
     RiskLimit
     MarketClosed
@@ -48,6 +49,7 @@ HTTP_STATUS = {
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "DUPLICATE_ORDER_UNIQUE_KEY": 409,
+    "PLAN_CHANGED": 409,
     "INVALID_STATE": 409,
     "IDEMPOTENCY_KEY_REUSED": 409,
     "IDEMPOTENCY_KEY_IN_USE": 409,
@@ -130,6 +132,12 @@ class NotFound(PulseError):
 
 class DuplicateOrderUniqueKey(PulseError):
     code = "DUPLICATE_ORDER_UNIQUE_KEY"
+
+
+class PlanChanged(PulseError):
+    """An order that is to be placed as it was previewed would not be."""
+
+    code = "PLAN_CHANGED"
 
 
 class InvalidState(PulseError):

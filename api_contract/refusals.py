@@ -127,6 +127,31 @@ SHARED = {
         },
         ("field", "order_unique_key", "existing_order_id", "differs"),
     ),
+    "PLAN_CHANGED": Refusal(
+        "The order would not be what its `plan_token` was given for: `differs` names each input, or each slice, before"
+        " and after. Nothing was done; preview it again.",
+        "the plan is not what was previewed: slice 5; preview the order again",
+        {
+            "differs": [
+                {
+                    "sequence_number": 5,
+                    "before": {"scheduled_at": "2026-11-23T07:25:06.100000Z", "quantity": 20},
+                    "after": {"scheduled_at": "2026-11-23T07:20:06.100000Z", "quantity": 20},
+                }
+            ]
+        },
+        {
+            "differs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"field": _FIELD, "sequence_number": NUMBER, "before": {}, "after": {}},
+                    "required": ["before", "after"],
+                },
+            }
+        },
+        ("differs",),
+    ),
     "INVALID_STATE": Refusal(
         "The state of things does not allow it: a status, a name that is taken, a number that is reached.",
         "the order is DONE and cannot be cancelled",

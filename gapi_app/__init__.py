@@ -41,7 +41,7 @@ from gapi_app.identity import api_keys, login, me, second_factor, users
 from gapi_app.identity.client import IdentityClient
 from gapi_app.instruments import views as instruments
 from gapi_app.openapi import SPECIFICATION
-from gapi_app.orders import control, postbacks
+from gapi_app.orders import control, postbacks, previews
 from gapi_app.orders import views as orders
 from gapi_app.problems import answer_with_problems
 from gapi_app.web.docs import pages
@@ -107,6 +107,7 @@ def _described_app() -> tuple[Flask, Api]:
         instruments,
         api_keys,
         orders,
+        previews,
         control,
         broker_accounts,
         events,

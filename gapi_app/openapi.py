@@ -15,6 +15,7 @@ from api_contract.shapes import (
     installation,
     instruments,
     orders,
+    previews,
     webhooks,
 )
 from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
@@ -81,6 +82,7 @@ SPECIFICATION = _Specification(
     schemes={ACCESS_TOKEN: _NEEDS, SERVICE_TOKEN: "Made by a sibling service for the one request."},
     refusals=REFUSALS,
     examples=orders.EXAMPLES
+    | previews.EXAMPLES
     | identity.EXAMPLES
     | events.EXAMPLES
     | webhooks.EXAMPLES

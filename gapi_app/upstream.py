@@ -20,7 +20,7 @@ from api_contract.scopes import GATEWAY, Caller
 from api_contract.service_tokens import service_token
 from api_contract.shapes.alarms import ALARM_QUERY
 from api_contract.shapes.instruments import INSTRUMENT_QUERY, NEW_LOAD
-from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY
+from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY, STATED_ORDER
 from api_contract.spans import Kind, span
 from api_contract.tracing import trace_headers
 from gapi_app import clock
@@ -32,6 +32,7 @@ from gapi_app.preconditions import note_etag, precondition_headers
 _PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _BROKER_LOGIN_SECONDS = 20.0
+_PREVIEW_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ class PulseClient:
         answer = self._ask("POST", "/internal/orders", who, {200, 201}, NEW_ORDER.dump(new_order))
         _check_order(answer.body, key=new_order.order_unique_key)
         return answer
+
+    def preview_order(self, who: Caller, new_order: NewOrder) -> dict[str, Any]:
+        """What it would be and cost; pulse asks the broker, and waits for it no longer than this waits for pulse."""
+        body = STATED_ORDER.dump(new_order)
+        path = "/internal/orders/preview"
+        return _check_list(self._ask("POST", path, who, {200}, body, patience_seconds=_PREVIEW_SECONDS).body, "slices")
 
     def list_orders(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
         return _check_list(

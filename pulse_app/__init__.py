@@ -23,6 +23,7 @@ from pulse_app import (
     instruments,
     orders,
     postbacks,
+    previews,
     webhooks,
 )
 from pulse_app.errors import answer_errors
@@ -77,6 +78,7 @@ def _described_app() -> tuple[Flask, Api]:
         api_keys,
         revocations,
         orders,
+        previews,
         control,
         broker_accounts,
         events,

@@ -12,6 +12,7 @@ from api_contract.shapes import (
     instruments,
     internal,
     orders,
+    previews,
     webhooks,
 )
 from pulse_app.refusals import REFUSALS
@@ -24,7 +25,13 @@ _NEEDS = (
     " the gateway on its own behalf; `account`: any account."
 )
 _EXAMPLES = (
-    orders.EXAMPLES | identity.EXAMPLES | events.EXAMPLES | webhooks.EXAMPLES | alarms.EXAMPLES | health.EXAMPLES
+    orders.EXAMPLES
+    | previews.EXAMPLES
+    | identity.EXAMPLES
+    | events.EXAMPLES
+    | webhooks.EXAMPLES
+    | alarms.EXAMPLES
+    | health.EXAMPLES
 )
 
 SPECIFICATION = Specification(

@@ -22,7 +22,8 @@ class NewOrder:
     """An order to be placed. What is None is not sent, and left to the service.
 
     `limit_price` is per share, and belongs to order_type LIMIT. `start_at` is aware; without it the window opens at
-    once. `broker_account` is where it is traded.
+    once. `broker_account` is where it is traded. With the `plan_token` of a preview it has the schedule shown
+    there.
     """
 
     order_unique_key: str
@@ -38,3 +39,4 @@ class NewOrder:
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
     broker_account: str | None = None
+    plan_token: str | None = None

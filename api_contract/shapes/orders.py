@@ -18,6 +18,7 @@ from api_contract.order_rules import (
     MIN_MINUTES,
     MIN_SPLITS,
     MIN_TIMEOUT,
+    PLAN_TOKEN,
     UNIQUE_KEY,
     NewOrder,
 )
@@ -121,7 +122,9 @@ class TermsSchema(Schema):
     )
 
 
-class NewOrderSchema(RequestSchema, TermsSchema):
+class StatedOrderSchema(RequestSchema, TermsSchema):
+    """An order as its client states it, before it is placed."""
+
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = _side(required=True)
@@ -139,6 +142,14 @@ class NewOrderSchema(RequestSchema, TermsSchema):
 
     def get_attribute(self, obj: NewOrder, attr: str, default: Any) -> Any:
         return obj if attr == "split_config" else super().get_attribute(obj, attr, default)
+
+
+class NewOrderSchema(StatedOrderSchema):
+    plan_token = fields.String(
+        load_default=None,
+        allow_none=True,
+        metadata=shown(PLAN_TOKEN) | {"description": "Of a preview of this order: it has the schedule shown there."},
+    )
 
 
 class AcceptedSchema(AnswerSchema):
@@ -327,7 +338,7 @@ class FillPageSchema(AnswerSchema):
     next_cursor = next_cursor_field()
 
 
-NEW_ORDER = NewOrderSchema()
+NEW_ORDER, STATED_ORDER = NewOrderSchema(), StatedOrderSchema()
 ORDER_QUERY, KEY_OWNER_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema()
 SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
 SETTLEMENT = SettlementSchema()
@@ -394,18 +405,20 @@ _FILL = {
     "recorded_at": "2026-11-23T06:40:20.733000Z",
     "settled_by": None,
 }
+NEW_ORDER_EXAMPLE = {
+    "order_unique_key": "my-order-1",
+    "instrument": "NSE:RELIANCE",
+    "side": "BUY",
+    "total_quantity": 100,
+    "split_config": _SPLIT,
+    "order_type": "LIMIT",
+    "limit_price": "2851.50",
+    "slice_timeout_seconds": 300,
+    "client_note": "rebalancing",
+}
 EXAMPLES: dict[str, Any] = {
-    "NewOrder": {
-        "order_unique_key": "my-order-1",
-        "instrument": "NSE:RELIANCE",
-        "side": "BUY",
-        "total_quantity": 100,
-        "split_config": _SPLIT,
-        "order_type": "LIMIT",
-        "limit_price": "2851.50",
-        "slice_timeout_seconds": 300,
-        "client_note": "rebalancing",
-    },
+    "NewOrder": NEW_ORDER_EXAMPLE,
+    "StatedOrder": NEW_ORDER_EXAMPLE,
     "Accepted": ACCEPTED_EXAMPLE,
     "Order": _ORDER,
     "OrderSnapshot": _ORDER | {"last_event_id": 18},

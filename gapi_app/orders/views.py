@@ -41,6 +41,7 @@ blueprint.before_request(require_token)
     "UNKNOWN_BROKER_ACCOUNT",
     "BROKER_ACCOUNT_NOT_GRANTED",
     "DUPLICATE_ORDER_UNIQUE_KEY",
+    "PLAN_CHANGED",
     "RISK_LIMIT",
     "MARKET_CLOSED",
     "BEYOND_CALENDAR",

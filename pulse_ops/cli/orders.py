@@ -12,7 +12,7 @@ from pulse_client.vocabulary import OrderStatus
 from pulse_ops.cli import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.order_events import events
-from pulse_ops.cli.order_placing import place, side_choice
+from pulse_ops.cli.order_placing import place, preview, side_choice
 from pulse_ops.cli.order_tables import print_order, print_orders, print_slices
 from pulse_ops.cli.output import print_json, say
 from pulse_ops.cli.values import Instant
@@ -30,6 +30,7 @@ def orders() -> None:
 
 
 orders.add_command(place)
+orders.add_command(preview)
 orders.add_command(events)
 
 

@@ -49,6 +49,7 @@ ACCOUNT, STAFF = "account", "staff"
 
 _ORDERS = {
     "place_order": Right(WRITE),
+    "preview_order": Right(WRITE),
     "list_orders": Right(READ),
     "show_order": Right(READ, On.ORDER_TO_READ),
     "cancel_order": Right(WRITE, On.ORDER_TO_CHANGE),

@@ -12,8 +12,10 @@ from api_contract.errors import (
     BeyondCalendar,
     BrokerAccountNotGranted,
     DuplicateOrderUniqueKey,
+    InvalidRequest,
     MarketClosed,
     NotListedSo,
+    PlanChanged,
     UnknownBrokerAccount,
 )
 from api_contract.log import current_trace, get_logger
@@ -25,11 +27,14 @@ from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.instruments import current as instruments
 from pulse_core.instruments.listed import Listed
+from pulse_core.markets import hours
 from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
-from pulse_core.trading.order import risk
+from pulse_core.trading.order import plan_tokens, risk
+from pulse_core.trading.order.planning import draft
 from pulse_core.trading.order.windows import whole_minutes, window_of
+from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.store import orders
 from pulse_core.trading.store.orders import Load, Room
 from pulse_core.trading.tables import Order
@@ -52,6 +57,17 @@ STATED = {
     "client_note": "client_note",
 }
 
+# What is held against a new order, and not against the repeat of one that was accepted.
+_REFUSED_WHEN_NEW = (
+    InvalidRequest,
+    MarketClosed,
+    BeyondCalendar,
+    NotListedSo,
+    UnknownBrokerAccount,
+    BrokerAccountNotGranted,
+    PlanChanged,
+)
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -65,22 +81,16 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     """Accept an order, or find the one that was accepted under the same unique key.
 
     Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed,
-    BeyondCalendar, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
+    BeyondCalendar, PlanChanged, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
-    if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
-        check_start(new_order.start_at, now)
     try:
-        broker_account = access.broker_account_of(account_id, new_order.broker_account)
-        listed = instruments.check_order(broker_account, new_order)
-        window = window_of(new_order, broker_account, now)
-        instruments.check_window(listed, window)
-    except (MarketClosed, BeyondCalendar, NotListedSo, UnknownBrokerAccount, BrokerAccountNotGranted):
+        row = _planned_row(account_id, new_order, now)
+    except _REFUSED_WHEN_NEW:
         # A repeat finds its order whatever time it is by now, whatever is listed, and whoever may trade there.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
-    row = _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
     failpoint("intake.before_commit")
     room = risk.room_for(row, now)
     with db.statement() as connection:
@@ -94,11 +104,6 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     note_order(OrderStatus.PENDING)
     log.info("order accepted", order_id=row["id"], account_id=account_id)
     return Submission(row["id"], is_new=True)
-
-
-def _is_known(account_id: str, order_unique_key: str) -> bool:
-    with db.transaction() as session:
-        return orders.knows_key(session, account_id, order_unique_key)
 
 
 def _earlier(account_id: str, new_order: NewOrder, room: Room | None, load: Load) -> Submission:
@@ -119,6 +124,30 @@ def _known(account_id: str, new_order: NewOrder) -> Submission | None:
         return None
     _check_same(order, new_order)
     return Submission(order.id, is_new=False)
+
+
+def _planned_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
+    """The row of a new order; one with a plan token begins when its preview said."""
+    if new_order.plan_token is None:
+        return checked_row(account_id, new_order, now)
+    plan = plan_tokens.opened(new_order.plan_token, account_id)
+    row = checked_row(account_id, new_order, plan.at) | {"seed": plan.seed}
+    plan_tokens.hold_to(plan, new_order, row, trading_time(hours.current(), draft(row)), now)
+    return row | {"id": ids.order_id(ULID.from_datetime(now)), "created_at": now, "updated_at": now}
+
+
+def checked_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
+    """The row that a valid order would have if it came now, with a seed of its own.
+
+    Raises InvalidRequest, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed, BeyondCalendar,
+    DatabaseUnavailable.
+    """
+    check_start(new_order.start_at, now)
+    broker_account = access.broker_account_of(account_id, new_order.broker_account)
+    listed = instruments.check_order(broker_account, new_order)
+    window = window_of(new_order, broker_account, now)
+    instruments.check_window(listed, window)
+    return _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
 
 
 def _row(account_id: str, broker_account: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
@@ -153,7 +182,9 @@ def _check_same(order: Order, new_order: NewOrder) -> None:
     # Without one it is whatever was the installation's when the order was made.
     if new_order.broker_account not in (None, order.broker_account):
         differs.append("broker_account")
-    if (order.asked_start_at or order.start_at) != max(new_order.start_at or order.created_at, order.created_at):
+    # The start of an order with a plan token may have passed before it was made.
+    asked = max(order.asked_start_at or order.start_at, order.created_at)
+    if asked != max(new_order.start_at or order.created_at, order.created_at):
         differs.append("start_at")
     if differs:
         raise DuplicateOrderUniqueKey(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
+    TextualSelect,
     and_,
     bindparam,
     exists,
@@ -135,16 +136,16 @@ def add(connection: Connection, order: dict[str, Any], room: Room | None) -> Loa
     return None if row.id else Load(row.orders, row.slices, row.due)
 
 
+def load_of(connection: Connection, account_id: str, asked: int, room: Room) -> Load:
+    """What an account has open, as it counts where it asks for so many slices more."""
+    row = connection.execute(_LOAD, {"account_id": account_id, "asked": asked, **asdict(room)}).one()
+    return Load(row.orders, row.slices, row.due)
+
+
 def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order | None:
     """The account's order with this key."""
     rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
     return session.scalar(rows)
-
-
-def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
-    """Whether the account has used this key before."""
-    used = exists().where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
-    return bool(session.scalar(select(used)))
 
 
 def of_owner(session: Session, owner: Owner, order_id: str, *, locked: bool = False) -> Order | None:
@@ -361,7 +362,7 @@ def _told(added: CTE) -> CTE:
 
 def _add_within_statement() -> Select[Any]:
     """The same where the account has room for it, and what it has open."""
-    load = _load_account_load()
+    load = _account_load().cte("load")
     stated = {one.name: bindparam(f"new_{one.name}", type_=one.type) for one in _ORDERS.c if one.name not in _LATER}
     first = {"status": literal(OrderStatus.PENDING, _ORDERS.c.status.type), "filled_quantity": literal(0, BigInteger())}
     row = select(*(value.label(name) for name, value in (stated | first).items())).where(
@@ -380,16 +381,17 @@ def _add_within_statement() -> Select[Any]:
     return found.select_from(load.outerjoin(added, true())).add_cte(_told(added))
 
 
-def _load_account_load() -> CTE:
+def _account_load() -> TextualSelect:
     counts = dict.fromkeys(("asked", "most_slices", "most_due"), Integer())
     instants = dict.fromkeys(("due_since", "due_by"), DateTime(timezone=True))
     statement = sql.load(__package__, "account_load", {"account_id": String(), **counts, **instants})
-    return statement.columns(orders=BigInteger(), slices=BigInteger(), due=BigInteger()).cte("load")
+    return statement.columns(orders=BigInteger(), slices=BigInteger(), due=BigInteger())
 
 
 # Made once: building a statement costs more than running it.
 _ADD = _add_statement().execution_options(**prepared("add_order"))
 _ONE_OF_ITS_ACCOUNT = "SELECT pg_advisory_xact_lock(hashtextextended(%(new_account_id)s, 0))"
+_LOAD = _account_load()
 _ADD_WITHIN = _add_within_statement().execution_options(**prepared("add_order_within", _ONE_OF_ITS_ACCOUNT))
 
 

@@ -6,6 +6,7 @@ import time
 from flask import Flask, Response, request
 
 from pulse_ops.paper_exchange.alpaca import errors
+from pulse_ops.paper_exchange.alpaca.account import account
 from pulse_ops.paper_exchange.alpaca.errors import Refusal
 from pulse_ops.paper_exchange.alpaca.limits import MinuteLimit
 from pulse_ops.paper_exchange.alpaca.orders import ClientOrderIds, orders
@@ -38,7 +39,7 @@ def create_app(served: Desk, api_key: str, api_secret: str) -> Flask:
         answer.headers.update(limit.headers() if limit is not None else {})
         return answer
 
-    for blueprint in (orders, readings, control):
+    for blueprint in (orders, readings, account, control):
         app.register_blueprint(blueprint)
     app.before_request(admit)
     app.after_request(tell)

@@ -1,0 +1,36 @@
+"""The schedule of an order: which slice is due when, from what is known of the order and the hours of its market."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pulse_core.trading import schedule
+from pulse_core.trading.schedule import PlannedSlice, Sizes
+from pulse_core.trading.tables import Order
+from pulse_core.trading.trading_time import TradingTime
+
+
+def plan_of(order: Order, time: TradingTime) -> list[PlannedSlice]:
+    """All slices of an order, in the time in which its market takes it.
+
+    Raises ValueError where that is never, and when its quantity cannot be cut into such slices.
+    """
+    if not time.stretches:
+        raise ValueError("the order's market takes it at no time in its window")
+    planned = schedule.plan(
+        order.total_quantity,
+        order.num_splits,
+        order.start_at,
+        time.length,
+        order.seed if order.randomize else None,
+        Sizes(order.lot_size, order.most_per_slice),
+    )
+    return [replace(one, scheduled_at=time.at(one.scheduled_at - order.start_at)) for one in planned]
+
+
+def draft(row: Mapping[str, Any]) -> Order:
+    """An order that is not made: what it would be, by the columns of its row."""
+    return Order(**{_ATTRIBUTES.get(name, name): value for name, value in row.items()})
+
+
+_ATTRIBUTES = {"broker": "broker_account"}
