@@ -4,7 +4,7 @@ Another broker is one more folder with a `Broker`, and one more line in `brokers
 """
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -175,6 +175,54 @@ class BookUnavailable(BrokerError):
     """The broker's book, or one order of it, could not be read: it proves nothing, least of all an absence."""
 
 
+class QuotesUnavailable(BrokerError):
+    """Prices could not be read: they are not known, which is all that it says."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What may be traded at one price: that many units in all."""
+
+    price: Decimal
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What an instrument stands at, prices per unit. What the broker does not tell, or nobody offers, is None or empty.
+
+    `bids` and `asks` are up to five levels, the best first; `volume` is what was traded today; `at` is the broker's
+    instant, aware and in UTC.
+    """
+
+    last_price: Decimal
+    bids: Sequence[Level] = ()
+    asks: Sequence[Level] = ()
+    volume: int | None = None
+    at: datetime | None = None
+
+    @property
+    def bid(self) -> Decimal | None:
+        """The best price that somebody buys at."""
+        return self.bids[0].price if self.bids else None
+
+    @property
+    def ask(self) -> Decimal | None:
+        """The best price that somebody sells at."""
+        return self.asks[0].price if self.asks else None
+
+
+class Quoter(Protocol):
+    """What a broker can do that tells prices. Ask through `quotes.of`, which keeps to what it allows."""
+
+    seconds_between_quotes: float
+    most_quotes: int
+    """So many instruments may be asked for in a call, and so much time must lie between two calls."""
+
+    def quote(self, instruments: Collection[str]) -> Mapping[str, Quote]:
+        """What these instruments stand at, without those that the broker does not know. Raises QuotesUnavailable."""
+
+
 class Finder(Protocol):
     """What a broker can do whose client order ids are unique and can be looked up."""
 
@@ -200,6 +248,10 @@ class Broker(Protocol):
     @property
     def finder(self) -> Finder | None:
         """None where a client order id can only be found by reading the book."""
+
+    @property
+    def quoter(self) -> Quoter | None:
+        """None where no prices are told."""
 
     def wait_for_turn(self, seconds: float) -> None:
         """Wait, `seconds` at most, until this process has sent few enough orders in the last second.

@@ -1,6 +1,6 @@
 """Counts and times what is asked of a broker, at its port: no adapter knows of it."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from datetime import datetime
 from time import perf_counter
 from typing import TypeVar
@@ -18,6 +18,9 @@ from pulse_core.brokers.port import (
     NotSent,
     OutcomeUnknown,
     Placement,
+    Quote,
+    Quoter,
+    QuotesUnavailable,
     Refused,
 )
 from pulse_core.metrics.switch import CORE
@@ -34,6 +37,7 @@ SUCCESSES = {
     "order_book": "read",
     "trade_book": "read",
     "find": "read",
+    "quote": "read",
 }
 _FAILURES = {
     Refused: "refused",
@@ -41,12 +45,13 @@ _FAILURES = {
     NotSent: "not_sent",
     OutcomeUnknown: "unknown",
     BookUnavailable: "unavailable",
+    QuotesUnavailable: "unavailable",
 }
 
 CALLS = counter(
     "pulse_broker_calls",
-    "Calls of the broker: acknowledged or read, refused, already_there, not_sent, unknown, unavailable (a book),"
-    " failed (a defect).",
+    "Calls of the broker: acknowledged or read, refused, already_there, not_sent, unknown, unavailable (a book,"
+    " prices), failed (a defect).",
     "call",
     "outcome",
     by=CORE,
@@ -75,6 +80,7 @@ class Measured:
         self._broker = self.unmeasured = broker
         self.name = broker.name
         self.finder = None if broker.finder is None else _MeasuredFinder(broker.finder)
+        self.quoter = None if broker.quoter is None else _MeasuredQuoter(broker.quoter)
         self._place = _Meter("place", Refused, AlreadyThere, NotSent, OutcomeUnknown)
         self._cancel = _Meter("cancel", Refused, NotSent, OutcomeUnknown)
         self._order = _Meter("order", BookUnavailable)
@@ -133,6 +139,19 @@ class _MeasuredFinder:
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         return self._find.measure(lambda: self._finder.find(client_order_id))
+
+
+class _MeasuredQuoter:
+    """The same of prices. See `port.Quoter`."""
+
+    def __init__(self, quoter: Quoter) -> None:
+        self.seconds_between_quotes = quoter.seconds_between_quotes
+        self.most_quotes = quoter.most_quotes
+        self._quoter = quoter
+        self._quote = _Meter("quote", QuotesUnavailable)
+
+    def quote(self, instruments: Collection[str]) -> Mapping[str, Quote]:
+        return self._quote.measure(lambda: self._quoter.quote(instruments))
 
 
 class _Meter:

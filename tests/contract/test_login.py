@@ -1,7 +1,6 @@
 """Logging in, staying in, logging out, and what guessing meets."""
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import jwt
@@ -133,10 +132,11 @@ def test_guessing_is_held_up_whether_the_user_exists_or_not(gapi: Service, trade
     assert elsewhere.status_code == (200 if is_known else 401), "nobody is locked out by it"
 
 
-def test_an_address_that_guesses_for_many_users_is_held_up(gapi: Service, trader: Account) -> None:
+def test_an_address_that_guesses_for_many_users_is_held_up(
+    gapi: Service, trader: Account, new_account: Callable[..., Account]
+) -> None:
     address = an_address()
-    names = (f"user-{number}" for number in count())
-    answers = guesses_until_held_up(lambda: try_login(gapi, next(names), "a wrong password", address))
+    answers = guesses_until_held_up(lambda: try_login(gapi, new_account().username, "a wrong password", address))
 
     assert len(answers) > 30
     assert try_login(gapi, trader.username, trader.password).status_code == 200, "from elsewhere"

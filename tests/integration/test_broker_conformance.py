@@ -30,6 +30,7 @@ from pulse_core.brokers.port import (
     NotSent,
     OutcomeUnknown,
     Placement,
+    QuotesUnavailable,
     Refused,
     Scope,
     covers,
@@ -396,6 +397,47 @@ def test_an_order_of_the_day_ends_with_it_and_keeps_what_it_filled(wire: Wire, b
     assert ended is not None
     assert (ended.status, ended.filled_quantity) == (BrokerOrderStatus.EXPIRED, 5)
     assert in_book(broker, placement) == [ended]
+
+
+def test_prices_are_told_for_what_the_broker_knows(wire: Wire, broker: Broker) -> None:
+    if broker.quoter is None:
+        pytest.skip("this broker tells no prices")
+    before = datetime.now(UTC) - timedelta(seconds=2)
+
+    told = broker.quoter.quote([wire.instrument, wire.unknown_instrument])
+
+    assert set(told) == {wire.instrument}
+    quote = told[wire.instrument]
+    assert quote.bid is not None
+    assert quote.ask is not None
+    assert quote.bid < quote.ask
+    assert quote.bid <= quote.last_price <= quote.ask
+    assert quote.at is None or before <= quote.at <= datetime.now(UTC) + timedelta(seconds=1)
+    for levels, best_first in ((quote.bids, -1), (quote.asks, 1)):
+        assert 1 <= len(levels) <= 5
+        assert all(level.quantity > 0 for level in levels)
+        assert sorted(levels, key=lambda level: best_first * level.price) == list(levels)
+
+
+def test_what_was_traded_today_counts_as_volume_where_it_is_told(wire: Wire, broker: Broker) -> None:
+    if broker.quoter is None:
+        pytest.skip("this broker tells no prices")
+    before = broker.quoter.quote([wire.instrument])[wire.instrument].volume
+
+    placed(broker, wire.placement(7))
+
+    after = broker.quoter.quote([wire.instrument])[wire.instrument].volume
+    assert before is None or after == before + 7
+
+
+def test_prices_that_cannot_be_read_are_not_known(wire: Wire, broker: Broker) -> None:
+    if broker.quoter is None:
+        pytest.skip("this broker tells no prices")
+    for unreachable in (wire.connect(root="http://127.0.0.1:1"), wire.connect(**wire.bad_key)):
+        assert unreachable.quoter is not None
+        with pytest.raises(QuotesUnavailable) as raised:
+            unreachable.quoter.quote([wire.instrument])
+        assert next(iter(wire.bad_key.values())) not in str(raised.value)
 
 
 @pytest.fixture

@@ -348,7 +348,7 @@ def test_a_broker_that_tells_nothing_of_money_is_said_to(monkeypatch: pytest.Mon
     money = preview_order(an_account(), a_new_order(side=Side.SELL), at("10:00")).money
 
     assert (money.margin, money.charges, money.funds, money.holdings) == (None, None, None, None)
-    assert [one.what for one in money.not_told] == ["costs", "funds", "holdings"]
+    assert [one.what for one in money.not_told] == ["price", "margin", "charges", "funds", "holdings"]
 
 
 def test_a_token_holds_no_more_than_a_request_may() -> None:

@@ -15,6 +15,7 @@ from pulse_core.brokers.port import (
     CallLimits,
     OutcomeUnknown,
     Placement,
+    Quoter,
 )
 from pulse_core.config import settings
 
@@ -36,6 +37,7 @@ class SimulatedBroker:
     is_book_readable: bool = True
     is_book_daily: bool = False
     finder: "SimulatedFinder | None" = None
+    quoter: Quoter | None = None
     # Slices of a batch are sent side by side.
     _entering: Lock = field(default_factory=Lock)
 

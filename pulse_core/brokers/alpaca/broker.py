@@ -49,6 +49,8 @@ class AlpacaBroker:
 
     # No shorter than the book must be silent elsewhere: nobody says how late a request may still come in.
     certain_after = timedelta(seconds=60)
+    # Prices come from another address, by another subscription.
+    quoter = None
 
     def __init__(
         self,

@@ -20,10 +20,12 @@ from pulse_core.brokers.port import (
     NotSent,
     OutcomeUnknown,
     Placement,
+    Quote,
+    QuotesUnavailable,
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.brokers.transport import Call, Session, attempt
-from pulse_core.brokers.zerodha import errors, money, postback, rows
+from pulse_core.brokers.zerodha import errors, money, postback, quotes, rows
 from pulse_core.brokers.zerodha.instruments import read_list
 from pulse_core.brokers.zerodha.limits import LIMITS
 
@@ -38,6 +40,8 @@ Of = TypeVar("Of", BrokerOrder, BrokerTrade)
 BOOK_PATIENCE = 3.0
 # Thousands of lines, and nobody waits for them.
 LIST_PATIENCE = 6.0
+# Nobody waits long for a price.
+QUOTE_PATIENCE = 0.3
 _CHUNK = 65_536
 # About money, of the ten calls a second that are neither orders nor quotes.
 QUESTIONS_PER_SECOND = 5
@@ -56,6 +60,10 @@ class _Client(KiteConnect):  # type: ignore[misc]
 
 class ZerodhaBroker:
     """A Kite Connect account, or the paper exchange that speaks the same protocol. See `port.Broker`."""
+
+    # https://kite.trade/docs/connect/v3/market-quotes: one call a second, of 500 instruments.
+    seconds_between_quotes = 1.05
+    most_quotes = 500
 
     def __init__(
         self,
@@ -93,6 +101,11 @@ class ZerodhaBroker:
         other._api_secret = api_secret
         other._secrets = _to_hide(api_key, access_token, api_secret)
         return other
+
+    @property
+    def quoter(self) -> Self:
+        """Prices are told."""
+        return self
 
     def wait_for_turn(self, seconds: float) -> None:
         """Wait, `seconds` at most, until this process has sent few enough orders."""
@@ -154,6 +167,15 @@ class ZerodhaBroker:
     def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
         """Every fill of today, whatever `since`. Raises BookUnavailable."""
         return _parsed(self._rows(self._client.trades), lambda found: rows.book_trades(found, ours))
+
+    def quote(self, instruments: Collection[str]) -> Mapping[str, Quote]:
+        """What these instruments stand at; one that cannot be read is left out. Raises QuotesUnavailable."""
+        call = Call(patience=QUOTE_PATIENCE)
+        found, error = attempt(lambda: self._client.quote(*instruments), call)
+        if error is not None or call.status != 200:
+            failure = self._failure(call, error)
+            raise QuotesUnavailable(failure.code, failure.message, failure.scope)
+        return quotes.read(found, instruments)
 
     def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> str:
         """The order that a postback is about, whose checksum is in its body."""

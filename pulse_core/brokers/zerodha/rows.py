@@ -70,9 +70,9 @@ def _order(
         broker_order_id=_text(order_id),
         client_order_id=_optional_text(tag),
         status=known,
-        quantity=_count(quantity),
-        filled_quantity=_count(filled_quantity),
-        average_price=_price(average_price) or None,
+        quantity=count(quantity),
+        filled_quantity=count(filled_quantity),
+        average_price=price(average_price) or None,
         message=said,
         refused_for=scope_of(said or "") if known is BrokerOrderStatus.REJECTED else None,
     )
@@ -85,9 +85,9 @@ def _trade(
     return BrokerTrade(
         broker_trade_id=_text(trade_id),
         broker_order_id=_text(order_id),
-        quantity=_count(quantity),
-        price=_price(average_price),
-        traded_at=_instant(fill_timestamp),
+        quantity=count(quantity),
+        price=price(average_price),
+        traded_at=instant(fill_timestamp),
     )
 
 
@@ -128,20 +128,23 @@ def _optional_text(value: object) -> str | None:
     return None if value is None or value == "" else _text(value)
 
 
-def _count(value: object) -> int:
+def count(value: object) -> int:
+    """A quantity."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError("a quantity is not a whole number")
     return value
 
 
-def _price(value: object) -> Decimal:
+def price(value: object) -> Decimal:
+    """A price per unit."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError("a price is not a number")
-    price = Decimal(str(value))
-    if not price.is_finite() or price < 0:
+    stated = Decimal(str(value))
+    if not stated.is_finite() or stated < 0:
         raise ValueError("a price is not a price")
-    return price
+    return stated
 
 
-def _instant(value: object) -> datetime:
+def instant(value: object) -> datetime:
+    """An instant in UTC, from India's time without a zone."""
     return datetime.strptime(_text(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=INDIA).astimezone(UTC)

@@ -32,9 +32,8 @@ from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
 from pulse_core.trading.order import plan_tokens, risk
-from pulse_core.trading.order.planning import draft
+from pulse_core.trading.order.planning import time_for
 from pulse_core.trading.order.windows import whole_minutes, window_of
-from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.store import orders
 from pulse_core.trading.store.orders import Load, Room
 from pulse_core.trading.tables import Order
@@ -132,7 +131,7 @@ def _planned_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[st
         return checked_row(account_id, new_order, now)
     plan = plan_tokens.opened(new_order.plan_token, account_id)
     row = checked_row(account_id, new_order, plan.at) | {"seed": plan.seed}
-    plan_tokens.hold_to(plan, new_order, row, trading_time(hours.current(), draft(row)), now)
+    plan_tokens.hold_to(plan, new_order, row, time_for(row, hours.current()), now)
     return row | {"id": ids.order_id(ULID.from_datetime(now)), "created_at": now, "updated_at": now}
 
 

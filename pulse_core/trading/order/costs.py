@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from api_contract.vocabulary import Product, Side
 from pulse_core import brokers, db
-from pulse_core.brokers import NotConnected
+from pulse_core.brokers import NotConnected, quotes
 from pulse_core.brokers.money import Charges, Costs, NotTold, TellsMoney
 from pulse_core.brokers.port import Placement
 from pulse_core.clock import utcnow
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 # All questions of one preview together: somebody waits for its answer.
 LONGEST_SECONDS = 3.0
+# Calls for prices are a second apart.
+LONGEST_WAIT_FOR_A_PRICE = 1.5
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,13 @@ def money_of(row: Mapping[str, Any], planned: Sequence[PlannedSlice]) -> Money:
     Not inside a transaction. Raises DatabaseUnavailable.
     """
     asked, untold = teller(row["broker"]), list[Untold]()
-    placements = [_placement(row, one) for one in planned]
-    costs = _or_none(lambda: asked.costs(placements), "costs", untold)
-    margin = _sum((one.margin for one in costs), "margin", untold) if costs is not None else None
-    charges = _charges([one.charges for one in costs], untold) if costs is not None else None
+    last_price = None if row["limit_price"] is not None else _last_price(row["broker"], row["instrument"], untold)
+    costs = _costs(asked, [_placement(row, one) for one in planned])
+    margin = _sum((one.margin for one in costs), "margin", untold)
+    charges = _charges([one.charges for one in costs], untold)
     funds = _or_none(asked.funds, "funds", untold)
     if not sells_shares(row):
-        return Money(margin=margin, charges=charges, funds=funds, not_told=untold)
+        return Money(margin=margin, charges=charges, funds=funds, last_price=last_price, not_told=untold)
     instrument = row["instrument"]
     holdings = _or_none(lambda: asked.holdings([instrument])[instrument], "holdings", untold)
     return Money(
@@ -120,6 +122,7 @@ def money_of(row: Mapping[str, Any], planned: Sequence[PlannedSlice]) -> Money:
         funds=funds,
         holdings=holdings,
         promised=None if holdings is None else promised_by_others(row["broker"], instrument),
+        last_price=last_price,
         not_told=untold,
     )
 
@@ -136,8 +139,28 @@ def promised_by_others(broker_account: str, instrument: str) -> int:
         return promised.to_sell(connection, broker_account, instrument, is_default=is_default)
 
 
+def _last_price(broker_account: str, instrument: str, untold: list[Untold]) -> Decimal | None:
+    try:
+        prices = quotes.of(brokers.connect(broker_account))
+    except NotConnected as error:
+        untold.append(Untold("price", error.message))
+        return None
+    quote = None if prices is None else prices.latest([instrument], LONGEST_WAIT_FOR_A_PRICE).get(instrument)
+    if quote is None:
+        untold.append(Untold("price", "the broker told no price in time"))
+        return None
+    return quote.last_price
+
+
 def _placement(row: Mapping[str, Any], one: PlannedSlice) -> Placement:
     return Placement("", row["instrument"], row["side"], one.quantity, row["limit_price"], row["product"])
+
+
+def _costs(asked: Teller, placements: Sequence[Placement]) -> Sequence[Costs]:
+    try:
+        return asked.costs(placements)
+    except NotTold as untold:
+        return [Costs(untold, untold)]
 
 
 def _or_none(read: Callable[[], T], what: str, untold: list[Untold]) -> T | None:

@@ -16,7 +16,7 @@ from api_contract.errors import InvalidRequest, PlanChanged
 from api_contract.order_rules import NewOrder
 from pulse_core.config import key_of
 from pulse_core.sealing import Seal, Unreadable
-from pulse_core.trading.order.planning import draft, plan_of
+from pulse_core.trading.order.planning import plan_for_row
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.trading_time import TradingTime
 
@@ -152,7 +152,7 @@ def _planned_before(plan: Plan, row: Mapping[str, Any]) -> list[PlannedSlice]:
 
 def _planned(row: Mapping[str, Any], time: TradingTime) -> list[PlannedSlice]:
     try:
-        return plan_of(draft(row), time)
+        return plan_for_row(row, time)
     except ValueError:
         # By what is known now it can have no slices at all.
         return []

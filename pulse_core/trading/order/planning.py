@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pulse_core.markets.hours import Hours
 from pulse_core.trading import schedule
 from pulse_core.trading.schedule import PlannedSlice, Sizes
+from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.tables import Order
 from pulse_core.trading.trading_time import TradingTime
 
@@ -28,8 +30,17 @@ def plan_of(order: Order, time: TradingTime) -> list[PlannedSlice]:
     return [replace(one, scheduled_at=time.at(one.scheduled_at - order.start_at)) for one in planned]
 
 
-def draft(row: Mapping[str, Any]) -> Order:
-    """An order that is not made: what it would be, by the columns of its row."""
+def time_for(row: Mapping[str, Any], known: Hours) -> TradingTime:
+    """When the market takes an order that is not made, by the columns of the row that it would have."""
+    return trading_time(known, _draft(row))
+
+
+def plan_for_row(row: Mapping[str, Any], time: TradingTime) -> list[PlannedSlice]:
+    """All slices of such an order. Raises ValueError as above."""
+    return plan_of(_draft(row), time)
+
+
+def _draft(row: Mapping[str, Any]) -> Order:
     return Order(**{_ATTRIBUTES.get(name, name): value for name, value in row.items()})
 
 

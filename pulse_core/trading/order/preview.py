@@ -15,9 +15,8 @@ from pulse_core.trading.order import plan_tokens
 from pulse_core.trading.order.accept import checked_row
 from pulse_core.trading.order.costs import Money, money_of
 from pulse_core.trading.order.plan_warnings import Warned, of_money, of_plan
-from pulse_core.trading.order.planning import draft, plan_of
+from pulse_core.trading.order.planning import plan_for_row, time_for
 from pulse_core.trading.schedule import PlannedSlice
-from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.trading_time import TradingTime
 
 
@@ -52,7 +51,7 @@ def preview_order(account_id: str, new_order: NewOrder, now: datetime) -> OrderP
     """
     check_new_order(new_order, settings().pulse_exchanges)
     row = checked_row(account_id, new_order, now)
-    time = trading_time(hours.current(), draft(row))
+    time = time_for(row, hours.current())
     planned = _planned(row, time)
     plan = plan_tokens.plan_for(new_order, row, time, planned, now)
     money = money_of(row, planned)
@@ -78,6 +77,6 @@ def preview_order(account_id: str, new_order: NewOrder, now: datetime) -> OrderP
 
 def _planned(row: Mapping[str, Any], time: TradingTime) -> list[PlannedSlice]:
     try:
-        return plan_of(draft(row), time)
+        return plan_for_row(row, time)
     except ValueError as error:
         raise InvalidRequest(str(error), {"field": "split_config", "rule": "slices that can be planned"}) from None
