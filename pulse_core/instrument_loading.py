@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from pulse_core import brokers, db
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.directory import KnownAccount
 from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
+from pulse_core.brokers import side_by_side
 from pulse_core.brokers.adapters import ADAPTERS
 from pulse_core.brokers.instruments import Listing, ListsInstruments, ListUnavailable
 from pulse_core.config import settings
@@ -22,6 +24,7 @@ from pulse_core.instruments.completeness import why_refused
 from pulse_core.instruments.listed import Listed
 from pulse_core.instruments.store import instruments, loads
 from pulse_core.instruments.store.loads import Begun, Rests
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import alarms, ended_alarms
 
@@ -38,7 +41,8 @@ LONGEST_REASON = 300
 
 def load_instruments(now: datetime) -> int:
     """Load the lists that are due or were asked for, as far as no other worker does; returns how many there were."""
-    return sum(_load(broker, lister, now) for broker, lister in _listers().items())
+    lists = {broker: partial(_load, broker, lister, now) for broker, lister in _listers().items()}
+    return side_by_side.run(Task.LOAD_INSTRUMENTS, lists, patience=None)
 
 
 def _listers() -> Mapping[str, ListsInstruments]:

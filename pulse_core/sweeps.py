@@ -13,7 +13,7 @@ from pulse_core.events import deliverer
 from pulse_core.idempotency import answers
 from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading import inbox, order_totals
-from pulse_core.trading.book import look_ups
+from pulse_core.trading.book import hints
 from pulse_core.trading.order import pause, recheck, split
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
@@ -50,7 +50,7 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.LOAD_INSTRUMENTS: instrument_loading.load_instruments,
     Task.FORGET_ANSWERS: answers.forget_answers,
 }
-_HINTS: Mapping[Task, Callable[[str], None]] = {Task.TRACK_SLICES: look_ups.take_hint}
+_HINTS: Mapping[Task, Callable[[str], None]] = {Task.TRACK_SLICES: hints.take_hint}
 
 # Their periods stand with the tasks' names: beat needs no more.
 SWEEPS: Mapping[Task, Sweep] = {task: Sweep(run, PERIODS[task], _HINTS.get(task)) for task, run in _RUNS.items()}

@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from celery import bootsteps
@@ -33,6 +32,7 @@ from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.batches import any_together, due_together
 from pulse_core.trading.slice.claiming import EARLY
 from pulse_core.trading.slice.execute import execute_slices
+from pulse_core.trading.slice.shares import may_have_another
 from pulse_core.trading.store import slices, turns
 from pulse_tasks.base import AWAY
 from pulse_tasks.sweep_runner import runner
@@ -82,27 +82,34 @@ class Hands:
     """Threads that place slices, each a batch: one that hangs holds up neither the others nor the next look.
 
     As many batches at a time as the worker has threads without work, THREADS at most: where none is idle the slices'
-    messages may be among those that wait here.
+    messages may be among those that wait here. No account gets so many that none is left for another.
     """
 
     def __init__(self, idle_threads: Callable[[], int] = lambda: THREADS) -> None:
         self._idle_threads = idle_threads
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="overdue")
-        self._at_it: dict[Future[None], Sequence[str]] = {}
+        self._at_it: dict[Future[None], tuple[str, Sequence[str]]] = {}
+        self._lock = threading.Lock()
         self._aside: Future[None] | None = None
 
     def free(self) -> int:
-        """How many more batches can be taken."""
-        self._at_it = {one: slice_ids for one, slice_ids in self._at_it.items() if not one.done()}
-        return min(self._idle_threads(), THREADS) - len(self._at_it)
+        """How many more batches can be taken, whosever they are."""
+        with self._lock:
+            return self._free()
 
-    def take(self, batches: Iterable[Sequence[str]]) -> Sequence[Sequence[str]]:
+    def take(self, broker_account: str, batches: Iterable[Sequence[str]], *, is_alone: bool) -> Sequence[Sequence[str]]:
         """Begin with what is not in hand yet, as far as there is a hand; returns what that was."""
-        free, in_hand = self.free(), {slice_id for batch in self._at_it.values() for slice_id in batch}
-        waiting = ([one for one in batch if one not in in_hand] for batch in batches)
-        taken = list(islice(filter(None, waiting), max(free, 0)))
-        for batch in taken:
-            self._at_it[self._pool.submit(_attempt, "execute_slices", partial(_execute, batch))] = batch
+        with self._lock:
+            free, taken = self._free(), []
+            in_hand = {slice_id for _, batch in self._at_it.values() for slice_id in batch}
+            mine = sum(account == broker_account for account, _ in self._at_it.values())
+            for batch in filter(None, ([one for one in batch if one not in in_hand] for batch in batches)):
+                if free <= 0 or not (is_alone or may_have_another(mine, free)):
+                    break
+                begun = self._pool.submit(_attempt, "execute_slices", partial(_execute, batch))
+                self._at_it[begun] = broker_account, batch
+                taken.append(batch)
+                free, mine = free - 1, mine + 1
         return taken
 
     def aside(self, what: str, deed: Callable[[], object]) -> None:
@@ -114,20 +121,27 @@ class Hands:
         """Until all that was taken is done."""
         wait([*self._at_it, *([self._aside] if self._aside else [])])
 
+    def _free(self) -> int:
+        self._at_it = {one: taken for one, taken in self._at_it.items() if not one.done()}
+        return min(self._idle_threads(), THREADS) - len(self._at_it)
+
 
 def execute_overdue(hands: Hands) -> None:
     """Place slices whose message has not led to anything."""
     if _is_any_due(utcnow()):
         hands.aside(recheck_neglected.__name__, lambda: recheck_neglected(utcnow()))
+    is_alone = not brokers.is_one_of_several()
+    count = brokers.for_each_account(execute_overdue.__name__, partial(_take_overdue, hands, is_alone))
+    if count:
+        log.warning("overdue slices taken from the table", count=count)
+
+
+def _take_overdue(hands: Hands, is_alone: bool, broker: Broker) -> int:
+    # Without a slice that is due, too: the first one need not wait then.
+    if not sending_hold.may_send(broker) or hands.free() <= 0:
+        return 0
     look = _at_their_turns if is_on() else _overdue
-    taken: list[Sequence[str]] = []
-    for broker in brokers.reachable():
-        # Without a slice that is due, too: the first one need not wait then.
-        if not sending_hold.may_send(broker) or hands.free() <= 0:
-            continue
-        taken.extend(hands.take(look(broker, utcnow())))
-    if taken:
-        log.warning("overdue slices taken from the table", count=sum(map(len, taken)))
+    return sum(map(len, hands.take(broker.name, look(broker, utcnow()), is_alone=is_alone)))
 
 
 def _execute(slice_ids: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
 from pulse_core.tasks import DEFAULT_QUEUE
+from pulse_core.trading.slice.shares import shares
 from pulse_tasks.metrics_page import serve
 from pulse_tasks.reports import Reports
 from pulse_tasks.sweep_runner import runner
@@ -87,6 +88,7 @@ class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, worker: Any) -> None:
         executor = getattr(worker.pool, "executor", None)
+        shares.limit_to(worker.pool.limit)
         if executor is not None:
             with suppress(ServiceUnavailable):
                 brokers.reachable()

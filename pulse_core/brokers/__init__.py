@@ -1,18 +1,18 @@
 """The broker accounts that this process can reach, behind the one port of `port.py`."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 from api_contract.log import get_logger
 from pulse_core.broker_accounts import directory, vault
 from pulse_core.broker_accounts.reach import Credentials, credentials_of
 from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.brokers import side_by_side
 from pulse_core.brokers.adapters import ADAPTERS, Connection, Keys
 from pulse_core.brokers.port import BookUnavailable, Broker, Login
 from pulse_core.config import Settings, settings
-from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import switch
 
 log = get_logger(__name__)
@@ -57,54 +57,25 @@ def reachable() -> Sequence[Broker]:
     return found
 
 
-def for_each_account(deed: Callable[[Broker], int]) -> int:
-    """Do this for every account that can be reached and add up what it returns, then raise the first error there was.
+def for_each_account(what: str, deed: Callable[[Broker], int], *, is_each_waited_for: bool = False) -> int:
+    """Do this for every account that can be reached, side by side, and add up what it returns.
 
-    An account that fails holds up no other; one that took long to fail is left out for a while, where there are others.
+    An account that fails holds up no other, nor does one that hangs, unless `is_each_waited_for`. Raises as
+    `side_by_side.run`. An account that is alone is seen to by this thread.
     """
-    accounts, total = reachable(), 0
-    failed: Exception | None = None
-    for broker in accounts:
-        if len(accounts) > 1 and _rests.is_resting(broker.name):
-            continue
-        started = time.monotonic()
-        try:
-            total += deed(broker)
-        except BookUnavailable as error:
-            _rests.note(broker.name, time.monotonic() - started)
-            failed = failed or error
-        except DatabaseUnavailable:
-            raise
-        except Exception as error:
-            if len(accounts) == 1:
-                raise
-            log.exception("broker account left out", broker_account=broker.name)
-            failed = failed or error
-    if failed is not None:
-        raise failed
-    return total
+    accounts = reachable()
+    patience = None if is_each_waited_for or len(accounts) == 1 else side_by_side.PATIENCE
+    return side_by_side.run(what, {broker.name: partial(deed, broker) for broker in accounts}, patience)
+
+
+def is_one_of_several() -> bool:
+    """Whether others wait behind an account that takes long. Raises DatabaseUnavailable."""
+    return len(reachable()) > 1
 
 
 def rest_after(seconds: float) -> float:
     """How long an account that took this long to fail is to be left alone: not at all where nobody waits behind it."""
-    return REST * seconds if seconds >= SLOW_SECONDS and len(reachable()) > 1 else 0.0
-
-
-class _Rests:
-    """Which accounts were slow to fail, and until when they are left alone."""
-
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
-
-    def is_resting(self, name: str) -> bool:
-        return time.monotonic() < self._until.get(name, float("-inf"))
-
-    def note(self, name: str, seconds: float) -> None:
-        if seconds >= SLOW_SECONDS:
-            self._until[name] = time.monotonic() + REST * seconds
-
-
-_rests = _Rests()
+    return REST * seconds if seconds >= SLOW_SECONDS and is_one_of_several() else 0.0
 
 
 def login(given: vault.Credentials) -> Login:

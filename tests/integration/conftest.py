@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from pulse_core import brokers, config, queue
-from pulse_core.trading.book import look_ups, reading, turns
+from pulse_core.trading.book import look_ups, pace, reading, turns
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import track
 from tests.support.broker import SimulatedBroker
@@ -18,6 +18,7 @@ def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBro
     monkeypatch.setattr(reading, "_last", reading.LastReading())
     monkeypatch.setattr(track, "_settled", track.Settled())
     monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
+    monkeypatch.setattr(pace, "paces", pace.Paces())
     # Tests read the book again at once.
     monkeypatch.setattr(turns, "REST", 0.0)
     # A process reads the book before it first sends: here, before a test takes the book away.

@@ -236,7 +236,8 @@ def test_one_that_hangs_holds_up_neither_the_record_nor_the_fence_of_the_others(
 def test_nothing_is_claimed_before_there_is_a_thread_for_it_and_one_that_hangs_keeps_one(
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "places", Places(3))
+    few = Places(3)
+    monkeypatch.setattr(execute, "places_of", lambda _account: few)
     first, second, third, hanging = lone_slices(3), lone_slices(3), lone_slices(2), Hanging()
     broker.answers = [hanging]
 

@@ -1,10 +1,12 @@
 """An order belongs to a broker account: what is done for one account touches nothing of another."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from click.testing import CliRunner, Result
@@ -19,7 +21,7 @@ from api_contract.errors import (
 )
 from api_contract.scopes import Role
 from api_contract.vocabulary import SliceStatus
-from pulse_core import brokers, clock, db
+from pulse_core import brokers, db
 from pulse_core.broker_accounts import accounts, directory, grants
 from pulse_core.broker_accounts.reach import Credentials
 from pulse_core.brokers.port import BookUnavailable, Broker, Placement
@@ -33,16 +35,19 @@ from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.recheck import release_by_operator
 from pulse_core.trading.recovery import sending_hold
+from pulse_core.trading.slice import execute
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.resolve import resolve_slices
+from pulse_core.trading.slice.shares import Shares
 from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import installation
 from pulse_ops.cli import EXIT_REFUSED, main
 from tests.support.broker import SimulatedBroker, accept_but_lose_the_answer
 from tests.support.factories import a_new_order, a_split_order, an_account, an_order, order, slices_of
+from tests.support.processes import wait_until
 from tests.support.servers import connected_to
 
 OTHER = "kite-two"
@@ -59,7 +64,6 @@ def other(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> Simulated
     second = SimulatedBroker(name=OTHER)
     connections: dict[str, Broker] = {"paper": broker, OTHER: second}
     monkeypatch.setattr(brokers, "connect", lambda account: connections[account])
-    monkeypatch.setattr(brokers, "_rests", brokers._Rests())
     assert sending_hold.may_send(second)
     return second
 
@@ -182,24 +186,71 @@ def test_what_looks_like_ours_at_the_first_look_into_a_new_account_holds_all_sen
             installation.release(session)
 
 
-def test_a_slow_account_is_left_alone_for_a_while_where_there_are_others(
-    other: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(brokers, "SLOW_SECONDS", 0.0)
+def test_an_account_that_hangs_holds_up_no_other_and_is_told_of_when_it_is_over(other: SimulatedBroker) -> None:
+    may_go_on, asked = Event(), Counter[str]()
 
     def ask(broker: Broker) -> int:
-        asked.append(broker.name)
-        if broker.name == OTHER:
-            clock.utcnow()
+        asked[broker.name] += 1
+        if broker.name == OTHER and not may_go_on.is_set():
+            may_go_on.wait(30)
             raise BookUnavailable("NETWORK", "away")
         return 1
 
-    monkeypatch.setattr(brokers, "REST", 1e9)
-    with pytest.raises(BookUnavailable):
-        brokers.for_each_account(ask)
-    assert brokers.for_each_account(ask) == 1
-    assert asked == [OTHER, "paper", "paper"]
+    try:
+        for times in (1, 2, 3):
+            assert brokers.for_each_account("asking", ask) == 1
+            assert asked == {OTHER: 1, "paper": times}
+    finally:
+        may_go_on.set()
+
+    told: list[str] = []
+
+    def is_told() -> bool:
+        try:
+            brokers.for_each_account("asking", ask)
+        except BookUnavailable as error:
+            told.append(error.code)
+        return bool(told)
+
+    wait_until(is_told)
+    wait_until(lambda: brokers.for_each_account("asking", ask) == 2)
+    assert told == ["NETWORK"]
+
+
+def test_an_account_that_has_its_share_of_threads_leaves_its_slices_and_costs_them_nothing(
+    broker: SimulatedBroker, other: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = orders_of_both()
+    hung, may_go_on = Event(), Event()
+
+    def hang(exchange: SimulatedBroker, placement: Placement) -> str:
+        hung.set()
+        may_go_on.wait(30)
+        return exchange.enter(placement)
+
+    other.answers = [hang]
+    monkeypatch.setattr(execute, "shares", Shares(threads=2))
+    first, second = (one.id for one in slices_of(there))
+
+    def last_due() -> datetime:
+        return slices_of(there)[1].due_at
+
+    with ThreadPoolExecutor(1) as threads:
+        under_way = threads.submit(execute_slices, [first], last_due)
+        try:
+            assert hung.wait(30)
+            assert execute_slices([second], last_due).made == {}
+            before = slices_of(there)[1]
+            assert execute_slices([slices_of(here)[0].id], last_due).made.keys() == {slices_of(here)[0].id}
+        finally:
+            may_go_on.set()
+        under_way.result()
+
+    assert (before.status, before.attempts) == (SliceStatus.SCHEDULED, 0)
+    assert len(broker.placements) == 1
+    execute_slices([second], last_due)
+    assert [one.status for one in slices_of(there)] == [SliceStatus.WORKING] * 2
+    assert [one.attempts for one in slices_of(there)] == [1, 1]
 
 
 def test_an_order_names_an_account_that_there_is_and_that_is_granted(

@@ -49,14 +49,13 @@ def turn_lasts() -> timedelta | None:
     return TURN_LASTS if is_on() else None
 
 
-def admit(now: datetime | None = None, trust: timedelta | None = None) -> Round:
-    """Give turns to what waits for every account, as far as each has room. Raises DatabaseUnavailable.
+def admit(now: datetime | None = None, trust: timedelta | None = None) -> Sequence[Round]:
+    """Give turns to what waits, a round for every account as far as it has room. Raises DatabaseUnavailable.
 
     Postgres's clock decides, unless a test gives an instant. For `trust` from its first turn on, by default
     PULSE_OVERDUE_AFTER, a message is relied on to bring a slice to a worker.
     """
-    rounds = [admit_of(broker, now, trust) for broker in brokers.reachable()]
-    return Round(sum(one.given for one in rounds), [told for one in rounds for told in one.to_tell])
+    return [admit_of(broker, now, trust) for broker in brokers.reachable()]
 
 
 def admit_of(broker: Broker, now: datetime | None = None, trust: timedelta | None = None) -> Round:
@@ -65,9 +64,9 @@ def admit_of(broker: Broker, now: datetime | None = None, trust: timedelta | Non
     return _change(broker, now, lambda connection, budget: _admit(connection, broker, budget, relied_on)) or Round()
 
 
-def admit_soon() -> Round:
+def admit_soon() -> Sequence[Round]:
     """The same after a commit, unless another thread of this process is about to: it will see what was committed."""
-    return _crowd.one_of(admit) or Round()
+    return _crowd.one_of(admit) or ()
 
 
 def turns_of_cancels(broker: Broker, slice_ids: Sequence[str], now: datetime | None = None) -> Mapping[str, datetime]:

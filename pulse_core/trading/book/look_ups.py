@@ -103,11 +103,6 @@ class LooksOfAccounts:
 looks = LooksOfAccounts()
 
 
-def take_hint(broker_order_ids: str) -> None:
-    """Take a postback's hint at orders, whose ids are joined by commas."""
-    looks.hint(broker_order_ids.split(","))
-
-
 def may_look_up(session: Session, broker: Broker, working: Collection[str], now: datetime) -> bool:
     """Whether looking up these orders can stand for a reading of the book, for once.
 
@@ -116,6 +111,11 @@ def may_look_up(session: Session, broker: Broker, working: Collection[str], now:
     """
     if not 0 < len(working) <= FEW or looks.of(broker).is_resting or orders_last_shown(broker, now) <= LONG_BOOK:
         return False
+    return is_without_doubt(session, broker, now)
+
+
+def is_without_doubt(session: Session, broker: Broker, now: datetime) -> bool:
+    """Whether no reading of the book is waited for by attempts whose placing is in doubt."""
     if slices.has_unknown(session, broker.name):
         return False
     return not placements.has_presumed_absent(session, broker.name, days.sent_since(broker, now))

@@ -1,8 +1,8 @@
 """Look at what is held: try accounts that were refused, let go on what waited, and end what the window is over for."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from pulse_core.broker_accounts.state import reason_for, state_after
 from pulse_core.broker_accounts.store import states
 from pulse_core.broker_accounts.store.states import HeldAccount
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
+from pulse_core.brokers import side_by_side
 from pulse_core.brokers.port import BookUnavailable, BrokerError, Scope
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
@@ -33,7 +34,6 @@ from pulse_core.trading.tables import Order
 log = get_logger(__name__)
 
 BATCH = 200
-AT_ONCE = 8
 
 
 def recheck_holds(now: datetime, limit: int = BATCH) -> int:
@@ -86,13 +86,8 @@ def _replan(session: Session, order: Order, known: Hours, now: datetime) -> None
 
 def _try_all(names: Sequence[str], now: datetime) -> int:
     """Try accounts side by side, as one whose broker does not answer must not hold up the others; returns how many."""
-    if len(names) < 2:
-        return sum(_try(name, now) for name in names)
-    with ThreadPoolExecutor(min(len(names), AT_ONCE)) as pool:
-        tried = [pool.submit(_try, name, now) for name in names]
-        found: list[bool] = []
-        for_each(tried, lambda one: found.append(one.result()))
-    return sum(found)
+    patience = side_by_side.PATIENCE if brokers.is_one_of_several() else None
+    return side_by_side.run(Task.RECHECK_HOLDS, {name: partial(_try, name, now) for name in names}, patience)
 
 
 def _try(name: str, now: datetime) -> bool:

@@ -23,6 +23,7 @@ from pulse_core.brokers.port import BookUnavailable, Broker
 from pulse_core.config import settings
 from pulse_core.events.names import PULSE
 from pulse_core.postgres.lineage import Lineage, lineage
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode, HoldCode
 from pulse_core.trading.recovery.lost_claims import Findings, find_lost_claims
 from pulse_core.trading.store import alarms, ended_alarms, installation
@@ -172,8 +173,9 @@ def watch_hold(now: datetime) -> int:
         found.append(findings)
         return len(findings.recorded)
 
-    recorded = brokers.for_each_account(compare_anew)
-    # None of them rested or failed.
+    # Meanwhile nothing is sent, and the hold ends for all or for none.
+    recorded = brokers.for_each_account(Task.WATCH_HOLD, compare_anew, is_each_waited_for=True)
+    # None of them failed.
     if len(found) == len(brokers.reachable()):
         _release_if_settled(found)
     return recorded

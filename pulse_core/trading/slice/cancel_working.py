@@ -13,6 +13,7 @@ from pulse_core.broker_accounts.store import states
 from pulse_core.brokers.port import RATE_LIMITED, Broker, BrokerError, Scope
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
+from pulse_core.tasks import Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.book import days
@@ -32,7 +33,7 @@ def cancel_slices(now: datetime, limit: int = BATCH) -> int:
 
     Up to `limit` of each account that can be reached: those of one take nothing from the others.
     """
-    return brokers.for_each_account(lambda broker: _cancel_all(broker, now, limit))
+    return brokers.for_each_account(Task.CANCEL_SLICES, lambda broker: _cancel_all(broker, now, limit))
 
 
 def _cancel_all(broker: Broker, now: datetime, limit: int) -> int:

@@ -8,6 +8,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each
 from pulse_core.brokers.port import Broker
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book import days
 from pulse_core.trading.book.reading import Book, read_book
@@ -24,7 +25,7 @@ def end_day(now: datetime, limit: int = 500) -> int:
 
     Raises BookUnavailable.
     """
-    return brokers.for_each_account(lambda broker: _end_day(broker, now, limit))
+    return brokers.for_each_account(Task.END_DAY, lambda broker: _end_day(broker, now, limit))
 
 
 def _end_day(broker: Broker, now: datetime, limit: int) -> int:

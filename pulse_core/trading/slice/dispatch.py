@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 
 from pulse_core import brokers, db, queue
 from pulse_core.batching import for_each
@@ -55,7 +56,8 @@ def _dispatch(broker: Broker, now: datetime) -> int:
 def dispatch_turns_soon() -> None:
     """Give turns to slices that were just committed, without waiting for the queue; what fails is left to the sweep."""
     with suppress(DatabaseUnavailable):
-        queue.send_soon(_wakeups(admit.admit_soon().to_tell))
+        # No message is about slices of two accounts: those of one might wait for the other's broker.
+        queue.send_soon(chain.from_iterable(_wakeups(one.to_tell) for one in admit.admit_soon()))
 
 
 def _dispatch_batch(broker: Broker, now: datetime) -> int:

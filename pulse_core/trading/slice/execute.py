@@ -16,7 +16,8 @@ from pulse_core.trading.slice.claiming import Claims, Clock, claim_together
 from pulse_core.trading.slice.places import Reserved
 from pulse_core.trading.slice.put_off import put_off
 from pulse_core.trading.slice.recording import Attempted, Recorder
-from pulse_core.trading.slice.sending import places, send_together
+from pulse_core.trading.slice.sending import places_of, send_together
+from pulse_core.trading.slice.shares import shares
 from pulse_core.trading.slice.skipping import skip_over
 from pulse_core.trading.store import slices
 
@@ -47,22 +48,28 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> Attempted | None
 def execute_slices(slice_ids: Sequence[str], clock: Clock | None = None) -> Attempts:
     """Place due slices, whatever woke us and however often. Postgres's clock decides, unless a test gives its own.
 
-    Those of accounts that cannot be reached from here are left as they are. Raises DatabaseUnavailable, with nothing
+    Those of accounts that cannot be reached from here are left as they are, and so are those of one that has its share
+    of threads. Raises DatabaseUnavailable, with nothing
     sent; if that happens after the claim, the sweeps find out what became of the slices.
     """
     if not is_steady():
         # The database's clock was set, or is another one: it is left to a later message or the watch.
         return Attempts()
-    attempts = Attempts()
-    for broker, of_account in _by_account(slice_ids):
-        done = _execute(broker, of_account, clock)
+    attempts, accounts = Attempts(), brokers.reachable()
+    is_alone = len(accounts) == 1
+    for broker, of_account in _by_account(accounts, slice_ids):
+        with shares.share_of(broker.name, is_alone=is_alone) as is_given:
+            if not is_given:
+                # Whatever would bring them to a worker after a lost message does so now.
+                log.info("slices wait for a thread", broker_account=broker.name, slice_ids=of_account)
+                continue
+            done = _execute(broker, of_account, clock)
         attempts.made.update(done.made)
         attempts.failed.update(done.failed)
     return attempts
 
 
-def _by_account(slice_ids: Sequence[str]) -> Iterator[tuple[Broker, Sequence[str]]]:
-    accounts = brokers.reachable()
+def _by_account(accounts: Sequence[Broker], slice_ids: Sequence[str]) -> Iterator[tuple[Broker, Sequence[str]]]:
     if len(accounts) == 1:
         # Whatever is another account's cannot be claimed for this one.
         yield accounts[0], slice_ids
@@ -80,7 +87,7 @@ def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None) -> A
         return Attempts()
     # A lone slice is sent by this thread.
     threads = len(slice_ids) if len(slice_ids) > 1 else 0
-    with places.reserved(threads) as reserved, db.fence_together(slice_ids) as fence:
+    with places_of(broker.name).reserved(threads) as reserved, db.fence_together(slice_ids) as fence:
         # Asked again: the fenced connection may be a new one, to another database.
         if not fence.slice_ids or not sending_hold.is_cleared(broker.name):
             return Attempts()

@@ -1,4 +1,4 @@
-"""How many slices of batches a process may have on their way: nothing is claimed that would wait for a thread."""
+"""How many slices of batches may be on their way for an account: nothing is claimed that would wait for a thread."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Places:
-    """So many, for all batches of the process."""
+    """So many, for all batches."""
 
     def __init__(self, count: int) -> None:
         self._count = self._free = count

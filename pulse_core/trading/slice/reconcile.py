@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pulse_core import brokers, db
 from pulse_core.brokers.port import Broker
+from pulse_core.tasks import Task
+from pulse_core.trading.book import pace
 from pulse_core.trading.book.orphans import call_back_orphans, report_doubles
 from pulse_core.trading.book.reading import BOOK_KEPT, read_book
 from pulse_core.trading.book.turns import seized_turn
@@ -16,7 +18,7 @@ def reconcile(now: datetime) -> int:
 
     Of every account that can be reached. Returns how many broker orders had news. Raises BookUnavailable.
     """
-    return brokers.for_each_account(lambda broker: _reconcile(broker, now))
+    return brokers.for_each_account(Task.RECONCILE, lambda broker: _reconcile(broker, now))
 
 
 def _reconcile(broker: Broker, now: datetime) -> int:
@@ -25,9 +27,11 @@ def _reconcile(broker: Broker, now: datetime) -> int:
             return 0
     # It comes round too seldom to wait for a turn, and leaves nothing for others to read meanwhile.
     with seized_turn(broker.name):
+        hinted = pace.paces.of(broker).begin()
         book = read_book(broker, now)
         report_doubles(book, now)
         call_back_orphans(broker, book, now)
         news = find_news(book, book.by_broker_order_id)
         settle_news(book, news, now)
+        pace.paces.of(broker).note(hinted, [one.broker_order_id for one in news])
     return len(news)

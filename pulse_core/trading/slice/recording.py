@@ -18,7 +18,7 @@ from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.slice import outcome
 from pulse_core.trading.slice.claiming import Claim
 from pulse_core.trading.slice.outcome import CameOut, Outcome
-from pulse_core.trading.slice.sending import Answer, senders
+from pulse_core.trading.slice.sending import Answer, senders_of
 
 log = get_logger(__name__)
 
@@ -79,7 +79,7 @@ class Recorder:
             self._record_anyhow(came_out)
             return
         self._is_slow = True
-        self._elsewhere.append(senders().submit(self._record_anyhow, came_out))
+        self._elsewhere.append(senders_of(self._broker_account).submit(self._record_anyhow, came_out))
 
     def _record_over_fence(self, came_out: CameOut) -> bool:
         if self._is_slow:

@@ -13,6 +13,7 @@ from pulse_core.brokers.port import ALREADY_THERE, BookUnavailable, Broker, Brok
 from pulse_core.config import settings
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
 from pulse_core.trading.book.shown import Shown
@@ -42,7 +43,7 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
 
     Raises BookUnavailable, after postponing the next look.
     """
-    return brokers.for_each_account(lambda broker: _resolve_all(broker, now, limit))
+    return brokers.for_each_account(Task.RESOLVE_SLICES, lambda broker: _resolve_all(broker, now, limit))
 
 
 def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:

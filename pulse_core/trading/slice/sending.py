@@ -25,10 +25,8 @@ from pulse_core.trading.vocabulary import PlacementOutcome
 TURN_WAIT = 2.0
 # Answers that come within so many seconds after the first one are recorded together with it.
 GATHERING_SECONDS = 0.025
-# As many as the adapter keeps connections. A slice by itself is sent by the thread that claimed it.
+# For each account as many as its adapter keeps connections. A slice by itself is sent by the thread that claimed it.
 THREADS = 64
-
-places = Places(THREADS)
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,20 @@ def send_together(
 
 
 @cache
-def senders() -> Executor:
-    """The threads of this process in which slices of batches are sent."""
+def senders_of(_broker_account: str) -> Executor:
+    """The threads of this process in which an account's slices of batches are sent: no other's wait behind them."""
     return ThreadPoolExecutor(THREADS, thread_name_prefix="sender")
 
 
+@cache
+def places_of(_broker_account: str) -> Places:
+    """How many of them are free."""
+    return Places(THREADS)
+
+
 # A forked child has none of them.
-os.register_at_fork(after_in_child=senders.cache_clear)
+os.register_at_fork(after_in_child=senders_of.cache_clear)
+os.register_at_fork(after_in_child=places_of.cache_clear)
 
 
 def _wait_for_turns(claimed: Sequence[Claim], broker: Broker) -> dict[str, Outcome]:
@@ -165,7 +170,7 @@ def _under_way(claimed: Sequence[Claim], broker: Broker, reserved: Reserved) -> 
     under_way: list[Future[Answer]] = []
     try:
         for one in claimed:
-            under_way.append(senders().submit(_answer, one, broker))
+            under_way.append(senders_of(broker.name).submit(_answer, one, broker))
             reserved.hand_to(under_way[-1])
         yield under_way
     finally:

@@ -10,8 +10,9 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each
 from pulse_core.brokers.port import BookUnavailable, Broker, BrokerOrder, BrokerOrderStatus, BrokerTrade
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.book import days, look_ups
+from pulse_core.trading.book import days, look_ups, pace
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
 from pulse_core.trading.book.turns import Turn, turn
 from pulse_core.trading.slice.news import find_news, settle_news
@@ -82,19 +83,22 @@ def track_slices(now: datetime) -> int:
 
     Raises BookUnavailable when one of the books cannot be read; nothing is concluded from it.
     """
-    return brokers.for_each_account(lambda broker: _track(broker, now))
+    return brokers.for_each_account(Task.TRACK_SLICES, lambda broker: _track(broker, now))
 
 
 def _track(broker: Broker, now: datetime) -> int:
     """Read the book once for all working slices, when it is our turn, and settle what changed; returns how much.
 
     Slices that ended are settled too when the book shows another state of their broker orders: a late fill is booked
-    before the day and its book are over. A few working slices are looked up one by one where the book is long.
+    before the day and its book are over. A few working slices are looked up one by one where the book is long. While
+    postbacks tell of everything, and nothing is missing or in doubt, the book is read more seldom.
     """
     with db.transaction() as session:
         working = slices.working(session, broker.name)
         is_missing = _missing.any_of(broker.name, working)
         is_looked_up = not is_missing and look_ups.may_look_up(session, broker, working.keys(), now)
+        if not is_looked_up and not is_missing and _may_wait(session, broker, now):
+            return 0
     due = look_ups.looks.of(broker).due(working) if is_looked_up else ()
     if not working or (is_looked_up and not due):
         return 0
@@ -104,10 +108,16 @@ def _track(broker: Broker, now: datetime) -> int:
         return _look_up(broker, due, ours, working, now) if is_looked_up else _read(broker, ours, working, now)
 
 
+def _may_wait(session: Session, broker: Broker, now: datetime) -> bool:
+    return not pace.paces.of(broker).is_due and look_ups.is_without_doubt(session, broker, now)
+
+
 def _read(broker: Broker, ours: Turn, working: Mapping[str, str], now: datetime) -> int:
+    hinted = pace.paces.of(broker).begin()
     book = read_book(broker, now)
     news = find_news(book, {*working, *_settled.changed(book)})
     settle_news(book, news, now, before_each=ours.keep)
+    pace.paces.of(broker).note(hinted, [one.broker_order_id for one in news])
     _settled.note(book)
     _alarm_missing(broker, book, working)
     return len(news)
@@ -115,6 +125,7 @@ def _read(broker: Broker, ours: Turn, working: Mapping[str, str], now: datetime)
 
 def _look_up(broker: Broker, due: Sequence[str], ours: Turn, working: Mapping[str, str], now: datetime) -> int:
     ours.spacing = len(due) * look_ups.SPACING
+    hinted = pace.paces.of(broker).begin(due)
     try:
         shown = look_ups.look_up(broker, due)
     except BookUnavailable as error:
@@ -128,6 +139,7 @@ def _look_up(broker: Broker, due: Sequence[str], ours: Turn, working: Mapping[st
     telling = {one.broker_order_id for one in news}
     for one in due:
         look_ups.looks.of(broker).note(one, is_news=one in telling)
+    pace.paces.of(broker).note(hinted, telling)
     return len(news)
 
 

@@ -101,8 +101,8 @@ BATCHES = (
         (
             Change(
                 f"{SLICE}/recording.py",
-                "        self._elsewhere.append(senders().submit(self._record_anyhow, came_out))\n",
-                "        self._record_anyhow(came_out)\n",
+                "self._elsewhere.append(senders_of(self._broker_account).submit(self._record_anyhow, came_out))",
+                "self._record_anyhow(came_out)",
             ),
         ),
         (f"{TOGETHER}::test_an_order_that_is_locked_for_long_holds_up_no_record_but_its_own",),

@@ -3,6 +3,7 @@
 from tests.rigs.mutants.defect import SLICE, STORE, TESTS, Change, Defect
 
 _TESTS = f"{TESTS}/test_broker_accounts.py"
+_HANGS = "test_an_account_that_hangs_holds_up_no_other_and_is_told_of_when_it_is_over"
 _ACCOUNTS = "pulse_core/broker_accounts"
 
 BROKER_ACCOUNTS = (
@@ -30,15 +31,40 @@ BROKER_ACCOUNTS = (
         (f"{_TESTS}::test_fills_and_ends_are_those_of_the_own_book_though_ids_are_the_same",),
     ),
     Defect(
-        "An account whose book cannot be read stops those that come after it",
+        "An account that hangs is waited for",
         (
             Change(
-                "pulse_core/brokers/__init__.py",
-                "            failed = failed or error\n        except DatabaseUnavailable:\n",
-                "            raise error\n        except DatabaseUnavailable:\n",
+                "pulse_core/brokers/side_by_side.py",
+                "    wait(begun, timeout=patience)\n",
+                "    wait(begun)\n",
             ),
         ),
-        (f"{_TESTS}::test_a_book_that_cannot_be_read_stops_nothing_of_another_account",),
+        (f"{_TESTS}::{_HANGS}",),
+    ),
+    Defect(
+        "What hangs is begun again and again",
+        (
+            Change(
+                "pulse_core/brokers/side_by_side.py",
+                "            if key not in _under_way:\n",
+                "            if True:\n",
+            ),
+        ),
+        (f"{_TESTS}::{_HANGS}",),
+    ),
+    Defect(
+        "An account may have every thread of a worker",
+        (
+            Change(
+                f"{SLICE}/shares.py",
+                "    return free > taken + 1 or (taken == 0 and free > 0)\n",
+                "    return free > 0\n",
+            ),
+        ),
+        (
+            f"{_TESTS}::test_an_account_that_has_its_share_of_threads_leaves_its_slices_and_costs_them_nothing",
+            "tests/unit/test_shares.py::test_the_first_account_gets_half_the_second_half_of_the_rest_and_each_gets_one",
+        ),
     ),
     Defect(
         "A process that has compared one account sends for all",

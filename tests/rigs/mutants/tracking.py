@@ -115,4 +115,26 @@ TRACKING = (
         ),
         (f"{NEWS}::test_fifty_orders_cost_as_many_statements_as_one",),
     ),
+    Defect(
+        "News that no postback told of are not missed",
+        (
+            Change(
+                f"{BOOK}/pace.py",
+                "            self._unhinted |= dict.fromkeys(set(news) - told, now)\n",
+                "",
+            ),
+        ),
+        (f"{TESTS}/test_book_pace.py::test_a_missed_postback_brings_the_usual_readings_back",),
+    ),
+    Defect(
+        "The book is read seldom while a slice is in doubt",
+        (
+            Change(
+                f"{SLICE}/track.py",
+                "is_due and look_ups.is_without_doubt(session, broker, now)\n",
+                "is_due\n",
+            ),
+        ),
+        (f"{TESTS}/test_book_pace.py::test_while_a_slice_is_in_doubt_no_reading_waits",),
+    ),
 )

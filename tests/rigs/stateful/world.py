@@ -72,7 +72,7 @@ class World:
         for module in (claiming, outcome):
             self._patch.setattr(module, "time", SimpleNamespace(sleep=self.advance))
         for module in (sending, recording):
-            self._patch.setattr(module, "senders", InTurn)
+            self._patch.setattr(module, "senders_of", lambda _account: InTurn())
         self._patch.setattr(clock, "utcnow", self.clock)
         # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
         # The machine's time is not Postgres's, and a book of one order is long enough to look up a few.
