@@ -122,11 +122,15 @@ class HoldReason(StrEnum):
         reason.ended_by = ended_by
         return reason
 
-    FUNDS = "FUNDS", "the broker account lacks funds for it", "somebody adds funds and resumes the order"
+    FUNDS = (
+        "FUNDS",
+        "the broker account lacks funds for it",
+        "its broker shows that the margin is there, or somebody resumes the order",
+    )
     HOLDINGS = (
         "HOLDINGS",
         "the broker account lacks the shares to sell, or may not sell them",
-        "somebody sees to the shares, or authorises their sale, and resumes the order",
+        "its broker shows that the shares are there, or somebody resumes the order",
     )
     SESSION = "SESSION", "the broker says that the market is closed or halted", "the market takes orders again"
     INVALID = (

@@ -26,7 +26,7 @@ TOLD_BY: Mapping[str, Collection[Task]] = {
     "is_unsplit": (Task.SPLIT_FORGOTTEN_ORDERS,),
     "is_live": (Task.FINISH_ORDERS,),
     "is_paused": (Task.END_FORGOTTEN_PAUSES,),
-    "is_held": (Task.RECHECK_HOLDS,),
+    "is_held": (Task.RECHECK_HOLDS, Task.RECHECK_MONEY),
     "is_alarmed": (Task.RESOLVE_ALARMS,),
     "has_webhooks": (Task.DELIVER_WEBHOOKS,),
     "is_ending": (Task.WATCH_LOGINS,),

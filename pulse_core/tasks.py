@@ -23,6 +23,7 @@ class Task(StrEnum):
     END_DAY = "pulse.end_day"
     WATCH_HOLD = "pulse.watch_hold"
     RECHECK_HOLDS = "pulse.recheck_holds"
+    RECHECK_MONEY = "pulse.recheck_money"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
     WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
@@ -49,6 +50,7 @@ PERIODS: Mapping[Task, float] = {
     Task.END_DAY: 30,
     Task.WATCH_HOLD: 3,
     Task.RECHECK_HOLDS: 1,
+    Task.RECHECK_MONEY: 5,
     Task.RESOLVE_ALARMS: 5,
     Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,

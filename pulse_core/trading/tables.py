@@ -44,7 +44,8 @@ class Order(Base):
 
     Its slices are whole lots, with `most_per_slice` units at most, as its broker listed its instrument then.
     `asked_start_at` is when its window was to begin, if that was moved to the opening of its market. While there is a
-    `hold` nothing of it is sent, whatever its status; `recheck_at` is when Pulse looks by itself whether that is over.
+    `hold` nothing of it is sent, whatever its status; `recheck_at` is when Pulse looks by itself whether that is over,
+    `ask_at` when it asks the broker.
     """
 
     __tablename__ = "orders"
@@ -79,6 +80,7 @@ class Order(Base):
     held_since: Mapped[datetime | None]
     hold_message: Mapped[str | None]
     recheck_at: Mapped[datetime | None]
+    ask_at: Mapped[datetime | None]
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
     start_at: Mapped[datetime]

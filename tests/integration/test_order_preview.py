@@ -136,6 +136,16 @@ def test_a_preview_makes_nothing() -> None:
     assert previewed.expires_at == at("10:05")
 
 
+def test_a_randomized_order_has_the_schedule_of_its_plan() -> None:
+    account, new_order = an_account(), a_new_order(randomize=True)
+    previewed = preview_order(account, new_order, at("10:00"))
+
+    order_id = placed(account, new_order, previewed, at("10:01"))
+
+    split_orders([order_id], at("10:01"))
+    assert planned(order_id) == shown(previewed)
+
+
 def test_an_order_begins_when_its_preview_said_and_is_made_when_it_came() -> None:
     account, new_order = an_account(), a_new_order()
     previewed = preview_order(account, new_order, at("10:00"))

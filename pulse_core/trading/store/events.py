@@ -130,6 +130,13 @@ def count_refusals(session: Session, slice_id: str, scope: str) -> int:
     return session.scalar(rows) or 0
 
 
+def count_holds(session: Session, order_id: str, reason: str) -> int:
+    """How often the order was held for this reason."""
+    said = SliceEvent.detail.contains({"reason": reason})
+    rows = select(func.count()).where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.HELD, said)
+    return session.scalar(rows) or 0
+
+
 def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
     """Every event of one slice, oldest first."""
     return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()

@@ -338,7 +338,7 @@ def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequenc
 
 _ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
 _LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at"}
-_LATER |= {"hold", "held_since", "hold_message", "recheck_at"}
+_LATER |= {"hold", "held_since", "hold_message", "recheck_at", "ask_at"}
 
 
 def _add_statement() -> Select[Any]:

@@ -15,6 +15,7 @@ from tests.rigs.mutants.instruments import INSTRUMENTS
 from tests.rigs.mutants.keys import KEYS
 from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
+from tests.rigs.mutants.money import MONEY
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.port import PORT
 from tests.rigs.mutants.protocol import PROTOCOL
@@ -37,6 +38,7 @@ DEFECTS = (
     *MARKETS,
     *INSTRUMENTS,
     *OF_HOLDS,
+    *MONEY,
     *BROKER_ACCOUNTS,
     *WEBHOOKS,
     *API,
