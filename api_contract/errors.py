@@ -21,6 +21,7 @@ PulseError
         InvalidLot
         InvalidTick
         QuantityTooLarge
+    InsufficientHoldings
     UnknownBrokerAccount
     BrokerAccountNotGranted
     IdempotencyKeyReused
@@ -64,6 +65,7 @@ HTTP_STATUS = {
     "INVALID_LOT": 422,
     "INVALID_TICK": 422,
     "QUANTITY_TOO_LARGE": 422,
+    "INSUFFICIENT_HOLDINGS": 422,
     "UNKNOWN_BROKER_ACCOUNT": 422,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
@@ -174,6 +176,12 @@ class InvalidTick(NotListedSo):
 
 class QuantityTooLarge(NotListedSo):
     code = "QUANTITY_TOO_LARGE"
+
+
+class InsufficientHoldings(PulseError):
+    """A sale of more shares than the broker account has, beside what its open orders will sell."""
+
+    code = "INSUFFICIENT_HOLDINGS"
 
 
 class UnknownBrokerAccount(PulseError):

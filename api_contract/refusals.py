@@ -263,6 +263,27 @@ SHARED = {
         },
         ("field", "instrument", "total_quantity", "max_slice_quantity"),
     ),
+    "INSUFFICIENT_HOLDINGS": Refusal(
+        "The broker account has fewer shares than the order would sell, beside what its open orders will sell.",
+        "the order would sell 100 of NSE:RELIANCE, and 40 are free to be sold",
+        {
+            "field": "total_quantity",
+            "instrument": "NSE:RELIANCE",
+            "total_quantity": 100,
+            "holdings": 60,
+            "promised": 20,
+            "free": 40,
+        },
+        {
+            "field": _FIELD,
+            "instrument": TEXT,
+            "total_quantity": NUMBER,
+            "holdings": {**NUMBER, "description": "What the broker says that can be sold."},
+            "promised": {**NUMBER, "description": "Of that, what open orders will sell."},
+            "free": {**NUMBER, "description": "What they leave."},
+        },
+        ("field", "instrument", "total_quantity", "holdings", "promised", "free"),
+    ),
     "UNKNOWN_BROKER_ACCOUNT": Refusal(
         "There is no broker account of this name.",
         "there is no broker account zerodha-2",

@@ -49,6 +49,7 @@ blueprint.before_request(require_token)
     "INVALID_LOT",
     "INVALID_TICK",
     "QUANTITY_TOO_LARGE",
+    "INSUFFICIENT_HOLDINGS",
 )
 def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""

@@ -2,17 +2,21 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from api_contract.errors import InsufficientHoldings
 from api_contract.vocabulary import OrderType, PlanWarning, Product, Side
 from pulse_core import brokers, queue
 from pulse_core.boottime import boottime
-from pulse_core.broker_accounts import directory
+from pulse_core.broker_accounts import access, directory
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.clock import utcnow
-from pulse_core.trading.order import costs
+from pulse_core.trading.order import costs, holdings
+from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.preview import OrderPreview, preview_order
 from tests.support.exchange import RunningExchange, start_exchange
 from tests.support.factories import a_new_order, an_account, an_order
@@ -115,3 +119,71 @@ def test_a_dead_token_that_a_preview_meets_holds_the_account(
     account = directory.account_named("paper")
     assert account is not None
     assert account.state is BrokerAccountState.AWAITING_TOKEN
+
+
+@pytest.fixture
+def live(exchange: RunningExchange, monkeypatch: pytest.MonkeyPatch) -> RunningExchange:
+    """The same account, as if real money were traded there, and everybody had a grant."""
+    directory.forget()
+    account = replace(directory.accounts_known()["paper"], is_live=True)
+    monkeypatch.setattr(directory, "accounts_known", lambda: {"paper": account})
+    monkeypatch.setattr(access, "_is_granted", lambda _account_id, _name: True)
+    monkeypatch.setattr(holdings, "_rests_until", {})
+    return exchange
+
+
+def test_more_shares_than_are_free_cannot_be_sold_for_real(live: RunningExchange) -> None:
+    an_order(side=Side.SELL, total_quantity=25)
+
+    with pytest.raises(InsufficientHoldings) as refused:
+        an_order(side=Side.SELL, total_quantity=36)
+
+    assert refused.value.details == {
+        "field": "total_quantity",
+        "instrument": "NSE:RELIANCE",
+        "total_quantity": 36,
+        "holdings": 60,
+        "promised": 25,
+        "free": 35,
+    }
+    assert an_order(side=Side.SELL, total_quantity=35)
+
+
+def test_a_repeated_sale_finds_its_order_and_is_compared_with_nothing(live: RunningExchange) -> None:
+    account, new_order = an_account(), a_new_order(side=Side.SELL, total_quantity=60)
+    first = submit_order(account, new_order, utcnow())
+
+    assert submit_order(account, new_order, utcnow()).order_id == first.order_id
+
+
+def test_only_sales_of_shares_of_today_at_live_accounts_wait_for_a_broker(
+    live: RunningExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(holdings, "check", asked.append)
+
+    an_order(side=Side.BUY, total_quantity=1000)
+    an_order(side=Side.SELL, total_quantity=1000, product=Product.MIS)
+    an_order(side=Side.SELL, total_quantity=1000, start_at=utcnow() + timedelta(days=2))
+    assert asked == []
+    an_order(side=Side.SELL, total_quantity=1000)
+    assert len(asked) == 1
+
+
+def test_a_sale_on_paper_is_accepted_unasked(exchange: RunningExchange) -> None:
+    assert an_order(side=Side.SELL, total_quantity=1000)
+
+
+def test_a_broker_that_does_not_tell_is_waited_for_once_and_the_sale_is_accepted(
+    live: RunningExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    check = holdings.check
+    monkeypatch.setattr(holdings, "check", lambda row: (asked.append(row), check(row)))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        silent = live.broker(root=f"http://127.0.0.1:{listening.getsockname()[1]}")
+        monkeypatch.setattr(brokers, "connect", lambda _account: silent)
+        assert an_order(side=Side.SELL, total_quantity=1000)
+        assert an_order(side=Side.SELL, total_quantity=1000)
+
+    assert len(asked) == 1

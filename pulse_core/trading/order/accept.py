@@ -31,7 +31,7 @@ from pulse_core.markets import hours
 from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
-from pulse_core.trading.order import plan_tokens, risk
+from pulse_core.trading.order import holdings, plan_tokens, risk
 from pulse_core.trading.order.planning import time_for
 from pulse_core.trading.order.windows import whole_minutes, window_of
 from pulse_core.trading.store import orders
@@ -80,11 +80,13 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     """Accept an order, or find the one that was accepted under the same unique key.
 
     Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed,
-    BeyondCalendar, PlanChanged, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
+    BeyondCalendar, PlanChanged, InsufficientHoldings, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
     try:
         row = _planned_row(account_id, new_order, now)
+        if holdings.are_asked_for(row, now) and _known(account_id, new_order) is None:
+            holdings.check(row)
     except _REFUSED_WHEN_NEW:
         # A repeat finds its order whatever time it is by now, whatever is listed, and whoever may trade there.
         if (earlier := _known(account_id, new_order)) is not None:
