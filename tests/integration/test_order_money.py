@@ -160,7 +160,7 @@ def test_only_sales_of_shares_of_today_at_live_accounts_wait_for_a_broker(
     live: RunningExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(holdings, "check", asked.append)
+    monkeypatch.setattr(holdings, "check_holdings", asked.append)
 
     an_order(side=Side.BUY, total_quantity=1000)
     an_order(side=Side.SELL, total_quantity=1000, product=Product.MIS)
@@ -178,8 +178,8 @@ def test_a_broker_that_does_not_tell_is_waited_for_once_and_the_sale_is_accepted
     live: RunningExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    check = holdings.check
-    monkeypatch.setattr(holdings, "check", lambda row: (asked.append(row), check(row)))
+    check = holdings.check_holdings
+    monkeypatch.setattr(holdings, "check_holdings", lambda row: (asked.append(row), check(row)))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         silent = live.broker(root=f"http://127.0.0.1:{listening.getsockname()[1]}")
         monkeypatch.setattr(brokers, "connect", lambda _account: silent)

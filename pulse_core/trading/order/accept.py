@@ -86,7 +86,7 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     try:
         row = _planned_row(account_id, new_order, now)
         if holdings.are_asked_for(row, now) and _known(account_id, new_order) is None:
-            holdings.check(row)
+            holdings.check_holdings(row)
     except _REFUSED_WHEN_NEW:
         # A repeat finds its order whatever time it is by now, whatever is listed, and whoever may trade there.
         if (earlier := _known(account_id, new_order)) is not None:

@@ -35,7 +35,7 @@ def are_asked_for(row: Mapping[str, Any], now: datetime) -> bool:
     return day(row["start_at"]) <= day(now)
 
 
-def check(row: Mapping[str, Any]) -> None:
+def check_holdings(row: Mapping[str, Any]) -> None:
     """Raise InsufficientHoldings where the broker says, in time, that less can be sold than an order would sell.
 
     Not inside a transaction. Raises DatabaseUnavailable.

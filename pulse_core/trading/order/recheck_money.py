@@ -66,7 +66,7 @@ def _recheck(broker_account: str, now: datetime) -> int:
         waiting = holds.short(session, broker_account, now, TOGETHER)
     asked = teller(broker_account)
     granted, untold = set[str](), set[str]()
-    for reason, ask in ((HoldReason.FUNDS, _funded), (HoldReason.HOLDINGS, _held)):
+    for reason, ask in ((HoldReason.FUNDS, _with_margins), (HoldReason.HOLDINGS, _with_shares)):
         of_reason = [one for one in waiting if one.hold is reason]
         if not of_reason:
             continue
@@ -80,7 +80,7 @@ def _recheck(broker_account: str, now: datetime) -> int:
     return len(waiting)
 
 
-def _funded(asked: Teller, _name: str, waiting: Sequence[Short], untold: set[str]) -> Iterator[str]:
+def _with_margins(asked: Teller, _name: str, waiting: Sequence[Short], untold: set[str]) -> Iterator[str]:
     """Those whose next slice's margin is there, each beside the others. Raises NotTold."""
     left = asked.funds()
     for one, margin in zip(waiting, _margins(asked, waiting), strict=True):
@@ -110,7 +110,7 @@ def _placement(one: Short) -> Placement:
     return Placement("", one.instrument, one.side, one.quantity, one.limit_price, one.product)
 
 
-def _held(asked: Teller, name: str, waiting: Sequence[Short], _untold: set[str]) -> Iterator[str]:
+def _with_shares(asked: Teller, name: str, waiting: Sequence[Short], _untold: set[str]) -> Iterator[str]:
     """Those whose next slice's shares are there, without what is at the broker to be sold. Raises NotTold."""
     instruments = sorted({one.instrument for one in waiting})
     free = dict(asked.holdings(instruments))

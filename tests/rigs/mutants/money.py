@@ -30,7 +30,7 @@ MONEY = (
     ),
     Defect(
         "More shares than there are can be sold for real",
-        (Change(f"{ORDER}/accept.py", "            holdings.check(row)\n", "            pass\n"),),
+        (Change(f"{ORDER}/accept.py", "            holdings.check_holdings(row)\n", "            pass\n"),),
         (f"{TESTS}/test_order_money.py::test_more_shares_than_are_free_cannot_be_sold_for_real",),
     ),
     Defect(
