@@ -32,6 +32,7 @@ class AlarmCode(Explained):
     CUT_OFF_PASSED = "CUT_OFF_PASSED", "the last time of its product has passed: the rest of the order is not sent"
     ORDER_HELD = "ORDER_HELD", "the broker refuses an order for a cause that somebody must see to"
     PRICE_REFUSED = "PRICE_REFUSED", "the broker has refused the price of a slice three times"
+    LIMIT_REACHED = "LIMIT_REACHED", "an order would pass a limit of its account: nothing more of it is sent"
     # About the installation as a whole, and no order that the database knows.
     UNEXPLAINED_ORDERS = "UNEXPLAINED_ORDERS", "the book shows orders of ours that the database does not know"
     SENDING_HELD = "SENDING_HELD", "nothing is sent"
@@ -42,6 +43,10 @@ class AlarmCode(Explained):
     INSTRUMENTS_STALE = (
         "INSTRUMENTS_STALE",
         "the broker's list of instruments could not be loaded: orders are held to the one of before",
+    )
+    CALENDAR_DIFFERS = (
+        "CALENDAR_DIFFERS",
+        "the broker's calendar differs from ours: orders are held to ours",
     )
     # About an account, or somebody who tries many.
     LOGIN_ATTACK = "LOGIN_ATTACK", "many logins of one name or one address failed: somebody guesses passwords"

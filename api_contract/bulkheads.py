@@ -90,7 +90,7 @@ class Bulkhead:
     """The places of one kind. Who waits is let in by turns, but for those who have their share already."""
 
     def __init__(self, kind: str, size: Size, askers: Askers | None = None) -> None:
-        self._kind = kind
+        self.kind = kind
         self._size = size
         self._askers = askers or Askers()
         self._taken: Counter[str | None] = Counter()
@@ -163,11 +163,11 @@ class Bulkhead:
         return asker is not None and most is not None and count >= most
 
     def _are_too_many(self, most: int | None) -> RateLimited:
-        return RateLimited(f"too many {self._kind} of yours at once", RETRY_SECONDS, {"limit": most})
+        return RateLimited(f"too many {self.kind} of yours at once", RETRY_SECONDS, {"limit": most})
 
     def _is_full(self) -> ServiceUnavailable:
-        details = {"busy": self._kind, "retry_after_seconds": RETRY_SECONDS}
-        return ServiceUnavailable(f"too many {self._kind} at once: nothing was done, try again", details)
+        details = {"busy": self.kind, "retry_after_seconds": RETRY_SECONDS}
+        return ServiceUnavailable(f"too many {self.kind} at once: nothing was done, try again", details)
 
 
 class Place:
@@ -181,6 +181,16 @@ class Place:
     def take(self) -> None:
         self._bulkhead.enter(self._asker)
         self._held_since = time.monotonic()
+
+    @property
+    def kind(self) -> str:
+        return self._bulkhead.kind
+
+    def move(self, bulkhead: Bulkhead) -> None:
+        """Give it back for one of another kind."""
+        self.give_back()
+        self._bulkhead = bulkhead
+        self.take()
 
     def give_back(self) -> None:
         if self._held_since is not None:
@@ -220,6 +230,12 @@ class Bulkheads:
             return self._app(environ, start_response)
         finally:
             place.give_back()
+
+    def move(self, kind_among: Callable[[str], str]) -> None:
+        """Have the request of this thread take a place of the kind that it turns out to be. Raises as `enter` does."""
+        place: Place | None = request.environ.get(_PLACE)
+        if place is not None and (kind := kind_among(place.kind)) != place.kind:
+            place.move(self._bulkheads[kind])
 
 
 def refuse_without_place() -> None:

@@ -96,6 +96,11 @@ class Specification:
         return _ON_EVERY_ANSWER
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters that operations refer to beside those of all services, by name."""
+        return {}
+
+    @property
     def schemas(self) -> dict[str, Any]:
         """Schemas beside those of the views and the errors, by name."""
         return {}
@@ -119,6 +124,7 @@ class Specification:
         components["parameters"] = {name: _header(name, text) for name, text in _PARAMETERS.items()}
         components["parameters"][idempotency.HEADER] = idempotency.PARAMETER
         components["parameters"][preconditions.HEADER] = preconditions.PARAMETER
+        components["parameters"] |= self.parameters
         components["responses"] = {}
         for parameter in (one for path in completed["paths"].values() for one in path.get("parameters", ())):
             parameter["schema"] = _IDS.get(parameter["name"], parameter["schema"])

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from api_contract.risk_rules import LimitName
+
 TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": TEXT}
 NUMBER: dict[str, Any] = {"type": "integer"}
@@ -159,16 +161,21 @@ SHARED = {
         {"status": _STATUS, "field": _FIELD, "limit": NUMBER, "max": NUMBER, "account_id": TEXT},
     ),
     "RISK_LIMIT": Refusal(
-        "The account would have too much open, or the slices could not get out in their window at the broker's limits.",
+        "The order would pass a limit of the account, or its slices could not get out in their window at the broker's"
+        " limits. Whole numbers are numbers, worths and percent are text.",
         "the account has 1000 open orders, and may have 1000",
-        {"limit": "open_orders", "most": 1000, "accepted": 1000, "asked": 1},
+        {"limit": "open_orders", "most": 1000, "accepted": 1000, "asked": 1, "left": 0},
         {
-            "limit": {"enum": ["open_orders", "open_slices", "window"], "type": "string"},
-            "most": {**NUMBER, "description": "How many there may be."},
-            "accepted": {**NUMBER, "description": "How many there are."},
-            "asked": {**NUMBER, "description": "How many more there would be."},
+            "limit": {"enum": [*LimitName, "open_slices", "window"], "type": "string"},
+            "most": {**_LIMIT, "description": "How much there may be."},
+            "accepted": {**_LIMIT, "description": "How much there is."},
+            "asked": {**_LIMIT, "description": "How much more there would be, or what may not be traded."},
+            "left": {**_LIMIT, "description": "How much more there may be."},
+            "limit_price": {**TEXT, "description": "With price_collar_percent."},
+            "last_price": {**TEXT, "description": "With price_collar_percent: what it is compared with."},
+            "usual_volume": {**NUMBER, "description": "With volume_share_percent: units a day."},
         },
-        ("limit", "most", "accepted", "asked"),
+        ("limit", "asked"),
     ),
     "MARKET_CLOSED": Refusal(
         "The market is closed in the window or a part of it; `next_session` is the next one with room.",
@@ -208,7 +215,7 @@ SHARED = {
             "rule": _RULE,
             "allowed": _TEXTS,
             "expires_on": {**TEXT, "description": "The last day of the contract."},
-            "listed_at": {**TEXT, "description": "The Indian date of the list."},
+            "listed_at": {**TEXT, "description": "The date of the list, where the instrument is traded."},
         },
         ("field", "instrument", "rule"),
     ),

@@ -57,7 +57,8 @@ ADMINISTERS = frozenset({Role.ADMIN})
 class Caller:
     """The account that a call is made for. `session_id`: by a login; `key_id`: by way of an API key.
 
-    `must_enrol`: by a login that may only set up the second factor that its role asks for.
+    `must_enrol`: by a login that may only set up the second factor that its role asks for. `cell`: how gateways call
+    the cell that the account is in, None for the default one.
     """
 
     account_id: str
@@ -66,6 +67,7 @@ class Caller:
     session_id: str | None = None
     key_id: str | None = None
     must_enrol: bool = False
+    cell: str | None = None
 
 
 # For the calls that are made for no account.

@@ -138,6 +138,11 @@ class HoldReason(StrEnum):
         "the broker refused its first slice for what the order asks, and would refuse the others alike",
         "somebody resumes the order once its cause is gone, or cancels it",
     )
+    LIMIT = (
+        "LIMIT",
+        "its next slice would pass a limit of its account",
+        "the limit is raised, the day is over, or somebody resumes the order",
+    )
     AWAITING_TOKEN = (
         "AWAITING_TOKEN",
         "the login of its broker account has ended",

@@ -21,12 +21,15 @@ from gapi_app.access.auth import set_up_access
 from gapi_app.alarms import views as alarms
 from gapi_app.broker_accounts import login as broker_logins
 from gapi_app.broker_accounts import views as broker_accounts
-from gapi_app.config import load_settings, load_signing_keys
+from gapi_app.cells.naming import tell_cells
+from gapi_app.cells.routing import Router
+from gapi_app.config import load_cells, load_settings, load_signing_keys
 from gapi_app.events import all_webhooks, webhooks
 from gapi_app.events import views as events
 from gapi_app.events.streams import serve_events
+from gapi_app.guard.cell_places import move_by_body, tags_by_head
 from gapi_app.guard.compression import compress_answers
-from gapi_app.guard.concurrency import limit_concurrency, sizes
+from gapi_app.guard.concurrency import in_every_cell, limit_concurrency, sizes
 from gapi_app.guard.cors import allow_origins
 from gapi_app.guard.etags import answer_conditionally
 from gapi_app.guard.fd_limit import make_room
@@ -60,16 +63,19 @@ def create_app() -> Flask:
     app.config["EXCHANGES"] = settings.pulse_exchanges
     app.config[me.SETTINGS] = settings
     app.config[internal_tokens.SERVICE_KEYS] = settings.sibling_keys
-    client = IdentityClient(settings)
+    cells = load_cells(settings)
+    router = Router(cells, settings)
+    client = IdentityClient(router, settings)
     app.extensions["pulse"] = client
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
-    serve_events(app, settings, access.revocations)
+    serve_events(app, settings, router, access.revocations)
     app.register_blueprint(pages(api.specification()))
     health.serve_watch_port(app, settings)
     app.before_request(_refuse_other_names)
     app.before_request(refuse_large_body)
     secure_answers(app)
     tell_replays(app)
+    tell_cells(app, cells)
     answer_with_problems(app)
     compress_answers(app)
     # Runs before it: the last one registered is the first to see an answer.
@@ -82,10 +88,15 @@ def create_app() -> Flask:
     gate = limit_concurrency(
         app,
         asker(access, networks),
-        sizes(settings.pulse_requests_at_once, settings.pulse_requests_beside_others),
+        in_every_cell(
+            sizes(settings.pulse_requests_at_once, settings.pulse_requests_beside_others),
+            [cell.tag for cell in cells],
+        ),
         lambda environ: wide_network_of(environ.get("REMOTE_ADDR", "")) in networks,
+        tags_by_head(access, cells),
     )
     places = read_bodies_first(app, gate)
+    move_by_body(app, gate, cells)
     SlowClients(
         gate, lambda: places.are_scarce, settings.pulse_request_timeout, settings.pulse_stream_heartbeat
     ).follow()

@@ -10,6 +10,8 @@ from api_contract.blueprint import Security
 from api_contract.idempotency import KeyUse
 from api_contract.scopes import Scope, Standing, check_access, check_enrolled
 from gapi_app.access.auth import caller
+from gapi_app.cells.naming import note_named_cell
+from gapi_app.identity.client import identity
 from gapi_app.openapi import ACCESS_TOKEN, IS_LIMITED
 from gapi_app.refusals import UPSTREAM
 
@@ -25,6 +27,7 @@ class Blueprint(blueprint.Blueprint):
 
     def check(self, needed: Scope | Standing) -> None:
         check_access(caller(), needed)
+        note_named_cell(identity().router.cells, caller())
 
     def check_enrolled(self) -> None:
         check_enrolled(caller())

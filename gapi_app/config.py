@@ -13,6 +13,7 @@ from api_contract.key_strength import FORMER_KEY, equal_keys, remedy, strong
 from api_contract.service_keys import PrivateKey, PublicKeys, read_private_key, read_public_keys
 from api_contract.variables import NAMES, as_set
 from gapi_app.access.signing import KeySet, WeakKeys, load_keys
+from gapi_app.cells.directory import BadCells, Cells, one_cell, read_cells
 from gapi_app.guard.origins import checked_origin
 
 
@@ -37,6 +38,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(alias_generator=NAMES, extra="ignore", frozen=True)
 
     pulse_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://[^/]+$", description="Where pulse listens.")
+    pulse_cells_file: Path | None = Field(
+        None, description="File with several cells and whose accounts are where, in place of PULSE_URL."
+    )
     pulse_service_private_key: Annotated[SecretStr, AfterValidator(_is_private_key)] = Field(
         description="Signs calls to pulse: gapi's own key, as a JWK or the name of its file."
     )
@@ -148,6 +152,17 @@ def load_signing_keys(settings: Settings) -> KeySet:
         return load_keys(settings.pulse_jwt_key, settings.pulse_jwt_keys)
     except WeakKeys as refused:
         sentence = f"gapi cannot start: PULSE_JWT_KEYS {refused}."
+    raise SystemExit(sentence)
+
+
+def load_cells(settings: Settings) -> Cells:
+    """The cells that are served, or the end of the process with a sentence."""
+    if settings.pulse_cells_file is None:
+        return one_cell(settings.pulse_url, settings.signing_key)
+    try:
+        return read_cells(settings.pulse_cells_file, settings.signing_key)
+    except BadCells as refused:
+        sentence = f"gapi cannot start: PULSE_CELLS_FILE {refused}."
     raise SystemExit(sentence)
 
 

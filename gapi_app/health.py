@@ -1,5 +1,7 @@
 """Is the process alive, can it serve, and how is it doing."""
 
+from typing import Any
+
 from flask import Flask
 
 from api_contract import watch_port
@@ -19,11 +21,12 @@ add_health(blueprint)
 def serve_watch_port(app: Flask, settings: Settings) -> None:
     """Serve `/ready` and `/metrics` where the settings say."""
 
-    def check() -> dict[str, str]:
+    def check() -> dict[str, Any]:
         with app.app_context():
             pulse().check_ready()
             access().revocations.check_loaded()
-        return {"status": "ready"}
+            states = pulse().router.states()
+        return {"status": "ready"} if len(states) == 1 else {"status": "ready", "cells": states}
 
     watched = Watched(Process.GAPI, Kept(check).get)
     watch_port.serve(watched, settings.pulse_metrics_host, settings.pulse_metrics_port)

@@ -17,3 +17,10 @@ CLOCK_AHEAD = gauge(
     by=BY,
     mode="livemostrecent",
 )
+CELL_UP = gauge(
+    "gapi_cell_up",
+    "Whether the gateway's latest look for revocations in the cell was answered.",
+    "cell",
+    by=BY,
+    mode="livemostrecent",
+)

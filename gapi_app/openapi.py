@@ -16,8 +16,10 @@ from api_contract.shapes import (
     instruments,
     orders,
     previews,
+    risk,
     webhooks,
 )
+from gapi_app.cells.naming import HEADER, PARAMETER
 from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
 from gapi_app.refusals import REFUSALS
 
@@ -56,6 +58,10 @@ class _Specification(openapi.Specification):
         return super().headers | _ON_LIMITED_ANSWERS
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        return {HEADER: PARAMETER}
+
+    @property
     def schemas(self) -> dict[str, Any]:
         return {"Problem": SCHEMA}
 
@@ -70,6 +76,9 @@ class _Specification(openapi.Specification):
         return self.headers if operation.pop(IS_LIMITED) else super().headers_of(operation)
 
     def prepare(self, path: str, method: str, operation: dict[str, Any]) -> None:
+        if any(ACCESS_TOKEN in one for one in operation.get("security", ())):
+            reference = {"$ref": f"#/components/parameters/{HEADER}"}
+            operation["parameters"] = [*operation.get("parameters", []), reference]
         content = operation["responses"].get("200", {}).get("content", {})
         if (method, path[:5]) == ("get", "/api/") and "application/json" in content:
             operation["responses"]["200"]["headers"] = _ETAG
@@ -78,11 +87,15 @@ class _Specification(openapi.Specification):
 
 
 SPECIFICATION = _Specification(
-    description="Large orders, worked as many small ones over time.",
+    description=(
+        "Large orders, worked as many small ones over time. Where accounts are in several cells, operators and"
+        " admins see all: lists of all accounts have `unreachable_cells`, and their entries `cell`."
+    ),
     schemes={ACCESS_TOKEN: _NEEDS, SERVICE_TOKEN: "Made by a sibling service for the one request."},
     refusals=REFUSALS,
     examples=orders.EXAMPLES
     | previews.EXAMPLES
+    | risk.EXAMPLES
     | identity.EXAMPLES
     | events.EXAMPLES
     | webhooks.EXAMPLES

@@ -1,55 +1,34 @@
-"""Calls to pulse: bounded in time, an answer only when pulse gave one, repeated only where their time was refused."""
+"""What the gateway asks of pulse, and what it makes sure of in the answers."""
 
 import base64
-import json
-import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-import urllib3
 from flask import current_app
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
-from urllib3.exceptions import TimeoutError as TimedOut
 
-from api_contract.errors import NotFound, ServiceUnavailable
+from api_contract.errors import NotFound
 from api_contract.ids import ACCOUNT_ID, ALARM_ID, ORDER_ID, SLICE_ID
 from api_contract.order_rules import BROKER_ACCOUNT, EXCHANGE, INSTRUMENT, UNIQUE_KEY, NewOrder
 from api_contract.scopes import GATEWAY, Caller
-from api_contract.service_tokens import service_token
 from api_contract.shapes.alarms import ALARM_QUERY
 from api_contract.shapes.instruments import INSTRUMENT_QUERY, NEW_LOAD
 from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY, STATED_ORDER
 from api_contract.spans import Kind, span
-from api_contract.tracing import trace_headers
-from gapi_app import clock
-from gapi_app.config import Settings
-from gapi_app.errors import Refused, UpstreamError, UpstreamTimeout
-from gapi_app.idempotency import key_headers, note_replay
-from gapi_app.preconditions import note_etag, precondition_headers
+from gapi_app.cells.directory import Cell
+from gapi_app.cells.link import Answer, Call
+from gapi_app.cells.routing import Router
+from gapi_app.errors import UpstreamError
 
-_PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 429})
-_MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _BROKER_LOGIN_SECONDS = 20.0
 _PREVIEW_SECONDS = 8.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: dict[str, Any]
 
 
 class PulseClient:
     """pulse's `/internal` API, called for one account at a time. Every method raises PulseError."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._key = settings.signing_key
-        self._answer_timeout = settings.pulse_answer_timeout
-        self._connect_timeout = settings.pulse_connect_timeout
-        # Of one server: a manager of pools would look up which one it is for every request.
-        self._pool = urllib3.connection_from_url(settings.pulse_url, maxsize=64)
+    def __init__(self, router: Router) -> None:
+        self.router = router
 
     def place_order(self, who: Caller, new_order: NewOrder) -> Answer:
         """201 with the ids of a new order, 200 with those of an equal one that was made before."""
@@ -75,37 +54,41 @@ class PulseClient:
     def order_by_key(self, who: Caller, order_unique_key: str, query: Mapping[str, str]) -> dict[str, Any]:
         if not UNIQUE_KEY.fullmatch(order_unique_key):
             raise NotFound("there is no order with this key")
-        path = _with_query(f"/internal/orders/by-key/{quote(order_unique_key, safe='')}", query)
+        path = with_query(f"/internal/orders/by-key/{quote(order_unique_key, safe='')}", query)
         return _check_order(self._ask("GET", path, who, {200}).body, key=order_unique_key)
 
     def slices(self, who: Caller, order_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        path = _with_query(f"/internal/orders/{_known(order_id)}/slices", query)
+        path = with_query(f"/internal/orders/{_known(order_id)}/slices", query)
         return _check_list(self._ask("GET", path, who, {200}).body, "slices")
 
     def fills(self, who: Caller, order_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        path = _with_query(f"/internal/orders/{_known(order_id)}/fills", query)
+        path = with_query(f"/internal/orders/{_known(order_id)}/fills", query)
         return _check_list(self._ask("GET", path, who, {200}).body, "fills")
 
     def installation(self, who: Caller) -> dict[str, Any]:
         """What this installation trades, where, and within which limits."""
         return self._ask("GET", "/internal/installation", who, {200}).body
 
+    def limits(self, who: Caller, query: Mapping[str, str]) -> dict[str, Any]:
+        """What the caller may do at most."""
+        return self._ask("GET", with_query("/internal/limits", query), who, {200}).body
+
     def market(self, who: Caller, exchange: str, query: Mapping[str, str]) -> dict[str, Any]:
         """The hours of an exchange on one day."""
         if not EXCHANGE.fullmatch(exchange):
             raise NotFound("there is no calendar of this exchange")
-        return self._ask("GET", _with_query(f"/internal/markets/{exchange}", query), who, {200}).body
+        return self._ask("GET", with_query(f"/internal/markets/{exchange}", query), who, {200}).body
 
     def instruments(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
         """What the broker lists, a page at a time."""
-        path = _with_query("/internal/instruments", INSTRUMENT_QUERY.dump(query))
+        path = with_query("/internal/instruments", INSTRUMENT_QUERY.dump(query))
         return _check_list(self._ask("GET", path, who, {200}).body, "instruments")
 
     def instrument(self, who: Caller, instrument: str, query: Mapping[str, str]) -> dict[str, Any]:
         """One instrument of it."""
         if not INSTRUMENT.fullmatch(instrument):
             raise NotFound("there is no such instrument")
-        path = _with_query(f"/internal/instruments/{quote(instrument, safe='')}", query)
+        path = with_query(f"/internal/instruments/{quote(instrument, safe='')}", query)
         return self._ask("GET", path, who, {200}).body
 
     def instrument_loads(self, who: Caller) -> dict[str, Any]:
@@ -179,11 +162,12 @@ class PulseClient:
 
     def postback(self, body: bytes) -> None:
         """Forward a broker's postback unchanged; pulse checks its signature."""
-        self._ask("POST", "/internal/postbacks/zerodha", GATEWAY, {202}, {"body": base64.b64encode(body).decode()})
+        given = {"body": base64.b64encode(body).decode()}
+        self.router.ask_until_taken(Call("POST", "/internal/postbacks/zerodha", GATEWAY, {202}, given))
 
     def check_ready(self) -> None:
-        """Raise ServiceUnavailable or another PulseError unless pulse is ready."""
-        self._ask("GET", "/internal/ready", GATEWAY, {200})
+        """Raise ServiceUnavailable or another PulseError unless the pulse of some cell is ready."""
+        self.router.check_ready()
 
     def _ask(
         self,
@@ -193,68 +177,12 @@ class PulseClient:
         expected: Collection[int],
         body: Mapping[str, Any] | None = None,
         patience_seconds: float | None = None,
+        cell: Cell | None = None,
     ) -> Answer:
-        """`patience_seconds`: the longest wait for the answer, by default that of the settings."""
+        """Asked where it belongs, or in the `cell`. `patience_seconds`: the longest wait, by default the settings'."""
+        call = Call(method, path, who, expected, body, patience_seconds)
         with span("pulse", Kind.CLIENT):
-            return self._expected_answer(method, path, who, expected, body, patience_seconds or self._answer_timeout)
-
-    def _expected_answer(
-        self,
-        method: str,
-        path: str,
-        who: Caller,
-        expected: Collection[int],
-        body: Mapping[str, Any] | None,
-        patience_seconds: float,
-    ) -> Answer:
-        answer = self._send(method, path, who, body, patience_seconds)
-        if _is_of_another_time(answer):
-            # Refused before anything was done, with the right time in the answer.
-            answer = self._send(method, path, who, body, patience_seconds)
-        if _is_of_another_time(answer):
-            raise UpstreamError("the clocks of the gateway and of pulse differ")
-        if answer.status in expected:
-            return answer
-        if answer.status == 503:
-            raise _unavailable(refusal_of(answer.body))
-        if answer.status in _PASSED_ON and (refusal := refusal_of(answer.body)):
-            raise Refused(answer.status, **refusal)
-        raise UpstreamError("pulse gave an answer that makes no sense here")
-
-    def _send(
-        self, method: str, path: str, who: Caller, body: Mapping[str, Any] | None, patience_seconds: float
-    ) -> Answer:
-        data = b"" if body is None else json.dumps(body).encode()
-        token = service_token(self._key, who, method, path, data, clock.now())
-        headers = trace_headers() | key_headers(who, method) | precondition_headers(who, method)
-        headers["Authorization"] = f"Bearer {token}"
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        deadline = time.monotonic() + patience_seconds
-        try:
-            response = self._pool.urlopen(
-                method,
-                path,
-                body=None if body is None else data,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=self._connect_timeout, read=patience_seconds),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            note_replay(response.headers)
-            note_etag(response.headers)
-            clock.learn(response.headers.get(clock.HEADER), is_certain=response.status == 401)
-            with response:
-                if response.status == 204:
-                    return Answer(204, {})
-                return Answer(response.status, _object(_read(cast("urllib3.HTTPResponse", response), deadline)))
-        except (NewConnectionError, NameResolutionError):
-            raise ServiceUnavailable("orders cannot be served at the moment", {"missing": ["pulse"]}) from None
-        except TimedOut:
-            raise UpstreamTimeout("pulse did not answer in time; what was asked may have been done") from None
-        except HTTPError:
-            raise UpstreamError("pulse broke off its answer") from None
+            return self.router.ask(call) if cell is None else self.router.ask_in(cell, call)
 
 
 def pulse() -> PulseClient:
@@ -280,30 +208,9 @@ def _broker_account(name: str) -> str:
     return f"/internal/broker-accounts/{name}"
 
 
-def _with_query(path: str, query: Mapping[str, Any]) -> str:
+def with_query(path: str, query: Mapping[str, Any]) -> str:
+    """The path with the query, if there is one."""
     return f"{path}?{urlencode(query)}" if query else path
-
-
-def _read(response: urllib3.HTTPResponse, deadline: float) -> bytes:
-    # The read timeout bounds each packet; a trickle of them must not hold the client longer.
-    body = b""
-    while chunk := response.read1(65_536):
-        body += chunk
-        if time.monotonic() > deadline:
-            raise TimedOut
-        if len(body) > _MAX_ANSWER_BYTES:
-            raise UpstreamError("pulse gave too long an answer")
-    return body
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise UpstreamError("pulse gave an answer that cannot be read") from None
-    if not isinstance(value, dict):
-        raise UpstreamError("pulse gave an answer that cannot be read")
-    return value
 
 
 def _check_order(body: dict[str, Any], key: str | None = None, order_id: str | None = None) -> dict[str, Any]:
@@ -319,23 +226,3 @@ def _check_list(body: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(body.get(name), list):
         raise UpstreamError(f"pulse gave an answer without {name}")
     return body
-
-
-def _unavailable(refusal: Mapping[str, Any]) -> ServiceUnavailable:
-    details = refusal.get("details", {})
-    # What pulse has no place for, it says in words that are for the client.
-    message = refusal["message"] if "busy" in details else "orders cannot be served at the moment"
-    return ServiceUnavailable(message, details)
-
-
-def _is_of_another_time(answer: Answer) -> bool:
-    return answer.status == 401 and "clock_off_seconds" in refusal_of(answer.body).get("details", {})
-
-
-def refusal_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The code, message and details of an answer that is an error; empty for any other."""
-    error = body.get("error")
-    shape = {"code": str, "message": str, "details": dict}
-    if not isinstance(error, dict) or not all(isinstance(error.get(name), kind) for name, kind in shape.items()):
-        return {}
-    return {name: error[name] for name in shape}

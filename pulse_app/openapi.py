@@ -13,6 +13,7 @@ from api_contract.shapes import (
     internal,
     orders,
     previews,
+    risk,
     webhooks,
 )
 from pulse_app.refusals import REFUSALS
@@ -43,5 +44,6 @@ SPECIFICATION = Specification(
     | broker_logins.EXAMPLES
     | installation.EXAMPLES
     | instruments.EXAMPLES
-    | internal.EXAMPLES,
+    | internal.EXAMPLES
+    | risk.EXAMPLES,
 )

@@ -25,10 +25,19 @@ class Credentials:
 
 
 class Calls:
-    """With credentials it logs in when it has to, so that a long watch outlives its tokens."""
+    """With credentials it logs in when it has to, so that a long watch outlives its tokens.
 
-    def __init__(self, url: str, identity: Credentials | str, say: Callable[[str], None] = lambda _line: None) -> None:
-        self._transport = Transport(url, say)
+    `cell`: the one that is meant, where accounts are in several; for operators and admins.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        identity: Credentials | str,
+        say: Callable[[str], None] = lambda _line: None,
+        cell: str | None = None,
+    ) -> None:
+        self._transport = Transport(url, say, cell)
         self._credentials = identity if isinstance(identity, Credentials) else None
         self._token = identity if isinstance(identity, str) else None
         self._refresh_token: str | None = None

@@ -6,7 +6,7 @@ from pulse_client.alarms import Alarms
 from pulse_client.calls import Credentials, part
 from pulse_client.feeds import Feeds
 from pulse_client.instruments import Instruments
-from pulse_client.models import BrokerAccount, BrokerAccountList, Installation, Market, Me
+from pulse_client.models import AccountLimits, BrokerAccount, BrokerAccountList, Installation, Market, Me
 from pulse_client.second_factor import SecondFactors
 from pulse_client.webhooks import Webhooks
 
@@ -27,6 +27,10 @@ class Gateway(Feeds, Alarms, Webhooks, SecondFactors, Instruments):
     def broker_accounts(self) -> list[BrokerAccount]:
         """The broker accounts that the caller may trade with; for operators and admins, all."""
         return self._get(BrokerAccountList, "/api/broker-accounts").broker_accounts
+
+    def limits(self, broker_account: str | None = None) -> AccountLimits:
+        """What the account may do at most with a broker account, by default the installation's, and what is left."""
+        return self._get(AccountLimits, "/api/limits", broker_account=broker_account)
 
     def market(self, exchange: str, day: date | None = None) -> Market:
         """The hours of an exchange on a day by its own date, today without one, and its next session."""

@@ -121,6 +121,59 @@ class Installation(Answer):
     version: str
 
 
+class RiskLimits(Answer):
+    """What an account may do at most, each None where nothing is limited."""
+
+    order_quantity: int | None = None
+    order_worth: Decimal | None = None
+    day_quantity: int | None = None
+    day_worth: Decimal | None = None
+    open_orders: int | None = None
+    orders_per_minute: int | None = None
+    price_collar_percent: Decimal | None = None
+    volume_share_percent: Decimal | None = None
+    instruments: list[str] | None = None
+    products: list[Product] | None = None
+
+
+class LimitsUsed(Answer):
+    """What counts for the broker's day, is open, and was placed within the last minute."""
+
+    day_quantity: int
+    day_worth: Decimal
+    open_orders: int
+    orders_per_minute: int
+
+
+class LimitsLeft(Answer):
+    """What is left of each, None without a limit."""
+
+    day_quantity: int | None
+    day_worth: Decimal | None
+    open_orders: int | None
+    orders_per_minute: int | None
+
+
+class NotEnforced(Answer):
+    """A limit that cannot be checked, and why, in a sentence."""
+
+    limit: str
+    reason: str
+
+
+class AccountLimits(Answer):
+    """What was set for an account, what holds for it with a broker account, and what of that is left of the day."""
+
+    account_id: str
+    broker_account: str
+    day_ends_at: datetime
+    own: RiskLimits
+    in_force: RiskLimits
+    used: LimitsUsed
+    left: LimitsLeft
+    not_enforced: list[NotEnforced]
+
+
 class Stretch(Answer):
     """Orders are taken from `start` on, and no more at `end`."""
 
@@ -198,6 +251,24 @@ class Held(Answer):
     ended_by: str
 
 
+class Level(Answer):
+    price: Decimal
+    quantity: int
+
+
+class Arrival(Answer):
+    """What its instrument stood at just after an order was accepted; `bids` and `asks` best first, five at most."""
+
+    taken_at: datetime
+    quoted_at: datetime | None
+    last_price: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    volume: int | None
+    bids: list[Level]
+    asks: list[Level]
+
+
 class Order(Answer):
     """A parent order; `slices` counts its slices by status."""
 
@@ -231,6 +302,7 @@ class Order(Answer):
     finished_at: datetime | None
     currency: str | None = None
     held: Held | None = None
+    arrival: Arrival | None = None
 
     @property
     def is_final(self) -> bool:
@@ -283,6 +355,7 @@ class Slice(Answer):
     filled_quantity: int
     average_price: Decimal | None
     error: SliceError | None
+    last_price_before: Decimal | None = None
 
 
 class SliceList(Answer):

@@ -55,8 +55,9 @@ class Request:
 class Transport:
     """`say` tells the person at the terminal why it takes longer."""
 
-    def __init__(self, url: str, say: Callable[[str], None]) -> None:
+    def __init__(self, url: str, say: Callable[[str], None], cell: str | None = None) -> None:
         self.url = url.rstrip("/")
+        self._always = {} if cell is None else {"Pulse-Cell": cell}
         self._say = say
         self._pool = urllib3.PoolManager(retries=False)
 
@@ -84,7 +85,7 @@ class Transport:
                 request.method,
                 f"{self.url}{request.path}{'?' if query else ''}{query}",
                 body=None if request.body is None else json.dumps(request.body, default=plain).encode(),
-                headers=_headers(request, token),
+                headers=self._always | _headers(request, token),
                 timeout=urllib3.Timeout(CONNECT_SECONDS, SILENCE_SECONDS if request.is_stream else ANSWER_SECONDS),
                 redirect=False,
                 preload_content=not request.is_stream,

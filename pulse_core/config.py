@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from datetime import time
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Literal
 
@@ -17,6 +18,8 @@ from api_contract.key_strength import equal_keys, remedy, strong
 from api_contract.scopes import Role
 from api_contract.service_keys import PublicKeys, ServiceRight, read_public_keys
 from api_contract.variables import NAMES, as_set, names_of
+from api_contract.vocabulary import Product
+from pulse_core.broker_keys import CREDENTIALS, PRODUCTS_STATED
 from pulse_core.sealing import read_key_ring
 
 PLACEHOLDERS = frozenset({"", "paper", "changeme", "change-me", "none", "xxx"})
@@ -25,8 +28,6 @@ NOT_SET = "is not set"
 
 KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", "pulse_totp_key")
 # What a process cannot do without, beside what every process needs.
-# What a live broker is reached with where nothing is sealed for its account.
-CREDENTIALS = ("kite_api_key", "kite_access_token", "kite_api_secret")
 OF_PULSE = ("pulse_service_public_keys", *KEYS, "pulse_vault_keys")
 OF_WORKERS = ("pulse_vault_keys",)
 OF_THE_CONTROL_WORKER = ("pulse_webhook_key",)
@@ -100,7 +101,7 @@ class Settings(QueueSettings):
         "always", description="When the paper exchange takes orders: always, or in the hours of the market."
     )
     instruments_ready_at: time = Field(
-        time(8, 30), description="From when on the broker has its list of the day, in Indian time: it is loaded then."
+        time(8, 30), description="When brokers have their lists of the day, by the time of their markets: loaded then."
     )
     freeze_quantities: Annotated[frozenset[str] | None, NoDecode] = Field(
         None,
@@ -140,6 +141,24 @@ class Settings(QueueSettings):
     )
     open_slices_per_account: int = Field(
         10_000, ge=0, le=10_000_000, description="Most unsent slices of an account's open orders; 0: any number."
+    )
+    live_order_quantity: int = Field(
+        100_000, ge=0, le=10**15, description="With real money: most units of an order; 0: any, as for the next ones."
+    )
+    live_order_worth: Decimal = Field(
+        Decimal(10_000_000), ge=0, le=10**12, description="With real money: what an order may be worth at most."
+    )
+    live_day_quantity: int = Field(
+        1_000_000, ge=0, le=10**15, description="With real money: most units of an account's orders of a day."
+    )
+    live_day_worth: Decimal = Field(
+        Decimal(100_000_000), ge=0, le=10**12, description="With real money: what those may be worth at most."
+    )
+    live_orders_per_minute: int = Field(
+        120, ge=0, le=100_000, description="With real money: most orders that an account places in a minute."
+    )
+    live_price_collar_percent: Decimal = Field(
+        Decimal(20), ge=0, le=1000, description="With real money: how far a limit price may lie from the last price."
     )
     check_windows: bool = Field(True, description="Refuse orders whose slices cannot get out in their window.")
 
@@ -190,16 +209,18 @@ class Settings(QueueSettings):
         """Whether this installation has one: by default only where it is what orders go to."""
         return self.broker == "paper" or "paper_exchange_url" in self.model_fields_set
 
-    def placeholders(self) -> dict[str, str]:
-        """What is wrong with each variable that a live broker cannot be reached with."""
+    def product_of(self, broker: str) -> Product:
+        """What an order is for that states no product; where only shares are held, that."""
+        return Product(self.kite_product) if broker in PRODUCTS_STATED else Product.CNC
+
+    def placeholders(self, *, to_call_only: bool = False) -> dict[str, str]:
+        """What is wrong with each variable that a live broker cannot be reached with, or cannot be called with."""
         if self.broker == "paper":
             return {}
-        if self.broker == "alpaca":
-            without = (one for one in ("alpaca_api_key", "alpaca_api_secret") if is_placeholder(getattr(self, one)))
-            return {names_of(one)[0]: "is refused: PULSE_BROKER=alpaca needs Alpaca's own" for one in without}
-        reason = "is refused: PULSE_BROKER=zerodha needs Zerodha's own, not a placeholder"
-        lacking = (name for name in CREDENTIALS if is_placeholder(getattr(self, name)))
-        return {names_of(name)[0]: reason for name in lacking}
+        reason = f"is refused: PULSE_BROKER={self.broker} needs {self.broker.title()}'s own, not a placeholder"
+        names = CREDENTIALS[self.broker]
+        needed = names.to_call if to_call_only else filter(None, names)
+        return {names_of(name)[0]: reason for name in needed if is_placeholder(getattr(self, name))}
 
     @field_validator(
         "pulse_exchanges", "pulse_webhook_ports", "pulse_second_factor_for", "freeze_quantities", mode="before"

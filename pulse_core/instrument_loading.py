@@ -10,9 +10,7 @@ from sqlalchemy.orm import Session
 from api_contract.log import get_logger
 from api_contract.vocabulary import LoadOutcome
 from pulse_core import brokers, db
-from pulse_core.broker_accounts import directory
-from pulse_core.broker_accounts.directory import KnownAccount
-from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
+from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.brokers import side_by_side
 from pulse_core.brokers.adapters import ADAPTERS
 from pulse_core.brokers.instruments import Listing, ListsInstruments, ListUnavailable
@@ -46,23 +44,18 @@ def load_instruments(now: datetime) -> int:
 
 
 def _listers() -> Mapping[str, ListsInstruments]:
-    """Who tells what can be traded with each broker: one of its accounts is enough, as all of them trade the same."""
+    """Who tells what can be traded with each broker: all of its accounts trade the same."""
     found: dict[str, ListsInstruments] = {}
-    known = directory.accounts_known()
-    for connection in sorted(brokers.reachable(), key=lambda one: not _is_ready(known.get(one.name))):
-        lister, account = getattr(connection, "unmeasured", connection), known.get(connection.name)
-        if account is not None and isinstance(lister, ListsInstruments):
-            found.setdefault(account.broker, lister)
+    for broker, adapter in brokers.adapters_by_broker():
+        if isinstance(adapter, ListsInstruments):
+            found.setdefault(broker, adapter)
     return found
-
-
-def _is_ready(account: KnownAccount | None) -> bool:
-    return account is not None and account.state is BrokerAccountState.READY
 
 
 def _load(broker: str, lister: ListsInstruments, now: datetime) -> int:
     with db.statement() as connection:
-        loads.ask_daily(connection, broker, PULSE, settings().instruments_ready_at, RESTS)
+        time_zone = str(ADAPTERS[broker].limits.time_zone)
+        loads.ask_daily(connection, broker, PULSE, settings().instruments_ready_at, time_zone, RESTS)
         begun = loads.begin(connection, broker, str(uuid4()), LEASE)
     if begun is None:
         return 0

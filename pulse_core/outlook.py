@@ -6,13 +6,16 @@ Most of the time most sweeps find nothing, and each of them costs a message, a t
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from sqlalchemy import Interval
+from sqlalchemy import Interval, String
 
 from pulse_core import db
+from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.postgres import sql
 from pulse_core.postgres.prepared import prepared
 from pulse_core.tasks import PERIODS, Task
+from pulse_core.trading.store.day_used import least_id
+from pulse_core.trading.store.prices import ARRIVING
 
 # The sweeps go by an estimate of the database's clock.
 MARGIN = timedelta(seconds=1)
@@ -30,6 +33,7 @@ TOLD_BY: Mapping[str, Collection[Task]] = {
     "is_alarmed": (Task.RESOLVE_ALARMS,),
     "has_webhooks": (Task.DELIVER_WEBHOOKS,),
     "is_ending": (Task.WATCH_LOGINS,),
+    "is_priced": (Task.READ_PRICES,),
 }
 # These look at more than rows.
 ALWAYS = frozenset(PERIODS) - {task for tasks in TOLD_BY.values() for task in tasks}
@@ -39,10 +43,10 @@ def sweeps_with_work() -> frozenset[Task]:
     """The sweeps that may find something now. Raises DatabaseUnavailable."""
     horizon = timedelta(seconds=settings().dispatch_horizon) + MARGIN
     with db.statement() as connection:
-        seen = connection.execute(_LOOK, {"horizon": horizon, "margin": MARGIN}).mappings().one()
+        asked = {"horizon": horizon, "margin": MARGIN, "least_id": least_id(utcnow() - ARRIVING)}
+        seen = connection.execute(_LOOK, asked).mappings().one()
     return ALWAYS.union(*(tasks for column, tasks in TOLD_BY.items() if seen[column]))
 
 
-_LOOK = sql.load(__package__, "outlook", {"horizon": Interval(), "margin": Interval()}).execution_options(
-    **prepared("outlook")
-)
+_BINDS: sql.Types = {"horizon": Interval(), "margin": Interval(), "least_id": String()}
+_LOOK = sql.load(__package__, "outlook", _BINDS).execution_options(**prepared("outlook"))

@@ -8,9 +8,22 @@ from pulse_core.identity import tables as _identity
 from pulse_core.instruments import tables as _instruments
 from pulse_core.markets import tables as _markets
 from pulse_core.postgres.table_base import Base
+from pulse_core.risk import tables as _risk
+from pulse_core.trading import price_tables as _prices
 from pulse_core.trading import tables as _trading
 
 __all__ = ["METADATA"]
 
-_SUBJECTS = (_broker_accounts, _events, _health, _idempotency, _identity, _instruments, _markets, _trading)
+_SUBJECTS = (
+    _broker_accounts,
+    _events,
+    _health,
+    _idempotency,
+    _identity,
+    _instruments,
+    _markets,
+    _prices,
+    _risk,
+    _trading,
+)
 METADATA = Base.metadata

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pulse_core import instrument_loading
+from pulse_core import calendar_comparing, instrument_loading
 from pulse_core.broker_accounts import watch_logins
 from pulse_core.events import deliverer
 from pulse_core.idempotency import answers
 from pulse_core.tasks import PERIODS, Task
-from pulse_core.trading import inbox, order_totals
+from pulse_core.trading import inbox, order_totals, prices
 from pulse_core.trading.book import hints
 from pulse_core.trading.order import pause, recheck, recheck_money, split
 from pulse_core.trading.recovery import sending_hold
@@ -49,7 +49,9 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.WATCH_LOGINS: watch_logins.watch_logins,
     Task.DELIVER_WEBHOOKS: deliverer.deliver_webhooks,
     Task.LOAD_INSTRUMENTS: instrument_loading.load_instruments,
+    Task.COMPARE_CALENDARS: calendar_comparing.compare_calendars,
     Task.FORGET_ANSWERS: answers.forget_answers,
+    Task.READ_PRICES: prices.read_prices,
 }
 _HINTS: Mapping[Task, Callable[[str], None]] = {Task.TRACK_SLICES: hints.take_hint}
 

@@ -28,7 +28,9 @@ class Task(StrEnum):
     WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
     LOAD_INSTRUMENTS = "pulse.load_instruments"
+    COMPARE_CALENDARS = "pulse.compare_calendars"
     FORGET_ANSWERS = "pulse.forget_answers"
+    READ_PRICES = "pulse.read_prices"
 
 
 DEFAULT_QUEUE = "control"
@@ -55,5 +57,7 @@ PERIODS: Mapping[Task, float] = {
     Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,
     Task.LOAD_INSTRUMENTS: 5,
+    Task.COMPARE_CALENDARS: 15,
     Task.FORGET_ANSWERS: 60,
+    Task.READ_PRICES: 1,
 }

@@ -50,7 +50,7 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
         except DatabaseUnavailable:
             # Postgres comes later, and the first fence will see.
             return
-        starting.check_credentials("worker")
+        starting.check_credentials("worker", to_call_only=True)
 
 
 class MetricsPage(bootsteps.Step):  # type: ignore[misc]

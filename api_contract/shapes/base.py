@@ -41,7 +41,7 @@ def error_schema(codes: Collection[str]) -> type[Schema]:
 def cursor_field() -> fields.String:
     """The field of a query that goes on where a page ended; everywhere the same."""
     return fields.String(
-        validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,200}\Z", error="Must be a next_cursor of an earlier answer."),
+        validate=validate.Regexp(r"[A-Za-z0-9_=-]{1,2000}\Z", error="Must be a next_cursor of an earlier answer."),
         metadata={"description": "`next_cursor` of the page before."},
     )
 

@@ -10,6 +10,7 @@ from api_contract.shapes.base import AnswerSchema, RequestSchema, matches
 from api_contract.vocabulary import BrokerAccountState
 
 LONGEST_REQUEST_TOKEN = 512
+_REQUEST_TOKEN = re.compile(f"[ -~]{{1,{LONGEST_REQUEST_TOKEN}}}")
 _BROKER_USER = re.compile("[A-Za-z0-9._-]{1,64}")
 
 
@@ -22,7 +23,10 @@ class LoginAddressSchema(AnswerSchema):
 class BrokerLoginSchema(RequestSchema):
     request_token = fields.String(
         required=True,
-        validate=validate.Length(1, LONGEST_REQUEST_TOKEN),
+        validate=[
+            validate.Length(1, LONGEST_REQUEST_TOKEN),
+            matches(_REQUEST_TOKEN, "Must be what the broker's page hands out: printable ASCII."),
+        ],
         metadata={"description": "From the address that the broker's page leads to. Works once, and for minutes."},
     )
     user = fields.String(

@@ -232,6 +232,22 @@ class HeldSchema(AnswerSchema):
     ended_by = fields.String(required=True, metadata={"description": "What ends it, in a sentence."})
 
 
+class LevelSchema(AnswerSchema):
+    price = Price(required=True)
+    quantity = WholeNumber(required=True)
+
+
+class ArrivalSchema(AnswerSchema):
+    taken_at = Instant(required=True, metadata={"description": "When it was read, just after the order was accepted."})
+    quoted_at = Instant(required=True, allow_none=True, metadata={"description": "By the broker's clock."})
+    last_price = Price(required=True)
+    bid = Price(required=True, allow_none=True, metadata={"description": "The best price that somebody buys at."})
+    ask = Price(required=True, allow_none=True, metadata={"description": "The best price that somebody sells at."})
+    volume = WholeNumber(required=True, allow_none=True, metadata={"description": "Traded that day until then."})
+    bids = fields.List(fields.Nested(LevelSchema), required=True, metadata={"description": "Up to five, best first."})
+    asks = fields.List(fields.Nested(LevelSchema), required=True, metadata={"description": "Up to five, best first."})
+
+
 class OrderSchema(TermsSchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
@@ -270,6 +286,12 @@ class OrderSchema(TermsSchema, AcceptedSchema):
         allow_none=True,
         metadata={"description": "Why nothing of it is sent for now; null while nothing holds it."},
     )
+    arrival = fields.Nested(
+        ArrivalSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What its instrument stood at when it arrived; null where no price was told then."},
+    )
 
 
 class OrderSnapshotSchema(OrderSchema):
@@ -306,6 +328,9 @@ class SliceSchema(AnswerSchema):
     broker_order_id = fields.String(required=True, allow_none=True)
     filled_quantity = WholeNumber(required=True)
     average_price = Price(required=True, allow_none=True, metadata=_AVERAGE)
+    last_price_before = Price(
+        required=True, allow_none=True, metadata={"description": "The last price before it was last sent, where known."}
+    )
     error = fields.Nested(SliceErrorSchema, required=True, allow_none=True)
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
@@ -378,6 +403,16 @@ _ORDER = {
     "updated_at": "2026-11-23T06:40:20.510000Z",
     "finished_at": None,
     "held": None,
+    "arrival": {
+        "taken_at": "2026-11-23T06:25:06.900000Z",
+        "quoted_at": "2026-11-23T06:25:06.000000Z",
+        "last_price": "2849.50",
+        "bid": "2849.45",
+        "ask": "2849.60",
+        "volume": 1204511,
+        "bids": [{"price": "2849.45", "quantity": 310}],
+        "asks": [{"price": "2849.60", "quantity": 125}],
+    },
 }
 _SLICE = {
     "slice_id": A_SLICE,
@@ -392,6 +427,7 @@ _SLICE = {
     "broker_order_id": "2611232308200000002",
     "filled_quantity": 20,
     "average_price": "2850.0000",
+    "last_price_before": "2849.95",
     "error": None,
 }
 _FILL = {

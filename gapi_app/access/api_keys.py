@@ -14,6 +14,7 @@ from api_contract.errors import Unauthorized
 from api_contract.scopes import Caller, Scope
 from gapi_app import clock
 from gapi_app.access.tokens import Identity
+from gapi_app.cells.tags import untagged
 
 PREFIX = "pk_"
 BELIEVED_SECONDS = 5.0
@@ -25,7 +26,7 @@ _DIGITS = string.digits + string.ascii_letters
 class Directory(Protocol):
     """Who knows the keys."""
 
-    def key_holder(self, api_key: str) -> dict[str, Any] | None: ...
+    def key_holder(self, api_key: str, tag: str | None) -> dict[str, Any] | None: ...
 
 
 class KeyHolders:
@@ -38,8 +39,9 @@ class KeyHolders:
 
     def read(self, text: str) -> Identity:
         """The caller of a key. Raises Unauthorized, or another PulseError if pulse does not answer."""
-        found = _KEY.fullmatch(text)
-        if found is None or found["checksum"] != _checksum(text[:-6]):
+        made, _tag = untagged(text)
+        found = _KEY.fullmatch(made)
+        if found is None or found["checksum"] != _checksum(made[:-6]):
             raise Unauthorized("the API key is not valid")
         digest = hashlib.sha256(text.encode()).digest()
         asked_at, identity = self._seen.get(digest, (0.0, None))
@@ -68,11 +70,12 @@ class KeyHolders:
             self._seen.clear()
 
     def _ask(self, text: str) -> Identity | None:
-        holder = self._directory.key_holder(text)
+        made, tag = untagged(text)
+        holder = self._directory.key_holder(made, tag)
         if holder is None:
             return None
         scopes = frozenset(Scope(scope) for scope in holder["scopes"])
-        caller = Caller(holder["account_id"], holder["role"], scopes, key_id=holder["key_id"])
+        caller = Caller(holder["account_id"], holder["role"], scopes, key_id=holder["key_id"], cell=tag)
         expires_at = int(datetime.fromisoformat(holder["expires_at"]).timestamp())
         generation, networks = holder.get("generation", 0), tuple(holder.get("networks", ()))
         limit = holder.get("requests_per_minute")

@@ -11,7 +11,7 @@ from api_contract.errors import Forbidden, PulseError, ServiceUnavailable, Unaut
 from api_contract.replays import UsedTokens
 from api_contract.scopes import Caller
 from gapi_app.access.api_keys import PREFIX, KeyHolders
-from gapi_app.access.revocations import Revocations
+from gapi_app.access.revocations import Revocations, RevocationsOfCells
 from gapi_app.access.signing import KeySet
 from gapi_app.access.tokens import AccessTokens, Identity
 from gapi_app.identity.client import IdentityClient
@@ -23,7 +23,7 @@ class Access:
 
     tokens: AccessTokens
     holders: KeyHolders
-    revocations: Revocations
+    revocations: RevocationsOfCells
     used_service_tokens: UsedTokens
 
     def read(self, text: str) -> Identity:
@@ -67,7 +67,8 @@ class Access:
 
 def set_up_access(app: Flask, keys: KeySet, client: IdentityClient, token_lifetime_seconds: int) -> Access:
     """Give the app its keys, caches and the thread that learns of revocations."""
-    revocations = Revocations(client, token_lifetime_seconds)
+    by_tag = {cell.tag: Revocations(client.news_of(cell), token_lifetime_seconds) for cell in client.router.cells}
+    revocations = RevocationsOfCells(by_tag)
     tokens = AccessTokens(app, keys, token_lifetime_seconds)
     app.extensions["access"] = known = Access(tokens, KeyHolders(client), revocations, UsedTokens())
     revocations.follow()

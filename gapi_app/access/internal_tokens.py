@@ -12,7 +12,6 @@ from api_contract.service_tokens import check_request
 from api_contract.shapes.identity import INTROSPECT, REVOKE, IntrospectionSchema
 from gapi_app import clock
 from gapi_app.access.auth import access
-from gapi_app.access.revocations import learn_now
 from gapi_app.access.service_tokens import read_sibling_token
 from gapi_app.access.tokens import AUDIENCE, ISSUER
 from gapi_app.blueprint import Blueprint
@@ -64,7 +63,7 @@ def revoke(given: dict[str, str]) -> None:
         rule = "give jti or account_id, one of them"
         raise InvalidRequest(rule, {"fields": {"jti": rule, "account_id": rule}})
     identity().revoke(given, g.sibling)
-    learn_now(access().revocations)
+    access().revocations.learn_all_now()
 
 
 def _introspection(text: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import structlog
 from api_contract.errors import PulseError, ServiceUnavailable, Unauthorized
 from gapi_app import clock
 from gapi_app.access.tokens import Identity
+from gapi_app.cells.naming import answering_cell
 
 POLL_SECONDS, RETRY_SECONDS = 1.0, 0.25
 _PAGE = 500
@@ -40,7 +41,7 @@ class Revocations:
         self._named: dict[tuple[str, str], float] = {}
         self._generations: dict[str, tuple[int, float]] = {}
         self._last_id = 0
-        self._is_loaded = False
+        self.is_loaded = False
         self._tell: Callable[[], None] = lambda: None
 
     def on_news(self, tell: Callable[[], None]) -> None:
@@ -54,7 +55,7 @@ class Revocations:
 
     def check_loaded(self) -> None:
         """Raise ServiceUnavailable as long as nothing is known."""
-        if not self._is_loaded:
+        if not self.is_loaded:
             raise ServiceUnavailable("revoked tokens are not known yet", {"missing": ["pulse"]})
 
     def check(self, identity: Identity) -> None:
@@ -85,7 +86,7 @@ class Revocations:
                 if len(news["revocations"]) < _PAGE:
                     break
             self._forget(clock.now())
-            self._is_loaded = True
+            self.is_loaded = True
         if self._last_id != before:
             self._tell()
 
@@ -105,7 +106,7 @@ class Revocations:
         self._generations = {name: kept for name, kept in self._generations.items() if kept[1] > now}
 
     def _run(self) -> None:
-        is_well = self._is_loaded
+        is_well = self.is_loaded
         while True:
             time.sleep(POLL_SECONDS if is_well else RETRY_SECONDS)
             was_well, is_well = is_well, self._poll_quietly()
@@ -120,12 +121,58 @@ class Revocations:
         return True
 
 
-def learn_now(revocations: Revocations) -> None:
-    """Learn at once what this gateway itself has had revoked; should that fail, the next poll does it."""
-    try:
-        revocations.poll()
-    except (PulseError, KeyError, TypeError, ValueError):
-        log.warning("revocations cannot be read")
+class RevocationsOfCells:
+    """Those of every cell, each by itself: one that is away takes nothing from the others."""
+
+    def __init__(self, by_tag: Mapping[str | None, Revocations]) -> None:
+        self._by_tag = by_tag
+
+    def on_news(self, tell: Callable[[], None]) -> None:
+        """Call this whenever something was revoked in any of them."""
+        for one in self._by_tag.values():
+            one.on_news(tell)
+
+    def follow(self) -> None:
+        """Learn what there is, and from then on what is new."""
+        for one in self._by_tag.values():
+            one.follow()
+
+    def check_loaded(self) -> None:
+        """Raise ServiceUnavailable as long as nothing is known of any cell."""
+        if not any(one.is_loaded for one in self._by_tag.values()):
+            next(iter(self._by_tag.values())).check_loaded()
+
+    def check(self, identity: Identity) -> None:
+        """As that of the identity's cell does; Unauthorized for a cell that there is not."""
+        self._of(identity).check(identity)
+
+    def has_changed(self, identity: Identity) -> bool:
+        """As that of the identity's cell does."""
+        return self._of(identity).has_changed(identity)
+
+    def learn_now(self, tag: str | None) -> None:
+        """Learn at once what was revoked in this cell; should that fail, the next poll does it."""
+        try:
+            self._by_tag[tag].poll()
+        except (PulseError, KeyError, TypeError, ValueError):
+            log.warning("revocations cannot be read")
+
+    def learn_all_now(self) -> None:
+        """The same in every cell."""
+        for tag in self._by_tag:
+            self.learn_now(tag)
+
+    def _of(self, identity: Identity) -> Revocations:
+        found = self._by_tag.get(identity.caller.cell)
+        if found is None:
+            raise Unauthorized("the access token is of a cell that is not served here")
+        return found
+
+
+def learn_now(revocations: RevocationsOfCells) -> None:
+    """Learn at once what this request has had revoked, in the cell that did it."""
+    cell = answering_cell()
+    revocations.learn_now(cell.tag if cell else None)
 
 
 def _log_change(is_well: bool) -> None:

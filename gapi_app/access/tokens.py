@@ -18,12 +18,13 @@ from api_contract.errors import Unauthorized
 from api_contract.ids import ACCOUNT_ID
 from api_contract.scopes import SCOPES, Caller
 from gapi_app.access.signing import KeySet
+from gapi_app.cells.directory import NAME
 from gapi_app.clock import pulse_time
 
 ISSUER, AUDIENCE = "gapi", "gapi-api"
 _TEXTS = ("sub", "role", "jti", "type", "sid")
 _REQUIRED = ("iss", "aud", "iat", "exp", "gen", *_TEXTS)
-_OWN_LIMIT, _MUST_ENROL = "rpm", "enrol"
+_OWN_LIMIT, _MUST_ENROL, _CELL = "rpm", "enrol", "cell"
 _LONGEST_TOKEN, _LONGEST_ID = 4096, 64
 _MOST_CACHED = 10_000
 
@@ -72,8 +73,12 @@ class AccessTokens:
         requests_per_minute: int | None = None,
         *,
         must_enrol: bool = False,
+        cell: str | None = None,
     ) -> str:
-        """A token of a login. `must_enrol`: one that opens nothing but the set-up of a second factor."""
+        """A token of a login. `must_enrol`: one that opens nothing but the set-up of a second factor.
+
+        `cell`: the tag of the account's cell, None for the default one.
+        """
         kid = self.keys.signing.kid
         now = int(self._clock.now())
         claims: dict[str, Any] = {"role": role, "sid": session_id, "gen": generation}
@@ -82,6 +87,8 @@ class AccessTokens:
             claims[_OWN_LIMIT] = requests_per_minute
         if must_enrol:
             claims[_MUST_ENROL] = True
+        if cell is not None:
+            claims[_CELL] = cell
         token: str = create_access_token(
             account_id, additional_claims=claims, additional_headers={"kid": kid} if kid else None
         )
@@ -130,7 +137,7 @@ class AccessTokens:
 def _caller(claims: Mapping[str, Any]) -> Caller:
     must_enrol = claims.get(_MUST_ENROL, False)
     scopes = frozenset() if must_enrol else SCOPES[claims["role"]]
-    return Caller(claims["sub"], claims["role"], scopes, session_id=claims["sid"], must_enrol=must_enrol)
+    return Caller(claims["sub"], claims["role"], scopes, claims["sid"], must_enrol=must_enrol, cell=claims.get(_CELL))
 
 
 def _is_ours(claims: Mapping[str, Any]) -> bool:
@@ -141,5 +148,7 @@ def _is_ours(claims: Mapping[str, Any]) -> bool:
     if _OWN_LIMIT in claims and (claims[_OWN_LIMIT] is None or not is_own_limit(claims[_OWN_LIMIT])):
         return False
     if type(claims.get(_MUST_ENROL, False)) is not bool:
+        return False
+    if _CELL in claims and not (isinstance(claims[_CELL], str) and NAME.fullmatch(claims[_CELL])):
         return False
     return claims["type"] == "access" and claims["role"] in SCOPES and bool(ACCOUNT_ID.fullmatch(claims["sub"]))

@@ -1,4 +1,4 @@
-"""One thread asks pulse for new events of all accounts with open streams; it asks nothing while there are none.
+"""One thread asks a cell for new events of all accounts with open streams; it asks nothing while there are none.
 
 What came last is kept once for each account, not for each stream: a stream that reads slowly holds nothing here. When
 it has fallen behind what is kept, it reads on from pulse at its own pace.
@@ -13,6 +13,7 @@ import structlog
 
 from api_contract.errors import PulseError
 from gapi_app import clock
+from gapi_app.cells.directory import Cell
 from gapi_app.events.client import EventClient, LiveEvent
 from gapi_app.metrics import STREAM_LAG
 
@@ -73,10 +74,11 @@ class Channel:
 
 
 class Hub:
-    """The channels of all accounts that somebody listens to."""
+    """The channels of all accounts of a cell that somebody listens to."""
 
-    def __init__(self, client: EventClient) -> None:
+    def __init__(self, client: EventClient, cell: Cell) -> None:
         self._client = client
+        self._cell = cell
         self._channels: dict[str, Channel] = {}
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -135,7 +137,7 @@ class Hub:
         if not channels:
             return False
         after = {account_id: channel.position for account_id, channel in channels.items()}
-        feeds = self._client.poll(after, _POLLED_AT_ONCE)
+        feeds = self._client.poll(self._cell, after, _POLLED_AT_ONCE)
         for feed in feeds:
             if feed.events and feed.account_id in channels:
                 channels[feed.account_id].add(feed.events)

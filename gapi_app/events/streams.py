@@ -1,7 +1,7 @@
 """Open streams: how many there may be, what each one sends, and when it ends."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Condition
 from typing import cast
@@ -10,7 +10,8 @@ from flask import Flask, current_app
 
 from api_contract.clock import Clock
 from api_contract.errors import PulseError, RateLimited
-from gapi_app.access.revocations import Revocations
+from gapi_app.access.revocations import RevocationsOfCells
+from gapi_app.cells.routing import Router
 from gapi_app.clock import pulse_time
 from gapi_app.config import Settings
 from gapi_app.events.client import EventClient, Feed, LiveEvent
@@ -64,10 +65,10 @@ class Slots:
 
 @dataclass
 class Events:
-    """What it takes to serve events."""
+    """What it takes to serve events; `hubs` by the names of the cells."""
 
     client: EventClient
-    hub: Hub
+    hubs: Mapping[str, Hub]
     slots: Slots
     heartbeat_seconds: float
 
@@ -131,13 +132,18 @@ class Stream:
         return b"".join(one.frame for one in events if self.order_id in (None, one.order_id))
 
 
-def serve_events(app: Flask, settings: Settings, revocations: Revocations) -> None:
-    """Give the app its client for events, the hub and the slots."""
-    client = EventClient(settings)
+def serve_events(app: Flask, settings: Settings, router: Router, revocations: RevocationsOfCells) -> None:
+    """Give the app its client for events, the hubs and the slots."""
+    client = EventClient(router)
     slots = Slots(settings.pulse_streams, settings.pulse_streams_per_account)
-    hub = Hub(client)
-    revocations.on_news(hub.look)
-    app.extensions["events"] = Events(client, hub, slots, settings.pulse_stream_heartbeat)
+    hubs = {cell.name: Hub(client, cell) for cell in router.cells}
+
+    def look() -> None:
+        for hub in hubs.values():
+            hub.look()
+
+    revocations.on_news(look)
+    app.extensions["events"] = Events(client, hubs, slots, settings.pulse_stream_heartbeat)
 
 
 def events() -> Events:

@@ -46,7 +46,7 @@ def follow_account(query: dict[str, Any], headers: dict[str, int]) -> Response:
     now = serving.client.account_feed(who, asked)
 
     def read(after: int) -> Feed:
-        return _only(serving.client.poll({now.account_id: after}, READ_AT_ONCE))
+        return _only(serving.client.poll(now.cell, {now.account_id: after}, READ_AT_ONCE))
 
     return _stream(serving, who, query | headers, now, read)
 
@@ -109,10 +109,11 @@ def follow_alarms(query: dict[str, Any], headers: dict[str, int]) -> Response:
 
 
 def _stream_of(key: str, serving: Events, who: Caller, asked: dict[str, Any]) -> Response:
-    """The stream of a feed that is everybody's."""
+    """The stream of a feed that is everybody's, in one cell."""
+    cell = serving.client.router.one_for_everybody()
 
     def read(after: int | None) -> Feed:
-        return _only(serving.client.poll({key: after}, READ_AT_ONCE))
+        return _only(serving.client.poll(cell, {key: after}, READ_AT_ONCE))
 
     return _stream(serving, who, asked, read(None), read)
 
@@ -132,10 +133,10 @@ def _stream(
         raise InvalidRequest("there is no such event yet", {"field": "last_event_id", "max": now.last_event_id})
     if request.method == "HEAD":
         return Response(content_type=_STREAM)
-    is_over, ends_at = _asked_again(), g.identity.expires_at
-    serving.slots.take(who.account_id, lambda: serving.hub.nudge(now.account_id))
+    is_over, ends_at, hub = _asked_again(), g.identity.expires_at, serving.hubs[now.cell.name]
+    serving.slots.take(who.account_id, lambda: hub.nudge(now.account_id))
     stream = Stream(
-        channel=serving.hub.join(now.account_id, now.last_event_id),
+        channel=hub.join(now.account_id, now.last_event_id),
         cursor=cursor,
         read=read,
         is_over=is_over,
@@ -148,7 +149,7 @@ def _stream(
 
     @response.call_on_close
     def leave() -> None:
-        serving.hub.leave(now.account_id)
+        hub.leave(now.account_id)
         serving.slots.release(who.account_id)
 
     return response

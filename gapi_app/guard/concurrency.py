@@ -53,6 +53,8 @@ KINDS: Mapping[str, Kind | None] = {
     "health.health": None,
     "jwks.public_keys": None,
 }
+# For these there is no cell, or it is not known.
+_OF_NO_CELL = (Kind.POSTBACKS, Kind.UNKNOWN)
 # Of the logins that are under way, so many may come from one network.
 LOGINS_FOR_ONE = 4
 # Who sends a few at once has them worked one after the other.
@@ -76,6 +78,17 @@ def sizes(for_one: int, beside_others: int = 1) -> Mapping[str, Size]:
         Kind.UNKNOWN: Size(worked=1, waiting=15, rest_seconds=0.01),
         Kind.OTHER: by_turns(12, 28),
     }
+
+
+def in_every_cell(of_one: Mapping[str, Size], tags: Iterable[str | None]) -> Mapping[str, Size]:
+    """The places of all cells: a cell that hangs takes none from another."""
+    kinds = [kind for kind in of_one if kind not in _OF_NO_CELL]
+    return {**of_one, **{in_cell(kind, tag): of_one[kind] for tag in tags for kind in kinds}}
+
+
+def in_cell(kind: str, tag: str | None) -> str:
+    """The kind of a request as that of one cell."""
+    return kind if tag is None else f"{kind} of the cell {tag}"
 
 
 def _by_turns(for_one: int, beside_others: int, worked: int, waiting: int) -> Size:
@@ -118,14 +131,23 @@ class Concurrency(Bulkheads):
 
 
 def limit_concurrency(
-    app: Flask, asker_of: AskerOf, sizes: Mapping[str, Size], is_known: "Callable[[WSGIEnvironment], bool]"
+    app: Flask,
+    asker_of: AskerOf,
+    sizes: Mapping[str, Size],
+    is_known: "Callable[[WSGIEnvironment], bool]",
+    tag_of: "Callable[[WSGIEnvironment], str | None]",
 ) -> Concurrency:
-    """Give each kind of request its places, and logins from where somebody is known places of their own."""
+    """Give each kind of request its places, in each cell, and logins from where somebody is known places of their own.
+
+    `tag_of` says for which cell a request is, as far as its head shows that.
+    """
     by_endpoint = kinds_by_endpoint(app, KINDS, Kind.OTHER, Kind.UNKNOWN)
 
     def kind_of(environ: "WSGIEnvironment") -> str | None:
         kind = by_endpoint(environ)
-        return Kind.KNOWN_LOGINS if kind == Kind.LOGINS and is_known(environ) else kind
+        if kind is None or kind in _OF_NO_CELL:
+            return kind
+        return in_cell(Kind.KNOWN_LOGINS if kind == Kind.LOGINS and is_known(environ) else kind, tag_of(environ))
 
     gate = Concurrency(app.wsgi_app, kind_of, sizes, asker_of)
     app.wsgi_app = gate  # type: ignore[method-assign]

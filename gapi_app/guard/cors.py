@@ -10,9 +10,9 @@ from gapi_app.guard.limits import HEADERS
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _SENT = [
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-Id",
-    "X-Trace-Id", "traceparent",
+    "X-Trace-Id", "traceparent", "Pulse-Cell",
 ]  # fmt: skip
-_READ = ["X-Request-Id", "X-Trace-Id", "Location", "ETag", "Retry-After", "Idempotent-Replayed", *HEADERS]
+_READ = ["X-Request-Id", "X-Trace-Id", "Location", "ETag", "Retry-After", "Idempotent-Replayed", "Pulse-Cell", *HEADERS]
 _KEPT_SECONDS = 600
 
 

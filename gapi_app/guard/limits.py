@@ -116,7 +116,7 @@ def asker(access: Access, networks: KnownNetworks) -> AskerOf:
         address = environ.get("REMOTE_ADDR", "")
         if environ["PATH_INFO"].startswith(_OF_SIBLINGS):
             return None
-        if kind in (Kind.LOGINS, Kind.KNOWN_LOGINS):
+        if kind.startswith(Kind.LOGINS):
             return wide_network_of(address)
         known = access.known(environ.get("HTTP_AUTHORIZATION", ""))
         if known is None:

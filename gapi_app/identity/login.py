@@ -94,7 +94,7 @@ def _tokens(login: dict[str, Any]) -> dict[str, Any]:
     account_id, own_limit = login["account_id"], login.get("requests_per_minute")
     who, must_enrol = (account_id, login["role"], login["session_id"]), login.get("must_enrol") is True
     return {
-        "access_token": tokens.issue(*who, login["generation"], own_limit, must_enrol=must_enrol),
+        "access_token": tokens.issue(*who, login["generation"], own_limit, must_enrol=must_enrol, cell=login["cell"]),
         "token_type": "Bearer",
         "expires_in": tokens.lifetime_seconds,
         "refresh_token": login["refresh_token"],

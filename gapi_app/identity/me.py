@@ -8,6 +8,7 @@ from limits import parse
 from api_contract.scopes import SCOPES, Standing
 from api_contract.shapes.identity import MeSchema
 from api_contract.shapes.installation import MARKET_QUERY, InstallationSchema, MarketSchema
+from api_contract.shapes.risk import LIMITS_QUERY, AccountLimitsSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.access.tokens import Identity
 from gapi_app.blueprint import Blueprint
@@ -39,6 +40,16 @@ def show_me() -> Response:
 def show_installation() -> Response:
     """The broker, paper or live, what can be traded there, and the limits of an order."""
     return jsonify(pulse().installation(caller()))
+
+
+@blueprint.route("/limits", methods=["GET"])
+@blueprint.needs(Standing.ACCOUNT)
+@blueprint.arguments(LIMITS_QUERY, location="query")
+@blueprint.response(200, AccountLimitsSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_limits(query: dict[str, str]) -> Response:
+    """What you may do at most with a broker account, and what of that is left."""
+    return jsonify(pulse().limits(caller(), query))
 
 
 @blueprint.route("/markets/<exchange>", methods=["GET"])

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 
 from api_contract.preconditions import ETAG
+from api_contract.risk_rules import RiskLimits
 from api_contract.scopes import Standing
 from api_contract.shapes.identity import (
     KEY_QUERY,
@@ -19,6 +20,7 @@ from api_contract.shapes.identity import (
     UserListSchema,
     UserSchema,
 )
+from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.access.revocations import learn_now
 from gapi_app.blueprint import Blueprint
@@ -70,6 +72,30 @@ def change_user(changes: dict[str, Any], account_id: str) -> Response:
     access().holders.forget()
     learn_now(access().revocations)
     return jsonify(changed)
+
+
+@blueprint.route("/users/<account_id>/limits", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(LIMITS_QUERY, location="query")
+@blueprint.response(200, AccountLimitsSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_user_limits(query: dict[str, str], account_id: str) -> Response:
+    """What a user may do at most with a broker account, and what of that is left."""
+    return jsonify(identity().user_limits(caller(), account_id, query))
+
+
+@blueprint.route("/users/<account_id>/limits", methods=["PUT"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
+@blueprint.arguments(NEW_RISK_LIMITS)
+@blueprint.response(200, AccountLimitsSchema)
+@blueprint.refuses("NOT_FOUND")
+def set_user_limits(stated: RiskLimits, account_id: str) -> Response:
+    """Set all limits of a user in place of those before: one that is left out is the installation's again.
+
+    Written down with what held before. Repeating it is harmless.
+    """
+    return jsonify(identity().set_user_limits(caller(), account_id, NEW_RISK_LIMITS.dump(stated)))
 
 
 @blueprint.route("/users/<account_id>/logout", methods=["POST"])

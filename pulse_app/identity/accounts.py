@@ -6,6 +6,7 @@ from typing import Any
 from api_contract.errors import NotFound
 from api_contract.ids import ACCOUNT_ID
 from api_contract.preconditions import ETAG, expected
+from api_contract.risk_rules import RiskLimits
 from api_contract.scopes import Standing
 from api_contract.shapes.identity import (
     LOGOUT_QUERY,
@@ -17,11 +18,14 @@ from api_contract.shapes.identity import (
     UserListSchema,
     UserSchema,
 )
+from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
 from api_contract.versions import etag_of
 from api_contract.vocabulary import OpenOrders
 from pulse_app.auth import account_id as caller_id
 from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
+from pulse_core import account_limits
+from pulse_core.account_limits import AccountLimits
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, revocations, second_factor
 from pulse_core.identity.accounts import AccountPage, AccountReport
@@ -115,6 +119,27 @@ def offboard_account(wish: dict[str, OpenOrders], account_id: str) -> dict[str, 
     orders = wind_down(account_id, wish["open_orders"], caller_id(), now, _WINDING_DOWN)
     changed = {"orders_changed": orders.changed, "orders_left": orders.left}
     return {"user": out.account, "keys_revoked": out.keys_revoked} | changed
+
+
+@blueprint.route("/<account_id>/limits", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.arguments(LIMITS_QUERY, location="query")
+@blueprint.response(200, AccountLimitsSchema)
+@blueprint.refuses("NOT_FOUND")
+def show_account_limits(query: dict[str, str], account_id: str) -> AccountLimits:
+    """What an account may do at most with a broker account, and what of that is left."""
+    return account_limits.limits_report(_known(account_id), query.get("broker_account"), utcnow())
+
+
+@blueprint.route("/<account_id>/limits", methods=["PUT"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
+@blueprint.arguments(NEW_RISK_LIMITS)
+@blueprint.response(200, AccountLimitsSchema)
+@blueprint.refuses("NOT_FOUND")
+def set_account_limits(stated: RiskLimits, account_id: str) -> AccountLimits:
+    """Set all limits of an account in place of those before; written down with both. Repeating it is harmless."""
+    return account_limits.set_limits(_known(account_id), stated, caller_id(), utcnow())
 
 
 def _versioned(account: AccountReport) -> tuple[AccountReport, int, dict[str, str]]:

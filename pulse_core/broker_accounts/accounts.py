@@ -10,12 +10,13 @@ from pulse_core import db
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.store import accounts, grants
 from pulse_core.broker_accounts.tables import BrokerAccount
-from pulse_core.broker_accounts.vocabulary import BrokerAccountState
+from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
+from pulse_core.broker_keys import CREDENTIALS
 from pulse_core.config import settings
 from pulse_core.identity.store import audit
 
 # What an account can be added for.
-BROKERS = frozenset({"alpaca", "zerodha"})
+BROKERS = frozenset(CREDENTIALS) - {PAPER}
 
 
 @dataclass(frozen=True)

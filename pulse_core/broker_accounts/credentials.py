@@ -13,13 +13,11 @@ from pulse_core.broker_accounts import directory, vault
 from pulse_core.broker_accounts.directory import KnownAccount
 from pulse_core.broker_accounts.vault import Credentials
 from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.broker_keys import CREDENTIALS
 from pulse_core.config import KeyMissing, settings
 from pulse_core.sealing import Unreadable
 
 OF_NO_ROW = 0
-# The account that the environment's credentials are for, and no other: two accounts with the same ones would take each
-# other's orders for their own.
-OF_THE_ENVIRONMENT = "zerodha"
 
 log = get_logger(__name__)
 
@@ -69,19 +67,19 @@ def why_shut(shut: Exception) -> str:
 
 
 def of_environment(account: str) -> Credentials | None:
-    """What the variables say, for the account that they are for."""
+    """What the variables say, for the account that they are for: the one that is called as its broker, and no other.
+
+    Two accounts with the same keys would take each other's orders for their own.
+    """
     config = settings()
     if account == PAPER and config.broker != PAPER:
         return Credentials(account, OF_NO_ROW, PAPER, PAPER, PAPER)
-    if account not in (PAPER, OF_THE_ENVIRONMENT):
+    names = CREDENTIALS.get(account)
+    if names is None:
         return None
-    return Credentials(
-        account=account,
-        version=OF_NO_ROW,
-        api_key=config.kite_api_key.get_secret_value(),
-        api_secret=config.kite_api_secret.get_secret_value(),
-        access_token=config.kite_access_token.get_secret_value(),
-    )
+    key, secret = (getattr(config, one).get_secret_value() for one in (names.api_key, names.api_secret))
+    token = getattr(config, names.access_token).get_secret_value() if names.access_token else None
+    return Credentials(account, OF_NO_ROW, key, secret, token)
 
 
 def _open(account: KnownAccount, held: Credentials | None) -> Credentials | None:

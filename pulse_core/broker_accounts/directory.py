@@ -14,6 +14,7 @@ from api_contract.kept import Kept
 from pulse_core import db
 from pulse_core.broker_accounts.store import accounts
 from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
+from pulse_core.broker_keys import CREDENTIALS
 from pulse_core.clock import utcnow
 from pulse_core.config import is_placeholder, settings
 
@@ -70,9 +71,7 @@ def _always_there() -> set[str]:
 
 
 def _add(connection: Connection, name: str) -> None:
-    config = settings()
-    token = config.alpaca_api_secret if name == "alpaca" else config.kite_access_token
-    is_ready = name == PAPER or not is_placeholder(token)
+    is_ready = name == PAPER or not is_placeholder(getattr(settings(), CREDENTIALS[name].proof))
     state = BrokerAccountState.READY if is_ready else BrokerAccountState.AWAITING_TOKEN
     accounts.add(
         connection, name, name, utcnow(), is_live=name != PAPER, made_by="pulse", state=state, is_of_before=True

@@ -14,13 +14,15 @@ from api_contract.order_rules import BROKER_ACCOUNT
 from pulse_core import brokers, db
 from pulse_core.broker_accounts import credentials as known
 from pulse_core.broker_accounts import directory, vault
-from pulse_core.broker_accounts.store import credentials, states
+from pulse_core.broker_accounts.store import accounts, credentials, states
 from pulse_core.broker_accounts.store.credentials import Standing
 from pulse_core.broker_accounts.vault import Credentials
 from pulse_core.broker_accounts.vocabulary import PAPER, BrokerAccountState
+from pulse_core.broker_keys import CREDENTIALS, are_enough
 from pulse_core.brokers.port import BrokerError, Login, Refused
-from pulse_core.config import PLACEHOLDERS, KeyMissing
+from pulse_core.config import PLACEHOLDERS, KeyMissing, settings
 from pulse_core.identity.store import audit
+from pulse_core.markets.store import broker_calendars
 from pulse_core.sealing import Unreadable
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.recheck import release_by_operator
@@ -56,37 +58,95 @@ def login_reports(name: str | None = None) -> list[LoginReport]:
 
 
 def set_keys(account: str, api_key: str, secret: str, user: str | None, actor: str, now: datetime) -> None:
-    """Seal an API key and secret in place of those before, without a token: somebody has to log in.
+    """Seal an API key and secret in place of those before.
 
-    The user stays who it was unless another is stated. Raises NotFound, InvalidRequest, InvalidState.
+    Where a person logs in, somebody has to, now; where keys are enough, they are taken once the broker says that they
+    are those of the account's user, and change nothing before. The user stays who it was unless another is stated.
+    Raises NotFound, InvalidRequest, InvalidState, ServiceUnavailable.
     """
     if PLACEHOLDERS & {api_key.strip().lower(), secret.strip().lower()}:
         raise InvalidRequest("the API key and secret must be the broker's own, not placeholders", {"field": "api_key"})
+    _check_name(account)
+    there = directory.account_named(account)
+    given = Credentials(account, 0, api_key, secret)
     try:
-        with db.transaction() as session:
-            before = credentials.newest(session, account)
-            stated = user or (before.broker_user if before else None)
-            version = vault.keep(session, Credentials(account, 0, api_key, secret, None, stated), actor, now)
-            awaiting, why = BrokerAccountState.AWAITING_TOKEN, "it has new keys, and nobody is logged in with them"
-            states.hold(session, account, awaiting, why, now + states.NOTICED, is_read=False)
-            audit.add(session, "broker.keys", actor, account, now, broker_user=stated, version=version)
+        if there is not None and are_enough(there.broker):
+            _take_keys(given, user, actor, now)
+        else:
+            _await_login(given, user, actor, now)
     except KeyMissing as missing:
         raise InvalidState(str(missing)) from None
     known.forget()
 
 
+def stated_keys(account: str) -> tuple[str, str]:
+    """The API key and secret that the variables of the account's broker state. Raises NotFound, InvalidState."""
+    names = CREDENTIALS.get(login_reports(account)[0].broker)
+    if names is None:
+        raise InvalidState(f"no variables state the keys of {account}")
+    api_key, secret = (getattr(settings(), name).get_secret_value() for name in (names.api_key, names.api_secret))
+    return api_key, secret
+
+
+def _await_login(given: Credentials, user: str | None, actor: str, now: datetime) -> None:
+    account = given.account
+    with db.transaction() as session:
+        before = credentials.newest(session, account)
+        stated = user or (before.broker_user if before else None)
+        version = vault.keep(session, replace(given, broker_user=stated), actor, now)
+        awaiting, why = BrokerAccountState.AWAITING_TOKEN, "it has new keys, and nobody is logged in with them"
+        states.hold(session, account, awaiting, why, now + states.NOTICED, is_read=False)
+        audit.add(session, "broker.keys", actor, account, now, broker_user=stated, version=version)
+
+
+def _take_keys(given: Credentials, stated: str | None, actor: str, now: datetime) -> None:
+    vault.check(given)
+    with _alone(given.account):
+        with db.transaction() as session:
+            before = credentials.newest(session, given.account)
+        expected = (before.broker_user if before else None) or stated
+        if stated is not None and stated != expected:
+            raise InvalidState(f"{given.account} is the account of {expected}", {"expected": expected, "found": stated})
+        with _in_words(f"the keys of {given.account} were not taken"):
+            found = brokers.identity(given).whoami()
+        if expected is not None and found != expected:
+            _refuse_user(given.account, expected, found, actor, now, None)
+        _keep(replace(given, broker_user=found), actor, now, None)
+        _go_on(given.account, actor, now)
+
+
 def login_address(account: str) -> str:
     """The broker's page on which a person logs in. Raises NotFound, InvalidState."""
-    return _login(_given(account)).login_url()
+    return _page(_given(account)).login_url()
+
+
+def confirm(account: str, actor: str, now: datetime) -> LoginReport:
+    """Ask the broker about keys that are enough by themselves, and let the account go on if it may.
+
+    Raises NotFound, InvalidState, ServiceUnavailable.
+    """
+    found = check_login(account)
+    with db.transaction() as session:
+        before = credentials.newest(session, account)
+    if before is not None and before.broker_user not in (None, found):
+        _refuse_user(account, str(before.broker_user), found, actor, now, None)
+    _go_on(account, actor, now)
+    return login_reports(account)[0]
+
+
+def has_page(account: str) -> bool:
+    """Whether a person logs the account in on a page of its broker. Raises NotFound."""
+    return not are_enough(login_reports(account)[0].broker)
 
 
 def check_login(account: str) -> str:
-    """The user whose token is held, as the broker itself says. Raises NotFound, InvalidState, ServiceUnavailable."""
+    """The user whose token or keys are held, as the broker says. Raises NotFound, InvalidState, ServiceUnavailable."""
     given = _given(account)
-    if given.access_token is None:
+    found = brokers.identity(given)
+    if given.access_token is None and isinstance(found, Login):
         raise InvalidState(f"nobody is logged in for {account}: pulse broker login {account}")
     with _in_words(f"the broker does not accept the login of {account}"):
-        return _login(given).whoami()
+        return found.whoami()
 
 
 def log_in(
@@ -101,18 +161,17 @@ def log_in(
     """
     if not 1 <= len(request_token) <= _LONGEST_TOKEN or not request_token.isascii() or not request_token.isprintable():
         raise InvalidRequest("request_token is what the broker's page hands out", {"field": "request_token"})
-    with db.fence(f"broker login {account}") as fence:
-        if fence is None:
-            raise InvalidState(f"somebody else is logging {account} in at this moment")
+    with _alone(account):
         given = _given(account)
+        page = _page(given)
         expected = _expected(given, user)
         with _in_words(f"{account} was not logged in"):
-            made = _login(given).redeem(request_token, now)
+            made = page.redeem(request_token, now)
         if made.user != expected:
             _refuse_user(account, expected, made.user, actor, now, address)
         renewed = replace(given, access_token=made.access_token, broker_user=made.user, valid_until=made.valid_until)
         with _in_words(f"{account} was not logged in: its new token does not work"):
-            found = _login(renewed).whoami()
+            found = brokers.identity(renewed).whoami()
         if found != expected:
             _refuse_user(account, expected, found, actor, now, address)
         _keep(renewed, actor, now, address)
@@ -134,6 +193,7 @@ def _go_on(account: str, actor: str, now: datetime) -> None:
     release_by_operator(account, actor)
     with db.transaction() as session:
         states.note_login(session, account)
+        broker_calendars.ask_anew(session, accounts.existing(session, account).broker)
         for code in _ENDED_BY_A_LOGIN:
             ended_alarms.resolve_of_subject(session, code, account, actor, now)
 
@@ -179,8 +239,21 @@ def _check_name(account: str | None) -> None:
         raise NotFound("there is no such broker account")
 
 
-def _login(given: Credentials) -> Login:
-    return brokers.login(given)
+def _page(given: Credentials) -> Login:
+    found = brokers.identity(given)
+    if not isinstance(found, Login):
+        raise InvalidState(
+            f"{given.account} has no login page: its keys are enough (pulse broker keys {given.account})"
+        )
+    return found
+
+
+@contextmanager
+def _alone(account: str) -> Iterator[None]:
+    with db.fence(f"broker login {account}") as fence:
+        if fence is None:
+            raise InvalidState(f"somebody else is logging {account} in at this moment")
+        yield
 
 
 @contextmanager
@@ -195,4 +268,6 @@ def _in_words(what: str) -> Iterator[None]:
 
 
 def _report(standing: Standing) -> LoginReport:
-    return LoginReport(**{name: getattr(standing, name) for name in LoginReport.__dataclass_fields__})
+    told = {name: getattr(standing, name) for name in LoginReport.__dataclass_fields__}
+    has_keys = standing.version is not None and are_enough(standing.broker)
+    return LoginReport(**{**told, "is_logged_in": standing.is_logged_in or has_keys})

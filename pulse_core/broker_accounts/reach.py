@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from pulse_core.broker_accounts import credentials
-from pulse_core.broker_accounts.credentials import OF_THE_ENVIRONMENT, CredentialsShut
+from pulse_core.broker_accounts.credentials import CredentialsShut
 from pulse_core.broker_accounts.directory import KnownAccount
 from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.broker_keys import CREDENTIALS, are_enough
 from pulse_core.config import is_placeholder, settings
 
 
@@ -26,11 +27,9 @@ def credentials_of(account: KnownAccount) -> Credentials | None:
         return _of_the_vault(account)
     if account.name == PAPER:
         return _of_the_paper_exchange()
-    if account.name == "alpaca":
-        return _of_alpaca()
-    if account.name == OF_THE_ENVIRONMENT:
-        return _of_the_environment()
-    return None
+    # Of an account that is called as another broker the variables say nothing.
+    is_meant = account.name == account.broker and account.broker in CREDENTIALS
+    return _of_the_environment(account.broker) if is_meant else None
 
 
 def _of_the_vault(account: KnownAccount) -> Credentials | None:
@@ -39,7 +38,7 @@ def _of_the_vault(account: KnownAccount) -> Credentials | None:
         given = credentials.sealed(account)
     except CredentialsShut:
         return None
-    if given is None or (given.access_token is None and account.broker != "alpaca"):
+    if given is None or (given.access_token is None and not are_enough(account.broker)):
         return None
     return Credentials(given.api_key, given.access_token or "", given.api_secret)
 
@@ -52,18 +51,8 @@ def _of_the_paper_exchange() -> Credentials:
     return Credentials(*(one.get_secret_value() for one in given))
 
 
-def _of_the_environment() -> Credentials | None:
-    config = settings()
-    given = config.kite_api_key, config.kite_access_token
-    if any(map(is_placeholder, given)):
+def _of_the_environment(broker: str) -> Credentials | None:
+    config, names = settings(), CREDENTIALS[broker]
+    if any(is_placeholder(getattr(config, name)) for name in (names.api_key, names.proof)):
         return None
-    return Credentials(*(one.get_secret_value() for one in (*given, config.kite_api_secret)))
-
-
-def _of_alpaca() -> Credentials | None:
-    config = settings()
-    given = config.alpaca_api_key, config.alpaca_api_secret
-    if any(map(is_placeholder, given)):
-        return None
-    key, secret = (one.get_secret_value() for one in given)
-    return Credentials(key, "", secret)
+    return Credentials(*("" if name is None else getattr(config, name).get_secret_value() for name in names))

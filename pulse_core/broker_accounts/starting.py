@@ -13,13 +13,13 @@ HOW = (
 )
 
 
-def check_credentials(process: str) -> None:
-    """End a process whose orders go to a live account that nobody gave credentials to, with a sentence.
+def check_credentials(process: str, *, to_call_only: bool = False) -> None:
+    """End a process whose orders go to a live account that nobody gave what it needs to, with a sentence.
 
     While the database is away it starts all the same: no order goes out before it is back.
     """
     config = settings()
-    faults = config.placeholders()
+    faults = config.placeholders(to_call_only=to_call_only)
     try:
         if not faults:
             _try_variables(config.broker)

@@ -54,7 +54,7 @@ def keep(session: Session, given: Credentials, actor: str, now: datetime) -> int
 
     Raises NotFound for an account that does not exist, InvalidRequest for what nobody could log in with.
     """
-    _check(given)
+    check(given)
     if credentials.lock_account(session, given.account) is None:
         raise NotFound(f"there is no broker account {given.account}")
     before = credentials.newest(session, given.account)
@@ -82,9 +82,9 @@ def newest(account: str) -> Credentials | None:
         return None if row is None else opened(row)
 
 
-def opened(row: BrokerCredentials) -> Credentials:
-    """A version, open. Raises as above."""
-    account, version, ring = row.broker_account, row.version, _ring()
+def opened(row: BrokerCredentials, ring: KeyRing | None = None) -> Credentials:
+    """A version, open: by the keys of this process, unless others are given. Raises as above."""
+    account, version, ring = row.broker_account, row.version, ring or _ring()
     token = row.token_sealed
     return Credentials(
         account=account,
@@ -132,11 +132,18 @@ def _owner(account: str, version: int, column: str) -> str:
     return f"{account} {version} {column}"
 
 
+def ring_of(keys: Mapping[str, str]) -> KeyRing:
+    """What opens the vault with these keys, by their ids, the newest first."""
+    return KeyRing(keys, _PURPOSE)
+
+
 def _ring() -> KeyRing:
-    return KeyRing(vault_keys(), _PURPOSE)
+    return ring_of(vault_keys())
 
 
-def _check(given: Credentials) -> None:
+def check(given: Credentials) -> None:
+    """Raise InvalidRequest for what nobody could log in with, KeyMissing where it could not be sealed."""
+    _ring()
     texts = {"api_key": given.api_key, "api_secret": given.api_secret, "access_token": given.access_token}
     for name, text in texts.items():
         # They become a header and a form: what cannot be printed there is a slip of whoever pasted it.

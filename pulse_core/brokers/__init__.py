@@ -8,10 +8,10 @@ from threading import Lock
 from api_contract.log import get_logger
 from pulse_core.broker_accounts import directory, vault
 from pulse_core.broker_accounts.reach import Credentials, credentials_of
-from pulse_core.broker_accounts.vocabulary import PAPER
+from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.brokers import side_by_side
 from pulse_core.brokers.adapters import ADAPTERS, Connection, Keys
-from pulse_core.brokers.port import BookUnavailable, Broker, Login
+from pulse_core.brokers.port import BookUnavailable, Broker, Identity
 from pulse_core.config import Settings, settings
 from pulse_core.metrics import switch
 
@@ -57,6 +57,17 @@ def reachable() -> Sequence[Broker]:
     return found
 
 
+def adapters_by_broker() -> Sequence[tuple[str, object]]:
+    """The broker and the adapter of each account that can be reached, those that are READY first.
+
+    For what a broker tells of itself, not of an account: one of its accounts is enough. Raises DatabaseUnavailable.
+    """
+    known = directory.accounts_known()
+    found = [(known[one.name], getattr(one, "unmeasured", one)) for one in reachable() if one.name in known]
+    found.sort(key=lambda one: one[0].state is not BrokerAccountState.READY)
+    return [(account.broker, adapter) for account, adapter in found]
+
+
 def for_each_account(what: str, deed: Callable[[Broker], int], *, is_each_waited_for: bool = False) -> int:
     """Do this for every account that can be reached, side by side, and add up what it returns.
 
@@ -78,19 +89,16 @@ def rest_after(seconds: float) -> float:
     return REST * seconds if seconds >= SLOW_SECONDS and is_one_of_several() else 0.0
 
 
-def login(given: vault.Credentials) -> Login:
-    """How a person logs the account of these credentials in."""
-    from pulse_core.brokers.zerodha.login import ZerodhaLogin
+def identity(given: vault.Credentials) -> Identity:
+    """Who the broker says the account of these credentials is; a `Login` where a person logs in.
 
-    config = settings()
-    return ZerodhaLogin(
-        root=config.paper_exchange_url if given.account == PAPER else config.kite_root_url,
-        api_key=given.api_key,
-        api_secret=given.api_secret,
-        access_token=given.access_token,
-        timeout=config.broker_timeout,
-        is_simulated=given.account == PAPER,
-    )
+    Raises NotConnected, DatabaseUnavailable.
+    """
+    account = directory.account_named(given.account)
+    if account is None:
+        raise NotConnected(given.account)
+    keys = Keys(given.api_key, given.access_token or "", given.api_secret)
+    return ADAPTERS[account.broker].identity(settings(), keys)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pulse_core.brokers.alpaca.limits import LIMITS as ALPACA_LIMITS
-from pulse_core.brokers.port import Broker, CallLimits
+from pulse_core.brokers.port import Broker, CallLimits, Identity
 from pulse_core.brokers.zerodha.limits import LIMITS as KITE_LIMITS
 from pulse_core.config import Settings
+
+if TYPE_CHECKING:
+    from pulse_core.brokers.alpaca.broker import AlpacaBroker
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,13 @@ class Connection(Broker, Protocol):
 
 @dataclass(frozen=True)
 class Adapter:
-    """How an account of a broker is connected, by its name, and what the broker allows it."""
+    """How an account of a broker is connected, by its name, how it is asked who it is, and what it is allowed.
+
+    What `identity` gives is a `port.Login` where a person logs in on a page of the broker.
+    """
 
     connect: Callable[[Settings, str, Keys], Connection]
+    identity: Callable[[Settings, Keys], Identity]
     limits: CallLimits
 
 
@@ -68,7 +75,23 @@ def _kite(broker: str, root: Callable[[Settings], str]) -> Callable[[Settings, s
     return connect
 
 
-def _alpaca(settings: Settings, name: str, keys: Keys) -> Connection:
+def _kite_login(root: Callable[[Settings], str], *, is_simulated: bool = False) -> Callable[[Settings, Keys], Identity]:
+    def identity(settings: Settings, keys: Keys) -> Identity:
+        from pulse_core.brokers.zerodha.login import ZerodhaLogin
+
+        return ZerodhaLogin(
+            root=root(settings),
+            api_key=keys.api_key,
+            api_secret=keys.api_secret,
+            access_token=keys.access_token or None,
+            timeout=settings.broker_timeout,
+            is_simulated=is_simulated,
+        )
+
+    return identity
+
+
+def _alpaca(settings: Settings, name: str, keys: Keys) -> "AlpacaBroker":
     from pulse_core.brokers.alpaca.broker import AlpacaBroker
 
     return AlpacaBroker(
@@ -81,9 +104,21 @@ def _alpaca(settings: Settings, name: str, keys: Keys) -> Connection:
     )
 
 
+def _alpaca_identity(settings: Settings, keys: Keys) -> Identity:
+    return _alpaca(settings, "alpaca", keys)
+
+
+def _paper_root(settings: Settings) -> str:
+    return settings.paper_exchange_url
+
+
+def _kite_root(settings: Settings) -> str:
+    return settings.kite_root_url
+
+
 ADAPTERS: Mapping[str, Adapter] = {
     # The paper exchange speaks Zerodha's protocol.
-    "paper": Adapter(_kite("paper", lambda settings: settings.paper_exchange_url), KITE_LIMITS),
-    "zerodha": Adapter(_kite("zerodha", lambda settings: settings.kite_root_url), KITE_LIMITS),
-    "alpaca": Adapter(_alpaca, ALPACA_LIMITS),
+    "paper": Adapter(_kite("paper", _paper_root), _kite_login(_paper_root, is_simulated=True), KITE_LIMITS),
+    "zerodha": Adapter(_kite("zerodha", _kite_root), _kite_login(_kite_root), KITE_LIMITS),
+    "alpaca": Adapter(_alpaca, _alpaca_identity, ALPACA_LIMITS),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from api_contract.vocabulary import Product, Side
 
@@ -322,8 +322,19 @@ class LoggedIn:
     valid_until: datetime | None
 
 
-class Login(Protocol):
-    """How a person logs a broker account in. Only brokers with a page for it have one; none retries by itself."""
+class Identity(Protocol):
+    """An account as its broker knows it, by what is held for it. None retries by itself."""
+
+    def whoami(self) -> str:
+        """The user that the token or the keys belong to.
+
+        Raises Refused where they do not work, or the account may not be used; NotSent, OutcomeUnknown.
+        """
+
+
+@runtime_checkable
+class Login(Identity, Protocol):
+    """How a person logs a broker account in. Only brokers with a page for it have one, others take keys alone."""
 
     def login_url(self) -> str:
         """The page of the broker on which a person logs in, and which hands out a request token. Holds no secret."""
@@ -333,6 +344,3 @@ class Login(Protocol):
 
         Raises Refused, NotSent, or OutcomeUnknown: then the request token may be used up, and a new one is needed.
         """
-
-    def whoami(self) -> str:
-        """The user whose token is held. Raises Refused where it does not work, NotSent, OutcomeUnknown."""

@@ -104,6 +104,11 @@ class Quotes:
             self._changed.notify_all()
 
 
+def forget() -> None:
+    """Read prices anew when next asked."""
+    _held.clear()
+
+
 def of(broker: Broker) -> Quotes | None:
     """The prices of a broker account; None: it tells none."""
     quoter = broker.quoter
@@ -124,7 +129,7 @@ def _start_anew() -> None:
     """A forked child has no thread that reads."""
     global _making
     _making = Lock()
-    _held.clear()
+    forget()
 
 
 os.register_at_fork(after_in_child=_start_anew)

@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 
 from api_contract.kept import Kept
 from api_contract.order_rules import NewOrder
-from api_contract.vocabulary import Product
 from pulse_core import db
 from pulse_core.broker_accounts import directory
 from pulse_core.config import settings
@@ -35,7 +34,7 @@ def check_order(broker_account: str, new_order: NewOrder) -> Listed | None:
     if listed is None:
         loaded_on = date_there(new_order.instrument, in_force.loaded_at)
         raise rules.not_listed(new_order.instrument, broker, loaded_on.isoformat())
-    rules.check_terms(new_order, listed, Product(settings().kite_product))
+    rules.check_terms(new_order, listed, settings().product_of(broker))
     return listed
 
 

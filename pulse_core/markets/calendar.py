@@ -120,9 +120,16 @@ class Calendar:
     exchange: str
     years: Mapping[int, MarketYear]
     overrides: Mapping[date, SpecialDay] = field(default_factory=dict)
+    # Neither years nor overrides change: whoever states another override makes another calendar.
+    _days: dict[date, TradingDay] = field(default_factory=dict, compare=False, repr=False)
 
     def day(self, day: date) -> TradingDay:
         """One day by its own date. Raises NoCalendar."""
+        if day not in self._days:
+            self._days[day] = self._day(day)
+        return self._days[day]
+
+    def _day(self, day: date) -> TradingDay:
         year = self.year_of(day)
         zone = year.time_zone
         exception = self.overrides.get(day) or year.days.get(day)
@@ -133,7 +140,7 @@ class Calendar:
             day,
             exception.name if exception else None,
             exception is not None and exception.is_override,
-            [_phase(day, one, zone) for one in hours.phases] if is_open else [],
+            tuple(_phase(day, one, zone) for one in hours.phases) if is_open else (),
             {product: _at(day, last, zone) for product, last in hours.cut_offs.items()} if is_open else {},
         )
 

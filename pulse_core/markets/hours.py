@@ -95,7 +95,16 @@ def all_calendars() -> Mapping[str, Calendar]:
         stated = overrides.in_force(connection)
     for one in stated:
         by_exchange[one.exchange][one.day] = special_day(one.reason, one.phases, one.cut_offs)
-    return {name: Calendar(name, years, by_exchange[name]) for name, years in files.years().items()}
+    return {name: _kept_if_same(Calendar(name, years, by_exchange[name])) for name, years in files.years().items()}
+
+
+def _kept_if_same(found: Calendar) -> Calendar:
+    """The calendar of before where nothing has changed, with the days that it has worked out."""
+    before = _calendars.get(found.exchange)
+    if before == found:
+        return before
+    _calendars[found.exchange] = found
+    return found
 
 
 def _read() -> Hours:
@@ -113,4 +122,5 @@ def special_day(reason: str, phases: Collection[Mapping[str, object]], cut_offs:
 
 _ALL_TERMS = [Terms(order_type, product) for order_type in OrderType for product in Product]
 _ROUND_THE_CLOCK = Hours()
+_calendars: dict[str, Calendar] = {}
 _kept = Kept(_read)

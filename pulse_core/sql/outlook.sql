@@ -15,4 +15,9 @@ SELECT EXISTS (SELECT FROM order_slices WHERE status = 'SCHEDULED' AND due_at <=
                       LATERAL (SELECT valid_until FROM broker_credentials
                                 WHERE broker_account = account.name ORDER BY version DESC LIMIT 1) newest
                 WHERE account.state = 'READY' AND newest.valid_until <= clock_timestamp() + interval '1 hour')
-         AS is_ending
+         AS is_ending,
+       EXISTS (SELECT FROM orders WHERE id >= :least_id)
+       OR EXISTS (SELECT FROM order_slices
+                   WHERE status = 'SCHEDULED'
+                     AND due_at BETWEEN clock_timestamp() - interval '1 minute'
+                                    AND clock_timestamp() + interval '3 seconds' + :margin) AS is_priced

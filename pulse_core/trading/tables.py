@@ -66,6 +66,8 @@ class Order(Base):
     order_type: Mapped[OrderType] = mapped_column(words(OrderType, "order_type"), server_default="MARKET")
     # Without a scale: it comes back with the digits that the client gave.
     limit_price: Mapped[Decimal | None] = mapped_column(Numeric)
+    # The last price when it was accepted, where a limit depends on it: what a unit counts for in its day.
+    reckoned_price: Mapped[Decimal | None] = mapped_column(Numeric)
     product: Mapped[Product | None] = mapped_column(words(Product, "product"))
     slice_timeout_seconds: Mapped[int | None] = mapped_column(Integer)
     client_note: Mapped[str | None] = mapped_column(String(200))
@@ -105,6 +107,12 @@ class Order(Base):
         CheckConstraint("(status IN ('DONE', 'CANCELLED', 'SKIPPED')) = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("(hold IS NULL) = (held_since IS NULL)", name="held"),
         Index("ix_orders_account_id_id", "account_id", "id"),
+        Index(
+            "ix_orders_begin_later",
+            "account_id",
+            "start_at",
+            postgresql_where="start_at - created_at > '24:00:00'::interval",
+        ),
         Index("ix_orders_pending", "created_at", postgresql_where="status = 'PENDING'"),
         Index("ix_orders_held", "recheck_at", postgresql_where="hold IS NOT NULL"),
         Index("ix_orders_paused", "end_at", postgresql_where="status = 'PAUSED'"),
@@ -124,7 +132,7 @@ class OrderSlice(Base):
 
     `failures` counts the attempts that came to nothing by the broker's fault since the slice was last retried.
     `turn_at` is when it may go out under the broker's limits, once; None: it has no turn, or has used it. What the last
-    claim used is kept in `admitted_at`.
+    claim used is kept in `admitted_at`. `last_price` is that of its instrument before it was last sent, where known.
     """
 
     __tablename__ = "order_slices"
@@ -153,6 +161,7 @@ class OrderSlice(Base):
     cancel_asks: Mapped[int] = mapped_column(Integer, default=0)
     filled_quantity: Mapped[int] = mapped_column(BigInteger)
     average_price: Mapped[Decimal | None]
+    last_price: Mapped[Decimal | None] = mapped_column(Numeric)
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     updated_at: Mapped[datetime]

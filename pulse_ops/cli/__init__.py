@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "orders": "pulse_ops.cli.orders:orders",
     "token": "pulse_ops.cli.token:token",
     "users": "pulse_ops.cli.users:users",
+    "limits": "pulse_ops.cli.user_limits:own_limits",
     "keys": "pulse_ops.cli.keys:keys",
     "webhooks": "pulse_ops.cli.webhooks:webhooks",
     "broker": "pulse_ops.cli.broker:broker",

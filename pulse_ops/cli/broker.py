@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pulse_core.broker_accounts import accounts, grants
+from pulse_core.broker_accounts import login as logins
 from pulse_core.broker_accounts.accounts import BROKERS, BrokerAccountReport
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts as users
@@ -41,14 +42,22 @@ def list_(is_json: bool, data_dir: Path | None) -> None:
 @broker.command()
 @click.argument("name")
 @click.option("--broker", "at", type=click.Choice(sorted(BROKERS)), required=True, help="Where the account is.")
+@click.option("--paper", "is_paper", is_flag=True, help="No money moves there: everybody may trade with it.")
 @options.as_json
 @options.data_dir
-def add(name: str, at: str, is_json: bool, data_dir: Path | None) -> None:
-    """Add an account at a broker. Its name never changes; nobody may trade with it until it is granted."""
+def add(name: str, at: str, is_paper: bool, is_json: bool, data_dir: Path | None) -> None:
+    """Add an account at a broker. Its name never changes; nobody may trade with it until it is granted.
+
+    With --paper everybody may, as its broker only simulates what is done there. Pulse cannot see that it does.
+    """
     use_database(data_dir)
-    added = accounts.add_account(name, at, users.TERMINAL, utcnow())
-    say(f"{name} is there. Let somebody trade with it: pulse broker grant {name} USERNAME")
-    say(f"Then seal its API key and log in: pulse broker keys {name}, pulse broker login {name}")
+    added = accounts.add_account(name, at, users.TERMINAL, utcnow(), is_live=not is_paper)
+    how = (
+        "Everybody may trade with it" if is_paper else f"Let somebody trade with it: pulse broker grant {name} USERNAME"
+    )
+    say(f"{name} is there. {how}")
+    then = f", pulse broker login {name}" if logins.has_page(name) else ""
+    say(f"Then seal its API key{' and log in' if then else ''}: pulse broker keys {name}{then}")
     if is_json:
         print_json(vars(added))
 

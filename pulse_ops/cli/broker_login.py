@@ -10,7 +10,6 @@ from pulse_core.broker_accounts import login as logins
 from pulse_core.broker_accounts.login import LoginReport
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.clock import utcnow
-from pulse_core.config import settings
 from pulse_ops.cli import EXIT_FAILURE, options
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.loopback import Redirects, request_token_of
@@ -38,9 +37,13 @@ Examples:
 def login(name: str, user: str | None, port: int, paste: bool, data_dir: Path | None) -> None:
     """Log a broker account in: open the address that is printed, log in there, and the new token is in use.
 
-    Workers take it within a second, without a restart. Password and second factor are typed at the broker only.
+    Workers take it within a second, without a restart. Password and second factor are typed at the broker only. Where
+    keys are enough, the broker is asked whether they work, and an account that was held goes on.
     """
     use_database(data_dir)
+    if not logins.has_page(name):
+        say(f"{logins.confirm(name, actor(), utcnow()).broker_user} trades with {name}: its keys work.")
+        return
     address = logins.login_address(name)
     token = _pasted(address) if paste else _redirected(address, port)
     report = logins.log_in(name, token, actor(), utcnow(), user=user)
@@ -53,22 +56,29 @@ def login(name: str, user: str | None, port: int, paste: bool, data_dir: Path | 
 Examples:
   asks for both:
     pulse broker keys zerodha
-  takes those of KITE_API_KEY and KITE_API_SECRET:
+  takes those of KITE_API_KEY and KITE_API_SECRET, or ALPACA_API_KEY and ALPACA_API_SECRET:
     pulse broker keys zerodha --from-environment"""
 )
 @click.argument("name")
 @click.option("--user", help="The broker's user whose account this is; the first login need not say it then.")
-@click.option("--from-environment", "is_imported", is_flag=True, help="Take KITE_API_KEY and KITE_API_SECRET.")
+@click.option("--from-environment", "is_imported", is_flag=True, help="Take those of the variables.")
 @options.data_dir
 def keys(name: str, user: str | None, is_imported: bool, data_dir: Path | None) -> None:
-    """Seal the API key and secret of NAME, in place of those before. Somebody has to log in afterwards."""
+    """Seal the API key and secret of NAME, in place of those before.
+
+    Where a person logs in, somebody has to afterwards. Where keys are enough, the broker is asked about them first, and
+    workers use them within a second.
+    """
     use_database(data_dir)
-    config = settings()
-    api_key, secret = config.kite_api_key.get_secret_value(), config.kite_api_secret.get_secret_value()
-    if not is_imported:
+    if is_imported:
+        api_key, secret = logins.stated_keys(name)
+    else:
         api_key, secret = click.prompt("API key", err=True), click.prompt("API secret", hide_input=True, err=True)
     logins.set_keys(name, api_key, secret, user, actor(), utcnow())
-    say(f"Sealed. Now log in: pulse broker login {name}")
+    if logins.has_page(name):
+        say(f"Sealed. Now log in: pulse broker login {name}")
+    else:
+        say(f"Sealed: {logins.login_reports(name)[0].broker_user} trades with {name}.")
 
 
 @click.command()

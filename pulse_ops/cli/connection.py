@@ -39,6 +39,13 @@ _OPTIONS = (
         show_envvar=True,
         help="An access token instead of a username; safer in the variable, which other users cannot see.",
     ),
+    click.option(
+        "--cell",
+        envvar="PULSE_CELL",
+        show_envvar=True,
+        metavar="NAME",
+        help="The cell that is meant, where accounts are in several; for operators and admins.",
+    ),
     options.data_dir,
 )
 
@@ -49,25 +56,28 @@ class Where(TypedDict):
     gateway: str | None
     username: str | None
     token: str | None
+    cell: str | None
     data_dir: Path | None
 
 
 def connection_options(command: _Command) -> _Command:
-    """Add --gateway, --username, --token and --data-dir; give them to `connect`."""
+    """Add --gateway, --username, --token, --cell and --data-dir; give them to `connect`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def connect(gateway: str | None, username: str | None, token: str | None, data_dir: Path | None) -> Gateway:
+def connect(
+    gateway: str | None, username: str | None, token: str | None, cell: str | None, data_dir: Path | None
+) -> Gateway:
     """The gateway, for the account that was asked for. Raises UsageError and NotRunning."""
     stack = None if gateway and (username or token) else _running_stack(data_dir)
     url = _checked(gateway) if gateway else _url_of(stack)
     if token:
-        return Gateway(url, _checked_token(token), say)
+        return Gateway(url, _checked_token(token), say, cell)
     if username:
-        return Gateway(url, Credentials(username, _password(username), _code), say)
-    return Gateway(url, _demo_user(stack, url), say)
+        return Gateway(url, Credentials(username, _password(username), _code), say, cell)
+    return Gateway(url, _demo_user(stack, url), say, cell)
 
 
 def _running_stack(data_dir: Path | None) -> RunningStack | None:

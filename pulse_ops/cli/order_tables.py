@@ -94,6 +94,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Note", order.client_note or "-"),
         ("Status", state(order)),
         *_held(order),
+        *_arrival(order),
         ("Filled", f"{order.filled_quantity} of {order.total_quantity}{price}"),
         ("Open", f"{left.working} working, {on_its_way}{left.unknown} unknown, {left.unsent} unsent"),
         ("Created", instant(order.created_at)),
@@ -106,6 +107,13 @@ def _held(order: Order) -> list[tuple[str, object]]:
         return []
     said = f": {order.held.message}" if order.held.message else ""
     return [("Held", f"{order.held.reason} since {instant(order.held.since)}{said}; until {order.held.ended_by}")]
+
+
+def _arrival(order: Order) -> list[tuple[str, object]]:
+    seen = order.arrival
+    if seen is None:
+        return []
+    return [("Arrival", f"last {seen.last_price}, bid {seen.bid or '-'}, ask {seen.ask or '-'}")]
 
 
 def _order_row(order: Order) -> tuple[object, ...]:

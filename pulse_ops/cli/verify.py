@@ -113,15 +113,17 @@ def _connect_to_stack(data_dir: Path | None) -> None:
 
 
 def _books(broker_account: str, ledger: Path | None) -> BrokerBooks:
-    if ledger is not None:
-        return broker_records.from_ledger(ledger)
     if broker_account == "paper":
-        return broker_records.from_exchange(value_of("PULSE_PAPER_EXCHANGE_URL", "http://127.0.0.1:8002"))
+        url = value_of("PULSE_PAPER_EXCHANGE_URL", "http://127.0.0.1:8002")
+        return broker_records.from_ledger(ledger) if ledger else broker_records.from_exchange(url)
     account = directory.account_named(broker_account)
+    is_alpaca = account is not None and account.broker == "alpaca"
+    if ledger is not None:
+        return alpaca_records.from_ledger(ledger) if is_alpaca else broker_records.from_ledger(ledger)
     found = None if account is None else credentials_of(account)
     if found is None:
         raise StackError(f"The broker account {broker_account} cannot be reached from here: see `pulse broker list`.")
-    if account is not None and account.broker == "alpaca":
+    if is_alpaca:
         return alpaca_records.from_alpaca(settings().alpaca_root_url, found.api_key, found.api_secret)
     return broker_records.from_kite(settings().kite_root_url, found.api_key, found.access_token)
 

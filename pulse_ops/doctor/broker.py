@@ -86,11 +86,12 @@ def are_logged_in(cursor: Any) -> Iterator[Finding]:
 
 
 def shows_its_book(environment: Mapping[str, str], is_sealed: bool) -> Iterator[Finding]:
-    """Asked with the keys of this environment; where it has none that count, what the workers were told has to do."""
+    """Asked with the keys of Kite in this environment; where none count, what the workers were told has to do."""
     if is_sealed:
         return
     broker = environment.get("PULSE_BROKER", "paper")
-    root = environment.get("PULSE_PAPER_EXCHANGE_URL") if broker == "paper" else _kite(environment)
+    roots = {"paper": environment.get("PULSE_PAPER_EXCHANGE_URL"), "zerodha": _kite(environment)}
+    root = roots.get(broker)
     if root is None:
         return
     try:

@@ -10,7 +10,20 @@ import psycopg2
 import psycopg2.errors
 
 from pulse_core.sweeps import SWEEPS
-from pulse_ops.doctor import broker, disk, gateway, instruments, machine, orders, postgres, processes, queue, sweeps
+from pulse_ops.doctor import (
+    broker,
+    calendars,
+    disk,
+    gateway,
+    identities,
+    instruments,
+    machine,
+    orders,
+    postgres,
+    processes,
+    queue,
+    sweeps,
+)
 from pulse_ops.doctor.deployment import Deployment
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 from pulse_ops.doctor.processes import TOLERATED_CLOCK_SECONDS
@@ -81,8 +94,10 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
         "hold": orders.may_be_sent,
         "broker accounts": orders.accounts_are_ready,
         "broker logins": broker.are_logged_in,
+        "identities": partial(identities.know_us, environment=deployment.environment),
         "broker's answers": broker.takes_slices,
         "instruments": instruments.are_listed,
+        "calendars": calendars.agree,
         "fences": orders.no_fence_is_left,
         "orders": orders.go_on,
     }

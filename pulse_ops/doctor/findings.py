@@ -91,7 +91,7 @@ class Trouble(StrEnum):
     BROKER_AWAY = (
         "BROKER_AWAY",
         "the broker does not answer as it should",
-        "See whether it can be reached at PULSE_PAPER_EXCHANGE_URL or KITE_ROOT_URL; "
+        "See whether it can be reached at PULSE_PAPER_EXCHANGE_URL, KITE_ROOT_URL or ALPACA_ROOT_URL; "
         "what is unknown is resolved once it answers.",
     )
     BROKER_TOKEN_DEAD = (
@@ -109,6 +109,11 @@ class Trouble(StrEnum):
         "a broker account is held, and its orders wait",
         "AWAITING_TOKEN: `pulse broker login NAME`. BLOCKED: see to it there, then `pulse recover --account NAME`.",
     )
+    ACCOUNT_REFUSED = (
+        "ACCOUNT_REFUSED",
+        "the broker does not let an account trade",
+        "See to it at the broker, with the address that it names if it does; then `pulse broker login NAME`.",
+    )
     ACCOUNT_NOT_REACHED = (
         "ACCOUNT_NOT_REACHED",
         "open orders wait for a broker account that is not reached",
@@ -125,6 +130,16 @@ class Trouble(StrEnum):
         "INSTRUMENTS_STALE",
         "orders are held to an old list of instruments",
         "Read why with `pulse markets loads`, mend the cause, then `pulse markets load`.",
+    )
+    CALENDAR_DIFFERS = (
+        "CALENDAR_DIFFERS",
+        "a broker has other days or hours than our calendar, which orders are held to",
+        "Find out from the exchange who is right; if it is the broker: `pulse markets override EXCHANGE DAY`.",
+    )
+    BROKER_CLOCK_OFF = (
+        "BROKER_CLOCK_OFF",
+        "a broker's clock and the database's differ",
+        "Compare both with a third one; slices go out by the database's, and the broker closes its doors by its own.",
     )
     FENCE_HELD = (
         "FENCE_HELD",

@@ -63,6 +63,7 @@ log = service_log()
 @click.option("--orders-per-second", default=10, help="Kite's limit on calls that write.")
 @click.option("--orders-per-minute", default=400, help="The same for a minute.")
 @click.option("--orders-per-day", default=5000, help="The same for a day.")
+@click.option("--calls-per-minute", default=200, help="Alpaca's limit on calls of any kind.")
 @click.option("--scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Faults, as JSON.")
 @click.option("--postback-url", help="Where news about orders is posted.")
 @click.option("--api-key", envvar="KITE_API_KEY", default="paper", show_default=False, help="Key it accepts.")
@@ -91,6 +92,7 @@ def main(
     orders_per_second: int,
     orders_per_minute: int,
     orders_per_day: int,
+    calls_per_minute: int,
     scenario: Path | None,
     postback_url: str | None,
     api_key: str,
@@ -113,7 +115,7 @@ def main(
     app = App(api_key, api_secret, access_token, redirect_url or None)
     desk = Desk(exchange, counted, Logins(books, app, is_standing=standing_token))
     names = [name.strip() for name in host_names.split(",") if name.strip()]
-    served = create_app(desk) if wire == "kite" else alpaca.create_app(desk, api_key, api_secret)
+    served = create_app(desk) if wire == "kite" else alpaca.create_app(desk, api_key, api_secret, calls_per_minute)
     _serve(exchange, host, port, names, served)
 
 

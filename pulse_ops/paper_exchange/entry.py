@@ -11,7 +11,7 @@ from pulse_ops.paper_exchange.instruments.listing import Listing, listed, underl
 from pulse_ops.paper_exchange.margins.margin import blocked
 from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.rules.terms import check_stop, check_terms
-from pulse_ops.paper_exchange.sessions.hours import check_hours, next_opening
+from pulse_ops.paper_exchange.sessions.hours import check_hours, is_trading, next_opening
 from pulse_ops.paper_exchange.store import Books
 from pulse_ops.paper_exchange.user.account import Account
 
@@ -30,7 +30,7 @@ class Entry:
         self._market = market
         self.account = account
         self._is_strict = is_strict
-        self._has_hours = has_hours
+        self.has_hours = has_hours
 
     def listing(self) -> Listing:
         """What is listed today, by the exchange's day."""
@@ -46,10 +46,15 @@ class Entry:
             _check_loosely(request)
             return
         instrument = check_terms(request, self.find(request.instrument))
-        if self._has_hours:
+        if self.has_hours:
             check_hours(instrument, underlyings(), request.variety, request.product, request.order_type, now)
         if request.is_stop:
             check_stop(request, self._market.price(request.instrument))
+
+    def is_trading(self, key: str, now: int) -> bool:
+        """Whether orders of this instrument trade now. Without hours, and what is not listed: always."""
+        instrument = self.find(key) if self.has_hours else None
+        return instrument is None or is_trading(instrument, underlyings(), now)
 
     def refusal_for_account(self, request: OrderRequest, instead_of: str | None = None) -> WireError | None:
         """Why the account cannot have this order, if it cannot; `instead_of` is the id of what it replaces."""

@@ -16,6 +16,7 @@ from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.matching import Matching, us
 from pulse_ops.paper_exchange.modifying import book_modification, modified
 from pulse_ops.paper_exchange.postbacks import Postbacks
+from pulse_ops.paper_exchange.sessions.closing import Closing
 from pulse_ops.paper_exchange.store import FINAL, Books
 
 TICK_SECONDS = 0.05
@@ -45,7 +46,8 @@ class Exchange:
         self.market = market
         self.faults = faults
         self.entry = entry
-        self._matching = Matching(books, market, faults)
+        self._matching = Matching(books, market, faults, entry.is_trading)
+        self._at_the_close = Closing(books, market, entry.find) if entry.has_hours else None
         self._postbacks = postbacks
         self._later = Later()
         self._closing = Event()
@@ -167,12 +169,14 @@ class Exchange:
         self.tick()
 
     def tick(self) -> None:
-        """End what its day ends, fill what is due, move the prices of what waits, and fill what they cross."""
+        """End what its day ends, fill what is due and what prices cross, and do what the market's close asks for."""
         now = self.books.now()
         today = self.books.day(now)
         with self.books.transaction():
             touched = self.books.end_orders_before(today, now) if today != self._day else []
             touched += self._matching.tick(now)
+            if self._at_the_close is not None:
+                touched += self._at_the_close.tick(now)
             if self.books.is_anything_waiting():
                 self._stirred.set()
         self._day = today

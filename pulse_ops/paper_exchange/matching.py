@@ -1,6 +1,7 @@
 """How orders meet the market: at once, when their price comes, when a trigger or the clock sets them off."""
 
 import sqlite3
+from collections.abc import Callable
 
 from pulse_ops.paper_exchange.checks import OrderRequest
 from pulse_ops.paper_exchange.faults import Faults, Rule
@@ -12,12 +13,13 @@ _MINUTE_US = 60_000_000
 
 
 class Matching:
-    """Works inside the transactions of the exchange."""
+    """Works inside the transactions of the exchange. Nothing trades of what is not trading by its hours."""
 
-    def __init__(self, books: Books, market: Market, faults: Faults) -> None:
+    def __init__(self, books: Books, market: Market, faults: Faults, is_trading: Callable[[str, int], bool]) -> None:
         self._books = books
         self._market = market
         self._faults = faults
+        self._is_trading = is_trading
 
     def enter(self, order_id: str, request: OrderRequest, now: int) -> None:
         """Let a new order trade, or rest, or end."""
@@ -58,7 +60,9 @@ class Matching:
 
     def _trade(self, order_id: str, request: OrderRequest, limit: int | None, now: int) -> None:
         price = self._market.step(request.instrument)
-        can_trade = limit is None or crosses(request.transaction_type, limit, price)
+        can_trade = self._is_trading(request.instrument, now) and (
+            limit is None or crosses(request.transaction_type, limit, price)
+        )
         delay = us(self._faults.scenario.fill_delay)
         if can_trade and delay:
             self._books.plan_fill(order_id, request.quantity, due_at=now + delay)
@@ -69,7 +73,8 @@ class Matching:
 
     def _meet(self, order: sqlite3.Row, limit: int | None, now: int) -> None:
         price = self._market.step(instrument_of(order))
-        if limit is None or crosses(order["transaction_type"], limit, price):
+        can_trade = self._is_trading(instrument_of(order), now)
+        if can_trade and (limit is None or crosses(order["transaction_type"], limit, price)):
             self._books.add_fill(order["order_id"], rest_of(order), price, now)
         elif order["validity"] == "IOC":
             self._books.end_order(order["order_id"], "CANCELLED", None, now)
@@ -89,6 +94,8 @@ class Matching:
             self._books.change_order(order_id, limit_price=limit)
 
     def _try_trigger(self, order: sqlite3.Row, now: int) -> bool:
+        if not self._is_trading(instrument_of(order), now):
+            return False
         price = self._market.step(instrument_of(order))
         if not is_triggered(order["transaction_type"], order["trigger_price"], price):
             return False
@@ -124,6 +131,8 @@ class Matching:
         return order_id
 
     def _fill_crossed(self, order: sqlite3.Row, now: int) -> bool:
+        if not self._is_trading(instrument_of(order), now):
+            return False
         price = self._market.step(instrument_of(order))
         if not crosses(order["transaction_type"], order["limit_price"], price):
             return False

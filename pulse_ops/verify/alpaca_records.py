@@ -1,11 +1,14 @@
 """Read what Alpaca says: every order and fill, page by page, in the words that the judge knows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import requests
 
+from pulse_ops.verify import broker_records
 from pulse_ops.verify.facts import BrokerBooks, BrokerOrderRow, BrokerTradeRow
 
 _STATUSES = {
@@ -27,6 +30,17 @@ def from_alpaca(url: str, api_key: str, api_secret: str) -> BrokerBooks:
         session.headers.update({"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": api_secret})
         orders, fills = _orders(session, url), _fills(session, url)
     return BrokerBooks([_order(row) for row in orders if _is_whole(row)], [_fill(row) for row in fills])
+
+
+def from_ledger(path: Path) -> BrokerBooks:
+    """The whole ledger of a paper exchange that speaks Alpaca's protocol, running or not. Raises sqlite3.Error."""
+    books = broker_records.from_ledger(path)
+    return replace(books, trades=[replace(one, trade_id=_activity_id(one)) for one in books.trades])
+
+
+def _activity_id(trade: BrokerTradeRow) -> str:
+    """As the exchange shows the trade: its instant to the millisecond comes first."""
+    return f"{trade.traded_at.astimezone(UTC):%Y%m%d%H%M%S%f}"[:17] + f"::{trade.trade_id}"
 
 
 def _orders(session: requests.Session, url: str) -> list[dict[str, Any]]:

@@ -91,6 +91,16 @@ def test_what_is_no_account_is_not_found(
             assert service.send("GET", f"/{prefix}/broker-accounts/{name}/{rest}", asha).status_code == 404
 
 
+@pytest.mark.parametrize("token", ["", "a" * 513, "caf\u00e9", "a\nb", "a\x00b", 7, None])
+def test_what_no_page_hands_out_is_refused_by_name(
+    service: Service, exchange: RunningExchange, new_account: Callable[..., Account], token: object
+) -> None:
+    answer = service.send("POST", path(service, "login"), new_account(Role.OPERATOR), json={"request_token": token})
+
+    assert answer.status_code in (400, 422)
+    assert "request_token" in answer.text
+
+
 def request_token(address: str) -> str:
     with requests.Session() as browser:
         browser.trust_env = False

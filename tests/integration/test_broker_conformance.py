@@ -18,6 +18,8 @@ from ulid import ULID
 from api_contract.vocabulary import Side
 from pulse_core.boottime import boottime
 from pulse_core.brokers.alpaca import broker as alpaca
+from pulse_core.brokers.instruments import ListsInstruments, ListUnavailable
+from pulse_core.brokers.market_days import TellsMarketDays
 from pulse_core.brokers.money import Charges, NotTold, TellsMoney
 from pulse_core.brokers.port import (
     RATE_LIMITED,
@@ -438,6 +440,39 @@ def test_prices_that_cannot_be_read_are_not_known(wire: Wire, broker: Broker) ->
         with pytest.raises(QuotesUnavailable) as raised:
             unreachable.quoter.quote([wire.instrument])
         assert next(iter(wire.bad_key.values())) not in str(raised.value)
+
+
+def test_what_is_listed_has_what_is_traded_and_only_of_the_exchanges_asked_for(wire: Wire, broker: Broker) -> None:
+    if not isinstance(broker, ListsInstruments):
+        pytest.skip("this broker lists nothing")
+    exchange, _, symbol = wire.instrument.partition(":")
+
+    found = broker.instruments({exchange, "NOWHERE"})
+
+    assert {one.exchange for one in found.instruments} == {exchange}
+    assert symbol in {one.symbol for one in found.instruments}
+    assert all(one.lot_size >= 1 and one.tick_size > 0 and one.products for one in found.instruments)
+    for unreachable in (wire.connect(root="http://127.0.0.1:1"), wire.connect(**wire.bad_key)):
+        assert isinstance(unreachable, ListsInstruments)
+        with pytest.raises(ListUnavailable) as raised:
+            unreachable.instruments({exchange})
+        assert next(iter(wire.bad_key.values())) not in str(raised.value)
+
+
+def test_the_days_of_its_market_are_in_order_and_its_clock_goes(wire: Wire, broker: Broker) -> None:
+    if not isinstance(broker, TellsMarketDays):
+        pytest.skip("this broker tells no days")
+    since = datetime.now(UTC).date()
+
+    days = broker.market_days(since, since + timedelta(days=30))
+
+    assert 10 <= len(days) <= 31
+    assert [one.day for one in days] == sorted({one.day for one in days})
+    assert all(one.opens < one.closes for one in days)
+    assert broker.market_time() <= broker.market_time()
+    assert abs(broker.market_time() - datetime.now(UTC)) < timedelta(minutes=1)
+    with pytest.raises(BookUnavailable):
+        wire.connect(**wire.bad_key).market_days(since, since)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_an_account_has_so_many_open_orders(setting: Set) -> None:
     account, other = an_account(), an_account()
     first = submit_order(account, a_new_order(), utcnow()).order_id
     assert submit(account) is None
-    assert submit(account) == {"limit": "open_orders", "most": 2, "accepted": 2, "asked": 1}
+    assert submit(account) == {"limit": "open_orders", "most": 2, "accepted": 2, "asked": 1, "left": 0}
     assert submit(other) is None, "what others have open does not count"
 
     cancel_order(OneAccount(account), first, utcnow(), account)
@@ -87,7 +87,7 @@ def test_an_account_has_so_many_unsent_slices(setting: Set) -> None:
     account = an_account()
     assert submit(account, num_splits=5) is None
     a_split_order(utcnow(), account, num_splits=5)
-    assert submit(account, num_splits=3) == {"limit": "open_slices", "most": 12, "accepted": 10, "asked": 3}
+    assert submit(account, num_splits=3) == {"limit": "open_slices", "most": 12, "accepted": 10, "asked": 3, "left": 2}
     assert submit(account, num_splits=2) is None
 
 
@@ -134,7 +134,7 @@ def test_what_cannot_get_out_in_its_window_is_refused_with_the_numbers() -> None
     account = an_account()
     minute = {"num_splits": 100, "total_quantity": 1000, "duration_minutes": 1}
     assert [submit(account, **minute) for _ in range(3)] == [None] * 3
-    assert submit(account, **minute) == {"limit": "window", "most": 380, "accepted": 300, "asked": 100}
+    assert submit(account, **minute) == {"limit": "window", "most": 380, "accepted": 300, "asked": 100, "left": 80}
     assert submit(account, num_splits=80, total_quantity=1000, duration_minutes=1) is None
     assert submit(account, num_splits=100, total_quantity=1000, duration_minutes=60) is None, "there is time for it"
 
@@ -149,7 +149,7 @@ def test_a_greedy_account_leaves_others_their_part() -> None:
     assert submit(honest, **minute) is None
     # An equal part, and what the other one leaves.
     told = submit(honest, **minute)
-    assert told == {"limit": "window", "most": 190, "accepted": 105, "asked": 100}
+    assert told == {"limit": "window", "most": 190, "accepted": 105, "asked": 100, "left": 85}
 
 
 @pytest.mark.usefixtures("kite")
@@ -162,7 +162,7 @@ def test_a_window_that_begins_later_has_its_own_room() -> None:
     for _ in range(3):
         assert submit(account, **minute, start_at=tomorrow) is None
     told = submit(account, **minute, start_at=tomorrow)
-    assert told == {"limit": "window", "most": 380, "accepted": 300, "asked": 100}
+    assert told == {"limit": "window", "most": 380, "accepted": 300, "asked": 100, "left": 80}
 
 
 @pytest.mark.usefixtures("kite")
@@ -171,7 +171,7 @@ def test_a_day_has_room_for_so_many(setting: Set) -> None:
     account = an_account()
     assert submit(account, num_splits=60, total_quantity=100, duration_minutes=10) is None
     told = submit(account, num_splits=60, total_quantity=100, duration_minutes=10)
-    assert told == {"limit": "window", "most": 95, "accepted": 60, "asked": 60}
+    assert told == {"limit": "window", "most": 95, "accepted": 60, "asked": 60, "left": 35}
 
 
 def test_without_limits_of_the_broker_any_window_is_wide_enough(setting: Set) -> None:

@@ -140,3 +140,25 @@ def test_the_second_factor_of_a_user_is_listed_and_removed(users: Users) -> None
     assert users("totp", "meera", "--remove").stderr == "meera has no second factor.\n"
     assert since() is None
     assert users("totp", "nobody").exit_code == 4
+
+
+def test_limits_are_shown_raised_and_cleared_and_what_is_wrong_is_named(users: Users) -> None:
+    users("add", "meera", "--generate")
+    changed = users(
+        "limits", "meera", "--set", "order_quantity=500", "--set", "instruments=NSE:SBIN,NSE:INFY", "--json"
+    )
+    assert changed.exit_code == 0, changed.output
+    own = json.loads(changed.stdout)["own"]
+    assert (own["order_quantity"], sorted(own["instruments"])) == (500, ["NSE:INFY", "NSE:SBIN"])
+
+    users("limits", "meera", "--set", "day_worth=250000.50", "--clear", "instruments")
+    shown = users("limits", "meera")
+    assert shown.exit_code == 0
+    assert "order_quantity" in shown.stdout
+    assert "250000.50" in shown.stdout
+    assert "NSE:SBIN" not in shown.stdout
+
+    for wrong in ("unheard=1", "order_quantity", "order_quantity=x", "day_worth=NaN", "products=CASH"):
+        assert users("limits", "meera", "--set", wrong).exit_code == 2
+    assert users("limits", "meera", "--set", "order_quantity=0").exit_code == 4
+    assert users("limits", "nobody").exit_code == 4

@@ -505,3 +505,17 @@ def placements_of(slice_id: str) -> int:
     with db.transaction() as session:
         found = select(func.count()).select_from(Placement).where(Placement.slice_id == slice_id)
         return session.scalar(found) or 0
+
+
+def test_the_days_of_a_calendar_are_worked_out_once_until_somebody_overrides_one() -> None:
+    before = hours.all_calendars()["NSE"]
+    assert hours.all_calendars()["NSE"] is before
+    assert before.day(FRIDAY) is before.day(FRIDAY)
+
+    overrides.override_day("NSE", FRIDAY, Statement(), "a closure", "asha", utcnow())
+    closed = hours.all_calendars()["NSE"]
+    assert (len(before.day(FRIDAY).phases) > 0, len(closed.day(FRIDAY).phases)) == (True, 0)
+    assert closed is hours.all_calendars()["NSE"]
+
+    overrides.revoke_override("NSE", FRIDAY, "asha", utcnow())
+    assert hours.all_calendars()["NSE"].day(FRIDAY) == before.day(FRIDAY)

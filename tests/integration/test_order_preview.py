@@ -330,7 +330,7 @@ def test_a_preview_warns_where_placing_would_meet_a_cap(monkeypatch: pytest.Monk
 
     [warned] = previewed.warnings
     assert warned.code is PlanWarning.NO_ROOM
-    assert warned.details == {"limit": "open_slices", "most": 4, "accepted": 0, "asked": 5}
+    assert warned.details == {"limit": "open_slices", "most": 4, "accepted": 0, "asked": 5, "left": 4}
 
 
 def test_a_preview_warns_of_an_account_that_is_held(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,10 +50,12 @@ def alarmed() -> None:
     an_alarm(slices_of(a_split_order(utcnow() + timedelta(hours=1)))[0])
 
 
-LIVE = {Task.FINISH_ORDERS}
+# Those of an order that has just arrived.
+NEW = {Task.READ_PRICES}
+LIVE = {Task.FINISH_ORDERS, *NEW}
 STATES: dict[str, tuple[Callable[[], object], set[Task]]] = {
     "nothing": (lambda: None, set()),
-    "an order to split": (an_order, {Task.SPLIT_FORGOTTEN_ORDERS}),
+    "an order to split": (an_order, {Task.SPLIT_FORGOTTEN_ORDERS, *NEW}),
     "slices of a later time": (lambda: put(SliceStatus.SCHEDULED), LIVE),
     "a slice that comes into the horizon": (
         lambda: a_split_order(utcnow() + timedelta(seconds=settings().dispatch_horizon)),
@@ -94,7 +96,13 @@ def test_a_look_is_thought_of_for_every_sweep() -> None:
     told = [task for tasks in TOLD_BY.values() for task in tasks]
 
     assert sorted([*told, *ALWAYS]) == sorted(PERIODS) == sorted(SWEEPS)
-    assert {Task.WATCH_HOLD, Task.RECONCILE, Task.LOAD_INSTRUMENTS, Task.FORGET_ANSWERS} == ALWAYS
+    assert {
+        Task.WATCH_HOLD,
+        Task.RECONCILE,
+        Task.LOAD_INSTRUMENTS,
+        Task.COMPARE_CALENDARS,
+        Task.FORGET_ANSWERS,
+    } == ALWAYS
 
 
 def test_where_a_look_finds_nothing_no_sweep_does(broker: SimulatedBroker) -> None:

@@ -226,7 +226,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "filled_quantity": 0, "leaves_quantity": total, "average_price": None, "currency": "INR",
         "exposure": {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": total}, "slices": {},
         "next_slice_at": None, "last_event_id": 0,
-        "created_at": AT, "updated_at": AT, "finished_at": None, "held": None,
+        "created_at": AT, "updated_at": AT, "finished_at": None, "held": None, "arrival": None,
     }  # fmt: skip
     return order | changes
 
@@ -258,7 +258,7 @@ def slice_answer(number: int, **changes: Any) -> dict[str, Any]:
         "slice_id": f"sl_{number:026d}", "sequence_number": number, "quantity": 20, "planned_quantity": 20,
         "scheduled_at": AT, "status": "FILLED", "sent_at": AT, "late_ms": 0, "attempts": 1,
         "broker_order_id": f"26030200000000{number}",
-        "filled_quantity": 20, "average_price": "1402.35", "error": None,
+        "filled_quantity": 20, "average_price": "1402.35", "last_price_before": None, "error": None,
     }  # fmt: skip
     return one | changes
 

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -60,9 +61,13 @@ def test_a_token_with_a_limit_that_is_none_is_refused(tokens: AccessTokens, valu
 @pytest.mark.parametrize("value", [0, 1_000_001, "300", 300.0, True])
 def test_a_limit_that_is_none_is_not_taken_from_pulse(monkeypatch: pytest.MonkeyPatch, value: Any) -> None:
     client = IdentityClient.__new__(IdentityClient)
-    monkeypatch.setattr(client, "_ask", lambda *_: Answer(200, HOLDER | {"requests_per_minute": value}))
+    cell: Any = object()
+    monkeypatch.setattr(
+        client, "router", SimpleNamespace(cells=SimpleNamespace(named=lambda _tag: cell)), raising=False
+    )
+    monkeypatch.setattr(client, "_ask", lambda *_, **__: Answer(200, HOLDER | {"requests_per_minute": value}, cell))
     with pytest.raises(UpstreamError):
-        client.key_holder("pk_1")
+        client.key_holder("pk_1", None)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,23 @@ def test_zerodha_is_not_traded_at_with_a_placeholder(
         starting.check_credentials("pulse")
 
 
+def test_a_worker_that_is_not_given_the_secret_starts_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_BROKER", "zerodha")
+    for one in ("KITE_API_KEY", "KITE_ACCESS_TOKEN"):
+        monkeypatch.setenv(one, "of-zerodha")
+    monkeypatch.setattr(credentials, "is_given", lambda _account: False)
+    monkeypatch.setattr(starting, "_try_variables", lambda _account: None)
+    config.settings.cache_clear()
+
+    starting.check_credentials("worker", to_call_only=True)
+    with pytest.raises(SystemExit, match="KITE_API_SECRET is refused"):
+        starting.check_credentials("pulse")
+    monkeypatch.delenv("KITE_ACCESS_TOKEN")
+    config.settings.cache_clear()
+    with pytest.raises(SystemExit, match="worker cannot start: KITE_ACCESS_TOKEN is refused"):
+        starting.check_credentials("worker", to_call_only=True)
+
+
 def test_every_credential_that_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_BROKER", "zerodha")
 

@@ -70,7 +70,7 @@ def test_each_help_text_says_who_serves_it() -> None:
 
 def test_no_label_is_named_after_something_that_there_are_many_of() -> None:
     declare_all()
-    bounded = {"behind", "broker", "call", "code", "method", "outcome", "queue", "reason", "route", "state"}
+    bounded = {"behind", "broker", "call", "cell", "code", "method", "outcome", "queue", "reason", "route", "state"}
     bounded |= {"status", "sweep", "window"}
     assert {label for one in DECLARED.values() for label in one.labels} <= bounded
 

@@ -1,17 +1,19 @@
 """Places, cancels, finds and reads orders at Alpaca, or at the paper exchange that speaks the same protocol."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from copy import copy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from time import monotonic
 from typing import Any, Self, TypeVar
 
 from api_contract.spans import Kind, span
 from api_contract.vocabulary import Product
-from pulse_core.brokers.alpaca import errors, money, rows
+from pulse_core.brokers.alpaca import account, assets, errors, market_days, money, rows
 from pulse_core.brokers.alpaca.allowance import Allowance
 from pulse_core.brokers.alpaca.limits import LIMITS
+from pulse_core.brokers.instruments import Listing, ListUnavailable
+from pulse_core.brokers.market_days import BrokerDay
 from pulse_core.brokers.money import Costs, NotTold
 from pulse_core.brokers.port import (
     BookUnavailable,
@@ -37,6 +39,8 @@ FILLS_OF_A_PAGE = 100
 MOST_PAGES = 200
 # One page may take as long as a placement.
 PATIENCE = 1.0
+# Thousands of assets in one answer, and nobody waits for them.
+LIST_PATIENCE = 6.0
 # Before the last order of a page: of those that were submitted with it some may stand on the next one.
 OVERLAP = timedelta(milliseconds=1)
 # Its books show everything; who asks for no instant is shown a day.
@@ -45,12 +49,13 @@ UNASKED = timedelta(days=1)
 
 
 class AlpacaBroker:
-    """An account at Alpaca. See `port.Broker` and `port.Finder`."""
+    """An account at Alpaca. See `port.Broker`, `Finder` and `Identity`, `ListsInstruments` and `TellsMarketDays`."""
 
     # No shorter than the book must be silent elsewhere: nobody says how late a request may still come in.
     certain_after = timedelta(seconds=60)
     # Prices come from another address, by another subscription.
     quoter = None
+    market_exchanges = market_days.EXCHANGES
 
     def __init__(
         self,
@@ -167,6 +172,31 @@ class AlpacaBroker:
         """Every fill since an instant, page by page. Raises BookUnavailable."""
         found = self._fills({"after": _text(since or datetime.now(UTC) - UNASKED)})
         return _read(lambda found: rows.book_trades(found, ours), found)
+
+    def whoami(self) -> str:
+        """The number of the account, if its keys work and it may trade. Raises Refused, NotSent, OutcomeUnknown."""
+        return account.user_of(self._written("GET", "/v2/account", Call()))
+
+    def instruments(self, exchanges: Collection[str]) -> Listing:
+        """Every asset of these exchanges that can be ordered. Raises ListUnavailable."""
+        call, terms = Call(patience=LIST_PATIENCE), {"status": "active", "asset_class": "us_equity"}
+        shown, error = self._answer("GET", "/v2/assets", call, params=terms)
+        if error is not None and call.status in (None, 200) and call.has_left:
+            raise ListUnavailable("TRUNCATED", f"the list of assets breaks off ({type(error).__name__})")
+        try:
+            return assets.read_list(self._shown(shown, error, call, list), exchanges)
+        except BookUnavailable as unavailable:
+            raise ListUnavailable(unavailable.code, unavailable.message) from None
+
+    def market_days(self, since: date, until: date) -> Sequence[BrokerDay]:
+        """The open days of the stock market. Raises BookUnavailable."""
+        shown = self._get("/v2/calendar", list, start=since.isoformat(), end=until.isoformat())
+        days = _read(market_days.read_days, shown)
+        return [one for one in days if since <= one.day <= until]
+
+    def market_time(self) -> datetime:
+        """The time by Alpaca's clock. Raises BookUnavailable."""
+        return _read(lambda row: rows.instant(row["timestamp"]), self._get("/v2/clock", dict))
 
     def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> None:
         """It posts nothing: news would come over a socket that nobody here listens to."""

@@ -49,7 +49,7 @@ def lock(session: Session, account_id: str) -> Account | None:
 def usernames(session: Session, account_ids: Collection[str]) -> dict[str, str]:
     """The usernames of these accounts, by id."""
     rows = select(Account.id, Account.username).where(Account.id.in_(account_ids))
-    return dict(session.execute(rows).tuples().all())
+    return {row.id: row.username for row in session.execute(rows)}
 
 
 def page(session: Session, limit: int, after: str | None) -> Sequence[Account]:

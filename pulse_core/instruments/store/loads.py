@@ -40,7 +40,7 @@ class InForce:
     loaded_at: datetime
 
 
-def ask_daily(connection: Connection, broker: str, asked_by: str, ready_at: time, rests: Rests) -> None:
+def ask_daily(connection: Connection, broker: str, asked_by: str, ready_at: time, time_zone: str, rests: Rests) -> None:
     """Ask for the list of the day where there is none since it was ready, and none was tried of late."""
     ready_after = timedelta(hours=ready_at.hour, minutes=ready_at.minute)
     connection.execute(
@@ -49,6 +49,7 @@ def ask_daily(connection: Connection, broker: str, asked_by: str, ready_at: time
             "broker": broker,
             "asked_by": asked_by,
             "ready_after": ready_after,
+            "time_zone": time_zone,
             "least_rest": rests.least,
             "most_rest": rests.most,
         },
@@ -138,6 +139,7 @@ _ASK_DAILY = sql.load(
         "broker": String(),
         "asked_by": String(),
         "ready_after": Interval(),
+        "time_zone": String(),
         "least_rest": Interval(),
         "most_rest": Interval(),
     },

@@ -16,6 +16,7 @@ from api_contract.errors import (
     MarketClosed,
     NotListedSo,
     PlanChanged,
+    RiskLimit,
     UnknownBrokerAccount,
 )
 from api_contract.log import current_trace, get_logger
@@ -35,7 +36,7 @@ from pulse_core.trading.order import holdings, plan_tokens, risk
 from pulse_core.trading.order.planning import time_for
 from pulse_core.trading.order.windows import whole_minutes, window_of
 from pulse_core.trading.store import orders
-from pulse_core.trading.store.orders import Load, Room
+from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Order
 
 log = get_logger(__name__)
@@ -65,6 +66,7 @@ _REFUSED_WHEN_NEW = (
     UnknownBrokerAccount,
     BrokerAccountNotGranted,
     PlanChanged,
+    RiskLimit,
 )
 
 
@@ -85,20 +87,23 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     check_new_order(new_order, settings().pulse_exchanges)
     try:
         row = _planned_row(account_id, new_order, now)
+        standing = risk.standing_of(account_id, row["broker"], new_order.instrument, new_order.limit_price)
+        row["reckoned_price"] = standing.last_price
+        risk.check_terms(row, standing)
         if holdings.are_asked_for(row, now) and _known(account_id, new_order) is None:
             holdings.check_holdings(row)
     except _REFUSED_WHEN_NEW:
-        # A repeat finds its order whatever time it is by now, whatever is listed, and whoever may trade there.
+        # A repeat finds its order whatever time it is by now, whatever is listed, and whatever one may do by now.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
     failpoint("intake.before_commit")
-    room = risk.room_for(row, now)
+    room = risk.room_for(row, standing, now)
     with db.statement() as connection:
         load = orders.add(connection, row, room)
     failpoint("intake.after_commit")
     if load is not None:
-        return _earlier(account_id, new_order, room, load)
+        return _earlier(row, new_order, room, load)
     # After the commit: a worker must find the row, and a lost message is found by the sweep.
     queue.wake(Task.SPLIT_ORDER, row["id"])
     failpoint("intake.after_wakeup")
@@ -107,13 +112,13 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     return Submission(row["id"], is_new=True)
 
 
-def _earlier(account_id: str, new_order: NewOrder, room: Room | None, load: Load) -> Submission:
+def _earlier(row: dict[str, Any], new_order: NewOrder, room: Room | None, load: Load) -> Submission:
     with db.transaction() as session:
-        order = orders.by_unique_key(session, account_id, new_order.order_unique_key)
+        order = orders.by_unique_key(session, row["account_id"], new_order.order_unique_key)
     if order is None:
         # Only where there is a cap can an order be turned away.
         assert room is not None  # noqa: S101
-        raise risk.refusal(room, load, new_order.num_splits)
+        raise risk.refusal(room, load, row)
     _check_same(order, new_order)
     return Submission(order.id, is_new=False)
 

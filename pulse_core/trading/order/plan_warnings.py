@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from api_contract.errors import RiskLimit
 from api_contract.vocabulary import BrokerAccountState, PlanWarning, Side
 from pulse_core import db
 from pulse_core.broker_accounts import directory
 from pulse_core.trading.order import risk
 from pulse_core.trading.order.costs import Money
 from pulse_core.trading.store import orders
+from pulse_core.trading.store.room import Room
 from pulse_core.trading.trading_time import TradingTime
 
 
@@ -76,15 +78,23 @@ def _of_lots(row: Mapping[str, Any]) -> Iterator[Warned]:
 
 
 def _of_room(row: Mapping[str, Any], now: datetime) -> Iterator[Warned]:
-    room = risk.room_for(dict(row), now)
+    standing = risk.standing_of(row["account_id"], row["broker"], row["instrument"], row["limit_price"])
+    reckoned = {**row, "reckoned_price": standing.last_price}
+    try:
+        risk.check_terms(reckoned, standing)
+        _check_room(reckoned, risk.room_for(reckoned, standing, now), now)
+    except RiskLimit as refused:
+        yield Warned(PlanWarning.NO_ROOM, refused.message, refused.details)
+
+
+def _check_room(row: dict[str, Any], room: Room | None, now: datetime) -> None:
     if room is None:
         return
-    with db.statement() as connection:
-        load = orders.load_of(connection, row["account_id"], row["num_splits"], room)
     asked = row["num_splits"]
+    with db.statement() as connection:
+        load = orders.load_of(connection, row["account_id"], asked, room, now)
     if load.orders >= room.most_orders or load.slices + asked > room.most_slices or load.due + asked > room.most_due:
-        refusal = risk.refusal(room, load, asked)
-        yield Warned(PlanWarning.NO_ROOM, refusal.message, refusal.details)
+        raise risk.refusal(room, load, row)
 
 
 def _shown(at: datetime) -> str:

@@ -31,7 +31,8 @@ from pulse_core.broker_accounts.store.states import HeldAccount
 from pulse_core.markets import files
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.exposure import Exposure, StatusTotals, exposure, leaves_quantity
-from pulse_core.trading.store import events, fills, orders, positions, slices, totals
+from pulse_core.trading.order.arrivals import ArrivalReport, arrival_report
+from pulse_core.trading.store import events, fills, orders, positions, prices, slices, totals
 from pulse_core.trading.store.orders import OrderFilters
 from pulse_core.trading.tables import Fill, Order, OrderSlice
 
@@ -92,6 +93,7 @@ class OrderReport:
     updated_at: datetime
     finished_at: datetime | None
     held: HeldReport | None
+    arrival: ArrivalReport | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class SliceReport:
     broker_order_id: str | None
     filled_quantity: int
     average_price: Decimal | None
+    last_price_before: Decimal | None
     error_code: str | None
     error_message: str | None
 
@@ -297,9 +300,14 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     sending = [order.id for order in found if order.status is OrderStatus.IN_PROGRESS]
     next_due = totals.next_due(session, sending) if sending else {}
     accounts = {one.name: one for one in states.held(session)}
+    arrivals = prices.arrivals(session, [order.id for order in found])
     return [
         _report(
-            order, parts.get(order.id, []), next_due.get(order.id), _held(order, accounts.get(order.broker_account))
+            order,
+            parts.get(order.id, []),
+            next_due.get(order.id),
+            _held(order, accounts.get(order.broker_account)),
+            arrival_report(arrivals.get(order.id)),
         )
         for order in found
     ]
@@ -322,7 +330,11 @@ def _held(order: Order, account: HeldAccount | None) -> HeldReport | None:
 
 
 def _report(
-    order: Order, parts: Sequence[StatusTotals], next_slice_at: datetime | None, held: HeldReport | None
+    order: Order,
+    parts: Sequence[StatusTotals],
+    next_slice_at: datetime | None,
+    held: HeldReport | None,
+    arrival: ArrivalReport | None,
 ) -> OrderReport:
     is_pending = order.status is OrderStatus.PENDING
     return OrderReport(
@@ -356,6 +368,7 @@ def _report(
         updated_at=order.updated_at,
         finished_at=order.finished_at,
         held=held,
+        arrival=arrival,
     )
 
 
@@ -373,6 +386,7 @@ def _slice_report(one: OrderSlice, planned: Mapping[str, int]) -> SliceReport:
         broker_order_id=one.broker_order_id,
         filled_quantity=one.filled_quantity,
         average_price=one.average_price,
+        last_price_before=one.last_price if one.sent_at else None,
         error_code=one.error_code,
         error_message=one.error_message,
     )

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import OrderStatus
+from api_contract.vocabulary import HoldReason, OrderStatus
 from pulse_core import brokers, clock, db, queue
 from pulse_core.batching import for_each
 from pulse_core.broker_accounts.state import reason_for, state_after
@@ -26,6 +26,7 @@ from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.repacing import spread
 from pulse_core.trading.replanning import MISSED_WHILE_HELD, replan
 from pulse_core.trading.sessions import opens_at
+from pulse_core.trading.slice.limited import LOOKED_AT_AGAIN, is_still_limited
 from pulse_core.trading.slice.refused import CLOSED_FOR
 from pulse_core.trading.slice.skipping import skip_over
 from pulse_core.trading.store import holds, orders
@@ -65,9 +66,13 @@ def recheck_neglected(now: datetime) -> None:
 
 def _look_at(order_id: str, known: Hours, now: datetime) -> None:
     """Let an order go on whose market takes it again; where no hours are known, the broker is asked again."""
+    is_limited = is_still_limited(order_id, now)
     with db.transaction() as session:
         order = orders.lock(session, order_id)
         if order is None or order.hold is None or order.recheck_at is None or order.recheck_at > now:
+            return
+        if order.hold is HoldReason.LIMIT and is_limited:
+            holds.look_again(session, order, now + LOOKED_AT_AGAIN)
             return
         opens = opens_at(known, order, now)
         if opens != now:

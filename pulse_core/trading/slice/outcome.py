@@ -28,6 +28,7 @@ from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.refused_accounts import Refusal
 from pulse_core.trading.slice.claiming import Claim
+from pulse_core.trading.slice.limited import LIMIT, hold_order
 from pulse_core.trading.slice.refused import take_refusal
 from pulse_core.trading.store import claims, events, placements, slices, totals
 from pulse_core.trading.store.claims import Acknowledged
@@ -44,6 +45,7 @@ HELD = "HELD"
 OUR_OWN_REASONS = frozenset(
     {
         HELD,
+        LIMIT,
         "CLAIM_LOST",
         "EARLIER_ATTEMPT_LIVE",
         "ORDER_NOT_RUNNING",
@@ -240,6 +242,8 @@ def _move_on(session: Session, order: Order, one: OrderSlice, claim: Claim, outc
             reschedule(session, one, now, outcome.code, outcome.message)
             if outcome.code == "OVER_QUANTITY":
                 _make_room(session, order, one.id, now)
+            if outcome.code == LIMIT:
+                hold_order(session, order, outcome.message, now)
 
 
 def _make_room(session: Session, order: Order, slice_id: str, now: datetime) -> None:

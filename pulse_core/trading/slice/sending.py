@@ -14,6 +14,7 @@ from pulse_core.brokers.port import AlreadyThere, Broker, NotSent, OutcomeUnknow
 from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.exposure import exposure
+from pulse_core.trading.slice import limited
 from pulse_core.trading.slice.claiming import Claim
 from pulse_core.trading.slice.outcome import HELD, Outcome
 from pulse_core.trading.slice.places import Places, Reserved
@@ -49,7 +50,8 @@ def send_together(
 
     Returns when nothing is on its way any more. Raises DatabaseUnavailable, with nothing sent.
     """
-    stopped = _wait_for_turns(claimed, broker)
+    stopped = _passing_limits(fence, claimed, broker)
+    stopped |= _wait_for_turns([one for one in claimed if one.slice_id not in stopped], broker)
     failpoint("execute.after_turn")
     stopped |= _look(fence, [one for one in claimed if one.slice_id not in stopped])
     going = [one for one in claimed if one.slice_id not in stopped]
@@ -78,6 +80,12 @@ def places_of(_broker_account: str) -> Places:
 # A forked child has none of them.
 os.register_at_fork(after_in_child=senders_of.cache_clear)
 os.register_at_fork(after_in_child=places_of.cache_clear)
+
+
+def _passing_limits(fence: Fence, claimed: Sequence[Claim], broker: Broker) -> dict[str, Outcome]:
+    """Those that would pass a limit of their account."""
+    found = limited.stopped(fence, claimed, broker.name)
+    return {slice_id: _not_sent(NotSent(limited.LIMIT, why)) for slice_id, why in found.items()}
 
 
 def _wait_for_turns(claimed: Sequence[Claim], broker: Broker) -> dict[str, Outcome]:

@@ -42,7 +42,8 @@ class Claimed:
 
     `claimed_at` is an instant of the database's clock. `exposed` is what the order's slices come to, filled, live and
     unsent: more than the order's `total_quantity` only when something else of it was overfilled. `admitted_at` is the
-    turn that the claim used up; None where none is needed.
+    turn that the claim used up; None where none is needed. `last_price` is that of the instrument now, `reckoned_price`
+    that at which its order was held to the limits of its account; None where they are not known.
     """
 
     slice_id: str
@@ -62,7 +63,14 @@ class Claimed:
     scheduled_at: datetime
     due_at: datetime
     admitted_at: datetime | None
+    last_price: Decimal | None
+    reckoned_price: Decimal | None
     exposed: int
+
+    @property
+    def price(self) -> Decimal | None:
+        """What a unit of it is reckoned at, as far as any price is known."""
+        return self.limit_price or self.last_price or self.reckoned_price
 
 
 @dataclass(frozen=True)
@@ -242,7 +250,7 @@ def _load_claim() -> TextualSelect:
     columns += [slice_.quantity.label("lacking")]
     columns += [order.instrument, order.side, order.limit_price, order.product, order.slice_timeout_seconds]
     columns += [order.trace, slice_.updated_at.label("claimed_at"), order.total_quantity]
-    columns += [slice_.scheduled_at, slice_.due_at, slice_.admitted_at]
+    columns += [slice_.scheduled_at, slice_.due_at, slice_.admitted_at, slice_.last_price, order.reckoned_price]
     types = {column.name: column.type for column in columns}
     return sql.load(__package__, "claim", binds).columns(**types, exposed=BigInteger())
 

@@ -64,7 +64,7 @@ def resolve_holds(session: Session, now: datetime, limit: int) -> int:
     is_order_held = exists().where(Order.id == Alarm.order_id, Order.hold.is_not(None))
     is_account_held = exists().where(BrokerAccount.name == Alarm.subject, BrokerAccount.state != _READY)
     is_over = or_(
-        and_(Alarm.code == AlarmCode.ORDER_HELD, ~is_order_held),
+        and_(Alarm.code.in_((AlarmCode.ORDER_HELD, AlarmCode.LIMIT_REACHED)), ~is_order_held),
         and_(Alarm.code == AlarmCode.ACCOUNT_HELD, ~is_account_held),
     )
     ended = select(Alarm).where(alarms.is_unresolved(), is_over)

@@ -1,7 +1,7 @@
 """The only writer of an order's status and totals."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -47,15 +47,15 @@ from pulse_core.postgres import sql
 from pulse_core.postgres.owned import owned_by
 from pulse_core.postgres.prepared import prepared
 from pulse_core.trading.status import check_order_move
-from pulse_core.trading.store import events
+from pulse_core.trading.store import day_used, events
 from pulse_core.trading.store.conditions import any_of, status_is
+from pulse_core.trading.store.day_used import ONE_OF_ITS_ACCOUNT
 from pulse_core.trading.store.events import Event
+from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Alarm, Fill, Order, OrderSlice
 
 log = get_logger(__name__)
 
-# Where there is none: more than anybody can have.
-NO_CAP = 2**31 - 1
 # An alarm nobody has dealt with, a slice whose fate nobody knows, or one that can still be retried.
 _NEEDS_ATTENTION = or_(
     Order.id.in_(select(Alarm.order_id).where(Alarm.status != AlarmStatus.RESOLVED, Alarm.order_id.is_not(None))),
@@ -90,26 +90,6 @@ class OrderFilters:
 
 
 @dataclass(frozen=True)
-class Room:
-    """What an account may have open with a new order: orders, unsent slices, and those that come due in a stretch."""
-
-    most_orders: int
-    most_slices: int
-    most_due: int
-    due_since: datetime
-    due_by: datetime
-
-
-@dataclass(frozen=True)
-class Load:
-    """What an account has open of that."""
-
-    orders: int = 0
-    slices: int = 0
-    due: int = 0
-
-
-@dataclass(frozen=True)
 class RolledUp:
     """What became of an order: the status it was seen in and the one it comes into, its fills, its result if final."""
 
@@ -131,14 +111,18 @@ def add(connection: Connection, order: dict[str, Any], room: Room | None) -> Loa
     binds = {f"new_{name}": value for name, value in order.items()}
     if room is None:
         return None if connection.execute(_ADD, binds).one_or_none() else Load()
-    asked = {"account_id": order["account_id"], "asked": order["num_splits"], **asdict(room)}
-    row = connection.execute(_ADD_WITHIN, binds | asked).one()
-    return None if row.id else Load(row.orders, row.slices, row.due)
+    asked = binds | room.binds(order["account_id"], order["num_splits"], order["created_at"])
+    row = connection.execute(_ADD_WITHIN if room.of_day is None else _ADD_WITHIN_LIMITS, asked).one()
+    if row.id:
+        return None
+    used = None if room.of_day is None else day_used.used(row)
+    return Load(row.orders, row.slices, row.due, used)
 
 
-def load_of(connection: Connection, account_id: str, asked: int, room: Room) -> Load:
+def load_of(connection: Connection, account_id: str, asked: int, room: Room, now: datetime) -> Load:
     """What an account has open, as it counts where it asks for so many slices more."""
-    row = connection.execute(_LOAD, {"account_id": account_id, "asked": asked, **asdict(room)}).one()
+    binds = replace(room, of_day=None).binds(account_id, asked, now)
+    row = connection.execute(_LOAD, binds).one()
     return Load(row.orders, row.slices, row.due)
 
 
@@ -313,6 +297,12 @@ def in_statuses(session: Session, account_id: str, statuses: Collection[OrderSta
     return list(session.scalars(rows.order_by(Order.id)))
 
 
+def count_open(session: Session, account_id: str) -> int:
+    """How many orders of the account have not ended."""
+    rows = select(func.count()).where(Order.account_id == account_id, Order.status.not_in(FINAL_ORDERS))
+    return session.scalar(rows) or 0
+
+
 def live(session: Session, beyond: str, limit: int) -> Sequence[str]:
     """Orders that are neither waiting to be split nor ended, in the order of their ids, those after `beyond`."""
     rows = select(Order.id).where(Order.status.in_(_LIVE), Order.id > beyond)
@@ -360,9 +350,10 @@ def _told(added: CTE) -> CTE:
     return told.cte("told")
 
 
-def _add_within_statement() -> Select[Any]:
-    """The same where the account has room for it, and what it has open."""
+def _add_within_statement(*, of_day: bool = False) -> Select[Any]:
+    """The same where the account has room for it, and what it has open; with `of_day`, what it has used, too."""
     load = _account_load().cte("load")
+    used = day_used.statement().cte("used")
     stated = {one.name: bindparam(f"new_{one.name}", type_=one.type) for one in _ORDERS.c if one.name not in _LATER}
     first = {"status": literal(OrderStatus.PENDING, _ORDERS.c.status.type), "filled_quantity": literal(0, BigInteger())}
     row = select(*(value.label(name) for name, value in (stated | first).items())).where(
@@ -370,6 +361,12 @@ def _add_within_statement() -> Select[Any]:
         load.c.slices + stated["num_splits"] <= bindparam("most_slices", type_=Integer),
         load.c.due + stated["num_splits"] <= bindparam("most_due", type_=Integer),
     )
+    if of_day:
+        row = row.select_from(load.join(used, true())).where(
+            used.c.placed < bindparam("most_placed", type_=Integer),
+            used.c.day_quantity + stated["total_quantity"] <= bindparam("most_quantity", type_=BigInteger),
+            used.c.day_worth + bindparam("worth", type_=Numeric) <= bindparam("most_worth", type_=Numeric),
+        )
     added = (
         insert(_ORDERS)
         .from_select([*stated, *first], row)
@@ -378,7 +375,10 @@ def _add_within_statement() -> Select[Any]:
         .cte("added")
     )
     found = select(added.c.id, load.c.orders, load.c.slices, load.c.due)
-    return found.select_from(load.outerjoin(added, true())).add_cte(_told(added))
+    seen = load.outerjoin(added, true())
+    if of_day:
+        found, seen = found.add_columns(*used.c), seen.join(used, true())
+    return found.select_from(seen).add_cte(_told(added))
 
 
 def _account_load() -> TextualSelect:
@@ -390,9 +390,11 @@ def _account_load() -> TextualSelect:
 
 # Made once: building a statement costs more than running it.
 _ADD = _add_statement().execution_options(**prepared("add_order"))
-_ONE_OF_ITS_ACCOUNT = "SELECT pg_advisory_xact_lock(hashtextextended(%(new_account_id)s, 0))"
 _LOAD = _account_load()
-_ADD_WITHIN = _add_within_statement().execution_options(**prepared("add_order_within", _ONE_OF_ITS_ACCOUNT))
+_ADD_WITHIN = _add_within_statement().execution_options(**prepared("add_order_within", ONE_OF_ITS_ACCOUNT))
+_ADD_WITHIN_LIMITS = _add_within_statement(of_day=True).execution_options(
+    **prepared("add_order_within_limits", ONE_OF_ITS_ACCOUNT)
+)
 
 
 def _load_roll_up() -> Executable:

@@ -12,7 +12,7 @@ from pulse_core.postgres import sql
 OPEN_ORDERS = (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
 OPEN_SLICES = (SliceStatus.SCHEDULED, SliceStatus.SENDING, SliceStatus.UNKNOWN, SliceStatus.WORKING)
 # Why single orders are held; the other reasons are states of broker accounts.
-OF_ORDERS = (HoldReason.FUNDS, HoldReason.HOLDINGS, HoldReason.SESSION, HoldReason.INVALID)
+OF_ORDERS = (HoldReason.FUNDS, HoldReason.HOLDINGS, HoldReason.SESSION, HoldReason.INVALID, HoldReason.LIMIT)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ def of_orders(session: Session, order_ids: Collection[str]) -> dict[str, list[St
 
 def next_due(session: Session, order_ids: Collection[str]) -> dict[str, datetime]:
     """When the next slice of each of these orders is due, by order id; orders without one to come are left out."""
-    return dict(session.execute(_NEXT_DUE, {"order_ids": list(order_ids)}).tuples().all())
+    rows = session.execute(_NEXT_DUE, {"order_ids": list(order_ids)})
+    return {row.order_id: row.due_at for row in rows}
 
 
 _SLICES = OrderSlice.__table__
@@ -39,7 +40,7 @@ _TOTALS = (
     .group_by(_SLICES.c.order_id, _SLICES.c.status)
 )
 _NEXT_DUE = (
-    select(_SLICES.c.order_id, func.min(_SLICES.c.due_at))
+    select(_SLICES.c.order_id, func.min(_SLICES.c.due_at).label("due_at"))
     .where(
         _SLICES.c.order_id == func.any(bindparam("order_ids", type_=ARRAY(String))),
         status_is(_SLICES.c.status, SliceStatus.SCHEDULED),

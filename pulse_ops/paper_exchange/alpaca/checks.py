@@ -5,19 +5,10 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from pulse_ops.paper_exchange.alpaca.assets import assets
 from pulse_ops.paper_exchange.alpaca.errors import Refusal, unprocessable
 from pulse_ops.paper_exchange.checks import OrderRequest
 
-# What is traded, and where it is listed.
-ASSETS: Mapping[str, str] = {
-    "AAPL": "NASDAQ",
-    "MSFT": "NASDAQ",
-    "NVDA": "NASDAQ",
-    "TSLA": "NASDAQ",
-    "BRK.B": "NYSE",
-    "KO": "NYSE",
-    "JPM": "NYSE",
-}
 A_CENT = 1
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -28,7 +19,7 @@ def form_of(order: Mapping[str, Any]) -> dict[str, str]:
     """An order as the ledger's arrivals have it, whatever is wrong with it."""
     symbol = _text(order, "symbol")
     return {
-        "exchange": ASSETS.get(symbol, ""),
+        "exchange": assets()[symbol].exchange if symbol in assets() else "",
         "tradingsymbol": symbol,
         "tag": _text(order, "client_order_id"),
         "transaction_type": _text(order, "side").upper(),
@@ -41,6 +32,11 @@ def check(order: Mapping[str, Any]) -> OrderRequest:
     form = form_of(order)
     if not form["exchange"]:
         raise unprocessable(f'asset "{form["tradingsymbol"]}" not found')
+    asset = assets()[form["tradingsymbol"]]
+    if not asset.is_active:
+        raise unprocessable(f'asset "{asset.symbol}" is not active')
+    if not asset.is_tradable:
+        raise unprocessable(f'asset "{asset.symbol}" is not tradable')
     if form["transaction_type"] not in ("BUY", "SELL"):
         raise unprocessable("side must be buy or sell")
     if not _ID.fullmatch(form["tag"]):

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from pulse_ops.paper_exchange.alpaca import wire
 from pulse_ops.paper_exchange.alpaca.checks import check, form_of
 from pulse_ops.paper_exchange.alpaca.errors import Refusal, unprocessable
+from pulse_ops.paper_exchange.alpaca.standing import account_stands
 from pulse_ops.paper_exchange.context import desk
 from pulse_ops.paper_exchange.errors import ConnectionDropped, WireError
 from pulse_ops.paper_exchange.exchange import Exchange
@@ -53,6 +54,7 @@ def place() -> Response | tuple[Response, int] | tuple[str, int]:
     arrived = exchange.arrive(exchange.books.now(), form_of(body))
     ids: ClientOrderIds = current_app.extensions["client_order_ids"]
     try:
+        account_stands().check_trading()
         order = check(body)
         with ids.taken(order.tag or ""):
             hits = exchange.faults_for(arrived, order)

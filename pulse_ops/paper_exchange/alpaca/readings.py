@@ -3,16 +3,17 @@
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
 
 from pulse_ops.paper_exchange.alpaca import wire
-from pulse_ops.paper_exchange.alpaca.checks import ASSETS
 from pulse_ops.paper_exchange.alpaca.errors import Refusal, unprocessable
 from pulse_ops.paper_exchange.context import desk
 from pulse_ops.paper_exchange.errors import WireError
 from pulse_ops.paper_exchange.faults import Stage
+
+Row = TypeVar("Row")
 
 readings = Blueprint("readings", __name__, url_prefix="/v2")
 
@@ -42,7 +43,7 @@ def order_book() -> Response:
     found = desk().exchange.books.rows(
         query, desk().exchange.books.now(), _instant("after", 0), _instant("until", _LATEST), limit
     )
-    rows = [wire.order_row(row) for row in _suffered(found)]
+    rows = [wire.order_row(row) for row in suffered(found)]
     return jsonify([row for row in rows if status == "all" or (row["status"] in _OPEN) == (status == "open")])
 
 
@@ -71,28 +72,17 @@ def fills() -> Response:
     found = desk().exchange.books.rows(
         _FILLS, desk().exchange.books.now(), _instant("after", -1), _last_shown(), of_order, of_order, size
     )
-    return jsonify([wire.fill_row(row) for row in _suffered(found)])
-
-
-@readings.get("/assets")
-def assets() -> Response:
-    """What is traded."""
-    return jsonify(
-        [
-            {"symbol": symbol, "exchange": exchange, "class": "us_equity", "status": "active", "tradable": True}
-            for symbol, exchange in ASSETS.items()
-        ]
-    )
+    return jsonify([wire.fill_row(row) for row in suffered(found)])
 
 
 def _one(found: sqlite3.Row | None, asked: str) -> Response:
-    rows = _suffered([] if found is None else [found])
+    rows = suffered([] if found is None else [found])
     if not rows:
         raise Refusal(404, f"order not found for {asked}")
     return jsonify(wire.order_row(rows[0]))
 
 
-def _suffered(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
+def suffered(rows: list[Row]) -> list[Row]:
     """The rows as a reading shows them that suffers what the scenario has in store. Raises WireError or Refusal."""
     rule = desk().exchange.fault_for(Stage.READ)
     if rule is None:

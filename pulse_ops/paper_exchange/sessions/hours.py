@@ -20,22 +20,25 @@ _WITHOUT_STOPS = frozenset({"MARKET", "LIMIT"})
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the day, and the order types that it takes."""
+    """A part of the day, and the order types that it takes. What an auction takes is collected, and traded later."""
 
     opens: time
     closes: time
     takes: Collection[str]
+    is_auction: bool = False
 
 
-# Stocks with derivatives have a closing auction; it ends at random between 15:28 and 15:30, here at 15:28.
+# Stocks with derivatives have a closing auction; it ends at random between 15:28 and 15:30, here at 15:28. What it has
+# collected is matched by 15:35, here at 15:30.
 _WITH_AUCTION = (
     Phase(OPENS, time(15, 15), _EVERYTHING),
-    Phase(time(15, 20), time(15, 25), _WITHOUT_STOPS),
-    Phase(time(15, 25), time(15, 28), _LIMITS),
+    Phase(time(15, 20), time(15, 25), _WITHOUT_STOPS, is_auction=True),
+    Phase(time(15, 25), time(15, 28), _LIMITS, is_auction=True),
 )
+AUCTION_MATCHED = time(15, 30)
 _PLAIN = (Phase(OPENS, time(15, 30), _EVERYTHING),)
 _DERIVATIVES = (Phase(OPENS, time(15, 40), _EVERYTHING),)
-# Fresh orders of MIS end before the day does.
+# Fresh orders of MIS end before the day does, and what is held of it is squared off.
 _MIS_ENDS_CASH, _MIS_ENDS_DERIVATIVES = time(15, 20), time(15, 25)
 
 
@@ -57,9 +60,25 @@ def check_hours(
         )
     if order_type not in takes:
         raise bad_input(f"{order_type} orders are not allowed in this session.")
-    ends = _MIS_ENDS_DERIVATIVES if instrument.is_derivative else _MIS_ENDS_CASH
-    if product == "MIS" and moment.time() >= ends:
+    if product == "MIS" and moment.time() >= mis_ends(is_derivative=instrument.is_derivative):
         raise bad_input("Fresh MIS (intraday) orders are not allowed in this session.")
+
+
+def mis_ends(*, is_derivative: bool) -> time:
+    """When fresh orders of MIS end."""
+    return _MIS_ENDS_DERIVATIVES if is_derivative else _MIS_ENDS_CASH
+
+
+def has_auction(instrument: Instrument, underlyings: Collection[str]) -> bool:
+    """Whether the day of an instrument ends with an auction; `underlyings` have derivatives."""
+    return _phases(instrument, underlyings) is _WITH_AUCTION
+
+
+def is_trading(instrument: Instrument, underlyings: Collection[str], at: int) -> bool:
+    """Whether what crosses trades at this instant: not while the market is closed or collects for an auction."""
+    moment = utc(at).astimezone(INDIA)
+    phases = _phases(instrument, underlyings) if is_trading_day(moment.date()) else ()
+    return any(one.opens <= moment.time() < one.closes and not one.is_auction for one in phases)
 
 
 def next_opening(at: int) -> int:

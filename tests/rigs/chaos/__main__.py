@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tests.rigs.chaos.exchanges import BROKERS
 from tests.rigs.chaos.plan import kinds
 from tests.rigs.chaos.run import Run
 
@@ -25,8 +26,11 @@ from tests.rigs.chaos.run import Run
     type=click.FloatRange(0.5, 10),
     help="So many times the time between two faults, where processes need that to start again.",
 )
+@click.option(
+    "--broker", type=click.Choice(list(BROKERS)), default="both", show_default=True, help="Whose exchange is traded at."
+)
 @click.option("--keep-in", default="chaos-failed", type=click.Path(path_type=Path), help="Where a failed run is kept.")
-def main(seconds: float, seed: int, faults: str, room: float, keep_in: Path) -> None:
+def main(seconds: float, seed: int, faults: str, room: float, broker: str, keep_in: Path) -> None:
     """Run the whole stack under fire and judge what is left; exit 1 when a promise was broken."""
     try:
         kinds(faults)
@@ -39,7 +43,7 @@ def main(seconds: float, seed: int, faults: str, room: float, keep_in: Path) -> 
     def say(line: str) -> None:
         click.echo(f"{time.monotonic() - began:6.1f} {line}", err=True)
 
-    summary = Run(seed, seconds, faults, keep_in, say, room=room).carry_out()
+    summary = Run(seed, seconds, faults, keep_in, say, room=room, broker=broker).carry_out()
     click.echo(json.dumps(summary, indent=2))
     sys.exit(bool(summary["violations"]))
 

@@ -1,5 +1,7 @@
 """What a run sets up: a stack, a second set of workers on a host of its own, and the faults that can happen here."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from pathlib import Path
 
 from tests.rigs.chaos import host
 from tests.rigs.chaos.clocks import Clocks, library
+from tests.rigs.chaos.exchanges import ALPACA, Exchange
 from tests.rigs.chaos.host import Host
 from tests.rigs.chaos.plan import CLOCK_FAULTS, PACKET_FAULTS
 from tests.rigs.chaos.rigged_stack import ADDRESS, CLOCKS_FOLDER, COMMAND
@@ -25,10 +28,13 @@ class Arrangement:
     host: Host | None
     clocks: Clocks | None
     kinds: tuple[str, ...]
+    exchanges: Sequence[Exchange]
 
 
 @contextmanager
-def arranged(data_dir: Path, environment: dict[str, str], chosen: Sequence[str], say: Say) -> Iterator[Arrangement]:
+def arranged(
+    data_dir: Path, environment: dict[str, str], chosen: Sequence[str], exchanges: Sequence[Exchange], say: Say
+) -> Iterator[Arrangement]:
     """Everything running and ready; ended, with whatever it needed, when the block is left."""
     with ExitStack() as ends:
         second_host = _second_host(say)
@@ -39,11 +45,18 @@ def arranged(data_dir: Path, environment: dict[str, str], chosen: Sequence[str],
         if clocks:
             environment = environment | {CLOCKS_FOLDER: str(clocks.folder)}
         stack = ends.enter_context(running_stack(data_dir, environment, COMMAND))
+        if ALPACA in exchanges:
+            _add_us_account(environment | stack.state.environment)
         second = start_second_set(data_dir, environment, second_host.prefix if second_host else ())
         ends.callback(second.end)
         impossible = {*(() if second_host else PACKET_FAULTS), *(() if clocks else CLOCK_FAULTS)}
         possible = tuple(kind for kind in chosen if kind not in impossible)
-        yield Arrangement(stack, second, second_host, clocks, possible)
+        yield Arrangement(stack, second, second_host, clocks, possible, exchanges)
+
+
+def _add_us_account(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "tests.rigs.chaos.us_account"]
+    subprocess.run(command, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
 
 
 def _second_host(say: Say) -> Host | None:

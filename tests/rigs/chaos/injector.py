@@ -22,15 +22,17 @@ from redis.retry import Retry
 
 from pulse_ops.stack import processes
 from pulse_ops.stack.errors import NotRunning
+from pulse_ops.stack.processes import EXCHANGE
 from tests.rigs.chaos.arrangement import Arrangement
 from tests.rigs.chaos.cable import Weather
+from tests.rigs.chaos.exchanges import Exchange
 from tests.rigs.chaos.plan import CLOCK_OFF_BY, Fault
 from tests.rigs.chaos.second_set import QUEUES, second
 from tests.support.stacks import Stack
 
 REPLAYED_SLICES, REPLAYED_ORDERS, IN_A_BATCH = 25, 5, 16
 MOST_TERMINATED = 6
-SERVER_URLS = {"exchange": "PULSE_PAPER_EXCHANGE_URL", "postgres": "DATABASE_URL", "redis": "REDIS_URL"}
+SERVER_URLS = {"postgres": "DATABASE_URL", "redis": "REDIS_URL"}
 _TERMINATE = """SELECT count(pg_terminate_backend(pid)) FROM
     (SELECT pid FROM pg_stat_activity WHERE application_name = 'pulse' ORDER BY md5(pid || %s) LIMIT %s) AS chosen"""
 
@@ -152,7 +154,7 @@ class Injector:
         host = self.arrangement.host
         if host is None:
             return False
-        weather = Weather(**fault.weather, port=self._port(fault.server) if fault.server else None)
+        weather = Weather(**fault.weather, port=self._port(fault.server, fault.draw) if fault.server else None)
         with host.suffering(weather):
             if fault.kind == "packets-half-open":
                 # No last word of the dead reaches anybody: whoever talked with them keeps waiting.
@@ -160,14 +162,20 @@ class Injector:
             time.sleep(fault.seconds)
         return True
 
-    def _port(self, server: str) -> int | None:
-        return urlsplit(self.stack.state.environment[SERVER_URLS[server]]).port
+    def _port(self, server: str, draw: float) -> int | None:
+        variable = self._exchange(draw).url_variable if server == EXCHANGE else SERVER_URLS[server]
+        return urlsplit(self.stack.state.environment[variable]).port
+
+    def _exchange(self, draw: float) -> Exchange:
+        """One of those that are traded at."""
+        traded = self.arrangement.exchanges
+        return traded[int(draw * 16 % 1 * len(traded))]
 
     def _processes(self, name: str, draw: float = 0.0) -> list[psutil.Process]:
         """The process of this name and what it has started, if it runs and is a supervisor's; of two, one by `draw`."""
         if name in QUEUES and _is_second(draw):
             return self.arrangement.second.workers(name)
-        pid = self.stack.pid_of(name)
+        pid = self.stack.pid_of(self._exchange(draw).program if name == EXCHANGE else name)
         if pid is None:
             return []
         process = psutil.Process(pid)
@@ -221,11 +229,17 @@ class Injector:
         return psycopg2.connect(self.stack.state.environment["DATABASE_URL"], connect_timeout=1)
 
     def _set_rules(self, rules: Sequence[dict[str, object]]) -> bool:
+        # Each of them, though one does not answer.
+        taken = [self._set_rules_of(exchange, rules) for exchange in self.arrangement.exchanges]
+        return all(taken)
+
+    def _set_rules_of(self, exchange: Exchange, rules: Sequence[dict[str, object]]) -> bool:
+        known = [rule for rule in rules if rule["fault"] not in exchange.lacks]
         with requests.Session() as session:
             session.trust_env = False
             try:
-                url = f"{self.stack.state.urls['exchange']}/_paper/scenario"
-                answer = session.put(url, json={"rules": list(rules)}, timeout=2)
+                url = f"{self.stack.state.environment[exchange.url_variable]}/_paper/scenario"
+                answer = session.put(url, json={"rules": known}, timeout=2)
             except (requests.RequestException, NotRunning):
                 return False
         return answer.ok

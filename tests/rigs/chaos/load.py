@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -10,9 +10,9 @@ from typing import Any
 
 import requests
 
-from pulse_ops.paper_exchange.instruments.listing import cash
+from pulse_ops.paper_exchange.market import Market
+from tests.rigs.chaos.exchanges import ALPACA, KITE, Exchange
 
-INSTRUMENTS = ("NSE:RELIANCE", "NSE:INFY", "NSE:TCS", "BSE:INFY", "NSE:M&M", "NSE:BAJAJ-AUTO")
 # About four slices a second: two control workers that read the long book of a day carry that on two cores.
 SECONDS_PER_ORDER = 4.2
 FEWEST_ORDERS = 16
@@ -21,6 +21,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 # Of the price: some of these orders trade at once, some later, some never.
 LIMIT_AROUND = 0.002
 _TIMEOUT = 6.0
+# As prices begin at each exchange.
+_MARKET = Market(1)
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,28 @@ class Intent:
     paused: tuple[float, float] | None
 
 
-def intents(seed: int, seconds: float) -> list[Intent]:
-    """The orders of a run; a pure function of its arguments. All windows are one minute long."""
+def intents(seed: int, seconds: float, exchanges: Sequence[Exchange] = (KITE,)) -> list[Intent]:
+    """The orders of a run, by turns at each exchange; a pure function of its arguments. Windows are a minute long."""
     random = Random(f"load {seed}")
     until = max(seconds - 70, 10)
     count = max(round(until / SECONDS_PER_ORDER), FEWEST_ORDERS)
-    return [_intent(random, f"chaos-{seed}-{number}", until) for number in range(count)]
+    return [
+        _intent(random, f"chaos-{seed}-{number}", until, exchanges[number % len(exchanges)]) for number in range(count)
+    ]
 
 
-def _intent(random: Random, key: str, until: float) -> Intent:
+def _intent(random: Random, key: str, until: float, exchange: Exchange) -> Intent:
     num_splits = random.randint(5, 30)
     body = {
         "order_unique_key": key,
-        "instrument": random.choice(INSTRUMENTS),
+        "instrument": random.choice(exchange.instruments),
         "side": random.choice(("BUY", "SELL")),
         "total_quantity": random.randint(num_splits, 100 * num_splits),
         "split_config": {"num_splits": num_splits, "duration_minutes": 1, "randomize": random.random() < 0.7},
     }
+    if exchange is ALPACA:
+        # Its market is open but for the minute before midnight there.
+        body |= {"broker_account": exchange.account, "session": "wait"}
     if random.random() < 0.25:
         body |= {"order_type": "LIMIT", "limit_price": _limit(random, body["instrument"])}
     cancel_after = random.uniform(2, 50) if random.random() < 0.08 else None
@@ -60,9 +67,9 @@ def _intent(random: Random, key: str, until: float) -> Intent:
 
 
 def _limit(random: Random, instrument: str) -> str:
-    traded = cash()[instrument]
-    ticks = round(traded.price * random.uniform(1 - LIMIT_AROUND, 1 + LIMIT_AROUND)) // traded.tick
-    return f"{Decimal(ticks * traded.tick) / 100:.2f}"
+    price, tick = _MARKET.price(instrument), _MARKET.tick(instrument)
+    ticks = round(price * random.uniform(1 - LIMIT_AROUND, 1 + LIMIT_AROUND)) // tick
+    return f"{Decimal(ticks * tick) / 100:.2f}"
 
 
 @dataclass

@@ -109,14 +109,19 @@ def percentiles(values: Sequence[float]) -> dict[str, float | None]:
     return {name: round(value, 3) for name, value in found.items()}
 
 
-def exchange_faults(ledger_path: Path) -> dict[str, int]:
+def exchange_faults(ledgers: Sequence[Path]) -> dict[str, int]:
     """How many placement requests each fault struck, and how many were accepted."""
-    with Ledger(ledger_path) as ledger:
-        arrivals = ledger.arrivals()
-    return dict(Counter(fault for arrival in arrivals for fault in arrival.faults).most_common())
+    struck: Counter[str] = Counter()
+    for path in ledgers:
+        with Ledger(path) as ledger:
+            struck.update(fault for arrival in ledger.arrivals() for fault in arrival.faults)
+    return dict(struck.most_common())
 
 
-def shares_in_ledger(ledger_path: Path) -> int:
+def shares_in_ledgers(ledgers: Sequence[Path]) -> int:
     """How many shares were traded; what operators settled is one fill, of however many trades."""
-    with Ledger(ledger_path) as ledger:
-        return sum(trade.quantity for trade in ledger.trades())
+    total = 0
+    for path in ledgers:
+        with Ledger(path) as ledger:
+            total += sum(trade.quantity for trade in ledger.trades())
+    return total

@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,7 @@ class Operators:
 
     login: Login
     tables: Tables
-    ledger: Path
+    ledgers: Sequence[Path]
     day_ends_at: datetime | None
     seed: int
     asked: Counter[str] = field(default_factory=Counter)
@@ -120,8 +120,11 @@ class Operators:
         sent_at = datetime.fromisoformat(one["sent_at"]) if one["sent_at"] else None
         if self.day_ends_at is None or sent_at is None or sent_at > self.day_ends_at:
             return None
-        with Ledger(self.ledger) as ledger:
-            orders, arrivals = ledger.orders(one["tag"]), ledger.arrivals(one["tag"])
+        orders, arrivals = [], []
+        for path in self.ledgers:
+            with Ledger(path) as ledger:
+                orders += ledger.orders(one["tag"])
+                arrivals += ledger.arrivals(one["tag"])
         is_pending = any(arrival.outcome == "PENDING" for arrival in arrivals)
         if is_pending or any(order.ended_at is None for order in orders) or sent_at > datetime.now(UTC) - ON_ITS_WAY:
             return None

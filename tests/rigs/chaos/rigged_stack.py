@@ -11,16 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from pulse_ops.cli import main
-from pulse_ops.stack import plan, postgres, processes, redis, up
+from pulse_ops.stack import plan, postgres, probes, processes, redis, up
 from pulse_ops.stack.child import Program
 from pulse_ops.stack.config import StackSettings
+from pulse_ops.stack.leftovers import MARK
 from pulse_ops.stack.postgres import EmbeddedPostgres
+from pulse_ops.stack.processes import Listen
 from tests.rigs.chaos.clocks import Clocks, library
+from tests.rigs.chaos.exchanges import ALPACA, KITE, US_KEY, US_PORT, US_SECRET
 from tests.rigs.chaos.plan import CLOCKS
 
 COMMAND = (sys.executable, "-m", "tests.rigs.chaos.rigged_stack")
 ADDRESS, CLOCKS_FOLDER = "RIG_ADDRESS", "RIG_CLOCKS"
 LOOPBACK = "127.0.0.1"
+# Three times what Alpaca allows: of its minute there are three here, as everything else is quicker too.
+CALLS_PER_MINUTE = 600
 
 
 class ReachablePostgres(EmbeddedPostgres):
@@ -42,18 +47,36 @@ def listen_to(address: str) -> None:
 
 
 def change_programs(address: str | None, clocks: Clocks | None) -> None:
-    """Every program as planned, but for its address and its clock."""
+    """Every program as planned, but for its address and its clock; and maybe one more exchange."""
     planned = plan.programs
 
     def programs(settings: StackSettings, shared: Mapping[str, str]) -> list[Program]:
-        found = [reachable(one) if address else one for one in planned(settings, shared)]
+        found = [*_second_exchange(settings), *planned(settings, shared)]
+        found = [reachable(one) if address else one for one in found]
         return [with_clock(one, clocks) if one.name in CLOCKS else one for one in found]
 
     plan.programs = programs
 
 
+def _second_exchange(settings: StackSettings) -> list[Program]:
+    """The one that speaks Alpaca's protocol, with its limit of calls, where the rig has named a port."""
+    port = os.environ.get(US_PORT)
+    if port is None:
+        return []
+    ledger = ALPACA.ledger(settings.data_dir)
+    ledger.parent.mkdir(mode=0o700, exist_ok=True)
+    given = ("--wire", "alpaca", "--api-key", US_KEY, "--api-secret", US_SECRET)
+    options = (*given, "--limits", "--calls-per-minute", str(CALLS_PER_MINUTE))
+    command = (*processes.exchange(Listen(LOOPBACK, int(port)), str(ledger)), *options)
+    is_ready = probes.http_ok(f"http://{LOOPBACK}:{port}/_paper/health")
+    environment = {**os.environ, "PULSE_LOG_FORMAT": "json", MARK: str(settings.data_dir.resolve())}
+    # It posts nothing.
+    environment.pop("PULSE_PAPER_POSTBACK_URL", None)
+    return [Program(ALPACA.program, processes.executable(command), is_ready, environment, folder=settings.data_dir)]
+
+
 def reachable(program: Program) -> Program:
-    if program.name != processes.EXCHANGE:
+    if program.name not in (KITE.program, ALPACA.program):
         return program
     return replace(program, command=tuple("0.0.0.0" if part == LOOPBACK else part for part in program.command))
 

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pulse_core.brokers.zerodha.rows import INDIA
+from pulse_ops.stack.ports import free_port
 from tests.rigs.chaos import measure, whole_book
 from tests.rigs.chaos.arrangement import Arrangement, arranged
+from tests.rigs.chaos.exchanges import ALPACA, BROKERS, EXCHANGES, KITE, US_PORT, Exchange
 from tests.rigs.chaos.injector import Injector
 from tests.rigs.chaos.load import Load, Login, intents
 from tests.rigs.chaos.measure import Tables
@@ -60,7 +62,10 @@ _GRACE_UNDER_FIRE = "300"
 
 @dataclass
 class Run:
-    """`say` tells a person what happens, line by line. Lengths are seconds; `room` is that of `make_plan`."""
+    """`say` tells a person what happens, line by line. Lengths are seconds; `room` is that of `make_plan`.
+
+    `broker` says at which of the two exchanges is traded: `kite`, `alpaca` or `both`.
+    """
 
     seed: int
     seconds: float
@@ -69,6 +74,7 @@ class Run:
     say: Callable[[str], None]
     final_within: float = 60.0
     room: float = 1.0
+    broker: str = "both"
     verdicts: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
     _day_ends_at: datetime | None = None
@@ -94,7 +100,11 @@ class Run:
             fire_at += _STARTED_WITHIN
             self._day_ends_at = datetime.fromtimestamp(fire_at + day_end(self.seed, self.seconds), INDIA)
             environment["PULSE_PAPER_DAY_STARTS"] = f"{self._day_ends_at:%H:%M:%S}"
-        with arranged(data_dir, environment, chosen, self.say) as arrangement:
+        if ALPACA in self._exchanges:
+            port = str(free_port())
+            environment |= {US_PORT: port, ALPACA.url_variable: f"http://127.0.0.1:{port}"}
+            environment["PULSE_EXCHANGES"] = EXCHANGES
+        with arranged(data_dir, environment, chosen, self._exchanges, self.say) as arrangement:
             time.sleep(max(fire_at - time.time(), 0))
             summary = self._under_fire(arrangement, environment)
             if summary["violations"]:
@@ -103,15 +113,22 @@ class Run:
             summary["kept_in"] = str(self._keep(folder, summary))
         return summary
 
+    @property
+    def _exchanges(self) -> Sequence[Exchange]:
+        return BROKERS[self.broker]
+
+    def _ledgers(self, stack: Stack) -> list[Path]:
+        return [exchange.ledger(stack.data_dir) for exchange in self._exchanges]
+
     def _under_fire(self, arrangement: Arrangement, environment: dict[str, str]) -> dict[str, Any]:
         stack = arrangement.stack
         state = stack.state
         tables = Tables(state.environment["DATABASE_URL"])
         load = Load(state.urls["gapi"], state.demo_user or "", state.demo_password or "", self.say)
         login = Login(state.urls["gapi"], OPERATOR, add_operator(stack.data_dir))
-        operators = Operators(login, tables, _ledger(stack), self._day_ends_at, self.seed)
+        operators = Operators(login, tables, self._ledgers(stack), self._day_ends_at, self.seed)
         injector = Injector(arrangement, environment, self.say)
-        wanted = intents(self.seed, self.seconds)
+        wanted = intents(self.seed, self.seconds, self._exchanges)
         started = time.monotonic()
         load.start(wanted)
         operators.start()
@@ -128,14 +145,15 @@ class Run:
         load.end()
         verdict = self._judge(stack)
         self._check_clients(tables, load, len(wanted))
-        self.violations += whole_book.broken(tables, _ledger(stack))
+        if KITE in self._exchanges:
+            self.violations += whole_book.broken(tables, KITE.ledger(stack.data_dir))
         for refusal in (*load.refusals, *operators.refusals):
             self._violation("accepted", "every right request taken in the end", refusal)
         return self._summary(injector, load, operators, tables, stack, verdict, final_after)
 
     def _wait_until_final(self, tables: Tables, faults_ended: float) -> float | None:
         """Seconds from the last fault until every order had ended. They may take until their windows are over."""
-        due = faults_ended
+        due = faults_ended + max(exchange.certain_after for exchange in self._exchanges)
         while (now := time.monotonic()) < due + _GIVE_UP_AFTER:
             due = max(due, now + (tables.seconds_of_windows_left() or 0))
             if tables.open_orders() == []:
@@ -153,7 +171,7 @@ class Run:
         ends_at = time.monotonic() + _RECONCILED_WITHIN
         while time.monotonic() < ends_at:
             booked = tables.column("SELECT coalesce(sum(quantity), 0) FROM fills")[0]
-            if booked == measure.shares_in_ledger(_ledger(stack)):
+            if booked == measure.shares_in_ledgers(self._ledgers(stack)):
                 return
             time.sleep(1)
 
@@ -164,9 +182,10 @@ class Run:
 
         def judge() -> None:
             while not ended.wait(_JUDGE_EVERY):
-                verdict = _verdict(stack, "--grace", _GRACE_UNDER_FIRE)
-                self.verdicts += verdict is not None
-                self.violations += [{**one, "seen": "under fire"} for one in (verdict or {}).get("violations", [])]
+                for exchange in self._exchanges:
+                    verdict = _verdict(stack, exchange, "--grace", _GRACE_UNDER_FIRE)
+                    self.verdicts += verdict is not None
+                    self.violations += [{**one, "seen": "under fire"} for one in (verdict or {}).get("violations", [])]
 
         thread = threading.Thread(target=judge)
         thread.start()
@@ -177,13 +196,19 @@ class Run:
             thread.join()
 
     def _judge(self, stack: Stack) -> dict[str, Any]:
-        verdict = _verdict(stack, "--final")
-        if verdict is None:
-            self._violation("verify", "an answer", "none")
-            return {}
-        self.verdicts += 1
-        self.violations += verdict["violations"]
-        return verdict
+        """Each broker account by its exchange; the counts are those of all."""
+        total: Counter[str] = Counter()
+        promises: Counter[str] = Counter()
+        for exchange in self._exchanges:
+            verdict = _verdict(stack, exchange, "--final")
+            if verdict is None:
+                self._violation("verify", f"an answer about {exchange.account}", "none")
+                continue
+            self.verdicts += 1
+            self.violations += verdict["violations"]
+            total.update({name: verdict[name] for name in ("orders", "slices", "fills", "broker_orders")})
+            promises.update(verdict["violations_by_promise"])
+        return {**total, "violations_by_promise": dict(promises)}
 
     def _check_clients(self, tables: Tables, load: Load, expected: int) -> None:
         """What the gateway told its clients is so: one order for each key, and none forgotten."""
@@ -209,11 +234,12 @@ class Run:
         final_after: float | None,
     ) -> dict[str, Any]:
         kinds_struck = Counter(fault.kind for fault in injector.struck)
-        struck_orders = measure.exchange_faults(_ledger(stack))
+        struck_orders = measure.exchange_faults(self._ledgers(stack))
         return {
             "seed": self.seed,
             "seconds": self.seconds,
             "room": self.room,
+            "broker": self.broker,
             "process_faults": sum(count for kind, count in kinds_struck.items() if kind in PROCESS_FAULTS),
             "exchange_faults": sum(struck_orders.values()),
             "faults_by_kind": dict(sorted(kinds_struck.items())) | struck_orders,
@@ -224,6 +250,7 @@ class Run:
             "slices_by_status": _counts(tables, "SELECT status FROM order_slices"),
             "fills": verdict.get("fills"),
             "broker_orders": verdict.get("broker_orders"),
+            "orders_by_account": _counts(tables, "SELECT broker FROM orders"),
             "orders_by_result": _counts(tables, "SELECT coalesce(result, status) FROM orders"),
             "alarms": _counts(tables, "SELECT detail->>'alarm' FROM slice_events WHERE kind = 'ALARM'"),
             "requests_repeated": load.repeats,
@@ -247,15 +274,20 @@ class Run:
         kept = self.keep_in / f"chaos-seed-{self.seed}-{time.strftime('%H%M%S')}"
         kept.mkdir(parents=True)
         shutil.move(folder / "stack" / "logs", kept / "logs")
-        for path in (*folder.glob("*.csv"), *(folder / "stack" / "exchange").iterdir(), folder / "stack/terminal.log"):
+        for path in (*folder.glob("*.csv"), folder / "stack/terminal.log"):
             shutil.move(path, kept / path.name)
+        for exchange in self._exchanges:
+            shutil.move(exchange.ledger(folder / "stack").parent, kept / exchange.program)
         (kept / "summary.json").write_text(json.dumps(summary, indent=2))
         return kept
 
 
-def _verdict(stack: Stack, *options: str) -> dict[str, Any] | None:
+def _verdict(stack: Stack, exchange: Exchange, *options: str) -> dict[str, Any] | None:
     """What `pulse verify` says; None when it could not read one of the sides."""
-    command = [PULSE, "verify", "--json", "--data-dir", str(stack.data_dir), *options]
+    command = [PULSE, "verify", "--json", "--data-dir", str(stack.data_dir), "--broker-account", exchange.account]
+    if exchange is not KITE:
+        command += ["--ledger", str(exchange.ledger(stack.data_dir))]
+    command += options
     environment = {**os.environ, "PULSE_SETTLE_DELAY": SETTINGS["PULSE_SETTLE_DELAY"]}
     judged = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     return json.loads(judged.stdout) if judged.stdout else None
@@ -263,7 +295,3 @@ def _verdict(stack: Stack, *options: str) -> dict[str, Any] | None:
 
 def _counts(tables: Tables, query: str) -> dict[str, int]:
     return dict(Counter(tables.column(query)).most_common())
-
-
-def _ledger(stack: Stack) -> Path:
-    return stack.data_dir / "exchange" / "ledger.sqlite"

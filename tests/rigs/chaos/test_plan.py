@@ -3,6 +3,7 @@
 import pytest
 
 from pulse_ops.paper_exchange.faults import Scenario
+from tests.rigs.chaos.exchanges import ALPACA, BROKERS, KITE
 from tests.rigs.chaos.load import intents
 from tests.rigs.chaos.plan import ALL, CLOCK_FAULTS, DAY_END, PACKET_FAULTS, PROCESS_FAULTS, Fault, kinds, make_plan
 from tests.rigs.chaos.run import SETTINGS
@@ -92,3 +93,17 @@ def test_the_exchange_suffers_only_from_what_was_chosen() -> None:
 
     plan = make_plan(1, 60, kinds("exchange-ack_lost,exchange-slow"))
     assert {name for fault in plan for name in faults_of(fault)} == {"ack_lost", "slow"}
+
+
+def test_orders_go_by_turns_to_each_exchange_that_is_traded_at_and_the_others_stay_as_they_were() -> None:
+    both, alone = intents(1, 600, BROKERS["both"]), intents(1, 600)
+
+    assert [one.body.get("broker_account") for one in both[:4]] == [None, ALPACA.account, None, ALPACA.account]
+    assert {one.body["instrument"] for one in both[1::2]} == {*ALPACA.instruments}
+    assert {one.body["instrument"] for one in alone} == {*KITE.instruments}
+    assert all("session" not in one.body for one in alone)
+
+
+def test_an_exchange_is_told_of_no_fault_that_its_wire_does_not_have() -> None:
+    assert {f"exchange-{name}" for name in ALPACA.lacks} < {*ALL}
+    assert not KITE.lacks

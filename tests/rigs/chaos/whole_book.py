@@ -1,4 +1,7 @@
-"""What the rig judges beside `pulse verify`: that nothing was taken for absent by a book that was not whole."""
+"""What the rig judges beside `pulse verify`: that nothing was taken for absent by a book that was not whole.
+
+Where client order ids are looked up, no book proves an absence.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,9 +16,10 @@ PROMISE = "absence-needs-a-whole-book"
 LONGEST_READING = timedelta(seconds=15)
 
 _ABSENCES = """SELECT json_build_object('order_id', order_id, 'slice_id', slice_id, 'at', at) FROM slice_events
-    WHERE from_status = 'UNKNOWN' AND detail->>'error_code' = 'ABSENT' ORDER BY id"""
+    WHERE from_status = 'UNKNOWN' AND detail->>'error_code' = 'ABSENT' AND order_id IN ({}) ORDER BY id"""
 _ACKNOWLEDGED = """SELECT json_build_object('broker_order_id', detail->>'answer', 'at', at) FROM slice_events
-    WHERE kind = 'BROKER_CALL' AND detail->>'outcome' = 'ACKNOWLEDGED' ORDER BY id"""
+    WHERE kind = 'BROKER_CALL' AND detail->>'outcome' = 'ACKNOWLEDGED' AND order_id IN ({}) ORDER BY id"""
+_OF_ACCOUNT = "SELECT id FROM orders WHERE broker = 'paper'"
 
 Row = Mapping[str, Any]
 
@@ -24,7 +28,7 @@ def broken(tables: Tables, ledger: Path) -> list[dict[str, Any]]:
     """Every absence that was concluded while the book did not show what the broker had acknowledged long before."""
     with Ledger(ledger) as read:
         shown_at = {order.order_id: order.visible_at for order in read.orders()}
-    return list(broken_by(tables.column(_ABSENCES), tables.column(_ACKNOWLEDGED), shown_at))
+    return list(broken_by(*(tables.column(one.format(_OF_ACCOUNT)) for one in (_ABSENCES, _ACKNOWLEDGED)), shown_at))
 
 
 def broken_by(

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api_contract.scopes import Scope
+from gapi_app.cells.directory import NAME, ONLY
+from gapi_app.cells.naming import HEADER
 from pulse_core import db
 from pulse_core.broker_accounts import login
 from pulse_core.brokers.zerodha.postback import postback_checksum
@@ -44,6 +46,8 @@ def put_real_things_in(case: Case, operation_id: str, account: Account) -> None:
         (case.query or {}).pop(name, None)
     if case.headers is not None:
         case.headers.pop("Last-Event-ID", None)
+        if NAME.fullmatch(case.headers.get(HEADER, "")):
+            case.headers[HEADER] = ONLY
     if operation_id in _BODIES and isinstance(case.body, dict):
         case.body = _BODIES[operation_id](dict(case.body), account)
 

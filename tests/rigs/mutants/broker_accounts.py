@@ -83,7 +83,7 @@ BROKER_ACCOUNTS = (
             Change(
                 f"{_ACCOUNTS}/reach.py",
                 "    if account.name == PAPER and not settings().has_paper_exchange:\n        return None\n",
-                "    if account.name == PAPER:\n        return _of_the_environment()\n",
+                "    if account.name == PAPER:\n        return _of_the_environment(account.name)\n",
             ),
         ),
         (

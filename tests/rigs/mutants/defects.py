@@ -13,6 +13,7 @@ from tests.rigs.mutants.holds import OF_HOLDS
 from tests.rigs.mutants.idle import IDLE
 from tests.rigs.mutants.instruments import INSTRUMENTS
 from tests.rigs.mutants.keys import KEYS
+from tests.rigs.mutants.limits import LIMITS
 from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
 from tests.rigs.mutants.money import MONEY
@@ -39,6 +40,7 @@ DEFECTS = (
     *INSTRUMENTS,
     *OF_HOLDS,
     *MONEY,
+    *LIMITS,
     *BROKER_ACCOUNTS,
     *WEBHOOKS,
     *API,

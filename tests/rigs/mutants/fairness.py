@@ -12,7 +12,7 @@ FAIRNESS = (
         (
             Change(
                 f"{STORE}/orders.py",
-                'prepared("add_order_within", _ONE_OF_ITS_ACCOUNT)',
+                'prepared("add_order_within", ONE_OF_ITS_ACCOUNT)',
                 'prepared("add_order_within")',
             ),
         ),

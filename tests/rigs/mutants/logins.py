@@ -4,6 +4,7 @@ from tests.rigs.mutants.defect import TESTS, Change, Defect
 
 _ACCOUNTS = "pulse_core/broker_accounts"
 _LOGINS = f"{TESTS}/test_broker_logins.py"
+_KEYS = f"{TESTS}/test_keys_alone.py"
 
 LOGINS = (
     Defect(
@@ -13,6 +14,17 @@ LOGINS = (
             Change(f"{_ACCOUNTS}/login.py", "        if found != expected:\n", "        if not found:\n"),
         ),
         (f"{_LOGINS}::test_a_login_of_somebody_else_changes_nothing",),
+    ),
+    Defect(
+        "Keys of another account are taken for those of this one",
+        (
+            Change(
+                f"{_ACCOUNTS}/login.py",
+                "        if expected is not None and found != expected:\n",
+                "        if expected is None and not found:\n",
+            ),
+        ),
+        (f"{_KEYS}::test_keys_that_do_not_work_or_are_of_somebody_else_change_nothing",),
     ),
     Defect(
         "A process keeps the credentials that it has opened once",

@@ -1,10 +1,11 @@
--- Ask for a broker's list of the day: none was loaded since the last hour at which brokers have it ready, by the Indian
--- clock. After a load that came to nothing the next one waits half as long as they have been failing, within limits.
+-- Ask for a broker's list of the day: none was loaded since the last hour at which brokers have it ready, by the clock
+-- of its market. After a load that came to nothing the next one waits half as long as they have been failing, within
+-- limits.
 INSERT INTO instrument_loads (broker, asked_by, asked_at, accepts_smaller)
 SELECT :broker, :asked_by, moment.now, false
   FROM (SELECT clock_timestamp() AS now) AS moment,
-       LATERAL (SELECT (date_trunc('day', moment.now AT TIME ZONE 'Asia/Kolkata' - :ready_after) + :ready_after)
-                       AT TIME ZONE 'Asia/Kolkata' AS ready_at) AS day,
+       LATERAL (SELECT (date_trunc('day', moment.now AT TIME ZONE :time_zone - :ready_after) + :ready_after)
+                       AT TIME ZONE :time_zone AS ready_at) AS day,
        LATERAL (SELECT max(ended_at) AS last_at, min(asked_at) AS since
                   FROM instrument_loads
                  WHERE broker = :broker

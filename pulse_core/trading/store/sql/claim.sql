@@ -9,7 +9,11 @@ wanted AS (
       FROM unnest(:slice_ids, :attempts_before, :client_order_ids) AS one (slice_id, attempts_before, client_order_id)
 ),
 free AS (
-    SELECT slice.id, wanted.client_order_id, moment.now
+    SELECT slice.id, wanted.client_order_id, moment.now,
+           -- As it was read for all, a few seconds ago at most.
+           (SELECT last.price FROM last_prices AS last
+             WHERE last.broker = :broker_account AND last.instrument = orders.instrument
+               AND last.read_at >= moment.now - interval '5 seconds') AS last_price
       FROM moment, wanted
       JOIN order_slices AS slice ON slice.id = wanted.slice_id
       JOIN orders ON orders.id = slice.order_id
@@ -65,6 +69,7 @@ claimed AS (
            cancel_reason = NULL,
            cancel_asked_at = NULL,
            cancel_asks = 0,
+           last_price = free.last_price,
            updated_at = free.now
       FROM free, orders
      WHERE slice.id = free.id
@@ -73,7 +78,7 @@ claimed AS (
            slice.quantity - slice.filled_quantity AS lacking,
            orders.instrument, orders.side, orders.limit_price, orders.product, orders.slice_timeout_seconds,
            orders.trace, slice.updated_at AS claimed_at, orders.total_quantity,
-           slice.scheduled_at, slice.due_at, slice.admitted_at
+           slice.scheduled_at, slice.due_at, slice.admitted_at, slice.last_price, orders.reckoned_price
 ),
 placed AS (
     INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, claimed_at)

@@ -6,8 +6,8 @@ Who knows nothing of it writes neither: an order without a time is asked about w
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0029"
+revision = "0032"
+down_revision = "0031"
 
 _AT = sa.DateTime(timezone=True)
 
