@@ -14,7 +14,7 @@ from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.order_amending import amend
 from pulse_ops.cli.order_events import events
 from pulse_ops.cli.order_names import named_order, order_name
-from pulse_ops.cli.order_placing import catch_up_choice, place, side_choice
+from pulse_ops.cli.order_placing import catch_up_choice, place, preview, side_choice
 from pulse_ops.cli.order_tables import print_order, print_orders, print_slices
 from pulse_ops.cli.output import print_json, say
 from pulse_ops.cli.values import Instant
@@ -33,6 +33,7 @@ def orders() -> None:
 
 orders.add_command(place)
 orders.add_command(amend)
+orders.add_command(preview)
 orders.add_command(events)
 
 
