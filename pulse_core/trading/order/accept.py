@@ -35,8 +35,7 @@ from pulse_core.markets import hours
 from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
-from pulse_core.trading.halts import at_the_door
-from pulse_core.trading.order import holdings, plan_tokens, risk
+from pulse_core.trading.order import halted, holdings, plan_tokens, risk
 from pulse_core.trading.order.planning import time_for
 from pulse_core.trading.order.windows import whole_minutes, window_of
 from pulse_core.trading.store import events, orders
@@ -160,7 +159,7 @@ def checked_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str
     """
     check_start(new_order.start_at, now)
     broker_account = access.broker_account_of(account_id, new_order.broker_account)
-    at_the_door.check_order(account_id, broker_account, new_order.instrument)
+    halted.check_order(account_id, broker_account, new_order.instrument)
     listed = instruments.check_order(broker_account, new_order)
     window = window_of(new_order, broker_account, now)
     instruments.check_window(listed, window)
