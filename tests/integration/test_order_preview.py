@@ -118,7 +118,7 @@ def test_a_thousand_orders_have_the_schedules_that_their_previews_showed(market:
             later = min(now + timedelta(seconds=random.randint(0, 300)), previewed.expires_at)
             with pytest.MonkeyPatch.context() as patch:
                 # As many as one account has open; how many that are is not asked here.
-                patch.setattr("pulse_core.trading.order.risk.room_for", lambda _row, _now: None)
+                patch.setattr("pulse_core.trading.order.risk.room_for", lambda *_: None)
                 expected[placed(account, new_order, previewed, later)] = shown(previewed)
         split_orders(list(expected), now)
     assert {order_id: planned(order_id) for order_id in expected} == expected

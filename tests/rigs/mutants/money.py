@@ -10,7 +10,7 @@ _ONE_REFUSAL_EACH = f"{RECHECK}::test_each_recheck_costs_one_refused_call_and_th
 MONEY = (
     Defect(
         "An order that goes on sends all that it missed before the first answer",
-        (Change(f"{ORDER}/recheck_money.py", "after_a_trial(spread)", "spread"),),
+        (Change(f"{ORDER}/recheck_money.py", "        _try_one(session, order, now)\n", ""),),
         (f"{RECHECK}::test_nothing_else_goes_out_before_the_first_slice_is_answered",),
     ),
     Defect(
