@@ -79,9 +79,7 @@ def _without_place(unsent: Sequence[Unsent], planned: Schedule, slice_cap: int) 
     """What finds no place keeps its time, with what it has left: it is late, and catches up as it would have anyhow."""
     placed = {one.sequence_number for one in planned.slices}
     return [
-        Rescheduled(
-            one.sequence_number, one.quantity if one.was_claimed else min(one.quantity, slice_cap), one.due_at
-        )
+        Rescheduled(one.sequence_number, one.quantity if one.was_claimed else min(one.quantity, slice_cap), one.due_at)
         for one in unsent
         if one.sequence_number not in placed
     ]
