@@ -11,6 +11,7 @@ PulseError
     SecondFactorSetupRequired
     NotFound
     DuplicateOrderUniqueKey
+    PlanChanged
     InvalidState
     Halted
     RiskLimit
@@ -22,6 +23,7 @@ PulseError
         InvalidTick
         QuantityTooLarge
     QuantityTooSmall
+    InsufficientHoldings
     UnknownBrokerAccount
     BrokerAccountNotGranted
     IdempotencyKeyReused
@@ -51,6 +53,7 @@ HTTP_STATUS = {
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "DUPLICATE_ORDER_UNIQUE_KEY": 409,
+    "PLAN_CHANGED": 409,
     "INVALID_STATE": 409,
     "HALTED": 409,
     "IDEMPOTENCY_KEY_REUSED": 409,
@@ -67,6 +70,7 @@ HTTP_STATUS = {
     "INVALID_TICK": 422,
     "QUANTITY_TOO_LARGE": 422,
     "QUANTITY_TOO_SMALL": 422,
+    "INSUFFICIENT_HOLDINGS": 422,
     "UNKNOWN_BROKER_ACCOUNT": 422,
     "PRECONDITION_REQUIRED": 428,
     "RATE_LIMITED": 429,
@@ -138,6 +142,12 @@ class DuplicateOrderUniqueKey(PulseError):
     code = "DUPLICATE_ORDER_UNIQUE_KEY"
 
 
+class PlanChanged(PulseError):
+    """An order that is to be placed as it was previewed would not be."""
+
+    code = "PLAN_CHANGED"
+
+
 class InvalidState(PulseError):
     code = "INVALID_STATE"
 
@@ -182,6 +192,12 @@ class QuantityTooSmall(PulseError):
     """Less than was sent already."""
 
     code = "QUANTITY_TOO_SMALL"
+
+
+class InsufficientHoldings(PulseError):
+    """A sale of more shares than the broker account has, beside what its open orders will sell."""
+
+    code = "INSUFFICIENT_HOLDINGS"
 
 
 class UnknownBrokerAccount(PulseError):

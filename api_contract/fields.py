@@ -116,6 +116,14 @@ class Price(fields.String):
         return Decimal(value)
 
 
+class Amount(Price):
+    """An amount of money as a string, of any size; below zero too."""
+
+    def __init__(self, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        shown = {"pattern": r"^-?[0-9]{1,24}(\.[0-9]{1,6})?$", "example": "285150.00"}
+        super().__init__(metadata=shown | dict(metadata or {}), **kwargs)
+
+
 class Words(fields.String):
     """Some words of an enum in a query, separated by commas."""
 

@@ -12,6 +12,7 @@ from api_contract.vocabulary import AtEnd, CatchUp, Leftover, OrderType, Product
 UNIQUE_KEY = re.compile(r"[\x20-\x7e]{1,64}")
 INSTRUMENT = re.compile(r"(?P<exchange>[A-Z]{1,16}):(?P<symbol>[A-Z0-9&.-]{1,32})")
 EXCHANGE = re.compile("[A-Z]{1,16}")
+PLAN_TOKEN = re.compile("[A-Za-z0-9+/=]{1,4096}")
 BROKER_ACCOUNT = re.compile("[a-z][a-z0-9-]{1,19}")
 MAX_QUANTITY = 10**9
 MIN_SPLITS, MAX_SPLITS = 2, 100
@@ -33,7 +34,8 @@ class NewOrder:
     """An order as the client stated it. `duration_minutes` is the length of its window; None with `until_close`.
 
     Without `start_at` the window opens at once; `limit_price` is per share and belongs to a LIMIT order; without
-    `product`, `slice_timeout_seconds` or `broker_account` the installation's defaults apply.
+    `product`, `slice_timeout_seconds` or `broker_account` the installation's defaults apply. With a `plan_token` it is
+    to have the schedule that a preview showed, and none other.
     """
 
     order_unique_key: str
@@ -57,6 +59,7 @@ class NewOrder:
     extend_minutes: int = 0
     leftover: Leftover = Leftover.CATCH_UP
     at_end: AtEnd = AtEnd.LEAVE
+    plan_token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     _check_catching_up(new_order)
     check_note(new_order.client_note)
     _check_broker_account(new_order.broker_account)
+    _check_plan_token(new_order.plan_token)
 
 
 def check_start(start_at: datetime | None, now: datetime) -> None:
@@ -215,6 +219,12 @@ def _check_broker_account(name: str | None) -> None:
     if name is not None and not BROKER_ACCOUNT.fullmatch(name):
         rule = "the name of a broker account: 2 to 20 of a-z, 0-9 and -, the first a letter"
         raise InvalidRequest(f"broker_account must be {rule}", {"field": "broker_account", "rule": rule})
+
+
+def _check_plan_token(token: str | None) -> None:
+    if token is not None and not PLAN_TOKEN.fullmatch(token):
+        rule = "the plan_token of a preview"
+        raise InvalidRequest(f"plan_token must be {rule}", {"field": "plan_token", "rule": rule})
 
 
 def _check_reason(said: Settlement) -> None:

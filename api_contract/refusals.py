@@ -129,6 +129,31 @@ SHARED = {
         },
         ("field", "order_unique_key", "existing_order_id", "differs"),
     ),
+    "PLAN_CHANGED": Refusal(
+        "The order would not be what its `plan_token` was given for: `differs` names each input, or each slice, before"
+        " and after. Nothing was done; preview it again.",
+        "the plan is not what was previewed: slice 5; preview the order again",
+        {
+            "differs": [
+                {
+                    "sequence_number": 5,
+                    "before": {"scheduled_at": "2026-11-23T07:25:06.100000Z", "quantity": 20},
+                    "after": {"scheduled_at": "2026-11-23T07:20:06.100000Z", "quantity": 20},
+                }
+            ]
+        },
+        {
+            "differs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"field": _FIELD, "sequence_number": NUMBER, "before": {}, "after": {}},
+                    "required": ["before", "after"],
+                },
+            }
+        },
+        ("differs",),
+    ),
     "INVALID_STATE": Refusal(
         "The state of things does not allow it: a status, a name that is taken, a number that is reached.",
         "the order is DONE and cannot be cancelled",
@@ -263,6 +288,27 @@ SHARED = {
         {"field": "total_quantity", "total_quantity": 50, "min": 60},
         {"field": _FIELD, "total_quantity": NUMBER, "min": NUMBER},
         ("field", "total_quantity", "min"),
+    ),
+    "INSUFFICIENT_HOLDINGS": Refusal(
+        "The broker account has fewer shares than the order would sell, beside what its open orders will sell.",
+        "the order would sell 100 of NSE:RELIANCE, and 40 are free to be sold",
+        {
+            "field": "total_quantity",
+            "instrument": "NSE:RELIANCE",
+            "total_quantity": 100,
+            "holdings": 60,
+            "promised": 20,
+            "free": 40,
+        },
+        {
+            "field": _FIELD,
+            "instrument": TEXT,
+            "total_quantity": NUMBER,
+            "holdings": {**NUMBER, "description": "What the broker says that can be sold."},
+            "promised": {**NUMBER, "description": "Of that, what open orders will sell."},
+            "free": {**NUMBER, "description": "What they leave."},
+        },
+        ("field", "instrument", "total_quantity", "holdings", "promised", "free"),
     ),
     "UNKNOWN_BROKER_ACCOUNT": Refusal(
         "There is no broker account of this name.",

@@ -89,9 +89,7 @@ class ReplanCause(Explained):
     RELEASED = "RELEASED", "what held the order is over"
     OVERDUE = "OVERDUE", "slices are late, and would go out together"
     RESTS = "RESTS", "slices have ended with a rest"
-    PRICE_REFUSED = "PRICE_REFUSED", "the broker refused the price of a slice"
     RETRIED = "RETRIED", "an operator has slices sent again"
-    AMENDED = "AMENDED", "the order was changed"
     WINDOW_OVER = "WINDOW_OVER", "the window is over"
 
 
@@ -118,6 +116,22 @@ class BrokerAccountState(Explained):
     READY = "READY", "its credentials work, as far as is known"
     AWAITING_TOKEN = "AWAITING_TOKEN", "somebody has to log in: its token has ended, or it never had one"
     BLOCKED = "BLOCKED", "the broker refuses the account itself, as from an address that is not registered"
+
+
+class PlanWarning(Explained):
+    """What a preview says of an order that may be placed all the same."""
+
+    ACCOUNT_HELD = "ACCOUNT_HELD", "its broker account is held: nothing is sent until that ends"
+    BEGINS_LATER = "BEGINS_LATER", "its market is closed at its start; its window begins when that opens"
+    PAUSES = "PAUSES", "its market takes no orders in a part of its window, and its slices wait meanwhile"
+    SESSION_END = "SESSION_END", "its window ends with its market's time: its last slice goes out a little before"
+    UNEVEN_LOTS = "UNEVEN_LOTS", "its lots cannot be shared out evenly among its slices"
+    NO_ROOM = (
+        "NO_ROOM",
+        "so many slices do not fit at the limits of the account or of its broker: placed now, it is refused",
+    )
+    FUNDS_SHORT = "FUNDS_SHORT", "the broker asks for more margin than the account has"
+    HOLDINGS_SHORT = "HOLDINGS_SHORT", "the account has fewer shares than it would sell"
 
 
 class SliceStatus(Explained):
@@ -156,11 +170,15 @@ class HoldReason(StrEnum):
         reason.ended_by = ended_by
         return reason
 
-    FUNDS = "FUNDS", "the broker account lacks funds for it", "somebody adds funds and resumes the order"
+    FUNDS = (
+        "FUNDS",
+        "the broker account lacks funds for it",
+        "its broker shows that the margin is there, or somebody resumes the order",
+    )
     HOLDINGS = (
         "HOLDINGS",
         "the broker account lacks the shares to sell, or may not sell them",
-        "somebody sees to the shares, or authorises their sale, and resumes the order",
+        "its broker shows that the shares are there, or somebody resumes the order",
     )
     SESSION = "SESSION", "the broker says that the market is closed or halted", "the market takes orders again"
     INVALID = (

@@ -47,7 +47,7 @@ from gapi_app.identity.client import IdentityClient
 from gapi_app.instruments import views as instruments
 from gapi_app.openapi import SPECIFICATION
 from gapi_app.orders import by_key as orders_by_key
-from gapi_app.orders import control, postbacks
+from gapi_app.orders import control, postbacks, previews
 from gapi_app.orders import views as orders
 from gapi_app.problems import answer_with_problems
 from gapi_app.web.docs import pages
@@ -124,6 +124,7 @@ def _described_app() -> tuple[Flask, Api]:
         # Before them: a key may be called like a part of an order.
         orders_by_key,
         orders,
+        previews,
         control,
         broker_accounts,
         events,

@@ -16,6 +16,7 @@ from api_contract.shapes import (
     installation,
     instruments,
     orders,
+    previews,
     risk,
     webhooks,
 )
@@ -94,6 +95,7 @@ SPECIFICATION = _Specification(
     schemes={ACCESS_TOKEN: _NEEDS, SERVICE_TOKEN: "Made by a sibling service for the one request."},
     refusals=REFUSALS,
     examples=orders.EXAMPLES
+    | previews.EXAMPLES
     | risk.EXAMPLES
     | identity.EXAMPLES
     | events.EXAMPLES

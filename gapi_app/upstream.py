@@ -13,13 +13,14 @@ from api_contract.order_rules import BROKER_ACCOUNT, EXCHANGE, INSTRUMENT, UNIQU
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.shapes.alarms import ALARM_QUERY
 from api_contract.shapes.instruments import INSTRUMENT_QUERY, NEW_LOAD
-from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY
+from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY, STATED_ORDER
 from gapi_app.cells.directory import Cell
 from gapi_app.cells.link import Answer, Call
 from gapi_app.cells.routing import Router
 from gapi_app.errors import UpstreamError
 
 _BROKER_LOGIN_SECONDS = 20.0
+_PREVIEW_SECONDS = 8.0
 
 
 class PulseClient:
@@ -33,6 +34,12 @@ class PulseClient:
         answer = self._ask("POST", "/internal/orders", who, {200, 201}, NEW_ORDER.dump(new_order))
         _check_order(answer.body, key=new_order.order_unique_key)
         return answer
+
+    def preview_order(self, who: Caller, new_order: NewOrder) -> dict[str, Any]:
+        """What it would be and cost; pulse asks the broker, and waits for it no longer than this waits for pulse."""
+        body = STATED_ORDER.dump(new_order)
+        path = "/internal/orders/preview"
+        return _check_list(self._ask("POST", path, who, {200}, body, patience_seconds=_PREVIEW_SECONDS).body, "slices")
 
     def list_orders(self, who: Caller, query: Mapping[str, Any]) -> dict[str, Any]:
         return _check_list(

@@ -25,6 +25,7 @@ from pulse_app import (
     orders,
     orders_by_key,
     postbacks,
+    previews,
     webhooks,
 )
 from pulse_app.errors import answer_errors
@@ -81,6 +82,7 @@ def _described_app() -> tuple[Flask, Api]:
         # Before them: a key may be called like a part of an order.
         orders_by_key,
         orders,
+        previews,
         control,
         broker_accounts,
         events,

@@ -13,6 +13,7 @@ from api_contract.shapes import (
     instruments,
     internal,
     orders,
+    previews,
     risk,
     webhooks,
 )
@@ -26,7 +27,13 @@ _NEEDS = (
     " the gateway on its own behalf; `account`: any account."
 )
 _EXAMPLES = (
-    orders.EXAMPLES | identity.EXAMPLES | events.EXAMPLES | webhooks.EXAMPLES | alarms.EXAMPLES | health.EXAMPLES
+    orders.EXAMPLES
+    | previews.EXAMPLES
+    | identity.EXAMPLES
+    | events.EXAMPLES
+    | webhooks.EXAMPLES
+    | alarms.EXAMPLES
+    | health.EXAMPLES
 )
 
 SPECIFICATION = Specification(

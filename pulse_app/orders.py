@@ -54,6 +54,7 @@ blueprint.before_request(require_service_token)
     "BROKER_ACCOUNT_NOT_GRANTED",
     "DUPLICATE_ORDER_UNIQUE_KEY",
     "HALTED",
+    "PLAN_CHANGED",
     "RISK_LIMIT",
     "MARKET_CLOSED",
     "BEYOND_CALENDAR",
@@ -61,6 +62,7 @@ blueprint.before_request(require_service_token)
     "INVALID_LOT",
     "INVALID_TICK",
     "QUANTITY_TOO_LARGE",
+    "INSUFFICIENT_HOLDINGS",
 )
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""

@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     VITAL = "cancels, pauses and logouts"
     ORDERS = "new orders"
+    PREVIEWS = "previews"
     LOGINS = "logins"
     GATEWAYS = "questions of gateways"
     OTHER = "requests"
@@ -43,16 +44,19 @@ KINDS: Mapping[str, Kind | None] = {
         ("keys.name_holder", "events.poll_events", "events.poll_all_events", "alarms.poll_alarms"), Kind.GATEWAYS
     ),
     "orders.place_order": Kind.ORDERS,
+    "previews.preview_order": Kind.PREVIEWS,
     # It asks nobody.
     "health.health": None,
 }
 SIZES: Mapping[str, Size] = {
     Kind.VITAL: Size(worked=8, waiting=24),
     Kind.ORDERS: Size(worked=12, waiting=36),
+    # They may wait for a broker.
+    Kind.PREVIEWS: Size(worked=2, waiting=6),
     # All of them but a few wait inside for their turn, where those go first who are known.
     Kind.LOGINS: Size(worked=32, waiting=0),
     Kind.GATEWAYS: Size(worked=4, waiting=28),
-    Kind.OTHER: Size(worked=8, waiting=40),
+    Kind.OTHER: Size(worked=6, waiting=34),
 }
 # Those that are looked at, and those whose password is checked.
 LOGIN_CONNECTIONS = LOOKS_AT_ONCE + CHECKED_AT_ONCE

@@ -22,7 +22,8 @@ class NewOrder:
     """An order to be placed. What is None is not sent, and left to the service.
 
     `limit_price` is per share, and belongs to order_type LIMIT. `start_at` is aware; without it the window opens at
-    once. `broker_account` is where it is traded. `catch_up` to `at_end` say how it catches up on what it misses.
+    once. `broker_account` is where it is traded. `catch_up` to `at_end` say how it catches up on what it misses. With
+    the `plan_token` of a preview it has the schedule shown there.
     """
 
     order_unique_key: str
@@ -43,6 +44,7 @@ class NewOrder:
     extend_minutes: int | None = None
     leftover: Leftover | None = None
     at_end: AtEnd | None = None
+    plan_token: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """Orders, their slices and their fills."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pulse_client.calls import Calls, part
 from pulse_client.models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
 from pulse_client.new_order import Amendment, NewOrder
+from pulse_client.preview_models import OrderPreview
+from pulse_client.transport import Request
 from pulse_client.vocabulary import CatchUp, WorkingSlices
 
 # The key in the query: on the way, paths with dots and slashes are rewritten.
@@ -15,8 +18,19 @@ _BY_KEY = "/api/orders/by-key"
 class Orders(Calls):
     """`if_match` of a change is the `etag` of the order as it was read: changed since, it is left as it is."""
 
-    def place(self, order: NewOrder, idempotency_key: str | None = None) -> Placed:
-        """Place the order, or find the one placed before under the same unique key."""
+    def preview(self, order: NewOrder) -> OrderPreview:
+        """What the order would be and cost if it were placed now; nothing is made."""
+        # It is another question each time: asking twice is like asking once.
+        asked = Request("POST", "/api/orders/preview", body=replace(order, plan_token=None))
+        return self._parse(OrderPreview, self._ask(asked))
+
+    def place(self, order: NewOrder, idempotency_key: str | None = None, *, plan_token: str | None = None) -> Placed:
+        """Place the order, or find the one placed before under the same unique key.
+
+        With the `plan_token` of a preview of it, it has the schedule that was shown. Raises Conflict with the code
+        PLAN_CHANGED where it would not.
+        """
+        order = order if plan_token is None else replace(order, plan_token=plan_token)
         answer = self._change("POST", "/api/orders", order, idempotency_key)
         placed = self._parse(Placed, answer)
         is_replay = answer.headers.get("Idempotent-Replayed") == "true"

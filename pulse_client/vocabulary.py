@@ -72,6 +72,17 @@ class NotFittingReason(StrEnum):
     TOO_MANY_SLICES = "TOO_MANY_SLICES"
 
 
+class PlanWarning(StrEnum):
+    ACCOUNT_HELD = "ACCOUNT_HELD"
+    BEGINS_LATER = "BEGINS_LATER"
+    PAUSES = "PAUSES"
+    SESSION_END = "SESSION_END"
+    UNEVEN_LOTS = "UNEVEN_LOTS"
+    NO_ROOM = "NO_ROOM"
+    FUNDS_SHORT = "FUNDS_SHORT"
+    HOLDINGS_SHORT = "HOLDINGS_SHORT"
+
+
 class BrokerAccountState(StrEnum):
     READY = "READY"
     AWAITING_TOKEN = "AWAITING_TOKEN"  # noqa: S105

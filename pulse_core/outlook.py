@@ -30,7 +30,7 @@ TOLD_BY: Mapping[str, Collection[Task]] = {
     "is_to_replan": (Task.REPLAN_ORDERS,),
     "is_live": (Task.FINISH_ORDERS,),
     "is_paused": (Task.END_FORGOTTEN_PAUSES,),
-    "is_held": (Task.RECHECK_HOLDS,),
+    "is_held": (Task.RECHECK_HOLDS, Task.RECHECK_MONEY),
     "is_halted": (Task.WATCH_HALTS, Task.RECHECK_HOLDS),
     "is_alarmed": (Task.RESOLVE_ALARMS,),
     "has_webhooks": (Task.DELIVER_WEBHOOKS,),

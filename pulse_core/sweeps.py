@@ -15,7 +15,7 @@ from pulse_core.tasks import PERIODS, Task
 from pulse_core.trading import inbox, order_totals, prices, replan_orders
 from pulse_core.trading.book import hints
 from pulse_core.trading.halts import watch
-from pulse_core.trading.order import pause, recheck, split
+from pulse_core.trading.order import pause, recheck, recheck_money, split
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import cancel_working, day_end, dispatch, leases, reconcile, resolve, track
 
@@ -47,6 +47,7 @@ _RUNS: Mapping[Task, Callable[[datetime], int]] = {
     Task.WATCH_HOLD: sending_hold.watch_hold,
     Task.RECHECK_HOLDS: recheck.recheck_holds,
     Task.WATCH_HALTS: watch.watch_halts,
+    Task.RECHECK_MONEY: recheck_money.recheck_money,
     Task.RESOLVE_ALARMS: inbox.resolve_alarms,
     Task.WATCH_LOGINS: watch_logins.watch_logins,
     Task.DELIVER_WEBHOOKS: deliverer.deliver_webhooks,

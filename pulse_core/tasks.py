@@ -25,6 +25,7 @@ class Task(StrEnum):
     WATCH_HOLD = "pulse.watch_hold"
     RECHECK_HOLDS = "pulse.recheck_holds"
     WATCH_HALTS = "pulse.watch_halts"
+    RECHECK_MONEY = "pulse.recheck_money"
     RESOLVE_ALARMS = "pulse.resolve_alarms"
     WATCH_LOGINS = "pulse.watch_logins"
     DELIVER_WEBHOOKS = "pulse.deliver_webhooks"
@@ -55,6 +56,7 @@ PERIODS: Mapping[Task, float] = {
     Task.WATCH_HOLD: 3,
     Task.RECHECK_HOLDS: 1,
     Task.WATCH_HALTS: 1,
+    Task.RECHECK_MONEY: 5,
     Task.RESOLVE_ALARMS: 5,
     Task.WATCH_LOGINS: 10,
     Task.DELIVER_WEBHOOKS: 2,

@@ -20,6 +20,7 @@ from api_contract.order_rules import (
     MIN_MULTIPLE,
     MIN_SPLITS,
     MIN_TIMEOUT,
+    PLAN_TOKEN,
     UNIQUE_KEY,
     NewOrder,
 )
@@ -158,7 +159,9 @@ class TermsSchema(Schema):
     )
 
 
-class NewOrderSchema(RequestSchema, TermsSchema):
+class StatedOrderSchema(RequestSchema, TermsSchema):
+    """An order as its client states it, before it is placed."""
+
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = _side(required=True)
@@ -176,6 +179,14 @@ class NewOrderSchema(RequestSchema, TermsSchema):
 
     def get_attribute(self, obj: NewOrder, attr: str, default: Any) -> Any:
         return obj if attr == "split_config" else super().get_attribute(obj, attr, default)
+
+
+class NewOrderSchema(StatedOrderSchema):
+    plan_token = fields.String(
+        load_default=None,
+        allow_none=True,
+        metadata=shown(PLAN_TOKEN) | {"description": "Of a preview of this order: it has the schedule shown there."},
+    )
 
 
 class AmendmentSchema(RequestSchema):
@@ -453,7 +464,7 @@ class FillPageSchema(AnswerSchema):
     next_cursor = next_cursor_field()
 
 
-NEW_ORDER = NewOrderSchema()
+NEW_ORDER, STATED_ORDER = NewOrderSchema(), StatedOrderSchema()
 ORDER_QUERY, KEY_OWNER_QUERY, KEY_QUERY = OrderQuerySchema(), KeyOwnerQuerySchema(), KeyQuerySchema()
 SLICE_QUERY, FILL_QUERY = SliceQuerySchema(), FillQuerySchema()
 AMENDMENT = AmendmentSchema()
@@ -538,18 +549,20 @@ _FILL = {
     "recorded_at": "2026-11-23T06:40:20.733000Z",
     "settled_by": None,
 }
+NEW_ORDER_EXAMPLE = {
+    "order_unique_key": "my-order-1",
+    "instrument": "NSE:RELIANCE",
+    "side": "BUY",
+    "total_quantity": 100,
+    "split_config": _SPLIT,
+    "order_type": "LIMIT",
+    "limit_price": "2851.50",
+    "slice_timeout_seconds": 300,
+    "client_note": "rebalancing",
+}
 EXAMPLES: dict[str, Any] = {
-    "NewOrder": {
-        "order_unique_key": "my-order-1",
-        "instrument": "NSE:RELIANCE",
-        "side": "BUY",
-        "total_quantity": 100,
-        "split_config": _SPLIT,
-        "order_type": "LIMIT",
-        "limit_price": "2851.50",
-        "slice_timeout_seconds": 300,
-        "client_note": "rebalancing",
-    },
+    "NewOrder": NEW_ORDER_EXAMPLE,
+    "StatedOrder": NEW_ORDER_EXAMPLE,
     "Amendment": {"total_quantity": 80, "end_at": "2026-11-23T07:10:00.000000Z"},
     "Accepted": ACCEPTED_EXAMPLE,
     "Order": _ORDER,

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
     VITAL = "cancels, pauses and logouts"
     ORDERS = "new orders"
+    PREVIEWS = "previews"
     LOGINS = "logins"
     KNOWN_LOGINS = "logins from networks that are known"
     POSTBACKS = "postbacks"
@@ -48,6 +49,7 @@ KINDS: Mapping[str, Kind | None] = {
     **dict.fromkeys(_VITAL, Kind.VITAL),
     **dict.fromkeys(_LOGINS, Kind.LOGINS),
     "orders.place_order": Kind.ORDERS,
+    "previews.preview_order": Kind.PREVIEWS,
     "postbacks.take_zerodha_postback": Kind.POSTBACKS,
     # They ask nobody.
     "health.health": None,
@@ -68,13 +70,15 @@ def sizes(for_one: int, beside_others: int = 1) -> Mapping[str, Size]:
     return {
         Kind.VITAL: Size(worked=8, waiting=24, for_one=for_one, worked_for_one=_share(8, for_one)),
         Kind.ORDERS: by_turns(16, 32),
+        # They may wait for a broker.
+        Kind.PREVIEWS: by_turns(2, 6),
         Kind.LOGINS: _OF_LOGINS,
         Kind.KNOWN_LOGINS: _OF_LOGINS,
         # The broker posts from few addresses.
         Kind.POSTBACKS: Size(worked=2, waiting=14),
         # Nobody who means well asks for many of these.
         Kind.UNKNOWN: Size(worked=1, waiting=15, rest_seconds=0.01),
-        Kind.OTHER: by_turns(12, 36),
+        Kind.OTHER: by_turns(12, 28),
     }
 
 

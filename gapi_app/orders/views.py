@@ -41,6 +41,7 @@ blueprint.before_request(require_token)
     "BROKER_ACCOUNT_NOT_GRANTED",
     "DUPLICATE_ORDER_UNIQUE_KEY",
     "HALTED",
+    "PLAN_CHANGED",
     "RISK_LIMIT",
     "MARKET_CLOSED",
     "BEYOND_CALENDAR",
@@ -48,6 +49,7 @@ blueprint.before_request(require_token)
     "INVALID_LOT",
     "INVALID_TICK",
     "QUANTITY_TOO_LARGE",
+    "INSUFFICIENT_HOLDINGS",
 )
 def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""

@@ -31,6 +31,7 @@ class BrokerAccount(Base):
     state_since: Mapped[datetime]
     probes: Mapped[int] = mapped_column(server_default="0")
     probe_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
     is_read_refused: Mapped[bool] = mapped_column(server_default="false")
     first_compared_at: Mapped[datetime | None]
     made_by: Mapped[str] = mapped_column(String(64))

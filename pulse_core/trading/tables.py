@@ -49,8 +49,9 @@ class Order(Base):
 
     Its slices are whole lots, with `most_per_slice` units at most, as its broker listed its instrument then.
     `asked_start_at` is when its window was to begin, if that was moved to the opening of its market. While there is a
-    `hold` nothing of it is sent, whatever its status; `recheck_at` is when Pulse looks by itself whether that is over.
-    If it `recalls_working`, what works of it at the broker is cancelled there while it is PAUSED.
+    `hold` nothing of it is sent, whatever its status; `recheck_at` is when Pulse looks by itself whether that is over,
+    `ask_at` when it asks the broker. If it `recalls_working`, what works of it at the broker is cancelled there while
+    it is PAUSED.
     """
 
     __tablename__ = "orders"
@@ -87,6 +88,7 @@ class Order(Base):
     held_since: Mapped[datetime | None]
     hold_message: Mapped[str | None]
     recheck_at: Mapped[datetime | None]
+    ask_at: Mapped[datetime | None]
     recalls_working: Mapped[bool] = mapped_column(server_default="false")
     # Services of before revision 0032 state none of it, and their orders catch up as is the default.
     catch_up: Mapped[CatchUp] = mapped_column(words(CatchUp, "catch_up"), server_default="spread")

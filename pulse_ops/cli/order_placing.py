@@ -1,7 +1,9 @@
 """`pulse orders place`: every term that an order may state, as an option."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Unpack
 
 import click
@@ -14,6 +16,7 @@ from pulse_client.new_order import NewOrder, SplitConfig
 from pulse_client.vocabulary import AtEnd, CatchUp, Leftover, OrderType, Product, SessionRule, Side
 from pulse_ops.cli import options
 from pulse_ops.cli.connection import Where, connect, connection_options
+from pulse_ops.cli.order_previews import print_preview
 from pulse_ops.cli.output import print_facts, print_json, say
 from pulse_ops.cli.values import Instant, Price
 
@@ -93,6 +96,8 @@ Examples:
 @click.option("--broker-account", metavar="NAME", help="Where it is traded. Default: the account of the installation.")
 @click.option("--note", help="A note that is kept and shown with the order; up to 200 characters.")
 @click.option("--key", help="The order's unique key, 1 to 64 characters; default: a new one.")
+@click.option("--preview", "is_previewed", is_flag=True, help="Show the schedule and the money, and ask first.")
+@click.option("--yes", "is_agreed", is_flag=True, help="With --preview: place it without asking.")
 @options.as_json
 @connection_options
 def place(
@@ -117,12 +122,16 @@ def place(
     broker_account: str | None,
     note: str | None,
     key: str | None,
+    is_previewed: bool,
+    is_agreed: bool,
     is_json: bool,
+    is_only_shown: bool = False,
     **where: Unpack[Where],
 ) -> None:
     """Place an order; repeating the command with the same --key does not place a second one.
 
     The key is shown before the order is sent. If the command fails or is interrupted, repeat it with that key.
+    With --preview the order has exactly the schedule that was shown, or is not placed.
     """
     order = NewOrder(
         order_unique_key=f"cli-{ULID()}" if key is None else key,
@@ -145,8 +154,26 @@ def place(
         at_end=None if at_end is None else AtEnd(at_end),
     )
     gateway = connect(**where)
+    if is_previewed or is_only_shown:
+        preview = gateway.preview(order)
+        print_preview(preview, is_json=is_json)
+        if is_only_shown:
+            return
+        if not is_agreed:
+            click.confirm("Place this order?", abort=True, err=True)
+        order = replace(order, plan_token=preview.plan_token)
     say(f"Placing the order with --key {order.order_unique_key}")
     _show(_place(gateway, order), is_json)
+
+
+assert place.callback is not None  # noqa: S101
+preview = click.Command(
+    "preview",
+    params=[one for one in place.params if one.name not in ("is_previewed", "is_agreed")],
+    callback=partial(place.callback, is_previewed=False, is_agreed=False, is_only_shown=True),
+    help="Show what an order would be and cost, with the options of `pulse orders place`; nothing is placed.",
+    short_help="Show what an order would be and cost.",
+)
 
 
 def _split(splits: int, minutes: int | None, randomize: bool, until_close: bool) -> SplitConfig:

@@ -51,6 +51,7 @@ ACCOUNT, STAFF, HALTING = "account", "staff", "halting"
 
 _ORDERS = {
     "place_order": Right(WRITE),
+    "preview_order": Right(WRITE),
     "list_orders": Right(READ),
     "show_order": Right(READ, On.ORDER_TO_READ),
     "cancel_order": Right(WRITE, On.ORDER_TO_CHANGE),

@@ -35,6 +35,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "product": [{"product": "BO"}, {"product": 3}],
     "slice_timeout_seconds": [{"slice_timeout_seconds": 0}, {"slice_timeout_seconds": 3601}],
     "broker_account": [{"broker_account": "Zerodha"}, {"broker_account": "x" * 21}, {"broker_account": 7}],
+    "plan_token": [{"plan_token": ""}, {"plan_token": "a\x00b"}, {"plan_token": "A" * 4097}, {"plan_token": 7}],
     "client_note": [{"client_note": "x" * 201}, {"client_note": "two\nlines"}, {"client_note": 5}],
 }
 

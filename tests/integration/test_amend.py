@@ -22,9 +22,12 @@ from api_contract.errors import (
     PulseError,
     QuantityTooLarge,
     QuantityTooSmall,
+    RiskLimit,
     ServiceUnavailable,
 )
+from api_contract.risk_rules import RiskLimits
 from api_contract.vocabulary import (
+    AtEnd,
     CatchUp,
     Leftover,
     OrderResult,
@@ -39,6 +42,7 @@ from pulse_core.errors import RowsLocked
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.owner import OneAccount
+from pulse_core.risk import setting
 from pulse_core.trading.order import amend
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.amend import amend_order
@@ -49,10 +53,20 @@ from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.track import track_slices
-from pulse_core.trading.store import orders, slices
+from pulse_core.trading.store import day_used, orders, slices
 from pulse_core.trading.tables import OrderSlice
 from tests.support.broker import SimulatedBroker, accept, accept_and_fill, lose_the_request
-from tests.support.factories import a_new_order, a_slice, a_split_order, an_account, an_order, order, slices_of
+from tests.support.factories import (
+    a_new_order,
+    a_slice,
+    a_split_order,
+    an_account,
+    an_order,
+    order,
+    sessions_waiting_for_a_lock,
+    slices_of,
+)
+from tests.support.processes import wait_until
 
 MINUTE = timedelta(minutes=1)
 LONG_AGO, FAR_AWAY = datetime(2020, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -105,6 +119,17 @@ def test_and_a_larger_one(broker: SimulatedBroker) -> None:
 
     assert unsent(order_id) == [27, 28, 27, 28]
     assert order(order_id).num_splits == 5
+
+
+@pytest.mark.parametrize("at_end", AtEnd)
+def test_an_order_is_lowered_after_its_window_with_what_is_late_of_it(broker: SimulatedBroker, at_end: AtEnd) -> None:
+    order_id = a_split_order(utcnow() - 61 * MINUTE, at_end=at_end)
+    late = minutes(order_id)
+
+    shown = amended(order_id, total_quantity=60)
+
+    assert (shown.total_quantity, shown.exposure.total) == (60, 60)
+    assert (unsent(order_id), minutes(order_id)) == ([12] * 5, late)
 
 
 def test_slices_that_nothing_is_left_for_end(broker: SimulatedBroker) -> None:
@@ -289,6 +314,60 @@ def test_more_is_sent_in_new_slices_where_none_is_left(broker: SimulatedBroker) 
 
     assert (shown.exposure.working, shown.exposure.unsent) == (100, 10)
     assert [(one.sequence_number, one.quantity) for one in slices_of(order_id)][5:] == [(6, 10)]
+
+
+def test_no_larger_total_and_no_other_price_than_a_limit_allows(broker: SimulatedBroker) -> None:
+    account, limited = an_account(), {"order_type": OrderType.LIMIT, "limit_price": Decimal(10)}
+    order_id, other = [a_split_order(account_id=account, **limited) for _ in range(2)]
+    limits = RiskLimits(order_quantity=150, order_worth=Decimal(1600), day_quantity=230)
+    setting.set_limits(account, limits, "terminal", utcnow())
+
+    def refused(**changes: Any) -> dict[str, Any]:
+        with pytest.raises(RiskLimit) as found:
+            amended(order_id, **changes)
+        return found.value.details
+
+    day = {"limit": "day_quantity", "most": 230, "accepted": 100, "asked": 131, "left": 130}
+    assert refused(total_quantity=151)["limit"] == "order_quantity"
+    assert refused(total_quantity=131) == day
+    assert refused(limit_price=Decimal("16.05"))["limit"] == "order_worth"
+    assert amendments(order_id) == []
+
+    assert amended(order_id, total_quantity=130, limit_price=Decimal("12.30")).total_quantity == 130
+    assert refused(limit_price=Decimal("12.35"))["limit"] == "order_worth"
+    cancel_order(OneAccount(account), other, utcnow(), account)
+    assert amended(order_id, total_quantity=129).total_quantity == 129
+
+
+def test_less_is_allowed_whatever_the_limits_are_by_now(broker: SimulatedBroker) -> None:
+    account = an_account()
+    order_id = a_split_order(account_id=account)
+    setting.set_limits(account, RiskLimits(order_quantity=50, instruments={"NSE:TCS"}), "terminal", utcnow())
+
+    assert amended(order_id, total_quantity=60, client_note="less").total_quantity == 60
+    with pytest.raises(RiskLimit):
+        amended(order_id, total_quantity=61)
+
+
+def test_orders_that_are_raised_at_once_pass_no_limit_together(broker: SimulatedBroker) -> None:
+    account = an_account()
+    raised = [a_split_order(account_id=account) for _ in range(3)]
+    setting.set_limits(account, RiskLimits(day_quantity=350), "terminal", utcnow())
+
+    def raise_it(order_id: str) -> bool:
+        try:
+            amended(order_id, total_quantity=150)
+        except RiskLimit:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(raised)) as pool:
+        with db.transaction() as session:
+            day_used.wait_for_others(session, account)
+            raising = [pool.submit(raise_it, one) for one in raised]
+            wait_until(lambda: sessions_waiting_for_a_lock() == len(raised), 30, "all of them waiting for their turn")
+        assert sum(one.result() for one in raising) == 1
+    assert sum(order(one).total_quantity for one in raised) == 350
 
 
 def test_whole_lots_only(broker: SimulatedBroker) -> None:

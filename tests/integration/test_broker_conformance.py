@@ -3,9 +3,10 @@
 A new adapter needs a line in WIRES and a fixture for what it talks to; `docs/brokers.md` says what else.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from pulse_core.boottime import boottime
 from pulse_core.brokers.alpaca import broker as alpaca
 from pulse_core.brokers.instruments import ListsInstruments, ListUnavailable
 from pulse_core.brokers.market_days import TellsMarketDays
+from pulse_core.brokers.money import Charges, NotTold, TellsMoney
 from pulse_core.brokers.port import (
     RATE_LIMITED,
     AlreadyThere,
@@ -55,6 +57,7 @@ class Wire:
     bad_key: dict[str, Any]
     judge: Callable[[str], BrokerBooks]
     far_limit: Decimal
+    high_limit: Decimal
 
     def placement(self, quantity: int = 10, side: Side = Side.BUY, **changes: Any) -> Placement:
         return Placement(
@@ -75,7 +78,15 @@ def _judge_of_alpaca(url: str) -> BrokerBooks:
 
 
 WIRES = {
-    "kite": ("broker", "NSE:INFY", "NSE:inf", {"access_token": "another-token"}, _judge_of_kite, Decimal("1450.00")),
+    "kite": (
+        "broker",
+        "NSE:INFY",
+        "NSE:inf",
+        {"access_token": "another-token"},
+        _judge_of_kite,
+        Decimal("1450.00"),
+        Decimal("1650.00"),
+    ),
     "alpaca": (
         "alpaca",
         "NYSE:BRK.B",
@@ -83,6 +94,7 @@ WIRES = {
         {"api_secret": "another-secret"},
         _judge_of_alpaca,
         Decimal("1.00"),
+        Decimal("99999.00"),
     ),
 }
 
@@ -461,3 +473,92 @@ def test_the_days_of_its_market_are_in_order_and_its_clock_goes(wire: Wire, brok
     assert abs(broker.market_time() - datetime.now(UTC)) < timedelta(minutes=1)
     with pytest.raises(BookUnavailable):
         wire.connect(**wire.bad_key).market_days(since, since)
+
+
+@pytest.fixture
+def teller(wire: Wire, broker: Broker) -> Iterator[TellsMoney]:
+    """The account with 100,000 free and 40 shares of what is traded, beside what other tests have traded."""
+    symbol = wire.instrument.partition(":")[2]
+    wire.exchange.control("PUT", "account", {"cash": "0", "holdings": None})
+    assert isinstance(broker, TellsMoney)
+    cash = 100_000 - broker.funds(PATIENCE)
+    held = {symbol: {"quantity": 1_040, "average_price": "10"}}
+    wire.exchange.control("PUT", "account", {"cash": str(cash), "holdings": held})
+    yield broker
+    wire.exchange.control("PUT", "account", {"cash": None, "holdings": None})
+
+
+def test_money_and_shares_are_told_or_said_not_to_be(wire: Wire, teller: TellsMoney) -> None:
+    priced = [wire.placement(10, limit_price=wire.far_limit), wire.placement(20, limit_price=wire.far_limit)]
+
+    assert teller.funds(PATIENCE) == Decimal(100_000)
+    first, second = teller.costs(priced, PATIENCE)
+    if isinstance(first.margin, NotTold):
+        assert first.margin.code == "NOT_SERVED"
+        assert isinstance(first.charges, NotTold)
+        return
+    assert (first.margin, second.margin) == (10 * wire.far_limit, 20 * wire.far_limit)
+    assert isinstance(first.charges, Charges)
+    assert abs(first.charges.total - sum(first.charges.parts.values())) < Decimal("0.001")
+    assert first.charges.parts.keys() >= {"brokerage", "gst", "stamp_duty"}
+
+
+def test_an_open_order_takes_of_the_funds_and_not_of_the_holdings(
+    wire: Wire, broker: Broker, teller: TellsMoney
+) -> None:
+    held = teller.holdings([wire.instrument], PATIENCE)
+    buying = placed(broker, wire.placement(10, limit_price=wire.far_limit))
+    selling = placed(broker, wire.placement(5, Side.SELL, limit_price=wire.high_limit))
+
+    # On the other wire the exchange blocks nothing for open orders.
+    blocked = 10 * wire.far_limit if wire.name == "kite" else 0
+    assert teller.funds(PATIENCE) == Decimal(100_000) - blocked
+    assert teller.holdings([wire.instrument], PATIENCE) == held
+
+    for one in (buying, selling):
+        broker.cancel(one.broker_order_id)
+    assert teller.funds(PATIENCE) == Decimal(100_000)
+
+
+def test_shares_that_were_bought_and_sold_today_count(wire: Wire, broker: Broker, teller: TellsMoney) -> None:
+    before = teller.holdings([wire.instrument], PATIENCE)[wire.instrument]
+
+    placed(broker, wire.placement(7))
+    placed(broker, wire.placement(3, Side.SELL))
+
+    assert teller.holdings([wire.instrument], PATIENCE)[wire.instrument] == before + 4
+
+
+def test_a_broker_that_hangs_is_waited_for_no_longer_than_was_said(wire: Wire) -> None:
+    with silent_server() as url:
+        teller = wire.connect(root=url)
+        assert isinstance(teller, TellsMoney)
+        began = boottime()
+        for read in (lambda: teller.funds(0.3), lambda: teller.holdings([wire.instrument], 0.3)):
+            with pytest.raises(NotTold):
+                read()
+    assert boottime() - began < PATIENCE
+
+
+def test_without_a_connection_or_with_a_bad_key_nothing_is_told(wire: Wire) -> None:
+    nowhere, nobody = wire.connect(root="http://127.0.0.1:1"), wire.connect(**wire.bad_key)
+    assert isinstance(nowhere, TellsMoney)
+    assert isinstance(nobody, TellsMoney)
+    with pytest.raises(NotTold):
+        nowhere.funds(PATIENCE)
+    with pytest.raises(NotTold) as refused:
+        nobody.funds(PATIENCE)
+    assert refused.value.scope is Scope.ACCOUNT
+
+
+def test_whoever_is_asked_with_no_time_left_tells_nothing(wire: Wire, broker: Broker) -> None:
+    assert isinstance(broker, TellsMoney)
+    with pytest.raises(NotTold):
+        broker.holdings([wire.instrument], 0.0)
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """Takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"

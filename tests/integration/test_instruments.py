@@ -299,7 +299,7 @@ REFUSALS: dict[str, Case] = {
 }  # fmt: skip
 
 
-def test_what_is_not_listed_so_is_refused_at_the_door(lister: ListingBroker) -> None:
+def test_what_is_not_listed_so_is_refused_halted(lister: ListingBroker) -> None:
     yesterday = (utcnow() - timedelta(days=1)).date()
     lister.listed.append(a_future("OLDFUT", expires_on=yesterday))
     load_again()

@@ -95,7 +95,7 @@ def test_a_look_tells_the_sweeps_that_may_find_something(state: str) -> None:
 def test_a_look_is_thought_of_for_every_sweep() -> None:
     told = [task for tasks in TOLD_BY.values() for task in tasks]
 
-    assert sorted([*told, *ALWAYS]) == sorted(PERIODS) == sorted(SWEEPS)
+    assert sorted({*told, *ALWAYS}) == sorted(PERIODS) == sorted(SWEEPS)
     assert {
         Task.WATCH_HOLD,
         Task.RECONCILE,

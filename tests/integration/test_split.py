@@ -123,14 +123,14 @@ def test_twenty_orders_cost_as_many_statements_as_one(monkeypatch: pytest.Monkey
 
 def test_a_defect_in_one_order_holds_up_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     first, broken, last = (an_order() for _ in range(3))
-    plan = split._plan
+    plan = split.plan_of
 
     def fails(parent: Order, time: TradingTime) -> list[PlannedSlice]:
         if parent.id == broken:
             raise ZeroDivisionError
         return plan(parent, time)
 
-    monkeypatch.setattr(split, "_plan", fails)
+    monkeypatch.setattr(split, "plan_of", fails)
 
     with pytest.raises(ZeroDivisionError):
         split_orders([first, broken, last], utcnow())

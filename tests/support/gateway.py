@@ -98,6 +98,8 @@ class FakeGateway:
             return self._events([one for events in self.events.values() for one in events], seen)
         if seen.path == "/api/orders/by-key":
             return self._by_key(seen)
+        if seen.path == "/api/orders/preview":
+            return 200, preview_answer(**(seen.body or {})), {}
         if seen.path == "/api/orders":
             return self._place(seen.body) if seen.method == "POST" and seen.body else self._list(seen.query)
         return self._one(seen)
@@ -239,6 +241,27 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "not_fitting": None,
     }  # fmt: skip
     return order | changes
+
+
+def preview_answer(**stated: Any) -> dict[str, Any]:
+    """A preview of an order as gapi shows it, by a broker that tells no charges."""
+    half = stated["total_quantity"] // 2
+    slices = [
+        {"sequence_number": 1, "scheduled_at": AT, "quantity": half},
+        {"sequence_number": 2, "scheduled_at": "2026-03-02T05:00:00.000000Z", "quantity": half},
+    ]
+    short = {"code": "FUNDS_SHORT", "message": "the order needs a margin of 140235.00, and the account has 20000.00"}
+    money = {
+        "margin": "140235.00", "charges": None, "funds": "20000.00", "holdings": None, "promised": None,
+        "not_told": [{"what": "charges", "reason": "the broker does not say"}],
+    }  # fmt: skip
+    same = {name: stated[name] for name in ("order_unique_key", "instrument", "side", "total_quantity")}
+    return same | {
+        "broker_account": "paper", "start_at": AT, "end_at": "2026-03-02T05:00:00.000000Z", "slices": slices,
+        "warnings": [short | {"details": {"margin": "140235.00", "funds": "20000.00"}}], "currency": "INR",
+        "price": "1402.35", "worth": "140235.00", "money": money, "plan_token": "cGxhbg==",
+        "expires_at": "2026-03-02T04:05:00.000000Z",
+    }  # fmt: skip
 
 
 def slice_answer(number: int, **changes: Any) -> dict[str, Any]:

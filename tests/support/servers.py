@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_engine
 from pulse_core import config, db, migrations
 from pulse_core.broker_accounts import directory
 from pulse_core.migrations.rights import let_services_in
+from pulse_core.trading.order import halted
 from pulse_ops.stack.child import Child, wait_until_ready
 from pulse_ops.stack.postgres import EmbeddedPostgres
 from pulse_ops.stack.redis import EmbeddedRedis
@@ -144,6 +145,7 @@ def forget_settings() -> None:
     """Have settings and connections of this process made anew when they are next needed."""
     config.settings.cache_clear()
     directory.forget()
+    halted.forget()
     if db.engine.cache_info().currsize:
         db.engine().dispose()
     db.engine.cache_clear()
@@ -171,6 +173,7 @@ def start(child: Child, seconds: float = 60) -> None:
 def empty_database(url: str) -> None:
     """Remove every row of every table, whatever refers to it."""
     directory.forget()
+    halted.forget()
     session = _owners_session(owner_url(url))
     with session.cursor() as cursor:
         try:

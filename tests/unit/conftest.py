@@ -28,7 +28,7 @@ def variables(gateway: FakeGateway, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def pulse(variables: dict[str, str]) -> Pulse:
-    def run(*arguments: str, **changes: str | None) -> Result:
-        return CliRunner().invoke(main, arguments, env=variables | changes)
+    def run(*arguments: str, said: str | None = None, **changes: str | None) -> Result:
+        return CliRunner().invoke(main, arguments, env=variables | changes, input=said)
 
     return run

@@ -56,6 +56,7 @@ PURE_IMPORTS = {
 }
 CLOCKS_AND_DICE = {"now", "utcnow", "today", "time", "monotonic", "uuid4", "token_hex", "randbits", "choice", "open"}
 BROKER_METHODS = {"wait_for_turn", "place", "cancel", "order", "order_trades", "order_book", "trade_book"}
+BROKER_METHODS |= {"costs", "funds", "holdings"}
 
 
 def modules(*folders: Path) -> list[Path]:

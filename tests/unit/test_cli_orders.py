@@ -49,6 +49,41 @@ def test_every_term_that_an_order_may_state_is_an_option(gateway: FakeGateway, p
     }
 
 
+def test_a_preview_shows_the_schedule_the_money_and_the_warnings_and_places_nothing(
+    gateway: FakeGateway, pulse: Pulse
+) -> None:
+    result = pulse("orders", "preview", *PLACE[2:])
+    assert result.exit_code == 0
+    for shown in (
+        "BUY 100 NSE:RELIANCE at paper",
+        "2026-03-02 05:00:00Z",
+        "140,235.00 INR at 1402.35",
+        "20,000.00 INR",
+    ):
+        assert shown in result.stdout
+    assert "Warning: the order needs a margin" in result.stderr
+    assert "Not told by the broker: charges (the broker does not say)." in result.stderr
+    assert gateway.orders == {}
+
+
+def test_an_order_that_was_previewed_is_placed_with_its_plan_once_that_is_agreed_to(
+    gateway: FakeGateway, pulse: Pulse
+) -> None:
+    agreed, refused = (pulse(*PLACE, "--preview", said=said) for said in ("y\n", "n\n"))
+    silent = pulse(*PLACE, "--preview", "--yes")
+    assert [agreed.exit_code, refused.exit_code, silent.exit_code] == [0, 1, 0]
+    assert "Place this order?" in agreed.stderr
+    assert "Place this order?" not in silent.stderr
+    assert [(sent.body or {}).get("plan_token") for sent in gateway.calls("POST", "/api/orders")] == ["cGxhbg=="] * 2
+    assert all("plan_token" not in (one.body or {}) for one in gateway.calls("POST", "/api/orders/preview"))
+
+
+def test_with_json_a_preview_is_a_line_and_what_was_placed_another(pulse: Pulse) -> None:
+    shown, placed = pulse(*PLACE, "--preview", "--yes", "--json").stdout.splitlines()
+    assert json.loads(shown)["plan_token"] == "cGxhbg=="
+    assert json.loads(placed).keys() == {"order_id", "order_unique_key", "replayed"}
+
+
 def test_the_order_type_is_taken_at_its_word(gateway: FakeGateway, pulse: Pulse) -> None:
     pulse(*PLACE, "--order-type", "market", "--limit-price", "2510.50")
     pulse(*PLACE, "--order-type", "limit")

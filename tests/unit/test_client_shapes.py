@@ -12,7 +12,7 @@ import pytest
 
 from api_contract import alarms, scopes
 from api_contract import vocabulary as contract
-from pulse_client import halt_models, instrument_models, models, vocabulary
+from pulse_client import halt_models, instrument_models, models, preview_models, vocabulary
 from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
 from pulse_client.reading import Unreadable
@@ -63,6 +63,12 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Held, "Held"),
         (models.OrderPage, "OrderPage"),
         (models.Slice, "Slice"),
+        (preview_models.OrderPreview, "OrderPreview"),
+        (preview_models.PlannedSlice, "PlannedSlice"),
+        (preview_models.Warned, "PlanWarning"),
+        (preview_models.Money, "Money"),
+        (preview_models.Charges, "Charges"),
+        (preview_models.Untold, "Untold"),
         (models.SliceError, "SliceError"),
         (models.SliceList, "SliceList"),
         (models.Fill, "Fill"),

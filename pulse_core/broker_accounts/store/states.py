@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Boolean, DateTime, Interval, String, func, select, update
+from sqlalchemy import Boolean, DateTime, Interval, String, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pulse_core.broker_accounts.tables import BrokerAccount
@@ -73,6 +73,19 @@ def take_probe(session: Session, name: str) -> HeldAccount | None:
     """Whoever gets it may try whether the account works; None when it is not held, or its time has not come."""
     row = session.execute(_TAKE_PROBE, {"name": name, "first": FIRST_PROBE, "longest": LONGEST_PAUSE}).one_or_none()
     return None if row is None else HeldAccount(*row)
+
+
+def take_question(session: Session, name: str, now: datetime, every: timedelta) -> bool:
+    """Whether the broker may be asked about the account's money now: nobody else does within this time."""
+    is_over = or_(BrokerAccount.asked_at.is_(None), BrokerAccount.asked_at <= now - every)
+    taken = (
+        update(BrokerAccount)
+        .where(BrokerAccount.name == name, BrokerAccount.state == BrokerAccountState.READY, is_over)
+        .values(asked_at=now)
+        .returning(BrokerAccount.name)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(taken) is not None
 
 
 def probe_soon(session: Session, name: str) -> None:

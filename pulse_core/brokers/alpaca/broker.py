@@ -4,15 +4,17 @@ from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from time import monotonic
 from typing import Any, Self, TypeVar
 
 from api_contract.spans import Kind, span
 from api_contract.vocabulary import Product
-from pulse_core.brokers.alpaca import account, assets, errors, market_days, rows
+from pulse_core.brokers.alpaca import account, assets, errors, market_days, money, rows
 from pulse_core.brokers.alpaca.allowance import Allowance
 from pulse_core.brokers.alpaca.limits import LIMITS
 from pulse_core.brokers.instruments import Listing, ListUnavailable
 from pulse_core.brokers.market_days import BrokerDay
+from pulse_core.brokers.money import Costs, NotTold
 from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerError,
@@ -22,6 +24,7 @@ from pulse_core.brokers.port import (
     OutcomeUnknown,
     Placement,
     Refused,
+    Scope,
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.brokers.transport import Call, Session, attempt
@@ -198,6 +201,40 @@ class AlpacaBroker:
     def verify_postback(self, body: bytes, headers: Mapping[str, str]) -> None:
         """It posts nothing: news would come over a socket that nobody here listens to."""
 
+    def costs(self, placements: Sequence[Placement], seconds: float) -> Sequence[Costs]:
+        """It says of no order beforehand what it would need or cost."""
+        untold = NotTold("NOT_SERVED", "Alpaca does not say beforehand what an order needs or costs")
+        return [Costs(untold, untold) for _ in placements]
+
+    def funds(self, seconds: float) -> Decimal:
+        """The account's buying power. Raises NotTold."""
+        account, _call = self._told("/v2/account", seconds)
+        return _understood(lambda: money.buying_power(account))
+
+    def holdings(self, instruments: Sequence[str], seconds: float) -> Mapping[str, int]:
+        """How many shares of each the account has. Raises NotTold."""
+        ends_at = monotonic() + seconds
+        return {one: self._held(one, ends_at - monotonic()) for one in instruments}
+
+    def _held(self, instrument: str, seconds: float) -> int:
+        symbol = instrument.partition(":")[2]
+        position, call = self._told(f"/v2/positions/{symbol}", seconds, 404)
+        return _understood(lambda: money.shares(position, symbol, is_there=call.status == 200))
+
+    def _told(self, path: str, seconds: float, *others: int) -> tuple[object, Call]:
+        if seconds <= 0:
+            raise NotTold("LATE", "the broker took too long over what was asked before")
+        call = Call(patience=seconds / self._timeout)
+        try:
+            self._allowance.check_reading()
+        except BookUnavailable as short:
+            raise NotTold(short.code, short.message, Scope.BUDGET) from None
+        found, error = self._answer("GET", path, call)
+        if error is not None or call.status not in (200, *others):
+            failed = self._failure(call, error)
+            raise NotTold(failed.code, failed.message, failed.scope)
+        return found, call
+
     def _fills(self, terms: Mapping[str, str]) -> list[Row]:
         found: list[Row] = []
         paging: dict[str, str] = {}
@@ -250,6 +287,13 @@ class AlpacaBroker:
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
+
+
+def _understood(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, InvalidOperation) as malformed:
+        raise NotTold("MALFORMED", f"what the broker says of money is in doubt: {malformed}") from None
 
 
 def _order(placement: Placement) -> dict[str, str]:

@@ -3,17 +3,21 @@
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime, time, timedelta
+from decimal import Decimal
+from time import monotonic
 from typing import Any, Self, TypeVar
 
 from api_contract.imports import stood_in_for
 from api_contract.spans import Kind, span
 from pulse_core.brokers.instruments import Listing, ListUnavailable
+from pulse_core.brokers.money import Costs, NotTold
 from pulse_core.brokers.port import (
     BookUnavailable,
     BrokerError,
     BrokerOrder,
     BrokerTrade,
     CallLimits,
+    NotSent,
     OutcomeUnknown,
     Placement,
     Quote,
@@ -21,7 +25,7 @@ from pulse_core.brokers.port import (
 )
 from pulse_core.brokers.rate_limit import PerSecondLimiter
 from pulse_core.brokers.transport import Call, Session, attempt
-from pulse_core.brokers.zerodha import errors, postback, quotes, rows
+from pulse_core.brokers.zerodha import errors, money, postback, quotes, rows
 from pulse_core.brokers.zerodha.instruments import read_list
 from pulse_core.brokers.zerodha.limits import LIMITS
 
@@ -39,6 +43,8 @@ LIST_PATIENCE = 6.0
 # Nobody waits long for a price.
 QUOTE_PATIENCE = 0.3
 _CHUNK = 65_536
+# About money, of the ten calls a second that are neither orders nor quotes.
+QUESTIONS_PER_SECOND = 5
 # What an exchange is answered with that the broker does not serve.
 _NO_SUCH_EXCHANGE = 400
 _OF_ONE_ORDER = 1.0
@@ -82,6 +88,7 @@ class ZerodhaBroker:
         self._product = product
         self._market_protection = f"{market_protection:g}"
         self._limiter = PerSecondLimiter(limits.per_second)
+        self._questions = PerSecondLimiter(QUESTIONS_PER_SECOND)
         self._api_secret = api_secret
         self._algo_id = algo_id or None
         self._secrets = _to_hide(api_key, access_token, api_secret)
@@ -179,6 +186,38 @@ class ZerodhaBroker:
         lists = [self._list(exchange) for exchange in sorted(exchanges)]
         return Listing([one for each in lists for one in each.instruments], sum(each.skipped for each in lists))
 
+    def costs(self, placements: Sequence[Placement], seconds: float) -> Sequence[Costs]:
+        """What each of these orders would block and cost. Raises NotTold."""
+        asked = [money.question(one, self._product) for one in placements]
+        found = self._told(lambda: self._client.order_margins(asked), seconds)
+        return _understood(lambda: money.costs(found, placements))
+
+    def funds(self, seconds: float) -> Decimal:
+        """What is free for another order. Raises NotTold."""
+        found = self._told(lambda: self._client.margins("equity"), seconds)
+        return _understood(lambda: money.funds(found))
+
+    def holdings(self, instruments: Sequence[str], seconds: float) -> Mapping[str, int]:
+        """How many shares of each can be sold. Raises NotTold."""
+        ends_at = monotonic() + seconds
+        held = self._told(self._client.holdings, seconds)
+        positions = self._told(self._client.positions, ends_at - monotonic())
+        return _understood(lambda: money.holdings(held, positions, instruments))
+
+    def _told(self, read: Callable[[], object], seconds: float) -> object:
+        call = Call(patience=seconds / self._client.timeout)
+        try:
+            if seconds <= 0:
+                raise NotSent("LATE", "the broker took too long over what was asked before")
+            self._questions.wait_for_turn(seconds / 2)
+            found, error = attempt(read, call)
+        except NotSent as late:
+            raise NotTold(late.code, late.message) from None
+        if error is not None or call.status != 200:
+            failure = self._failure(call, error)
+            raise NotTold(failure.code, failure.message, failure.scope)
+        return found
+
     def _list(self, exchange: str) -> Listing:
         call = Call(patience=LIST_PATIENCE, is_streamed=True)
         try:
@@ -237,6 +276,13 @@ class ZerodhaBroker:
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
+
+
+def _understood(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError) as malformed:
+        raise NotTold("MALFORMED", f"what the broker says of money is in doubt: {malformed}") from None
 
 
 def _to_hide(*keys: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.halt_tables import Halt
 from pulse_core.trading.halts.receipt import HaltReport, halt_report
 from pulse_core.trading.halts.watch import go_on, watch_halt
+from pulse_core.trading.order import halted
 from pulse_core.trading.store import alarms, halts
 from pulse_core.trading.store.halts import HaltScope
 
@@ -53,6 +54,7 @@ def halt(
             _tighten(session, made, working, actor, now)
         halt_id = made.id
     failpoint("halt.after_commit")
+    halted.forget()
     queue.wake(Task.CANCEL_SLICES)
     watch_halt(halt_id, now)
     return halt_report(owner, halt_id), is_new
@@ -73,6 +75,7 @@ def release(owner: Owner, halt_id: str, actor: str, now: datetime) -> HaltReport
             audit.add(session, "halt.release", actor, found.account_id, now, halt_id=found.id)
     failpoint("halt.release_asked")
     go_on(halt_id, now, timedelta(seconds=PATIENCE))
+    halted.forget()
     return halt_report(owner, halt_id)
 
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +15,10 @@ from api_contract.errors import (
     BrokerAccountNotGranted,
     DuplicateOrderUniqueKey,
     Halted,
+    InvalidRequest,
     MarketClosed,
     NotListedSo,
+    PlanChanged,
     RiskLimit,
     UnknownBrokerAccount,
 )
@@ -29,12 +31,14 @@ from pulse_core.config import settings
 from pulse_core.failpoints import failpoint
 from pulse_core.instruments import current as instruments
 from pulse_core.instruments.listed import Listed
+from pulse_core.markets import hours
 from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.tasks import Task
-from pulse_core.trading.order import risk
+from pulse_core.trading.order import halted, holdings, plan_tokens, risk
+from pulse_core.trading.order.planning import time_for
 from pulse_core.trading.order.windows import whole_minutes, window_of
-from pulse_core.trading.store import events, halts, orders
+from pulse_core.trading.store import events, orders
 from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Order
 
@@ -61,6 +65,19 @@ STATED = {
     "at_end": "at_end",
 }
 
+# What is held against a new order, and not against the repeat of one that was accepted.
+_REFUSED_WHEN_NEW = (
+    InvalidRequest,
+    MarketClosed,
+    BeyondCalendar,
+    Halted,
+    NotListedSo,
+    UnknownBrokerAccount,
+    BrokerAccountNotGranted,
+    PlanChanged,
+    RiskLimit,
+)
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -74,31 +91,18 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     """Accept an order, or find the one that was accepted under the same unique key.
 
     Raises InvalidRequest or a narrower kind, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed,
-    BeyondCalendar, Halted, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
+    BeyondCalendar, Halted, PlanChanged, InsufficientHoldings, DuplicateOrderUniqueKey, RiskLimit, DatabaseUnavailable.
     """
     check_new_order(new_order, settings().pulse_exchanges)
-    if new_order.start_at is not None and not _is_known(account_id, new_order.order_unique_key):
-        check_start(new_order.start_at, now)
     try:
-        broker_account = access.broker_account_of(account_id, new_order.broker_account)
-        _check_halts(account_id, broker_account, new_order.instrument)
-        listed = instruments.check_order(broker_account, new_order)
-        window = window_of(new_order, broker_account, now)
-        instruments.check_window(listed, window)
-        standing = risk.standing_of(account_id, broker_account, new_order.instrument, new_order.limit_price)
-        row = _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
+        row = _planned_row(account_id, new_order, now)
+        standing = risk.standing_of(account_id, row["broker"], new_order.instrument, new_order.limit_price)
         row["reckoned_price"] = standing.last_price
         risk.check_terms(row, standing)
-    except (
-        MarketClosed,
-        BeyondCalendar,
-        Halted,
-        NotListedSo,
-        UnknownBrokerAccount,
-        BrokerAccountNotGranted,
-        RiskLimit,
-    ):
-        # A repeat finds its order whatever time it is by now, what is halted or listed, and whatever one may do.
+        if holdings.are_asked_for(row, now) and _known(account_id, new_order) is None:
+            holdings.check_holdings(row)
+    except _REFUSED_WHEN_NEW:
+        # A repeat finds its order whatever time it is by now, what is halted or listed, and whatever one may do by now.
         if (earlier := _known(account_id, new_order)) is not None:
             return earlier
         raise
@@ -115,24 +119,6 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     note_order(OrderStatus.PENDING)
     log.info("order accepted", order_id=row["id"], account_id=account_id)
     return Submission(row["id"], is_new=True)
-
-
-def _check_halts(account_id: str, broker_account: str, instrument: str) -> None:
-    """One that is halted at this very moment is taken, and held."""
-    with db.transaction() as session:
-        halt = halts.covering(session, account_id, broker_account, instrument)
-    if halt is not None:
-        details = {"halt_id": halt.id, "reason": halt.reason, "since": _shown(halt.made_at)}
-        raise Halted(f"no new orders are taken while a halt is in force: {halt.reason}", details)
-
-
-def _shown(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _is_known(account_id: str, order_unique_key: str) -> bool:
-    with db.transaction() as session:
-        return orders.knows_key(session, account_id, order_unique_key)
 
 
 def _earlier(row: dict[str, Any], new_order: NewOrder, room: Room | None, load: Load) -> Submission:
@@ -153,6 +139,31 @@ def _known(account_id: str, new_order: NewOrder) -> Submission | None:
         return None
     _check_same(order, new_order)
     return Submission(order.id, is_new=False)
+
+
+def _planned_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
+    """The row of a new order; one with a plan token begins when its preview said."""
+    if new_order.plan_token is None:
+        return checked_row(account_id, new_order, now)
+    plan = plan_tokens.opened(new_order.plan_token, account_id)
+    row = checked_row(account_id, new_order, plan.at) | {"seed": plan.seed}
+    plan_tokens.hold_to(plan, new_order, row, time_for(row, hours.current()), now)
+    return row | {"id": ids.order_id(ULID.from_datetime(now)), "created_at": now, "updated_at": now}
+
+
+def checked_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
+    """The row that a valid order would have if it came now, with a seed of its own.
+
+    Raises InvalidRequest, UnknownBrokerAccount, BrokerAccountNotGranted, NotListedSo, MarketClosed, BeyondCalendar,
+    Halted, DatabaseUnavailable.
+    """
+    check_start(new_order.start_at, now)
+    broker_account = access.broker_account_of(account_id, new_order.broker_account)
+    halted.check_order(account_id, broker_account, new_order.instrument)
+    listed = instruments.check_order(broker_account, new_order)
+    window = window_of(new_order, broker_account, now)
+    instruments.check_window(listed, window)
+    return _row(account_id, broker_account, new_order, window, now) | _sizes(listed)
 
 
 def _row(account_id: str, broker_account: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
@@ -197,7 +208,9 @@ def _check_same(order: Order, new_order: NewOrder) -> None:
     # Without one it is whatever was the installation's when the order was made.
     if new_order.broker_account not in (None, order.broker_account):
         differs.append("broker_account")
-    if (order.asked_start_at or order.start_at) != max(new_order.start_at or order.created_at, order.created_at):
+    # The start of an order with a plan token may have passed before it was made.
+    asked = max(order.asked_start_at or order.start_at, order.created_at)
+    if asked != max(new_order.start_at or order.created_at, order.created_at):
         differs.append("start_at")
     if differs:
         raise DuplicateOrderUniqueKey(

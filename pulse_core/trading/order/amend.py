@@ -31,7 +31,9 @@ from pulse_core.owner import Owner
 from pulse_core.tasks import Task
 from pulse_core.trading.amending import Amended, amend, least_total
 from pulse_core.trading.exposure import exposure
+from pulse_core.trading.order import risk
 from pulse_core.trading.order.queries import OrderSnapshot, check_expected, order_snapshot
+from pulse_core.trading.order.risk import Standing
 from pulse_core.trading.order.windows import amended_window, told
 from pulse_core.trading.order_plan import History, Plan, Sent, Unsent
 from pulse_core.trading.order_totals import roll_up
@@ -49,6 +51,7 @@ _POLICY = ("catch_up", "max_slice_multiple", "extend_minutes", "leftover", "at_e
 _OPEN = (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED)
 _PLANNED = frozenset({"total_quantity", "end_at"})
 _PACED = _PLANNED | {"max_slice_multiple"}
+_LIMITED = frozenset({"total_quantity", "limit_price"})
 
 
 class _SliceTaken(Exception):
@@ -63,15 +66,17 @@ def amend_order(
     `changes` has fields of `api_contract.amendments`. Nothing is changed, or all of it, each with an event. Raises
     NotFound, InvalidState, PreconditionFailed unless the order is as `expected`, InvalidRequest or a narrower kind,
     QuantityTooSmall with the least that can be, QuantityTooLarge with the most, InvalidLot, InvalidTick,
-    InstrumentNotTradable, MarketClosed, BeyondCalendar, ServiceUnavailable.
+    InstrumentNotTradable, MarketClosed, BeyondCalendar, RiskLimit for a larger total or another price with which the
+    order would pass a limit of its account, ServiceUnavailable.
     """
     check_amendment(changes)
     known = hours.current()
-    _check_listed(owner, order_id, changes)
+    standing = _held_to(owner, order_id, changes)
     for _ in range(TRIES):
         try:
             with db.transaction() as session:
-                _amend(session, _locked(session, owner, order_id, expected), changes, actor, known, now)
+                order = _locked(session, owner, order_id, expected)
+                _amend(session, order, changes, standing, actor, known, now)
         except _SliceTaken:
             time.sleep(PAUSE.total_seconds())
         else:
@@ -80,14 +85,21 @@ def amend_order(
     raise ServiceUnavailable(message, {"busy": "slices of the order", "retry_after_seconds": 1})
 
 
-def _check_listed(owner: Owner, order_id: str, changes: Mapping[str, Any]) -> None:
-    """Hold a new price to the ticks of today's list. Not inside a transaction: it may take a connection."""
-    if "limit_price" not in changes:
-        return
+def _held_to(owner: Owner, order_id: str, changes: Mapping[str, Any]) -> Standing | None:
+    """What the order is held to with another total or price, which the ticks of today's list are checked for.
+
+    Not inside a transaction: it may take a connection.
+    """
+    if _LIMITED.isdisjoint(changes):
+        return None
     with db.transaction() as session:
         order = orders.of_owner(session, owner, order_id)
-    if order is not None:
-        instruments.check_price(order.broker_account, order.instrument, changes["limit_price"])
+    if order is None:
+        return None
+    limit_price = changes.get("limit_price", order.limit_price)
+    if "limit_price" in changes:
+        instruments.check_price(order.broker_account, order.instrument, limit_price)
+    return risk.standing_of(order.account_id, order.broker_account, order.instrument, limit_price)
 
 
 def _locked(session: Session, owner: Owner, order_id: str, expected: Expected | None) -> Order:
@@ -100,7 +112,15 @@ def _locked(session: Session, owner: Owner, order_id: str, expected: Expected | 
     return order
 
 
-def _amend(session: Session, order: Order, changes: Mapping[str, Any], actor: str, known: Hours, now: datetime) -> None:
+def _amend(
+    session: Session,
+    order: Order,
+    changes: Mapping[str, Any],
+    standing: Standing | None,
+    actor: str,
+    known: Hours,
+    now: datetime,
+) -> None:
     stated = _columns(order, changes, known, now)
     seen = {name: getattr(order, name) for name in stated}
     wanted = {name: value for name, value in stated.items() if value != seen[name]}
@@ -110,6 +130,7 @@ def _amend(session: Session, order: Order, changes: Mapping[str, Any], actor: st
     unsent = _hold_unsent(session, order) if is_split else ()
     history = _history(session, order, unsent)
     _check_total(order, wanted, history)
+    _check_limits(session, order, wanted, standing, now)
     # Its end is its own again, if it was extended before.
     orders.change(session, order, now, **wanted, **({"planned_end_at": None} if "end_at" in wanted else {}))
     for name in wanted:
@@ -208,6 +229,16 @@ def _check_total(order: Order, wanted: Mapping[str, Any], history: History) -> N
             f"total_quantity can be {least} at the least: so much is filled, or was sent and may still be filled",
             {"field": "total_quantity", "total_quantity": total, "min": least},
         )
+
+
+def _check_limits(
+    session: Session, order: Order, wanted: Mapping[str, Any], standing: Standing | None, now: datetime
+) -> None:
+    """A smaller total at the same price is always allowed."""
+    total = wanted.get("total_quantity", order.total_quantity)
+    if standing is None or (total <= order.total_quantity and "limit_price" not in wanted):
+        return
+    risk.check_change(session, order, standing, total, wanted.get("limit_price", order.limit_price), now)
 
 
 def _check_most(order: Order, total: int) -> None:

@@ -1,7 +1,6 @@
 """Turn accepted orders into their schedules of slices, once."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -18,10 +17,9 @@ from pulse_core.failpoints import failpoint
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
 from pulse_core.tasks import Task
-from pulse_core.trading import schedule
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.order.planning import slices_of
 from pulse_core.trading.replanning import plan_of, policy_of
-from pulse_core.trading.schedule import PlannedSlice, Sizes
 from pulse_core.trading.sessions import trading_time
 from pulse_core.trading.slice.dispatch import dispatch_turns_soon
 from pulse_core.trading.slice.label import label
@@ -30,7 +28,6 @@ from pulse_core.trading.store import events, orders, slices
 from pulse_core.trading.store.orders import Pace
 from pulse_core.trading.store.slices import NewSlice
 from pulse_core.trading.tables import Order
-from pulse_core.trading.trading_time import TradingTime
 
 log = get_logger(__name__)
 
@@ -101,10 +98,11 @@ def _planned(session: Session, order: Order, known: Hours, now: datetime) -> Seq
             _skip(session, order, "the order's window had closed before it could be split", now)
             return ()
         try:
-            return [NewSlice(ids.slice_id(ULID()), order.id, one) for one in _plan(order, trading_time(known, order))]
+            planned = slices_of(order, trading_time(known, order))
         except ValueError as error:
             _skip(session, order, str(error), now)
             return ()
+        return [NewSlice(ids.slice_id(ULID()), order.id, one) for one in planned]
 
 
 def _pace(order: Order, known: Hours) -> Pace:
@@ -115,20 +113,6 @@ def _pace(order: Order, known: Hours) -> Pace:
 def _skip(session: Session, order: Order, reason: str, now: datetime) -> None:
     result = order_result(order.total_quantity, 0)
     orders.move(session, order, OrderStatus.SKIPPED, now, result=result, skip_reason=reason, finished_at=now)
-
-
-def _plan(order: Order, time: TradingTime) -> list[PlannedSlice]:
-    if not time.stretches:
-        raise ValueError("the order's market takes it at no time in its window")
-    planned = schedule.plan(
-        order.total_quantity,
-        order.num_splits,
-        order.start_at,
-        time.length,
-        order.seed if order.randomize else None,
-        Sizes(order.lot_size, order.most_per_slice),
-    )
-    return [replace(one, scheduled_at=time.at(one.scheduled_at - order.start_at)) for one in planned]
 
 
 def _wake(order: Order, planned: Sequence[NewSlice], horizon: datetime | None) -> None:

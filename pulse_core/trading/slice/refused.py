@@ -16,6 +16,9 @@ from pulse_core.trading.tables import Order, OrderSlice
 A_MOMENT = timedelta(seconds=1)
 # The broker has said that the market is closed: it is asked again so often at most.
 CLOSED_FOR = timedelta(minutes=1)
+# Whether there is money by now, or there are shares: asked so long after a first refusal, and never longer after one.
+FIRST_ASKED_AFTER = timedelta(seconds=15)
+LAST_ASKED_AFTER = timedelta(minutes=10)
 # So many refusals of its price, and somebody should look at the slice.
 ALARMED_AFTER = 3
 
@@ -25,6 +28,7 @@ _HOLDS = {
     Scope.MARKET: HoldReason.SESSION,
     Scope.ORDER: HoldReason.INVALID,
 }
+_ASKED_ABOUT = frozenset({HoldReason.FUNDS, HoldReason.HOLDINGS})
 # So far an order has come to nothing at its broker.
 _NOTHING_ACCEPTED = frozenset({SliceStatus.SCHEDULED, SliceStatus.REJECTED, SliceStatus.FAILED, SliceStatus.SKIPPED})
 _RUNNING = frozenset({OrderStatus.IN_PROGRESS, OrderStatus.PAUSED})
@@ -90,8 +94,16 @@ def _hold(session: Session, order: Order, refusal: Refusal, now: datetime) -> No
         return
     reason = _HOLDS[refusal.scope]
     recheck_at = now + CLOSED_FOR if reason is HoldReason.SESSION else None
-    if holds.hold(session, order, reason, now, refusal.message, recheck_at) and reason is not HoldReason.SESSION:
+    ask_at = now + _distance(session, order, reason) if reason in _ASKED_ABOUT else None
+    is_held = holds.hold(session, order, reason, now, refusal.message, recheck_at, ask_at)
+    if is_held and reason is not HoldReason.SESSION:
         events.alarm(session, AlarmCode.ORDER_HELD, order.id, None, now, reason=reason, message=refusal.message)
+
+
+def _distance(session: Session, order: Order, reason: HoldReason) -> timedelta:
+    """How long the broker is not asked: each time that an order is refused again for the same, twice as long."""
+    before = events.count_holds(session, order.id, reason)
+    return min(FIRST_ASKED_AFTER * (1 << min(before, 20)), LAST_ASKED_AFTER)
 
 
 def _again_at(order: Order, now: datetime) -> datetime | None:

@@ -139,6 +139,13 @@ def before_amendments(session: Session, order_id: str) -> dict[str, Any]:
     return first
 
 
+def count_holds(session: Session, order_id: str, reason: str) -> int:
+    """How often the order was held for this reason."""
+    said = SliceEvent.detail.contains({"reason": reason})
+    rows = select(func.count()).where(SliceEvent.order_id == order_id, SliceEvent.kind == EventKind.HELD, said)
+    return session.scalar(rows) or 0
+
+
 def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
     """Every event of one slice, oldest first."""
     return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()

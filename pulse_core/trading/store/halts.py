@@ -126,12 +126,6 @@ def of_scope(session: Session, scope: HaltScope) -> Halt | None:
     return next((one for one in in_force(session) if scope_of(one) == scope), None)
 
 
-def covering(session: Session, account_id: str, broker_account: str, instrument: str) -> Halt | None:
-    """The oldest halt in force that covers such orders."""
-    found = in_force(session)
-    return next((one for one in found if scope_of(one).covers(account_id, broker_account, instrument)), None)
-
-
 def get(session: Session, owner: Owner, halt_id: str, *, locked: bool = False) -> Halt | None:
     """A halt of the owner's orders and of no others; None for any other."""
     rows = select(Halt).where(Halt.id == halt_id, owned_by(Halt.account_id, owner))

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, String, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, String, and_, exists, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import FINAL_ORDERS, HoldReason, OrderStatus, SliceStatus
+from api_contract.vocabulary import FINAL_ORDERS, HoldReason, OrderStatus, Product, Side, SliceStatus
 from pulse_core.broker_accounts.tables import BrokerAccount
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.events.names import EventKind
@@ -21,6 +23,20 @@ from pulse_core.trading.tables import Order, OrderSlice
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Short:
+    """An order that is held for want of money or shares, and what its next slice asks for."""
+
+    order_id: str
+    hold: HoldReason
+    held_since: datetime
+    instrument: str
+    side: Side
+    quantity: int
+    limit_price: Decimal | None
+    product: Product | None
+
+
 def hold(
     session: Session,
     order: Order,
@@ -28,11 +44,13 @@ def hold(
     now: datetime,
     message: str | None,
     recheck_at: datetime | None = None,
+    ask_at: datetime | None = None,
 ) -> bool:
     """Hold a locked order; False if it is held already, or has ended."""
     if order.hold is not None or order.status in FINAL_ORDERS:
         return False
-    _set(session, order, hold=reason, held_since=now, hold_message=message, recheck_at=recheck_at, updated_at=now)
+    when = {"recheck_at": recheck_at, "ask_at": ask_at}
+    _set(session, order, hold=reason, held_since=now, hold_message=message, updated_at=now, **when)
     events.add(session, EventKind.HELD, order.id, None, now, reason=reason, message=message)
     log.warning("order held", order_id=order.id, reason=reason, message=message)
     return True
@@ -41,10 +59,43 @@ def hold(
 def release(session: Session, order: Order, now: datetime, actor: str) -> None:
     """Let a locked order that is held go on."""
     reason = order.hold
-    nothing = dict.fromkeys(("hold", "held_since", "hold_message", "recheck_at"))
+    nothing = dict.fromkeys(("hold", "held_since", "hold_message", "recheck_at", "ask_at"))
     _set(session, order, **nothing, updated_at=now)
     events.add(session, EventKind.RELEASED, order.id, None, now, reason=reason, actor=actor)
     log.info("order released", order_id=order.id, reason=reason, actor=actor)
+
+
+def ask_again(session: Session, order: Order, at: datetime) -> None:
+    """Ask the broker about a locked order at this instant, and not before."""
+    _set(session, order, ask_at=at)
+
+
+def accounts_short(session: Session, now: datetime) -> Sequence[str]:
+    """The broker accounts that are READY, and have orders about whose money or shares their broker may be asked now."""
+    is_ready = exists().where(
+        BrokerAccount.name == Order.broker_account, BrokerAccount.state == BrokerAccountState.READY
+    )
+    rows = select(Order.broker_account).where(_is_short(now), is_ready).distinct()
+    return session.scalars(rows.order_by(Order.broker_account)).all()
+
+
+def short(session: Session, broker_account: str, now: datetime, limit: int) -> Sequence[Short]:
+    """Those orders of an account, with the next slice of each, whoever was asked about longest ago first."""
+    following = (
+        select(OrderSlice.quantity)
+        .where(OrderSlice.order_id == Order.id, OrderSlice.status == SliceStatus.SCHEDULED)
+        .order_by(OrderSlice.due_at, OrderSlice.sequence_number)
+        .limit(1)
+        .lateral()
+    )
+    columns = (Order.id, Order.hold, Order.held_since, Order.instrument, Order.side)
+    rows = (
+        select(*columns, following.c.quantity, Order.limit_price, Order.product)
+        .join(following, true())
+        .where(Order.broker_account == broker_account, _is_short(now))
+        .order_by(Order.ask_at.asc().nulls_first(), Order.id)
+    )
+    return [Short(*row) for row in session.execute(rows.limit(limit))]
 
 
 def is_free() -> ColumnElement[bool]:
@@ -111,6 +162,15 @@ def tell_of_account(session: Session, broker_account: str, kind: EventKind, now:
     """Tell of its open orders that the account is held, or no longer."""
     session.execute(
         _TELL, {"broker_account": broker_account, "kind": kind.value, "now": now, "detail": json.dumps(detail)}
+    )
+
+
+def _is_short(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        Order.status == OrderStatus.IN_PROGRESS,
+        Order.hold.in_((HoldReason.FUNDS, HoldReason.HOLDINGS)),
+        # Services of before do not say when.
+        or_(Order.ask_at.is_(None), Order.ask_at <= now),
     )
 
 

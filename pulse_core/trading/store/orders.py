@@ -1,7 +1,7 @@
 """The only writer of an order's status and totals."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
+    TextualSelect,
     and_,
     bindparam,
     exists,
@@ -119,16 +120,17 @@ def add(connection: Connection, order: dict[str, Any], room: Room | None) -> Loa
     return Load(row.orders, row.slices, row.due, used)
 
 
+def load_of(connection: Connection, account_id: str, asked: int, room: Room, now: datetime) -> Load:
+    """What an account has open, as it counts where it asks for so many slices more."""
+    binds = replace(room, of_day=None).binds(account_id, asked, now)
+    row = connection.execute(_LOAD, binds).one()
+    return Load(row.orders, row.slices, row.due)
+
+
 def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order | None:
     """The account's order with this key."""
     rows = select(Order).where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
     return session.scalar(rows)
-
-
-def knows_key(session: Session, account_id: str, order_unique_key: str) -> bool:
-    """Whether the account has used this key before."""
-    used = exists().where(Order.account_id == account_id, Order.order_unique_key == order_unique_key)
-    return bool(session.scalar(select(used)))
 
 
 def of_owner(session: Session, owner: Owner, order_id: str, *, locked: bool = False) -> Order | None:
@@ -353,7 +355,7 @@ def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequenc
 
 _ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
 _LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at"}
-_LATER |= {"hold", "held_since", "hold_message", "recheck_at", "recalls_working"}
+_LATER |= {"hold", "held_since", "hold_message", "recheck_at", "ask_at", "recalls_working"}
 _LATER |= {"planned_end_at", "pace_interval", "most_per_interval", "not_fitting_quantity", "not_fitting_reason"}
 
 
@@ -378,7 +380,7 @@ def _told(added: CTE) -> CTE:
 
 def _add_within_statement(*, of_day: bool = False) -> Select[Any]:
     """The same where the account has room for it, and what it has open; with `of_day`, what it has used, too."""
-    load = _load_account_load()
+    load = _account_load().cte("load")
     used = day_used.statement().cte("used")
     stated = {one.name: bindparam(f"new_{one.name}", type_=one.type) for one in _ORDERS.c if one.name not in _LATER}
     first = {"status": literal(OrderStatus.PENDING, _ORDERS.c.status.type), "filled_quantity": literal(0, BigInteger())}
@@ -407,15 +409,16 @@ def _add_within_statement(*, of_day: bool = False) -> Select[Any]:
     return found.select_from(seen).add_cte(_told(added))
 
 
-def _load_account_load() -> CTE:
+def _account_load() -> TextualSelect:
     counts = dict.fromkeys(("asked", "most_slices", "most_due"), Integer())
     instants = dict.fromkeys(("due_since", "due_by"), DateTime(timezone=True))
     statement = sql.load(__package__, "account_load", {"account_id": String(), **counts, **instants})
-    return statement.columns(orders=BigInteger(), slices=BigInteger(), due=BigInteger()).cte("load")
+    return statement.columns(orders=BigInteger(), slices=BigInteger(), due=BigInteger())
 
 
 # Made once: building a statement costs more than running it.
 _ADD = _add_statement().execution_options(**prepared("add_order"))
+_LOAD = _account_load()
 _ADD_WITHIN = _add_within_statement().execution_options(**prepared("add_order_within", ONE_OF_ITS_ACCOUNT))
 _ADD_WITHIN_LIMITS = _add_within_statement(of_day=True).execution_options(
     **prepared("add_order_within_limits", ONE_OF_ITS_ACCOUNT)

@@ -9,6 +9,7 @@ from pulse_ops.paper_exchange.alpaca.errors import Refusal
 from pulse_ops.paper_exchange.alpaca.limits import PER_MINUTE, MinuteLimit
 from pulse_ops.paper_exchange.alpaca.market import market
 from pulse_ops.paper_exchange.alpaca.orders import ClientOrderIds, orders
+from pulse_ops.paper_exchange.alpaca.positions import positions
 from pulse_ops.paper_exchange.alpaca.readings import readings
 from pulse_ops.paper_exchange.alpaca.standing import Standing, standing
 from pulse_ops.paper_exchange.context import Desk
@@ -37,7 +38,7 @@ def create_app(served: Desk, api_key: str, api_secret: str, calls_per_minute: in
         answer.headers.update(limit.headers() if limit is not None else {})
         return answer
 
-    for blueprint in (orders, readings, market, standing, control):
+    for blueprint in (orders, readings, positions, market, standing, control):
         app.register_blueprint(blueprint)
     app.before_request(admit)
     app.after_request(tell)

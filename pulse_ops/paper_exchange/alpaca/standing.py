@@ -8,6 +8,8 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pulse_ops.paper_exchange.alpaca.errors import Refusal
+from pulse_ops.paper_exchange.alpaca.wire import dollars
+from pulse_ops.paper_exchange.context import desk
 from pulse_ops.paper_exchange.errors import bad_input
 
 ACCOUNT_NUMBER = "PA0PAPER0001"
@@ -74,8 +76,9 @@ def account_stands() -> Standing:
 
 @standing.get("/v2/account")
 def show_account() -> Response:
-    """The account: whose it is, and what is blocked."""
-    now = account_stands().now
+    """The account: whose it is, what is blocked, and what it has. It borrows nothing."""
+    now, has = account_stands().now, desk().exchange.entry.account
+    left = dollars(has.cash() - has.used())
     return jsonify(
         id="904837e3-3b76-47ec-b432-046db621571b",
         account_number=ACCOUNT_NUMBER,
@@ -86,6 +89,9 @@ def show_account() -> Response:
         transfers_blocked=False,
         trade_suspended_by_user=False,
         shorting_enabled=True,
+        cash=left,
+        buying_power=left,
+        multiplier="1",
     )
 
 

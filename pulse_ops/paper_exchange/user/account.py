@@ -77,15 +77,18 @@ class Account:
 
     def shares(self, symbol: str, without: str | None = None) -> int:
         """How many shares of the account are free to be sold: not those in open orders, but for the one left out."""
-        held = self._has.holdings
-        began = PLENTY_OF_SHARES if held is None else held[symbol].quantity if symbol in held else 0
-        traded = sum(one.quantity for one in self.delivered(None) if one.symbol == symbol)
         offered = sum(
             _rest(row)
             for row in self._open_orders(without)
             if (row["tradingsymbol"], row["product"], row["transaction_type"]) == (symbol, "CNC", "SELL")
         )
-        return began + traded - offered
+        return self.held(symbol) - offered
+
+    def held(self, symbol: str) -> int:
+        """How many shares of the account there are, those in open orders among them."""
+        held = self._has.holdings
+        began = PLENTY_OF_SHARES if held is None else held[symbol].quantity if symbol in held else 0
+        return began + sum(one.quantity for one in self.delivered(None) if one.symbol == symbol)
 
     def delivered(self, before: str | None) -> list[Position]:
         """What was bought and sold for delivery, before a day or ever."""

@@ -39,7 +39,10 @@ def holdings(account: Account, today: str, price_of: PriceOf) -> list[dict[str, 
         held = {one.tradingsymbol: Held(quantity=PLENTY_OF_SHARES, average_price=rupees(one.price)) for one in shares}
     delivered = {one.symbol: one for one in account.delivered(today)}
     symbols = [*held, *(symbol for symbol in delivered if symbol not in held)]
-    rows = (_holding(symbol, held.get(symbol), delivered.get(symbol), price_of) for symbol in symbols)
+    rows = [_holding(symbol, held.get(symbol), delivered.get(symbol), price_of) for symbol in symbols]
+    for row in rows:
+        left = account.held(row["tradingsymbol"])
+        row["used_quantity"] = max(row["quantity"] - left, 0)
     return [row for row in rows if row["quantity"]]
 
 

@@ -154,6 +154,7 @@ def _new_order(body: Body, _account: Account) -> Body:
         "limit_price": "1402.35" if is_limit else None,
         "start_at": None,
         "broker_account": None if body.get("broker_account") is None else "paper",
+        **({"plan_token": None} if "plan_token" in body else {}),
     }
     return body | fitting | {"client_note": "".join(filter(str.isprintable, body.get("client_note") or ""))}
 
@@ -218,6 +219,7 @@ def _amendment(body: Body, _account: Account) -> Body:
 _BODIES: Mapping[str, Callable[[Body, Account], Body]] = {
     "place_order": _new_order,
     "halt_trading": _new_halt,
+    "preview_order": _new_order,
     "log_in": _credentials,
     "log_broker_account_in": _login_at_the_broker,
     "refresh": _refresh_token,

@@ -14,7 +14,10 @@ from tests.contract.client import check_answer
 # Rules that no schema can state: they tie fields together, to the time, to the installation or to what is there.
 BEYOND_SCHEMAS = {
     "show_market": {"day"},
-    "place_order": {"split_config", "total_quantity", "limit_price", "instrument", "start_at", "client_note"},
+    "place_order": {
+        *("split_config", "total_quantity", "limit_price", "instrument", "start_at", "client_note", "plan_token")
+    },
+    "preview_order": {"split_config", "total_quantity", "limit_price", "instrument", "start_at", "client_note"},
     "amend_order": {"body", "total_quantity", "end_at", "duration_minutes", "limit_price", "client_note", "status"},
     "settle_slice": {"filled", "price", "reason"},
     "list_orders": {"cursor", "changed_after"},

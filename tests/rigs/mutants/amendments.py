@@ -34,9 +34,42 @@ AMENDMENTS = (
         (f"{AMEND}::test_what_was_claimed_before_keeps_its_quantity",),
     ),
     Defect(
+        "What is late of an amended order keeps what the new total leaves no room for",
+        (
+            Change(
+                f"{TRADING}/amending.py",
+                "        [*planned.slices, *_without_place(kept, planned, after.slice_cap(asked))],",
+                "        planned.slices,",
+            ),
+        ),
+        (f"{AMEND}::test_an_order_is_lowered_after_its_window_with_what_is_late_of_it",),
+    ),
+    Defect(
         "What was claimed a moment before is sent at the old price",
         (Change(f"{SLICE}/sending.py", "    if look.limit_price != claim.claimed.limit_price:", "    if False:"),),
         (f"{AMEND}::test_what_was_claimed_at_the_old_price_a_moment_before_is_not_sent_at_it",),
+    ),
+    Defect(
+        "An order is amended beyond the limits of its account",
+        (
+            Change(
+                f"{TRADING}/order/amend.py",
+                "    _check_limits(session, order, wanted, standing, now)\n    # Its",
+                "    # Its",
+            ),
+        ),
+        (f"{AMEND}::test_no_larger_total_and_no_other_price_than_a_limit_allows",),
+    ),
+    Defect(
+        "Orders that are amended side by side pass a limit together",
+        (
+            Change(
+                f"{TRADING}/order/risk.py",
+                "        day_used.wait_for_others(session, order.account_id)\n",
+                "",
+            ),
+        ),
+        (f"{AMEND}::test_orders_that_are_raised_at_once_pass_no_limit_together",),
     ),
     Defect(
         "What was resumed is called back all the same",

@@ -107,8 +107,8 @@ BROKER_ACCOUNTS = (
         (
             Change(
                 "pulse_core/trading/order/accept.py",
-                "        UnknownBrokerAccount,\n        BrokerAccountNotGranted,\n",
-                "",
+                "    UnknownBrokerAccount,\n    BrokerAccountNotGranted,\n    PlanChanged,\n",
+                "    PlanChanged,\n",
             ),
         ),
         (f"{_TESTS}::test_an_order_names_an_account_that_there_is_and_that_is_granted",),

@@ -18,6 +18,7 @@ from tests.rigs.mutants.keys import KEYS
 from tests.rigs.mutants.limits import LIMITS
 from tests.rigs.mutants.logins import LOGINS
 from tests.rigs.mutants.markets import MARKETS
+from tests.rigs.mutants.money import MONEY
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.port import PORT
 from tests.rigs.mutants.protocol import PROTOCOL
@@ -41,6 +42,7 @@ DEFECTS = (
     *MARKETS,
     *INSTRUMENTS,
     *OF_HOLDS,
+    *MONEY,
     *LIMITS,
     *OF_HALTS,
     *BROKER_ACCOUNTS,

@@ -54,16 +54,16 @@ INSTRUMENTS = (
         (
             Change(
                 "pulse_core/trading/order/accept.py",
-                "        NotListedSo,\n",
-                "",
+                "    Halted,\n    NotListedSo,\n",
+                "    Halted,\n",
             ),
         ),
         (f"{LOADS}::test_a_repeat_finds_its_order_whatever_is_listed_by_then",),
     ),
     Defect(
         "An expired contract is taken",
-        (Change("pulse_core/trading/order/accept.py", "        instruments.check_window(listed, window)\n", ""),),
-        (f"{LOADS}::test_what_is_not_listed_so_is_refused_at_the_door",),
+        (Change("pulse_core/trading/order/accept.py", "    instruments.check_window(listed, window)\n", ""),),
+        (f"{LOADS}::test_what_is_not_listed_so_is_refused_halted",),
     ),
     Defect(
         "Randomised slices pass the cap",
@@ -80,7 +80,7 @@ INSTRUMENTS = (
         "An order is split without its lots",
         (
             Change(
-                "pulse_core/trading/order/split.py",
+                "pulse_core/trading/order/planning.py",
                 "Sizes(order.lot_size, order.most_per_slice),",
                 "Sizes(1, order.most_per_slice),",
             ),

@@ -39,7 +39,7 @@ MARKETS = (
         "A window that waits is spread over the clock",
         (
             Change(
-                f"{TRADING}/order/split.py",
+                f"{TRADING}/order/planning.py",
                 "scheduled_at=time.at(one.scheduled_at - order.start_at))",
                 "scheduled_at=one.scheduled_at)",
             ),
