@@ -17,13 +17,16 @@ from pulse_core.identity.store import accounts
 from tests.contract.client import Account, Service
 from tests.support.processes import Processes
 
+# What is answered matters, not how soon a busy machine does; but sooner than a client of the tests gives up.
+PATIENT = {"PULSE_ANSWER_TIMEOUT": "12", "PULSE_LOGIN_TIMEOUT": "12"}
+
 
 @pytest.fixture(scope="session")
 def services(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
     processes = Processes(tmp_path_factory.mktemp("services"), environment)
     try:
         pulse, pulse_url = processes.pulse()
-        gapi, gapi_url = processes.gapi(PULSE_URL=pulse_url, PULSE_TRUSTED_PROXIES="1")
+        gapi, gapi_url = processes.gapi(PULSE_URL=pulse_url, PULSE_TRUSTED_PROXIES="1", **PATIENT)
         yield {
             "gapi": Service("gapi", gapi_url, environment["PULSE_JWT_KEY"], gapi.log_path),
             "pulse": Service("pulse", pulse_url, environment["PULSE_SERVICE_PRIVATE_KEY"], pulse.log_path),
@@ -42,7 +45,7 @@ def start_gapi(services: dict[str, Service], processes: Processes) -> Callable[.
     """Starts a gateway with settings of its own, in front of the pulse of all tests."""
 
     def start(**settings: str) -> Service:
-        here = {"PULSE_URL": services["pulse"].url, "PULSE_TRUSTED_PROXIES": "1"}
+        here = {"PULSE_URL": services["pulse"].url, "PULSE_TRUSTED_PROXIES": "1", **PATIENT}
         child, url = processes.gapi(**here | settings)
         return Service("gapi", url, services["gapi"].key, child.log_path)
 

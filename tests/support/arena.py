@@ -99,14 +99,26 @@ class Arena:
             return cursor.fetchall() if cursor.description else []
 
     def make_due(self, order_id: str) -> None:
-        """Move an order's window into the past, as if it had been accepted that much earlier."""
-        minute = timedelta(minutes=1)
+        """Move an order's window into the past, as if it had been accepted a minute earlier."""
+        self.pass_time(order_id, timedelta(minutes=1))
+
+    def pass_time(self, order_id: str, time: timedelta) -> None:
+        """Have so much time pass for an order alone: it was accepted that much earlier, and is due that much sooner."""
         self.rows(
             "UPDATE orders SET start_at = start_at - %s, end_at = end_at - %s, created_at = created_at - %s"
             " WHERE id = %s; UPDATE order_slices SET scheduled_at = scheduled_at - %s, due_at = due_at - %s"
             " WHERE order_id = %s",
-            *(minute, minute, minute, order_id, minute, minute, order_id),
+            *(time, time, time, order_id, time, time, order_id),
         )
+
+    def is_split(self, order_id: str) -> bool:
+        return bool(self.rows("SELECT 1 FROM order_slices WHERE order_id = %s LIMIT 1", order_id))
+
+    def time_to_next_slice(self, order_id: str) -> timedelta | None:
+        """How long it is until the order's next slice is due; None once all have been sent."""
+        query = "SELECT min(due_at) - now() FROM order_slices WHERE order_id = %s AND status = 'SCHEDULED'"
+        left: timedelta | None = self.rows(query, order_id)[0][0]
+        return left
 
     def unfinished(self) -> list[tuple[Any, ...]]:
         """Orders that have not come to their end, with their slices' states."""

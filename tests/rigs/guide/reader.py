@@ -4,12 +4,14 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 
 from tests.rigs.guide.page import Answer, Example
 from tests.rigs.guide.shapes import Comparison
 from tests.rigs.guide.shell import Outcome, Shell
 from tests.support.arena import Arena
-from tests.support.processes import Processes
+from tests.support.processes import Processes, wait_until
 from tests.support.stacks import Stack
 
 PATIENCE_SECONDS = 60
@@ -47,10 +49,14 @@ class Reader:
         return self.comparison.differences(expected, told + outcome.stdout)
 
     def let_a_minute_pass(self) -> None:
-        """As far as the order in $ORDER can tell."""
+        """As far as the order in $ORDER can tell, which misses none of its slices meanwhile."""
         order_id = self.shell.run("echo $ORDER").stdout.strip()
         environment = self.stack.state.environment
-        Arena(Processes(self.shell.folder, environment), environment, account="").make_due(order_id)
+        arena = Arena(Processes(self.shell.folder, environment), environment, account="")
+        wait_until(partial(arena.is_split, order_id), PATIENCE_SECONDS, "the slices of the order")
+        while (left := arena.time_to_next_slice(order_id)) is not None:
+            arena.pass_time(order_id, max(left, timedelta(0)))
+            time.sleep(0.1)
 
     def _in_own_words(self, text: str) -> str:
         for shown, own in self.own_words.items():

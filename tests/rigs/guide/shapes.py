@@ -17,7 +17,7 @@ Varying = tuple[tuple[re.Pattern[str], str], ...]
 
 MORE = "..."
 # The last one is what the screen of the stack makes up as a key.
-ID = re.compile(r"\b(?:(?:ord|sl|acc|key|whk)_[0-9A-HJKMNP-TV-Z]{26}|try-\d{10})\b")
+ID = re.compile(r"\b(?:(?:ord|sl|acc|key|whk|halt)_[0-9A-HJKMNP-TV-Z]{26}|try-\d{10})\b")
 _VARIES: Varying = (
     (ID, "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"), "<instant>"),
