@@ -89,9 +89,7 @@ class ReplanCause(Explained):
     RELEASED = "RELEASED", "what held the order is over"
     OVERDUE = "OVERDUE", "slices are late, and would go out together"
     RESTS = "RESTS", "slices have ended with a rest"
-    PRICE_REFUSED = "PRICE_REFUSED", "the broker refused the price of a slice"
     RETRIED = "RETRIED", "an operator has slices sent again"
-    AMENDED = "AMENDED", "the order was changed"
     WINDOW_OVER = "WINDOW_OVER", "the window is over"
 
 

@@ -26,6 +26,11 @@ _BROUGHT = """UPDATE order_slices SET scheduled_at = turns.at, due_at = turns.at
           FROM order_slices WHERE order_id = ANY(%s)) turns
     WHERE turns.id = order_slices.id"""
 
+# Each claim looks at the pace of its order, which lets all of it go.
+_WITHOUT_A_BRAKE = """UPDATE orders SET start_at = %s, end_at = %s,
+        most_per_interval = total_quantity, pace_interval = interval '1 s'
+    WHERE id = ANY(%s)"""
+
 
 def accept_and_split(
     site: Site, tokens: Sequence[str], orders: int, slices_per_order: int, connections: int = CONNECTIONS
@@ -40,7 +45,7 @@ def accept_and_split(
 def bring_due(site: Site, order_ids: Sequence[str], first: datetime, spacing_seconds: float = 0.0) -> None:
     """Move the slices of these orders to `first` and on, so many seconds from one to the next."""
     site.ask(_BROUGHT, first, timedelta(seconds=spacing_seconds), list(order_ids))
-    site.ask("UPDATE orders SET start_at = %s, end_at = %s WHERE id = ANY(%s)", first, first + _WINDOW, list(order_ids))
+    site.ask(_WITHOUT_A_BRAKE, first, first + _WINDOW, list(order_ids))
 
 
 def soon() -> datetime:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
-from api_contract.vocabulary import CatchUp, Leftover
-from pulse_core.trading.catching_up import Rescheduled, reschedule
+from api_contract.vocabulary import AtEnd, CatchUp, Leftover
+from pulse_core.trading.catching_up import Rescheduled, Schedule, reschedule
 from pulse_core.trading.order_plan import History, Plan, Policy, Unsent
 from pulse_core.trading.schedule import Sizes
 
@@ -47,12 +47,13 @@ def amend(before: Plan, after: Plan, history: History, now: datetime, policy: Po
     shared = _shared(free, whole, after.sizes)
     kept = [*(one for one in stretched if one.was_claimed), *(one for one in shared if one.quantity)]
     new = replace(history, unsent=kept, ended_rest=whole - sum(one.quantity for one in shared))
-    # Who amends an order gives up nothing of it by that.
-    asked = replace(policy, leftover=Leftover.CATCH_UP, catch_up=_never_skipping(policy.catch_up))
+    # Who amends an order gives up nothing of it by that, and its last slice is made when what is at the broker has ended.
+    catch_up = _never_skipping(policy.catch_up)
+    asked = replace(policy, leftover=Leftover.CATCH_UP, catch_up=catch_up, at_end=AtEnd.LEAVE)
     planned = reschedule(after, new, now, asked)
     lost_anyhow = reschedule(before, replace(history, ended_rest=0), now, asked).quantity_not_fitting
     return Amended(
-        planned.slices,
+        [*planned.slices, *_without_place(kept, planned, after.slice_cap(asked))],
         [one.sequence_number for one in shared if not one.quantity],
         max(planned.quantity_not_fitting - lost_anyhow, 0),
     )
@@ -71,6 +72,18 @@ def _shared(unsent: Sequence[Unsent], room: int, sizes: Sizes) -> list[Unsent]:
     until = [lots * passed // whole for passed in accumulate(one.quantity for one in unsent)]
     shares = (upper - lower for lower, upper in zip([0, *until], until, strict=False))
     return [replace(one, quantity=share * sizes.lot_size) for one, share in zip(unsent, shares, strict=True)]
+
+
+def _without_place(unsent: Sequence[Unsent], planned: Schedule, slice_cap: int) -> list[Rescheduled]:
+    """What finds no place keeps its time, with what it has left: it is late, and catches up as it would have anyhow."""
+    placed = {one.sequence_number for one in planned.slices}
+    return [
+        Rescheduled(
+            one.sequence_number, one.quantity if one.was_claimed else min(one.quantity, slice_cap), one.due_at
+        )
+        for one in unsent
+        if one.sequence_number not in placed
+    ]
 
 
 def _stretched(before: Plan, after: Plan, one: Unsent, now: datetime) -> Unsent:

@@ -100,11 +100,17 @@ class _Clock:
 
 
 def reschedule(
-    plan: Plan, history: History, now: datetime, policy: Policy, just_due: timedelta = timedelta(0)
+    plan: Plan,
+    history: History,
+    now: datetime,
+    policy: Policy,
+    just_due: timedelta = timedelta(0),
+    grace: timedelta = timedelta(0),
 ) -> Schedule:
     """A new schedule for what is unsent of an order, and for what comes back.
 
-    What came due within `just_due` is on its way out, and counts as still to come.
+    What came due within `just_due` is on its way out, and counts as still to come. A slice of the plan for which the
+    cap leaves no room in the window goes out within `grace` after it, a rest that comes back does not.
     """
     kept, surplus = _within_total(plan, history, policy)
     if not plan.time.stretches:
@@ -127,7 +133,7 @@ def reschedule(
         late = []
     if clock.now >= clock.latest and policy.at_end is AtEnd.MARKET and not history.has_last_slice:
         return _with_last_slice(plan, history, policy, clock, [*late, *to_come], lost)
-    found = _best(plan, history, policy, clock, late, to_come)
+    found = _best(plan, history, policy, clock, late, to_come, grace)
     reason = NotFittingReason.WINDOW_OVER if clock.now > clock.latest else NotFittingReason.NO_ROOM
     lost.append(NotFitting(_units(found.unplaced), reason))
     return _numbered(plan, history, clock, found, lost)
@@ -173,15 +179,23 @@ def _chunks(plan: Plan, units: int, policy: Policy) -> list[int]:
 
 
 def _best(
-    plan: Plan, history: History, policy: Policy, clock: _Clock, late: Sequence[_Piece], to_come: Sequence[_Piece]
+    plan: Plan,
+    history: History,
+    policy: Policy,
+    clock: _Clock,
+    late: Sequence[_Piece],
+    to_come: Sequence[_Piece],
+    grace: timedelta,
 ) -> _Placement:
     """At the pace of the policy; where that would lose something, as early, and then as late, as the cap allows."""
+    latest, no_grace = max(clock.end, clock.latest), timedelta(0)
     tried = [
-        _lay_out(plan, history, policy, clock, _paced(late, to_come, pace, clock.now, clock.end), end)
-        for pace, end in (
-            (policy.catch_up, clock.end),
-            (_DENSEST[policy.catch_up], clock.end),
-            (_DENSEST[policy.catch_up], max(clock.end, clock.latest)),
+        _lay_out(plan, history, policy, clock, _paced(late, to_come, pace, clock.now, clock.end), end, after_it)
+        for pace, end, after_it in (
+            (policy.catch_up, clock.end, no_grace),
+            (_DENSEST[policy.catch_up], clock.end, no_grace),
+            (_DENSEST[policy.catch_up], latest, no_grace),
+            (_DENSEST[policy.catch_up], latest, grace),
         )
     ]
     return min(tried, key=lambda one: _units(one.unplaced))
@@ -209,7 +223,13 @@ def _paced(
 
 
 def _lay_out(
-    plan: Plan, history: History, policy: Policy, clock: _Clock, pieces: Sequence[_Piece], end: datetime
+    plan: Plan,
+    history: History,
+    policy: Policy,
+    clock: _Clock,
+    pieces: Sequence[_Piece],
+    end: datetime,
+    grace: timedelta,
 ) -> _Placement:
     """Each piece at the time that it wants, or at the first one after it at which the cap has room for it."""
     going = _going(plan, history, policy, clock)
@@ -218,10 +238,11 @@ def _lay_out(
     for piece in pieces:
         at = going.room(piece.quantity, piece.wanted)
         stays = piece.due_at is not None and at == piece.wanted
-        if not stays and at > end + A_TRIFLE:
+        latest = end if piece.number is None else end + grace
+        if not stays and at > latest + A_TRIFLE:
             unplaced.append(piece)
             continue
-        at = at if stays else min(at, end)
+        at = at if stays else min(at, latest)
         going.add(piece.quantity, at)
         placed.append((piece, at))
     return _Placement(placed, unplaced)
@@ -290,7 +311,8 @@ def _whole(plan: Plan, history: History, slices: Iterable[Rescheduled], lost: It
     in_sequence = sorted(slices, key=lambda one: one.sequence_number)
     numbers = {one.sequence_number for one in in_sequence}
     ended = [one.sequence_number for one in history.unsent if one.sequence_number not in numbers]
-    end_at = max([plan.end_at, *(one.due_at for one in in_sequence if not one.is_last)])
+    latest = max([plan.end_at, *(end for _, end in plan.time.stretches[-1:])])
+    end_at = max([plan.end_at, *(min(one.due_at, latest) for one in in_sequence if not one.is_last)])
     return Schedule(in_sequence, ended, [one for one in lost if one.quantity], end_at)
 
 

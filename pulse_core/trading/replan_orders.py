@@ -62,8 +62,9 @@ def _replan(order_id: str, cause: ReplanCause | None, known: Hours, now: datetim
             if order.replan_at is None or order.replan_at > now:
                 return
             cause = ReplanCause.WINDOW_OVER if now >= latest_end(order) else ReplanCause.RESTS
+        # What is late may still go out for a while after the window, as much of it at a time as the cap allows.
+        grace = timedelta(seconds=settings().late_grace)
         if cause is ReplanCause.OVERDUE and now > latest_end(order):
-            # What is late may still go out for a while, as much of it as the cap allows.
-            just_due = timedelta(seconds=settings().late_grace)
-        replan(session, order, cause, known, now, just_due=just_due)
+            just_due = grace
+        replan(session, order, cause, known, now, just_due=just_due, grace=grace)
         roll_up(session, order, now)

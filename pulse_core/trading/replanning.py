@@ -63,11 +63,13 @@ def replan(
     now: datetime,
     catch_up: CatchUp | None = None,
     just_due: timedelta = timedelta(0),
+    grace: timedelta = timedelta(0),
 ) -> Schedule | None:
     """Write a new schedule for what is unsent of a locked order in progress, and for what comes back of it.
 
-    `catch_up` replaces the order's policy for once; what came due within `just_due` is left on its way out. The caller
-    rolls the order up. None where nothing can be planned yet: it is tried again.
+    `catch_up` replaces the order's policy for once; what came due within `just_due` is left on its way out, and slices
+    may go out within `grace` after the window. The caller rolls the order up. None where nothing can be planned yet: it
+    is tried again.
     """
     free = schedules.lock_unsent(session, order.id)
     found = slices.of_order(session, order.id)
@@ -77,7 +79,7 @@ def replan(
     if _is_to_wait(order, policy, history, now):
         schedules.change(session, order, replan_at=now + LOOKED_AT_AGAIN)
         return None
-    planned = reschedule(plan, history, now, policy, just_due)
+    planned = reschedule(plan, history, now, policy, just_due, grace)
     _write(session, order, found, planned, now)
     _give_up_rest(session, order, history, planned, now)
     _note(session, order, plan, policy, planned, cause, now)

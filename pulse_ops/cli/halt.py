@@ -1,37 +1,19 @@
-"""`pulse halt` and `celery -A pulse_tasks halt`.
-
-Every process of Celery's imports this to know the command: what it does is imported when somebody gives it.
-"""
+"""`pulse halt` and `celery -A pulse_tasks halt`."""
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import click
 
-from api_contract.log import keep_logs_off_stdout
-from pulse_ops.cli import EXIT_CODES, Sentences
+from pulse_ops.cli import EXIT_CODES
+from pulse_ops.cli.later import Later
 
 _WHAT = "Name what is halted: --all, or one or more of --account, --broker-account and --instrument."
 
 
-def _commands() -> Any:
-    return import_module("pulse_ops.cli.halt_commands")
-
-
-class Later(Sentences):
-    """A group whose commands are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        names: list[str] = _commands().subcommands.list_commands(ctx)
-        return names
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        found: click.Command | None = _commands().subcommands.get_command(ctx, cmd_name)
-        return found
-
-
-@click.group(cls=Later, invoke_without_command=True, epilog=EXIT_CODES)
+@click.group(
+    cls=Later, commands_of="pulse_ops.cli.halt_commands:subcommands", invoke_without_command=True, epilog=EXIT_CODES
+)
 @click.option("--all", "is_all", is_flag=True, help="Halt everything.")
 @click.option("--account", "account_id", metavar="ID", help="Halt the orders of this account.")
 @click.option("--broker-account", metavar="NAME", help="Halt the orders for this broker account.")
@@ -63,8 +45,6 @@ def halt(
 
     Works directly on Postgres, even with Redis down: on DATABASE_URL, else the running stack's database.
     """
-    # Celery's own command leaves them there.
-    keep_logs_off_stdout()
     if context.invoked_subcommand is not None:
         return
     named = (account_id, broker_account, instrument)
@@ -72,4 +52,6 @@ def halt(
         raise click.UsageError(_WHAT)
     if reason is None:
         raise click.UsageError("Say why, with --reason.")
-    _commands().halt_now(named, reason, is_kept=is_kept, is_followed=not no_follow, is_json=is_json, data_dir=data_dir)
+    import_module("pulse_ops.cli.halt_commands").halt_now(
+        named, reason, is_kept=is_kept, is_followed=not no_follow, is_json=is_json, data_dir=data_dir
+    )

@@ -1,33 +1,12 @@
-"""`pulse slices` and `celery -A pulse_tasks slices`.
-
-Every process of Celery's imports this to know the command: what it does is imported when somebody gives it.
-"""
-
-from functools import cache
-from importlib import import_module
+"""`pulse slices` and `celery -A pulse_tasks slices`."""
 
 import click
 
-from pulse_ops.cli import EXIT_CODES, Sentences
+from pulse_ops.cli import EXIT_CODES
+from pulse_ops.cli.later import Later
 
 
-class Later(Sentences):
-    """A group whose commands are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return _commands().list_commands(ctx)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _commands().get_command(ctx, cmd_name)
-
-
-@cache
-def _commands() -> click.Group:
-    group: click.Group = import_module("pulse_ops.cli.slice_commands").slices
-    return group
-
-
-@click.group(cls=Later, epilog=EXIT_CODES)
+@click.group(cls=Later, commands_of="pulse_ops.cli.slice_commands:slices", epilog=EXIT_CODES)
 def slices() -> None:
     """List, inspect, retry, resolve and settle slices of every account.
 

@@ -27,6 +27,7 @@ from api_contract.errors import (
 )
 from api_contract.risk_rules import RiskLimits
 from api_contract.vocabulary import (
+    AtEnd,
     CatchUp,
     Leftover,
     OrderResult,
@@ -118,6 +119,17 @@ def test_and_a_larger_one(broker: SimulatedBroker) -> None:
 
     assert unsent(order_id) == [27, 28, 27, 28]
     assert order(order_id).num_splits == 5
+
+
+@pytest.mark.parametrize("at_end", AtEnd)
+def test_an_order_is_lowered_after_its_window_with_what_is_late_of_it(broker: SimulatedBroker, at_end: AtEnd) -> None:
+    order_id = a_split_order(utcnow() - 61 * MINUTE, at_end=at_end)
+    late = minutes(order_id)
+
+    shown = amended(order_id, total_quantity=60)
+
+    assert (shown.total_quantity, shown.exposure.total) == (60, 60)
+    assert (unsent(order_id), minutes(order_id)) == ([12] * 5, late)
 
 
 def test_slices_that_nothing_is_left_for_end(broker: SimulatedBroker) -> None:

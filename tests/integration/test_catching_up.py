@@ -126,6 +126,24 @@ def test_workers_that_come_back_send_no_burst_and_lose_nothing(broker: Simulated
     assert ReplanCause.OVERDUE in trading.causes()
 
 
+def test_workers_that_come_back_after_the_window_lose_nothing(broker: SimulatedBroker) -> None:
+    trading = Trading(broker, num_splits=5, total_quantity=50)
+
+    assert trading.work(61) == 30
+    trading.run(62, 90)
+
+    parent = order(trading.order_id)
+    assert (parent.result, parent.end_at) == (OrderResult.FILLED, trading.at(60))
+
+
+def test_a_slice_that_was_late_costs_the_last_one_nothing(broker: SimulatedBroker) -> None:
+    trading = Trading(broker, num_splits=5, total_quantity=50, max_slice_multiple=1)
+    trading.run(0, 44)
+    trading.run(56, 80)
+
+    assert order(trading.order_id).result is OrderResult.FILLED
+
+
 def test_the_sweep_plans_late_orders_anew_before_anything_is_handed_out(broker: SimulatedBroker) -> None:
     trading = Trading(broker)
 

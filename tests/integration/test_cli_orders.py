@@ -2,10 +2,13 @@
 
 import json
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +56,18 @@ def orders(login: dict[str, str]) -> Orders:
         return json.loads(result.stdout.splitlines()[-1]) if result.stdout else result.stderr
 
     return run
+
+
+def test_celery_has_the_same_commands(login: dict[str, str], environment: dict[str, str]) -> None:
+    def run(*arguments: str) -> Any:
+        command = [Path(sys.executable).with_name("celery"), "-A", "pulse_tasks", "orders", *arguments, "--json"]
+        ended = subprocess.run(command, env=environment | login, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+    order_id = run(*PLACE, "--key", "tuesday 1")["order_id"]
+    assert [one["order_id"] for one in run("list")["orders"]] == [order_id]
+    assert run("cancel", order_id)["status"] == "CANCELLED"
 
 
 def test_an_order_is_placed_found_again_and_cancelled(orders: Orders) -> None:

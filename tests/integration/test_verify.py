@@ -73,7 +73,8 @@ def trade(clean_database: str, environment: dict[str, str], processes: Processes
     ledger = tmp_path / "ledger.sqlite"
     port = int(environment["PULSE_PAPER_EXCHANGE_URL"].rpartition(":")[2])
     exchange, _url = processes.exchange(ledger, port, PULSE_PAPER_LIMITS="false")
-    order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1)
+    # All of it may go out at once: its window is over.
+    order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1, max_slice_multiple=5)
     for one in slices_of(order_id):
         execute_slice(one.id)
     track_slices(utcnow())
@@ -102,7 +103,7 @@ def test_the_ledger_says_the_same_as_file_and_over_http(trade: Trade) -> None:
 
 
 def test_orders_of_another_broker_are_not_judged(trade: Trade) -> None:
-    order_id = a_split_order(utcnow() - timedelta(minutes=10), duration_minutes=1)
+    order_id = a_split_order(utcnow() - timedelta(minutes=10), duration_minutes=1, max_slice_multiple=5)
     trade.change_database(f"UPDATE orders SET broker = 'zerodha' WHERE id = '{order_id}'")
 
     code, answer = trade.verify("--final")
@@ -228,7 +229,7 @@ def doubtful(
     config.settings.cache_clear()
     port = int(environment["PULSE_PAPER_EXCHANGE_URL"].rpartition(":")[2])
     processes.exchange(tmp_path / "ledger.sqlite", port, PULSE_PAPER_LIMITS="false")
-    order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1)
+    order_id = a_split_order(utcnow() - timedelta(seconds=61), duration_minutes=1, max_slice_multiple=5)
     yield Doubtful(order_id, environment, tmp_path / "no-stack-here")
     config.settings.cache_clear()
 

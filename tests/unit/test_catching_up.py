@@ -123,6 +123,28 @@ def test_what_just_came_due_is_left_on_its_way() -> None:
     assert times(found) == [60]
 
 
+@pytest.mark.parametrize(
+    ("grace", "expected", "lost"),
+    [(0, [], 20), (3, [61.75], 10), (300, [61.75, 66.75], 0)],
+)
+def test_slices_that_the_cap_holds_up_to_the_end_go_out_in_the_grace_after_it(
+    grace: float, expected: list[float], lost: int
+) -> None:
+    history = History(filled=110, unsent=slices(55, 60), sent=[Sent(10, at(58))], next_number=14)
+
+    found = reschedule(a_plan(), history, at(61), Policy(max_slice_multiple=1), 300 * SECOND, grace * SECOND)
+
+    assert (times(found), found.quantity_not_fitting, found.end_at) == (expected, lost, at(60))
+
+
+def test_a_rest_does_not_come_back_in_the_grace_after_the_window() -> None:
+    history = History(filled=100, unsent=slices(60), ended_rest=20, sent=[Sent(10, at(58))], next_number=14)
+
+    found = reschedule(a_plan(), history, at(61), Policy(max_slice_multiple=1), 300 * SECOND, 300 * SECOND)
+
+    assert (times(found), found.quantity_not_fitting) == ([61.75], 20)
+
+
 def test_a_smaller_total_lowers_every_unsent_slice_alike() -> None:
     history = History(filled=40, unsent=slices(40, 45, 50, 55, 60), next_number=14)
 

@@ -34,6 +34,17 @@ AMENDMENTS = (
         (f"{AMEND}::test_what_was_claimed_before_keeps_its_quantity",),
     ),
     Defect(
+        "What is late of an amended order keeps what the new total leaves no room for",
+        (
+            Change(
+                f"{TRADING}/amending.py",
+                "        [*planned.slices, *_without_place(kept, planned, after.slice_cap(asked))],",
+                "        planned.slices,",
+            ),
+        ),
+        (f"{AMEND}::test_an_order_is_lowered_after_its_window_with_what_is_late_of_it",),
+    ),
+    Defect(
         "What was claimed a moment before is sent at the old price",
         (Change(f"{SLICE}/sending.py", "    if look.limit_price != claim.claimed.limit_price:", "    if False:"),),
         (f"{AMEND}::test_what_was_claimed_at_the_old_price_a_moment_before_is_not_sent_at_it",),

@@ -79,6 +79,14 @@ OF_HOLDS = (
         (f"{CATCHING_UP}::test_workers_that_come_back_send_no_burst_and_lose_nothing",),
     ),
     Defect(
+        "What the cap holds up to the end is given up with the window",
+        (Change(f"{TRADING}/replan_orders.py", "just_due=just_due, grace=grace)", "just_due=just_due)"),),
+        (
+            f"{CATCHING_UP}::test_workers_that_come_back_after_the_window_lose_nothing",
+            f"{CATCHING_UP}::test_a_slice_that_was_late_costs_the_last_one_nothing",
+        ),
+    ),
+    Defect(
         "What is being claimed does not count for the cap",
         (
             Change(
