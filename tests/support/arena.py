@@ -98,14 +98,13 @@ class Arena:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def make_due(self, order_id: str) -> None:
+    def make_due(self, order_id: str, by: timedelta = timedelta(minutes=1)) -> None:
         """Move an order's window into the past, as if it had been accepted that much earlier."""
-        minute = timedelta(minutes=1)
         self.rows(
             "UPDATE orders SET start_at = start_at - %s, end_at = end_at - %s, created_at = created_at - %s"
             " WHERE id = %s; UPDATE order_slices SET scheduled_at = scheduled_at - %s, due_at = due_at - %s"
             " WHERE order_id = %s",
-            *(minute, minute, minute, order_id, minute, minute, order_id),
+            *(by, by, by, order_id, by, by, order_id),
         )
 
     def unfinished(self) -> list[tuple[Any, ...]]:
