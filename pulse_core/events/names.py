@@ -89,7 +89,7 @@ def event_reason(kind: EventKind, slice_id: str | None, to_status: str | None, d
         case EventKind.RELEASED:
             return f"{detail.get('reason')} holds it no longer: what it missed is sent in the rest of its window"
         case EventKind.AMENDED:
-            return f"{detail.get('field')} was changed from {detail.get('before')} to {detail.get('after')}"
+            return _why_amended(detail)
         case EventKind.REPLANNED:
             return _why_replanned(detail)
         case EventKind.REQUEST:
@@ -111,6 +111,11 @@ def _why_filled(detail: Mapping[str, Any]) -> str:
 def _why_held(detail: Mapping[str, Any]) -> str:
     said = detail.get("message")
     return HoldReason(str(detail.get("reason"))).meaning + (f": {said}" if said else "")
+
+
+def _why_amended(detail: Mapping[str, Any]) -> str:
+    before, after = ("none" if detail[name] is None else detail[name] for name in ("before", "after"))
+    return f"{detail['field']} was changed from {before} to {after}"
 
 
 def _why_replanned(detail: Mapping[str, Any]) -> str:

@@ -47,7 +47,8 @@ def amend(before: Plan, after: Plan, history: History, now: datetime, policy: Po
     shared = _shared(free, whole, after.sizes)
     kept = [*(one for one in stretched if one.was_claimed), *(one for one in shared if one.quantity)]
     new = replace(history, unsent=kept, ended_rest=whole - sum(one.quantity for one in shared))
-    # Who amends an order gives up nothing of it by that, and its last slice is made when what is at the broker has ended.
+    # Who amends an order gives up nothing of it by that, and its last slice is made when what is at the broker has
+    # ended.
     catch_up = _never_skipping(policy.catch_up)
     asked = replace(policy, leftover=Leftover.CATCH_UP, catch_up=catch_up, at_end=AtEnd.LEAVE)
     planned = reschedule(after, new, now, asked)
@@ -78,9 +79,7 @@ def _without_place(unsent: Sequence[Unsent], planned: Schedule, slice_cap: int) 
     """What finds no place keeps its time, with what it has left: it is late, and catches up as it would have anyhow."""
     placed = {one.sequence_number for one in planned.slices}
     return [
-        Rescheduled(
-            one.sequence_number, one.quantity if one.was_claimed else min(one.quantity, slice_cap), one.due_at
-        )
+        Rescheduled(one.sequence_number, one.quantity if one.was_claimed else min(one.quantity, slice_cap), one.due_at)
         for one in unsent
         if one.sequence_number not in placed
     ]

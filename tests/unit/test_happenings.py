@@ -45,6 +45,12 @@ def test_a_stated_reason_comes_before_a_general_one() -> None:
     assert event_reason(EventKind.ALARM, None, None, {"alarm": "order overfilled"}) == "order overfilled"
 
 
+def test_a_note_that_is_taken_away_was_changed_to_none() -> None:
+    detail = {"field": "client_note", "before": "hedge", "after": None}
+
+    assert event_reason(EventKind.AMENDED, None, None, detail) == "client_note was changed from hedge to none"
+
+
 def test_who_asked_is_the_actor_else_the_client_the_broker_or_pulse() -> None:
     def actor(kind: EventKind, seen: str | None = None, to: str | None = None, **detail: str) -> str:
         return event_actor(kind, seen, to, detail, ACCOUNT)
@@ -60,6 +66,6 @@ def test_every_kind_of_event_is_named_and_explained() -> None:
     for kind, slice_id in product(EventKind, (SLICE, None)):
         to = None if kind is not EventKind.MOVE else SliceStatus.CANCELLED
         detail = {"request": "pause", "call": "place", "answer": "yes", "quantity": "5", "alarm": "overfilled"}
-        detail |= {"reason": "FUNDS", "cause": "RESUMED"}
+        detail |= {"reason": "FUNDS", "cause": "RESUMED", "field": "client_note", "before": None, "after": "hedge"}
 
         assert "None" not in event_type(kind, slice_id, to) + event_reason(kind, slice_id, to, detail)
