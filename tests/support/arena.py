@@ -98,9 +98,9 @@ class Arena:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def make_due(self, order_id: str) -> None:
-        """Move an order's window into the past, as if it had been accepted a minute earlier."""
-        self.pass_time(order_id, timedelta(minutes=1))
+    def make_due(self, order_id: str, by: timedelta = timedelta(minutes=1)) -> None:
+        """Move an order's window into the past, as if it had been accepted that much earlier."""
+        self.pass_time(order_id, by)
 
     def pass_time(self, order_id: str, time: timedelta) -> None:
         """Have so much time pass for an order alone: it was accepted that much earlier, and is due that much sooner."""
