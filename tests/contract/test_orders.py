@@ -95,4 +95,4 @@ def test_head_and_options_work_like_anywhere(service: Service, trader: Account) 
     assert (head.status_code, head.content) == (200, b"")
     options = requests.options(service.url + location, timeout=10)
     assert options.status_code == 200
-    assert {"GET", "DELETE", "HEAD", "OPTIONS"} == set(options.headers["Allow"].split(", "))
+    assert {"GET", "PATCH", "DELETE", "HEAD", "OPTIONS"} == set(options.headers["Allow"].split(", "))

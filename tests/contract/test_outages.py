@@ -46,7 +46,8 @@ def test_an_order_is_accepted_without_redis(
         assert answer.status_code == 202
     ready = pulse.send("GET", "/ready")
     assert ready.status_code == 200
-    assert {"status": "ready", "degraded": ["redis"]}.items() <= ready.json().items()
+    assert ready.json()["status"] == "ready"
+    assert "redis" in ready.json()["degraded"]
     assert gapi.send("GET", "/ready").status_code == 200
 
 
