@@ -47,8 +47,7 @@ def amend(before: Plan, after: Plan, history: History, now: datetime, policy: Po
     shared = _shared(free, whole, after.sizes)
     kept = [*(one for one in stretched if one.was_claimed), *(one for one in shared if one.quantity)]
     new = replace(history, unsent=kept, ended_rest=whole - sum(one.quantity for one in shared))
-    # Who amends an order gives up nothing of it by that, and its last slice is made when what is at the broker has
-    # ended.
+    # Who amends an order gives up nothing of it by that; its last slice comes when what is at the broker has ended.
     catch_up = _never_skipping(policy.catch_up)
     asked = replace(policy, leftover=Leftover.CATCH_UP, catch_up=catch_up, at_end=AtEnd.LEAVE)
     planned = reschedule(after, new, now, asked)

@@ -72,8 +72,11 @@ def test_no_body_sets_what_is_not_its_own(
 ) -> None:
     account = new_account(who_may(path))
     path = path.replace("{account_id}", account.account_id)
-    for name in set(FOREIGN) - example.keys() - ({"role", "is_active"} if "/admin/" in path else set()):
-        answer = gapi.send(method, path, account, json=example | {name: "acc_01J00000000000000000000000"})
+    headers = {"If-Match": "*"} if method == "PATCH" else {}
+    of_others = {"role", "is_active"} if "/admin/" in path else {"account_id"} if path == "/api/halt" else set()
+    for name in set(FOREIGN) - example.keys() - of_others:
+        changed = example | {name: "acc_01J00000000000000000000000"}
+        answer = gapi.send(method, path, account, json=changed, headers=headers)
         status, code, details = error_of(answer)
         assert (status, code, details["field"]) == (400, "INVALID_REQUEST", name)
 

@@ -36,6 +36,11 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "slice_timeout_seconds": [{"slice_timeout_seconds": 0}, {"slice_timeout_seconds": 3601}],
     "broker_account": [{"broker_account": "Zerodha"}, {"broker_account": "x" * 21}, {"broker_account": 7}],
     "plan_token": [{"plan_token": ""}, {"plan_token": "a\x00b"}, {"plan_token": "A" * 4097}, {"plan_token": 7}],
+    "catch_up": [{"catch_up": "soon"}, {"catch_up": 1}],
+    "max_slice_multiple": [{"max_slice_multiple": 0}, {"max_slice_multiple": 11}, {"max_slice_multiple": "3"}],
+    "extend_minutes": [{"extend_minutes": -1}, {"extend_minutes": 1441}, {"extend_minutes": 0.5}],
+    "leftover": [{"leftover": "keep"}, {"leftover": True}],
+    "at_end": [{"at_end": "limit"}, {"at_end": []}],
     "client_note": [{"client_note": "x" * 201}, {"client_note": "two\nlines"}, {"client_note": 5}],
 }
 

@@ -98,17 +98,13 @@ class Arena:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def make_due(self, order_id: str) -> None:
-        """Move an order's window into the past, as if it had been accepted a minute earlier."""
-        self.pass_time(order_id, timedelta(minutes=1))
-
-    def pass_time(self, order_id: str, time: timedelta) -> None:
-        """Have so much time pass for an order alone: it was accepted that much earlier, and is due that much sooner."""
+    def make_due(self, order_id: str, by: timedelta = timedelta(minutes=1)) -> None:
+        """Move an order's window into the past, as if it had been accepted that much earlier."""
         self.rows(
             "UPDATE orders SET start_at = start_at - %s, end_at = end_at - %s, created_at = created_at - %s"
             " WHERE id = %s; UPDATE order_slices SET scheduled_at = scheduled_at - %s, due_at = due_at - %s"
             " WHERE order_id = %s",
-            *(time, time, time, order_id, time, time, order_id),
+            *(by, by, by, order_id, by, by, order_id),
         )
 
     def is_split(self, order_id: str) -> bool:

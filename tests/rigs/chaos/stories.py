@@ -118,11 +118,11 @@ def left_behind(arena: Arena, instrument: str, point: str) -> Iterator[None]:
 
 def retried(arena: Arena, instrument: str) -> Iterator[None]:
     """A slice was refused, and an operator asks for another attempt, twice."""
-    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **STATED)
+    order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **{**STATED, "duration_minutes": 60})
     # Once something of an order was taken, a refusal spends its slice, and holds nothing.
     wait_until(lambda: slices_of(order_id)[0].status in ("WORKING", "FILLED"), 60, "a slice that was taken")
     arena.add_fault("refuse", instrument, count=1)
-    arena.make_due(order_id)
+    arena.make_due(order_id, by=timedelta(hours=1))
     wait_until(lambda: order(order_id).status == "DONE", 30, "an order with a refused slice")
     (refused,) = (one.id for one in slices_of(order_id) if one.status == "REJECTED")
     ask = partial(queue.app().send_task, "pulse.retry_slice", (refused,))

@@ -55,7 +55,7 @@ class Reader:
         arena = Arena(Processes(self.shell.folder, environment), environment, account="")
         wait_until(partial(arena.is_split, order_id), PATIENCE_SECONDS, "the slices of the order")
         while (left := arena.time_to_next_slice(order_id)) is not None:
-            arena.pass_time(order_id, max(left, timedelta(0)))
+            arena.make_due(order_id, by=max(left, timedelta(0)))
             time.sleep(0.1)
 
     def _in_own_words(self, text: str) -> str:
