@@ -47,23 +47,16 @@ def quantities_add_up(facts: Facts) -> Iterator[Violation]:
 
 
 def _come_back(facts: Facts, order_id: str, slices: Sequence[SliceRow], num_splits: int) -> Iterator[Violation]:
-    """What was filled without its being known at the end of its slice could not count when its rest came back."""
+    """A fill that comes after the end of its slice is beyond what could be known when its rest came back."""
     came_back = sum(one.quantity for one in slices if one.sequence_number > num_splits)
     # A rest that is given up is the last slice at first, and nothing has come of it.
     ended = [one for one in slices if one.status in _LEAVING_A_REST]
     ended = [one for one in ended if one.sequence_number <= num_splits or one is not slices[-1]]
-    left = sum(max(one.quantity - one.filled_quantity + _settled_later(facts, one), 0) for one in ended)
+    left = sum(max(one.quantity - one.filled_quantity, 0) for one in ended)
     is_late = any(row.alarm == "FILL_AFTER_END" for one in slices for row in facts.events_of.get(one.id, ()))
     if came_back > left and not is_late:
         expected = f"slices after the plan of at most {left} shares, which others left"
         yield Violation("quantities-add-up", order_id, None, expected, str(came_back))
-
-
-def _settled_later(facts: Facts, one: SliceRow) -> int:
-    """What an operator has told of a slice whose end nobody saw."""
-    if all(row.alarm != "END_UNSEEN" for row in facts.events_of.get(one.id, ())):
-        return 0
-    return sum(fill.quantity for fill in facts.fills_of.get(one.id, ()) if fill.settled_by)
 
 
 def fills_agree(facts: Facts) -> Iterator[Violation]:
