@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from api_contract.errors import InvalidState
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus
@@ -17,13 +18,15 @@ from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.owner import OneAccount
 from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.replan_orders import replan_orders
+from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.day_end import end_day
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.track import track_slices
-from pulse_core.trading.store import placements, slices
-from pulse_core.trading.tables import OrderSlice
+from pulse_core.trading.store import placements, schedules, slices
+from pulse_core.trading.tables import Order, OrderSlice
 from tests.support.broker import PRICE, SimulatedBroker
 from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of
 
@@ -77,6 +80,26 @@ def test_a_slice_whose_end_was_not_seen_expires_with_its_known_fills_and_one_ala
     assert ended_at(one) == morning
     [told] = alarms(one.id)
     assert (told["code"], told["broker_order_id"], told["filled_quantity"]) == ("END_UNSEEN", one.broker_order_id, 8)
+
+
+def test_what_a_slice_lacks_whose_end_was_not_seen_comes_back_into_no_plan_before_it_is_settled(
+    broker: SimulatedBroker,
+) -> None:
+    start = (utcnow() + timedelta(days=1)).replace(hour=0, minute=0)
+    one = a_working_slice(duration_minutes=1440)
+    with db.transaction() as session:
+        session.execute(update(Order).where(Order.id == one.order_id).values(end_at=start + timedelta(hours=12)))
+    morning = begin_the_next_day(broker)
+    assert end_day(morning) == 1
+    with db.transaction() as session:
+        schedules.ask(session, [one.order_id], morning)
+
+    replan_orders(morning)
+
+    assert a_slice(one.id).error_code == "END_UNSEEN"
+    assert sum(part.quantity for part in slices_of(one.order_id)) == order(one.order_id).total_quantity
+    with pytest.raises(InvalidState, match="settle it first"):
+        operations.retry_slice(one.id, "ops", now=morning)
 
 
 def test_the_order_ends_with_the_last_of_its_slices(broker: SimulatedBroker) -> None:

@@ -26,7 +26,7 @@ from pulse_core.trading.slice.label import label
 from pulse_core.trading.slice.resolve import resolve_now
 from pulse_core.trading.status import SLICE_MOVES
 from pulse_core.trading.store import events, holds, orders, placements, slices
-from pulse_core.trading.store.slices import SliceFilters
+from pulse_core.trading.store.slices import END_UNSEEN, SliceFilters
 from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
 
@@ -179,12 +179,14 @@ def _refusal(session: Session, known: Hours, order: Order, one: OrderSlice, now:
     live = placements.live_beside(session, one.id, None)
     if live is not None:
         return f"attempt {live.attempt} of it may be live at the broker"
-    return _why_no_rest(session, order, now) if one.status is SliceStatus.EXPIRED else None
+    return _why_no_rest(session, order, one, now) if one.status is SliceStatus.EXPIRED else None
 
 
-def _why_no_rest(session: Session, order: Order, now: datetime) -> str | None:
+def _why_no_rest(session: Session, order: Order, one: OrderSlice, now: datetime) -> str | None:
     if now > latest_end(order):
         return "its order's window is over"
+    if one.error_code == END_UNSEEN:
+        return "its end was not seen, and it may have been filled: settle it first"
     if not returning(order, slices.of_order(session, order.id)):
         return "its rest is in other slices of its order by now, or was given up"
     return None

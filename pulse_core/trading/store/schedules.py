@@ -16,6 +16,7 @@ from pulse_core.postgres import sql
 from pulse_core.trading.store import placements
 from pulse_core.trading.store.conditions import any_of, status_is
 from pulse_core.trading.store.holds import is_free
+from pulse_core.trading.store.slices import END_UNSEEN
 from pulse_core.trading.tables import Order, OrderSlice
 
 
@@ -46,8 +47,12 @@ def lock_unsent(session: Session, order_id: str) -> set[str]:
 
 
 def in_doubt(session: Session, order_id: str) -> set[str]:
-    """The slices of an order that have an attempt which may be live at the broker."""
-    rows = select(OrderSlice.id).where(OrderSlice.order_id == order_id, placements.is_live_of(OrderSlice.id))
+    """The slices of an order that may have more fills than are known: an attempt of them may be live at the broker.
+
+    Or it ended unseen: until an operator has settled it, what it lacks comes back into no plan.
+    """
+    is_in_doubt = or_(placements.is_live_of(OrderSlice.id), OrderSlice.error_code == END_UNSEEN)
+    rows = select(OrderSlice.id).where(OrderSlice.order_id == order_id, is_in_doubt)
     return set(session.scalars(rows))
 
 

@@ -74,6 +74,14 @@ OF_HOLDS = (
         ("tests/unit/test_catching_up.py::test_each_policy_gives_what_was_missed_its_place",),
     ),
     Defect(
+        "What a slice lacks whose end nobody saw is planned anew",
+        (Change(f"{STORE}/schedules.py", ", OrderSlice.error_code == END_UNSEEN)", ")"),),
+        (
+            "tests/integration/test_day_end.py::"
+            "test_what_a_slice_lacks_whose_end_was_not_seen_comes_back_into_no_plan_before_it_is_settled",
+        ),
+    ),
+    Defect(
         "Late slices are claimed all at once",
         (Change(f"{STORE}/sql/claim.sql", "orders.most_per_interval IS NULL\n", "true\n"),),
         (f"{CATCHING_UP}::test_workers_that_come_back_send_no_burst_and_lose_nothing",),
