@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from api_contract.vocabulary import SliceStatus
+from api_contract.vocabulary import CatchUp, SliceStatus
 from pulse_core import config
 from pulse_core.broker_accounts import credentials, vault
 from pulse_core.clock import utcnow
@@ -54,7 +54,9 @@ def test_slices_go_on_through_logins_and_a_change_of_keys(
     processes = Processes(tmp_path, here)
     try:
         worker = processes.worker_slices()
-        order_id = a_split_order(num_splits=SLICES, total_quantity=SLICES, duration_minutes=1)
+        # What a hold keeps back is not spread over the minute.
+        terms = {"catch_up": CatchUp.BURST, "max_slice_multiple": 10}
+        order_id = a_split_order(num_splits=SLICES, total_quantity=SLICES, duration_minutes=1, **terms)
         due_from_now_on(order_id)
         dispatch_due_slices(utcnow())
         wait_until(lambda: sent(order_id) >= A_SECOND)
@@ -64,8 +66,7 @@ def test_slices_go_on_through_logins_and_a_change_of_keys(
         assert vault.reseal_all().count == 1
         wait_until(lambda: sent(order_id) >= 3 * A_SECOND)
         log_in()
-        # A login may end the token of before a moment earlier than its own is stored: the account is held then, and
-        # what it kept back is spread over the window.
+        # A login may end the token of before a moment earlier than its own is stored: the account is held then.
         wait_until(lambda: sent(order_id) == SLICES, seconds=90, what="every slice at the exchange")
     finally:
         processes.close()
