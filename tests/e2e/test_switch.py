@@ -53,7 +53,8 @@ def place(stack: Stack) -> str:
 def make_due(stack: Stack, order_id: str) -> None:
     rows(
         stack,
-        "UPDATE orders SET start_at = now(), end_at = now() + interval '1 h' WHERE id = %s;"
+        "UPDATE orders SET start_at = now(), end_at = now() + interval '1 h',"
+        " most_per_interval = NULL, pace_interval = NULL WHERE id = %s;"
         " UPDATE order_slices SET scheduled_at = now(), due_at = now() WHERE order_id = %s",
         order_id,
         order_id,

@@ -17,7 +17,7 @@ from pulse_core.markets import hours
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from tests.support import servers
 from tests.support.exchange import ACCESS_TOKEN, API_KEY, API_SECRET, RunningExchange, start_exchange
-from tests.support.factories import a_split_order, an_account, order, slices_of
+from tests.support.factories import a_split_order, an_account, order, slices_of, without_pace
 from tests.support.processes import Processes, wait_until
 
 LIVE = "zerodha"
@@ -96,7 +96,8 @@ def forget() -> None:
 
 
 def due_from_now_on(order_id: str) -> None:
-    """Fifty a second, each by itself."""
+    """Fifty a second, each by itself, and as many of them at once as come."""
+    without_pace(order_id)
     due = "clock_timestamp() + interval '1 s' + sequence_number * interval '20 ms'"
     with servers.as_owner() as owner:
         owner.execute(

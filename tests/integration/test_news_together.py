@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text, update
 
-from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
+from api_contract.vocabulary import Leftover, OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.port import BrokerOrder, BrokerOrderStatus
 from pulse_core.clock import utcnow
@@ -17,6 +18,7 @@ from pulse_core.errors import RowsLocked
 from pulse_core.events.names import EventKind
 from pulse_core.owner import EveryAccount
 from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.replan_orders import replan_orders
 from pulse_core.trading.slice import news, operations
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.track import track_slices
@@ -24,7 +26,7 @@ from pulse_core.trading.store import orders
 from pulse_core.trading.tables import OrderSlice
 from tests.support import servers
 from tests.support.broker import SimulatedBroker
-from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of
+from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of, without_pace
 from tests.support.factories import sessions_waiting_for_a_lock as waiting
 from tests.support.processes import wait_until
 from tests.support.statements import statements
@@ -33,7 +35,8 @@ from tests.support.statements import statements
 def working_orders(count: int) -> list[str]:
     """Orders of two slices that all work, in the order of their ids."""
     account, long_ago = an_account(), utcnow() - timedelta(seconds=1)
-    made = [a_split_order(long_ago, account, num_splits=2, duration_minutes=1) for _ in range(count)]
+    terms: dict[str, Any] = {"num_splits": 2, "duration_minutes": 1, "leftover": Leftover.DROP}
+    made = [a_split_order(long_ago, account, **terms) for _ in range(count)]
     with db.transaction() as session:
         session.execute(update(OrderSlice).values(due_at=utcnow()))
     for one in (one for order_id in made for one in slices_of(order_id)):
@@ -92,6 +95,8 @@ def test_each_order_gets_its_own_fills_ends_and_events(broker: SimulatedBroker) 
             broker.cancel(one.broker_order_id or "")
 
     track_slices(utcnow())
+    # What they lack is given up.
+    replan_orders(utcnow())
 
     assert [(order(one).status, order(one).filled_quantity, order(one).result) for one in order_ids] == [
         (OrderStatus.DONE, 100, OrderResult.FILLED),
@@ -99,7 +104,7 @@ def test_each_order_gets_its_own_fills_ends_and_events(broker: SimulatedBroker) 
         (OrderStatus.DONE, 0, OrderResult.UNFILLED),
     ]
     for order_id, told in zip(order_ids, ([20, 50], [20], []), strict=True):
-        for one in slices_of(order_id):
+        for one in slices_of(order_id)[:2]:
             history = operations.slice_history(one.id).events
             fills = [seen.detail["quantity"] for seen in history if seen.kind is EventKind.FILL]
             assert fills == told[-1:]
@@ -177,6 +182,7 @@ def test_news_are_settled_a_bounded_number_at_a_time(broker: SimulatedBroker, mo
 
     monkeypatch.setattr(news, "settle_slices", note)
     order_ids = [*working_orders(3), a_split_order(utcnow() - timedelta(seconds=1), num_splits=5, duration_minutes=1)]
+    without_pace(order_ids[-1])
     with db.transaction() as session:
         session.execute(update(OrderSlice).where(OrderSlice.order_id == order_ids[-1]).values(due_at=utcnow()))
     for one in slices_of(order_ids[-1]):

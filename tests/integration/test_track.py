@@ -205,7 +205,7 @@ def test_a_late_fill_of_a_slice_that_ended_is_booked_while_others_work(broker: S
 
 
 def test_a_late_fill_corrects_the_result_of_a_finished_order(broker: SimulatedBroker) -> None:
-    order_id = a_split_order(duration_minutes=1)
+    order_id = a_split_order(duration_minutes=1, max_slice_multiple=10)
     end_at = order(order_id).end_at
     for one in slices_of(order_id):
         execute_slice(one.id, clock=lambda: end_at)
