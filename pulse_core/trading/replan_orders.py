@@ -4,11 +4,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from api_contract.vocabulary import OrderStatus, ReplanCause
-from pulse_core import db
+from pulse_core import db, queue
 from pulse_core.batching import for_each
 from pulse_core.config import settings
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
+from pulse_core.tasks import Task
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.order_window import latest_end
 from pulse_core.trading.replanning import replan
@@ -68,3 +69,4 @@ def _replan(order_id: str, cause: ReplanCause | None, known: Hours, now: datetim
             just_due = grace
         replan(session, order, cause, known, now, just_due=just_due, grace=grace)
         roll_up(session, order, now)
+        queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)

@@ -16,11 +16,9 @@ from api_contract.vocabulary import (
     ReplanCause,
     SliceStatus,
 )
-from pulse_core import queue
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.markets.hours import Hours
-from pulse_core.tasks import Task
 from pulse_core.trading.catching_up import NotFitting, Rescheduled, Schedule, reschedule
 from pulse_core.trading.order_plan import History, Plan, Policy, Sent, Unsent
 from pulse_core.trading.order_window import COMING_BACK, latest_end, planned_end
@@ -68,8 +66,8 @@ def replan(
     """Write a new schedule for what is unsent of a locked order in progress, and for what comes back of it.
 
     `catch_up` replaces the order's policy for once; what came due within `just_due` is left on its way out, and slices
-    may go out within `grace` after the window. The caller rolls the order up. None where nothing can be planned yet: it
-    is tried again.
+    may go out within `grace` after the window. The caller rolls the order up, and wakes who dispatches. None where
+    nothing can be planned yet: it is tried again.
     """
     free = schedules.lock_unsent(session, order.id)
     found = slices.of_order(session, order.id)
@@ -84,7 +82,6 @@ def replan(
     _give_up_rest(session, order, history, planned, now)
     _note(session, order, plan, policy, planned, cause, now)
     schedules.change(session, order, replan_at=_next_time(order, found, planned, doubted, now))
-    queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
     return planned
 
 

@@ -153,7 +153,7 @@ def test_a_sweep_that_fails_does_not_hold_up_the_others(
 def test_all_sweeps_together_finish_an_order_without_a_single_message(
     watch: ModuleType, broker: SimulatedBroker
 ) -> None:
-    order_id = a_split_order(utcnow() - timedelta(minutes=2), duration_minutes=1)
+    order_id = a_split_order(utcnow() - timedelta(minutes=2), duration_minutes=1, max_slice_multiple=10)
     look(watch)
     for broker_order_id in list(broker.book):
         broker.fill(broker_order_id)

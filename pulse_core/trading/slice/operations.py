@@ -135,6 +135,7 @@ def retry_slice(slice_id: str, actor: str, now: datetime) -> None:
         events.add(session, EventKind.REQUEST, order.id, one.id, now, request="retry", actor=actor, seen=seen)
         if order.status is OrderStatus.IN_PROGRESS and now <= latest_end(order):
             replan(session, order, ReplanCause.RETRIED, known, now)
+            queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
         failpoint("retry.before_commit")
     failpoint("retry.after_commit")
     log.info("retry requested", slice_id=slice_id, actor=actor)
