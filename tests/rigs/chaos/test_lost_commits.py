@@ -14,7 +14,7 @@ from pulse_ops.cli import main
 from pulse_ops.verify import broker_records
 from tests.support import servers, standby
 from tests.support.arena import Arena, running_arena
-from tests.support.factories import a_split_order
+from tests.support.factories import a_split_order, without_pace
 from tests.support.processes import wait_until
 from tests.support.servers import RunningPostgres
 
@@ -58,6 +58,7 @@ def forget_database() -> None:
 
 def a_staggered_order(arena: Arena) -> str:
     order_id = a_split_order(account_id=arena.account, total_quantity=QUANTITY, num_splits=10)
+    without_pace(order_id)
     arena.rows(STAGGER, order_id)
     return order_id
 
