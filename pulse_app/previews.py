@@ -28,6 +28,7 @@ blueprint.before_request(require_service_token)
     "BROKER_ACCOUNT_NOT_GRANTED",
     "MARKET_CLOSED",
     "BEYOND_CALENDAR",
+    "HALTED",
     "INSTRUMENT_NOT_TRADABLE",
     "INVALID_LOT",
     "INVALID_TICK",

@@ -25,7 +25,7 @@ blueprint = Blueprint("control", __name__, url_prefix="/api/orders", description
 blueprint.before_request(require_token)
 
 
-@blueprint.route("/<order_id>", methods=["PATCH"])
+@blueprint.route("/<string(minlength=8):order_id>", methods=["PATCH"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match(is_needed=True)
 @blueprint.takes_key()

@@ -27,7 +27,7 @@ from pulse_core.identity import api_keys, second_factor, sessions
 from pulse_core.identity.proof import NO_PROOF
 from pulse_core.owner import OneAccount
 from pulse_core.trading.halts.halting import halt
-from pulse_core.trading.order import pause
+from pulse_core.trading.order import halted, pause
 from pulse_core.trading.store.halts import HaltScope
 from tests.contract.client import Account
 from tests.contract.conftest import make_account
@@ -44,6 +44,7 @@ Body = dict[str, Any]
 
 def put_real_things_in(case: Case, operation_id: str, account: Account) -> None:
     """Replace ids, secrets and what has to fit together by what is there or does; everything else stays."""
+    _end_halts()
     if case.path_parameters:
         case.path_parameters = dict(case.path_parameters) | _path_parameters(case, operation_id, account)
     if "order_unique_key" in (case.query or {}) and operation_id.endswith("_by_query"):
@@ -81,6 +82,18 @@ def _path_parameters(case: Case, operation_id: str, account: Account) -> dict[st
     if "account_id" in names:
         real["account_id"] = make_account().account_id
     return {name: value for name, value in real.items() if name in names}
+
+
+def _end_halts() -> None:
+    """Whatever other cases have halted: these need orders."""
+    with db.transaction() as session:
+        session.execute(
+            text(
+                "UPDATE halts SET released_at = now(), release_asked_at = now(), release_asked_by = 'fuzz'"
+                " WHERE released_at IS NULL"
+            )
+        )
+    halted.forget()
 
 
 def _halt(account: Account) -> str:

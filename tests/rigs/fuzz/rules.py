@@ -12,6 +12,7 @@ from gapi_app.cells.naming import HEADER as CELL
 from tests.contract.client import check_answer
 
 # Rules that no schema can state: they tie fields together, to the time, to the installation or to what is there.
+_WORTHS = {"order_worth", "day_worth", "price_collar_percent", "volume_share_percent", "instruments"}
 BEYOND_SCHEMAS = {
     "show_market": {"day"},
     "place_order": {
@@ -20,6 +21,11 @@ BEYOND_SCHEMAS = {
     "preview_order": {"split_config", "total_quantity", "limit_price", "instrument", "start_at", "client_note"},
     "amend_order": {"body", "total_quantity", "end_at", "duration_minutes", "limit_price", "client_note", "status"},
     "settle_slice": {"filled", "price", "reason"},
+    "halt_trading": {"reason"},
+    "list_halts": {"cursor"},
+    "list_halted_slices": {"cursor"},
+    "set_user_limits": _WORTHS,
+    "set_account_limits": _WORTHS,
     "list_orders": {"cursor", "changed_after"},
     "list_instruments": {"cursor"},
     "list_fills": {"cursor"},
