@@ -84,7 +84,7 @@ def list_orders(query: dict[str, Any]) -> OrderPage:
     return queries.order_page(owner, OrderFilters(**query), limit, cursor, oldest_first=sort == "created_at")
 
 
-@blueprint.route("/<string(minlength=8):order_id>", methods=["GET"])
+@blueprint.route("/<order_id>", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
 @blueprint.response(200, OrderSnapshotSchema, headers=ETAG)
 @blueprint.refuses("NOT_FOUND")
@@ -117,7 +117,7 @@ def list_fills(query: dict[str, Any], order_id: str) -> FillPage:
     return queries.fill_page(owner_to_read(), known_order(order_id), query["limit"], query.get("cursor"))
 
 
-@blueprint.route("/<string(minlength=8):order_id>", methods=["DELETE"])
+@blueprint.route("/<order_id>", methods=["DELETE"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()

@@ -70,7 +70,7 @@ def list_orders(query: dict[str, Any]) -> Response:
     return jsonify(pulse().list_orders(caller(), query))
 
 
-@blueprint.route("/<string(minlength=8):order_id>", methods=["GET"])
+@blueprint.route("/<order_id>", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
 @blueprint.response(200, OrderSnapshotSchema)
 @blueprint.refuses("NOT_FOUND")
@@ -99,7 +99,7 @@ def list_fills(query: dict[str, Any], order_id: str) -> Response:
     return jsonify(pulse().fills(caller(), order_id, query))
 
 
-@blueprint.route("/<string(minlength=8):order_id>", methods=["DELETE"])
+@blueprint.route("/<order_id>", methods=["DELETE"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match()
 @blueprint.takes_key()
