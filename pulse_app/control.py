@@ -30,8 +30,7 @@ blueprint = Blueprint("control", __name__, url_prefix="/internal/orders", descri
 blueprint.before_request(require_service_token)
 
 
-# No word beside the ids: those take no PATCH.
-@blueprint.route("/<string(minlength=8):order_id>", methods=["PATCH"])
+@blueprint.route("/<order_id>", methods=["PATCH"])
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.takes_if_match(is_needed=True)
 @blueprint.takes_key()
