@@ -20,7 +20,7 @@ REPLACED = ("ignored_auth", "positive_data_acceptance")
 # `/internal/keys/holder` can be deleted, as any `/internal/keys/{key_id}`: it is one that is not there.
 NOT_OF_PULSE = ("allow_header_conformance", "unsupported_method")
 # So can `/api/orders/preview` be changed, as any `/api/orders/{order_id}`.
-BESIDE_IDS = frozenset({"preview_order", "show_order_by_query", "cancel_order_by_query"})
+BESIDE_IDS = frozenset({"preview_order", "find_order_by_query", "cancel_order_by_query"})
 
 
 class Cutting(requests.Session):
