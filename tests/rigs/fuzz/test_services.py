@@ -12,7 +12,7 @@ from tests.rigs.fuzz.sender import Sender
 CASES = int(os.environ.get("CASES", "4000"))
 BOUNDARIES, OPERATIONS = 4_100, 109
 DRAWN = settings(
-    max_examples=max((CASES - BOUNDARIES) // OPERATIONS, 5),
+    max_examples=max((CASES - BOUNDARIES) // OPERATIONS, 8),
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
