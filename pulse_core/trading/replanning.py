@@ -98,6 +98,15 @@ def returning(order: Order, found: Iterable[OrderSlice], doubted: Collection[str
     return max(min(order.total_quantity - accounted, left), 0)
 
 
+def unknown_of(found: Iterable[OrderSlice], doubted: Collection[str]) -> int:
+    """What may have been filled, or may be yet, without its being known: of slices that have ended in doubt, too."""
+    return sum(
+        _lacking(one)
+        for one in found
+        if one.status is SliceStatus.UNKNOWN or (one.status in COMING_BACK and one.id in doubted)
+    )
+
+
 def _history(
     order: Order,
     plan: Plan,
@@ -112,7 +121,7 @@ def _history(
     return History(
         filled=sum(one.filled_quantity for one in found),
         working=sum(map(_lacking, (one for one in at_work if one.status in _AT_THE_BROKER))),
-        unknown=sum(map(_lacking, (one for one in found if one.status is SliceStatus.UNKNOWN))),
+        unknown=unknown_of(found, doubted),
         unsent=[Unsent(one.sequence_number, _lacking(one), one.due_at, one.attempts > 0) for one in unsent],
         ended_rest=returning(order, found, doubted),
         sent=[

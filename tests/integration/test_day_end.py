@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from api_contract.errors import InvalidState
+from api_contract.errors import InvalidState, QuantityTooSmall
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
 from pulse_core import db
 from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus
@@ -17,6 +17,7 @@ from pulse_core.clock import utcnow
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.owner import OneAccount
+from pulse_core.trading.order.amend import amend_order
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.replan_orders import replan_orders
 from pulse_core.trading.slice import operations
@@ -100,6 +101,9 @@ def test_what_a_slice_lacks_whose_end_was_not_seen_comes_back_into_no_plan_befor
     assert sum(part.quantity for part in slices_of(one.order_id)) == order(one.order_id).total_quantity
     with pytest.raises(InvalidState, match="settle it first"):
         operations.retry_slice(one.id, "ops", now=morning)
+    owner = OneAccount(order(one.order_id).account_id)
+    with pytest.raises(QuantityTooSmall):
+        amend_order(owner, one.order_id, {"total_quantity": one.quantity - 1}, "ann", morning, None)
 
 
 def test_the_order_ends_with_the_last_of_its_slices(broker: SimulatedBroker) -> None:

@@ -38,7 +38,7 @@ from pulse_core.trading.order.windows import amended_window, told
 from pulse_core.trading.order_plan import History, Plan, Sent, Unsent
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.order_window import latest_end
-from pulse_core.trading.replanning import plan_of, policy_of
+from pulse_core.trading.replanning import plan_of, policy_of, unknown_of
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.store import events, orders, schedules, slices, totals
 from pulse_core.trading.store.slices import NewSlice
@@ -198,7 +198,7 @@ def _history(session: Session, order: Order, unsent: Sequence[OrderSlice]) -> Hi
     return History(
         filled=where.filled,
         working=where.working + where.on_its_way,
-        unknown=where.unknown,
+        unknown=unknown_of(known, schedules.in_doubt(session, order.id)),
         unsent=[
             Unsent(one.sequence_number, one.quantity - one.filled_quantity, one.due_at, _was_claimed(one))
             for one in unsent
