@@ -37,7 +37,8 @@ _FILLS = """SELECT f.slice_id, f.broker_order_id, f.broker_trade_id, f.quantity,
     FROM fills f JOIN order_slices s ON s.id = f.slice_id WHERE s.order_id = ANY(%(judged)s) ORDER BY f.id"""
 _EVENTS = """SELECT order_id, slice_id, at, kind, from_status, to_status,
     CASE WHEN kind = 'ALARM' THEN detail->>'code' END, detail FROM slice_events
-    WHERE kind IN ('MOVE', 'ALARM', 'FILL', 'REQUEST', 'HELD', 'RELEASED') AND order_id = ANY(%(judged)s) ORDER BY id"""
+    WHERE kind IN ('MOVE', 'ALARM', 'FILL', 'REQUEST', 'HELD', 'RELEASED', 'AMENDED') AND order_id = ANY(%(judged)s)
+    ORDER BY id"""
 
 _HALTS = "SELECT id, account_id, broker, instrument, made_at, released_at FROM halts ORDER BY id"
 

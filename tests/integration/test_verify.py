@@ -164,6 +164,14 @@ TAMPERED: dict[str, tuple[str, Callable[[Trade], None]]] = {
         "legal-history",
         lambda trade: trade.change_database("UPDATE order_slices SET status = 'EXPIRED' WHERE sequence_number = 2"),
     ),
+    "an amendment that was not made": (
+        "amended-within-bounds",
+        lambda trade: trade.change_database(
+            "INSERT INTO slice_events (account_id, order_id, at, kind, detail)"
+            " SELECT account_id, id, created_at, 'AMENDED',"
+            " jsonb_build_object('field', 'total_quantity', 'before', 100, 'after', 120) FROM orders"
+        ),
+    ),
     "a request that was sent again": (
         "sent-once",
         lambda trade: trade.change_ledger(
