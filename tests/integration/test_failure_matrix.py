@@ -4,8 +4,10 @@
 claimed until it works.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,14 @@ from pulse_core.config import settings
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.leases import expire_claims
 from pulse_ops.stack.ports import free_port
+from tests.support import hosts
 from tests.support.broker import SimulatedBroker
+from tests.support.distance import a_database, move_to, standing_on
 from tests.support.factories import a_slice, a_split_order, later, settle_delay, slices_of, watch_the_book
+from tests.support.hosts import Host
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.processes import wait_until
-from tests.support.servers import connected_to, running_postgres
+from tests.support.servers import connected_to, forget_settings, running_postgres
 from tests.support.standing_worker import Going, Point, StandingWorker, standing_worker
 
 HOLDERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -85,7 +90,7 @@ FATES: dict[Fate, Sequence[int | None]] = {
     given_back: (1, 2, 2, 1, 1, 1),
     doubled: (1, 1, None, None, None, None),
 }
-# Where all connections of all workers end at once.
+# Where all connections of all workers end at once, and others take over.
 ALL_CUT = {point: claims or 0 for point, claims in zip(Point, FATES[cut_and_taken_over], strict=True)}
 CELLS = [
     pytest.param(fate, point, claims, id=f"{fate.__name__}-{point.name}".lower())
@@ -129,23 +134,67 @@ def test_a_restart_of_a_proxy_sends_nothing_twice_and_forgets_nothing(
                 check_all_were_cut(broker, workers)
 
 
+def test_a_host_that_vanishes_and_comes_back_sends_nothing_twice_and_forgets_nothing(
+    broker: SimulatedBroker, tmp_path: Path
+) -> None:
+    with (
+        hosts.network("server", "client") as (server, client),
+        standing_on(server),
+        a_database(server, tmp_path) as url,
+        at_all_points(broker, partial(move_worker, client, url)) as workers,
+    ):
+        client.fall_silent()
+        wait_until(lambda: not fence_holders(), 30, "the end of their sessions")
+        for one, _worker in workers.values():
+            others_work(one)
+        check(broker, taken_over(workers))
+        client.recover()
+        for _one, worker in workers.values():
+            worker.go_on(LONG_AFTER)
+        check(broker, taken_over(workers))
+
+
+def test_the_page_shows_the_matrix() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+    (table,) = (part for part in page.split("\n\n") if part.startswith("| fault | before the claim"))
+    shown = [tuple(cell.strip() for cell in line.split("|")[2:-1]) for line in table.splitlines()[2:]]
+    whole_machines = [FATES[cut_and_taken_over]] * 3
+    rows = [*FATES.values(), *whole_machines]
+    assert shown == [tuple("-" if claims is None else str(claims) for claims in row) for row in rows]
+
+
+def move_worker(host: Host, database_url: str) -> None:
+    """Let a worker's process go on, on another host than its database; its server notices sooner than usual."""
+    move_to(host)
+    os.environ["DATABASE_URL"] = database_url
+    forget_settings()
+    said, soon = db._session_settings, dict.fromkeys(("idle", "interval", "count"), "1")
+    keepalives = {f"tcp_keepalives_{name}": value for name, value in soon.items()} | {"tcp_user_timeout": "2000"}
+    db._session_settings = lambda config: said(config) | keepalives
+
+
 @contextmanager
-def at_all_points(broker: SimulatedBroker) -> Iterator[Workers]:
+def at_all_points(broker: SimulatedBroker, begin: Callable[[], object] = lambda: None) -> Iterator[Workers]:
     """Workers with a slice each, one at each point."""
     with ExitStack() as alive:
         workers: Workers = {}
         for point in Point:
             one = slices_of(a_split_order())[0].id
-            workers[point] = one, alive.enter_context(standing_worker(one, point, broker))
+            workers[point] = one, alive.enter_context(standing_worker(one, point, broker, begin))
         yield workers
 
 
 def check_all_were_cut(broker: SimulatedBroker, workers: Workers) -> None:
     db.engine().dispose()
     for slice_id, worker in workers.values():
+        others_work(slice_id)
         worker.go_on(LONG_AFTER)
         others_work(slice_id)
-    check(broker, {slice_id: ALL_CUT[point] for point, (slice_id, _worker) in workers.items()})
+    check(broker, taken_over(workers))
+
+
+def taken_over(workers: Workers) -> dict[str, int]:
+    return {slice_id: ALL_CUT[point] for point, (slice_id, _worker) in workers.items()}
 
 
 def others_work(slice_id: str) -> None:

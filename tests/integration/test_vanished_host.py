@@ -1,28 +1,24 @@
 """A host that vanishes says nothing: Postgres and those who talk to it have to notice by themselves, and soon."""
 
-import ctypes
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg2
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.trading.slice.leases import expire_claims
 from tests.support import hosts
+from tests.support.distance import a_database, standing_on
 from tests.support.factories import a_slice, a_split_order, slices_of
 from tests.support.hosts import Host
 from tests.support.processes import wait_until
-from tests.support.servers import connected_to, running_postgres
 
 FENCES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 LEASE = 12
@@ -74,36 +70,6 @@ def distance(environment: dict[str, str], tmp_path: Path) -> Iterator[Distance]:
         finally:
             worker.kill()
             worker.communicate()
-
-
-@contextmanager
-def standing_on(host: Host) -> Iterator[None]:
-    """Let this thread, and what it starts, connect and listen on another host."""
-    with Path("/proc/thread-self/ns/net").open() as here, Path("/run/netns", host.namespace).open() as there:
-        _enter(there.fileno())
-        try:
-            yield
-        finally:
-            _enter(here.fileno())
-
-
-@contextmanager
-def a_database(server: Host, folder: Path) -> Iterator[str]:
-    """A migrated database, also for this process; its URL from other hosts."""
-    with running_postgres(folder, listen_addresses="*") as postgres:
-        with (folder / "postgres" / "data" / "pg_hba.conf").open("a") as rules:
-            rules.write("host all all 10.77.0.0/16 scram-sha-256\n")
-        with closing(psycopg2.connect(postgres.url())) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_reload_conf()")
-        services_url = postgres.migrated()
-        with connected_to(services_url):
-            yield make_url(services_url).set(host=server.address).render_as_string(hide_password=False)
-
-
-def _enter(namespace: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(namespace, 0) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def wait_for(worker: "subprocess.Popen[str]", *words: str) -> None:

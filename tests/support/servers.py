@@ -134,11 +134,13 @@ def running_postgres(folder: Path, **settings: str) -> Iterator[RunningPostgres]
 @contextmanager
 def connected_to(database_url: str) -> Iterator[None]:
     """Let this process work on another database for a while."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", database_url)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DATABASE_URL", database_url)
+            forget_settings()
+            yield
+    finally:
         forget_settings()
-        yield
-    forget_settings()
 
 
 def forget_settings() -> None:

@@ -2,6 +2,8 @@
 
 from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, STORE, TESTS, TRADING, Change, Defect
 
+MATRIX = f"{TESTS}/test_failure_matrix.py::test_a_slice_is_at_the_broker_once_whatever_becomes_of_its_worker"
+
 PROTOCOL = (
     Defect(
         "The fence is not there: every worker gets it",
@@ -12,6 +14,17 @@ PROTOCOL = (
         "A cut fence works on over a new connection",
         (Change("pulse_core/db.py", "        if not _stands(self._connection):\n", "        if False:\n"),),
         (f"{TESTS}/test_fence.py::test_a_cut_fence_never_works_over_a_new_connection_and_is_free_for_others",),
+    ),
+    Defect(
+        "The last look is made over another connection than the fence",
+        (
+            Change(
+                f"{SLICE}/sending.py",
+                "    with fence.statement() as connection:\n        looks",
+                "    from pulse_core import db\n\n    with db.statement() as connection:\n        looks",
+            ),
+        ),
+        (MATRIX,),
     ),
     Defect(
         "A request without an answer counts as not sent, and is sent again",
@@ -250,7 +263,7 @@ PROTOCOL = (
                 "        with (fence or db).transaction() as session:\n",
             ),
         ),
-        (f"{TESTS}/test_fence.py::test_a_stopped_worker_keeps_its_slice_however_long_its_lease_is_over",),
+        (f"{TESTS}/test_fence.py::test_a_stopped_worker_keeps_its_slice_however_long_its_lease_is_over", MATRIX),
     ),
     Defect(
         "A claim expires before its lease is over",
