@@ -10,6 +10,7 @@ from api_contract.body import refuse_large_body
 from api_contract.bulkheads import refuse_without_place
 from api_contract.error_answers import answer_errors
 from api_contract.errors import NotFound
+from api_contract.loaded import leave_uncollected
 from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
@@ -105,6 +106,7 @@ def create_app() -> Flask:
         gate, lambda: places.are_scarce, settings.pulse_request_timeout, settings.pulse_stream_heartbeat
     ).follow()
     believe_proxies(app, settings.pulse_trusted_proxies, settings.pulse_proxy_header)
+    leave_uncollected()
     return app
 
 

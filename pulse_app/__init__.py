@@ -7,6 +7,7 @@ from flask import Flask
 from api_contract import process_group
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
+from api_contract.loaded import leave_uncollected
 from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
@@ -60,6 +61,7 @@ def create_app() -> Flask:
     give_places(app, config.database_pool_size)
     health.serve_watch_port(config)
     reporter.start(ProcessKind.PULSE)
+    leave_uncollected()
     return app
 
 
