@@ -100,7 +100,7 @@ OF_HOLDS = (
     Defect(
         "What was filled before slices were rejected is planned for nothing",
         (Change(f"{TRADING}/replanning.py", "            *filled_before,\n", ""),),
-        (f"{CATCHING_UP}::test_what_was_filled_before_slices_were_rejected_is_planned_for",),
+        (f"{CATCHING_UP}::test_what_was_filled_before_slices_were_rejected_counts_for_the_cap",),
     ),
     Defect(
         "What the cap holds up to the end is given up with the window",
