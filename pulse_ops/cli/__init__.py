@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "token": "pulse_ops.cli.token:token",
     "users": "pulse_ops.cli.users:users",
     "limits": "pulse_ops.cli.user_limits:own_limits",
+    "policy": "pulse_ops.cli.policies:own_policy",
     "keys": "pulse_ops.cli.keys:keys",
     "webhooks": "pulse_ops.cli.webhooks:webhooks",
     "broker": "pulse_ops.cli.broker:broker",
