@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Flask, request
 
+from api_contract import core_files
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
 from api_contract.bulkheads import refuse_without_place
@@ -56,6 +57,7 @@ from gapi_app.web.docs import pages
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
+    core_files.leave_none()
     settings = load_settings()
     setup_logging("gapi", settings.log_format, settings.log_level)
     warn_of_old_names(type(settings).model_fields)

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from api_contract import process_group
+from api_contract import core_files, process_group
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
 from api_contract.loaded import leave_uncollected
@@ -48,6 +48,7 @@ _POLLED = frozenset({"/internal/events/poll", "/internal/events/all/poll", "/int
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
+    core_files.leave_none()
     config = settings_to_start("pulse", OF_PULSE)
     setup_logging("pulse", config.log_format, config.log_level)
     warn_of_old_names(type(config).model_fields)
