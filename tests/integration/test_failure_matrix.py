@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from api_contract.vocabulary import SliceStatus
-from pulse_core import db
+from pulse_core import clock, db
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.trading.slice.execute import execute_slice
@@ -199,6 +199,7 @@ def taken_over(workers: Workers) -> dict[str, int]:
 
 def others_work(slice_id: str) -> None:
     """What other processes do, up to long after the lease of a claim: each of them once, and the slice's message."""
+    wait_until(clock.is_steady, 20, "a steady clock")
     execute_slice(slice_id)
     lease_over = later(settings().lease * 2)
     expire_claims(lease_over)

@@ -10,12 +10,13 @@ from enum import StrEnum
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from pulse_core import failpoints
+from pulse_core import clock, failpoints
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import NotSent, OutcomeUnknown, Placement
 from pulse_core.trading.slice import sending
 from pulse_core.trading.slice.execute import execute_slice
 from tests.support.broker import SimulatedBroker
+from tests.support.processes import wait_until
 
 STANDS, DONE = "stands still", "done"
 
@@ -130,6 +131,8 @@ def _work(slice_id: str, point: Point, broker: SimulatedBroker, line: Connection
     # How long it stands is for the test to say.
     sending.LOOK_LASTS = 3600.0
     failpoints.actions[point] = stand_still
+    # A machine that was held up for a while finds the database's clock moved, and sends nothing until it is sure.
+    wait_until(clock.is_steady, 20, "a steady clock")
     with suppress(Exception):
         execute_slice(slice_id)
     if os.getpid() == worker:
@@ -139,7 +142,7 @@ def _work(slice_id: str, point: Point, broker: SimulatedBroker, line: Connection
 
 def _go_on(going: Going) -> None:
     tell = time.clock_gettime
-    time.clock_gettime = lambda clock: tell(clock) + going.seconds_later  # type: ignore[assignment]
+    time.clock_gettime = lambda which: tell(which) + going.seconds_later
     if going.is_doubled and (double := os.fork()):
         os.waitpid(double, 0)
     if going.fails:
