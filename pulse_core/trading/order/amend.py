@@ -23,6 +23,7 @@ from api_contract.versions import Expected
 from api_contract.vocabulary import AtEnd, OrderStatus, OrderType, SliceStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
+from pulse_core.failpoints import failpoint
 from pulse_core.instruments import current as instruments
 from pulse_core.instruments import rules
 from pulse_core.markets import hours
@@ -77,9 +78,11 @@ def amend_order(
             with db.transaction() as session:
                 order = _locked(session, owner, order_id, expected)
                 _amend(session, order, changes, standing, actor, known, now)
+                failpoint("amend.before_commit")
         except _SliceTaken:
             time.sleep(PAUSE.total_seconds())
         else:
+            failpoint("amend.after_commit")
             return order_snapshot(owner, order_id)
     message = "slices of the order are being sent at this moment: nothing was done"
     raise ServiceUnavailable(message, {"busy": "slices of the order", "retry_after_seconds": 1})
@@ -136,6 +139,7 @@ def _amend(
     for name in wanted:
         change = {"field": name, "before": _told(seen[name]), "after": _told(wanted[name])}
         events.add(session, EventKind.AMENDED, order.id, None, now, actor=actor, **change)
+    failpoint("amend.before_replan")
     if is_split:
         _replan(session, order, wanted, before, history, unsent, known, now)
 
