@@ -53,7 +53,7 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     """The variables every process needs, also set in this one, so that `config.settings()` finds them."""
     variables = {
         "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
+        "PULSE_QUEUE_URL": redis_url,
         **service_keys(),
         **{f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in PURPOSES},
         "PULSE_VAULT_KEYS": f"v1:{secrets.token_urlsafe(32)}",
@@ -74,7 +74,7 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
 def clean_database(environment: dict[str, str]) -> str:
     """The URL of the migrated database without a row, with Redis emptied too."""
     servers.empty_database(environment["DATABASE_URL"])
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     return environment["DATABASE_URL"]
 
 

@@ -22,7 +22,7 @@ from tests.support.limits import set_limits
 from tests.support.processes import Processes, wait_until
 from tests.support.servers import RunningRedis
 
-QUICK = {"PULSE_OVERDUE_AFTER": "1", "PULSE_BROKER_TIMEOUT": "3", "PULSE_LEASE": "8", "PULSE_SETTLE_DELAY": "1"}
+QUICK = {"PULSE_OVERDUE_AFTER": "1", "PULSE_BROKER_TIMEOUT": "3", "PULSE_LEASE": "8", "PULSE_SETTLE_DELAY": "3"}
 PATIENCE = 40
 
 
@@ -66,7 +66,7 @@ def floor(
         monkeypatch.setattr(queue, "app", lambda: app)
         if most is not None:
             limits |= set_limits(monkeypatch, most, 400, 5000)
-        processes = Processes(tmp_path, {**environment, **QUICK, **limits, "REDIS_URL": redis.url})
+        processes = Processes(tmp_path, {**environment, **QUICK, **limits, "PULSE_QUEUE_URL": redis.url})
         try:
             ledger_path = tmp_path / "ledger.sqlite"
             _exchange, url = processes.exchange(ledger_path)
