@@ -313,7 +313,7 @@ def go_back_and_forth(database_url: str) -> None:
 def test_a_table_in_use_holds_up_the_migration_and_nobody_else(
     new_database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migrations.upgrade(url_of(new_database), "0035")
+    migrations.upgrade(url_of(new_database), "0036")
     monkeypatch.setattr(migrations, "PAUSE_SECONDS", 0.0)
     with new_database.connect() as user:
         user.execute(text("SELECT count(*) FROM installation"))
@@ -328,10 +328,10 @@ def test_going_back_is_asked_for_and_names_what_it_undoes(new_database: Engine) 
     def back(*arguments: str) -> Result:
         return CliRunner().invoke(main, ["migrate", "--down", *arguments], env={"DATABASE_URL": url})
 
-    asked = back("0035")
+    asked = back("0036")
     assert (asked.exit_code, migrations.current(url)) == (2, migrations.head())
-    assert "0036  Which code may work with the tables" in asked.stderr
+    assert "0037  Which code may work with the tables" in asked.stderr
     assert "Give --yes to go back" in asked.stderr
     assert back("9999").exit_code == 2
-    assert back("0035", "--yes").exit_code == 0
-    assert migrations.current(url) == "0035"
+    assert back("0036", "--yes").exit_code == 0
+    assert migrations.current(url) == "0036"
