@@ -50,7 +50,7 @@ def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
 def clean_database(environment: dict[str, str]) -> str:
     """The URL of the migrated database without a row, with Redis emptied too."""
     servers.empty_database(environment["DATABASE_URL"])
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     return environment["DATABASE_URL"]
 
 

@@ -23,7 +23,7 @@ def environment_of(database_url: str, redis_url: str) -> Iterator[dict[str, str]
     """All that a process needs; `config.settings()` finds it here meanwhile."""
     variables = {
         "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
+        "PULSE_QUEUE_URL": redis_url,
         **service_keys(),
         **{f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in PURPOSES},
         "PULSE_VAULT_KEYS": f"v1:{secrets.token_urlsafe(32)}",

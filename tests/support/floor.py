@@ -16,7 +16,7 @@ from tests.support.limits import set_limits
 from tests.support.processes import Processes
 from tests.support.servers import RunningRedis
 
-QUICK = {"PULSE_OVERDUE_AFTER": "1", "PULSE_BROKER_TIMEOUT": "3", "PULSE_LEASE": "8", "PULSE_SETTLE_DELAY": "1"}
+QUICK = {"PULSE_OVERDUE_AFTER": "1", "PULSE_BROKER_TIMEOUT": "3", "PULSE_LEASE": "8", "PULSE_SETTLE_DELAY": "3"}
 NO_LIMIT = 10**6
 
 
@@ -55,7 +55,7 @@ def running_floor(environment: Mapping[str, str], folder: Path, per_second: int 
         if per_second is not None:
             longer = {f"PULSE_PAPER_ORDERS_PER_{window}": str(NO_LIMIT) for window in ("MINUTE", "DAY")}
             limits |= longer | set_limits(patch, per_second)
-        processes = Processes(folder, {**environment, **QUICK, **limits, "REDIS_URL": redis.url})
+        processes = Processes(folder, {**environment, **QUICK, **limits, "PULSE_QUEUE_URL": redis.url})
         try:
             ledger_path = folder / "ledger.sqlite"
             _exchange, url = processes.exchange(ledger_path)
