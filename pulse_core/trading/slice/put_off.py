@@ -11,7 +11,7 @@ from pulse_core.batching import for_each
 from pulse_core.config import settings
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
-from pulse_core.trading.sessions import cut_off_passed, opens_at
+from pulse_core.trading.sessions import LOOKED_AT_AGAIN, cut_off_passed, opens_at
 from pulse_core.trading.slice.skipping import skip_over
 from pulse_core.trading.store import slices
 from pulse_core.trading.tables import Order, OrderSlice
@@ -19,8 +19,6 @@ from pulse_core.trading.tables import Order, OrderSlice
 log = get_logger(__name__)
 
 BATCH = 500
-# An operator may open a market at any time: whatever waits is looked at again so often.
-LOOKED_AT_AGAIN = timedelta(minutes=1)
 A_MOMENT = timedelta(milliseconds=1)
 
 
