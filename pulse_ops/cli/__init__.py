@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from api_contract import core_files
 from api_contract.errors import PulseError
 from api_contract.log import keep_logs_off_stdout
 from pulse_client.errors import GatewayError, NotReachable, Refused
@@ -89,6 +90,7 @@ class Commands(Sentences):
 def main() -> None:
     """Execute large orders as many small slices, each placed exactly once."""
     keep_logs_off_stdout()
+    core_files.leave_none()
 
 
 def _exit_code(error: StackError | GatewayError | PulseError) -> int:
