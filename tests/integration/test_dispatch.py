@@ -18,7 +18,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice import dispatch
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
-from pulse_core.trading.store.slices import HINT_LIFETIME
+from pulse_core.trading.store.due_slices import HINT_LIFETIME
 from pulse_core.trading.tables import Order
 from tests.support.factories import a_split_order, an_account, order, slices_of
 
@@ -127,7 +127,7 @@ def test_a_batch_is_bounded_however_postgres_plans_it() -> None:
     with db.transaction() as session:
         for way in ("mergejoin", "material", "hashjoin", "hashagg", "sort", "memoize"):
             session.execute(text(f"SET LOCAL enable_{way} = off"))
-        taken = dispatch.slices.take_due(session, "paper", slices[-1].scheduled_at, utcnow(), 2)
+        taken = dispatch.due_slices.take_due(session, "paper", slices[-1].scheduled_at, utcnow(), 2)
 
     assert {one.id for one in taken} == {one.id for one in slices[:2]}
 

@@ -34,8 +34,8 @@ from sqlalchemy.sql.expression import TextualSelect
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.postgres import sql
 from pulse_core.postgres.prepared import prepared
+from pulse_core.trading.store.due_slices import DueSlice
 from pulse_core.trading.store.holds import is_free
-from pulse_core.trading.store.slices import DueSlice
 from pulse_core.trading.tables import BrokerBudget, Order, OrderSlice
 
 _AT = DateTime(timezone=True)
