@@ -20,7 +20,7 @@ from pulse_core.risk.days import day_of
 from pulse_core.risk.rules import Terms
 from pulse_core.trading import prices
 from pulse_core.trading.admission import demand
-from pulse_core.trading.store import day_used, orders
+from pulse_core.trading.store import day_used, new_orders
 from pulse_core.trading.store.day_used import Used
 from pulse_core.trading.store.room import NO_CAP, DayRoom, Load, Room
 from pulse_core.trading.tables import Order
@@ -125,7 +125,7 @@ def check_window(session: Session, order: Order, room: Room, asked: int, now: da
     if room.most_due == NO_CAP:
         return
     day_used.wait_for_others(session, order.account_id)
-    load = orders.load_of(session.connection(), order.account_id, 0, room, now)
+    load = new_orders.load_of(session.connection(), order.account_id, 0, room, now)
     if load.due > room.most_due:
         raise _too_many(room, replace(load, due=load.due - asked), asked)
 
