@@ -18,7 +18,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice import dispatch
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
-from pulse_core.trading.store.due_slices import HINT_LIFETIME
+from pulse_core.trading.store.slices import HINT_LIFETIME
 from pulse_core.trading.tables import Order
 from tests.support.factories import a_split_order, an_account, order, slices_of
 

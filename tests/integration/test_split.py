@@ -25,7 +25,7 @@ from pulse_core.trading.order.split import FORGOTTEN_AFTER, split_forgotten_orde
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from pulse_core.trading.store import events, orders
-from pulse_core.trading.store.due_slices import HINT_LIFETIME
+from pulse_core.trading.store.slices import HINT_LIFETIME
 from pulse_core.trading.tables import Order
 from pulse_core.trading.trading_time import TradingTime
 from tests.support.factories import a_slice, a_split_order, an_account, an_order, order, slices_of

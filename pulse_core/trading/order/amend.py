@@ -34,7 +34,8 @@ from pulse_core.tasks import Task
 from pulse_core.trading.amending import Amended, amend, least_total
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order import risk
-from pulse_core.trading.order.queries import OrderSnapshot, check_expected, order_snapshot
+from pulse_core.trading.order.queries import check_expected, order_snapshot
+from pulse_core.trading.order.reports import OrderSnapshot
 from pulse_core.trading.order.risk import Standing
 from pulse_core.trading.order.windows import amended_window, told
 from pulse_core.trading.order_plan import History, Plan, Sent, Unsent

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import (
     and_,
@@ -18,7 +18,7 @@ from api_contract.vocabulary import OrderStatus, Side, SliceStatus
 from pulse_core.postgres.bounded import chosen_once
 from pulse_core.trading.store.conditions import any_of, status_is
 from pulse_core.trading.store.holds import is_free
-from pulse_core.trading.store.slices import change_in_order
+from pulse_core.trading.store.slices import HINT_LIFETIME, change_in_order
 from pulse_core.trading.tables import Order, OrderSlice
 
 
@@ -35,9 +35,6 @@ class DueSlice:
     num_splits: int
     quantity: int
     sequence_number: int
-
-
-HINT_LIFETIME = timedelta(seconds=10)
 
 
 # As in DueSlice.

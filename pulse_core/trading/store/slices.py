@@ -7,7 +7,7 @@ done with.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -40,7 +40,6 @@ from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
 from pulse_core.trading.store import events
 from pulse_core.trading.store.conditions import any_of, status_is
-from pulse_core.trading.store.due_slices import HINT_LIFETIME
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 
 log = get_logger(__name__)
@@ -70,6 +69,8 @@ class NewSlice:
 
 # The code of a slice that ended with the broker's day, unseen.
 END_UNSEEN = "END_UNSEEN"
+# What was handed to Celery and came to nothing by then counts as lost.
+HINT_LIFETIME = timedelta(seconds=10)
 
 
 # So many rows are far from what a statement may take.
