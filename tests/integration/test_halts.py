@@ -28,6 +28,7 @@ from pulse_core.metrics.totals import read as read_totals
 from pulse_core.owner import EveryAccount, OneAccount
 from pulse_core.trading import inbox
 from pulse_core.trading.admission import admit
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.halts.halting import halt, release
 from pulse_core.trading.halts.receipt import HaltReport, halt_page, halt_report, halted_slices
@@ -44,7 +45,7 @@ from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import alarms, at_broker, slices
 from pulse_core.trading.store.alarms import AlarmFilters
 from pulse_core.trading.store.halts import HaltScope
-from pulse_core.trading.tables import Alarm, BrokerTurn
+from pulse_core.trading.turn_tables import BrokerTurn
 from pulse_core.trading.vocabulary import CancelReason
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_new_order, a_slice, a_split_order, an_account, order, slices_of

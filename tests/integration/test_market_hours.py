@@ -42,7 +42,8 @@ from pulse_core.trading.slice.execute import execute_slice, execute_slices
 from pulse_core.trading.slice.put_off import put_off_closed
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
-from pulse_core.trading.tables import BrokerTurn, OrderSlice, Placement
+from pulse_core.trading.tables import OrderSlice, Placement
+from pulse_core.trading.turn_tables import BrokerTurn
 from pulse_ops.cli import main
 from pulse_tasks import watch
 from tests.support.broker import SimulatedBroker, answer_with

@@ -34,11 +34,12 @@ from pulse_core.metrics.slices import note_order
 from pulse_core.owner import Owner
 from pulse_core.postgres import sql
 from pulse_core.postgres.owned import owned_by
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.status import check_order_move
 from pulse_core.trading.store import events
 from pulse_core.trading.store.conditions import any_of, status_is
 from pulse_core.trading.store.events import Event
-from pulse_core.trading.tables import Alarm, Order, OrderSlice
+from pulse_core.trading.tables import Order, OrderSlice
 
 log = get_logger(__name__)
 
