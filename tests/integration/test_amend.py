@@ -44,7 +44,7 @@ from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.amend import amend_order
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
-from pulse_core.trading.order.queries import OrderSnapshot
+from pulse_core.trading.order.reports import OrderSnapshot
 from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
