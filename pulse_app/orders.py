@@ -7,19 +7,9 @@ from api_contract.ids import ORDER_ID
 from api_contract.order_rules import NewOrder
 from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import (
-    FILL_QUERY,
-    LOCATION,
-    NEW_ORDER,
-    ORDER_QUERY,
-    SLICE_QUERY,
-    AcceptedSchema,
-    FillPageSchema,
-    OrderPageSchema,
-    OrderSchema,
-    OrderSnapshotSchema,
-    SliceListSchema,
-)
+from api_contract.shapes.order_requests import NEW_ORDER, ORDER_QUERY
+from api_contract.shapes.orders import LOCATION, AcceptedSchema, OrderPageSchema, OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.slices import FILL_QUERY, SLICE_QUERY, FillPageSchema, SliceListSchema
 from api_contract.versions import etag_of
 from pulse_app.auth import account_id, named_owner, owner_to_change, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint

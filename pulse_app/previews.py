@@ -2,7 +2,7 @@
 
 from api_contract.order_rules import NewOrder
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import STATED_ORDER
+from api_contract.shapes.order_requests import STATED_ORDER
 from api_contract.shapes.previews import OrderPreviewSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint

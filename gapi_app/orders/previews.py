@@ -4,7 +4,7 @@ from flask import Response, current_app, jsonify
 
 from api_contract.order_rules import NewOrder, check_new_order
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import STATED_ORDER
+from api_contract.shapes.order_requests import STATED_ORDER
 from api_contract.shapes.previews import OrderPreviewSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint

@@ -7,19 +7,9 @@ from flask import Response, current_app, jsonify
 from api_contract.idempotency import REPLAYED
 from api_contract.order_rules import NewOrder, check_new_order
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import (
-    FILL_QUERY,
-    LOCATION,
-    NEW_ORDER,
-    ORDER_QUERY,
-    SLICE_QUERY,
-    AcceptedSchema,
-    FillPageSchema,
-    OrderPageSchema,
-    OrderSchema,
-    OrderSnapshotSchema,
-    SliceListSchema,
-)
+from api_contract.shapes.order_requests import NEW_ORDER, ORDER_QUERY
+from api_contract.shapes.orders import LOCATION, AcceptedSchema, OrderPageSchema, OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.slices import FILL_QUERY, SLICE_QUERY, FillPageSchema, SliceListSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.orders.fills_csv import EXAMPLE, MEDIA_TYPE, NEXT_PAGE, as_csv, is_csv_asked_for
