@@ -4,6 +4,7 @@ from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import ORDER_ID
+from api_contract.order_refusals import ORDER_REFUSALS
 from api_contract.order_rules import NewOrder
 from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
@@ -30,24 +31,7 @@ blueprint.before_request(require_service_token)
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(201, AcceptedSchema, headers=LOCATION)
 @blueprint.alt_response(200, schema=AcceptedSchema, headers=LOCATION, description="Made by an earlier call")
-@blueprint.refuses(
-    "INVALID_INSTRUMENT",
-    "INVALID_QUANTITY",
-    "INVALID_SPLIT_CONFIG",
-    "UNKNOWN_BROKER_ACCOUNT",
-    "BROKER_ACCOUNT_NOT_GRANTED",
-    "DUPLICATE_ORDER_UNIQUE_KEY",
-    "HALTED",
-    "PLAN_CHANGED",
-    "RISK_LIMIT",
-    "MARKET_CLOSED",
-    "BEYOND_CALENDAR",
-    "INSTRUMENT_NOT_TRADABLE",
-    "INVALID_LOT",
-    "INVALID_TICK",
-    "QUANTITY_TOO_LARGE",
-    "INSUFFICIENT_HOLDINGS",
-)
+@blueprint.refuses(*ORDER_REFUSALS)
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""
     submission = accept.submit_order(account_id(), new_order, utcnow())
