@@ -17,6 +17,7 @@ from celery import bootsteps
 from celery.worker import state
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core import brokers, db
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import Broker
@@ -34,7 +35,7 @@ from pulse_core.trading.slice.claiming import EARLY
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.shares import may_have_another
 from pulse_core.trading.store import due_slices, turns
-from pulse_tasks.base import AWAY
+from pulse_tasks.base import AWAY, put_off
 from pulse_tasks.sweep_runner import runner
 
 log = get_logger(__name__)
@@ -215,8 +216,9 @@ def _with_work() -> AbstractSet[Task]:
     except DatabaseUnavailable:
         # Each of them will say so.
         return PERIODS.keys()
-    except Exception:
-        log.exception("look failed")
+    except Exception as error:
+        if troubles.meet(repr(error)) is not None:
+            log.exception("look failed")
         return PERIODS.keys()
 
 
@@ -225,6 +227,7 @@ def _attempt(what: str, run: Callable[[], object]) -> None:
     try:
         run()
     except AWAY as error:
-        log.warning("watch put off", what=what, reason=str(error))
-    except Exception:
-        log.exception("watch failed", what=what)
+        put_off(error, "watch put off", what=what)
+    except Exception as error:
+        if troubles.meet(f"{what} {error!r}") is not None:
+            log.exception("watch failed", what=what)

@@ -272,7 +272,8 @@ class Installation(Base):
 
     From `client_order_id_key` (32 bytes in hex) follow the ids of all attempts. `known_database` names the server and
     timeline that the brokers' books were last compared with; while `held_since` stands, no slice is sent, for the
-    reason of `hold_code`, which `hold_reason` says to people.
+    reason of `hold_code`, which `hold_reason` says to people. `oldest_code` is the revision of the oldest code that
+    works with these tables; the migrations write it.
     """
 
     __tablename__ = "installation"
@@ -283,6 +284,7 @@ class Installation(Base):
     held_since: Mapped[datetime | None]
     hold_code: Mapped[HoldCode | None] = mapped_column(words(HoldCode, "hold_code"))
     hold_reason: Mapped[str | None]
+    oldest_code: Mapped[str | None] = mapped_column(String(32))
 
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),

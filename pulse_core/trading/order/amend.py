@@ -25,6 +25,7 @@ from api_contract.versions import Expected
 from api_contract.vocabulary import AtEnd, OrderStatus, OrderType, SliceStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
+from pulse_core.failpoints import failpoint
 from pulse_core.instruments import current as instruments
 from pulse_core.instruments import rules
 from pulse_core.markets import hours
@@ -82,9 +83,11 @@ def amend_order(
             with db.transaction() as session:
                 order = _locked(session, owner, order_id, expected)
                 _amend(session, order, changes, held_to, actor, known, now)
+                failpoint("amend.before_commit")
         except _SliceTaken:
             time.sleep(PAUSE.total_seconds())
         else:
+            failpoint("amend.after_commit")
             return order_snapshot(owner, order_id)
     message = "slices of the order are being sent at this moment: nothing was done"
     raise ServiceUnavailable(message, {"busy": "slices of the order", "retry_after_seconds": 1})
@@ -161,6 +164,7 @@ def _amend(
     for name in wanted:
         change = {"field": name, "before": _told(seen[name]), "after": _told(wanted[name])}
         events.add(session, EventKind.AMENDED, order.id, None, now, actor=actor, **change)
+    failpoint("amend.before_replan")
     to_send = _replan(session, order, wanted, before, history, unsent, known, now) if is_split else order.num_splits
     is_shorter = order.end_at < seen.get("end_at", order.end_at)
     if held_to.window is not None and (is_shorter or (is_split and to_send > len(unsent))):

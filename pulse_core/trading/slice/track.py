@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each
@@ -130,7 +131,7 @@ def _look_up(broker: Broker, due: Sequence[str], ours: Turn, working: Mapping[st
         shown = look_ups.look_up(broker, due)
     except BookUnavailable as error:
         # Of an absence it tells nothing: the book does. But the broker may be away, or not show what it has.
-        log.warning("an order could not be looked up", reason=str(error))
+        troubles.warn(log, str(error), "an order could not be looked up", reason=str(error))
         begin_delays_anew(broker.name, now)
         look_ups.looks.of(broker).fail()
         return _read(broker, ours, working, now)
