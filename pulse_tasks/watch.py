@@ -34,7 +34,7 @@ from pulse_core.trading.slice.batches import any_together, due_together
 from pulse_core.trading.slice.claiming import EARLY
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.shares import may_have_another
-from pulse_core.trading.store import slices, turns
+from pulse_core.trading.store import due_slices, turns
 from pulse_tasks.base import AWAY, put_off
 from pulse_tasks.sweep_runner import runner
 
@@ -154,7 +154,7 @@ def _overdue(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
     if not _is_any_due(before):
         return ()
     with db.transaction() as session:
-        return any_together(slices.overdue(session, broker.name, before, BATCH))
+        return any_together(due_slices.overdue(session, broker.name, before, BATCH))
 
 
 def _at_their_turns(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:

@@ -10,7 +10,7 @@ from statistics import median
 
 import psycopg2
 
-from pulse_client.models import Order, Slice
+from pulse_client.order_models import Order, Slice
 from pulse_core.postgres.urls import libpq_url
 from pulse_ops.paper_exchange.ledger import Arrival, Ledger, LedgerOrder, LedgerTrade
 
