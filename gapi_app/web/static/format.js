@@ -8,10 +8,16 @@ const DAY = 86_400_000;
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formatters = new Map();
 let exchangeZone = "UTC";
+let now = Date.now;
 
 /** Times are those of this zone from now on, unless a person chose another. @param {string | null | undefined} zone */
 export function useExchangeZone(zone) {
   if (zone) exchangeZone = zone;
+}
+
+/** "Today" is by this clock from now on, that of the server. @param {() => number} clock in milliseconds */
+export function useClock(clock) {
+  now = clock;
 }
 
 const INDIAN = new Intl.NumberFormat("en-IN");
@@ -63,7 +69,7 @@ export function zone() {
 }
 
 /** @param {number} [at] the name of the zone at that instant, such as IST */
-export function zoneName(at = Date.now()) {
+export function zoneName(at = now()) {
   const names = ["en-IN", "en-US", "en-GB"].map((language) => {
     const parts = formatter(`name ${language}`, language, { timeZoneName: "short" }).formatToParts(at);
     return parts.find((part) => part.type === "timeZoneName")?.value ?? zone();
@@ -186,7 +192,7 @@ function dated(instant, options) {
   const at = milliseconds(instant);
   if (at === null) return "";
   const clock = formatter(`clock ${options.second ?? ""}`, "en-GB", options).format(at);
-  if (Math.abs(at - Date.now()) < DAY && day(at) === day(Date.now())) return clock;
+  if (Math.abs(at - now()) < DAY && day(at) === day(now())) return clock;
   const date = formatter("date", "en-GB", { day: "2-digit", month: "short" }).format(at);
   return `${date} ${clock}`;
 }
