@@ -125,6 +125,11 @@ export function symbol(instrument) {
   return instrument.slice(instrument.indexOf(":") + 1);
 }
 
+/** @param {{side: string, total_quantity: number, instrument: string}} order @returns {string} BUY 1,00,000 NSE:RELIANCE */
+export function orderName(order) {
+  return `${order.side} ${quantity(order.total_quantity)} ${order.instrument}`;
+}
+
 /** @typedef {{word: string, sign: string, tone: string, meaning: string}} State */
 
 /** The word, sign and meaning of each status of an order or slice. @type {Record<string, State>} */
