@@ -68,7 +68,7 @@ export function columns(action, act, mayAct) {
 /** @param {(slice: Slice) => Action | null} action @param {(slice: Slice) => void} act @returns {import("../grid.js").Column} */
 function actions(action, act) {
   return {
-    name: "action", label: "", width: "110px", quiet: true,
+    name: "action", label: "", width: "110px", quiet: true, ticks: true,
     text: (slice) => `${action(slice)?.word ?? ""} ${slice.slice_id}`,
     draw(cell, slice) {
       const possible = action(slice);

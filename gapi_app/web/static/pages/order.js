@@ -46,7 +46,7 @@ export function open(root, { order_id: id }) {
   const offs = [
     live.onChange(ask),
     commands.onChange(() => {
-      built?.grid.redraw();
+      built?.grid.tick();
       ask();
     }),
     settings.onChange(() => {

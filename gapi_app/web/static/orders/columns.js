@@ -4,7 +4,7 @@
 import { serverNow } from "../api.js";
 import { drawExposure } from "../exposure.js";
 import { countdown, exposureBar, fullTime, milliseconds, minute, percent, price, quantity, signedPercent, stateOf, symbol } from "../format.js";
-import { go } from "../router.js";
+import { link as follow } from "../router.js";
 
 /** @typedef {Record<string, any>} Order */
 
@@ -36,7 +36,7 @@ export function columns(isSelected, select) {
     {
       name: "instrument", label: "Instrument", width: "minmax(110px, 1.2fr)", sorts: true,
       // The text names the order too: the link is drawn anew when another order comes into the row.
-      text: (order) => `${symbol(order.instrument)} ${order.order_id}`, title: described, draw: link,
+      text: (order) => `${symbol(order.instrument)} ${order.order_id}`, title: described, draw: linked,
       value: (order) => order.instrument, by: (order) => symbol(order.instrument),
     },
     {
@@ -131,14 +131,10 @@ function described(order) {
 }
 
 /** @param {HTMLElement} cell @param {Order} order */
-function link(cell, order) {
+function linked(cell, order) {
   const anchor = cell.querySelector("a") ?? cell.appendChild(document.createElement("a"));
   anchor.tabIndex = -1;
   anchor.href = `/app/orders/${order.order_id}`;
   anchor.textContent = symbol(order.instrument);
-  anchor.onclick = (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    go(anchor.pathname);
-  };
+  anchor.onclick = follow;
 }
