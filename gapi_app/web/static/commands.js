@@ -59,7 +59,7 @@ export const commands = {
 
   /** No question: it prevents cost. @param {Order} order */
   async pause(order) {
-    const answer = await send(order.order_id, "Pausing", "POST", `/api/orders/${order.order_id}/pause`);
+    const answer = await send(order, order.order_id, "Pausing", "POST", "/pause");
     if (!answer) return;
     const { working } = answer.exposure;
     const rest = working ? `${quantity(working)} at the broker go on.` : "Nothing of it is at the broker.";
@@ -68,25 +68,29 @@ export const commands = {
 
   /** @param {Order} order */
   async resume(order) {
-    const answer = await send(order.order_id, "Resuming", "POST", `/api/orders/${order.order_id}/resume`);
+    const answer = await send(order, order.order_id, "Resuming", "POST", "/resume");
     if (!answer) return;
     const next = answer.next_slice_at ? ` Next slice at ${time(answer.next_slice_at)}.` : "";
     toast(`${symbol(answer.instrument)} resumed.${next}`);
   },
 
-  /** Asks first, with figures that stay live while it asks. @param {Order} order */
-  async cancel(order) {
-    const now = () => store.orders.get(order.order_id) ?? order;
+  /**
+   * Asks first, with figures that stay live while it asks.
+   * @param {Order} order
+   * @param {{order: Order, onChange: (changed: () => void) => () => void}} [live] where its figures come from; else from the blotter
+   */
+  async cancel(order, live) {
+    const now = () => live?.order ?? store.orders.get(order.order_id) ?? order;
     const isSure = await ask({
       title: `Cancel ${orderName(order)}?`,
       body: () => consequences(now()),
-      live: (changed) => store.onChange(changed),
+      live: (changed) => (live ?? store).onChange(changed),
       danger: true,
       confirm: "Cancel the order",
       keep: "Keep it",
     });
     if (!isSure) return;
-    const answer = await send(order.order_id, "Cancelling", "DELETE", `/api/orders/${order.order_id}`);
+    const answer = await send(order, order.order_id, "Cancelling", "DELETE", "");
     if (answer) toast(`${symbol(answer.instrument)}: ${ending(answer)}`);
   },
 
@@ -123,40 +127,43 @@ export const commands = {
       confirm: `Send ${quantity(lacking)} again`,
     });
     if (!isSure) return;
-    const path = `/api/orders/${order.order_id}/slices/${slice.slice_id}/retry`;
-    const answer = await send(slice.slice_id, "Sending again", "POST", path);
+    const answer = await send(order, slice.slice_id, "Sending again", "POST", `/slices/${slice.slice_id}/retry`);
     if (answer) toast(`Slice ${slice.sequence_number} will be sent again.`);
   },
 
   /** Asks the broker's book. @param {Order} order @param {Record<string, any>} slice */
   async resolve(order, slice) {
-    const path = `/api/orders/${order.order_id}/slices/${slice.slice_id}/resolve`;
-    const answer = await send(slice.slice_id, "Asking the broker", "POST", path);
+    const answer = await send(order, slice.slice_id, "Asking the broker", "POST", `/slices/${slice.slice_id}/resolve`);
     if (!answer) return;
     const told = stateOf(answer.status);
     toast(`Slice ${slice.sequence_number}: ${told.word.toLowerCase()}, ${told.meaning}. ${quantity(answer.filled_quantity)} filled.`);
   },
 };
 
-/** @param {string} id @param {string} word @param {string} method @param {string} path @returns {Promise<any>} the body, or null if it was refused */
-async function send(id, word, method, path) {
+/**
+ * @param {Order} order
+ * @param {string} id of the order, or of its slice
+ * @param {string} word
+ * @param {string} method
+ * @param {string} path below that of the order
+ * @returns {Promise<any>} the body, or null if it was refused
+ */
+async function send(order, id, word, method, path) {
   if (pending.has(id)) return null;
   try {
-    return await attempt(id, word, method, path);
+    return await attempt(order, id, word, method, path);
   } catch (problem) {
     const refused = refusal(problem);
     refusals.set(id, refused);
     announce(refused.title, { assertive: true });
-    store.refresh?.();
-    return null;
-  } finally {
     tell();
+    return null;
   }
 }
 
-/** The same, but a refusal is thrown. @param {string} id @param {string} word @param {string} method @param {string} path */
-async function attempt(id, word, method, path) {
-  const key = crypto.randomUUID();
+/** The same, but a refusal is thrown. @param {Order} order @param {string} id @param {string} word @param {string} method @param {string} path */
+async function attempt(order, id, word, method, path) {
+  const place = `/api/orders/${order.order_id}`;
   pending.set(id, { word, isSlow: false });
   refusals.delete(id);
   announce(`${word}...`);
@@ -167,14 +174,24 @@ async function attempt(id, word, method, path) {
     tell();
   }, SLOW);
   try {
-    const { body } = await insist(method, path, key);
-    if (body?.order_id && body.exposure) store.take(body);
+    const { body } = await insist(method, place + path, crypto.randomUUID());
+    if (id === order.order_id) store.put(body);
+    else showAgain(place);
     return body;
+  } catch (problem) {
+    showAgain(place);
+    throw problem;
   } finally {
     clearTimeout(slow);
     pending.delete(id);
     tell();
   }
+}
+
+/** What was refused, or done to a slice, says little of how the order stands now. @param {string} place */
+function showAgain(place) {
+  // Without an answer it shows as old, as everything else does then.
+  request("GET", place).then(({ body }) => store.put(body), () => {});
 }
 
 /** @param {string} method @param {string} path @param {string} key */
@@ -198,7 +215,7 @@ async function each(orders) {
   const worker = async () => {
     for (let order = left.shift(); order; order = left.shift()) {
       try {
-        const answer = await attempt(order.order_id, "Cancelling", "DELETE", `/api/orders/${order.order_id}`);
+        const answer = await attempt(order, order.order_id, "Cancelling", "DELETE", "");
         results.push({ order, said: ending(answer), isRefused: false });
       } catch (problem) {
         results.push({ order, said: refusal(problem).title, isRefused: true });
@@ -227,7 +244,7 @@ async function showResults(results) {
 /** @param {Order} order */
 function consequences(order) {
   const { filled, working, on_its_way: way, unknown, unsent } = order.exposure;
-  const age = store.ages?.();
+  const age = store.ages().figures;
   return html`
     ${OPEN.has(order.status) ? nothing : html`<p class="doubt">It is ${stateOf(order.status).word.toLowerCase()} by now.</p>`}
     <table class="plain figures"><tbody>
@@ -238,7 +255,7 @@ function consequences(order) {
         <td>in doubt: the broker's book will tell</td></tr>` : nothing}
       <tr><td class="number" data-figure="unsent"><strong>${quantity(unsent)}</strong></td><td>unsent: never sent</td></tr>
     </tbody></table>
-    ${age > 2 * SLOW ? html`<p class="doubt">These figures are ${span(age)} old.</p>` : nothing}`;
+    ${age > SLOW ? html`<p class="doubt">These figures are ${span(age)} old.</p>` : nothing}`;
 }
 
 /** @param {Order[]} orders */

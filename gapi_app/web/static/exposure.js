@@ -17,12 +17,16 @@ export function drawExposure(root, order) {
   svg.setAttribute("aria-label", label);
   // What is filled is high, what is at the broker lower, what is unsent a line: the parts are told apart without colour too.
   const heights = /** @type {Record<string, number>} */ ({ filled: 14, working: 10, on_its_way: 6, unknown: 14, unsent: 4 });
-  for (const [index, { name, from, share }] of parts.entries()) {
+  let from = 0;
+  for (const [index, { name, share }] of parts.entries()) {
     const rect = svg.children[index] ?? svg.appendChild(document.createElementNS(SVG, "rect"));
     const high = heights[name];
-    // Ten shares of a lakh in doubt are seen too.
-    const wide = name === "unsent" || name === "filled" ? 100 * share : Math.max(1.5, 100 * share);
-    set(rect, { class: name, x: Math.min(100 * from, 98.5).toFixed(2), width: wide.toFixed(2), y: String((14 - high) / 2), height: String(high) });
+    // Ten shares of a lakh in doubt are seen too: what is unsent gives them the room.
+    const least = name === "unsent" ? 0 : 1.5;
+    const x = Math.min(from, 100 - least);
+    const width = Math.max(least, Math.min(100 * share, 100 - x));
+    set(rect, { class: name, x: x.toFixed(2), width: width.toFixed(2), y: String((14 - high) / 2), height: String(high) });
+    from = x + width;
   }
   while (svg.childElementCount > parts.length) svg.lastElementChild?.remove();
 }

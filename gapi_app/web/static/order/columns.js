@@ -31,7 +31,7 @@ export function columns(action, act, mayAct) {
       text: (slice) => span(slice.late_ms), value: (slice) => (slice.late_ms === null ? "" : `${slice.late_ms} ms`),
     },
     {
-      name: "quantity", label: "Quantity", width: "minmax(76px, 0.7fr)", number: true,
+      name: "quantity", label: "Quantity", width: "minmax(84px, 0.7fr)", number: true,
       text: (slice) => quantity(slice.quantity), value: (slice) => String(slice.quantity),
       title: (slice) => (slice.planned_quantity === slice.quantity ? "" : `planned ${quantity(slice.planned_quantity)}`),
     },

@@ -10,17 +10,17 @@ import { gap, lateness, plannedBy } from "./plan.js";
 
 /**
  * @param {Row} order
- * @param {{mayAct: boolean, isFrozen: boolean, onLink: (event: any) => void, freeze: () => void, copy: (text: string) => void}} page
+ * @param {{mayAct: boolean, isFrozen: boolean, freeze: () => void, copy: (text: string) => void, live: any}} page
  */
-export function heading(order, { mayAct, isFrozen, onLink, freeze, copy }) {
+export function heading(order, { mayAct, isFrozen, freeze, copy, live }) {
   const state = stateOf(order.status);
   const refused = commands.refusal(order.order_id);
   return html`
     <div class="order-head">
-      <a href="/app" @click=${onLink}>← Orders</a>
+      <a href="/app">← Orders</a>
       <h1><span class=${order.side.toLowerCase()}>${order.side}</span> ${orderName(order).slice(order.side.length)}</h1>
       <span class="state state-${state.tone}" title=${state.meaning}>${state.sign} ${state.word}</span>
-      <div class="actions">${mayAct ? buttons(order) : nothing}
+      <div class="actions">${mayAct ? buttons(order, live) : nothing}
         <button type="button" aria-pressed=${String(isFrozen)} @click=${freeze}>${isFrozen ? "Frozen" : "Freeze"}</button>
         <button type="button" title=${order.order_id} @click=${() => copy(order.order_id)}>Copy id</button></div>
     </div>
@@ -32,14 +32,14 @@ export function heading(order, { mayAct, isFrozen, onLink, freeze, copy }) {
       ${order.not_fitting.reason}.</p>` : nothing}`;
 }
 
-/** @param {Row} order */
-function buttons(order) {
+/** @param {Row} order @param {any} live */
+function buttons(order, live) {
   const under = commands.under(order.order_id);
   if (under) return html`<button type="button" disabled>${under}</button>`;
   return html`
     <button type="button" ?disabled=${!commands.mayPause(order)} @click=${() => commands.pause(order)}>Pause</button>
     <button type="button" ?disabled=${!commands.mayResume(order)} @click=${() => commands.resume(order)}>Resume</button>
-    <button type="button" class="danger" ?disabled=${!commands.mayCancel(order)} @click=${() => commands.cancel(order)}>Cancel...</button>`;
+    <button type="button" class="danger" ?disabled=${!commands.mayCancel(order)} @click=${() => commands.cancel(order, live)}>Cancel...</button>`;
 }
 
 /** @param {Row} order @returns {string} */

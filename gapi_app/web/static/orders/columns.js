@@ -4,7 +4,6 @@
 import { serverNow } from "../api.js";
 import { drawExposure } from "../exposure.js";
 import { countdown, exposureBar, fullTime, milliseconds, minute, percent, price, quantity, signedPercent, stateOf, symbol } from "../format.js";
-import { link as follow } from "../router.js";
 
 /** @typedef {Record<string, any>} Order */
 
@@ -136,5 +135,4 @@ function linked(cell, order) {
   anchor.tabIndex = -1;
   anchor.href = `/app/orders/${order.order_id}`;
   anchor.textContent = symbol(order.instrument);
-  anchor.onclick = follow;
 }

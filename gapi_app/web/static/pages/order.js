@@ -14,7 +14,7 @@ import { columns } from "../order/columns.js";
 import { eventList, isShown, KINDS } from "../order/events.js";
 import { figures, heading } from "../order/head.js";
 import { chartData } from "../order/plan.js";
-import { go, link } from "../router.js";
+import { go } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
 import { store } from "../store.js";
@@ -26,8 +26,8 @@ const EVENTS_AT_ONCE = 100;
 const REDRAW = 1000; // milliseconds: what the clock changes
 const CARDS = matchMedia("(max-width: 699px)");
 
-/** @param {HTMLElement} root @param {{order_id: string}} params */
-export function open(root, { order_id: id }) {
+/** @param {HTMLElement} root @param {{id: string}} params */
+export function open(root, { id }) {
   const live = store.order(id);
   const page = document.createElement("div");
   page.className = "order";
@@ -38,6 +38,7 @@ export function open(root, { order_id: id }) {
   let most = EVENTS_AT_ONCE;
   let frame = 0;
   let isFrozen = false;
+  let unheard = "";
   /** @type {Map<string, number>} */
   let numbers = new Map();
 
@@ -56,6 +57,10 @@ export function open(root, { order_id: id }) {
     bind(keys(), "This order"),
   ];
   const timer = setInterval(ask, REDRAW);
+  live.loadEvents().catch((/** @type {any} */ problem) => {
+    unheard = problem.message;
+    ask();
+  });
   draw();
 
   return {
@@ -76,7 +81,7 @@ export function open(root, { order_id: id }) {
   function draw() {
     frame = 0;
     if (!live.order) {
-      render(live.problem ? missing(live.problem) : html`<p class="nothing">Loading the order</p>`, page);
+      render(live.error ? missing(live.error) : html`<p class="nothing">Loading the order</p>`, page);
       return;
     }
     if (!built) {
@@ -115,7 +120,7 @@ export function open(root, { order_id: id }) {
       grid,
       /** @param {Row} order @param {Row[]} slices @param {Row[]} fills @param {Row[]} events */
       draw(order, slices, fills, events) {
-        render(html`${heading(order, { mayAct, isFrozen, onLink: link, freeze, copy })}`, head);
+        render(html`${heading(order, { mayAct, isFrozen, freeze, copy, live })}`, head);
         drawExposure(bar, order);
         render(figures(order, slices, serverNow()), sums);
         figure.update(chartData(order, slices, fills, serverNow()));
@@ -143,7 +148,7 @@ export function open(root, { order_id: id }) {
       <div class="part-head"><h2>What happened</h2>
         <div role="group" aria-label="Which">${KINDS.map(([name, word]) => html`
           <button type="button" aria-pressed=${String(kind === name)} @click=${() => show(name)}>${word}</button>`)}</div></div>
-      ${newest.length ? eventList(newest, (slice_id) => numbers.get(slice_id)) : html`<p class="soft">Nothing of this kind.</p>`}
+      ${newest.length ? eventList(newest, (slice_id) => numbers.get(slice_id)) : html`<p class="soft">${unheard ? `Not loaded: ${unheard}` : "Nothing of this kind."}</p>`}
       ${shown.length > newest.length ? html`<button type="button" @click=${more}>Show more of ${quantity(shown.length)}</button>` : nothing}`, part);
   }
 
@@ -199,7 +204,7 @@ export function open(root, { order_id: id }) {
       ...(mayAct ? {
         p: ["Pause", when(commands.mayPause, commands.pause)],
         r: ["Resume", when(commands.mayResume, commands.resume)],
-        x: ["Cancel...", when(commands.mayCancel, commands.cancel)],
+        x: ["Cancel...", when(commands.mayCancel, (order) => commands.cancel(order, live))],
       } : {}),
       j: ["Next slice", () => built?.grid.move(1)],
       k: ["Slice before", () => built?.grid.move(-1)],
@@ -221,6 +226,6 @@ export function open(root, { order_id: id }) {
   /** @param {any} problem */
   function missing(problem) {
     const words = problem.status === 404 ? "No such order, or not yours." : problem.message;
-    return html`<p class="nothing">${words} <a href="/app" @click=${link}>Orders</a></p>`;
+    return html`<p class="nothing">${words} <a href="/app">Orders</a></p>`;
   }
 }

@@ -25,12 +25,12 @@ const CARDS = matchMedia("(max-width: 699px)");
 export function open(root, params) {
   const page = document.createElement("div");
   page.className = "blotter";
-  const [top, selection, table, empty, foot] = ["toolbar", "selection", "", "nothing", "blotter-foot"].map((name) => {
+  const [top, trouble, selection, table, empty, foot] = ["toolbar", "strip problem", "selection", "", "nothing", "blotter-foot"].map((name) => {
     const part = document.createElement("div");
     part.className = name;
     return part;
   });
-  page.append(top, selection, table, empty, foot);
+  page.append(top, trouble, selection, table, empty, foot);
   root.replaceChildren(page);
 
   const asked = params.query?.get("view") ?? "";
@@ -46,6 +46,7 @@ export function open(root, params) {
   let waiting = new Set();
   /** Orders in sight that would stand elsewhere, or nowhere, if the rows were arranged now. */
   let isDisarranged = false;
+  const seen = new Set([session.me?.account_id]);
 
   const mayAct = session.may("orders:write");
   const all = columns((order) => grid?.selected.has(order.order_id) ?? false, toggle);
@@ -96,9 +97,9 @@ export function open(root, params) {
       draw();
     }, SLOW);
     draw();
-    await store.load(view, { side: filter.side, account_id: filter.account });
+    await store.load(/** @type {any} */ ({ name: view, filters: { side: filter.side, account_id: filter.account } }));
     clearTimeout(slow);
-    isLoading = false;
+    isLoading = store.state === "loading";
     arrange();
   }
 
@@ -188,20 +189,20 @@ export function open(root, params) {
   }
 
   function draw() {
-    const counts = store.counts;
-    const accounts = store.accounts;
+    const counts = /** @type {Record<string, string>} */ ({ attention: quantity(store.attention.size) });
+    if (!isLoading) counts[view] = `${quantity(store.orders.size)}${store.hasMore ? "+" : ""}`;
     render(html`
       <div class="views" role="group" aria-label="View">${VIEWS.map(([name, word]) => html`
         <button type="button" aria-pressed=${String(view === name)} @click=${() => show(name)}>${word}
-          ${counts[name] === undefined ? nothing : html`<span>${quantity(counts[name])}</span>`}</button>`)}</div>
+          ${counts[name] ?? nothing}</button>`)}</div>
       <input class="filter" type="search" aria-label="Filter" placeholder="Filter: instrument, key, note  ( / )" .value=${filter.text}
         @input=${(/** @type {any} */ event) => narrow({ text: event.target.value.trim() })}>
       <label>Side <select @change=${(/** @type {any} */ event) => narrow({ side: event.target.value })}>
         ${[["", "both"], ["BUY", "BUY"], ["SELL", "SELL"]].map(([value, word]) => html`<option value=${value} ?selected=${filter.side === value}>${word}</option>`)}
       </select></label>
-      ${accounts.length < 2 ? nothing : html`<label>Account <select @change=${(/** @type {any} */ event) => narrow({ account: event.target.value })}>
+      ${session.isOverseer ? html`<label>Account <select @change=${(/** @type {any} */ event) => narrow({ account: event.target.value })}>
         <option value="">everybody's</option>
-        ${accounts.map(({ id, name }) => html`<option value=${id} ?selected=${filter.account === id}>${name}</option>`)}</select></label>`}
+        ${accounts().map((id) => html`<option value=${id} ?selected=${filter.account === id}>${accountName(id)}</option>`)}</select></label>` : nothing}
       <label>Sort <select .value=${sort.name} @change=${(/** @type {any} */ event) => sortBy(event.target.value)}>
         ${all.filter(({ sorts }) => sorts).map(({ name, label }) => html`<option value=${name} ?selected=${sort.name === name}>${label}</option>`)}
       </select></label>
@@ -209,9 +210,24 @@ export function open(root, params) {
         <button type="button" aria-pressed=${String(isFrozen)} @click=${freeze}>${isFrozen ? `Frozen, ${quantity(waiting.size)} waiting` : "Freeze"}</button>
         <button type="button" @click=${exported}>csv</button>
       </div>`, top);
+    drawTrouble();
     drawSelection();
     drawEmpty();
     drawFoot();
+  }
+
+  /** The last good table stays below it. */
+  function drawTrouble() {
+    trouble.hidden = store.state !== "error";
+    const { message, requestId } = store.error ?? {};
+    render(html`! Orders were not read: ${message}. ${requestId ? html`<code>${requestId}</code>` : nothing}
+      <button type="button" @click=${load}>Try again</button>`, trouble);
+  }
+
+  /** Those of the orders that were seen, one's own first. */
+  function accounts() {
+    for (const order of store.orders.values()) seen.add(order.account_id);
+    return [...seen];
   }
 
   function drawSelection() {
@@ -236,10 +252,11 @@ export function open(root, params) {
       filter = { text: "", side: "", account: "" };
       load();
     };
+    empty.classList.toggle("problem", store.state === "error");
     if (isLoading) render(html`Loading orders${isSlow ? ": pulse answers slowly" : ""}`, empty);
     else if (isFiltered) render(html`None match. <button type="button" @click=${clear}>Clear</button>`, empty);
     else render(html`${EMPTY[/** @type {keyof typeof EMPTY} */ (view)]}
-      ${mayAct ? html`<button type="button" class="main" @click=${() => go("/app/new")}>New order</button>` : nothing}`, empty);
+      ${mayAct ? html`<button type="button" class="main" @click=${newOrder}>New order</button>` : nothing}`, empty);
   }
 
   function drawFoot() {
@@ -250,7 +267,7 @@ export function open(root, params) {
       <span>${quantity(orders.length)} shown</span>
       ${doubtful ? html`<span class="doubt">? ${quantity(doubtful)} shares in doubt</span>` : nothing}
       ${needing ? html`<span class="problem">! ${quantity(needing)} need a look</span>` : nothing}
-      ${store.asOf === null ? nothing : html`<span class="soft">as of event ${quantity(store.asOf)}</span>`}
+      ${store.asOf ? html`<span class="soft">as of event ${quantity(store.asOf)}</span>` : nothing}
       ${store.hasMore ? html`<button type="button" @click=${() => store.more()}>Load more</button>` : nothing}
       ${fresh.size || isDisarranged ? html`<button type="button" @click=${arrange}>
         ${fresh.size ? `${fresh.size} new ${fresh.size === 1 ? "order" : "orders"}: show` : "Arrange again"}</button>` : nothing}`, foot);
@@ -272,6 +289,7 @@ export function open(root, params) {
       e: ["Export what is shown", exported],
       Escape: ["Clear the selection", () => grid.clear()],
       ...(mayAct ? {
+        n: ["New order", newOrder],
         p: ["Pause the order", active(commands.mayPause, commands.pause)],
         r: ["Resume the order", active(commands.mayResume, commands.resume)],
         x: ["Cancel the order, or all selected...", () => (grid.selected.size > 1
@@ -280,6 +298,17 @@ export function open(root, params) {
       } : {}),
     });
   }
+}
+
+/** The ticket, at the side of the table. */
+async function newOrder() {
+  const ticket = await import("./ticket.js");
+  ticket.sheet();
+}
+
+/** @param {string} id */
+function accountName(id) {
+  return id === session.me?.account_id ? "mine" : `...${id.slice(-6)}`;
 }
 
 /** @param {MouseEvent} event */
