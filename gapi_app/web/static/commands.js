@@ -52,6 +52,8 @@ export const commands = {
   mayResume: (order) => order.status === "PAUSED" || (order.held !== null && OPEN.has(order.status) && order.held.reason !== "HALTED"),
   /** @param {Order} order */
   mayCancel: (order) => OPEN.has(order.status),
+  /** @param {Order} order */
+  mayAmend: (order) => OPEN.has(order.status),
   /** @param {Record<string, any>} slice */
   mayRetry: (slice) => slice.status === "FAILED" || slice.status === "REJECTED",
   /** @param {Record<string, any>} slice */
@@ -92,6 +94,12 @@ export const commands = {
     if (!isSure) return;
     const answer = await send(order, order.order_id, "Cancelling", "DELETE", "");
     if (answer) toast(`${symbol(answer.instrument)}: ${ending(answer)}`);
+  },
+
+  /** Opens the sheet that changes an order. @param {Order} order */
+  async amend(order) {
+    const { amend } = await import("./pages/amend.js");
+    amend(order);
   },
 
   /** Asks once for all of them, and shows what came of each. @param {Order[]} orders */

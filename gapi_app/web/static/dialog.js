@@ -110,8 +110,8 @@ function open(kind) {
   return dialog;
 }
 
-/** A press that counts once it has lasted. @param {() => void} done */
-function holding(done) {
+/** A press that counts once it has lasted a second. @param {() => void} done */
+export function holding(done) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const begin = () => {

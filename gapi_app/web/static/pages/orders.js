@@ -73,6 +73,7 @@ export function open(root, params) {
     store.onChange(onChange),
     commands.onChange(drawSelection),
     settings.onChange(() => grid.redraw()),
+    store.installation.onChange(() => grid.redraw()),
     bind(keys(), "Orders"),
     every(1000, () => {
       if (isFrozen) return;
