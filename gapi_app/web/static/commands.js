@@ -59,6 +59,18 @@ export const commands = {
   /** @param {Record<string, any>} slice */
   mayResolve: (slice) => slice.status === "UNKNOWN",
 
+  /** What can be done to an order now. @param {Order} order @returns {[word: string, run: () => unknown][]} */
+  possible(order) {
+    /** @type {[string, (order: Order) => boolean, (order: Order) => unknown][]} */
+    const all = [
+      ["Pause", commands.mayPause, commands.pause],
+      ["Resume", commands.mayResume, commands.resume],
+      ["Amend...", commands.mayAmend, commands.amend],
+      ["Cancel...", commands.mayCancel, commands.cancel],
+    ];
+    return all.flatMap(([word, may, run]) => (may(order) ? [[word, () => run(order)]] : []));
+  },
+
   /** No question: it prevents cost. @param {Order} order */
   async pause(order) {
     const answer = await send(order, order.order_id, "Pausing", "POST", "/pause");
