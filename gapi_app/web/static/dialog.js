@@ -111,7 +111,7 @@ function open(kind) {
 }
 
 /** A press that counts once it has lasted. @param {() => void} done */
-function holding(done) {
+export function holding(done) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const begin = () => {
