@@ -125,6 +125,11 @@ export function symbol(instrument) {
   return instrument.slice(instrument.indexOf(":") + 1);
 }
 
+/** @param {Record<string, any>} order @returns {string} BUY 1,00,000 NSE:RELIANCE */
+export function orderName(order) {
+  return `${order.side} ${quantity(order.total_quantity)} ${order.instrument}`;
+}
+
 /** @typedef {{word: string, sign: string, tone: string, meaning: string}} State */
 
 /** The word, sign and meaning of each status of an order or slice. @type {Record<string, State>} */
@@ -162,20 +167,18 @@ export const EXPOSURE = /** @type {const} */ ([
 
 /**
  * Where the shares of an order are, for a bar.
- * @param {{total_quantity: number, exposure: Record<string, number>}} order
- * @returns {{parts: {name: string, from: number, share: number}[], label: string}} shares of one, and the same as a sentence
+ * @param {Record<string, any>} order
+ * @returns {{parts: {name: string, share: number}[], label: string}} shares of one, and the same as a sentence
  */
 export function exposureBar(order) {
   const total = order.total_quantity || 1;
-  let from = 0;
   const parts = [];
   const words = [];
   for (const [name, word] of EXPOSURE) {
     const shares = order.exposure[name] ?? 0;
     if (!shares) continue;
-    parts.push({ name, from, share: shares / total });
+    parts.push({ name, share: shares / total });
     words.push(`${word.toLowerCase()} ${quantity(shares)}`);
-    from += shares / total;
   }
   return { parts, label: words.join(", ") || "nothing" };
 }

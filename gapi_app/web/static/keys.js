@@ -2,6 +2,7 @@
 /** Single keys. They act only while no field has the focus and no dialog is open, and can be turned off. */
 
 import { html, render } from "./vendor/lit-html.js";
+import { go } from "./router.js";
 import { settings } from "./settings.js";
 
 const PATIENCE = 1500; // milliseconds between the keys of "g o"
@@ -33,6 +34,10 @@ export function showKeys() {
   dialog.className = "question";
   dialog.setAttribute("aria-labelledby", "keys-title");
   const isOff = settings.get("keys") === "off";
+  const turn = () => {
+    settings.set("keys", isOff ? "on" : "off");
+    dialog.close();
+  };
   render(html`
     <h2 id="keys-title">Keys</h2>
     ${isOff ? html`<p>Single keys are turned off.</p>` : ""}
@@ -42,7 +47,7 @@ export function showKeys() {
         <div><dt><kbd>${named(key)}</kbd></dt><dd>${label}</dd></div>`)}</dl>`)}
     <p class="soft">Single keys act while no field has the focus.</p>
     <div class="question-actions">
-      <button type="button" @click=${() => settings.set("keys", isOff ? "on" : "off") || dialog.close()}>
+      <button type="button" @click=${turn}>
         Turn single keys ${isOff ? "on" : "off"}</button>
       <button type="button" class="main" autofocus @click=${() => dialog.close()}>Close</button>
     </div>`, dialog);
@@ -83,5 +88,9 @@ function isBusy(target) {
   return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
 }
 
-bind({ "?": ["This list", showKeys] });
+bind({
+  "?": ["This list", showKeys],
+  "g o": ["Orders", () => go("/app")],
+  "g a": ["Attention", () => go("/app/attention")],
+});
 addEventListener("keydown", press);
