@@ -21,7 +21,7 @@ export function fieldProblems(refusal) {
   if (fields) return fields;
   if (typeof field !== "string") return {};
   const choices = nearest ?? allowed;
-  return { [field]: `${rule ?? refusal.message}${choices ? ` Possible: ${choices.join(", ")}.` : ""}` };
+  return { [field]: choices ? `Possible: ${choices.join(", ")}.` : (rule ?? refusal.message) };
 }
 
 /**

@@ -2,7 +2,7 @@
 /** What a user may do at most, set by an admin. */
 
 import { request } from "../../api.js";
-import { html, nothing } from "../../vendor/lit-html.js";
+import { html } from "../../vendor/lit-html.js";
 import { LIMIT_NAMES, limitTable } from "./me.js";
 import { part } from "./section.js";
 
@@ -23,6 +23,7 @@ export function limits(user) {
 function fill(root, user) {
   const path = `/api/admin/users/${user.account_id}/limits`;
   const state = /** @type {Record<string, any>} */ ({ told: null, isChanging: false });
+  /** @type {import("./section.js").Part<any>} */
   const self = part(root, `limit-${user.account_id}`, state, () => (state.told === null ? html`<p class="soft">Loading limits</p>` : html`
     <h3>Limits of ${user.username}</h3>
     ${limitTable(state.told)}
@@ -50,7 +51,7 @@ function fill(root, user) {
     return html`<form @submit=${save}><p class="soft">Empty: the limit of the installation, if there is one.</p>
       <div class="form-grid">${Object.entries(LIMIT_NAMES).map(([name, label]) => self.text(name, label, { most: LISTS.has(name) ? 2000 : 24 }))}</div>
       <div class="question-actions"><button type="submit" class="main" ?disabled=${self.busy !== ""}>Set all of them</button>
-        <button type="button" @click=${() => self.set({ isChanging: false })}>Back</button></div></form>${nothing}`;
+        <button type="button" @click=${() => self.set({ isChanging: false })}>Back</button></div></form>`;
   }
 
   self.run("", async () => {

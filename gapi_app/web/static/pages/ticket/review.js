@@ -8,7 +8,7 @@ import { settings } from "../../settings.js";
 import { html, nothing } from "../../vendor/lit-html.js";
 import { wholeNumber } from "./draft.js";
 import { AT_ENDS, CATCH_UPS, LEFTOVERS, SESSIONS } from "./form.js";
-import { money, sentence, warnings } from "./schedule.js";
+import { about, sentence, sliceTable, warnings } from "./schedule.js";
 
 /** A schedule that holds for less than this cannot be reviewed in time: the order is placed without it. */
 const SHORTEST = 15_000; // milliseconds
@@ -53,9 +53,10 @@ export function mayPlace(review) {
 
 /**
  * @param {Review} review
+ * @param {HTMLElement} chartPlace where the schedule is drawn
  * @param {{back: () => void, place: () => void, again: () => void, type: (typed: string) => void, fresh: () => void}} actions
  */
-export function reviewStep(review, { back, place, again, type, fresh }) {
+export function reviewStep(review, chartPlace, { back, place, again, type, fresh }) {
   const { preview, body, isLive, placing, refusal } = review;
   const isBusy = placing === "placing" || placing === "lost";
   const submit = (/** @type {Event} */ event) => {
@@ -68,12 +69,13 @@ export function reviewStep(review, { back, place, again, type, fresh }) {
       <strong class=${body.side === "BUY" ? "buy" : "sell"}>${body.side === "BUY" ? "Buy" : "Sell"} ${quantity(body.total_quantity)} ${body.instrument}</strong>
       ${body.order_type === "LIMIT" ? `at ${price(body.limit_price)} or better` : "at market"},
       ${preview.slices.length} slices, ${time(preview.start_at)} to ${time(preview.end_at)} ${zoneName()},
-      ${preview.worth === null ? "worth not known" : `about ${money(preview.worth, preview.currency)}`}.
+      ${preview.worth === null ? "worth not known" : `about ${about(preview)}`}.
       <strong>${isLive ? "LIVE: real money" : "PAPER: no money moves"}, account ${preview.broker_account}.</strong>
     </p>
     <p>${sentence(preview)} ${review.isHeld ? nothing : html`<span class="doubt">Its slices come so soon that Pulse plans it anew when it is placed, by the same rules.</span>`}</p>
     ${warnings(preview)}
     ${terms(body)}
+    ${review.isHeld ? html`${chartPlace}${sliceTable(preview)}` : nothing}
     ${needsTyping(review) ? html`<div class="form-field">
       <label for="review-quantity">Type the quantity once more: ${quantity(body.total_quantity)}</label>
       <input id="review-quantity" inputmode="numeric" autocomplete="off" .value=${review.typed} @input=${(/** @type {any} */ event) => type(event.target.value)}>

@@ -30,8 +30,13 @@ export function sentence({ slices }) {
 }
 
 /** What the order is worth, or that nobody told a price. @param {Preview} preview */
-export function worthOf({ worth, currency }) {
-  return worth === null ? "Worth not known: no price was told" : `Worth about ${money(worth, currency)}`;
+export function worthOf(preview) {
+  return preview.worth === null ? "Worth not known: no price was told" : `Worth about ${about(preview)}`;
+}
+
+/** Its worth without the decimals, as it is an estimate. @param {Preview} preview one whose worth is known */
+export function about({ worth, currency }) {
+  return money(worth, currency).replace(/\.[0-9]+$/, "");
 }
 
 /** @param {string} amount @param {string | null} currency */

@@ -148,7 +148,7 @@ export function ticket(root, { onPlaced }) {
   }
 
   function draw() {
-    render(review ? reviewStep(review, { back, place, again: preview, fresh, type: (typed) => { if (review) review.typed = typed; draw(); } }) : form(), root);
+    render(review ? reviewStep(review, chartPlace, { back, place, again: preview, fresh, type: (typed) => { if (review) review.typed = typed; draw(); } }) : form(), root);
   }
 
   function form() {
