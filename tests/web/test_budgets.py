@@ -133,7 +133,11 @@ def test_a_live_order_of_a_thousand_slices_leaves_the_thread_idle(page_as: PageA
                 .replace("main.js", "store.js"))).store.put(order)""",
             [order],
         )
-        until(page, "([late]) => document.querySelector('.column-late:not([role=columnheader])').textContent === `${late} ms`", [changing[-1]])
+        until(
+            page,
+            "([late]) => document.querySelector('.column-late:not([role=columnheader])').textContent === `${late} ms`",
+            [changing[-1]],
+        )
 
     assert (thread.seconds - before) / SECONDS <= ROOM * 0.15
 
