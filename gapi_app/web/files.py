@@ -22,7 +22,7 @@ _IMPORTED = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];""", re
 
 
 # Lines that are comment alone: nobody who trades waits for them. What is vendored is served to the byte.
-_COMMENTS = re.compile(rb"^[ \t]*(?:/\*(?s:.)*?\*/[ \t]*\n|//[^\n]*\n)", re.MULTILINE)
+_COMMENTS = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/)(?s:.))*\*/[ \t]*\n|//[^\n]*\n)", re.MULTILINE)
 _WITH_COMMENTS, _AS_IT_CAME = (".js", ".css"), "vendor/"
 
 
