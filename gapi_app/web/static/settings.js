@@ -9,6 +9,8 @@ const CHOICES = {
   grouping: ["indian", "thousands"],
   zone: ["exchange", "utc", "local"],
   keys: ["on", "off"],
+  // Orders with real money worth this much, in their currency, have their quantity typed once more; 0: all of them.
+  retype: ["1000000", "100000", "10000000", "0"],
 };
 
 /** @typedef {keyof typeof CHOICES} Name */
