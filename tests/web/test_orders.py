@@ -126,7 +126,7 @@ def test_views_and_filters_say_what_they_leave_out(page_as: PageAs, trader: User
     page.keyboard.press("4")
     row(page, "TCS").first.wait_for()
     assert "view=all" in page.url
-    page.get_by_label("Side").select_option("SELL")
+    page.get_by_label("Side", exact=True).select_option("SELL")
     wait_until(lambda: set(symbols(page)) == {"INFY"}, 20, "what was bought is left out")
     page.get_by_label("Filter").fill("nothing like it")
     page.get_by_text("None match.").wait_for()
