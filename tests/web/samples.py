@@ -1,4 +1,4 @@
-"""Orders as the API answers them, for pages that have to show the same every time, or more than can be traded in a test."""
+"""Orders as the API answers them: for pages that show the same every time, or more than a test can trade."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -147,7 +147,7 @@ def show_orders(page: "Page", orders: list[dict[str, Any]]) -> None:
 
 
 def show_order(page: "Page", shown: dict[str, Any], parts: list[dict[str, Any]]) -> list[int]:
-    """Have the page read this order with these slices. The last number of the list says how many slices have changed since."""
+    """Have the page read this order with these slices, of which as many have changed as the list says at its end."""
     path = f"**/api/orders/{shown['order_id']}"
     changing = [0]
 
