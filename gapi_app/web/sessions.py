@@ -5,13 +5,13 @@ refused. So are calls that do not say where they come from.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 
 from api_contract.errors import Forbidden, Unauthorized
-from api_contract.scopes import SCOPES, Caller
+from api_contract.scopes import READS_EVERY_ACCOUNT, SCOPES, Caller
 from api_contract.shapes.identity import LOGIN
 from gapi_app import clock
 from gapi_app.access.auth import access
@@ -19,6 +19,10 @@ from gapi_app.access.revocations import learn_now
 from gapi_app.blueprint import Blueprint
 from gapi_app.identity.client import identity
 from gapi_app.identity.login import tokens_of
+from gapi_app.identity.me import SETTINGS
+
+if TYPE_CHECKING:
+    from gapi_app.config import Settings
 
 PATH = "/app/session"
 _COOKIE, _SECURE_COOKIE = "pulse_login", "__Secure-pulse_login"
@@ -80,7 +84,7 @@ def cookie_token() -> str:
 def _went_on(login: dict[str, Any]) -> Response:
     told = tokens_of(login)
     token, ends_at = told.pop("refresh_token"), told["refresh_expires_at"]
-    response = jsonify(told | {"refresh_expires_at": ends_at.isoformat()})
+    response = jsonify(told | {"refresh_expires_at": ends_at.isoformat(), "links": _links(login["role"])})
     response.headers["Cache-Control"] = "no-store"
     is_secure = _is_https()
     response.set_cookie(
@@ -95,6 +99,13 @@ def _went_on(login: dict[str, Any]) -> Response:
     return response
 
 
+def _links(role: str) -> dict[str, str]:
+    """Where operators look at tasks and metrics, as far as that is set."""
+    settings = cast("Settings", current_app.config[SETTINGS])
+    known = {"Flower": settings.pulse_flower_url, "Grafana": settings.pulse_grafana_url}
+    return {name: url for name, url in known.items() if url and role in READS_EVERY_ACCOUNT}
+
+
 def _is_https() -> bool:
     # Behind a proxy the gateway is spoken to in http; the browser says what the page was loaded with.
     return request.is_secure or request.headers.get("Origin", "").startswith("https://")
@@ -105,5 +116,5 @@ def _seconds_until(ends_at: datetime) -> int:
 
 
 def _caller(login: dict[str, Any]) -> Caller:
-    role = login["role"]
-    return Caller(login["account_id"], role, SCOPES[role], login["session_id"], cell=login["cell"])
+    who, must_enrol = (login["account_id"], login["role"]), login.get("must_enrol") is True
+    return Caller(*who, SCOPES[login["role"]], login["session_id"], must_enrol=must_enrol, cell=login["cell"])

@@ -52,10 +52,24 @@ export const commands = {
   mayResume: (order) => order.status === "PAUSED" || (order.held !== null && OPEN.has(order.status) && order.held.reason !== "HALTED"),
   /** @param {Order} order */
   mayCancel: (order) => OPEN.has(order.status),
+  /** @param {Order} order */
+  mayAmend: (order) => OPEN.has(order.status),
   /** @param {Record<string, any>} slice */
   mayRetry: (slice) => slice.status === "FAILED" || slice.status === "REJECTED",
   /** @param {Record<string, any>} slice */
   mayResolve: (slice) => slice.status === "UNKNOWN",
+
+  /** What can be done to an order now. @param {Order} order @returns {[word: string, run: () => unknown][]} */
+  possible(order) {
+    /** @type {[string, (order: Order) => boolean, (order: Order) => unknown][]} */
+    const all = [
+      ["Pause", commands.mayPause, commands.pause],
+      ["Resume", commands.mayResume, commands.resume],
+      ["Amend...", commands.mayAmend, commands.amend],
+      ["Cancel...", commands.mayCancel, commands.cancel],
+    ];
+    return all.flatMap(([word, may, run]) => (may(order) ? [[word, () => run(order)]] : []));
+  },
 
   /** No question: it prevents cost. @param {Order} order */
   async pause(order) {
@@ -92,6 +106,12 @@ export const commands = {
     if (!isSure) return;
     const answer = await send(order, order.order_id, "Cancelling", "DELETE", "");
     if (answer) toast(`${symbol(answer.instrument)}: ${ending(answer)}`);
+  },
+
+  /** Opens the sheet that changes an order. @param {Order} order */
+  async amend(order) {
+    const { amend } = await import("./pages/amend.js");
+    amend(order);
   },
 
   /** Asks once for all of them, and shows what came of each. @param {Order[]} orders */

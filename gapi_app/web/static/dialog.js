@@ -66,6 +66,28 @@ export function ask({ title, body, live, danger = false, confirm, keep = "Back",
 }
 
 /**
+ * What can be done to something, to choose from; Escape does nothing.
+ * @param {string} title
+ * @param {[word: string, run: () => unknown][]} actions
+ */
+export function choose(title, actions) {
+  const dialog = open("question");
+  const take = (/** @type {() => unknown} */ run) => {
+    dialog.close();
+    run();
+  };
+  render(html`
+    <h2 id="choice-title">${title}</h2>
+    <div class="choices">
+      ${actions.map(([word, run]) => html`<button type="button" @click=${() => take(run)}>${word}</button>`)}
+      <button type="button" autofocus @click=${() => dialog.close()}>Back</button>
+    </div>`, dialog);
+  dialog.setAttribute("aria-labelledby", "choice-title");
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+}
+
+/**
  * A sheet at the side, over the page, which stays visible.
  * @param {object} sheet
  * @param {string} sheet.title
@@ -110,7 +132,7 @@ function open(kind) {
   return dialog;
 }
 
-/** A press that counts once it has lasted. @param {() => void} done */
+/** A press that counts once it has lasted a second. @param {() => void} done */
 export function holding(done) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;

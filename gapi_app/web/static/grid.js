@@ -6,26 +6,13 @@
  * whose text has changed are written, once a frame. Rows move only when `rows` is called.
  */
 
+import { classes, emptySlot, header, part, setAll, Tints } from "./grid_parts.js";
+
 const SPARE = 4; // rows beyond what is in sight
-const TINTED = 700; // milliseconds
 let grids = 0;
 
-/**
- * @typedef {object} Column
- * @property {string} name also its class, `column-name`
- * @property {string} label
- * @property {string} width a track of a CSS grid, such as "90px" or "minmax(120px, 1fr)"
- * @property {(row: any) => string} text
- * @property {(cell: HTMLElement, row: any) => void} [draw] draws the cell itself, whenever its text has changed
- * @property {(row: any) => string} [title]
- * @property {(row: any) => string} [kind] a class for the cell
- * @property {boolean} [number] aligned at the right
- * @property {boolean} [quiet] is never tinted
- * @property {boolean} [ticks] is written by `tick` as well
- * @property {number} [from] shown in tables of this width and more, in pixels
- * @property {(row: any) => void} [press] what a click on the cell does
- * @property {boolean} [sorts] its header asks for an order
- */
+/** @typedef {import("./grid_parts.js").Column} Column */
+/** @typedef {import("./grid_parts.js").Slot} Slot */
 
 /**
  * @param {object} options
@@ -64,17 +51,13 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
 
   /** @type {Column[]} */
   let shown = [];
-  /** @typedef {{element: HTMLElement, cells: HTMLElement[], texts: string[], titles: string[], kinds: string[], index: number, kind: string}} Slot */
   /** @type {Slot[]} */
   let pool = [];
   let height = 0;
   let frame = 0;
   /** @type {Set<string>} */
   let due = new Set();
-  /** @type {Map<HTMLElement, number>} */
-  const tinted = new Map();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let untint;
+  const tints = new Tints();
 
   const resizing = new ResizeObserver(() => layout());
   resizing.observe(root);
@@ -187,7 +170,7 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     close() {
       resizing.disconnect();
       cancelAnimationFrame(frame);
-      clearTimeout(untint);
+      tints.close();
     },
   };
 
@@ -202,14 +185,14 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     }
     if (wide.length !== shown.length || !head.childElementCount) {
       shown = wide;
-      head.replaceChildren(...shown.map(header));
+      head.replaceChildren(...shown.map((column) => header(column, onSort !== undefined)));
       setAll(root, { "aria-colcount": String(shown.length) });
       root.style.setProperty("--columns", shown.map((column) => column.width).join(" "));
       markSorted();
     }
     height = tall;
     root.style.setProperty("--row-height", `${tall}px`);
-    pool = Array.from({ length: count }, emptySlot);
+    pool = Array.from({ length: count }, () => emptySlot(shown));
     body.replaceChildren(...pool.map((slot) => slot.element));
     body.style.height = `${list.length * height}px`;
     draw();
@@ -228,7 +211,7 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
       if (row === undefined || !due.has(keyOf(row))) continue;
       mark(slot, row);
       for (let place = 0; place < shown.length; place += 1) {
-        if (write(slot, place, false) && !shown[place].quiet) tint(slot.cells[place], now);
+        if (write(slot, place, false) && !shown[place].quiet) tints.add(slot.cells[place], now);
       }
     }
     due = new Set();
@@ -281,11 +264,11 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     const row = list[slot.index];
     const cell = slot.cells[place];
     const kind = column.kind?.(row) ?? "";
-    if (isCalm && tinted.delete(cell)) cell.classList.remove("tinted");
+    if (isCalm) tints.end(cell);
     if (kind !== slot.kinds[place]) {
       slot.kinds[place] = kind;
       cell.className = classes(column, kind);
-      tinted.delete(cell);
+      tints.forget(cell);
     }
     const title = column.title?.(row) ?? "";
     if (title !== slot.titles[place]) {
@@ -298,24 +281,6 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     if (column.draw) column.draw(cell, row);
     else cell.textContent = text;
     return true;
-  }
-
-  /** @param {HTMLElement} cell @param {number} now */
-  function tint(cell, now) {
-    if (!tinted.has(cell)) cell.classList.add("tinted");
-    tinted.set(cell, now + TINTED);
-    untint ??= setTimeout(fade, TINTED);
-  }
-
-  function fade() {
-    untint = undefined;
-    const now = performance.now();
-    for (const [cell, until] of tinted) {
-      if (until > now) continue;
-      cell.classList.remove("tinted");
-      tinted.delete(cell);
-    }
-    if (tinted.size) untint = setTimeout(fade, TINTED / 4);
   }
 
   /** @param {KeyboardEvent} event */
@@ -397,28 +362,6 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     }
   }
 
-  /** @returns {Slot} */
-  function emptySlot() {
-    const element = part("div", "grid-row", "row");
-    element.hidden = true;
-    const cells = shown.map((column) => {
-      const cell = part("div", classes(column, ""), "gridcell");
-      cell.dataset.column = column.name;
-      return cell;
-    });
-    element.append(...cells);
-    const blank = () => cells.map(() => "");
-    return { element, cells, texts: blank(), titles: blank(), kinds: blank(), index: -1, kind: "" };
-  }
-
-  /** @param {Column} column */
-  function header(column) {
-    const cell = part("div", classes(column, ""), "columnheader");
-    cell.textContent = column.label;
-    if (onSort && column.sorts) cell.dataset.sort = column.name;
-    return cell;
-  }
-
   function place() {
     return places.get(active) ?? -1;
   }
@@ -437,22 +380,4 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
 /** @param {EventTarget | null} target */
 function isInteractive(target) {
   return target instanceof Element && target.closest("a, button, input") !== null;
-}
-
-/** @param {Column} column @param {string} kind */
-function classes(column, kind) {
-  return `column-${column.name}${column.number ? " number" : ""}${kind ? ` ${kind}` : ""}`;
-}
-
-/** @param {string} tag @param {string} className @param {string} role */
-function part(tag, className, role) {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.setAttribute("role", role);
-  return element;
-}
-
-/** @param {HTMLElement} element @param {Record<string, string>} attributes */
-function setAll(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
 }

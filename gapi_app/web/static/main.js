@@ -1,5 +1,7 @@
 // @ts-check
 /** The frame around every page: who and where one is, how old the figures are, what is halted. */
+import { serverNow } from "./api.js";
+import { useClock, useExchangeZone } from "./format.js";
 import { html, render } from "./vendor/lit-html.js";
 import { go, link, onGo } from "./router.js";
 import { session } from "./session.js";
@@ -84,6 +86,8 @@ session.onChange(follow);
 stream.onState(drawStrip);
 store.halts.onChange(drawHalts);
 store.alarms.onChange(drawHeader);
+useClock(serverNow);
+store.installation.onChange(() => useExchangeZone(store.installation.value?.time_zone));
 store.installation.onChange(drawHeader);
 store.onChange(drawHeader);
 setInterval(() => {

@@ -10,10 +10,10 @@ import { quantity, time } from "../format.js";
 import { Grid } from "../grid.js";
 import { bind } from "../keys.js";
 import { toast } from "../notice.js";
-import { columns } from "../order/columns.js";
-import { eventList, isShown, KINDS } from "../order/events.js";
-import { figures, heading } from "../order/head.js";
-import { chartData } from "../order/plan.js";
+import { columns } from "./order/columns.js";
+import { eventList, isShown, KINDS } from "./order/events.js";
+import { figures, heading } from "./order/head.js";
+import { chartData } from "./order/plan.js";
 import { go } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
@@ -50,10 +50,8 @@ export function open(root, { id }) {
       built?.grid.tick();
       ask();
     }),
-    settings.onChange(() => {
-      built?.grid.redraw();
-      ask();
-    }),
+    settings.onChange(anew),
+    store.installation.onChange(anew),
     bind(keys(), "This order"),
   ];
   const timer = setInterval(ask, REDRAW);
@@ -73,6 +71,11 @@ export function open(root, { id }) {
       live.close();
     },
   };
+
+  function anew() {
+    built?.grid.redraw();
+    ask();
+  }
 
   function ask() {
     if (!isFrozen) frame ||= requestAnimationFrame(draw);
@@ -168,7 +171,7 @@ export function open(root, { id }) {
     draw();
   }
 
-  /** @param {Row} slice @returns {import("../order/columns.js").Action | null} */
+  /** @param {Row} slice @returns {import("./order/columns.js").Action | null} */
   function action(slice) {
     const under = commands.under(slice.slice_id);
     if (under) return { word: under, isUnderWay: true };

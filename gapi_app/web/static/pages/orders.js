@@ -4,7 +4,8 @@
 import { serverNow } from "../api.js";
 import { commands } from "../commands.js";
 import { csv, save } from "../csv.js";
-import { quantity } from "../format.js";
+import { choose } from "../dialog.js";
+import { orderName, quantity } from "../format.js";
 import { Grid } from "../grid.js";
 import { bind } from "../keys.js";
 import { go } from "../router.js";
@@ -73,6 +74,7 @@ export function open(root, params) {
     store.onChange(onChange),
     commands.onChange(drawSelection),
     settings.onChange(() => grid.redraw()),
+    store.installation.onChange(() => grid.redraw()),
     bind(keys(), "Orders"),
     every(1000, () => {
       if (isFrozen) return;
@@ -273,6 +275,15 @@ export function open(root, params) {
         ${fresh.size ? `${fresh.size} new ${fresh.size === 1 ? "order" : "orders"}: show` : "Arrange again"}</button>` : nothing}`, foot);
   }
 
+  function actions() {
+    const order = grid.active && (store.orders.get(grid.active.order_id) ?? grid.active);
+    if (!order) return;
+    choose(orderName(order), [
+      ["Open", () => go(`/app/orders/${order.order_id}`)],
+      ...commands.possible(order),
+    ]);
+  }
+
   /** @returns {import("../keys.js").Bindings} */
   function keys() {
     const active = (/** @type {(order: Order) => boolean} */ may, /** @type {(order: Order) => unknown} */ run) => () => {
@@ -292,6 +303,7 @@ export function open(root, params) {
         n: ["New order", newOrder],
         p: ["Pause the order", active(commands.mayPause, commands.pause)],
         r: ["Resume the order", active(commands.mayResume, commands.resume)],
+        ".": ["What can be done to the order", actions],
         x: ["Cancel the order, or all selected...", () => (grid.selected.size > 1
           ? commands.cancelAll([...grid.selected].flatMap((id) => store.orders.get(id) ?? []))
           : active(commands.mayCancel, commands.cancel)())],

@@ -1,7 +1,7 @@
 // @ts-check
 /** An order's plan and fills as the steps of a chart. */
 
-import { quantity, stateOf } from "../format.js";
+import { quantity, stateOf } from "../../format.js";
 
 /** @typedef {Record<string, any>} Row */
 
@@ -12,7 +12,7 @@ const REFUSED = new Set(["REJECTED", "FAILED"]);
  * @param {Row[]} slices
  * @param {Row[]} fills
  * @param {number} now in milliseconds, by the server's clock
- * @returns {import("../chart.js").Data}
+ * @returns {import("../../chart.js").Data}
  */
 export function chartData(order, slices, fills, now) {
   const planned = plannedSteps(slices, order.total_quantity);

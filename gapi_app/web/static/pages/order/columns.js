@@ -1,7 +1,7 @@
 // @ts-check
 /** The columns of the slices of an order. */
 
-import { fullTime, price, quantity, span, stateOf, time } from "../format.js";
+import { fullTime, price, quantity, span, stateOf, time } from "../../format.js";
 
 /** @typedef {Record<string, any>} Slice */
 /** @typedef {{word: string, isUnderWay: boolean}} Action */
@@ -10,7 +10,7 @@ import { fullTime, price, quantity, span, stateOf, time } from "../format.js";
  * @param {(slice: Slice) => Action | null} action what can be done to a slice now, or is under way
  * @param {(slice: Slice) => void} act
  * @param {boolean} mayAct without it there is no column for it
- * @returns {(import("../grid.js").Column & {value?: (slice: Slice) => string})[]}
+ * @returns {(import("../../grid.js").Column & {value?: (slice: Slice) => string})[]}
  */
 export function columns(action, act, mayAct) {
   return [
@@ -65,7 +65,7 @@ export function columns(action, act, mayAct) {
   ];
 }
 
-/** @param {(slice: Slice) => Action | null} action @param {(slice: Slice) => void} act @returns {import("../grid.js").Column} */
+/** @param {(slice: Slice) => Action | null} action @param {(slice: Slice) => void} act @returns {import("../../grid.js").Column} */
 function actions(action, act) {
   return {
     name: "action", label: "", width: "110px", quiet: true, ticks: true,

@@ -1,8 +1,8 @@
 // @ts-check
 /** What happened to an order, as sentences for people. */
 
-import { fullTime, price, quantity, stateOf, time } from "../format.js";
-import { html, nothing } from "../vendor/lit-html.js";
+import { fullTime, price, quantity, stateOf, time } from "../../format.js";
+import { html, nothing } from "../../vendor/lit-html.js";
 
 /** @typedef {Record<string, any>} Event */
 

@@ -1,9 +1,9 @@
 // @ts-check
 /** The head of an order's page: what it is, its state, its commands, and where its shares are. */
 
-import { commands } from "../commands.js";
-import { countdown, EXPOSURE, fullTime, orderName, price, quantity, span, stateOf, time, zoneName } from "../format.js";
-import { html, nothing } from "../vendor/lit-html.js";
+import { commands } from "../../commands.js";
+import { countdown, EXPOSURE, fullTime, orderName, price, quantity, span, stateOf, time, zoneName } from "../../format.js";
+import { html, nothing } from "../../vendor/lit-html.js";
 import { gap, lateness, plannedBy } from "./plan.js";
 
 /** @typedef {Record<string, any>} Row */
@@ -20,8 +20,8 @@ export function heading(order, { mayAct, isFrozen, freeze, copy, live }) {
       <a href="/app">← Orders</a>
       <h1><span class=${order.side.toLowerCase()}>${order.side}</span> ${orderName(order).slice(order.side.length)}</h1>
       <span class="state state-${state.tone}" title=${state.meaning}>${state.sign} ${state.word}</span>
-      <div class="actions">${mayAct ? buttons(order, live) : nothing}
-        <button type="button" aria-pressed=${String(isFrozen)} @click=${freeze}>${isFrozen ? "Frozen" : "Freeze"}</button>
+      ${mayAct ? html`<div class="actions">${buttons(order, live)}</div>` : nothing}
+      <div class="tools"><button type="button" aria-pressed=${String(isFrozen)} @click=${freeze}>${isFrozen ? "Frozen" : "Freeze"}</button>
         <button type="button" title=${order.order_id} @click=${() => copy(order.order_id)}>Copy id</button></div>
     </div>
     <p class="order-terms">${terms(order)}</p>
@@ -39,6 +39,7 @@ function buttons(order, live) {
   return html`
     <button type="button" ?disabled=${!commands.mayPause(order)} @click=${() => commands.pause(order)}>Pause</button>
     <button type="button" ?disabled=${!commands.mayResume(order)} @click=${() => commands.resume(order)}>Resume</button>
+    ${commands.mayAmend(order) ? html`<button type="button" @click=${() => commands.amend(order)}>Amend...</button>` : nothing}
     <button type="button" class="danger" ?disabled=${!commands.mayCancel(order)} @click=${() => commands.cancel(order, live)}>Cancel...</button>`;
 }
 
