@@ -56,10 +56,10 @@ function template(self) {
       <tbody>${accounts.map((/** @type {any} */ account) => html`<tr>
         <td>${account.name}${account.is_default ? html` <span class="soft">(usual)</span>` : nothing}</td><td>${account.broker}</td><td>${account.is_live ? html`<strong>real</strong>` : "paper"}</td>
         <td>${stateOf(account)}</td><td>${account.broker_user ?? ""}</td><td title=${fullTime(account.valid_until)}>${time(account.valid_until)}</td>
-        <td class="actions">
+        <td><div class="actions">
           ${account.is_live ? html`<button type="button" aria-label=${`Log in to ${account.name}`} @click=${() => openLogin(self, account)}>Log in...</button>` : nothing}
           ${isAdmin && account.is_live ? html`<button type="button" aria-label=${`Who may trade with ${account.name}`} @click=${() => openGrants(self, account)}>Who may trade...</button>` : nothing}
-        </td></tr>`)}</tbody></table></div>
+        </div></td></tr>`)}</tbody></table></div>
     ${self.state.opened && self.state.address ? login(self) : nothing}
     ${self.state.opened && self.state.grants ? grants(self) : nothing}
     ${isAdmin ? (isAdding ? adding(self) : html`<p><button type="button" @click=${() => self.set({ isAdding: true })}>New broker account</button></p>`) : nothing}`;

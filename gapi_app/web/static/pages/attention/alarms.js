@@ -34,9 +34,9 @@ export function alarmItem(alarm, order, draw) {
   const mayOperate = session.may("slices:operate");
   const link = ALARM_LINKS[alarm.code];
   return html`
-    <h2><span class="state state-bad"><span aria-hidden="true">!</span> Alarm</span> ${alarm.code}${alarm.occurrences > 1 ? html`, seen ${alarm.occurrences} times` : nothing}
-      ${order ? html`, ${orderLink(order)}` : alarm.order_id ? html`, <a href=${`/app/orders/${alarm.order_id}`}>its order</a>` : nothing}</h2>
-    <p>${alarm.meaning}.</p>
+    <h2><span class="state state-bad"><span aria-hidden="true">!</span> Alarm</span> ${alarm.code}${alarm.occurrences > 1 ? `, seen ${alarm.occurrences} times` : ""}${
+        order ? html`, ${orderLink(order)}` : alarm.order_id ? html`, <a href=${`/app/orders/${alarm.order_id}`}>its order</a>` : nothing}</h2>
+    <p>${alarm.meaning.charAt(0).toUpperCase()}${alarm.meaning.slice(1)}.</p>
     ${detailOf(alarm)}
     <p class="next-step">Next: ${ALARM_STEPS[alarm.code] ?? "See what it says, and resolve it once it is dealt with."}
       ${link ? html`<a href=${link[0]}>${link[1]}</a>` : nothing}</p>
