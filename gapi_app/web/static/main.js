@@ -43,7 +43,7 @@ async function show() {
     const page = await route.load();
     if (number !== opening) return;
     const params = { ...route.path.exec(path)?.groups, query: new URLSearchParams(location.search) };
-    open = page.open(into, params);
+    open = page.open(into, /** @type {any} */ (params));
     document.title = `${open.title} - Pulse`;
   } catch (failure) {
     if (number !== opening) return;

@@ -34,8 +34,8 @@ export function open(root, params) {
   page.append(top, trouble, selection, table, empty, foot);
   root.replaceChildren(page);
 
-  const asked = params.query?.get("view") ?? "";
-  let view = VIEWS.some(([name]) => name === asked) ? asked : "working";
+  const wanted = params.query?.get("view") ?? "";
+  let view = VIEWS.some(([name]) => name === wanted) ? wanted : "working";
   let filter = { text: "", side: "", account: "" };
   let sort = { name: "time", descending: true };
   let isFrozen = false;
