@@ -32,6 +32,8 @@ PATIENCE_MS = 20_000
 ROLES = ("viewer", "trader", "operator", "admin")
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 _UNLIMITED = {f"PULSE_RATE_LIMIT_{name}": "off" for name in ("ACCOUNT", "ORDERS", "ADDRESS")}
+# What takes long while everything else is tested too is not what is tested here.
+_PATIENT = {"PULSE_ANSWER_TIMEOUT": "20", "PULSE_LOGIN_TIMEOUT": "20"}
 _NO_CHROMIUM = "there is no Chromium: install Debian's `chromium`, or name another in PULSE_CHROMIUM"
 _NO_PLAYWRIGHT = "Playwright is not installed: `make web` installs it, with the extra web-test"
 
@@ -110,7 +112,7 @@ class Web:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """A stack with a paper exchange, and a user of each role, called as the role is."""
     folder = tmp_path_factory.mktemp("web")
-    with running_stack(folder, environment_for(folder) | _UNLIMITED) as started:
+    with running_stack(folder, environment_for(folder) | _UNLIMITED | _PATIENT) as started:
         web = Web(started)
         web.users["admin"] = _first_admin(started)
         for role in ROLES[:-1]:
