@@ -13,12 +13,13 @@ SEED ?= 1
 FAULTS ?= *
 SAMPLE ?= 0
 TURN ?= 0
+TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test web fuzz faults chaos attack mutants bench lint lint-web format clean
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: $(INSTALLED) ## Make .venv and install the tested versions
 
@@ -59,9 +60,10 @@ lint: $(INSTALLED) ## Check style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lint-web: ## Check the types of the page's scripts, where npx is
-	@command -v npx >/dev/null || { echo "There is no npx: the types of the page's scripts were not checked"; exit 0; } && \
-	  npx --yes --package typescript@$(TYPESCRIPT) tsc --project gapi_app/web/static/jsconfig.json
+lint-web: ## Check the types of the page's scripts, where npx is and finds TypeScript
+	@if npx --yes --package typescript@$(TYPESCRIPT) tsc --version >/dev/null 2>&1; then \
+	  npx --yes --package typescript@$(TYPESCRIPT) tsc --project gapi_app/web/jsconfig.json; \
+	else echo "No npx that finds TypeScript: the types of the page's scripts were not checked"; fi
 
 format: $(INSTALLED) ## Bring the code into its format
 	$(BIN)/ruff check --fix

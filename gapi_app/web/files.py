@@ -2,21 +2,28 @@
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from posixpath import dirname, join, normpath
 
 PREFIX = "/app/static"
 _PAGE, _STYLES = "index.html", "styles/"
 # Below it a compressed file is hardly shorter.
 _LEAST_BYTES = 256
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "html": "text/html"}
-# Loaded with the first view; the others when they are first opened.
-_LATER = "pages/"
-_FIRST = "pages/orders.js"
+# What the first view takes; the scripts of the others are loaded when they are first opened.
+_FIRST = ("main.js", "pages/orders.js")
+_IMPORTED = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];""", re.MULTILINE)
+
+
+# Lines that are comment alone: nobody who trades waits for them. What is vendored is served to the byte.
+_COMMENTS = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/)(?s:.))*\*/[ \t]*\n|//[^\n]*\n)", re.MULTILINE)
+_WITH_COMMENTS, _AS_IT_CAME = (".js", ".css"), "vendor/"
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def site() -> Site:
     read = dict(_read(files("gapi_app.web") / "static"))
     digest = hashlib.sha256(b"".join(f"{name}\0{len(one)}\0".encode() + one for name, one in sorted(read.items())))
     short = digest.hexdigest()[:20]
-    page = read.pop(_PAGE).decode().replace("<!-- files -->", "\n".join(_links(short, sorted(read))))
+    page = read.pop(_PAGE).decode().replace("<!-- files -->", "\n".join(_links(short, read)))
     return Site(
         short, _file(_PAGE, page.replace("@digest@", short).encode()), {name: _file(name, read[name]) for name in read}
     )
@@ -59,16 +66,29 @@ def _read(folder: Traversable, above: str = "") -> Iterator[tuple[str, bytes]]:
         if one.is_dir():
             yield from _read(one, f"{name}/")
         elif name.rpartition(".")[2] in _TYPES:
-            yield name, one.read_bytes()
+            content = one.read_bytes()
+            yield name, _COMMENTS.sub(b"", content) if _may_be_shorter(name) else content
 
 
-def _links(digest: str, names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        path = escape(f"{PREFIX}/{digest}/{name}")
+def _may_be_shorter(name: str) -> bool:
+    return name.endswith(_WITH_COMMENTS) and not name.startswith(_AS_IT_CAME)
+
+
+def _links(digest: str, read: Mapping[str, bytes]) -> Iterator[str]:
+    for name in sorted(read):
         if name.startswith(_STYLES):
-            yield f'<link rel="stylesheet" href="{path}">'
-        elif name.endswith(".js") and (name == _FIRST or not name.startswith(_LATER)):
-            yield f'<link rel="modulepreload" href="{path}">'
+            yield f'<link rel="stylesheet" href="{PREFIX}/{digest}/{escape(name)}">'
+    for name in sorted(_imported(read, _FIRST)):
+        yield f'<link rel="modulepreload" href="{PREFIX}/{digest}/{escape(name)}">'
+
+
+def _imported(read: Mapping[str, bytes], names: Iterable[str], known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """These scripts, and whatever they import before they run."""
+    for name in names:
+        if name in read and name not in known:
+            found = _IMPORTED.findall(read[name].decode())
+            known = _imported(read, (normpath(join(dirname(name), one)) for one in found), known | {name})
+    return known
 
 
 def _file(name: str, content: bytes) -> File:

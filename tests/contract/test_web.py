@@ -98,9 +98,7 @@ def test_another_site_can_neither_refresh_nor_log_anybody_in_or_out(
     assert refresh(gapi, {"Cookie": cookie, "Origin": gapi.url}).status_code == 200, "a browser that says no more"
 
 
-@pytest.mark.parametrize(
-    "cookie", ["", "pulse_login=", f"pulse_login={'x' * 300}", "pulse_login=rt_nobody", "pulse_login=\x01"]
-)
+@pytest.mark.parametrize("cookie", ["", "pulse_login=", f"pulse_login={'x' * 300}", "pulse_login=rt_nobody"])
 def test_what_is_no_login_is_401(gapi: Service, cookie: str) -> None:
     assert error_of(refresh(gapi, HERE | {"Cookie": cookie}))[:2] == (401, "UNAUTHORIZED")
 

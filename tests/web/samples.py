@@ -1,4 +1,4 @@
-"""Orders as the API answers them, for pages that have to show the same every time, or more than can be traded in a test."""
+"""Orders as the API answers them: for pages that show the same every time, or more than a test can trade."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -147,7 +147,7 @@ def show_orders(page: "Page", orders: list[dict[str, Any]]) -> None:
 
 
 def show_order(page: "Page", shown: dict[str, Any], parts: list[dict[str, Any]]) -> list[int]:
-    """Have the page read this order with these slices. The last number of the list says how many slices have changed since."""
+    """Have the page read this order with these slices, of which as many have changed as the list says at its end."""
     path = f"**/api/orders/{shown['order_id']}"
     changing = [0]
 
@@ -158,7 +158,9 @@ def show_order(page: "Page", shown: dict[str, Any], parts: list[dict[str, Any]])
 
     def happened(route: "Route") -> None:
         events = [
-            _event(1, "order.pending", "the client placed it", shown["created_at"], "acc_1", "asha", to_status="PENDING"),
+            _event(
+                1, "order.pending", "the client placed it", shown["created_at"], "acc_1", "asha", to_status="PENDING"
+            ),
             _event(2, "order.in_progress", "its slices are being worked", shown["start_at"], to_status="IN_PROGRESS"),
         ]
         route.fulfill(json={"events": events, "next_after": None, "next_cursor": None})
@@ -170,8 +172,8 @@ def show_order(page: "Page", shown: dict[str, Any], parts: list[dict[str, Any]])
     return changing
 
 
-def _event(number: int, kind: str, reason: str, at: str, actor: str = "pulse", name: str = "pulse", **more: Any) -> dict[str, Any]:
+def _event(
+    number: int, kind: str, reason: str, at: str, actor: str = "pulse", name: str = "pulse", **more: Any
+) -> dict[str, Any]:
     usual = {"event_id": number, "order_id": "", "slice_id": None, "from_status": None, "details": {}}
     return usual | {"type": kind, "reason": reason, "at": at, "actor": actor, "actor_name": name} | more
-
-

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.processes import wait_until
-from tests.web.conftest import User, Web, until
+from tests.web.conftest import User, Web
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -31,7 +31,7 @@ def figure(page: "Page", name: str) -> int:
 def test_it_shows_where_the_shares_are_and_draws_few_rows(page_as: PageAs, trader: User) -> None:
     split = {"num_splits": 100, "duration_minutes": 60}
     order = trader.place(total_quantity=1_00_000, split_config=split)
-    wait_until(lambda: trader.ask("GET", f"/orders/{order}")["exposure"]["filled"] == 1000, 20, "the first slice is filled")
+    wait_until(lambda: trader.ask("GET", f"/orders/{order}")["filled_quantity"] == 1000, 20, "the first fill")
     page = page_as(trader, f"/app/orders/{order}")
     page.get_by_role("grid", name="Slices").wait_for()
 
@@ -54,7 +54,7 @@ def test_a_cancel_says_what_is_filled_now(page_as: PageAs, trader: User) -> None
     page.get_by_role("dialog").wait_for()
     before = figure(page, "filled")
 
-    until(page, f"() => Number(document.querySelector('dialog [data-figure=filled]').textContent.replaceAll(',', '')) > {before}")
+    wait_until(lambda: figure(page, "filled") > before, 20, "the dialog shows a fill")
 
     assert page.get_by_role("button", name="Keep it").evaluate("(button) => button === document.activeElement")
     page.get_by_role("button", name="Keep it").click()

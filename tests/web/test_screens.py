@@ -21,8 +21,8 @@ pytestmark = pytest.mark.usefixtures("console_is_clean")
 KEPT = Path(__file__).with_name("screens")
 TOLERANCE = 0.02
 CLOCKS = (
-    ".column-time, .column-next, .column-pace, .column-planned, .column-sent, .events time, .order-terms, .chart text, .chart-readout,"
-    " dl.figures, .blotter-foot, #header, #footer"
+    ".column-time, .column-next, .column-pace, .column-planned, .column-sent, .events time, .order-terms,"
+    " .chart text, .chart-readout, dl.figures, .blotter-foot, #header, #footer"
 )
 
 # The share of pixels of which a channel differs by more than a shade.

@@ -35,9 +35,9 @@ function form() {
           <input name="code" autocomplete="one-time-code" inputmode="text" required maxlength="40" /></label>`
       : nothing}
     <p class="refusal" role="alert">${refusal}</p>
-    <button type="submit" ?disabled=${isAsking}>${isAsking ? "Logging in..." : "Log in"}</button>
+    <button type="submit" class="main" ?disabled=${isAsking}>${isAsking ? "Logging in..." : "Log in"}</button>
     ${session.isAskedAgain && session.state !== "out"
-      ? html`<button type="button" class="plain" @click=${later}>Later</button>`
+      ? html`<button type="button" class="quiet" @click=${later}>Later</button>`
       : nothing}
   </form>`;
 }

@@ -5,9 +5,10 @@ import { useClock, useExchangeZone } from "./format.js";
 import { html, render } from "./vendor/lit-html.js";
 import { go, link, onGo } from "./router.js";
 import { session } from "./session.js";
+import { settings } from "./settings.js";
 import { store } from "./store.js";
 import { stream } from "./stream.js";
-import { drawFooter, drawHalts, drawHeader, drawStrip } from "./frame.js";
+import { drawFooter, drawHalts, drawHeader, drawStrip, sayAlarms } from "./frame.js";
 import { drawLogin } from "./login.js";
 
 /** @typedef {{title: string, close: () => void}} Page */
@@ -22,6 +23,7 @@ const ROUTES = [
 ];
 
 const root = /** @type {HTMLElement} */ (document.getElementById("page"));
+const SLOW = 3000; // milliseconds until loading gives its reason
 /** @type {Page | null} */
 let open = null;
 let opening = 0;
@@ -41,7 +43,7 @@ async function show() {
     const page = await route.load();
     if (number !== opening) return;
     const params = { ...route.path.exec(path)?.groups, query: new URLSearchParams(location.search) };
-    open = page.open(into, params);
+    open = page.open(into, /** @type {any} */ (params));
     document.title = `${open.title} - Pulse`;
   } catch (failure) {
     if (number !== opening) return;
@@ -86,14 +88,21 @@ session.onChange(follow);
 stream.onState(drawStrip);
 store.halts.onChange(drawHalts);
 store.alarms.onChange(drawHeader);
+store.alarms.onChange(sayAlarms);
 useClock(serverNow);
-store.installation.onChange(() => useExchangeZone(store.installation.value?.time_zone));
-store.installation.onChange(drawHeader);
-store.onChange(drawHeader);
+store.installation.onChange(() => {
+  useExchangeZone(store.installation.value?.time_zone);
+  drawHeader();
+  drawFooter();
+});
+settings.onChange(drawHeader);
 setInterval(() => {
   drawHeader();
   drawStrip();
 }, 1000);
+setTimeout(() => {
+  if (session.state === "unknown") lost(root, "Pulse does not answer yet. It is asked again until it does.");
+}, SLOW);
 drawFooter();
 drawHeader();
 session.begin();

@@ -44,6 +44,7 @@ class Store {
   /** @type {string | null} */
   #cursor = null;
   #round = 0;
+  #reading = Promise.resolve();
   /** @type {Map<string, number>} By account: the event after which its orders have to be asked for. */
   #pending = new Map();
   /** @type {Map<string, number>} By account: the event up to which its orders are known. */
@@ -89,8 +90,17 @@ class Store {
     return this.reload();
   }
 
-  /** Read the view anew, as many orders as are loaded. */
+  /** Read the view anew, as many orders as are loaded. Done when what was asked for last has come. */
   async reload() {
+    this.#reading = this.#readView();
+    let last;
+    do {
+      last = this.#reading;
+      await last;
+    } while (last !== this.#reading);
+  }
+
+  async #readView() {
     const round = ++this.#round;
     const wanted = Math.max(this.orders.size, 1);
     if (this.state !== "ready") this.#become("loading", null);

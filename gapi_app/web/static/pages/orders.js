@@ -34,13 +34,14 @@ export function open(root, params) {
   page.append(top, trouble, selection, table, empty, foot);
   root.replaceChildren(page);
 
-  const asked = params.query?.get("view") ?? "";
-  let view = VIEWS.some(([name]) => name === asked) ? asked : "working";
+  const wanted = params.query?.get("view") ?? "";
+  let view = VIEWS.some(([name]) => name === wanted) ? wanted : "working";
   let filter = { text: "", side: "", account: "" };
   let sort = { name: "time", descending: true };
   let isFrozen = false;
   let isSlow = false;
   let isLoading = true;
+  let asked = 0;
   /** Orders that have come since the rows were arranged. @type {Set<string>} */
   let fresh = new Set();
   /** Orders that changed while the page was frozen. @type {Set<string>} */
@@ -99,8 +100,11 @@ export function open(root, params) {
       draw();
     }, SLOW);
     draw();
+    asked += 1;
     await store.load(/** @type {any} */ ({ name: view, filters: { side: filter.side, account_id: filter.account } }));
     clearTimeout(slow);
+    asked -= 1;
+    // Another reading may have taken the place of this one: then that brings the orders.
     isLoading = store.state === "loading";
     arrange();
   }
@@ -116,7 +120,9 @@ export function open(root, params) {
     for (const id of added) if (matches(store.orders.get(id))) fresh.add(id);
     if (removed.size) isDisarranged = true;
     if (sort.name !== "time" && changed.size) isDisarranged = true;
-    if (isLoading || !grid.list.length) arrange();
+    const isDue = isLoading || !grid.list.length;
+    if (!asked) isLoading = store.state === "loading";
+    if (isDue) arrange();
     else draw();
   }
 
@@ -199,13 +205,13 @@ export function open(root, params) {
           ${counts[name] ?? nothing}</button>`)}</div>
       <input class="filter" type="search" aria-label="Filter" placeholder="Filter: instrument, key, note  ( / )" .value=${filter.text}
         @input=${(/** @type {any} */ event) => narrow({ text: event.target.value.trim() })}>
-      <label>Side <select @change=${(/** @type {any} */ event) => narrow({ side: event.target.value })}>
+      <label>Side <select aria-label="Side" @change=${(/** @type {any} */ event) => narrow({ side: event.target.value })}>
         ${[["", "both"], ["BUY", "BUY"], ["SELL", "SELL"]].map(([value, word]) => html`<option value=${value} ?selected=${filter.side === value}>${word}</option>`)}
       </select></label>
-      ${session.isOverseer ? html`<label>Account <select @change=${(/** @type {any} */ event) => narrow({ account: event.target.value })}>
+      ${session.isOverseer ? html`<label>Account <select aria-label="Account" @change=${(/** @type {any} */ event) => narrow({ account: event.target.value })}>
         <option value="">everybody's</option>
         ${accounts().map((id) => html`<option value=${id} ?selected=${filter.account === id}>${accountName(id)}</option>`)}</select></label>` : nothing}
-      <label>Sort <select .value=${sort.name} @change=${(/** @type {any} */ event) => sortBy(event.target.value)}>
+      <label>Sort <select aria-label="Sort" .value=${sort.name} @change=${(/** @type {any} */ event) => sortBy(event.target.value)}>
         ${all.filter(({ sorts }) => sorts).map(({ name, label }) => html`<option value=${name} ?selected=${sort.name === name}>${label}</option>`)}
       </select></label>
       <div class="rest">

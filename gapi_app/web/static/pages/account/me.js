@@ -25,7 +25,7 @@ export const me = {
         <div><dt>Role</dt><dd>${session.me?.role}</dd></div>
         <div><dt>Account</dt><dd><code>${session.me?.account_id}</code></dd></div>
         <div><dt>This login ends</dt><dd>${fullTime(session.me?.login_ends_at)}</dd></div>
-        <div><dt>Requests</dt><dd>${quantity(session.me?.limits.requests.limit)} in ${session.me?.limits.requests.window_seconds} s</dd></div>
+        <div><dt>Requests</dt><dd>${paceOf(session.me?.limits.requests)}</dd></div>
       </dl>
       ${state.limits ? limitTable(state.limits) : nothing}`);
     self.run("", async () => {
@@ -34,6 +34,11 @@ export const me = {
     return self;
   },
 };
+
+/** @param {{limit: number, window_seconds: number} | null | undefined} limit */
+function paceOf(limit) {
+  return limit ? `${quantity(limit.limit)} in ${limit.window_seconds} s` : "no limit";
+}
 
 /** What an account may do at most, and what is left of it. @param {any} limits */
 export function limitTable(limits) {
