@@ -164,9 +164,7 @@ def test_an_order_is_amended_after_its_change_was_shown(page_as: "Callable[..., 
     order_id = user.place(instrument="NSE:TCS", client_note="leg 1")
     wait_until(lambda: user.ask("GET", f"/orders/{order_id}")["status"] == "IN_PROGRESS", 20, "it is worked")
     page = page_as("trader", f"/app/orders/{order_id}")
-    order = user.ask("GET", f"/orders/{order_id}")
-    site = "() => document.querySelector('script[type=module]').src.replace('main.js', 'pages/amend.js')"
-    page.evaluate("async ([path, order]) => { (await import(path)).amend(order); }", [page.evaluate(site), order])
+    page.get_by_role("button", name="Amend...").click()
     sheet = page.get_by_role("dialog")
     sheet.get_by_label("Quantity").fill("80")
     sheet.get_by_label("Note").fill("leg 2")

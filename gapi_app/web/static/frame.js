@@ -77,6 +77,7 @@ function header() {
     <nav aria-label="Pages">
       ${tab("/app", "Orders")} ${tab("/app/attention", waiting ? `Attention ${waiting}` : "Attention")}
       ${session.may("orders:write") ? tab("/app/new", "New order") : nothing}
+      ${me.role === "viewer" ? nothing : tab("/app/halt", "Halt")}
     </nav>
     <span class="gap"></span>
     ${session.may("orders:write") ? nothing : html`<span class="role">${me.role}: can look, not trade</span>`}
