@@ -6,19 +6,19 @@ from typing import Any
 from api_contract.errors import InvalidRequest
 from api_contract.order_rules import (
     MAX_MINUTES,
-    MAX_MULTIPLE,
     MAX_QUANTITY,
     MIN_MINUTES,
-    MIN_MULTIPLE,
+    check_catching_up,
     check_note,
     check_price,
     out_of_range,
 )
+from api_contract.policy_rules import POLICY
 
 # The names of an order's fields, as they are in its answer; each is changed only if it is stated.
 AMENDABLE = (
     *("total_quantity", "duration_minutes", "end_at", "limit_price", "client_note"),
-    *("catch_up", "max_slice_multiple", "extend_minutes", "leftover", "at_end"),
+    *POLICY,
 )
 
 AMENDMENT_REFUSALS = (
@@ -48,10 +48,7 @@ def check_amendment(changes: Mapping[str, Any]) -> None:
         raise out_of_range("total_quantity", 1, MAX_QUANTITY)
     if not MIN_MINUTES <= changes.get("duration_minutes", MIN_MINUTES) <= MAX_MINUTES:
         raise out_of_range("duration_minutes", MIN_MINUTES, MAX_MINUTES)
-    if not MIN_MULTIPLE <= changes.get("max_slice_multiple", MIN_MULTIPLE) <= MAX_MULTIPLE:
-        raise out_of_range("max_slice_multiple", MIN_MULTIPLE, MAX_MULTIPLE)
-    if not 0 <= changes.get("extend_minutes", 0) <= MAX_MINUTES:
-        raise out_of_range("extend_minutes", 0, MAX_MINUTES)
+    check_catching_up(changes.get("max_slice_multiple"), changes.get("extend_minutes"))
     if "limit_price" in changes:
         check_price(changes["limit_price"])
     check_note(changes.get("client_note"))

@@ -35,7 +35,8 @@ class NewOrder:
 
     Without `start_at` the window opens at once; `limit_price` is per share and belongs to a LIMIT order; without
     `product`, `slice_timeout_seconds` or `broker_account` the installation's defaults apply. With a `plan_token` it is
-    to have the schedule that a preview showed, and none other.
+    to have the schedule that a preview showed, and none other. How it catches up is its account's default where it says
+    nothing of it.
     """
 
     order_unique_key: str
@@ -54,11 +55,11 @@ class NewOrder:
     slice_timeout_seconds: int | None = None
     client_note: str | None = None
     broker_account: str | None = None
-    catch_up: CatchUp = CatchUp.SPREAD
-    max_slice_multiple: int = 3
-    extend_minutes: int = 0
-    leftover: Leftover = Leftover.CATCH_UP
-    at_end: AtEnd = AtEnd.LEAVE
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None
     plan_token: str | None = None
 
 
@@ -81,7 +82,7 @@ def check_new_order(new_order: NewOrder, exchanges: Collection[str]) -> None:
     _check_quantity(new_order.total_quantity, new_order.num_splits)
     _check_limit_price(new_order.order_type, new_order.limit_price)
     _check_timeout(new_order.slice_timeout_seconds)
-    _check_catching_up(new_order)
+    check_catching_up(new_order.max_slice_multiple, new_order.extend_minutes)
     check_note(new_order.client_note)
     _check_broker_account(new_order.broker_account)
     _check_plan_token(new_order.plan_token)
@@ -197,10 +198,11 @@ def _check_timeout(seconds: int | None) -> None:
         raise InvalidRequest(f"slice_timeout_seconds must be from {MIN_TIMEOUT} to {MAX_TIMEOUT}", details)
 
 
-def _check_catching_up(new_order: NewOrder) -> None:
-    if not MIN_MULTIPLE <= new_order.max_slice_multiple <= MAX_MULTIPLE:
+def check_catching_up(max_slice_multiple: int | None, extend_minutes: int | None) -> None:
+    """Raise InvalidRequest for what is stated of an order's catching up and lies outside its limits."""
+    if max_slice_multiple is not None and not MIN_MULTIPLE <= max_slice_multiple <= MAX_MULTIPLE:
         raise out_of_range("max_slice_multiple", MIN_MULTIPLE, MAX_MULTIPLE)
-    if not 0 <= new_order.extend_minutes <= MAX_MINUTES:
+    if extend_minutes is not None and not 0 <= extend_minutes <= MAX_MINUTES:
         raise out_of_range("extend_minutes", 0, MAX_MINUTES)
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from flask import Flask, request
 
+from api_contract import core_files
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
 from api_contract.bulkheads import refuse_without_place
 from api_contract.error_answers import answer_errors
 from api_contract.errors import NotFound
+from api_contract.loaded import leave_uncollected
 from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
@@ -57,6 +59,7 @@ from gapi_app.web.files import site
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
+    core_files.leave_none()
     settings = load_settings()
     setup_logging("gapi", settings.log_format, settings.log_level)
     warn_of_old_names(type(settings).model_fields)
@@ -109,6 +112,7 @@ def create_app() -> Flask:
         gate, lambda: places.are_scarce, settings.pulse_request_timeout, settings.pulse_stream_heartbeat
     ).follow()
     believe_proxies(app, settings.pulse_trusted_proxies, settings.pulse_proxy_header)
+    leave_uncollected()
     return app
 
 

@@ -16,6 +16,7 @@ from api_contract.shapes import (
     installation,
     instruments,
     orders,
+    policies,
     previews,
     risk,
     webhooks,
@@ -96,6 +97,7 @@ SPECIFICATION = _Specification(
     refusals=REFUSALS,
     examples=orders.EXAMPLES
     | previews.EXAMPLES
+    | policies.EXAMPLES
     | risk.EXAMPLES
     | identity.EXAMPLES
     | events.EXAMPLES

@@ -70,6 +70,13 @@ class PulseClient:
         """What this installation trades, where, and within which limits."""
         return self._ask("GET", "/internal/installation", who, {200}).body
 
+    def policy(self, who: Caller) -> dict[str, Any]:
+        """How the caller's orders catch up that do not state it."""
+        return self._ask("GET", "/internal/policy", who, {200}).body
+
+    def set_policy(self, who: Caller, stated: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("PUT", "/internal/policy", who, {200}, stated).body
+
     def limits(self, who: Caller, query: Mapping[str, str]) -> dict[str, Any]:
         """What the caller may do at most."""
         return self._ask("GET", with_query("/internal/limits", query), who, {200}).body

@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import Flask
 
-from api_contract import process_group
+from api_contract import core_files, process_group
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
+from api_contract.loaded import leave_uncollected
 from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
@@ -47,6 +48,7 @@ _POLLED = frozenset({"/internal/events/poll", "/internal/events/all/poll", "/int
 
 def create_app() -> Flask:
     """The WSGI app, with its settings from the environment. Exits with a sentence when they are not fit."""
+    core_files.leave_none()
     config = settings_to_start("pulse", OF_PULSE)
     setup_logging("pulse", config.log_format, config.log_level)
     warn_of_old_names(type(config).model_fields)
@@ -60,6 +62,7 @@ def create_app() -> Flask:
     give_places(app, config.database_pool_size)
     health.serve_watch_port(config)
     reporter.start(ProcessKind.PULSE)
+    leave_uncollected()
     return app
 
 

@@ -13,6 +13,7 @@ from api_contract.shapes import (
     instruments,
     internal,
     orders,
+    policies,
     previews,
     risk,
     webhooks,
@@ -47,5 +48,6 @@ SPECIFICATION = Specification(
     | installation.EXAMPLES
     | instruments.EXAMPLES
     | internal.EXAMPLES
+    | policies.EXAMPLES
     | risk.EXAMPLES,
 )

@@ -8,13 +8,14 @@ from pulse_client.feeds import Feeds
 from pulse_client.halts import Halts
 from pulse_client.instruments import Instruments
 from pulse_client.models import AccountLimits, BrokerAccount, BrokerAccountList, Installation, Market, Me
+from pulse_client.policies import Policies
 from pulse_client.second_factor import SecondFactors
 from pulse_client.webhooks import Webhooks
 
 __all__ = ["Credentials", "Gateway"]
 
 
-class Gateway(Feeds, Alarms, Halts, Webhooks, SecondFactors, Instruments):
+class Gateway(Feeds, Alarms, Halts, Webhooks, SecondFactors, Instruments, Policies):
     """Acts for one account, by its credentials, an access token or an API key. Every method raises GatewayError."""
 
     def me(self) -> Me:

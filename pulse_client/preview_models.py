@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from pulse_client.reading import Answer
-from pulse_client.vocabulary import PlanWarning, Side
+from pulse_client.vocabulary import AtEnd, CatchUp, Leftover, PlanWarning, Side
 
 
 class PlannedSlice(Answer):
@@ -54,7 +54,10 @@ class Money(Answer):
 
 
 class OrderPreview(Answer):
-    """What an order would be; placed with `plan_token` by `expires_at`, it has exactly these slices."""
+    """What an order would be; placed with `plan_token` by `expires_at`, it has exactly these slices.
+
+    `catch_up` to `at_end`: how it would catch up; None where the gateway does not tell.
+    """
 
     order_unique_key: str
     instrument: str
@@ -71,3 +74,8 @@ class OrderPreview(Answer):
     money: Money
     plan_token: str
     expires_at: datetime
+    catch_up: CatchUp | None = None
+    max_slice_multiple: int | None = None
+    extend_minutes: int | None = None
+    leftover: Leftover | None = None
+    at_end: AtEnd | None = None

@@ -7,6 +7,7 @@ from pulse_core.idempotency import tables as _idempotency
 from pulse_core.identity import tables as _identity
 from pulse_core.instruments import tables as _instruments
 from pulse_core.markets import tables as _markets
+from pulse_core.policies import tables as _policies
 from pulse_core.postgres.table_base import Base
 from pulse_core.risk import tables as _risk
 from pulse_core.trading import halt_tables as _halts
@@ -24,6 +25,7 @@ _SUBJECTS = (
     _identity,
     _instruments,
     _markets,
+    _policies,
     _prices,
     _risk,
     _trading,

@@ -5,7 +5,7 @@ import sys
 from celery import Celery
 from celery.signals import setup_logging
 
-from api_contract import log
+from api_contract import core_files, log
 from api_contract.spans import export_spans
 from api_contract.variables import warn_of_old_names
 from pulse_core.config import Settings, queue_settings
@@ -39,6 +39,7 @@ if _RUNS_TASKS:
 
 @setup_logging.connect(weak=False)
 def _setup_logging(**_signal: object) -> None:
+    core_files.leave_none()
     service = "beat" if _IS_BEAT else "worker"
     log.setup_logging(service, queue_settings().log_format, queue_settings().log_level)
     warn_of_old_names(Settings.model_fields)

@@ -12,6 +12,7 @@ from celery.concurrency import get_implementation
 from celery.worker.consumer import Consumer
 
 from api_contract.errors import ServiceUnavailable
+from api_contract.loaded import leave_uncollected
 from api_contract.metrics import Collect, Metric, Process
 from pulse_core import brokers, clock, db
 from pulse_core.broker_accounts import starting
@@ -93,6 +94,7 @@ class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
             with suppress(ServiceUnavailable):
                 brokers.reachable()
             wait([executor.submit(_warm_up) for _ in range(worker.pool.limit)], timeout=5)
+        leave_uncollected()
 
 
 def _warm_up() -> None:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, fields, post_dump, post_load, validate
 
 from api_contract.fields import EventId, Flag, Instant, Limit, Price, Truth, WholeNumber, Word, Words
 from api_contract.ids import ACCOUNT_ID, ORDER_ID
@@ -12,18 +12,17 @@ from api_contract.order_rules import (
     LONGEST_NOTE,
     LONGEST_REASON,
     MAX_MINUTES,
-    MAX_MULTIPLE,
     MAX_QUANTITY,
     MAX_SPLITS,
     MAX_TIMEOUT,
     MIN_MINUTES,
-    MIN_MULTIPLE,
     MIN_SPLITS,
     MIN_TIMEOUT,
     PLAN_TOKEN,
     UNIQUE_KEY,
     NewOrder,
 )
+from api_contract.policy_rules import POLICY
 from api_contract.shapes.base import (
     A_SLICE,
     AN_ACCOUNT,
@@ -35,11 +34,10 @@ from api_contract.shapes.base import (
     next_cursor_field,
     shown,
 )
+from api_contract.shapes.policies import PolicySchema, StatedPolicySchema
 from api_contract.vocabulary import (
-    AtEnd,
     CatchUp,
     HoldReason,
-    Leftover,
     NotFittingReason,
     OrderResult,
     OrderStatus,
@@ -127,39 +125,9 @@ class TermsSchema(Schema):
     client_note = fields.String(
         load_default=None, allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "Kept and shown."}
     )
-    catch_up = Word(
-        CatchUp,
-        "Must be spread, next_slice, burst or skip.",
-        load_default=CatchUp.SPREAD,
-        metadata={"description": "Where what it misses goes: over the rest of the window, with the next slice, ..."},
-    )
-    max_slice_multiple = WholeNumber(
-        load_default=3,
-        metadata={
-            "minimum": MIN_MULTIPLE,
-            "maximum": MAX_MULTIPLE,
-            "description": "No interval gets more than so many times the plan's.",
-        },
-    )
-    extend_minutes = WholeNumber(
-        load_default=0,
-        metadata={"minimum": 0, "maximum": MAX_MINUTES, "description": "The window may grow by so much to catch up."},
-    )
-    leftover = Word(
-        Leftover,
-        "Must be catch_up or drop.",
-        load_default=Leftover.CATCH_UP,
-        metadata={"description": "What becomes of the unfilled rest of a slice that has ended."},
-    )
-    at_end = Word(
-        AtEnd,
-        "Must be leave or market.",
-        load_default=AtEnd.LEAVE,
-        metadata={"description": "market: one last slice at market when the window is over."},
-    )
 
 
-class StatedOrderSchema(RequestSchema, TermsSchema):
+class StatedOrderSchema(RequestSchema, TermsSchema, StatedPolicySchema):
     """An order as its client states it, before it is placed."""
 
     order_unique_key = fields.String(required=True, metadata=_UNIQUE_KEY)
@@ -177,6 +145,11 @@ class StatedOrderSchema(RequestSchema, TermsSchema):
     def as_order(self, stated: dict[str, Any], **_: Any) -> NewOrder:
         return NewOrder(**stated.pop("split_config"), **stated)
 
+    @post_dump
+    def without_unstated_policy(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """A service of before has defaults of its own, and knows no null there."""
+        return {name: value for name, value in body.items() if value is not None or name not in POLICY}
+
     def get_attribute(self, obj: NewOrder, attr: str, default: Any) -> Any:
         return obj if attr == "split_config" else super().get_attribute(obj, attr, default)
 
@@ -189,7 +162,7 @@ class NewOrderSchema(StatedOrderSchema):
     )
 
 
-class AmendmentSchema(RequestSchema):
+class AmendmentSchema(RequestSchema, PolicySchema):
     """What is stated is changed; the rest stays as it is."""
 
     total_quantity = WholeNumber(
@@ -207,11 +180,6 @@ class AmendmentSchema(RequestSchema):
     client_note = fields.String(
         allow_none=True, metadata={"maxLength": LONGEST_NOTE, "description": "null: none any more."}
     )
-    catch_up = Word(CatchUp, "Must be spread, next_slice, burst or skip.")
-    max_slice_multiple = WholeNumber(metadata={"minimum": MIN_MULTIPLE, "maximum": MAX_MULTIPLE})
-    extend_minutes = WholeNumber(metadata={"minimum": 0, "maximum": MAX_MINUTES})
-    leftover = Word(Leftover, "Must be catch_up or drop.")
-    at_end = Word(AtEnd, "Must be leave or market.")
 
 
 class AcceptedSchema(AnswerSchema):
@@ -343,7 +311,7 @@ class NotFittingSchema(AnswerSchema):
     reason = Word(NotFittingReason, required=True, metadata={"description": "Of the last of them."})
 
 
-class OrderSchema(TermsSchema, AcceptedSchema):
+class OrderSchema(TermsSchema, PolicySchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=_ACCOUNT_ID)
     instrument = fields.String(required=True, metadata=_INSTRUMENT)
     side = _side(required=True)

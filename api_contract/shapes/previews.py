@@ -7,6 +7,7 @@ from marshmallow import fields
 from api_contract.fields import Amount, Instant, Price, WholeNumber, Word
 from api_contract.order_rules import BROKER_ACCOUNT, PLAN_TOKEN
 from api_contract.shapes.base import AnswerSchema, shown
+from api_contract.shapes.policies import PolicySchema
 from api_contract.vocabulary import PlanWarning, Side
 
 _NOT_TOLD = "null where the broker does not tell: `not_told` says why."
@@ -58,7 +59,7 @@ class MoneySchema(AnswerSchema):
     not_told = fields.List(fields.Nested(UntoldSchema), required=True)
 
 
-class OrderPreviewSchema(AnswerSchema):
+class OrderPreviewSchema(AnswerSchema, PolicySchema):
     order_unique_key = fields.String(required=True)
     instrument = fields.String(required=True)
     side = Word(Side, required=True)
@@ -85,6 +86,11 @@ EXAMPLES: dict[str, Any] = {
         "side": "BUY",
         "total_quantity": 100,
         "broker_account": "paper",
+        "catch_up": "spread",
+        "max_slice_multiple": 3,
+        "extend_minutes": 0,
+        "leftover": "catch_up",
+        "at_end": "leave",
         "start_at": "2026-11-23T06:25:06.100000Z",
         "end_at": "2026-11-23T07:25:06.100000Z",
         "slices": [

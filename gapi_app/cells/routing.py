@@ -26,7 +26,7 @@ from gapi_app.metrics import CELL_UP
 _OWN = re.compile(
     r"GET /internal/(orders/by-key/[^?]*|events)(\?(?!(.*&)?account_id=).*)?"
     r"|POST /internal/orders(/preview)?"
-    r"|[A-Z]+ /internal/(me|sessions|second-factor|keys(?!/all\b)|webhooks(?!/all\b))([/?].*)?"
+    r"|[A-Z]+ /internal/(me|sessions|second-factor|policy|keys(?!/all\b)|webhooks(?!/all\b))([/?].*)?"
 )
 # What each cell can tell, and nobody may mean another's by mistake.
 _OF_ANY = re.compile(r"GET /internal/(installation|markets|instruments)([/?].*)?")

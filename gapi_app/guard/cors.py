@@ -12,7 +12,17 @@ _SENT = [
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-Id",
     "X-Trace-Id", "traceparent", "Pulse-Cell",
 ]  # fmt: skip
-_READ = ["X-Request-Id", "X-Trace-Id", "Location", "ETag", "Retry-After", "Idempotent-Replayed", "Pulse-Cell", *HEADERS]
+_READ = [
+    "X-Request-Id",
+    "X-Trace-Id",
+    "Location",
+    "Link",
+    "ETag",
+    "Retry-After",
+    "Idempotent-Replayed",
+    "Pulse-Cell",
+    *HEADERS,
+]
 _KEPT_SECONDS = 600
 
 

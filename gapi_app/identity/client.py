@@ -139,6 +139,13 @@ class IdentityClient(PulseClient):
     def set_user_limits(self, who: Caller, account_id: str, stated: Mapping[str, Any]) -> dict[str, Any]:
         return self._ask("PUT", f"{_account(account_id)}/limits", who, {200}, stated).body
 
+    def user_policy(self, who: Caller, account_id: str) -> dict[str, Any]:
+        """How a user's orders catch up that do not state it."""
+        return self._ask("GET", f"{_account(account_id)}/policy", who, {200}).body
+
+    def set_user_policy(self, who: Caller, account_id: str, stated: Mapping[str, Any]) -> dict[str, Any]:
+        return self._ask("PUT", f"{_account(account_id)}/policy", who, {200}, stated).body
+
     def log_user_out(self, who: Caller, account_id: str, query: Mapping[str, str]) -> None:
         self._ask("DELETE", f"{_account(account_id)}/sessions?{urlencode(query)}", who, {204})
 

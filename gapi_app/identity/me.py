@@ -5,9 +5,11 @@ from typing import Any, cast
 from flask import Response, current_app, g, jsonify
 from limits import parse
 
-from api_contract.scopes import SCOPES, Standing
+from api_contract.policy_rules import CatchUpPolicy
+from api_contract.scopes import SCOPES, Scope, Standing
 from api_contract.shapes.identity import MeSchema
 from api_contract.shapes.installation import MARKET_QUERY, InstallationSchema, MarketSchema
+from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
 from api_contract.shapes.risk import LIMITS_QUERY, AccountLimitsSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.access.tokens import Identity
@@ -50,6 +52,29 @@ def show_installation() -> Response:
 def show_limits(query: dict[str, str]) -> Response:
     """What you may do at most with a broker account, and what of that is left."""
     return jsonify(pulse().limits(caller(), query))
+
+
+@blueprint.route("/policy", methods=["GET"])
+@blueprint.needs(Standing.ACCOUNT)
+@blueprint.response(200, AccountPolicySchema)
+@blueprint.refuses("NOT_FOUND")
+def show_policy() -> Response:
+    """How your orders catch up that do not state it."""
+    return jsonify(pulse().policy(caller()))
+
+
+@blueprint.route("/policy", methods=["PUT"])
+@blueprint.needs(Scope.ORDERS_WRITE)
+@blueprint.takes_key()
+@blueprint.arguments(NEW_POLICY)
+@blueprint.response(200, AccountPolicySchema)
+@blueprint.refuses("NOT_FOUND")
+def set_policy(stated: CatchUpPolicy) -> Response:
+    """Set all of that in place of what held before: what is left out is as for all again.
+
+    Written down with what held before. Orders that were accepted keep theirs. Repeating it is harmless.
+    """
+    return jsonify(pulse().set_policy(caller(), NEW_POLICY.dump(stated)))
 
 
 @blueprint.route("/markets/<exchange>", methods=["GET"])

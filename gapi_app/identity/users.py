@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response, jsonify
 
+from api_contract.policy_rules import CatchUpPolicy
 from api_contract.preconditions import ETAG
 from api_contract.risk_rules import RiskLimits
 from api_contract.scopes import Standing
@@ -20,6 +21,7 @@ from api_contract.shapes.identity import (
     UserListSchema,
     UserSchema,
 )
+from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
 from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.access.revocations import learn_now
@@ -96,6 +98,29 @@ def set_user_limits(stated: RiskLimits, account_id: str) -> Response:
     Written down with what held before. Repeating it is harmless.
     """
     return jsonify(identity().set_user_limits(caller(), account_id, NEW_RISK_LIMITS.dump(stated)))
+
+
+@blueprint.route("/users/<account_id>/policy", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, AccountPolicySchema)
+@blueprint.refuses("NOT_FOUND")
+def show_user_policy(account_id: str) -> Response:
+    """How a user's orders catch up that do not state it."""
+    return jsonify(identity().user_policy(caller(), account_id))
+
+
+@blueprint.route("/users/<account_id>/policy", methods=["PUT"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
+@blueprint.arguments(NEW_POLICY)
+@blueprint.response(200, AccountPolicySchema)
+@blueprint.refuses("NOT_FOUND")
+def set_user_policy(stated: CatchUpPolicy, account_id: str) -> Response:
+    """Set all of that in place of what held before: what is left out is as for all again.
+
+    Written down with what held before. Orders that were accepted keep theirs. Repeating it is harmless.
+    """
+    return jsonify(identity().set_user_policy(caller(), account_id, NEW_POLICY.dump(stated)))
 
 
 @blueprint.route("/users/<account_id>/logout", methods=["POST"])

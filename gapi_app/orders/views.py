@@ -22,6 +22,7 @@ from api_contract.shapes.orders import (
 )
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
+from gapi_app.orders.fills_csv import EXAMPLE, MEDIA_TYPE, NEXT_PAGE, as_csv, is_csv_asked_for
 from gapi_app.upstream import pulse
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/orders", description="Parent orders and their slices")
@@ -92,11 +93,15 @@ def list_slices(query: dict[str, int], order_id: str) -> Response:
 @blueprint.route("/<order_id>/fills", methods=["GET"])
 @blueprint.needs(Scope.ORDERS_READ)
 @blueprint.arguments(FILL_QUERY, location="query")
-@blueprint.response(200, FillPageSchema)
+@blueprint.response(200, FillPageSchema, headers=NEXT_PAGE)
+@blueprint.alt_response(200, schema={"type": "string"}, content_type=MEDIA_TYPE, example=EXAMPLE)
 @blueprint.refuses("NOT_FOUND")
 def list_fills(query: dict[str, Any], order_id: str) -> Response:
-    """Every trade of an order at the broker, in the order of their booking."""
-    return jsonify(pulse().fills(caller(), order_id, query))
+    """Every trade of an order at the broker, in the order of their booking; as CSV where Accept asks for it."""
+    page = pulse().fills(caller(), order_id, query)
+    answer = as_csv(page, query) if is_csv_asked_for() else jsonify(page)
+    answer.vary.add("Accept")
+    return answer
 
 
 @blueprint.route("/<order_id>", methods=["DELETE"])

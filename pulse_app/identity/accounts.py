@@ -5,6 +5,7 @@ from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import ACCOUNT_ID
+from api_contract.policy_rules import CatchUpPolicy
 from api_contract.preconditions import ETAG, expected
 from api_contract.risk_rules import RiskLimits
 from api_contract.scopes import Standing
@@ -18,6 +19,7 @@ from api_contract.shapes.identity import (
     UserListSchema,
     UserSchema,
 )
+from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
 from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
 from api_contract.versions import etag_of
 from api_contract.vocabulary import OpenOrders
@@ -29,6 +31,8 @@ from pulse_core.account_limits import AccountLimits
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, revocations, second_factor
 from pulse_core.identity.accounts import AccountPage, AccountReport
+from pulse_core.policies import setting as policies
+from pulse_core.policies.setting import AccountPolicy
 from pulse_core.trading.order.wind_down import wind_down
 
 # Shorter than the gateway waits.
@@ -140,6 +144,26 @@ def show_account_limits(query: dict[str, str], account_id: str) -> AccountLimits
 def set_account_limits(stated: RiskLimits, account_id: str) -> AccountLimits:
     """Set all limits of an account in place of those before; written down with both. Repeating it is harmless."""
     return account_limits.set_limits(_known(account_id), stated, caller_id(), utcnow())
+
+
+@blueprint.route("/<account_id>/policy", methods=["GET"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.response(200, AccountPolicySchema)
+@blueprint.refuses("NOT_FOUND")
+def show_account_policy(account_id: str) -> AccountPolicy:
+    """How an account's orders catch up that do not state it."""
+    return policies.policy_of(_known(account_id))
+
+
+@blueprint.route("/<account_id>/policy", methods=["PUT"])
+@blueprint.needs(Standing.ADMIN)
+@blueprint.takes_key()
+@blueprint.arguments(NEW_POLICY)
+@blueprint.response(200, AccountPolicySchema)
+@blueprint.refuses("NOT_FOUND")
+def set_account_policy(stated: CatchUpPolicy, account_id: str) -> AccountPolicy:
+    """Set all of that in place of what held before; written down with both. Repeating it is harmless."""
+    return policies.set_policy(_known(account_id), stated, caller_id(), utcnow())
 
 
 def _versioned(account: AccountReport) -> tuple[AccountReport, int, dict[str, str]]:

@@ -24,7 +24,7 @@ from pulse_core.trading.order_plan import History, Plan, Policy, Sent, Unsent
 from pulse_core.trading.order_window import COMING_BACK, latest_end, planned_end
 from pulse_core.trading.schedule import Sizes
 from pulse_core.trading.sessions import trading_time
-from pulse_core.trading.store import events, schedules, slices
+from pulse_core.trading.store import events, fills, schedules, slices
 from pulse_core.trading.store.schedules import AddedSlice, Retimed
 from pulse_core.trading.tables import Order, OrderSlice
 
@@ -73,7 +73,9 @@ def replan(
     found = slices.of_order(session, order.id)
     doubted = schedules.in_doubt(session, order.id)
     plan, policy = plan_of(order, known), policy_of(order, catch_up)
-    history = _history(order, plan, found, free, doubted, now)
+    since = now - (plan.interval if plan.time.stretches else timedelta(0))
+    filled_before = [Sent(units, at) for units, at in fills.of_unsent(session, order.id, since)]
+    history = _history(order, found, free, doubted, filled_before, since, now)
     if _is_to_wait(order, policy, history, now):
         schedules.change(session, order, replan_at=now + LOOKED_AT_AGAIN)
         return None
@@ -109,15 +111,17 @@ def unknown_of(found: Iterable[OrderSlice], doubted: Collection[str]) -> int:
 
 def _history(
     order: Order,
-    plan: Plan,
     found: Sequence[OrderSlice],
     free: Collection[str],
     doubted: Collection[str],
+    filled_before: Sequence[Sent],
+    since: datetime,
     now: datetime,
 ) -> History:
     unsent = [one for one in found if one.id in free and one.status is SliceStatus.SCHEDULED]
     at_work = [one for one in found if one not in unsent]
-    since = now - (plan.interval if plan.time.stretches else timedelta(0))
+    being_claimed = [one for one in at_work if one.status is SliceStatus.SCHEDULED]
+    claimed = [one for one in at_work if one.status is not SliceStatus.SCHEDULED]
     return History(
         filled=sum(one.filled_quantity for one in found),
         working=sum(map(_lacking, (one for one in at_work if one.status in _AT_THE_BROKER))),
@@ -125,9 +129,9 @@ def _history(
         unsent=[Unsent(one.sequence_number, _lacking(one), one.due_at, one.attempts > 0) for one in unsent],
         ended_rest=returning(order, found, doubted),
         sent=[
-            *(Sent(one.quantity, one.sent_at) for one in at_work if one.sent_at is not None and one.sent_at > since),
-            # These are being claimed at this moment.
-            *(Sent(one.quantity, now) for one in at_work if one.status is SliceStatus.SCHEDULED),
+            *(Sent(one.quantity, one.sent_at) for one in claimed if one.sent_at is not None and one.sent_at > since),
+            *filled_before,
+            *(Sent(_lacking(one), now) for one in being_claimed),
         ],
         next_number=len(found) + 1,
         has_last_slice=any(one.is_last for one in found),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from api_contract import core_files
 from api_contract.errors import PulseError
 from api_contract.log import keep_logs_off_stdout
 from pulse_client.errors import GatewayError, NotReachable, Refused
@@ -24,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "token": "pulse_ops.cli.token:token",
     "users": "pulse_ops.cli.users:users",
     "limits": "pulse_ops.cli.user_limits:own_limits",
+    "policy": "pulse_ops.cli.policies:own_policy",
     "keys": "pulse_ops.cli.keys:keys",
     "webhooks": "pulse_ops.cli.webhooks:webhooks",
     "broker": "pulse_ops.cli.broker:broker",
@@ -88,6 +90,7 @@ class Commands(Sentences):
 def main() -> None:
     """Execute large orders as many small slices, each placed exactly once."""
     keep_logs_off_stdout()
+    core_files.leave_none()
 
 
 def _exit_code(error: StackError | GatewayError | PulseError) -> int:

@@ -13,6 +13,7 @@ from pulse_ops.cli import EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.order_amending import amend
 from pulse_ops.cli.order_events import events
+from pulse_ops.cli.order_fills import fills
 from pulse_ops.cli.order_names import named_order, order_name
 from pulse_ops.cli.order_placing import catch_up_choice, place, preview, side_choice
 from pulse_ops.cli.order_tables import print_order, print_orders, print_slices
@@ -27,6 +28,7 @@ orders.add_command(place)
 orders.add_command(amend)
 orders.add_command(preview)
 orders.add_command(events)
+orders.add_command(fills)
 
 
 @orders.command("list")

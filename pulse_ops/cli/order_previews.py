@@ -6,6 +6,7 @@ from decimal import Decimal
 import click
 
 from pulse_client.preview_models import Money, OrderPreview
+from pulse_ops.cli.order_tables import catching_up
 from pulse_ops.cli.output import instant, print_facts, print_json, print_table, say
 
 
@@ -27,6 +28,8 @@ def print_preview(preview: OrderPreview, *, is_json: bool) -> None:
 def _facts(preview: OrderPreview) -> Iterator[tuple[str, object]]:
     yield "Order", f"{preview.side} {preview.total_quantity} {preview.instrument} at {preview.broker_account}"
     yield "Window", f"{instant(preview.start_at)} to {instant(preview.end_at)}"
+    if preview.catch_up is not None:
+        yield "Catches up", catching_up(preview)
     if preview.worth is not None:
         yield "Worth", f"{_money(preview.worth, preview)} at {preview.price}"
     yield from _of_account(preview.money, preview)

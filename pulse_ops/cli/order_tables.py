@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from pulse_client.models import Event, Order, Slice
+from pulse_client.preview_models import OrderPreview
 from pulse_ops.cli.output import clock_time, instant, print_facts, print_table, say
 from pulse_ops.cli.watching import state
 
@@ -118,7 +119,7 @@ def _arrival(order: Order) -> list[tuple[str, object]]:
     return [("Arrival", f"last {seen.last_price}, bid {seen.bid or '-'}, ask {seen.ask or '-'}")]
 
 
-def catching_up(order: Order) -> str:
+def catching_up(order: Order | OrderPreview) -> str:
     """How it catches up, in words."""
     extended = f", the window may grow by {order.extend_minutes} min" if order.extend_minutes else ""
     return (

@@ -13,7 +13,7 @@ from pulse_core.clock import utcnow
 from pulse_core.identity import accounts, second_factor
 from pulse_core.identity.accounts import AccountReport
 from pulse_core.trading.order.wind_down import wind_down
-from pulse_ops.cli import EXIT_CODES, options, user_limits
+from pulse_ops.cli import EXIT_CODES, options, policies, user_limits
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.output import instant, print_json, print_table, say
 
@@ -167,6 +167,7 @@ def limit(username: str, requests_per_minute: int | None, is_cleared: bool, data
 
 
 users.add_command(user_limits.limits)
+users.add_command(policies.of_user)
 
 
 def _given_password(is_on_stdin: bool) -> str:

@@ -11,7 +11,8 @@ from pulse_ops.paper_exchange.instruments.listing import Listing, listed, underl
 from pulse_ops.paper_exchange.margins.margin import blocked
 from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.rules.terms import check_stop, check_terms
-from pulse_ops.paper_exchange.sessions.hours import check_hours, is_trading, next_opening
+from pulse_ops.paper_exchange.sessions.auctions import Auctions
+from pulse_ops.paper_exchange.sessions.hours import check_hours, is_in_closing_auction, is_trading, next_opening
 from pulse_ops.paper_exchange.store import Books
 from pulse_ops.paper_exchange.user.account import Account
 
@@ -31,6 +32,7 @@ class Entry:
         self.account = account
         self._is_strict = is_strict
         self.has_hours = has_hours
+        self.auctions = Auctions(books, market, self.find)
 
     def listing(self) -> Listing:
         """What is listed today, by the exchange's day."""
@@ -48,6 +50,8 @@ class Entry:
         instrument = check_terms(request, self.find(request.instrument))
         if self.has_hours:
             check_hours(instrument, underlyings(), request.variety, request.product, request.order_type, now)
+            if is_in_closing_auction(instrument, underlyings(), now):
+                self.auctions.check_band(instrument, request.price, now)
         if request.is_stop:
             check_stop(request, self._market.price(request.instrument))
 
@@ -72,7 +76,8 @@ class Entry:
         """What is booked with an order beside its terms: its day, what happens to it by the clock, what it blocks."""
         day, due_at = None, None
         if request.variety == "amo":
-            due_at = next_opening(now)
+            instrument = self.find(request.instrument)
+            due_at = next_opening(now, is_derivative=instrument is not None and instrument.is_derivative)
             day = max(self._books.day(due_at), self._books.day(now))
         elif request.validity_ttl:
             due_at = now + request.validity_ttl * _MINUTE_US

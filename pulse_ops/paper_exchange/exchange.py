@@ -16,7 +16,7 @@ from pulse_ops.paper_exchange.market import Market
 from pulse_ops.paper_exchange.matching import Matching, us
 from pulse_ops.paper_exchange.modifying import book_modification, modified
 from pulse_ops.paper_exchange.postbacks import Postbacks
-from pulse_ops.paper_exchange.sessions.closing import Closing
+from pulse_ops.paper_exchange.sessions.timetable import Timetable
 from pulse_ops.paper_exchange.store import FINAL, Books
 
 TICK_SECONDS = 0.05
@@ -47,7 +47,7 @@ class Exchange:
         self.faults = faults
         self.entry = entry
         self._matching = Matching(books, market, faults, entry.is_trading)
-        self._at_the_close = Closing(books, market, entry.find) if entry.has_hours else None
+        self._timetable = Timetable(books, market, entry.auctions, entry.find) if entry.has_hours else None
         self._postbacks = postbacks
         self._later = Later()
         self._closing = Event()
@@ -138,8 +138,7 @@ class Exchange:
                 raise bad_input("Invalid `variety`.")
             if order["status"] in FINAL:
                 raise WireError(400, "OrderException", f"Order cannot be cancelled: it is {order['status']}.")
-            self.books.end_order(order_id, "CANCELLED", None, now)
-            self.books.replan_fills_after_cancel(order_id, now)
+            self.books.cancel_order(order_id, None, now)
         self._report(order_id)
 
     def modify(self, order_id: str, variety: str, changes: Mapping[str, str]) -> None:
@@ -169,14 +168,14 @@ class Exchange:
         self.tick()
 
     def tick(self) -> None:
-        """End what its day ends, fill what is due and what prices cross, and do what the market's close asks for."""
+        """End what its day ends, fill what is due and what prices cross, and do what the day asks for by its clock."""
         now = self.books.now()
         today = self.books.day(now)
         with self.books.transaction():
             touched = self.books.end_orders_before(today, now) if today != self._day else []
             touched += self._matching.tick(now)
-            if self._at_the_close is not None:
-                touched += self._at_the_close.tick(now)
+            if self._timetable is not None:
+                touched += self._timetable.tick(now)
             if self.books.is_anything_waiting():
                 self._stirred.set()
         self._day = today

@@ -110,8 +110,7 @@ class Matching:
         if order["status"] == "AMO REQ RECEIVED":
             self._go_out(order, now)
         elif order["status"] not in FINAL:
-            self._books.end_order(order_id, "CANCELLED", None, now)
-            self._books.replan_fills_after_cancel(order_id, now)
+            self._books.cancel_order(order_id, None, now)
         return order_id
 
     def _go_out(self, order: sqlite3.Row, now: int) -> None:

@@ -19,8 +19,10 @@ _DAY_US, _INDIA_US = 86_400_000_000, 19_800_000_000
 _OPEN_BEFORE = (
     "SELECT order_id FROM orders WHERE day < ? AND status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED') ORDER BY number"
 )
-
-
+_OPEN = (
+    "SELECT * FROM orders WHERE day = ? AND status NOT IN ('AMO REQ RECEIVED', 'COMPLETE', 'CANCELLED', 'REJECTED')"
+    " ORDER BY number"
+)
 _COLUMNS = (
     "number, order_id, day, tag, exchange, tradingsymbol, transaction_type, quantity, product, order_type, validity,"
     " price, market_protection, status, placed_at, updated_at, visible_at, postback_fault, postback_seconds, variety,"
@@ -170,6 +172,11 @@ class Books:
         )
         self.add_change(order_id)
 
+    def cancel_order(self, order_id: str, message: str | None, at: int) -> None:
+        """Cancel what is left of an order, and the fills that were planned of it, but for those that come late."""
+        self.end_order(order_id, "CANCELLED", message, at)
+        self.replan_fills_after_cancel(order_id, at)
+
     def day(self, at: int) -> str:
         """The trading day, as YYYY-MM-DD."""
         return trading_day(at, self._day_starts, self._days_ended_early)
@@ -221,6 +228,10 @@ class Books:
         """Orders that wait for the price of their limit."""
         return self.rows("SELECT * FROM orders WHERE status = 'OPEN' AND limit_price IS NOT NULL ORDER BY number")
 
+    def open_orders(self, at: int) -> list[sqlite3.Row]:
+        """Orders of this day that are at the market and not over."""
+        return self.rows(_OPEN, self.day(at))
+
     def stops(self) -> list[sqlite3.Row]:
         """Orders that wait for their trigger."""
         return self.rows("SELECT * FROM orders WHERE status = 'TRIGGER PENDING' ORDER BY number")
@@ -253,6 +264,18 @@ class Books:
             " FROM trades JOIN orders USING (order_id) GROUP BY exchange, tradingsymbol"
         )
         return {row["instrument"]: row["price"] for row in rows}
+
+    def average_price(self, exchange: str, symbol: str, since: int, until: int) -> int | None:
+        """What one share cost on the average in a stretch of time, in paise; None if nothing was traded."""
+        [(value, quantity)] = self.rows(
+            "SELECT sum(trades.quantity * trades.price), sum(trades.quantity) FROM trades JOIN orders USING (order_id)"
+            " WHERE exchange = ? AND tradingsymbol = ? AND traded_at >= ? AND traded_at < ?",
+            exchange,
+            symbol,
+            since,
+            until,
+        )
+        return value // quantity if quantity else None
 
     def volume(self, exchange: str, symbol: str) -> int:
         """How many shares of an instrument the ledger has traded."""

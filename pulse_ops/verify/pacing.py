@@ -33,7 +33,7 @@ def no_bursts(facts: Facts) -> Iterator[Violation]:
         sent = sorted(_sent(facts, slices), key=lambda one: one.claimed_at)
         for last, one in enumerate(sent):
             recent = [other for other in sent[: last + 1] if one.claimed_at - other.claimed_at < kept]
-            units = sum(other.quantity for other in recent)
+            units = sum(_units(facts, other) for other in recent)
             if units > cap and len(recent) > 1:
                 what = f"{units} in {len(recent)} slices within {kept} until {one.claimed_at}"
                 yield Violation("no-bursts", order.id, one.slice_id, f"no more than {cap} in an interval", what)
@@ -42,8 +42,14 @@ def no_bursts(facts: Facts) -> Iterator[Violation]:
 def _sent(facts: Facts, slices: Sequence[SliceRow]) -> Iterator[PlacementRow]:
     for one in slices:
         for placement in facts.placements_of.get(one.id, ()):
-            if placement.outcome not in _NOTHING_SENT:
+            if placement.outcome not in _NOTHING_SENT and _units(facts, placement):
                 yield placement
+
+
+def _units(facts: Facts, placement: PlacementRow) -> int:
+    """What of an attempt has gone out: of one that the broker has rejected only what was filled before."""
+    row = facts.broker_orders.get(placement.broker_order_id or "")
+    return row.filled_quantity if row is not None and row.status == "REJECTED" else placement.quantity
 
 
 def _interval(order: OrderRow, slices: Sequence[SliceRow]) -> timedelta | None:

@@ -10,7 +10,7 @@ from tests.support.processes import Processes
 
 DESK, LOCAL, FOREIGN = "https://desk.example.com", "http://localhost:3000", "https://evil.example.com"
 READABLE = {
-    "X-Request-Id", "X-Trace-Id", "Location", "ETag", "Retry-After", "Idempotent-Replayed", "Pulse-Cell",
+    "X-Request-Id", "X-Trace-Id", "Location", "Link", "ETag", "Retry-After", "Idempotent-Replayed", "Pulse-Cell",
     "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
 }  # fmt: skip
 

@@ -219,6 +219,28 @@ def test_operators_who_retry_all_of_an_order_send_no_burst(broker: SimulatedBrok
     assert order(trading.order_id).result is OrderResult.FILLED
 
 
+def test_what_was_filled_before_slices_were_rejected_counts_for_the_cap(broker: SimulatedBroker) -> None:
+    trading = Trading(broker, max_slice_multiple=2, catch_up=CatchUp.BURST)
+    trading.work(20, accept)
+    sent = [one for one in trading.slices if one.status is SliceStatus.WORKING]
+    for one in sent:
+        broker.fill(one.broker_order_id or "", 8)
+        broker.end(one.broker_order_id or "", BrokerOrderStatus.REJECTED)
+    track_slices(trading.at(21))
+    for one in sent:
+        operations.retry_slice(one.id, "operator", trading.at(21))
+    other = next(one for one in trading.slices if one.attempts == 0)
+    with db.transaction() as session:
+        session.get_one(OrderSlice, other.id).due_at = trading.at(21)
+        for one in sent:
+            session.get_one(OrderSlice, one.id).due_at = trading.at(60)
+
+    execute_slices([other.id], lambda: trading.at(21)).check()
+
+    assert a_slice(other.id).status is SliceStatus.SCHEDULED
+    assert a_slice(other.id).due_at > trading.at(21)
+
+
 def half_filled(trading: Trading) -> str:
     """The first slice, of which four were filled before its deadline."""
     trading.work(0, accept)

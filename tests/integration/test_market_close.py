@@ -1,14 +1,16 @@
-"""The market's close on the paper exchange: MIS is squared off, and an auction trades what it collected together."""
+"""Auctions and the close on the paper exchange: what is collected trades together, and MIS is squared off."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from kiteconnect import KiteConnect
+from kiteconnect.exceptions import InputException
 
-from api_contract.vocabulary import OrderStatus, Product, SliceStatus
+from api_contract.vocabulary import OrderStatus, OrderType, Product, SliceStatus
 from pulse_core import brokers, config, db, queue
 from pulse_core.broker_accounts import directory
 from pulse_core.markets import hours
@@ -24,6 +26,7 @@ from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
+from pulse_ops.paper_exchange.sessions.auctions import NOT_MATCHED, OUTSIDE_BAND
 from tests.support.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
 from tests.support.factories import a_new_order, an_account, order, slices_of
 
@@ -31,6 +34,7 @@ INDIA = ZoneInfo("Asia/Kolkata")
 MONDAY = datetime(2026, 11, 30, 15, 0, tzinfo=INDIA)
 # RELIANCE has derivatives and so a closing auction, WIPRO trades until 15:30.
 AUCTIONED, PLAIN = "RELIANCE", "WIPRO"
+FUTURE = {"symbol": "NIFTY26DECFUT", "quantity": 65, "product": "NRML"}
 
 
 def at(clock: str) -> datetime:
@@ -117,9 +121,10 @@ def test_the_closing_auction_collects_and_trades_everything_at_one_price(
     exchange.move_clock(at("15:21"))
     price = price_of(kite, AUCTIONED)
     market = place(kite, AUCTIONED, product="CNC")
-    crossing = place(kite, AUCTIONED, **limit(away(price, 1.1)))
-    beside = place(kite, AUCTIONED, **limit(away(price, 0.9)))
-    assert {row(kite, one)["status"] for one in (market, crossing, beside, rested)} == {"OPEN"}
+    crossing = place(kite, AUCTIONED, **limit(away(price, 1.02)))
+    beside = place(kite, AUCTIONED, **limit(away(price, 0.98)))
+    assert {row(kite, one)["status"] for one in (market, crossing, beside)} == {"OPEN"}
+    assert row(kite, rested)["status_message"] == OUTSIDE_BAND
 
     exchange.move_clock(at("15:29"))
     assert {row(kite, one)["filled_quantity"] for one in (market, crossing)} == {0}
@@ -128,7 +133,56 @@ def test_the_closing_auction_collects_and_trades_everything_at_one_price(
     assert {row(kite, one)["status"] for one in (market, crossing)} == {"COMPLETE"}
     assert row(kite, market)["average_price"] == row(kite, crossing)["average_price"]
     assert {row(kite, one)["status"] for one in (beside, rested)} == {"CANCELLED"}
-    assert "closing auction" in row(kite, beside)["status_message"]
+    assert row(kite, beside)["status_message"] == NOT_MATCHED
+
+
+def test_the_closing_auction_keeps_to_a_band_around_what_was_paid_before_it(
+    exchange: RunningExchange, kite: KiteConnect
+) -> None:
+    paid = row(kite, place(kite, AUCTIONED, product="CNC"))["average_price"]
+    low, high = (away(paid, factor) for factor in (0.971, 1.029))
+    exchange.move_clock(at("15:21"))
+    for price in (away(paid, 0.969), away(paid, 1.031)):
+        with pytest.raises(InputException, match="outside the price band of the closing auction"):
+            place(kite, AUCTIONED, **limit(price))
+    resting = place(kite, AUCTIONED, **limit(low))
+    with pytest.raises(InputException, match="outside the price band"):
+        kite.modify_order("regular", resting, price=away(paid, 0.9))
+    market = place(kite, AUCTIONED, product="CNC")
+    exchange.control("PUT", "prices", {f"NSE:{AUCTIONED}": str(away(paid, 1.04))})
+    exchange.move_clock(at("15:30"))
+
+    assert high < row(kite, market)["average_price"] <= paid * 1.03
+    assert row(kite, resting)["status"] == "CANCELLED"
+
+
+def test_the_pre_open_collects_trades_together_and_hands_what_is_left_to_the_market(
+    exchange: RunningExchange, kite: KiteConnect
+) -> None:
+    price = price_of(kite, PLAIN)
+    exchange.move_clock(at("18:00"))
+    overnight = place(kite, PLAIN, variety="amo", product="CNC")
+    exchange.move_clock(at("09:06") + timedelta(days=1))
+    market, crossing = place(kite, PLAIN), place(kite, AUCTIONED, **limit(away(price_of(kite, AUCTIONED), 1.1)))
+    beside = place(kite, PLAIN, **limit(away(price, 0.97)))
+    collected = (overnight, market, crossing, beside)
+    assert {row(kite, one)["status"] for one in collected} == {"OPEN"}
+    assert {row(kite, one)["filled_quantity"] for one in collected} == {0}
+    for refused in ({"order_type": "SL", "price": price, "trigger_price": price}, {"exchange": "NFO", **FUTURE}):
+        with pytest.raises(InputException, match=r"not allowed in this session|markets are not open"):
+            place(kite, **{"symbol": PLAIN, **refused})
+
+    exchange.move_clock(at("09:08") + timedelta(days=1))
+    assert {row(kite, one)["status"] for one in (overnight, market, crossing)} == {"COMPLETE"}
+    assert row(kite, overnight)["average_price"] == row(kite, market)["average_price"]
+    with pytest.raises(InputException, match="markets are not open"):
+        place(kite, PLAIN)
+
+    assert row(kite, beside)["status"] == "OPEN"
+    exchange.control("PUT", "prices", {f"NSE:{PLAIN}": str(away(price, 0.96))})
+    assert row(kite, beside)["status"] == "OPEN"
+    exchange.move_clock(at("09:15") + timedelta(days=1))
+    assert row(kite, beside)["status"] == "COMPLETE"
 
 
 def test_a_stock_in_its_auction_is_squared_off_with_it(exchange: RunningExchange, kite: KiteConnect) -> None:
@@ -211,3 +265,28 @@ def test_what_the_exchange_squares_off_is_no_order_of_ours_and_what_comes_after_
     with db.transaction() as session:
         raised = alarms.page(session, AlarmFilters(), 10, None)
         assert {one.code for one in raised} == {AlarmCode.CUT_OFF_PASSED}
+
+
+@pytest.mark.usefixtures("trading")
+def test_the_auction_costs_a_slice_nothing_whose_price_it_does_not_take_and_fills_one_at_the_market(
+    exchange: RunningExchange, kite: KiteConnect
+) -> None:
+    trader = an_account()
+    terms = {"instrument": f"NSE:{AUCTIONED}", "total_quantity": 20, "num_splits": 5, "duration_minutes": 4}
+    far = Decimal(away(price_of(kite, AUCTIONED), 0.9))
+    exchange.move_clock(at("15:20"))
+    outside, market = (
+        submit_order(trader, a_new_order(**terms, **more), at("15:20")).order_id
+        for more in ({"order_type": OrderType.LIMIT, "limit_price": far}, {})
+    )
+    split_orders([outside, market], at("15:20"))
+    for order_id in (outside, market):
+        work(order_id, "15:20")
+
+    first = slices_of(outside)[0]
+    assert (first.status, first.failures) == (SliceStatus.SCHEDULED, 0)
+    assert "price band" in (first.error_message or "")
+    assert slices_of(market)[0].status is SliceStatus.WORKING
+    exchange.move_clock(at("15:30"))
+    work(market, "15:30")
+    assert slices_of(market)[0].status is SliceStatus.FILLED

@@ -166,6 +166,7 @@ def instants(chance: Random) -> Iterator[datetime]:
             yield datetime.combine(day, one, INDIA).astimezone(UTC)
 
 
+@pytest.mark.timeout(300)
 def test_in_thirty_days_no_slice_leaves_outside_its_phase(broker: SimulatedBroker) -> None:
     chance = Random(20261019)
     for exchange in ("NSE", "BSE"):

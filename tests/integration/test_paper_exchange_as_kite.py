@@ -305,7 +305,7 @@ def test_a_closed_market_takes_after_market_orders_only(exchange: RunningExchang
     kite.cancel_order("amo", kite.place_order(**terms(variety="amo")))
     exchange.move_clock(MORNING.replace(hour=15, minute=26))
     assert answer_to(exchange, lambda kite: kite.place_order(**market()))[:2] == (400, "InputException")
-    kite.cancel_order("regular", kite.place_order(**terms()))
+    kite.cancel_order("regular", kite.place_order(**terms(price=1540.0)))
     with pytest.raises(InputException, match="MIS"):
         kite.place_order(**terms(product="MIS"))
 

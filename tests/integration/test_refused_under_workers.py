@@ -29,8 +29,8 @@ from tests.support.processes import WATCHED_AT, Processes, wait_until
 from tests.support.stacks import PULSE
 
 INDIA = ZoneInfo("Asia/Kolkata")
-# One every 5 s; those of the first minute are due when the order is taken.
-SLICES, BEFORE = 24, timedelta(minutes=1)
+# One every 2.6 s; those of the first 40 s are due when the order is taken.
+SLICES, BEFORE = 24, timedelta(seconds=40)
 PATIENCE = 90
 
 
@@ -132,7 +132,7 @@ def test_an_account_that_is_refused_in_mid_order_costs_nothing_but_time(
 ) -> None:
     _pulse, url = processes.pulse()
     # A slow machine may be done with the trouble only when the window is over: it may grow.
-    terms = {"num_splits": SLICES, "total_quantity": SLICES, "duration_minutes": 2, "extend_minutes": 5}
+    terms = {"num_splits": SLICES, "total_quantity": SLICES, "duration_minutes": 1, "extend_minutes": 5}
     order_id = a_split_order(utcnow() - BEFORE, **terms)
     wait_until(lambda: statuses(order_id)[SliceStatus.FILLED] >= SLICES // 2, PATIENCE, "the first slices")
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "pulse_core"
 PACKAGES = ("api_contract", "gapi_app", "pulse_app", "pulse_client", "pulse_core", "pulse_ops", "pulse_tasks")
-SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "instruments", "markets", "risk")
+SUBJECTS = ("trading", "identity", "events", "health", "idempotency", "instruments", "markets", "risk", "policies")
 STORES = [CORE / subject / "store" for subject in (*SUBJECTS, "broker_accounts")]
 RULES = [
     *(

@@ -12,7 +12,7 @@ import pytest
 
 from api_contract import alarms, scopes
 from api_contract import vocabulary as contract
-from pulse_client import halt_models, instrument_models, models, preview_models, vocabulary
+from pulse_client import halt_models, instrument_models, models, policies, preview_models, vocabulary
 from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
 from pulse_client.reading import Unreadable
@@ -46,6 +46,9 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Level, "Level"),
         (models.AccountLimits, "AccountLimits"),
         (models.RiskLimits, "RiskLimits"),
+        (policies.AccountPolicy, "AccountPolicy"),
+        (policies.CatchUpPolicy, "CatchUpPolicy"),
+        (policies.PolicyInForce, "PolicyInForce"),
         (models.LimitsUsed, "LimitsUsed"),
         (models.LimitsLeft, "LimitsLeft"),
         (models.NotEnforced, "NotEnforced"),

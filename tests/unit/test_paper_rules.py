@@ -226,7 +226,9 @@ def test_a_market_order_goes_as_far_as_its_protection_and_on_the_tick() -> None:
 
 def test_an_after_market_order_goes_out_at_the_next_opening() -> None:
     friday = us_of(datetime(2026, 11, 27, 18, tzinfo=INDIA))
-    assert utc(next_opening(friday)).astimezone(INDIA) == datetime(2026, 11, 30, 9, 15, tzinfo=INDIA)
+    monday = datetime(2026, 11, 30, 9, tzinfo=INDIA)
+    opens = [utc(next_opening(friday, is_derivative=one)).astimezone(INDIA) for one in (False, True)]
+    assert opens == [monday, monday.replace(minute=15)]
 
 
 def test_a_day_follows_the_clock_and_the_days_that_were_ended_early() -> None:

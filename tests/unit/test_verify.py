@@ -318,6 +318,13 @@ def test_what_a_halt_does_not_stop_may_be_sent(halt: HaltRow) -> None:
     assert broken_promises(added(a_flawless_trade(), "halts", halt)) == []
 
 
+@pytest.mark.parametrize(("filled", "is_burst"), [(0, False), (1, True)])
+def test_of_what_the_broker_rejects_only_the_fills_have_gone_out(filled: int, is_burst: bool) -> None:
+    facts = changed(changed(a_flawless_trade(), "orders", 0, max_slice_multiple=1), "placements", 1, claimed_at=at(40))
+    rejected = changed(facts, "broker_orders", 0, status="REJECTED", filled_quantity=filled)
+    assert ("no-bursts" in broken(rejected)) == is_burst
+
+
 def test_a_trade_of_this_second_may_still_be_on_its_way_into_the_database() -> None:
     late = BrokerTradeRow("T9", "B1", 1, Decimal(10), at(590))
     running = replace(added(a_flawless_trade(), "trades", late), is_final=False)

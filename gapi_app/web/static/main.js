@@ -3,7 +3,7 @@
 import { serverNow } from "./api.js";
 import { useClock, useExchangeZone } from "./format.js";
 import { html, render } from "./vendor/lit-html.js";
-import { go, link, onGo } from "./router.js";
+import { link, onGo } from "./router.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
 import { store } from "./store.js";
@@ -61,8 +61,8 @@ function lost(into, text) {
 }
 
 function follow() {
-  const now = session.me?.account_id ?? "";
-  // Nothing of one person may stay on the screen of another.
+  const now = session.me ? `${session.me.account_id} ${session.me.role} ${session.mustEnrol}` : "";
+  // Nothing of one person may stay on the screen of another, nor what a role shows on that of the next.
   if (account && now && account !== now) location.reload();
   if (now && !account) begin();
   account = now || account;
@@ -71,10 +71,13 @@ function follow() {
 }
 
 function begin() {
-  stream.start();
-  store.start();
-  if (session.mustEnrol && location.pathname !== "/app/account") go("/app/account", { replace: true });
-  else show();
+  if (session.mustEnrol) {
+    history.replaceState(null, "", "/app/account");
+  } else {
+    stream.start();
+    store.start();
+  }
+  show();
 }
 
 document.addEventListener("click", link);

@@ -24,6 +24,7 @@ from api_contract.errors import (
 )
 from api_contract.log import current_trace, get_logger
 from api_contract.order_rules import NewOrder, check_new_order, check_start
+from api_contract.policy_rules import POLICY
 from api_contract.vocabulary import AtEnd, OrderStatus
 from pulse_core import db, queue
 from pulse_core.broker_accounts import access
@@ -34,6 +35,7 @@ from pulse_core.instruments.listed import Listed
 from pulse_core.markets import hours
 from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
+from pulse_core.policies import in_force as policies
 from pulse_core.tasks import Task
 from pulse_core.trading.order import halted, holdings, plan_tokens, risk
 from pulse_core.trading.order.planning import time_for
@@ -58,11 +60,7 @@ STATED = {
     "session": "session",
     "slice_timeout_seconds": "slice_timeout_seconds",
     "client_note": "client_note",
-    "catch_up": "catch_up",
-    "max_slice_multiple": "max_slice_multiple",
-    "extend_minutes": "extend_minutes",
-    "leftover": "leftover",
-    "at_end": "at_end",
+    **{name: name for name in POLICY},
 }
 
 # What is held against a new order, and not against the repeat of one that was accepted.
@@ -168,27 +166,35 @@ def checked_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str
 
 def _row(account_id: str, broker_account: str, new_order: NewOrder, window: Window, now: datetime) -> dict[str, Any]:
     asked = max(new_order.start_at or now, now)
+    stated = {name: getattr(new_order, name) for name in STATED} | _policy(account_id, new_order)
     return {
         "id": ids.order_id(ULID.from_datetime(now)),
         "account_id": account_id,
         "order_unique_key": new_order.order_unique_key,
         "broker": broker_account,
-        **{name: getattr(new_order, name) for name in STATED},
+        **stated,
         "duration_minutes": new_order.duration_minutes or whole_minutes(window),
         "seed": secrets.randbits(63),
         "start_at": window.start,
         "end_at": window.end,
         "asked_start_at": None if window.start == asked else asked,
-        "replan_at": _replan_at(new_order, window),
+        "replan_at": _replan_at(stated, window),
         "created_at": now,
         "updated_at": now,
         "trace": current_trace(),
     }
 
 
-def _replan_at(new_order: NewOrder, window: Window) -> datetime | None:
+def _policy(account_id: str, new_order: NewOrder) -> dict[str, Any]:
+    """How it catches up: as it says, else by the default of its account."""
+    default = policies.of(account_id)
+    stated = {name: getattr(new_order, name) for name in POLICY}
+    return {name: getattr(default, name) if value is None else value for name, value in stated.items()}
+
+
+def _replan_at(stated: Mapping[str, Any], window: Window) -> datetime | None:
     """Its last slice is planned when its window is over."""
-    return window.end + timedelta(minutes=new_order.extend_minutes) if new_order.at_end is AtEnd.MARKET else None
+    return window.end + timedelta(minutes=stated["extend_minutes"]) if stated["at_end"] is AtEnd.MARKET else None
 
 
 def _sizes(listed: Listed | None) -> dict[str, Any]:
@@ -224,11 +230,16 @@ def _check_same(order: Order, new_order: NewOrder) -> None:
         )
 
 
+def _is_other(name: str, placed: object, stated: object) -> bool:
+    """Without a policy it is whatever was its account's when the order was made."""
+    return stated != placed and not (stated is None and name in POLICY)
+
+
 def _different(placed: Mapping[str, Any], new_order: NewOrder) -> list[str]:
     """What the client stated otherwise, by the names it knows."""
     price = placed["limit_price"]
     stated = {**placed, "limit_price": None if price is None else Decimal(price)}
-    differs = [shown for name, shown in STATED.items() if stated[name] != getattr(new_order, name)]
+    differs = [shown for name, shown in STATED.items() if _is_other(name, stated[name], getattr(new_order, name))]
     if new_order.duration_minutes is not None and new_order.duration_minutes != placed["duration_minutes"]:
         differs.append("split_config.duration_minutes")
     return differs

@@ -40,7 +40,7 @@ from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.order_window import latest_end
 from pulse_core.trading.replanning import plan_of, policy_of, unknown_of
 from pulse_core.trading.schedule import PlannedSlice
-from pulse_core.trading.store import events, orders, schedules, slices, totals
+from pulse_core.trading.store import events, fills, orders, schedules, slices, totals
 from pulse_core.trading.store.slices import NewSlice
 from pulse_core.trading.tables import Order, OrderSlice
 
@@ -203,10 +203,17 @@ def _history(session: Session, order: Order, unsent: Sequence[OrderSlice]) -> Hi
             Unsent(one.sequence_number, one.quantity - one.filled_quantity, one.due_at, _was_claimed(one))
             for one in unsent
         ],
-        sent=[Sent(one.quantity, one.sent_at) for one in known if one.sent_at is not None],
+        sent=[
+            *(Sent(one.quantity, one.sent_at) for one in known if _is_out(one) and one.sent_at is not None),
+            *(Sent(units, at) for units, at in fills.of_unsent(session, order.id, order.start_at)),
+        ],
         next_number=max((one.sequence_number for one in known), default=0) + 1,
         has_last_slice=any(one.is_last for one in known),
     )
+
+
+def _is_out(one: OrderSlice) -> bool:
+    return one.status is not SliceStatus.SCHEDULED
 
 
 def _was_claimed(one: OrderSlice) -> bool:

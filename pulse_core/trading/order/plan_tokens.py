@@ -14,6 +14,7 @@ from typing import Any
 
 from api_contract.errors import InvalidRequest, PlanChanged
 from api_contract.order_rules import NewOrder
+from api_contract.policy_rules import POLICY
 from pulse_core.config import key_of
 from pulse_core.sealing import Seal, Unreadable
 from pulse_core.trading.order.planning import plan_for_row
@@ -32,7 +33,8 @@ _MICROSECOND = timedelta(microseconds=1)
 class Plan:
     """What a schedule followed from when it was shown; instants in microseconds since 1970.
 
-    `stated` is the order field by field, as its client wrote it; `stretches` are when its market takes it.
+    `stated` is the order field by field, as its client wrote it, and how it catches up; `stretches` are when its market
+    takes it.
     """
 
     made_at: int
@@ -63,7 +65,7 @@ def plan_for(
     return Plan(
         made_at=_microseconds(made_at),
         expires_at=_microseconds(min(made_at + LASTS, planned[1].scheduled_at)),
-        stated=_stated(new_order),
+        stated=_stated(new_order, row),
         broker_account=row["broker"],
         start_at=_microseconds(row["start_at"]),
         end_at=_microseconds(row["end_at"]),
@@ -107,7 +109,7 @@ def hold_to(plan: Plan, new_order: NewOrder, row: Mapping[str, Any], time: Tradi
 
 
 def _inputs(plan: Plan, new_order: NewOrder, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    stated = _stated(new_order)
+    stated = _stated(new_order, row)
     names = [name for name in {**plan.stated, **stated} if plan.stated.get(name) != stated.get(name)]
     differs = [_difference(name, plan.stated.get(name), stated.get(name)) for name in names]
     if not differs and plan.broker_account != row["broker"]:
@@ -166,8 +168,10 @@ def _shown(one: PlannedSlice | None) -> dict[str, Any] | None:
     return None if one is None else {"scheduled_at": _text(one.scheduled_at), "quantity": one.quantity}
 
 
-def _stated(new_order: NewOrder) -> dict[str, Any]:
-    return {one.name: _plain(getattr(new_order, one.name)) for one in fields(new_order) if one.name != _TOKEN}
+def _stated(new_order: NewOrder, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the client wrote, with what its account's default says of how it catches up."""
+    stated = {one.name: _plain(getattr(new_order, one.name)) for one in fields(new_order) if one.name != _TOKEN}
+    return stated | {name: row[name] for name in POLICY}
 
 
 def _plain(value: object) -> object:

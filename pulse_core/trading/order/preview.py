@@ -8,7 +8,8 @@ from typing import Any
 
 from api_contract.errors import InvalidRequest
 from api_contract.order_rules import NewOrder, check_new_order
-from api_contract.vocabulary import Side
+from api_contract.policy_rules import POLICY
+from api_contract.vocabulary import AtEnd, CatchUp, Leftover, Side
 from pulse_core.config import settings
 from pulse_core.markets import files, hours
 from pulse_core.trading.order import plan_tokens
@@ -42,6 +43,11 @@ class OrderPreview:
     money: Money
     plan_token: str
     expires_at: datetime
+    catch_up: CatchUp
+    max_slice_multiple: int
+    extend_minutes: int
+    leftover: Leftover
+    at_end: AtEnd
 
 
 def preview_order(account_id: str, new_order: NewOrder, now: datetime) -> OrderPreview:
@@ -72,6 +78,7 @@ def preview_order(account_id: str, new_order: NewOrder, now: datetime) -> OrderP
         money=money,
         plan_token=plan_tokens.sealed(plan, account_id),
         expires_at=plan_tokens.expiry(plan),
+        **{name: row[name] for name in POLICY},
     )
 
 

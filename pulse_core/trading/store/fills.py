@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Numeric, String, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, DateTime, Numeric, String, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from api_contract.vocabulary import SliceStatus
 from pulse_core.brokers.port import BrokerTrade
 from pulse_core.postgres import sql
 from pulse_core.trading.store.conditions import any_of
-from pulse_core.trading.tables import Fill, OrderSlice
+from pulse_core.trading.tables import Fill, OrderSlice, Placement
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,28 @@ def page(session: Session, order_id: str, beyond: int, limit: int) -> Sequence[t
         rows.where(OrderSlice.order_id == order_id, Fill.id > beyond).order_by(Fill.id).limit(limit)
     )
     return [(fill, sequence_number) for fill, sequence_number in found]
+
+
+def of_unsent(session: Session, order_id: str, since: datetime) -> Sequence[tuple[int, datetime]]:
+    """What was filled of slices of an order that are to be sent again: units, and when their attempt was claimed.
+
+    Of the attempts claimed after `since`.
+    """
+    rows = (
+        select(Fill.quantity, Placement.claimed_at)
+        .join(OrderSlice, OrderSlice.id == Fill.slice_id)
+        .join(
+            Placement,
+            and_(Placement.slice_id == Fill.slice_id, Placement.broker_order_id == Fill.broker_order_id),
+        )
+        .where(
+            OrderSlice.order_id == order_id,
+            OrderSlice.status == SliceStatus.SCHEDULED,
+            OrderSlice.filled_quantity > 0,
+            Placement.claimed_at > since,
+        )
+    )
+    return [(quantity, claimed_at) for quantity, claimed_at in session.execute(rows)]
 
 
 def booked(session: Session, broker_account: str, broker_order_ids: Collection[str]) -> set[tuple[str, str]]:

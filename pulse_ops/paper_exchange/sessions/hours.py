@@ -9,7 +9,7 @@ from pulse_ops.paper_exchange.errors import bad_input
 from pulse_ops.paper_exchange.instruments.instrument import Instrument
 from pulse_ops.paper_exchange.sessions.days import is_trading_day
 
-OPENS = time(9, 15)
+PRE_OPENS, OPENS = time(9, 0), time(9, 15)
 # Between these no after market orders are taken.
 AMO_PAUSES, AMO_RESUMES = time(9, 0), time(15, 45)
 
@@ -28,15 +28,21 @@ class Phase:
     is_auction: bool = False
 
 
+# The pre-open of shares collects until a random moment between 9:07 and 9:08, here until 9:07. That is matched by 9:12,
+# here at 9:08; from then on nothing is taken until the market opens.
+_PRE_OPEN = Phase(PRE_OPENS, time(9, 7), _WITHOUT_STOPS, is_auction=True)
+PRE_OPEN_MATCHED = time(9, 8)
 # Stocks with derivatives have a closing auction; it ends at random between 15:28 and 15:30, here at 15:28. What it has
-# collected is matched by 15:35, here at 15:30.
+# collected is matched by 15:35, here at 15:30. Its band lies around what was paid before it.
+AVERAGED_FROM, AVERAGED_UNTIL = time(15, 0), time(15, 15)
+AUCTION_BEGINS, AUCTION_MATCHED = time(15, 20), time(15, 30)
 _WITH_AUCTION = (
-    Phase(OPENS, time(15, 15), _EVERYTHING),
-    Phase(time(15, 20), time(15, 25), _WITHOUT_STOPS, is_auction=True),
+    _PRE_OPEN,
+    Phase(OPENS, AVERAGED_UNTIL, _EVERYTHING),
+    Phase(AUCTION_BEGINS, time(15, 25), _WITHOUT_STOPS, is_auction=True),
     Phase(time(15, 25), time(15, 28), _LIMITS, is_auction=True),
 )
-AUCTION_MATCHED = time(15, 30)
-_PLAIN = (Phase(OPENS, time(15, 30), _EVERYTHING),)
+_PLAIN = (_PRE_OPEN, Phase(OPENS, time(15, 30), _EVERYTHING))
 _DERIVATIVES = (Phase(OPENS, time(15, 40), _EVERYTHING),)
 # Fresh orders of MIS end before the day does, and what is held of it is squared off.
 _MIS_ENDS_CASH, _MIS_ENDS_DERIVATIVES = time(15, 20), time(15, 25)
@@ -74,6 +80,12 @@ def has_auction(instrument: Instrument, underlyings: Collection[str]) -> bool:
     return _phases(instrument, underlyings) is _WITH_AUCTION
 
 
+def is_in_closing_auction(instrument: Instrument, underlyings: Collection[str], at: int) -> bool:
+    """Whether an instrument has an auction that has begun, and is not matched yet, at this instant."""
+    begun = AUCTION_BEGINS <= utc(at).astimezone(INDIA).time() < AUCTION_MATCHED
+    return begun and has_auction(instrument, underlyings)
+
+
 def is_trading(instrument: Instrument, underlyings: Collection[str], at: int) -> bool:
     """Whether what crosses trades at this instant: not while the market is closed or collects for an auction."""
     moment = utc(at).astimezone(INDIA)
@@ -81,11 +93,12 @@ def is_trading(instrument: Instrument, underlyings: Collection[str], at: int) ->
     return any(one.opens <= moment.time() < one.closes and not one.is_auction for one in phases)
 
 
-def next_opening(at: int) -> int:
-    """When an after market order goes to the exchange: the next opening, in microseconds since 1970."""
+def next_opening(at: int, *, is_derivative: bool) -> int:
+    """When an after market order goes to the exchange, in microseconds since 1970: that of a share to the pre-open."""
     moment = utc(at).astimezone(INDIA)
-    day = moment.date() if moment.time() < OPENS else moment.date() + timedelta(days=1)
-    return us_of(datetime.combine(_trading_day_from(day), OPENS, INDIA))
+    opens = OPENS if is_derivative else PRE_OPENS
+    day = moment.date() if moment.time() < opens else moment.date() + timedelta(days=1)
+    return us_of(datetime.combine(_trading_day_from(day), opens, INDIA))
 
 
 def _trading_day_from(day: date) -> date:

@@ -87,6 +87,22 @@ OF_HOLDS = (
         (f"{CATCHING_UP}::test_workers_that_come_back_send_no_burst_and_lose_nothing",),
     ),
     Defect(
+        "What was filled before slices were rejected counts for nothing under the cap",
+        (
+            Change(
+                f"{STORE}/sql/claim.sql",
+                "WHEN part.status = 'SCHEDULED' AND part.filled_quantity > 0 THEN (",
+                "WHEN false THEN (",
+            ),
+        ),
+        (f"{CATCHING_UP}::test_what_was_filled_before_slices_were_rejected_counts_for_the_cap",),
+    ),
+    Defect(
+        "What was filled before slices were rejected is planned for nothing",
+        (Change(f"{TRADING}/replanning.py", "            *filled_before,\n", ""),),
+        (f"{CATCHING_UP}::test_what_was_filled_before_slices_were_rejected_counts_for_the_cap",),
+    ),
+    Defect(
         "What the cap holds up to the end is given up with the window",
         (Change(f"{TRADING}/replan_orders.py", "just_due=just_due, grace=grace)", "just_due=just_due)"),),
         (
@@ -99,7 +115,7 @@ OF_HOLDS = (
         (
             Change(
                 f"{TRADING}/replanning.py",
-                "*(Sent(one.quantity, now) for one in at_work if one.status is SliceStatus.SCHEDULED)",
+                "*(Sent(_lacking(one), now) for one in being_claimed)",
                 "*()",
             ),
         ),

@@ -41,7 +41,7 @@ export function open(root, params) {
   let isFrozen = false;
   let isSlow = false;
   let isLoading = true;
-  let asked = 0;
+  let readings = 0;
   /** Orders that have come since the rows were arranged. @type {Set<string>} */
   let fresh = new Set();
   /** Orders that changed while the page was frozen. @type {Set<string>} */
@@ -100,10 +100,10 @@ export function open(root, params) {
       draw();
     }, SLOW);
     draw();
-    asked += 1;
+    readings += 1;
     await store.load(/** @type {any} */ ({ name: view, filters: { side: filter.side, account_id: filter.account } }));
     clearTimeout(slow);
-    asked -= 1;
+    readings -= 1;
     // Another reading may have taken the place of this one: then that brings the orders.
     isLoading = store.state === "loading";
     arrange();
@@ -121,7 +121,7 @@ export function open(root, params) {
     if (removed.size) isDisarranged = true;
     if (sort.name !== "time" && changed.size) isDisarranged = true;
     const isDue = isLoading || !grid.list.length;
-    if (!asked) isLoading = store.state === "loading";
+    if (!readings) isLoading = store.state === "loading";
     if (isDue) arrange();
     else draw();
   }

@@ -51,11 +51,21 @@ free AS (
        AND (orders.most_per_interval IS NULL
             OR orders.most_per_interval >= (
                SELECT sum(CASE WHEN part.status <> 'SCHEDULED' THEN part.quantity
-                               ELSE part.quantity - part.filled_quantity END)
+                               WHEN part.id = slice.id OR part.due_at <= moment.now
+                               THEN part.quantity - part.filled_quantity ELSE 0 END
+                          -- What was filled before an attempt was rejected has gone out as well.
+                          + CASE WHEN part.status = 'SCHEDULED' AND part.filled_quantity > 0 THEN (
+                                SELECT coalesce(sum(fill.quantity), 0)
+                                  FROM placements AS attempt
+                                  JOIN fills AS fill ON fill.broker = attempt.broker
+                                                    AND fill.broker_order_id = attempt.broker_order_id
+                                 WHERE attempt.slice_id = part.id
+                                   AND attempt.claimed_at > moment.now - orders.pace_interval * 0.75)
+                            ELSE 0 END)
                  FROM order_slices AS part
                 WHERE part.order_id = slice.order_id
                   AND (part.id = slice.id
-                       OR (part.status = 'SCHEDULED' AND part.due_at <= moment.now)
+                       OR (part.status = 'SCHEDULED' AND (part.due_at <= moment.now OR part.filled_quantity > 0))
                        OR (part.status <> 'SCHEDULED' AND part.sent_at > moment.now - orders.pace_interval * 0.75)))
             -- What is alone and larger than that cannot be helped.
             OR (slice.quantity > orders.most_per_interval AND NOT EXISTS (
