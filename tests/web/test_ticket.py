@@ -118,7 +118,17 @@ def test_a_refusal_stands_at_its_field_and_the_draft_survives_a_reload(page_as: 
 
 def test_with_real_money_a_large_quantity_is_typed_once_more(page_as: "Callable[..., Page]") -> None:
     page = page_as("trader", "/app")
-    live = [{"name": "paper", "broker": "paper", "is_live": True, "is_default": True, "state": "READY", "reason": None, "state_since": "2026-01-01T00:00:00.000000Z"}]
+    live = [
+        {
+            "name": "paper",
+            "broker": "paper",
+            "is_live": True,
+            "is_default": True,
+            "state": "READY",
+            "reason": None,
+            "state_since": "2026-01-01T00:00:00.000000Z",
+        }
+    ]
     page.route("**/api/broker-accounts", lambda route: route.fulfill(json={"broker_accounts": live}))
     page.goto("/app/new")
     write(page, quantity="90000")
