@@ -8,15 +8,22 @@ let refusal = "";
 let needsCode = false;
 let isAsking = false;
 
-const root = /** @type {HTMLElement} */ (document.getElementById("login"));
+// Modal: it stands over a sheet or a question that is open, too.
+const root = document.createElement("dialog");
+root.setAttribute("aria-label", "Log in");
+/** @type {HTMLElement} */ (document.getElementById("login")).append(root);
+root.addEventListener("cancel", (event) => event.preventDefault());
+root.addEventListener("close", drawLogin);
 
 /** Show the login where nobody is logged in, or where somebody asked to log in again; hide it elsewhere. */
 export function drawLogin() {
   const isOpen = session.state === "out" || session.isAskedAgain;
   document.documentElement.toggleAttribute("data-out", session.state === "out");
   for (const id of ["header", "page", "strip"]) /** @type {HTMLElement} */ (document.getElementById(id)).inert = isOpen;
-  const wasOpen = root.childElementCount > 0;
+  const wasOpen = root.open;
   render(isOpen ? form() : nothing, root);
+  if (isOpen && !wasOpen) root.showModal();
+  if (!isOpen && wasOpen) root.close();
   if (isOpen && !wasOpen) /** @type {HTMLElement | null} */ (root.querySelector("input, [tabindex]"))?.focus();
 }
 
