@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("console_is_clean")
 
 PageAs = Callable[..., "Page"]
 ROOM = 2
-# Modules as they are written, without comments and without a build.
+# Modules as they are written, with their comments: there is no build.
 FIRST_LOAD_BYTES = 49_000
 SECONDS = 3
 
