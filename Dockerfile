@@ -16,15 +16,19 @@ FROM source AS services-build
 RUN sed -i '/^\[options.entry_points\]$/,/^$/d' setup.cfg
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/pulse/bin/pip install --disable-pip-version-check -c constraints.txt .
+RUN /opt/pulse/bin/python -m pip uninstall --yes setuptools pip
 
 FROM source AS workshop-build
 COPY pulse_client pulse_client
 COPY pulse_ops pulse_ops
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/pulse/bin/pip install --disable-pip-version-check -c constraints.txt '.[ops]'
+RUN /opt/pulse/bin/python -m pip uninstall --yes setuptools pip
 
+# What runs can install nothing, and build nothing.
 FROM python:3.11-slim-bookworm AS base
-RUN groupadd --gid 10001 pulse \
+RUN python -m pip uninstall --yes setuptools wheel pip \
+    && groupadd --gid 10001 pulse \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin pulse \
     && install -d -o pulse -g pulse /var/lib/pulse
 ENV PATH=/opt/pulse/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -10,13 +10,15 @@ ARGS ?=
 SECONDS ?= 60
 CASES ?= 20000
 SEED ?= 1
+SLICES ?= 5000
+RATE ?= 10
 FAULTS ?= *
 SAMPLE ?= 0
 TURN ?= 0
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web fuzz faults chaos attack mutants bench lint lint-web format clean
+.PHONY: help setup run demo test web fuzz faults chaos halt attack mutants bench lint lint-web format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -44,6 +46,9 @@ faults: $(INSTALLED) ## Kill and stop processes at every failpoint, and a minute
 
 chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: SECONDS=600 SEED=1 FAULTS='kill-*'
 	@exec $(BIN)/python -m tests.rigs.chaos --seconds $(SECONDS) --seed $(SEED) --faults '$(FAULTS)' $(ARGS)
+
+halt: $(INSTALLED) ## Halt a rush and kill everything meanwhile, as the exchange sees it: SLICES=5000 RATE=10, twice 500 s
+	@exec $(BIN)/python -m tests.rigs.halt --slices $(SLICES) --rate $(RATE) --kill $(ARGS)
 
 attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
 	@exec $(BIN)/python -m tests.rigs.attack $(ARGS)

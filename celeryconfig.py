@@ -5,7 +5,7 @@ Every choice and the fault behind it is described in docs/services/pulse-backgro
 
 import sys
 
-from pulse_core.config import OF_WORKERS, queue_settings_to_start, settings_to_start
+from pulse_core.config import OF_WORKERS, VISIBILITY_TIMEOUT, queue_settings_to_start, settings_to_start
 from pulse_core.tasks import DEFAULT_QUEUE, ROUTES
 
 if "worker" in sys.argv:
@@ -16,7 +16,7 @@ elif "flower" in sys.argv:
 else:
     _settings = settings_to_start("celery")
 
-broker_url = _settings.redis_url.get_secret_value()
+broker_url = _settings.queue_url.get_secret_value()
 result_backend = None
 task_ignore_result = True
 
@@ -33,7 +33,7 @@ task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_st
 if broker_url.startswith(("redis://", "rediss://")):
     # An eta message is at most one horizon old, so the visibility timeout stays far above it.
     broker_transport_options = {
-        "visibility_timeout": 90,
+        "visibility_timeout": VISIBILITY_TIMEOUT,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         "unacked_mutex_expire": 10,
@@ -44,7 +44,7 @@ if broker_url.startswith(("redis://", "rediss://")):
         "max_connections": 64,
         "global_keyprefix": _settings.queue_prefix,
     }
-    visibility_timeout = 90
+    visibility_timeout = VISIBILITY_TIMEOUT
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None

@@ -1,6 +1,7 @@
 """Names of environment variables: ours begin with `PULSE_`, those of others keep theirs.
 
-Some of ours had no prefix before. An old name is read where the new one is not set, and is warned about.
+Some of ours had no prefix before, and the queue was named after Redis. An old name is read where the new one is not
+set, and is warned about.
 """
 
 import os
@@ -35,7 +36,11 @@ OLD_NAMES = frozenset(
         "SLICE_TIMEOUT",
     }
 )
-_OF_OTHERS = ("DATABASE_URL", "REDIS_URL", "KITE_", "ALPACA_")
+QUEUE_URL = "PULSE_QUEUE_URL"
+# Every old name, with the new one.
+RENAMED = {**{name: PREFIX + name for name in OLD_NAMES}, "REDIS_URL": QUEUE_URL}
+_OLD_NAME_OF = {new: old for old, new in RENAMED.items()}
+_OF_OTHERS = ("DATABASE_URL", "KITE_", "ALPACA_")
 
 log = get_logger(__name__)
 
@@ -43,9 +48,9 @@ log = get_logger(__name__)
 def names_of(field: str) -> list[str]:
     """The variables that a setting is read from; the first that is set counts."""
     name = field.upper()
-    if name.startswith((PREFIX, *_OF_OTHERS)):
-        return [name]
-    return [PREFIX + name, name] if name in OLD_NAMES else [PREFIX + name]
+    if not name.startswith((PREFIX, *_OF_OTHERS)):
+        name = RENAMED.get(name, PREFIX + name)
+    return [name, _OLD_NAME_OF[name]] if name in _OLD_NAME_OF else [name]
 
 
 def aliases_of(field: str) -> AliasChoices:
@@ -58,29 +63,34 @@ NAMES = AliasGenerator(validation_alias=aliases_of)
 
 def as_set(field: str) -> str:
     """The name under which a setting is set, given its field or its variable: the old one where only that is."""
-    variable = names_of(field)[0]
-    old, found = variable.removeprefix(PREFIX), _upper(os.environ)
-    return old if old in OLD_NAMES and old in found and variable not in found else variable
+    variable, *old = names_of(field)
+    found = upper(os.environ)
+    return old[0] if old and old[0] in found and variable not in found else variable
 
 
 def value_of(variable: str, default: str) -> str:
     """What a variable is set to, under its new or its old name."""
-    return _upper(os.environ).get(as_set(variable), default)
+    return upper(os.environ).get(as_set(variable), default)
+
+
+def queue_url_in(environment: Mapping[str, str]) -> str:
+    """Where the queue is, by the variables of a process or a stack. Raises KeyError."""
+    return environment.get(QUEUE_URL) or environment["REDIS_URL"]
 
 
 def with_new_names(environment: Mapping[str, str]) -> dict[str, str]:
     """The same environment without old names. Where both were set, the new one has counted."""
-    found = {name: value for name, value in environment.items() if name.upper() not in OLD_NAMES}
+    found = {name: value for name, value in environment.items() if name.upper() not in RENAMED}
     for name, value in environment.items():
-        if name.upper() in OLD_NAMES:
-            found.setdefault(PREFIX + name.upper(), value)
+        if name.upper() in RENAMED:
+            found.setdefault(RENAMED[name.upper()], value)
     return found
 
 
-def old_names_set(fields: Iterable[str] = OLD_NAMES) -> list[str]:
+def old_names_set(fields: Iterable[str] = RENAMED) -> list[str]:
     """A clause for each of these settings that is set under its old name, without its value."""
-    found = _upper(os.environ)
-    old = sorted({field.upper() for field in fields} & OLD_NAMES & found.keys())
+    found = upper(os.environ)
+    old = sorted({name for field in fields for name in names_of(field)[1:]} & found.keys())
     return [_clause(name, found) for name in old]
 
 
@@ -91,12 +101,12 @@ def warn_of_old_names(fields: Iterable[str]) -> None:
 
 
 def _clause(old: str, found: Mapping[str, str]) -> str:
-    new = PREFIX + old
+    new = RENAMED[old]
     if found.get(new, found[old]) == found[old]:
         return f"{old} is now {new}"
     return f"{old} is now {new}, which is set to something else and counts"
 
 
-def _upper(environment: Mapping[str, str]) -> dict[str, str]:
+def upper(environment: Mapping[str, str]) -> dict[str, str]:
     """Settings are read whatever the case of a variable's name."""
     return {name.upper(): value for name, value in environment.items()}

@@ -88,6 +88,7 @@ class ReplanCause(Explained):
     RESUMED = "RESUMED", "the order was resumed"
     RELEASED = "RELEASED", "what held the order is over"
     OVERDUE = "OVERDUE", "slices are late, and would go out together"
+    OPENED = "OPENED", "its market has opened, and slices that waited for it would go out together"
     RESTS = "RESTS", "slices have ended with a rest"
     RETRIED = "RETRIED", "an operator has slices sent again"
     WINDOW_OVER = "WINDOW_OVER", "the window is over"

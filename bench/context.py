@@ -6,10 +6,12 @@ from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
+from bench import second_broker
 from bench.children import Children
 from bench.floors import CeleryFloor, HttpFloor
 from bench.sizes import Sizes
-from bench.stack import BEHIND, FRONT, Servers, Site, default_limits
+from bench.stack import BEHIND, FRONT, Servers, Site, default_limits, lifted_limits
+from pulse_ops.stack.ports import free_port
 
 ACCOUNTS = 8
 
@@ -52,6 +54,22 @@ class Bench:
                 yield site
             finally:
                 site.stop()
+
+    @contextmanager
+    def site_at_two_brokers(self) -> Iterator[Site]:
+        """Another site, with an account at a second exchange too; the first site rests meanwhile."""
+        folder, port = self.folder / "two", free_port()
+        with self.site.at_rest() if "site" in self.__dict__ else nullcontext():
+            self.say("starting the product with accounts at two brokers")
+            limits, to_call = lifted_limits() | second_broker.TRADED, second_broker.variables(port)
+            site = Site(self.servers, self.children, folder, 4, prefix="two ", limits=limits, at_the_broker=to_call)
+            try:
+                self.children.start([second_broker.exchange(folder, port)])
+                site.start((*FRONT, *BEHIND))
+                yield site
+            finally:
+                site.stop()
+                self.children.stop([second_broker.EXCHANGE])
 
     @cached_property
     def _default_site(self) -> Site:

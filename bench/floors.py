@@ -77,7 +77,7 @@ class CeleryFloor:
         self._environment = {
             **os.environ,
             **site.environment,
-            "REDIS_URL": servers.redis_url(_REDIS_NUMBER),
+            "PULSE_QUEUE_URL": servers.redis_url(_REDIS_NUMBER),
             "PYTHONPATH": str(ROOT),
             "FLOOR_SEEN": str(self._seen),
         }
@@ -85,7 +85,7 @@ class CeleryFloor:
         program = Program(
             name=CELERY,
             command=processes.executable(command),
-            is_ready=probes.waits_for_messages(self._environment["REDIS_URL"]),
+            is_ready=probes.waits_for_messages(self._environment["PULSE_QUEUE_URL"]),
             environment=self._environment,
             folder=folder,
         )

@@ -20,6 +20,7 @@ class Sizes:
     lateness_rounds: int
     lateness_seconds: int
     lateness_lead: int
+    hang_seconds: int
     burst_slices: int
     counted_slices: int
     two_slice_orders: int
@@ -52,6 +53,7 @@ FULL = Sizes(
     lateness_seconds=120,
     # Longer than PULSE_DISPATCH_HORIZON: every slice goes the way through beat.
     lateness_lead=13,
+    hang_seconds=60,
     burst_slices=2000,
     counted_slices=400,
     two_slice_orders=1000,
@@ -80,6 +82,7 @@ QUICK = Sizes(
     lateness_rounds=1,
     lateness_seconds=10,
     lateness_lead=4,
+    hang_seconds=15,
     burst_slices=2000,
     counted_slices=100,
     two_slice_orders=200,

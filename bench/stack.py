@@ -77,7 +77,8 @@ class Servers:
 class Site:
     """One set of the product's processes on one database. `prefix` tells its processes from another site's.
 
-    `limits` are variables of the product's and the exchange's rate limits.
+    `limits` are variables of the product's and the exchange's rate limits, `at_the_broker` those of
+    whoever calls brokers.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Site:
         redis_number: int,
         prefix: str = "",
         limits: Mapping[str, str] | None = None,
+        at_the_broker: Mapping[str, str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.children = children
@@ -97,6 +99,7 @@ class Site:
         self.settings = _settings(folder)
         keys = kept_keys(folder)
         self._own_variables = {**_VARIABLES, **(lifted_limits() if limits is None else limits)}
+        self._at_the_broker = at_the_broker or {}
         self.environment = (
             plan.environment(self.settings, keys, self.database_url, self.redis_url) | self._own_variables
         )
@@ -224,7 +227,9 @@ class Site:
         return {one.name: self._own(one) for one in planned}
 
     def _own(self, program: Program) -> Program:
-        environment = {**program.environment, **self._own_variables, "PYTHONPATH": str(ROOT)}
+        calls_brokers = program.name in (processes.PULSE, processes.WORKER_SLICES, processes.WORKER_CONTROL)
+        own = {**self._own_variables, **(self._at_the_broker if calls_brokers else {})}
+        environment = {**program.environment, **own, "PYTHONPATH": str(ROOT)}
         return replace(program, name=self.prefix + program.name, environment=environment)
 
     def _copy_of(self, name: str, number: int) -> Program:

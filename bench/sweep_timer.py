@@ -21,7 +21,7 @@ from pulse_core.clock import utcnow
 from pulse_core.events.deliverer import Deliverer
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
-from pulse_core.trading.store import slices
+from pulse_core.trading.store import due_slices
 from pulse_core.trading.tables import OrderSlice
 
 DUE_QUERY = "the due query, for 500 slices"
@@ -52,7 +52,7 @@ def _horizon() -> datetime:
 
 def _take_due(now: datetime) -> None:
     with Session(db.engine()) as session:
-        slices.take_due(session, "paper", _horizon(), now, _TAKEN)
+        due_slices.take_due(session, "paper", _horizon(), now, _TAKEN)
         session.rollback()
 
 

@@ -11,12 +11,12 @@ from api_contract.body import refuse_large_body
 from api_contract.bulkheads import refuse_without_place
 from api_contract.error_answers import answer_errors
 from api_contract.errors import NotFound
+from api_contract.known_variables import warn_of_variables
 from api_contract.loaded import leave_uncollected
 from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
-from api_contract.variables import warn_of_old_names
 from gapi_app import health, web
 from gapi_app.access import internal_tokens, jwks
 from gapi_app.access.auth import set_up_access
@@ -62,7 +62,7 @@ def create_app() -> Flask:
     core_files.leave_none()
     settings = load_settings()
     setup_logging("gapi", settings.log_format, settings.log_level)
-    warn_of_old_names(type(settings).model_fields)
+    warn_of_variables(type(settings))
     # What it warns of, a connection that pulse closed, is answered here.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     export_spans("gapi", settings.pulse_otel)

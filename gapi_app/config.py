@@ -5,11 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api_contract.key_strength import FORMER_KEY, equal_keys, remedy, strong
+from api_contract.known_variables import misspelt
+from api_contract.secret_files import WithSecretFiles
 from api_contract.service_keys import PrivateKey, PublicKeys, read_private_key, read_public_keys
 from api_contract.variables import NAMES, as_set
 from gapi_app.access.signing import KeySet, WeakKeys, load_keys
@@ -33,7 +35,7 @@ WEB_ADDRESS = r"^https?://[^\s\"'<>]{1,200}$"
 Limit = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))$")]
 
 
-class Settings(BaseSettings):
+class Settings(WithSecretFiles):
     """Each is read from `PULSE_` and its name in capitals, or the name itself where that says whose it is."""
 
     model_config = SettingsConfigDict(alias_generator=NAMES, extra="ignore", frozen=True)
@@ -122,6 +124,20 @@ class Settings(BaseSettings):
         given = self.pulse_service_public_keys
         return None if given is None else read_public_keys(given.get_secret_value())
 
+    @field_validator("pulse_answer_timeout")
+    @classmethod
+    def _outlasts_connecting(cls, value: float, info: ValidationInfo) -> float:
+        if value < info.data.get("pulse_connect_timeout", 0):
+            raise ValueError("must not be shorter than PULSE_CONNECT_TIMEOUT, which is a part of it")
+        return value
+
+    @field_validator("pulse_requests_beside_others")
+    @classmethod
+    def _are_some_of_all(cls, value: int, info: ValidationInfo) -> int:
+        if value > info.data.get("pulse_requests_at_once", value):
+            raise ValueError("must not be more than PULSE_REQUESTS_AT_ONCE, of which they are")
+        return value
+
     @field_validator("pulse_limits_redis_url")
     @classmethod
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
@@ -143,12 +159,14 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """The settings, or the end of the process with a sentence that names what is wrong and no value."""
+    faults = misspelt()
     try:
         settings = Settings()
     except ValidationError as refused:
-        faults = {_variable(fault): _reason(fault["type"], fault["msg"]) for fault in refused.errors()}
+        faults |= {_variable(fault): _reason(fault["type"], fault["msg"]) for fault in refused.errors()}
     else:
-        if not (faults := dict(_lacking(settings))):
+        faults |= _lacking(settings)
+        if not faults:
             return settings
     named = "; ".join(f"{variable} {fault}" for variable, fault in faults.items())
     raise SystemExit(f"gapi cannot start: {named}.{remedy(faults, os.environ)}")

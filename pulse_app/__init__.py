@@ -7,12 +7,12 @@ from flask import Flask
 from api_contract import core_files, process_group
 from api_contract.blueprint import Api, described_app
 from api_contract.body import refuse_large_body
+from api_contract.known_variables import warn_of_variables
 from api_contract.loaded import leave_uncollected
 from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
-from api_contract.variables import warn_of_old_names
 from pulse_app import (
     alarms,
     broker_accounts,
@@ -34,10 +34,9 @@ from pulse_app.identity import accounts, api_keys, me, revocations, second_facto
 from pulse_app.openapi import SPECIFICATION
 from pulse_app.places import give_places
 from pulse_app.time_header import tell_time
-from pulse_core import db
+from pulse_core import fitness
 from pulse_core.broker_accounts import starting
 from pulse_core.config import OF_PULSE, settings_to_start
-from pulse_core.errors import DatabaseUnavailable, SharedSession
 from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
 from pulse_core.metrics import process, switch
@@ -51,9 +50,10 @@ def create_app() -> Flask:
     core_files.leave_none()
     config = settings_to_start("pulse", OF_PULSE)
     setup_logging("pulse", config.log_format, config.log_level)
-    warn_of_old_names(type(config).model_fields)
+    warn_of_variables(type(config))
     export_spans("pulse", config.otel)
-    _check_session()
+    if fitness.is_fit_or_waits("pulse"):
+        starting.check_credentials("pulse")
     app, _ = _described_app()
     _count()
     app.before_request(refuse_large_body)
@@ -106,14 +106,3 @@ def _count() -> None:
     switch.turn_on()
     if process_group.folder() is not None:
         process.keep_fresh()
-
-
-def _check_session() -> None:
-    try:
-        db.check_session()
-    except SharedSession as shared:
-        raise SystemExit(f"pulse cannot start: {shared.message}") from None
-    except DatabaseUnavailable:
-        # Postgres comes later, and `/ready` will see.
-        return
-    starting.check_credentials("pulse")

@@ -23,7 +23,7 @@ from pulse_app.blueprint import Blueprint
 from pulse_app.orders import known_order
 from pulse_core.clock import utcnow
 from pulse_core.trading.order import amend, pause, queries
-from pulse_core.trading.order.queries import OrderReport, OrderSnapshot, SliceReport
+from pulse_core.trading.order.reports import OrderReport, OrderSnapshot, SliceReport
 from pulse_core.trading.slice import operations, settlement
 
 blueprint = Blueprint("control", __name__, url_prefix="/internal/orders", description="Control of running orders")

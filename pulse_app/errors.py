@@ -5,6 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_contract import error_answers
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core.errors import DatabaseUnavailable
 
 _ACCOUNT_OF_ORDER = "fk_orders_account_id"
@@ -20,7 +21,7 @@ def answer_errors(app: Flask) -> None:
 
 
 def _answer_database_away(error: DatabaseUnavailable) -> Response:
-    log.warning("request refused", code=error.code, reason=error.message)
+    troubles.warn(log, error.message, "request refused", code=error.code, reason=error.message)
     return error_answers.error_answer(error)
 
 

@@ -19,7 +19,8 @@ from pulse_app.orders import known_order
 from pulse_core.events import feed, merged_feed
 from pulse_core.events.feed import OrderEvents
 from pulse_core.events.merged_feed import MergedEventPage, MergedNews
-from pulse_core.trading.order.queries import OrderOrigin, order_origin
+from pulse_core.trading.order.queries import order_origin
+from pulse_core.trading.order.reports import OrderOrigin
 
 blueprint = Blueprint("events", __name__, url_prefix="/internal", description="What happened to orders")
 blueprint.before_request(require_service_token)

@@ -11,12 +11,15 @@ from api_contract.shapes.internal import ReadySchema
 from api_contract.watch_port import Watched
 from pulse_app.auth import require_service_token
 from pulse_app.blueprint import Blueprint
-from pulse_core import db, queue
+from pulse_core import db, fitness, queue
 from pulse_core.broker_accounts.login import login_reports
 from pulse_core.broker_accounts.store import states
-from pulse_core.config import Settings
-from pulse_core.errors import DatabaseUnavailable
+from pulse_core.config import Settings, settings
+from pulse_core.errors import DatabaseUnavailable, WrongTables
+from pulse_core.health.agreement import differences
+from pulse_core.health.settings_digest import shared
 from pulse_core.metrics import process, totals
+from pulse_core.postgres import lineage
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import halts
 
@@ -43,12 +46,15 @@ def serve_watch_port(config: Settings) -> None:
 def check_ready() -> dict[str, Any]:
     """Who is logged in at the brokers, beside it. Raises DatabaseUnavailable when no order can be taken."""
     try:
-        db.ping()
-        db.check_session()
+        fitness.check()
+    except WrongTables as wrong:
+        raise DatabaseUnavailable(wrong.message, {"missing": ["tables"]}) from None
     except DatabaseUnavailable as away:
-        raise DatabaseUnavailable(away.message, {"missing": ["postgres"]}) from None
+        is_standby = fitness.reason_of(away) == lineage.STANDBY
+        raise DatabaseUnavailable(lineage.STANDBY if is_standby else away.message, {"missing": ["postgres"]}) from None
     missing = [] if queue.is_reachable() else ["redis"]
-    return {"status": "ready", "degraded": [*missing, *_held_accounts(), *_halts()], "broker_accounts": login_reports()}
+    degraded = [*missing, *_held_accounts(), *_halts(), *_differences()]
+    return {"status": "ready", "degraded": degraded, "broker_accounts": login_reports()}
 
 
 def _held_accounts() -> list[str]:
@@ -61,6 +67,12 @@ def _halts() -> list[str]:
     """What of it is taken waits, and new orders are refused."""
     with db.transaction() as session:
         return [f"{one.id}: {AlarmCode.HALTED}" for one in halts.in_force(session)]
+
+
+def _differences() -> list[str]:
+    """Orders are taken all the same: while settings are changed host by host some differ for a while."""
+    with db.statement() as connection:
+        return [f"settings: {clause}" for clause in differences(connection, shared(settings()))]
 
 
 _ready = Kept(check_ready)

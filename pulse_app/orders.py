@@ -27,14 +27,8 @@ from pulse_core.clock import utcnow
 from pulse_core.events import feed
 from pulse_core.owner import OneAccount, Owner
 from pulse_core.trading.order import accept, cancel, queries
-from pulse_core.trading.order.queries import (
-    FillPage,
-    OrderFilters,
-    OrderPage,
-    OrderReport,
-    OrderSnapshot,
-    SliceList,
-)
+from pulse_core.trading.order.reports import FillPage, OrderPage, OrderReport, OrderSnapshot, SliceList
+from pulse_core.trading.store.orders import OrderFilters
 
 blueprint = Blueprint("orders", __name__, url_prefix="/internal/orders", description="Parent orders and their slices")
 blueprint.before_request(require_service_token)

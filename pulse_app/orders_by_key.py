@@ -10,7 +10,7 @@ from pulse_app.auth import account_id, named_owner, named_owner_to_change, requi
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow
 from pulse_core.trading.order import cancel, queries
-from pulse_core.trading.order.queries import OrderReport, OrderSnapshot
+from pulse_core.trading.order.reports import OrderReport, OrderSnapshot
 
 blueprint = Blueprint(
     "orders_by_key", __name__, url_prefix="/internal/orders/by-key", description="Orders by the keys of their clients"

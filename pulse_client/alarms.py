@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pulse_client.alarm_models import Alarm, AlarmHistory, AlarmPage
 from pulse_client.calls import Calls, part
-from pulse_client.models import Alarm, AlarmHistory, AlarmPage
 
 
 class Alarms(Calls):

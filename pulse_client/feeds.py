@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pulse_client import following
+from pulse_client.alarm_models import AlarmEvent, AlarmEventPage
 from pulse_client.calls import part
 from pulse_client.following import Follower, Numbered, Source
-from pulse_client.models import AlarmEvent, AlarmEventPage, Event, EventPage, MergedEvent, MergedEventPage
+from pulse_client.models import Event, EventPage, MergedEvent, MergedEventPage
 from pulse_client.orders import Orders
 from pulse_client.stream import data_of
 from pulse_client.transport import Request, Response

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from pulse_client.calls import Calls, part
-from pulse_client.models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
 from pulse_client.new_order import Amendment, NewOrder
+from pulse_client.order_models import Fill, FillPage, Order, OrderPage, OrderSnapshot, Placed, Slice, SliceList
 from pulse_client.preview_models import OrderPreview
 from pulse_client.transport import Request
 from pulse_client.vocabulary import CatchUp, WorkingSlices

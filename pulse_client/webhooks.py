@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from pulse_client.calls import Calls, part
-from pulse_client.models import Delivery, DeliveryPage, MadeWebhook, Webhook, WebhookList, WebhookPage
 from pulse_client.vocabulary import WebhookFeed
+from pulse_client.webhook_models import Delivery, DeliveryPage, MadeWebhook, Webhook, WebhookList, WebhookPage
 
 
 class Webhooks(Calls):

@@ -9,15 +9,18 @@ from collections.abc import Collection, Mapping
 from datetime import time
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api_contract.key_strength import equal_keys, remedy, strong
+from api_contract.known_variables import misspelt
 from api_contract.scopes import Role
+from api_contract.secret_files import WithSecretFiles
 from api_contract.service_keys import PublicKeys, ServiceRight, read_public_keys
-from api_contract.variables import NAMES, as_set, names_of
+from api_contract.variables import NAMES, QUEUE_URL, as_set, names_of
 from api_contract.vocabulary import Product
 from pulse_core.broker_keys import CREDENTIALS, PRODUCTS_STATED
 from pulse_core.sealing import read_key_ring
@@ -31,7 +34,10 @@ KEYS = ("pulse_cursor_key", "pulse_idempotency_key", "pulse_webhook_key", "pulse
 OF_PULSE = ("pulse_service_public_keys", *KEYS, "pulse_vault_keys")
 OF_WORKERS = ("pulse_vault_keys",)
 OF_THE_CONTROL_WORKER = ("pulse_webhook_key",)
-_OF_THE_SERVERS = ("DATABASE_URL", "REDIS_URL")
+_OF_THE_SERVERS = ("DATABASE_URL", QUEUE_URL)
+
+# For which Redis keeps a message for the worker that took it.
+VISIBILITY_TIMEOUT = 90
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Key = Annotated[SecretStr, AfterValidator(strong)]
@@ -49,12 +55,12 @@ def _checked_ring(given: SecretStr) -> SecretStr:
     return given
 
 
-class QueueSettings(BaseSettings):
+class QueueSettings(WithSecretFiles):
     """What is enough for a process that reads messages and nothing else, as Flower does."""
 
     model_config = SettingsConfigDict(alias_generator=NAMES, extra="ignore", frozen=True)
 
-    redis_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is accepted too.")
+    queue_url: SecretStr = Field(description="Celery's broker, Redis or Valkey; an amqp:// URL is accepted too.")
     queue_prefix: str = Field("", max_length=40, description="Key prefix when a Redis database is shared.")
     otel: bool = Field(False, description="Send traces to OpenTelemetry; needs the extra otel.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
@@ -185,6 +191,10 @@ class Settings(QueueSettings):
         0, ge=0, le=65_535, description="Port of /metrics, and of pulse's /ready; 0: none, and a worker counts nothing."
     )
 
+    alive_file: Path | None = Field(
+        None, description="The workers' and beat's: a file that they touch every 5 s while they live; unset: none."
+    )
+
     pulse_webhook_allow_http: bool = Field(False, description="Allow webhook URLs with plain http.")
     pulse_webhook_allow_private: bool = Field(
         False, description="Allow webhook URLs with hosts that are not public, at any port."
@@ -241,6 +251,29 @@ class Settings(QueueSettings):
     def _are_quantities(cls, value: frozenset[str] | None) -> frozenset[str] | None:
         if not all(re.fullmatch("[A-Z]{1,16}:[A-Z0-9&.-]{1,32}=[1-9][0-9]{0,8}", one) for one in value or ()):
             raise ValueError("states quantities like NFO:NIFTY=1800,NFO:BANKNIFTY=600")
+        return value
+
+    @field_validator("dispatch_horizon")
+    @classmethod
+    def _is_visible(cls, value: float) -> float:
+        # Redis would hand every message to a second worker before it is due.
+        if value >= VISIBILITY_TIMEOUT:
+            raise ValueError(f"must be shorter than {VISIBILITY_TIMEOUT} s, the visibility timeout of the queue")
+        return value
+
+    @field_validator("settle_delay")
+    @classmethod
+    def _outlasts_a_call(cls, value: float | Literal["never"], info: ValidationInfo) -> float | Literal["never"]:
+        # What a call that is given up only then has sent may enter the book later.
+        if value != "never" and value < info.data.get("broker_timeout", 0):
+            raise ValueError("must not be shorter than PULSE_BROKER_TIMEOUT: its slice could go out again beside it")
+        return value
+
+    @field_validator("database_lock_timeout")
+    @classmethod
+    def _comes_first(cls, value: float, info: ValidationInfo) -> float:
+        if value > info.data.get("database_statement_timeout", value):
+            raise ValueError("must not be longer than PULSE_DATABASE_STATEMENT_TIMEOUT, which ends it before")
         return value
 
     @field_validator("lease")
@@ -309,9 +342,9 @@ def _fault(kind: str, message: str) -> str:
 def wrong_settings() -> dict[str, str]:
     """What is wrong with each variable, except missing ones: whoever starts the services sets them."""
     try:
-        found = _lacking(_without_servers(), ())
+        found = misspelt() | _lacking(_without_servers(), ())
     except ValidationError as refused:
-        found = faults_of(refused)
+        found = misspelt() | faults_of(refused)
     return {variable: fault for variable, fault in found.items() if fault != NOT_SET}
 
 
@@ -326,12 +359,14 @@ def placeholders() -> dict[str, str]:
 
 def settings_to_start(process: str, needs: Collection[str] = ()) -> Settings:
     """The settings, with those that this process `needs`, or its end with a sentence that names each that is wrong."""
+    faults = misspelt()
     try:
         found = settings()
     except ValidationError as refused:
-        faults = faults_of(refused)
+        faults |= faults_of(refused)
     else:
-        if not (faults := _lacking(found, needs)):
+        faults |= _lacking(found, needs)
+        if not faults:
             return found
     raise SystemExit(_cannot_start(process, faults))
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
-    make_url,
     select,
     text,
 )
@@ -38,7 +37,7 @@ from pulse_core.config import Settings, settings
 from pulse_core.errors import DatabaseUnavailable, RowsLocked
 from pulse_core.metrics import fences
 from pulse_core.metrics.database import POOL_TIMEOUTS, UNAVAILABLE
-from pulse_core.postgres import forks, lineage, poolers, prepared
+from pulse_core.postgres import forks, lineage, poolers, prepared, urls
 
 log = get_logger(__name__)
 
@@ -141,8 +140,7 @@ def pool_status() -> PoolStatus:
 
 def psycopg2_url(database_url: str) -> str:
     """The same URL with the driver Pulse uses: SQLAlchemy would take `postgresql://` for psycopg 3."""
-    url = make_url(database_url)
-    return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    return urls.engine_url(database_url).render_as_string(hide_password=False)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ PulseError
         DatabaseUnavailable
             RowsLocked
             SharedSession
+            WrongTables
 """
 
 from api_contract.errors import PulseError, ServiceUnavailable
@@ -37,3 +38,7 @@ class RowsLocked(DatabaseUnavailable):
 
 class SharedSession(DatabaseUnavailable):
     """A proxy lets several connections use one session of Postgres: no lock of a session protects anything."""
+
+
+class WrongTables(DatabaseUnavailable):
+    """The tables are older or newer than this code can work with, or there are none: somebody has to migrate."""

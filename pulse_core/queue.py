@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from api_contract.log import current_trace, get_logger
+from api_contract.troubles import troubles
 from pulse_core import db
 from pulse_core.errors import UncommittedWakeup
 from pulse_core.failpoints import failpoint
@@ -27,6 +28,8 @@ from pulse_core.tasks import QUEUES, SLICES_QUEUE, Task
 log = get_logger(__name__)
 
 UNREACHABLE = (OperationalError, BatchPublishError, RedisError, OSError)
+# One trouble, in whatever words a client tells of it.
+AWAY = "the queue is away"
 MOST_WAITING = 10_000
 # A message costs as much for one order as for many, and most of it while others wait for the interpreter.
 GATHERING_SECONDS = 0.025
@@ -154,7 +157,7 @@ class _Outbox:
                 send(_joined(batch))
                 failpoint("queue.after_publish")
             except UNREACHABLE as error:
-                log.warning("wake-ups lost", count=len(batch), reason=type(error).__name__)
+                troubles.warn(log, AWAY, "wake-ups lost", count=len(batch), reason=str(error))
             except Exception:
                 # Every wake-up of this process goes through this thread: it must outlive any defect in the client.
                 log.exception("wake-ups lost", count=len(batch))

@@ -10,13 +10,16 @@ from pulse_core.markets import tables as _markets
 from pulse_core.policies import tables as _policies
 from pulse_core.postgres.table_base import Base
 from pulse_core.risk import tables as _risk
+from pulse_core.trading import alarm_tables as _alarms
 from pulse_core.trading import halt_tables as _halts
 from pulse_core.trading import price_tables as _prices
 from pulse_core.trading import tables as _trading
+from pulse_core.trading import turn_tables as _turns
 
 __all__ = ["METADATA"]
 
 _SUBJECTS = (
+    _alarms,
     _broker_accounts,
     _events,
     _halts,
@@ -29,5 +32,6 @@ _SUBJECTS = (
     _prices,
     _risk,
     _trading,
+    _turns,
 )
 METADATA = Base.metadata

@@ -1,16 +1,21 @@
 """The Celery application: `celery -A pulse_tasks worker`, `... beat`, `... flower`."""
 
+import logging
 import sys
 
 from celery import Celery
 from celery.signals import setup_logging
 
 from api_contract import core_files, log
+from api_contract.known_variables import warn_of_variables
 from api_contract.spans import export_spans
-from api_contract.variables import warn_of_old_names
 from pulse_core.config import Settings, queue_settings
 from pulse_core.tasks import PERIODS
-from pulse_tasks import dashboard as _dashboard  # noqa: F401
+from pulse_tasks import dashboard
+from pulse_tasks.outages import quiet
+
+if "flower" in sys.argv:
+    dashboard.take_password_from_file()
 
 _TASKS = ("pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps")
 _IS_WORKER = "worker" in sys.argv
@@ -42,5 +47,7 @@ def _setup_logging(**_signal: object) -> None:
     core_files.leave_none()
     service = "beat" if _IS_BEAT else "worker"
     log.setup_logging(service, queue_settings().log_format, queue_settings().log_level)
-    warn_of_old_names(Settings.model_fields)
+    warn_of_variables(Settings)
+    for handler in logging.getLogger().handlers:
+        quiet(handler)
     export_spans(service, queue_settings().otel)

@@ -9,6 +9,8 @@ from celery.exceptions import Retry
 
 from api_contract.log import TRACE_FIELDS, bound_trace, get_logger
 from api_contract.spans import Kind, span
+from api_contract.troubles import troubles
+from pulse_core import queue
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.queue import UNREACHABLE
@@ -18,6 +20,12 @@ log = get_logger(__name__)
 
 # Something of the outside is away: a sweep repeats the work, so there is nothing to retry here.
 AWAY = (DatabaseUnavailable, BookUnavailable, *UNREACHABLE)
+
+
+def put_off(error: Exception, event: str, **fields: Any) -> None:
+    """Say, once a minute for each trouble, that something of the outside is away."""
+    trouble = queue.AWAY if isinstance(error, UNREACHABLE) else str(error)
+    troubles.warn(log, trouble, event, **fields, reason=str(error))
 
 
 class PulseTask(Task):  # type: ignore[misc]
@@ -34,12 +42,13 @@ class PulseTask(Task):  # type: ignore[misc]
             try:
                 return self.run(*args, **kwargs)
             except AWAY as error:
-                log.warning("task put off", task=self.name, args=args, reason=str(error))
+                put_off(error, "task put off", task=self.name, args=args)
                 raise PutOff(str(error)) from None
             except (TaskFailure, Retry):
                 raise
-            except Exception:
-                log.exception("task failed", task=self.name, args=args)
+            except Exception as error:
+                if troubles.meet(f"{self.name}{args} {error!r}") is not None:
+                    log.exception("task failed", task=self.name, args=args)
                 raise
 
 

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from celery.beat import Scheduler
+from celery.beat import Scheduler, SchedulingError
 from celery.signals import after_task_publish, beat_init
 
 from api_contract.log import get_logger
 from api_contract.metrics import Process
+from api_contract.troubles import troubles
+from pulse_core import fitness, queue
 from pulse_core.boottime import boottime
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
 from pulse_core.outlook import sweeps_with_work
 from pulse_core.tasks import PERIODS, Task
+from pulse_tasks import alive
 from pulse_tasks.metrics_page import TICKS, serve
 
 log = get_logger(__name__)
@@ -59,8 +62,15 @@ class LookingScheduler(Scheduler):  # type: ignore[misc]
             with_work = self._look()
             for task in due:
                 if task in with_work:
-                    self.apply_entry(self.schedule[task.value], producer=self.producer)
+                    self._send(task)
         return self._rounds.seconds_left()
+
+    def _send(self, task: Task) -> None:
+        try:
+            self.apply_async(self.schedule[task.value], producer=self.producer, advance=False)
+        except SchedulingError as away:
+            # The control worker runs what no message asks for.
+            troubles.warn(log, queue.AWAY, "tick not sent", task=task, reason=str(away.__context__ or away))
 
     def _look(self) -> Collection[Task]:
         """The sweeps that may find something: all of them while nobody can look."""
@@ -81,6 +91,8 @@ class LookingScheduler(Scheduler):  # type: ignore[misc]
 
 @beat_init.connect(weak=False)
 def _begin(**_signal: object) -> None:
+    alive.keep_touched()
+    fitness.wait_until_fit("beat")
     reporter.start(ProcessKind.BEAT)
     if serve(Process.BEAT) is None:
         return

@@ -1,15 +1,29 @@
 """Flower does not start where others could reach it and nobody asks who they are."""
 
 import ipaddress
+import os
 import sys
 from typing import Any
 
 from celery.signals import import_modules
 
+from api_contract.secret_files import SUFFIX, UnreadableSecret, secret_of
+
+_PASSWORD = "FLOWER_BASIC_AUTH"  # noqa: S105
 NO_PASSWORD = (
     "flower cannot start: others could reach it at {address}, and it would ask nobody for a password. "  # noqa: S105
     "Set FLOWER_BASIC_AUTH=user:password, or listen on this machine alone with --address=127.0.0.1."
 )
+
+
+def take_password_from_file() -> None:
+    """Give Flower, which reads variables alone, what FLOWER_BASIC_AUTH_FILE holds; ends the process where it cannot."""
+    try:
+        password = secret_of(_PASSWORD)
+    except UnreadableSecret as refused:
+        raise SystemExit(f"flower cannot start: {_PASSWORD}{SUFFIX} {refused}.") from None
+    if password is not None:
+        os.environ[_PASSWORD] = password
 
 
 @import_modules.connect(weak=False)

@@ -17,6 +17,7 @@ from celery import bootsteps
 from celery.worker import state
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core import brokers, db
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import Broker
@@ -33,8 +34,8 @@ from pulse_core.trading.slice.batches import any_together, due_together
 from pulse_core.trading.slice.claiming import EARLY
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.shares import may_have_another
-from pulse_core.trading.store import slices, turns
-from pulse_tasks.base import AWAY
+from pulse_core.trading.store import due_slices, turns
+from pulse_tasks.base import AWAY, put_off
 from pulse_tasks.sweep_runner import runner
 
 log = get_logger(__name__)
@@ -153,7 +154,7 @@ def _overdue(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
     if not _is_any_due(before):
         return ()
     with db.transaction() as session:
-        return any_together(slices.overdue(session, broker.name, before, BATCH))
+        return any_together(due_slices.overdue(session, broker.name, before, BATCH))
 
 
 def _at_their_turns(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
@@ -215,8 +216,9 @@ def _with_work() -> AbstractSet[Task]:
     except DatabaseUnavailable:
         # Each of them will say so.
         return PERIODS.keys()
-    except Exception:
-        log.exception("look failed")
+    except Exception as error:
+        if troubles.meet(repr(error)) is not None:
+            log.exception("look failed")
         return PERIODS.keys()
 
 
@@ -225,6 +227,7 @@ def _attempt(what: str, run: Callable[[], object]) -> None:
     try:
         run()
     except AWAY as error:
-        log.warning("watch put off", what=what, reason=str(error))
-    except Exception:
-        log.exception("watch failed", what=what)
+        put_off(error, "watch put off", what=what)
+    except Exception as error:
+        if troubles.meet(f"{what} {error!r}") is not None:
+            log.exception("watch failed", what=what)

@@ -14,14 +14,15 @@ from celery.worker.consumer import Consumer
 from api_contract.errors import ServiceUnavailable
 from api_contract.loaded import leave_uncollected
 from api_contract.metrics import Collect, Metric, Process
-from pulse_core import brokers, clock, db
+from pulse_core import brokers, clock, db, fitness
 from pulse_core.broker_accounts import starting
 from pulse_core.config import OF_THE_CONTROL_WORKER, OF_WORKERS, settings_to_start
-from pulse_core.errors import DatabaseUnavailable, SharedSession
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
 from pulse_core.tasks import DEFAULT_QUEUE
 from pulse_core.trading.slice.shares import shares
+from pulse_tasks import alive
 from pulse_tasks.metrics_page import serve
 from pulse_tasks.reports import Reports
 from pulse_tasks.sweep_runner import runner
@@ -32,7 +33,7 @@ POOLS = ("threads", "solo")
 
 
 class FitToStart(bootsteps.Step):  # type: ignore[misc]
-    """End the worker with a sentence where a key lacks or its fences would guard nothing, before it takes a message."""
+    """Begin only with a database that can be worked with, or end with a sentence, before the worker takes a message."""
 
     requires = ("celery.worker.components:Timer",)
 
@@ -44,13 +45,8 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
             )
         is_of_control = DEFAULT_QUEUE in worker.app.amqp.queues.consume_from
         settings_to_start("worker", OF_WORKERS + OF_THE_CONTROL_WORKER if is_of_control else OF_WORKERS)
-        try:
-            db.check_session()
-        except SharedSession as shared:
-            raise SystemExit(f"worker cannot start: {shared.message}") from None
-        except DatabaseUnavailable:
-            # Postgres comes later, and the first fence will see.
-            return
+        alive.keep_touched()
+        fitness.wait_until_fit("worker")
         starting.check_credentials("worker", to_call_only=True)
 
 

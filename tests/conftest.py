@@ -1,24 +1,15 @@
 """What tests share: one Postgres and one Redis for each pytest process, emptied for each test that asks."""
 
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pulse_ops.stack.ports import free_port
 from tests.support import servers
+from tests.support.environment import environment_of
 from tests.support.processes import Processes
 from tests.support.servers import RunningPostgres, RunningRedis
-from tests.support.service_token import service_keys
-
-PURPOSES = ("JWT", "CURSOR", "IDEMPOTENCY", "WEBHOOK", "TOTP")
-
-# Tests ask more of the gateway than a client may, and of the broker; those about limits set their own.
-UNLIMITED = {f"PULSE_RATE_LIMIT_{name}": "off" for name in ("ACCOUNT", "ORDERS", "ADDRESS", "POSTBACKS")}
-UNLIMITED |= {"PULSE_CHECK_WINDOWS": "false", "PULSE_REQUESTS_AT_ONCE": "48", "PULSE_REQUESTS_BESIDE_OTHERS": "12"}
 
 # How fast a test runs says something about the machine, not about the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,30 +42,15 @@ def redis_url(redis_server: RunningRedis) -> str:
 @pytest.fixture(scope="session")
 def environment(database_url: str, redis_url: str) -> Iterator[dict[str, str]]:
     """The variables every process needs, also set in this one, so that `config.settings()` finds them."""
-    variables = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        **service_keys(),
-        **{f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in PURPOSES},
-        "PULSE_VAULT_KEYS": f"v1:{secrets.token_urlsafe(32)}",
-        "PULSE_PAPER_EXCHANGE_URL": f"http://127.0.0.1:{free_port()}",
-        "PULSE_LOG_FORMAT": "json",
-        # Slices go out at their time; what is about turns under a broker's limits sets its own.
-        "PULSE_BROKER_ORDERS_PER_SECOND": "0",
-    } | UNLIMITED
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        servers.forget_settings()
-        yield {**os.environ, **variables}
-    servers.forget_settings()
+    with environment_of(database_url, redis_url) as variables:
+        yield variables
 
 
 @pytest.fixture
 def clean_database(environment: dict[str, str]) -> str:
     """The URL of the migrated database without a row, with Redis emptied too."""
     servers.empty_database(environment["DATABASE_URL"])
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     return environment["DATABASE_URL"]
 
 

@@ -196,7 +196,7 @@ class ReadySchema(health.ReadySchema):
     degraded = fields.List(
         fields.String(),
         required=True,
-        metadata={"description": "What is missing without stopping orders: redis, and broker accounts that are held."},
+        metadata={"description": "What stops no order: redis away, broker accounts held, halts, settings that differ."},
     )
     broker_accounts = fields.List(
         fields.Nested(broker_logins.BrokerStatusSchema),

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from api_contract.errors import PulseError, ServiceUnavailable, Unauthorized
+from api_contract.troubles import troubles
 from gapi_app import clock
 from gapi_app.access.tokens import Identity
 from gapi_app.cells.naming import answering_cell
@@ -155,7 +156,7 @@ class RevocationsOfCells:
         try:
             self._by_tag[tag].poll()
         except (PulseError, KeyError, TypeError, ValueError):
-            log.warning("revocations cannot be read")
+            troubles.warn(log, "revocations", "revocations cannot be read")
 
     def learn_all_now(self) -> None:
         """The same in every cell."""

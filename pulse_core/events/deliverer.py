@@ -12,6 +12,7 @@ from datetime import datetime
 from threading import Condition, Lock, Thread
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core import db
 from pulse_core.clock import utcnow
 from pulse_core.errors import DatabaseUnavailable
@@ -109,7 +110,7 @@ class Deliverer:
             turn = take_turn(one, lane.resolver, self._now)
         except DatabaseUnavailable as away:
             # The claim runs out, and the same events are posted again.
-            log.warning("delivery put off", webhook_id=one.id, reason=away.message)
+            troubles.warn(log, away.message, "delivery put off", webhook_id=one.id, reason=away.message)
         except Exception:
             log.exception("delivery failed", webhook_id=one.id)
         finally:
@@ -154,7 +155,7 @@ class _Background:
         try:
             self._deliverer.run()
         except DatabaseUnavailable as away:
-            log.warning("deliveries put off", reason=away.message)
+            troubles.warn(log, away.message, "deliveries put off", reason=away.message)
         except Exception:
             log.exception("deliveries failed")
         finally:

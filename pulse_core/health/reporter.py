@@ -13,17 +13,17 @@ from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
 from multiprocessing.util import Finalize
-from pathlib import Path
 
 from api_contract.log import get_logger
 from pulse_core import clock, db
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
-from pulse_core.health.settings_digest import digest
+from pulse_core.health.settings_digest import digest, shared
 from pulse_core.health.store import processes, sweep_runs
 from pulse_core.health.store.processes import Identity, Vitals
 from pulse_core.health.sweep_journal import SweepJournal, as_rows, journal
 from pulse_core.health.vocabulary import ProcessKind
+from pulse_core.postgres.handshake import newest_revision
 
 log = get_logger(__name__)
 
@@ -120,10 +120,5 @@ def identity(pid: int, kind: ProcessKind) -> Identity:
         version=version("pulse-execution"),
         schema_revision=newest_revision(),
         settings_digest=digest(settings()),
+        shared_settings=shared(settings()),
     )
-
-
-def newest_revision() -> str:
-    """The revision of the database that this code is made for, without the tool that migrates."""
-    versions = Path(__file__).parents[1] / "migrations" / "versions"
-    return max(path.name.partition("_")[0] for path in versions.glob("*.py"))

@@ -1,8 +1,10 @@
 """The tables of processes and of the last run of each sweep. Nothing of the trading rests on them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Double, Integer, String
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pulse_core.health.vocabulary import ProcessKind
@@ -13,7 +15,8 @@ class Process(Base):
     """A process from its start to its end, written by itself every few seconds; `id` is new at each start.
 
     `clock_skew_seconds` is how far its wall clock is ahead of the database's, `longest_task_seconds` how long the
-    oldest task that is under way in it has taken so far. `ended_at` is set when it ends in an orderly way.
+    oldest task that is under way in it has taken so far. `shared_settings` are those that all processes must have
+    alike, by their variables. `ended_at` is set when it ends in an orderly way.
     """
 
     __tablename__ = "processes"
@@ -25,6 +28,7 @@ class Process(Base):
     version: Mapped[str]
     schema_revision: Mapped[str] = mapped_column(String(32))
     settings_digest: Mapped[str] = mapped_column(String(64))
+    shared_settings: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     clock_skew_seconds: Mapped[float | None] = mapped_column(Double)
     longest_task_seconds: Mapped[float | None] = mapped_column(Double)
     started_at: Mapped[datetime]

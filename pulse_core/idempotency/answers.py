@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from api_contract.errors import IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyOutcomeUnknown
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core import db
 from pulse_core.copies import copy_of
 from pulse_core.errors import DatabaseUnavailable
@@ -69,7 +70,7 @@ def remember(call: Call, answer: Answer) -> None:
         with db.transaction() as session:
             keys.remember(session, copy_of(call, Asked), copy_of(answer, keys.Answer))
     except DatabaseUnavailable as away:
-        log.warning("answer not kept", reason=away.message)
+        troubles.warn(log, away.message, "answer not kept", reason=away.message)
 
 
 def release(call: Call) -> None:
@@ -78,7 +79,7 @@ def release(call: Call) -> None:
         with db.transaction() as session:
             keys.release(session, copy_of(call, Asked))
     except DatabaseUnavailable as away:
-        log.warning("key not released", reason=away.message)
+        troubles.warn(log, away.message, "key not released", reason=away.message)
 
 
 def forget_answers(now: datetime) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from api_contract.log import get_logger
 from api_contract.metrics import Metric, Process, family
+from api_contract.troubles import troubles
 from pulse_core import db, queue
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.events.store.webhook_lag import webhook_lag
@@ -131,7 +132,7 @@ def _ask_database() -> tuple[Standing, tuple[int, float], Mapping[AlarmCode, int
             work = standing(session, MOST, has_turns=is_on())
             return work, webhook_lag(session, MOST_WEBHOOKS), alarms.open_by_code(session)
     except DatabaseUnavailable as away:
-        log.warning("totals not read", reason=away.message)
+        troubles.warn(log, away.message, "totals not read", reason=away.message)
         return None
 
 

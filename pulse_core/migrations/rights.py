@@ -37,7 +37,7 @@ def let_services_in(owner_url: str, services_url: str) -> None:
 
     Where the owner may make roles, the role is made, or given the password in the URL. Raises OneRole, psycopg2.Error.
     """
-    owner, services = make_url(psycopg2_url(owner_url)), make_url(services_url)
+    owner, services = make_url(psycopg2_url(owner_url)), make_url(psycopg2_url(services_url))
     if owner.username == services.username or services.username is None:
         raise OneRole(f"PULSE_OWNER_DATABASE_URL and DATABASE_URL must name two roles, not {owner.username} twice.")
     dsn = owner.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -28,6 +28,10 @@ _LOOK = """
 """
 
 
+class Standby(OperationalError):  # type: ignore[misc]
+    """A server that takes no writes until it is promoted."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """What identifies a database, and how far its log has come."""
@@ -49,7 +53,7 @@ class Lineage:
         self._lock = threading.Lock()
 
     def look(self, connection: DBAPIConnection) -> Seen:
-        """See which database this connection leads to. Raises psycopg2's OperationalError for a standby."""
+        """See which database this connection leads to. Raises Standby."""
         before = self.seen
         cursor = connection.cursor()
         try:
@@ -59,7 +63,7 @@ class Lineage:
             cursor.close()
         if position is None:
             # After its promotion nobody would notice that this connection leads to another database than the others.
-            raise OperationalError(STANDBY)
+            raise Standby(STANDBY)
         return self._compare(before, Seen(database, position))
 
     def _compare(self, before: Seen | None, found: Seen) -> Seen:

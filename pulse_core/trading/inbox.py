@@ -15,10 +15,10 @@ from api_contract.versions import Expected, etag_of
 from pulse_core import cursors, db
 from pulse_core.copies import copy_of
 from pulse_core.events.names import PULSE
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import alarms, ended_alarms, halts, installation
 from pulse_core.trading.store.alarms import AlarmFilters
-from pulse_core.trading.tables import Alarm
 
 __all__ = ["AlarmFilters", "AlarmHistory", "AlarmPage", "AlarmReport", "alarm_history", "alarm_page", "count_open"]
 

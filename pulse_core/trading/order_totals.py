@@ -14,9 +14,9 @@ from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.exposure import StatusTotals
 from pulse_core.trading.order_window import COMING_BACK, is_catching_up
 from pulse_core.trading.status import order_result
-from pulse_core.trading.store import events, orders, schedules, slices, totals
+from pulse_core.trading.store import events, orders, roll_ups, schedules, slices, totals
 from pulse_core.trading.store.events import Event
-from pulse_core.trading.store.orders import RolledUp
+from pulse_core.trading.store.roll_ups import RolledUp
 from pulse_core.trading.tables import Order
 
 
@@ -37,7 +37,7 @@ def roll_up_all(session: Session, locked: Collection[Order], now: datetime) -> N
     if half_cancelled:
         parts |= totals.of_orders(session, [order.id for order in half_cancelled])
     filled_anew = [order.id for order in locked if _filled(parts.get(order.id, ())) != order.filled_quantity]
-    booked = orders.fill_totals(session, filled_anew) if filled_anew else {}
+    booked = roll_ups.fill_totals(session, filled_anew) if filled_anew else {}
     with_rest = {order.id for order in locked if comes_back(order, parts.get(order.id, ()), now)}
     if with_rest:
         schedules.ask(session, with_rest, now)
@@ -53,7 +53,7 @@ def roll_up_all(session: Session, locked: Collection[Order], now: datetime) -> N
         if is_filled_anew or to is not order.status:
             result = order_result(order.total_quantity, filled) if to in FINAL_ORDERS else None
             rolled.append(RolledUp(order.id, order.status, to, filled, average, result))
-    events.add_all(session, [*overfilled, *orders.roll_up(session, rolled, now)], now)
+    events.add_all(session, [*overfilled, *roll_ups.roll_up(session, rolled, now)], now)
 
 
 def end_unsent(session: Session, order: Order, to: SliceStatus, now: datetime, **why: str) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core import db
 from pulse_core.broker_accounts.state import reason_for, state_after
 from pulse_core.broker_accounts.store import states
@@ -55,4 +56,4 @@ def note_refusal(name: str, error: BrokerError, began_at: datetime, *, is_read: 
                 session, name, Refusal(error.code, error.message, error.scope, began_at), began_at, is_read=is_read
             )
     except DatabaseUnavailable as away:
-        log.warning("broker account not held", broker_account=name, reason=str(away))
+        troubles.warn(log, str(away), "broker account not held", broker_account=name, reason=str(away))

@@ -13,7 +13,8 @@ from pulse_core.tasks import Task
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.order_window import latest_end
 from pulse_core.trading.replanning import replan
-from pulse_core.trading.store import orders, schedules
+from pulse_core.trading.sessions import has_waited, opened_at
+from pulse_core.trading.store import orders, schedules, slices
 
 BATCH = 100
 # What came due by then is on its way out, and stays as it is.
@@ -63,10 +64,13 @@ def _replan(order_id: str, cause: ReplanCause | None, known: Hours, now: datetim
             if order.replan_at is None or order.replan_at > now:
                 return
             cause = ReplanCause.WINDOW_OVER if now >= latest_end(order) else ReplanCause.RESTS
+        opened = opened_at(known, order, now) if cause is ReplanCause.OVERDUE else None
+        if opened and any(has_waited(one, opened) for one in slices.unsent(session, order.id)):
+            cause, just_due = ReplanCause.OPENED, JUST_DUE
         # What is late may still go out for a while after the window, as much of it at a time as the cap allows.
         grace = timedelta(seconds=settings().late_grace)
         if cause is ReplanCause.OVERDUE and now > latest_end(order):
             just_due = grace
-        replan(session, order, cause, known, now, just_due=just_due, grace=grace)
+        replan(session, order, cause, known, now, just_due=just_due, grace=grace, opened=opened)
         roll_up(session, order, now)
         queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)

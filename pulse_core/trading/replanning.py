@@ -23,7 +23,7 @@ from pulse_core.trading.catching_up import NotFitting, Rescheduled, Schedule, re
 from pulse_core.trading.order_plan import History, Plan, Policy, Sent, Unsent
 from pulse_core.trading.order_window import COMING_BACK, latest_end, planned_end
 from pulse_core.trading.schedule import Sizes
-from pulse_core.trading.sessions import trading_time
+from pulse_core.trading.sessions import has_waited, trading_time
 from pulse_core.trading.store import events, fills, schedules, slices
 from pulse_core.trading.store.schedules import AddedSlice, Retimed
 from pulse_core.trading.tables import Order, OrderSlice
@@ -62,12 +62,13 @@ def replan(
     catch_up: CatchUp | None = None,
     just_due: timedelta = timedelta(0),
     grace: timedelta = timedelta(0),
+    opened: datetime | None = None,
 ) -> Schedule | None:
     """Write a new schedule for what is unsent of a locked order in progress, and for what comes back of it.
 
     `catch_up` replaces the order's policy for once; what came due within `just_due` is left on its way out, and slices
-    may go out within `grace` after the window. The caller rolls the order up, and wakes who dispatches. None where
-    nothing can be planned yet: it is tried again.
+    may go out within `grace` after the window. What has waited for its market until it `opened` is late. The caller
+    rolls the order up, and wakes who dispatches. None where nothing can be planned yet: it is tried again.
     """
     free = schedules.lock_unsent(session, order.id)
     found = slices.of_order(session, order.id)
@@ -75,7 +76,7 @@ def replan(
     plan, policy = plan_of(order, known), policy_of(order, catch_up)
     since = now - (plan.interval if plan.time.stretches else timedelta(0))
     filled_before = [Sent(units, at) for units, at in fills.of_unsent(session, order.id, since)]
-    history = _history(order, found, free, doubted, filled_before, since, now)
+    history = _history(order, found, free, doubted, filled_before, since, opened, now)
     if _is_to_wait(order, policy, history, now):
         schedules.change(session, order, replan_at=now + LOOKED_AT_AGAIN)
         return None
@@ -116,6 +117,7 @@ def _history(
     doubted: Collection[str],
     filled_before: Sequence[Sent],
     since: datetime,
+    opened: datetime | None,
     now: datetime,
 ) -> History:
     unsent = [one for one in found if one.id in free and one.status is SliceStatus.SCHEDULED]
@@ -126,7 +128,7 @@ def _history(
         filled=sum(one.filled_quantity for one in found),
         working=sum(map(_lacking, (one for one in at_work if one.status in _AT_THE_BROKER))),
         unknown=unknown_of(found, doubted),
-        unsent=[Unsent(one.sequence_number, _lacking(one), one.due_at, one.attempts > 0) for one in unsent],
+        unsent=[Unsent(one.sequence_number, _lacking(one), _missed(one, opened), one.attempts > 0) for one in unsent],
         ended_rest=returning(order, found, doubted),
         sent=[
             *(Sent(one.quantity, one.sent_at) for one in claimed if one.sent_at is not None and one.sent_at > since),
@@ -136,6 +138,10 @@ def _history(
         next_number=len(found) + 1,
         has_last_slice=any(one.is_last for one in found),
     )
+
+
+def _missed(one: OrderSlice, opened: datetime | None) -> datetime:
+    return one.scheduled_at if opened is not None and has_waited(one, opened) else one.due_at
 
 
 def _lacking(one: OrderSlice) -> int:

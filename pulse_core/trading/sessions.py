@@ -1,10 +1,13 @@
 """What the hours of its market mean for an order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pulse_core.markets.hours import LAST_CLAIMED, LAST_PLANNED, Hours
-from pulse_core.trading.tables import Order
+from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.trading_time import TradingTime
+
+# An operator may open a market at any time: what waits for it is looked at again so often.
+LOOKED_AT_AGAIN = timedelta(minutes=1)
 
 
 def trading_time(hours: Hours, order: Order, end_at: datetime | None = None) -> TradingTime:
@@ -25,6 +28,16 @@ def trading_time(hours: Hours, order: Order, end_at: datetime | None = None) -> 
     if found and is_open_after and found[-1].end == end_at:
         ends[-1] = end_at
     return TradingTime([(one.start, end) for one, end in zip(found, ends, strict=True) if end > one.start])
+
+
+def opened_at(hours: Hours, order: Order, now: datetime) -> datetime | None:
+    """Since when an order's market has taken it; None while it does not, and outside its window."""
+    return next((start for start, end in trading_time(hours, order).stretches if start <= now <= end), None)
+
+
+def has_waited(one: OrderSlice, opened: datetime) -> bool:
+    """Whether a slice was put off until its market `opened`."""
+    return one.scheduled_at < opened <= one.due_at <= opened + LOOKED_AT_AGAIN
 
 
 def opens_at(hours: Hours, order: Order, now: datetime) -> datetime | None:

@@ -1,11 +1,10 @@
-"""The tables of trading: orders, slices, placements, fills, alarms. Statuses are written by `store/` only.
+"""The tables of trading: orders, slices, placements, fills, the installation. Statuses are written by `store/` only.
 
 A `broker_account` is a name of `broker_accounts`. Its columns are called `broker`, as services of before write them.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -23,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api_contract.alarms import AlarmStatus
 from api_contract.vocabulary import (
     AtEnd,
     CatchUp,
@@ -40,7 +38,7 @@ from api_contract.vocabulary import (
 )
 from pulse_core.identity.tables import Account
 from pulse_core.postgres.table_base import Base, words
-from pulse_core.trading.alarms import AlarmCode, HoldCode
+from pulse_core.trading.alarms import HoldCode
 from pulse_core.trading.vocabulary import CancelReason, PlacementOutcome
 
 
@@ -243,44 +241,6 @@ class Placement(Base):
     )
 
 
-class BrokerBudget(Base):
-    """What an account at a broker may still be asked, for all workers. `version` grows with each change.
-
-    `calls_of_day` are the turns given for the broker's `day`, the last of them at `given_at`. Before `room_at` there is
-    no room for a placement more; from `full_since` to `full_until` the broker itself takes no call at all.
-    """
-
-    __tablename__ = "broker_budgets"
-
-    broker_account: Mapped[str] = mapped_column("broker", String(20), primary_key=True)
-    version: Mapped[int] = mapped_column(BigInteger)
-    day: Mapped[date]
-    calls_of_day: Mapped[int] = mapped_column(Integer)
-    given_at: Mapped[datetime]
-    room_at: Mapped[datetime]
-    full_since: Mapped[datetime | None]
-    full_until: Mapped[datetime | None]
-
-
-class BrokerTurn(Base):
-    """A call that an account at a broker has been given room for: of a slice, to place it or to cancel it.
-
-    Those of the last minute are kept.
-    """
-
-    __tablename__ = "broker_turns"
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    broker_account: Mapped[str] = mapped_column("broker", String(20))
-    at: Mapped[datetime]
-    slice_id: Mapped[str] = mapped_column(String(29))
-    order_id: Mapped[str] = mapped_column(String(30))
-    account_id: Mapped[str] = mapped_column(String(30))
-    is_cancel: Mapped[bool]
-
-    __table_args__ = (Index("ix_broker_turns_at", "broker", "at"),)
-
-
 class Fill(Base):
     """One row for each trade of the broker. Brokers number trades anew each day, orders never.
 
@@ -307,66 +267,13 @@ class Fill(Base):
     )
 
 
-class Alarm(Base):
-    """One cause for an operator to look: a code, and what it is about. `occurrences` counts how often it was seen.
-
-    `subject` is the slice, else the order, else `installation`. `opened_at` is when it was last raised anew. Who
-    acknowledged or resolved it is an account, an operator at a terminal by name, or `pulse` itself.
-    """
-
-    __tablename__ = "alarms"
-
-    id: Mapped[str] = mapped_column(String(30), primary_key=True)
-    code: Mapped[AlarmCode] = mapped_column(words(AlarmCode, "code"))
-    subject: Mapped[str] = mapped_column(String(31))
-    status: Mapped[AlarmStatus] = mapped_column(words(AlarmStatus, "status"))
-    account_id: Mapped[str | None] = mapped_column(String(30))
-    order_id: Mapped[str | None] = mapped_column(ForeignKey("orders.id"), index=True)
-    slice_id: Mapped[str | None] = mapped_column(ForeignKey("order_slices.id"))
-    detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    note: Mapped[str | None]
-    occurrences: Mapped[int] = mapped_column(Integer)
-    first_seen_at: Mapped[datetime]
-    opened_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
-    acknowledged_at: Mapped[datetime | None]
-    acknowledged_by: Mapped[str | None]
-    resolved_at: Mapped[datetime | None]
-    resolved_by: Mapped[str | None]
-
-    __table_args__ = (
-        UniqueConstraint("code", "subject"),
-        CheckConstraint("occurrences >= 1", name="occurrences"),
-        CheckConstraint("(status = 'RESOLVED') = (resolved_at IS NOT NULL)", name="resolved"),
-        CheckConstraint("status <> 'ACKNOWLEDGED' OR acknowledged_at IS NOT NULL", name="acknowledged"),
-        CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="who_acknowledged"),
-        CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="who_resolved"),
-        Index("ix_alarms_unresolved", "code", "id", postgresql_where="status <> 'RESOLVED'"),
-    )
-
-
-class BookTurn(Base):
-    """Who reads the book of a broker account, or read it last, and until when it is theirs alone.
-
-    Nobody else begins a reading before `held_until`, nor, once it was given back, before `next_at`. Instants of
-    Postgres's clock. It saves work and guards nothing: readers at the same time do no harm.
-    """
-
-    __tablename__ = "book_turns"
-
-    broker_account: Mapped[str] = mapped_column("broker", String(20), primary_key=True)
-    holder: Mapped[str]
-    taken_at: Mapped[datetime]
-    held_until: Mapped[datetime]
-    next_at: Mapped[datetime]
-
-
 class Installation(Base):
     """The one row of what belongs to the database as a whole, and is restored with it.
 
     From `client_order_id_key` (32 bytes in hex) follow the ids of all attempts. `known_database` names the server and
     timeline that the brokers' books were last compared with; while `held_since` stands, no slice is sent, for the
-    reason of `hold_code`, which `hold_reason` says to people.
+    reason of `hold_code`, which `hold_reason` says to people. `oldest_code` is the revision of the oldest code that
+    works with these tables; the migrations write it.
     """
 
     __tablename__ = "installation"
@@ -377,6 +284,7 @@ class Installation(Base):
     held_since: Mapped[datetime | None]
     hold_code: Mapped[HoldCode | None] = mapped_column(words(HoldCode, "hold_code"))
     hold_reason: Mapped[str | None]
+    oldest_code: Mapped[str | None] = mapped_column(String(32))
 
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),

@@ -9,6 +9,7 @@ from typing import TypedDict, TypeVar
 
 import click
 
+from api_contract.secret_files import secret_of
 from pulse_client.gateway import Credentials, Gateway
 from pulse_ops.cli import options
 from pulse_ops.cli.output import say
@@ -128,7 +129,7 @@ def _code() -> str:
 
 
 def _password(username: str) -> str:
-    if password := os.environ.get("PULSE_PASSWORD"):
+    if password := secret_of("PULSE_PASSWORD"):
         return password
     if not sys.stdin.isatty():
         raise click.UsageError("Set PULSE_PASSWORD: there is no terminal to ask for the password.")

@@ -8,8 +8,8 @@ import psycopg2
 from ulid import ULID
 
 from pulse_client.gateway import Credentials, Gateway
-from pulse_client.models import Order, Slice
 from pulse_client.new_order import NewOrder, SplitConfig
+from pulse_client.order_models import Order, Slice
 from pulse_client.vocabulary import Side
 from pulse_ops.cli import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.demo_report import as_json, print_report

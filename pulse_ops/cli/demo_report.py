@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pulse_client.models import Order, Slice
+from pulse_client.order_models import Order, Slice
 from pulse_ops.cli.ledger_check import AtExchange, LedgerCheck, late_ms
 from pulse_ops.cli.output import clock_time, print_facts, print_table
 from pulse_ops.cli.watching import state

@@ -19,8 +19,8 @@ from pulse_ops.doctor.findings import Finding
 def doctor(data_dir: Path | None, disk_floor: int, is_json: bool) -> None:
     """Name what is wrong with a deployment, with the next step; exit 1 when something is.
 
-    Examines the deployment of DATABASE_URL, REDIS_URL, PULSE_QUEUE_PREFIX and PULSE_GATEWAY_URL, or the stack that runs
-    on the data folder, and this machine. docs/operations.md lists every trouble.
+    Examines the deployment of DATABASE_URL, PULSE_QUEUE_URL, PULSE_QUEUE_PREFIX and PULSE_GATEWAY_URL, or the stack
+    that runs on the data folder, and this machine. docs/operations.md lists every trouble.
     """
     settings = options.stack_settings(data_dir=data_dir)
     findings = []

@@ -9,7 +9,7 @@ from pulse_ops.cli import options
 from pulse_ops.stack import running
 
 # With these anybody could trade with the accounts, or open what is sealed for them.
-OF_THE_BROKER = frozenset({"PULSE_VAULT_KEYS", "KITE_ACCESS_TOKEN", "KITE_API_SECRET"})
+OF_THE_BROKER = frozenset({"PULSE_VAULT_KEYS", "KITE_ACCESS_TOKEN", "KITE_API_SECRET", "ALPACA_API_SECRET"})
 
 
 @click.command()

@@ -10,9 +10,9 @@ from statistics import median
 
 import psycopg2
 
-from pulse_client.models import Order, Slice
+from pulse_client.order_models import Order, Slice
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.paper_exchange.ledger import Arrival, Ledger, LedgerOrder, LedgerTrade
-from pulse_ops.stack.external import libpq_url
 
 # Pulse states averages to four decimals.
 HALF_A_DIGIT = Decimal("0.00005")

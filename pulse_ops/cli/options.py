@@ -43,4 +43,4 @@ def _what_is_wrong(error: ValidationError) -> str:
 
 def _name(location: tuple[int | str, ...]) -> str:
     name = str(location[0]).upper()
-    return name if name in ("DATABASE_URL", "REDIS_URL") else as_set(f"PULSE_{name.removeprefix('PULSE_')}")
+    return name if name.startswith("DATABASE_URL") else as_set(f"PULSE_{name.removeprefix('PULSE_')}")

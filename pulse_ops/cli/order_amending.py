@@ -8,8 +8,8 @@ import click
 
 from pulse_client.errors import PreconditionFailed
 from pulse_client.gateway import Gateway
-from pulse_client.models import OrderSnapshot
 from pulse_client.new_order import Amendment
+from pulse_client.order_models import OrderSnapshot
 from pulse_client.vocabulary import AtEnd, CatchUp, Leftover
 from pulse_ops.cli import options
 from pulse_ops.cli.connection import Where, connect, connection_options

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import click
 
 from pulse_client.gateway import Gateway
-from pulse_client.models import Order, OrderPage
+from pulse_client.order_models import Order, OrderPage
 from pulse_client.vocabulary import CatchUp, OrderStatus, WorkingSlices
 from pulse_ops.cli import EXIT_INTERRUPTED, EXIT_NOT_FILLED, options, watching
 from pulse_ops.cli.connection import Where, connect, connection_options

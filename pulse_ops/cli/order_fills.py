@@ -4,7 +4,7 @@ from typing import Unpack
 
 import click
 
-from pulse_client.models import Fill
+from pulse_client.order_models import Fill
 from pulse_ops.cli import options
 from pulse_ops.cli.connection import Where, connect, connection_options
 from pulse_ops.cli.output import instant, print_json, print_table, say

@@ -11,8 +11,8 @@ from ulid import ULID
 
 from pulse_client.errors import GatewayError
 from pulse_client.gateway import Gateway
-from pulse_client.models import Placed
 from pulse_client.new_order import NewOrder, SplitConfig
+from pulse_client.order_models import Placed
 from pulse_client.vocabulary import AtEnd, CatchUp, Leftover, OrderType, Product, SessionRule, Side
 from pulse_ops.cli import options
 from pulse_ops.cli.connection import Where, connect, connection_options

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from pulse_client.models import Event, Order, Slice
+from pulse_client.models import Event
+from pulse_client.order_models import Order, Slice
 from pulse_client.preview_models import OrderPreview
 from pulse_ops.cli.output import clock_time, instant, print_facts, print_table, say
 from pulse_ops.cli.watching import state

@@ -26,8 +26,8 @@ _WIDTH_OF_FILES = 160
 def status(data_dir: Path | None, disk_floor: int, is_json: bool) -> None:
     """Show each process, the queues, the database, the lag and each trouble; exit 1 unless all is well.
 
-    Looks at the deployment of DATABASE_URL, REDIS_URL, PULSE_QUEUE_PREFIX and PULSE_GATEWAY_URL, or the stack that runs
-    on the data folder.
+    Looks at the deployment of DATABASE_URL, PULSE_QUEUE_URL, PULSE_QUEUE_PREFIX and PULSE_GATEWAY_URL, or the stack
+    that runs on the data folder.
     """
     deployment = find_deployment(options.stack_settings(data_dir=data_dir), disk_floor)
     if not deployment.is_named:

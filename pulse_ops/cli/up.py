@@ -62,7 +62,7 @@ def up(
 ) -> None:
     """Start everything and keep it running until Ctrl-C.
 
-    Postgres and Redis are started too, unless DATABASE_URL and REDIS_URL name servers of yours. Data, logs and
+    Postgres and Redis are started too, unless DATABASE_URL and PULSE_QUEUE_URL name servers of yours. Data, logs and
     generated passwords stay in the data folder. Two stacks need different ports and folders.
 
     While orders are open of a broker account that is not reached, as when PULSE_BROKER was changed, it names them and

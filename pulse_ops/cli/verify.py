@@ -12,6 +12,7 @@ import click
 import psycopg2
 import requests
 
+from api_contract.secret_files import secret_of, set_variables
 from api_contract.variables import names_of, value_of
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.reach import credentials_of
@@ -88,7 +89,7 @@ def _facts(
     settle_delay: timedelta | None,
 ) -> Facts:
     _connect_to_stack(data_dir)
-    url, name = os.environ.get("DATABASE_URL"), asked or _default_account()
+    url, name = secret_of("DATABASE_URL"), asked or _default_account()
     if not url:
         raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
     try:
@@ -109,7 +110,7 @@ def _connect_to_stack(data_dir: Path | None) -> None:
         stack = running.find(options.stack_settings(data_dir=data_dir).data_dir)
     except NotRunning:
         return
-    os.environ.update(stack.environment)
+    set_variables(stack.environment)
 
 
 def _books(broker_account: str, ledger: Path | None) -> BrokerBooks:

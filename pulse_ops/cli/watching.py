@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pulse_client.errors import NotReachable
 from pulse_client.gateway import Gateway
-from pulse_client.models import Order
+from pulse_client.order_models import Order
 from pulse_ops.cli.interrupts import heard_interrupts
 from pulse_ops.cli.output import say
 

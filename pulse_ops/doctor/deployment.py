@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from api_contract.variables import value_of
+from api_contract.secret_files import secret_of
+from api_contract.variables import names_of, queue_url_in
 from pulse_ops.stack import running
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.errors import NotRunning
@@ -52,17 +53,17 @@ _OF_THE_BROKER = ("PULSE_BROKER", "PULSE_PAPER_EXCHANGE_URL", "KITE_ROOT_URL", "
 def find_deployment(settings: StackSettings, disk_floor: int = 500) -> Deployment:
     """The deployment of DATABASE_URL or, where that is not set, the stack that runs here; it may name nothing."""
     stack = _stack(settings.data_dir)
-    database_url, redis_url = _told(settings.database_url), _told(settings.redis_url)
+    database_url, redis_url = _told(settings.database_url), _told(settings.queue_url)
     if stack and database_url in (None, stack.environment["DATABASE_URL"]):
         services = {name: _readiness(stack.urls[f"metrics-{name}"]) for name in ("gapi", "pulse")}
         given = stack.environment
         return Deployment(
-            given["DATABASE_URL"], given["REDIS_URL"], services, given, settings.data_dir, stack, disk_floor
+            given["DATABASE_URL"], queue_url_in(given), services, given, settings.data_dir, stack, disk_floor
         )
     page = os.environ.get("PULSE_GATEWAY_READY_URL") or _health(os.environ.get("PULSE_GATEWAY_URL"))
     services = {"gapi": page} if page else {}
     names = ("PULSE_QUEUE_PREFIX", *_OF_THE_BROKER)
-    given = {name: value for name in names if (value := value_of(name, ""))}
+    given = {name: value for name in names if (value := secret_of(*names_of(name)))}
     return Deployment(database_url, redis_url, services, given, settings.data_dir, None, disk_floor)
 
 

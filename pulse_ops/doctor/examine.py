@@ -9,6 +9,7 @@ from typing import Any
 import psycopg2
 import psycopg2.errors
 
+from pulse_core.postgres.urls import libpq_url
 from pulse_core.sweeps import SWEEPS
 from pulse_ops.doctor import (
     broker,
@@ -28,7 +29,6 @@ from pulse_ops.doctor.deployment import Deployment
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 from pulse_ops.doctor.processes import TOLERATED_CLOCK_SECONDS
 from pulse_ops.stack.config import StackSettings
-from pulse_ops.stack.external import libpq_url
 from pulse_ops.stack.status import database_revision
 
 Check = Callable[[Any], Iterator[Finding]]
@@ -87,6 +87,7 @@ def _is_sealed(deployment: Deployment) -> bool:
 def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
     checks: dict[str, Check] = {
         "database": postgres.takes_writes,
+        "database's commits": partial(postgres.keeps_commits, is_live=_is_live(deployment)),
         "database's clock": _clock,
         "disk": partial(disk.of_postgres, floor_mb=deployment.disk_floor),
         "processes": partial(_processes, deployment, revision),
@@ -106,6 +107,10 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
     if "PULSE_BROKER" in deployment.environment:
         checks["broker accounts"] = partial(orders.are_at_accounts_reached, environment=deployment.environment)
     return checks
+
+
+def _is_live(deployment: Deployment) -> bool:
+    return deployment.environment.get("PULSE_BROKER", "paper") != "paper"
 
 
 def _made(name: str, check: Check, cursor: Any) -> Iterator[Finding]:

@@ -29,6 +29,11 @@ class Trouble(StrEnum):
         "Postgres takes no writes",
         "Name the primary in DATABASE_URL, or set default_transaction_read_only off; sessions that are open keep it.",
     )
+    DATABASE_LOSES_COMMITS = (
+        "DATABASE_LOSES_COMMITS",
+        "a crash of Postgres's machine loses orders that were confirmed",
+        "Set fsync and full_page_writes on, and reload Postgres.",
+    )
     DATABASE_FULL = (
         "DATABASE_FULL",
         "the disk of Postgres is full",
@@ -48,7 +53,7 @@ class Trouble(StrEnum):
     REDIS_AWAY = (
         "REDIS_AWAY",
         "Redis does not answer",
-        "Start the server of REDIS_URL, or correct the URL; until then slices leave a few seconds late.",
+        "Start the server of PULSE_QUEUE_URL, or correct the URL; until then slices leave a few seconds late.",
     )
     REDIS_LOSES_MESSAGES = (
         "REDIS_LOSES_MESSAGES",
@@ -58,7 +63,7 @@ class Trouble(StrEnum):
     QUEUE_GROWING = (
         "QUEUE_GROWING",
         "messages come in faster than they are worked off",
-        "See that the workers of this queue run, with this REDIS_URL and PULSE_QUEUE_PREFIX; start more of them.",
+        "See that the workers of this queue run, with this PULSE_QUEUE_URL and PULSE_QUEUE_PREFIX; start more of them.",
     )
     PULSE_AWAY = ("PULSE_AWAY", "no pulse runs", "Start pulse, or read its log: no order is accepted without it.")
     WORKER_AWAY = ("WORKER_AWAY", "a kind of worker does not run", "Start it, or read its log.")
@@ -76,6 +81,11 @@ class Trouble(StrEnum):
         "CODE_DIFFERS",
         "a process works with another revision of the database",
         "Replace it by one of the present version.",
+    )
+    SETTINGS_DIFFER = (
+        "SETTINGS_DIFFER",
+        "processes were told different things",
+        "Give all the same settings, and restart those that differ.",
     )
     CLOCK_OFF = (
         "CLOCK_OFF",

@@ -1,11 +1,12 @@
 """Who each broker says that we are: asked with what is sealed for its accounts, where this machine can open it."""
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from api_contract.secret_files import secret_of
+from api_contract.variables import QUEUE_URL
 from pulse_core.broker_accounts import vault
 from pulse_core.broker_accounts.tables import BrokerCredentials
 from pulse_core.brokers.adapters import ADAPTERS, Keys
@@ -28,7 +29,7 @@ SELECT account.broker, account.name, {", ".join(f"newest.{column}" for column in
 
 def know_us(cursor: Any, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Each account that works, as its broker knows it; nothing where PULSE_VAULT_KEYS is not known here."""
-    keys = environment.get("PULSE_VAULT_KEYS") or os.environ.get("PULSE_VAULT_KEYS")
+    keys = environment.get("PULSE_VAULT_KEYS") or secret_of("PULSE_VAULT_KEYS")
     settings = _settings(environment)
     if not keys or settings is None:
         return
@@ -63,7 +64,7 @@ def _finding(settings: Settings, broker: str, given: vault.Credentials) -> Findi
 
 
 def _settings(environment: Mapping[str, str]) -> Settings | None:
-    servers = {"DATABASE_URL": "named elsewhere", "REDIS_URL": "named elsewhere"}
+    servers = {"DATABASE_URL": "named elsewhere", QUEUE_URL: "named elsewhere"}
     try:
         return Settings(**{**servers, **environment})  # type: ignore[arg-type]
     except ValidationError:

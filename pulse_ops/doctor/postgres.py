@@ -9,8 +9,8 @@ import psycopg2.errors
 from pulse_core import migrations
 from pulse_core.errors import SharedSession
 from pulse_core.postgres import poolers
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
-from pulse_ops.stack.external import libpq_url
 from pulse_ops.stack.status import database_revision
 
 ROOM_MB = 16
@@ -30,6 +30,16 @@ def takes_writes(cursor: Any) -> Iterator[Finding]:
         yield wrong("database", Trouble.DATABASE_READ_ONLY, why)
         return
     yield from _has_room(cursor)
+
+
+def keeps_commits(cursor: Any, is_live: bool) -> Iterator[Finding]:
+    """What Postgres confirms must be on its disk; with the paper exchange alone, that is said and is no trouble."""
+    cursor.execute("SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'")
+    off = " and ".join(sorted(name for (name,) in cursor.fetchall()))
+    if off and is_live:
+        yield wrong("database's commits", Trouble.DATABASE_LOSES_COMMITS, f"{off} off")
+    else:
+        yield fine("database's commits", f"may be lost in a crash of its machine: {off} off" if off else "are kept")
 
 
 def _has_room(cursor: Any) -> Iterator[Finding]:

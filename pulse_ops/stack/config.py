@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from api_contract.variables import aliases_of
+from api_contract.secret_files import WithSecretFiles
+from api_contract.variables import aliases_of, names_of
 
 LOOPBACK = "127.0.0.1"
 # What once published everything, and must not be taken for what publishes the gateway.
@@ -15,7 +16,7 @@ FORMER_BIND_HOST = "PULSE_BIND_HOST"
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
-class StackSettings(BaseSettings):
+class StackSettings(WithSecretFiles):
     """Names are the environment variables' names in lower case, after `PULSE_`."""
 
     model_config = SettingsConfigDict(env_prefix="PULSE_", extra="ignore", frozen=True, populate_by_name=True)
@@ -47,8 +48,10 @@ class StackSettings(BaseSettings):
     owner_database_url: SecretStr | None = Field(
         None, description="The role that migrates your own Postgres; unset: the one of DATABASE_URL."
     )
-    redis_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("REDIS_URL", "redis_url"), description="Your own Redis; unset: embedded."
+    queue_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices(*names_of("queue_url"), "queue_url"),
+        description="Your own Redis; unset: embedded.",
     )
     broker: Literal["paper", "zerodha", "alpaca"] = Field(
         "paper", validation_alias=aliases_of("broker"), description="Where slices are placed."

@@ -6,8 +6,8 @@ import psycopg2
 
 from pulse_core.broker_accounts.starting import HOW
 from pulse_core.config import placeholders
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.stack.errors import StackError
-from pulse_ops.stack.external import libpq_url
 
 _SEALED = "SELECT EXISTS (SELECT FROM broker_credentials WHERE broker_account = %s)"
 

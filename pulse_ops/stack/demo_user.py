@@ -1,12 +1,12 @@
 """The account that a newcomer trades with at the paper exchange."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api_contract.errors import InvalidState, Unauthorized
 from api_contract.scopes import Role
+from api_contract.secret_files import set_variables
 from pulse_core import config, db
 from pulse_core.clock import utcnow
 from pulse_core.identity import accounts
@@ -26,7 +26,7 @@ def ensure_demo_user(settings: StackSettings, keys: Keys, environment: Mapping[s
     """The demo account of this stack, made at the first start; None where real money is traded."""
     if settings.broker != "paper":
         return None
-    os.environ.update(environment)
+    set_variables(environment)
     config.settings.cache_clear()
     try:
         return DemoUser(_usable_name(keys.demo_password), keys.demo_password)

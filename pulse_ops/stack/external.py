@@ -7,22 +7,17 @@ import redis
 
 from pulse_core.errors import SharedSession
 from pulse_core.postgres import poolers
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.stack.errors import StackError
 from pulse_ops.stack.redis import client_for_one_question
 
 
-def check_external(database_url: str | None, redis_url: str | None) -> None:
+def check_external(database_url: str | None, queue_url: str | None) -> None:
     """Raises StackError when a server that was named does not answer, or not as it must."""
     if database_url:
         _check_postgres(database_url)
-    if redis_url and redis_url.startswith(("redis://", "rediss://")):
-        _check_redis(redis_url)
-
-
-def libpq_url(database_url: str) -> str:
-    """The same URL without SQLAlchemy's driver name."""
-    scheme, separator, rest = database_url.partition("://")
-    return f"{scheme.partition('+')[0]}{separator}{rest}"
+    if queue_url and queue_url.startswith(("redis://", "rediss://")):
+        _check_redis(queue_url)
 
 
 def _check_postgres(database_url: str) -> None:
@@ -35,9 +30,9 @@ def _check_postgres(database_url: str) -> None:
         raise StackError(f"The Postgres of DATABASE_URL is not there ({reason}): start it, or unset it.") from error
 
 
-def _check_redis(redis_url: str) -> None:
-    with closing(client_for_one_question(redis_url)) as client:
+def _check_redis(queue_url: str) -> None:
+    with closing(client_for_one_question(queue_url)) as client:
         try:
             client.ping()
         except redis.RedisError as error:
-            raise StackError(f"The Redis of REDIS_URL is not there ({error}): start it, or unset it.") from error
+            raise StackError(f"The Redis of PULSE_QUEUE_URL is not there ({error}): start it, or unset it.") from error

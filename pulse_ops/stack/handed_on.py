@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from api_contract.key_strength import FORMER_KEY
+from api_contract.secret_files import SUFFIX
+from api_contract.variables import QUEUE_URL, RENAMED
 from pulse_ops.stack import processes
 
-_DATABASE, _QUEUE = "DATABASE_URL", "REDIS_URL"
+_DATABASE, _QUEUE = "DATABASE_URL", QUEUE_URL
 _AT_THE_EXCHANGE = ("KITE_API_KEY", "KITE_ACCESS_TOKEN")
 _AT_THE_BROKER = (*_AT_THE_EXCHANGE, "ALPACA_API_KEY", "ALPACA_API_SECRET")
 _WORKER = frozenset({_DATABASE, _QUEUE, "PULSE_VAULT_KEYS", *_AT_THE_BROKER})
@@ -61,4 +63,10 @@ def handed_on(process: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The same environment without the secrets of others; a server has none of these."""
     kept_back = EVERY_SECRET - SECRETS.get(process, frozenset())
     # Settings are read whatever the case of a variable's name.
-    return {name: value for name, value in environment.items() if name.upper() not in kept_back}
+    return {name: value for name, value in environment.items() if _secret_in(name.upper()) not in kept_back}
+
+
+def _secret_in(variable: str) -> str:
+    """The variable whose secret this one holds, or names the file of."""
+    name = variable.removesuffix(SUFFIX)
+    return RENAMED.get(name, name)

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg2
 
 from pulse_core.config import PLACEHOLDERS
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.stack.errors import StackError
-from pulse_ops.stack.external import libpq_url
 
 MOST_NAMED = 10
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from api_contract.variables import value_of, with_new_names
+from api_contract.secret_files import secret_of
+from api_contract.variables import QUEUE_URL, value_of, with_new_names
 from pulse_ops.stack import probes, processes
 from pulse_ops.stack.child import Program
 from pulse_ops.stack.config import LOOPBACK, StackSettings, url_of
@@ -19,27 +20,27 @@ DEMO_USER = "demo"
 METRICS = ("gapi", "pulse", "slices", "control", "beat")
 
 
-def environment(settings: StackSettings, keys: Keys, database_url: str, redis_url: str) -> dict[str, str]:
+def environment(settings: StackSettings, keys: Keys, database_url: str, queue_url: str) -> dict[str, str]:
     """What connects programs to this stack, all secrets included. Keys that are set already are kept."""
-    private_key = os.environ.get("PULSE_SERVICE_PRIVATE_KEY") or keys.service_private_key
+    private_key = secret_of("PULSE_SERVICE_PRIVATE_KEY") or keys.service_private_key
     return {
         "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
+        QUEUE_URL: queue_url,
         "PULSE_SERVICE_PRIVATE_KEY": private_key,
-        "PULSE_SERVICE_PUBLIC_KEYS": os.environ.get("PULSE_SERVICE_PUBLIC_KEYS") or known_by(private_key),
-        "PULSE_JWT_KEY": os.environ.get("PULSE_JWT_KEY") or keys.jwt_key,
-        "PULSE_CURSOR_KEY": os.environ.get("PULSE_CURSOR_KEY") or keys.cursor_key,
-        "PULSE_IDEMPOTENCY_KEY": os.environ.get("PULSE_IDEMPOTENCY_KEY") or keys.idempotency_key,
-        "PULSE_WEBHOOK_KEY": os.environ.get("PULSE_WEBHOOK_KEY") or keys.webhook_key,
-        "PULSE_TOTP_KEY": os.environ.get("PULSE_TOTP_KEY") or keys.totp_key,
-        "PULSE_VAULT_KEYS": os.environ.get("PULSE_VAULT_KEYS") or keys.vault_keys,
+        "PULSE_SERVICE_PUBLIC_KEYS": secret_of("PULSE_SERVICE_PUBLIC_KEYS") or known_by(private_key),
+        "PULSE_JWT_KEY": secret_of("PULSE_JWT_KEY") or keys.jwt_key,
+        "PULSE_CURSOR_KEY": secret_of("PULSE_CURSOR_KEY") or keys.cursor_key,
+        "PULSE_IDEMPOTENCY_KEY": secret_of("PULSE_IDEMPOTENCY_KEY") or keys.idempotency_key,
+        "PULSE_WEBHOOK_KEY": secret_of("PULSE_WEBHOOK_KEY") or keys.webhook_key,
+        "PULSE_TOTP_KEY": secret_of("PULSE_TOTP_KEY") or keys.totp_key,
+        "PULSE_VAULT_KEYS": secret_of("PULSE_VAULT_KEYS") or keys.vault_keys,
         "PULSE_URL": settings.url(settings.pulse_port),
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
         **_paper_exchange(settings),
         "PULSE_BROKER": settings.broker,
         **_queue(),
         **_at_the_broker(),
-        **_limits(redis_url),
+        **_limits(queue_url),
     }
 
 
@@ -52,7 +53,7 @@ def programs(settings: StackSettings, shared: Mapping[str, str]) -> list[Program
         "PYTHONUNBUFFERED": "1",
         MARK: str(settings.data_dir.resolve()),
     }
-    queue_ready = probes.waits_for_messages(shared["REDIS_URL"])
+    queue_ready = probes.waits_for_messages(shared[QUEUE_URL])
     everything = [
         _counting(
             _program(processes.WORKER_SLICES, processes.worker_slices(), queue_ready), settings.slices_metrics_port
@@ -121,13 +122,13 @@ def _at_the_broker() -> dict[str, str]:
     """Who we are there, so that a command that asks the broker's book asks as the services do."""
     kite = ("PULSE_BROKER_ACCOUNT", "KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
     names = (*kite, "ALPACA_ROOT_URL", "ALPACA_API_KEY", "ALPACA_API_SECRET")
-    return {name: os.environ[name] for name in names if name in os.environ}
+    return {name: value for name in names if (value := secret_of(name)) is not None}
 
 
-def _limits(redis_url: str) -> dict[str, str]:
+def _limits(queue_url: str) -> dict[str, str]:
     """Where the gateway shares its counts, unless that is said or the queue is not in a Redis."""
     name = "PULSE_LIMITS_REDIS_URL"
-    url = os.environ.get(name) or redis_url
+    url = secret_of(name) or queue_url
     return {name: url} if url.startswith(("redis://", "rediss://")) else {}
 
 

@@ -9,7 +9,7 @@ import redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from pulse_core import migrations
-from pulse_ops.stack.external import libpq_url
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.stack.processes import QUEUES
 from pulse_ops.stack.redis import client_for_one_question
 from pulse_ops.stack.running import RunningProcess, RunningStack

@@ -118,7 +118,7 @@ class Stack:
 
     def _start_servers(self, keys: Keys) -> dict[str, str]:
         settings = self._settings
-        database_url, redis_url = _told(settings.database_url), _told(settings.redis_url)
+        database_url, redis_url = _told(settings.database_url), _told(settings.queue_url)
         self._owner_url = _told(settings.owner_database_url) if database_url else None
         postgres = None if database_url else EmbeddedPostgres(self._data_dir / "postgres")
         redis = None if redis_url else EmbeddedRedis(self._data_dir / "redis")

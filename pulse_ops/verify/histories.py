@@ -132,12 +132,19 @@ def _disagreement(facts: Facts, one: SliceRow, row: BrokerOrderRow | None) -> tu
     ended_unseen = row.order_id in facts.unseen_ends or one.client_order_id in facts.settled
     if one.status == "EXPIRED" and ended_unseen and not row.is_live:
         return None
-    if one.status in _SAME_AT_BROKER and row.status != _SAME_AT_BROKER[one.status]:
+    is_other = one.status in _SAME_AT_BROKER and row.status != _SAME_AT_BROKER[one.status]
+    if is_other and not (_was_unsent_at_its_end(facts, one) and not row.is_live):
         return f"{_SAME_AT_BROKER[one.status]} at the broker for {one.status}", row.status
     if one.status == "FILLED" and one.filled_quantity < one.quantity:
         return f"{one.quantity} filled", str(one.filled_quantity)
     ended_unnoticed = one.status == "WORKING" and row.ended_at is not None and row.ended_at < facts.settled_before
     return (f"the end of {row.order_id}: {row.status}", "WORKING") if ended_unnoticed else None
+
+
+def _was_unsent_at_its_end(facts: Facts, one: SliceRow) -> bool:
+    """Whether it waited to be sent again when it was cancelled: its order at the broker is an earlier one."""
+    moves = facts.moves_of.get(one.id, ())
+    return one.status == "CANCELLED" and bool(moves) and moves[-1].from_status == "SCHEDULED"
 
 
 def _result(order: OrderRow) -> str | None:

@@ -63,7 +63,10 @@ def site(
     processes = Processes(folder, environment)
     postgres.server.create_database("delhi")
     database_url, port = postgres.migrated("delhi"), free_port()
-    settings = {"DATABASE_URL": database_url, "REDIS_URL": environment["REDIS_URL"].rpartition("/")[0] + "/1"}
+    settings = {
+        "DATABASE_URL": database_url,
+        "PULSE_QUEUE_URL": environment["PULSE_QUEUE_URL"].rpartition("/")[0] + "/1",
+    }
     settings["PORT"] = str(port)
     accounts = {role.value: make_account(role) for role in (Role.TRADER, Role.OPERATOR, Role.ADMIN)}
     engine = create_engine(db.psycopg2_url(database_url))

@@ -209,7 +209,7 @@ def test_services_reach_each_other_by_their_names_and_ports(services: dict[str, 
     assert services["exchange"]["environment"]["PULSE_PAPER_HOST_NAMES"] == "exchange,"
     assert services["worker"]["environment"]["DATABASE_URL"] == "postgresql://pulse_run:services-a2@postgres:5432/pulse"
     assert services["gapi"]["environment"]["PULSE_LIMITS_REDIS_URL"] == "redis://limits:6379/0"
-    assert services["worker"]["environment"]["REDIS_URL"] == "redis://:queue-b2@redis:6379/0"
+    assert services["worker"]["environment"]["PULSE_QUEUE_URL"] == "redis://:queue-b2@redis:6379/0"
 
 
 def test_the_gateway_shares_networks_with_pulse_and_its_counts_only(services: dict[str, Any]) -> None:

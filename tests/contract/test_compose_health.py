@@ -1,7 +1,6 @@
 """The health checks of docker-compose.yml, run as they stand against the processes they are for."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +26,7 @@ def check(service: str, environment: dict[str, str], port: str | None = None) ->
     if port is not None:
         command[-2] = port
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    here = {**environment, "PATH": path, "HOSTNAME": socket.gethostname()}
+    here = {**environment, "PATH": path}
     if kind == "CMD-SHELL":
         command = ["sh", "-c", *command]
     return subprocess.run(command, env=here, capture_output=True, timeout=60).returncode
@@ -65,16 +64,18 @@ def test_flower_is_healthy_without_its_password(processes: Processes, environmen
     assert check("flower", environment, str(listen.port)) == OK
 
 
-def test_a_worker_is_healthy_while_it_answers(processes: Processes, environment: dict[str, str]) -> None:
-    worker = processes.worker_control()
-    assert check("worker-control", environment) == OK
-    worker.stop(10)
-    assert check("worker-control", environment) != OK
-
-
-def test_beat_is_healthy_while_it_is_connected(processes: Processes, environment: dict[str, str]) -> None:
-    processes.beat()
-    assert check("beat", environment) == OK
+@pytest.mark.parametrize("service", ["worker-control", "beat"])
+def test_what_waits_for_its_servers_is_healthy_until_it_has_ended(
+    service: str, processes: Processes, environment: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "alive"
+    away = {"DATABASE_URL": f"postgresql://nobody@{LOOPBACK}:{free_port()}/none", "PULSE_ALIVE_FILE": str(file)}
+    command = {"worker-control": commands.worker_control(), "beat": commands.beat()}[service]
+    child = processes.run(service, command, probes.always, away)
+    wait_until(lambda: check(service, {**environment, **away}) == OK, what="a process that lives")
+    child.stop(10)
+    os.utime(file, (0, file.stat().st_mtime - 40))
+    assert check(service, {**environment, **away}) == FAILED
 
 
 def test_redis_takes_its_configuration(tmp_path: Path) -> None:

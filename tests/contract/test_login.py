@@ -184,7 +184,7 @@ def test_a_revocation_outlives_redis_and_the_gateway(
     ended, going_on = log_in(gapi, new_account()), log_in(gapi, new_account())
     ended.send("POST", "/api/auth/logout")
 
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     assert (ended.is_believed(), going_on.is_believed()) == (False, True)
     child.kill()
     servers.start(child)

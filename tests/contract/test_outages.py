@@ -39,7 +39,7 @@ def test_an_order_is_accepted_without_redis(
     processes: Processes, trader: Account, silent_port: int, is_silent: bool
 ) -> None:
     port = silent_port if is_silent else free_port()
-    pulse = start_pulse(processes, REDIS_URL=f"redis://127.0.0.1:{port}/0")
+    pulse = start_pulse(processes, PULSE_QUEUE_URL=f"redis://127.0.0.1:{port}/0")
     gapi = start_gapi(processes, pulse)
     for _ in range(3):
         answer = gapi.send("POST", "/api/orders", trader, json=new_order(), timeout=ACCEPTED_WITHIN)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from api_contract.scopes import Role
 from tests.contract.client import Account, Service, error_of, new_order
@@ -48,6 +49,22 @@ def test_an_admin_sets_limits_and_a_user_sees_his_own_and_what_is_left(
 
     assert admin.send("PUT", path_of(trader.account_id), json={}).json()["own"]["day_quantity"] is None
     assert mine.send("POST", "/api/orders", json=new_order(total_quantity=51)).status_code == 202
+
+
+def test_an_amendment_is_held_to_them_too(gapi: Service, admin: Login, mine: Login, trader: Account) -> None:
+    admin.send("PUT", path_of(trader.account_id), json={"day_quantity": 150})
+    order_id = mine.send("POST", "/api/orders", json=new_order(total_quantity=100)).json()["order_id"]
+
+    def amended(total: int) -> requests.Response:
+        headers = {**gapi.bearer(mine.access_token), "If-Match": "*"}
+        return gapi.send("PATCH", f"/api/orders/{order_id}", headers=headers, json={"total_quantity": total})
+
+    status, code, details = error_of(amended(151))
+    assert (status, code) == (422, "RISK_LIMIT")
+    assert details == {"limit": "day_quantity", "most": 150, "accepted": 0, "asked": 151, "left": 150}
+    assert mine.send("GET", f"/api/orders/{order_id}").json()["total_quantity"] == 100
+    assert amended(150).json()["total_quantity"] == 150
+    assert amended(60).json()["total_quantity"] == 60
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_ids_reach_both_logs_and_the_message(
         assert line["duration_ms"] > 0
 
     def messages() -> list[dict[str, Any]]:
-        with redis.Redis.from_url(environment["REDIS_URL"]) as client:
+        with redis.Redis.from_url(environment["PULSE_QUEUE_URL"]) as client:
             found = [json.loads(message) for message in client.lrange("control", 0, -1)]
         return [message for message in found if message["headers"].get("request_id") == request_id]
 

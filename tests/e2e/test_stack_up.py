@@ -105,7 +105,10 @@ def test_a_taken_port_ends_the_start_with_one_sentence_and_no_process(tmp_path: 
 
 
 def test_a_database_that_is_not_there_ends_the_start_with_one_sentence(tmp_path: Path) -> None:
-    nowhere = {"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none", "REDIS_URL": "redis://127.0.0.1/0"}
+    nowhere = {
+        "DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none",
+        "PULSE_QUEUE_URL": "redis://127.0.0.1/0",
+    }
     ended = pulse("up", **environment_for(tmp_path / "data") | nowhere)
     assert ended.returncode == 1
     assert "The Postgres of DATABASE_URL is not there" in ended.stderr

@@ -27,7 +27,8 @@ from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.store import installation, turns
-from pulse_core.trading.tables import BrokerBudget, BrokerTurn, Order, OrderSlice, Placement
+from pulse_core.trading.tables import Order, OrderSlice, Placement
+from pulse_core.trading.turn_tables import BrokerBudget, BrokerTurn
 from pulse_tasks import watch
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_slice, a_split_order, an_account, slices_of, without_pace

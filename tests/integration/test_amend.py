@@ -1,12 +1,9 @@
 """An order under way is amended: what is unsent is planned anew, what was ever claimed stays, sums hold."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from random import Random
 from typing import Any
 
 import pytest
@@ -19,7 +16,6 @@ from api_contract.errors import (
     InvalidRequest,
     InvalidState,
     NotFound,
-    PulseError,
     QuantityTooLarge,
     QuantityTooSmall,
     RiskLimit,
@@ -48,7 +44,7 @@ from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.amend import amend_order
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
-from pulse_core.trading.order.queries import OrderSnapshot
+from pulse_core.trading.order.reports import OrderSnapshot
 from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
@@ -468,55 +464,6 @@ def test_a_slice_that_is_held_is_not_claimed(broker: SimulatedBroker) -> None:
     assert len(held) == 5
     # Whoever holds it keeps it from being claimed.
     assert (broker.placements, a_slice(first.id).status) == ([], SliceStatus.SCHEDULED)
-
-
-def test_everybody_at_once_and_the_sums_hold(broker: SimulatedBroker) -> None:
-    """Amendments up and down, pauses, cancels of the rest, claims and fills of one order, from many connections."""
-    broker.answers = [accept_and_fill] * 40
-    order_id = a_split_order(total_quantity=200, num_splits=20, duration_minutes=1)
-    account = order(order_id).account_id
-    over: list[int] = []
-
-    def swallow(deed: Callable[[], object]) -> None:
-        with suppress(PulseError):
-            deed()
-
-    def send(number: int) -> None:
-        one = slices_of(order_id)[number]
-        with db.transaction() as session:
-            slices.change(session, one.id, utcnow(), due_at=utcnow())
-        swallow(lambda: execute_slice(one.id))
-
-    def amend_to(total: int) -> None:
-        def look() -> None:
-            shown = amended(order_id, total_quantity=total)
-            if shown.exposure.total > shown.total_quantity:
-                over.append(shown.exposure.total)
-
-        swallow(look)
-
-    def pause_and_resume(_number: int) -> None:
-        swallow(lambda: pause_order(OneAccount(account), order_id, account, utcnow()))
-        swallow(lambda: resume_order(OneAccount(account), order_id, account, utcnow()))
-
-    deeds = [partial(send, number) for number in range(12)]
-    deeds += [partial(amend_to, total) for total in (60, 240, 100, 180, 30, 150)]
-    deeds += [partial(pause_and_resume, number) for number in range(3)]
-    deeds += [partial(swallow, lambda: track_slices(utcnow()))] * 3
-    Random(7).shuffle(deeds)
-    with ThreadPoolExecutor(6) as pool:
-        for done in [pool.submit(deed) for deed in deeds]:
-            done.result()
-    track_slices(utcnow())
-
-    ended = order(order_id)
-    taken = sum(one.filled_quantity for one in slices_of(order_id))
-    assert over == []
-    assert sum(one.quantity for one in broker.placements) <= ended.total_quantity
-    assert taken + sum(unsent(order_id)) <= ended.total_quantity
-    assert ended.filled_quantity == taken
-    told = [one["after"] for one in amendments(order_id)]
-    assert told[-1:] in ([ended.total_quantity], [])
 
 
 def test_how_it_catches_up_is_amended_too(broker: SimulatedBroker) -> None:

@@ -14,7 +14,9 @@ from pulse_core.clock import utcnow
 from pulse_core.owner import OneAccount
 from pulse_core.trading.admission import demand
 from pulse_core.trading.order.accept import submit_order
+from pulse_core.trading.order.amend import amend_order
 from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.split import split_orders
 from tests.support import servers
 from tests.support.factories import a_new_order, a_split_order, an_account, order
 from tests.support.processes import wait_until
@@ -137,6 +139,25 @@ def test_what_cannot_get_out_in_its_window_is_refused_with_the_numbers() -> None
     assert submit(account, **minute) == {"limit": "window", "most": 380, "accepted": 300, "asked": 100, "left": 80}
     assert submit(account, num_splits=80, total_quantity=1000, duration_minutes=1) is None
     assert submit(account, num_splits=100, total_quantity=1000, duration_minutes=60) is None, "there is time for it"
+
+
+@pytest.mark.parametrize("is_split", [False, True])
+@pytest.mark.usefixtures("kite")
+def test_a_window_is_shortened_to_none_in_which_its_slices_cannot_get_out(is_split: bool) -> None:
+    account, now = an_account(), utcnow()
+    many = {"num_splits": 100, "total_quantity": 1000}
+    made = [submit_order(account, a_new_order(**many, duration_minutes=one), now).order_id for one in (1, 1, 1, 60)]
+    if is_split:
+        split_orders(made, now)
+    before = order(made[-1])
+
+    with pytest.raises(RiskLimit) as refused:
+        amend_order(OneAccount(account), made[-1], {"duration_minutes": 1}, account, now, None)
+
+    assert refused.value.details == {"limit": "window", "most": 380, "accepted": 300, "asked": 100, "left": 80}
+    assert (order(made[-1]).end_at, order(made[-1]).updated_at) == (before.end_at, before.updated_at)
+    amend_order(OneAccount(account), made[-1], {"duration_minutes": 30}, account, now, None)
+    assert order(made[-1]).duration_minutes == 30
 
 
 @pytest.mark.usefixtures("kite")

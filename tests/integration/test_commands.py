@@ -31,7 +31,7 @@ def rejected(broker: SimulatedBroker) -> str:
 
 
 def run(environment: Mapping[str, str], *command: str) -> subprocess.CompletedProcess[str]:
-    redis_is_down = {**environment, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    redis_is_down = {**environment, "PULSE_QUEUE_URL": "redis://127.0.0.1:1/0"}
     return subprocess.run(executable(command), env=redis_is_down, capture_output=True, text=True, timeout=60)
 
 

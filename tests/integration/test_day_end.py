@@ -26,7 +26,7 @@ from pulse_core.trading.slice.day_end import end_day
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.track import track_slices
-from pulse_core.trading.store import placements, schedules, slices
+from pulse_core.trading.store import at_broker, placements, schedules
 from pulse_core.trading.tables import Order, OrderSlice
 from tests.support.broker import PRICE, SimulatedBroker
 from tests.support.factories import a_slice, a_split_order, an_account, order, slices_of
@@ -202,7 +202,7 @@ def test_each_run_is_bounded(broker: SimulatedBroker) -> None:
 
 def test_a_slice_that_ended_meanwhile_keeps_its_end(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     one = a_working_slice()
-    listed = slices.left_working
+    listed = at_broker.left_working
 
     def list_and_fill(*args: Any) -> Sequence[OrderSlice]:
         found = listed(*args)
@@ -211,7 +211,7 @@ def test_a_slice_that_ended_meanwhile_keeps_its_end(broker: SimulatedBroker, mon
         begin_the_next_day(broker)
         return found
 
-    monkeypatch.setattr(slices, "left_working", list_and_fill)
+    monkeypatch.setattr(at_broker, "left_working", list_and_fill)
     end_day(tomorrow())
 
     assert (a_slice(one.id).status, alarms(one.id)) == (SliceStatus.FILLED, [])

@@ -127,7 +127,7 @@ def test_a_batch_is_bounded_however_postgres_plans_it() -> None:
     with db.transaction() as session:
         for way in ("mergejoin", "material", "hashjoin", "hashagg", "sort", "memoize"):
             session.execute(text(f"SET LOCAL enable_{way} = off"))
-        taken = dispatch.slices.take_due(session, "paper", slices[-1].scheduled_at, utcnow(), 2)
+        taken = dispatch.due_slices.take_due(session, "paper", slices[-1].scheduled_at, utcnow(), 2)
 
     assert {one.id for one in taken} == {one.id for one in slices[:2]}
 

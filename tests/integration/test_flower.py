@@ -77,7 +77,7 @@ def dashboard(environment: dict[str, str], tmp_path_factory: pytest.TempPathFact
     from pulse_tasks import app
 
     servers.empty_database(environment["DATABASE_URL"])
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     processes = Processes(tmp_path_factory.mktemp("flower"), environment)
     try:
         _, exchange = processes.exchange()

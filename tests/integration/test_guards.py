@@ -12,11 +12,12 @@ from pulse_core import clock, db, failpoints
 from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import operations, resolve
+from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.leases import expire_claims
 from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import due_slices
 from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
 from tests.support.broker import SimulatedBroker, accept, answer_with, lose_the_request
@@ -140,7 +141,7 @@ def test_a_lease_is_looked_at_again_under_the_fence(broker: SimulatedBroker, mon
     with suppress(WorkerDied):
         execute_slice(first.id)
     # As if it had been claimed again between the list and the look.
-    monkeypatch.setattr(resolve.slices, "expired_claims", lambda *_arguments: [first.id])
+    monkeypatch.setattr(due_slices, "expired_claims", lambda *_arguments: [first.id])
 
     expire_claims(utcnow())
     assert a_slice(first.id).status is SliceStatus.SENDING

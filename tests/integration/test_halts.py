@@ -28,6 +28,7 @@ from pulse_core.metrics.totals import read as read_totals
 from pulse_core.owner import EveryAccount, OneAccount
 from pulse_core.trading import inbox
 from pulse_core.trading.admission import admit
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.halts.halting import halt, release
 from pulse_core.trading.halts.receipt import HaltReport, halt_page, halt_report, halted_slices
@@ -41,10 +42,10 @@ from pulse_core.trading.slice.cancel_working import PAUSES, cancel_slices
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from pulse_core.trading.slice.execute import execute_slice, execute_slices
 from pulse_core.trading.slice.track import track_slices
-from pulse_core.trading.store import alarms, slices
+from pulse_core.trading.store import alarms, at_broker, slices
 from pulse_core.trading.store.alarms import AlarmFilters
 from pulse_core.trading.store.halts import HaltScope
-from pulse_core.trading.tables import Alarm, BrokerTurn
+from pulse_core.trading.turn_tables import BrokerTurn
 from pulse_core.trading.vocabulary import CancelReason
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_new_order, a_slice, a_split_order, an_account, order, slices_of
@@ -177,7 +178,7 @@ def test_what_works_is_called_back_before_anything_else_and_the_receipt_tells_of
     assert counts(made) == {HaltedState.WORKING: 3, HaltedState.UNSENT: 12}
     assert not made.is_quiet
     with db.transaction() as session:
-        found = slices.to_cancel(session, "paper", utcnow() - timedelta(days=1), utcnow(), PAUSES, 3)
+        found = at_broker.to_cancel(session, "paper", utcnow() - timedelta(days=1), utcnow(), PAUSES, 3)
     assert {one.id for one, is_halted in found if is_halted} == set(working)
     cancel_slices(utcnow())
     track_slices(utcnow())

@@ -24,6 +24,7 @@ from pulse_core.events.tables import SliceEvent
 from pulse_core.metrics.totals import read as read_totals
 from pulse_core.owner import OneAccount
 from pulse_core.trading import inbox
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.order.cancel import cancel_order
@@ -38,7 +39,7 @@ from pulse_core.trading.slice.execute import execute_slice, execute_slices
 from pulse_core.trading.slice.refused import CLOSED_FOR
 from pulse_core.trading.store import alarms, claims
 from pulse_core.trading.store.alarms import AlarmFilters
-from pulse_core.trading.tables import Alarm, Placement
+from pulse_core.trading.tables import Placement
 from pulse_core.trading.vocabulary import PlacementOutcome
 from pulse_ops import verify
 from pulse_ops.doctor import orders as doctor

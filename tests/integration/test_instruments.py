@@ -27,12 +27,12 @@ from pulse_core.instruments.store import loads
 from pulse_core.instruments.store.instruments import Asked
 from pulse_core.instruments.tables import Instrument
 from pulse_core.metrics.broker_calls import Measured
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
-from pulse_core.trading.tables import Alarm
 from pulse_ops.cli import main
 from tests.support.broker import SimulatedBroker
 from tests.support.factories import a_new_order, an_account, order, slices_of

@@ -31,6 +31,7 @@ from pulse_core.instruments.store.instruments import Asked
 from pulse_core.markets import hours, overrides
 from pulse_core.markets.overrides import Span, Statement
 from pulse_core.markets.store import broker_calendars
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.recheck import recheck_holds
@@ -41,7 +42,7 @@ from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
-from pulse_core.trading.tables import Alarm, OrderSlice
+from pulse_core.trading.tables import OrderSlice
 from pulse_ops.cli import main
 from pulse_ops.doctor import calendars, identities
 from pulse_ops.doctor.findings import Finding, Trouble

@@ -62,7 +62,7 @@ def test_slices_go_on_through_logins_and_a_change_of_keys_and_no_secret_is_left_
     processes = Processes(tmp_path, here)
     tokens = [access_token()]
     try:
-        with core_files_allowed(), heard_by_redis(here["REDIS_URL"]) as heard:
+        with core_files_allowed(), heard_by_redis(here["PULSE_QUEUE_URL"]) as heard:
             worker = processes.worker_slices()
             # What a hold keeps back is not spread over the minute.
             terms = {"catch_up": CatchUp.BURST, "max_slice_multiple": 10}

@@ -17,11 +17,13 @@ from api_contract.errors import (
     MarketClosed,
     NotFound,
 )
-from api_contract.vocabulary import OrderResult, OrderStatus, Product, SessionRule, SliceStatus
+from api_contract.vocabulary import CatchUp, OrderResult, OrderStatus, Product, ReplanCause, SessionRule, SliceStatus
 from pulse_core import config, db, queue
 from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
+from pulse_core.events.names import EventKind
+from pulse_core.events.tables import SliceEvent
 from pulse_core.markets import files, hours, overrides
 from pulse_core.markets.calendar import Calendar
 from pulse_core.markets.hours import LAST_PLANNED, Hours
@@ -32,13 +34,16 @@ from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.pause import pause_order, resume_order
 from pulse_core.trading.order.split import split_orders
+from pulse_core.trading.replan_orders import replan_crowded
+from pulse_core.trading.sessions import LOOKED_AT_AGAIN
 from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from pulse_core.trading.slice.execute import execute_slice, execute_slices
-from pulse_core.trading.slice.put_off import LOOKED_AT_AGAIN
+from pulse_core.trading.slice.put_off import put_off_closed
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
-from pulse_core.trading.tables import BrokerTurn, Placement
+from pulse_core.trading.tables import OrderSlice, Placement
+from pulse_core.trading.turn_tables import BrokerTurn
 from pulse_ops.cli import main
 from pulse_tasks import watch
 from tests.support.broker import SimulatedBroker, answer_with
@@ -229,6 +234,26 @@ def test_a_slice_that_is_due_out_of_session_is_not_sent_and_spends_nothing(broke
     execute_slice(first.id, lambda: at(FRIDAY, "15:20"))
 
     assert len(broker.placements) == 1
+
+
+def test_what_has_waited_for_its_market_is_planned_anew_for_that_when_it_opens() -> None:
+    stated = {"num_splits": 10, "duration_minutes": 30, "session": SessionRule.WAIT, "catch_up": CatchUp.SKIP}
+    order_id, opened = a_split_order(at(FRIDAY, "15:00"), **stated), at(FRIDAY, "15:20")
+    missed = [one for one in slices_of(order_id) if one.scheduled_at < opened]
+    put_off_closed("paper", at(FRIDAY, "15:19:30"))
+    assert {a_slice(one.id).due_at for one in missed} == {opened}
+    with db.transaction() as session:
+        # As if one had been planned for the opening.
+        session.get_one(OrderSlice, slices_of(order_id)[len(missed)].id).due_at = opened
+
+    replan_crowded("paper", opened)
+
+    with db.transaction() as session:
+        told = session.scalars(select(SliceEvent.detail).where(SliceEvent.kind == EventKind.REPLANNED)).all()
+    assert [detail["cause"] for detail in told] == [ReplanCause.OPENED]
+    given_up = {one.id for one in slices_of(order_id) if one.status is SliceStatus.SKIPPED}
+    assert {one.id for one in missed} <= given_up
+    assert slices_of(order_id)[len(missed)].status is SliceStatus.SCHEDULED
 
 
 def test_what_an_auction_takes_works_until_it_is_matched(broker: SimulatedBroker) -> None:

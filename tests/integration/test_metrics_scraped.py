@@ -57,7 +57,7 @@ class Scraped:
 def scraped(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     folder = tmp_path_factory.mktemp("scraped")
     servers.empty_database(environment["DATABASE_URL"])
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     started = Processes(folder, environment | {"PULSE_BROKER_ORDERS_PER_SECOND": "10", "PULSE_QUEUE_PREFIX": "here:"})
     ports = {job: free_port() for job in SERVED_BY}
     try:

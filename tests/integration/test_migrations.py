@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, insert, text
 from sqlalchemy.engine import Engine
 
@@ -32,6 +33,7 @@ from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.store import events, installation
 from pulse_core.trading.store.events import Event
 from pulse_core.trading.tables import Order
+from pulse_ops.cli import main
 from tests.support import servers
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_split_order, slices_of
@@ -306,3 +308,30 @@ def add_order(engine: Engine, account_id: str, broker: str) -> None:
 def go_back_and_forth(database_url: str) -> None:
     migrations.downgrade(servers.owner_url(database_url), "0008")
     servers.upgrade(database_url)
+
+
+def test_a_table_in_use_holds_up_the_migration_and_nobody_else(
+    new_database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations.upgrade(url_of(new_database), "0036")
+    monkeypatch.setattr(migrations, "PAUSE_SECONDS", 0.0)
+    with new_database.connect() as user:
+        user.execute(text("SELECT count(*) FROM installation"))
+        migrations.upgrade(url_of(new_database), held_up=user.rollback)
+    assert migrations.current(url_of(new_database)) == migrations.head()
+
+
+def test_going_back_is_asked_for_and_names_what_it_undoes(new_database: Engine) -> None:
+    url = url_of(new_database)
+    migrations.upgrade(url)
+
+    def back(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["migrate", "--down", *arguments], env={"DATABASE_URL": url})
+
+    asked = back("0036")
+    assert (asked.exit_code, migrations.current(url)) == (2, migrations.head())
+    assert "0037  Which code may work with the tables" in asked.stderr
+    assert "Give --yes to go back" in asked.stderr
+    assert back("9999").exit_code == 2
+    assert back("0036", "--yes").exit_code == 0
+    assert migrations.current(url) == "0036"

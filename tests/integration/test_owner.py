@@ -7,7 +7,8 @@ from pulse_core.clock import utcnow
 from pulse_core.owner import EveryAccount, OneAccount, Owner
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
-from pulse_core.trading.order.queries import OrderFilters, order_origin, order_page, order_report, slice_list
+from pulse_core.trading.order.queries import order_origin, order_page, order_report, slice_list
+from pulse_core.trading.store.orders import OrderFilters
 from tests.support.factories import a_split_order, an_account, order
 
 

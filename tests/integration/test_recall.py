@@ -23,7 +23,7 @@ from pulse_core.trading.slice.cancel_working import BATCH, cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.operations import retry_slice
 from pulse_core.trading.slice.track import track_slices
-from pulse_core.trading.store import slices
+from pulse_core.trading.store import at_broker
 from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.vocabulary import CancelReason
 from tests.support.broker import SimulatedBroker, accept_but_lose_the_answer
@@ -138,16 +138,16 @@ def test_once_resumed_nothing_is_called_back(broker: SimulatedBroker, monkeypatc
     account = an_account()
     one = a_working_slice(account)
     pause_order(OneAccount(account), one.order_id, account, utcnow(), working=WorkingSlices.CANCEL)
-    listed = slices.to_cancel
+    listed = at_broker.to_cancel
 
     def resumed_after_listing(*given: Any) -> Sequence[OrderSlice]:
         due = listed(*given)
         resume_order(OneAccount(account), one.order_id, account, utcnow())
         return due
 
-    monkeypatch.setattr(slices, "to_cancel", resumed_after_listing)
+    monkeypatch.setattr(at_broker, "to_cancel", resumed_after_listing)
     assert cancel_slices(utcnow()) == 1
-    monkeypatch.setattr(slices, "to_cancel", listed)
+    monkeypatch.setattr(at_broker, "to_cancel", listed)
 
     assert cancel_slices(utcnow()) == 0
     assert (broker.cancels, a_slice(one.id).cancel_reason) == ([], None)
@@ -267,7 +267,7 @@ def test_a_slice_that_ended_meanwhile_is_not_called_back(
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = a_working_slice(), a_working_slice()
-    listed = slices.to_cancel
+    listed = at_broker.to_cancel
 
     def list_and_fill_the_second(*args: Any, **options: Any) -> Sequence[OrderSlice]:
         found = listed(*args, **options)
@@ -275,7 +275,7 @@ def test_a_slice_that_ended_meanwhile_is_not_called_back(
         track_slices(deadline(second))
         return found
 
-    monkeypatch.setattr(slices, "to_cancel", list_and_fill_the_second)
+    monkeypatch.setattr(at_broker, "to_cancel", list_and_fill_the_second)
     cancel_slices(deadline(second))
 
     assert broker.cancels == [first.broker_order_id]

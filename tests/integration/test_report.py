@@ -13,12 +13,13 @@ from pulse_core.clock import utcnow
 from pulse_core.owner import OneAccount
 from pulse_core.trading.exposure import Exposure
 from pulse_core.trading.order.cancel import cancel_order
-from pulse_core.trading.order.queries import OrderFilters, order_page, order_report, slice_list
+from pulse_core.trading.order.queries import order_page, order_report, slice_list
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store.orders import OrderFilters
 from tests.support.broker import (
     SimulatedBroker,
     accept,

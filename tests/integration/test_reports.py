@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from pulse_core import config, db, migrations
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.clock import utcnow
-from pulse_core.health.reporter import Reporter, identity, newest_revision
+from pulse_core.health.reporter import Reporter, identity
 from pulse_core.health.settings_digest import digest
 from pulse_core.health.sweep_journal import SweepJournal
 from pulse_core.health.vocabulary import ProcessKind
@@ -61,10 +61,6 @@ def test_a_process_without_a_sign_of_life_for_a_day_is_forgotten(reporting: Repo
     Reporter(identity(os.getpid(), ProcessKind.BEAT), lambda: None, SweepJournal()).report()
 
     assert [kind for (kind,) in rows("SELECT kind FROM processes")] == ["beat"]
-
-
-def test_the_revision_is_the_newest_of_the_code() -> None:
-    assert newest_revision() == migrations.head()
 
 
 def test_the_last_run_of_each_sweep_is_kept_with_what_it_found(reporting: Reporter, runs: SweepJournal) -> None:

@@ -1,5 +1,9 @@
-"""What an account may do at most: at its edge, under any race, and again before each slice."""
+"""What an account may do at most: at its edge, under any race, and again before each slice.
 
+RACING is how many orders race each other.
+"""
+
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -36,6 +40,7 @@ from tests.support.prices import StatedPrices
 from tests.support.statements import statements
 
 RELIANCE = "NSE:RELIANCE"
+RACING = int(os.environ.get("RACING", "30"))
 NOBODY_WAITS = {"order_type": OrderType.LIMIT, "limit_price": Decimal(100)}
 
 
@@ -193,7 +198,7 @@ def test_an_order_is_so_much_of_a_usual_days_volume_where_that_is_known(account:
 def test_a_race_does_not_pass_a_limit(account: str, limits: dict[str, Any], least: int) -> None:
     limited(account, **limits)
     with ThreadPoolExecutor(20) as threads:
-        told = list(threads.map(lambda _: submit(account, total_quantity=100, **NOBODY_WAITS), range(30)))
+        told = list(threads.map(lambda _: submit(account, total_quantity=100, **NOBODY_WAITS), range(RACING)))
     assert told.count(None) == least
     assert {one["limit"] for one in told if one} == set(limits)
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("clean_database")
 
 def up(data_dir: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     """`pulse up` on the servers of this test, which must not get to its workers."""
-    servers = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    servers = {name: os.environ[name] for name in ("DATABASE_URL", "PULSE_QUEUE_URL")}
     variables = environment_for(data_dir) | servers | environment
     return subprocess.run([PULSE, "up"], env=variables, capture_output=True, text=True, timeout=60, check=False)
 

@@ -18,8 +18,11 @@ import requests
 from api_contract.vocabulary import SliceStatus
 from pulse_core import config
 from pulse_core.clock import utcnow
+from pulse_core.owner import OneAccount
+from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice.day_end import end_day
 from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.operations import retry_slice
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.resolve import resolve_slices
 from pulse_core.trading.slice.settlement import settle_slice
@@ -29,7 +32,7 @@ from pulse_ops import verify
 from pulse_ops.stack.child import Child
 from pulse_ops.verify import broker_records, database
 from pulse_ops.verify.facts import Facts
-from tests.support.factories import a_split_order, slices_of
+from tests.support.factories import a_slice, a_split_order, order, slices_of
 from tests.support.processes import Processes, wait_until
 from tests.support.stacks import PULSE
 
@@ -269,6 +272,24 @@ def test_a_refusal_that_stands_in_the_book_is_no_violation(doubtful: Doubtful) -
     doubtful.follow()
 
     assert [one.status for one in doubtful.slices()].count(SliceStatus.REJECTED) == 1
+    assert doubtful.verify("--final")[1]["violations"] == []
+
+
+def test_a_rejected_slice_that_was_to_be_sent_again_is_cancelled_with_its_order(doubtful: Doubtful) -> None:
+    first, *others = doubtful.slices()
+    execute_slice(first.id)
+    doubtful.misbehave({"fault": "reject", "count": 1})
+    for one in others:
+        execute_slice(one.id)
+    wait_until(lambda: doubtful.follow() or SliceStatus.REJECTED in [one.status for one in doubtful.slices()])
+    rejected = next(one for one in doubtful.slices() if one.status is SliceStatus.REJECTED)
+
+    retry_slice(rejected.id, "operator", utcnow())
+    account = order(doubtful.order_id).account_id
+    cancel_order(OneAccount(account), doubtful.order_id, utcnow(), account)
+
+    doubtful.follow()
+    assert a_slice(rejected.id).status is SliceStatus.CANCELLED
     assert doubtful.verify("--final")[1]["violations"] == []
 
 

@@ -3,80 +3,27 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from celery import Celery
 
 from api_contract.log import bound_trace
 from api_contract.vocabulary import OrderResult, OrderStatus
-from pulse_core import config, queue
 from pulse_core.clock import utcnow
-from pulse_ops.paper_exchange.ledger import Arrival, Ledger
 from pulse_ops.stack.child import Child
 from tests.support import servers
 from tests.support.factories import a_split_order, an_order, order, slices_of
-from tests.support.limits import set_limits
-from tests.support.processes import Processes, wait_until
-from tests.support.servers import RunningRedis
+from tests.support.floor import Floor, running_floor
+from tests.support.processes import wait_until
 
-QUICK = {"PULSE_OVERDUE_AFTER": "1", "PULSE_BROKER_TIMEOUT": "3", "PULSE_LEASE": "8", "PULSE_SETTLE_DELAY": "1"}
 PATIENCE = 40
 
 
-@dataclass
-class Floor:
-    """A trading floor for one test: the exchange is open, the workers come as they are called."""
-
-    processes: Processes
-    redis: RunningRedis
-    ledger_path: Path
-
-    def placed(self) -> dict[str, int]:
-        """How often each client order id was accepted by the exchange."""
-        with Ledger(self.ledger_path) as ledger:
-            return Counter(one.tag or "" for one in ledger.orders())
-
-    def arrivals(self) -> list[Arrival]:
-        """Every request that reached the exchange, refused ones too."""
-        with Ledger(self.ledger_path) as ledger:
-            return ledger.arrivals()
-
-
 @pytest.fixture
-def floor(
-    clean_database: str,
-    environment: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-) -> Iterator[Floor]:
-    """With a Redis of its own, which a test may stop; this process sends its wake-ups there too.
-
-    A parameter is how many calls the exchange takes in a second, as every process of pulse knows.
-    """
-    most: int | None = getattr(request, "param", None)
-    limits = {} if most is None else {"PULSE_PAPER_ORDERS_PER_SECOND": str(most)}
-    with servers.running_redis(tmp_path) as redis:
-        app = Celery("pulse", set_as_current=False)
-        app.config_from_object("celeryconfig")
-        app.conf.broker_url = redis.url
-        monkeypatch.setattr(queue, "app", lambda: app)
-        if most is not None:
-            limits |= set_limits(monkeypatch, most, 400, 5000)
-        processes = Processes(tmp_path, {**environment, **QUICK, **limits, "REDIS_URL": redis.url})
-        try:
-            ledger_path = tmp_path / "ledger.sqlite"
-            _exchange, url = processes.exchange(ledger_path)
-            processes.environment = {**processes.environment, "PULSE_PAPER_EXCHANGE_URL": url}
-            yield Floor(processes, redis, ledger_path)
-        finally:
-            processes.close()
-            app.close()
-            monkeypatch.undo()
-            config.settings.cache_clear()
+def floor(clean_database: str, environment: dict[str, str], tmp_path: Path) -> Iterator[Floor]:
+    with running_floor(environment, tmp_path) as opened:
+        yield opened
 
 
 def log_lines(worker: Child, event: str) -> list[dict[str, str]]:

@@ -81,11 +81,11 @@ class Arena:
         written.rename(order)
         return lambda: not order.exists()
 
-    def ask(self, method: str, path: str, body: object = None) -> requests.Response | None:
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> requests.Response | None:
         """Ask pulse as the gateway would; None when it dies over it."""
         data = b"" if body is None else json.dumps(body).encode()
         token = service_token(self.environment["PULSE_SERVICE_PRIVATE_KEY"], self.account, "trader", method, path, data)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         try:
             return self.http.request(method, self.pulse_url + path, data=data, headers=headers, timeout=5)
         except requests.RequestException:

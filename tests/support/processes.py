@@ -79,7 +79,7 @@ class Processes:
             child.kill()
 
     def _worker(self, name: str, command: tuple[str, ...], environment: Mapping[str, str]) -> Child:
-        return self.run(name, command, probes.waits_for_messages(self.environment["REDIS_URL"]), environment)
+        return self.run(name, command, probes.waits_for_messages(self.environment["PULSE_QUEUE_URL"]), environment)
 
     def _server(
         self, name: str, command: tuple[str, ...], listen: Listen, path: str, environment: Mapping[str, str]

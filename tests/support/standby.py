@@ -36,6 +36,10 @@ class Standby:
             shutil.chown(path, owner.st_uid, owner.st_gid)
         start(self.child)
 
+    def url(self) -> str:
+        """Of its own, while it is a standby."""
+        return self._server.url()
+
     def cut_off(self) -> None:
         """Take over all that is committed by now, and nothing that comes after."""
         [reached] = query(self._primary.url(), "SELECT pg_current_wal_flush_lsn()")

@@ -65,3 +65,10 @@ def test_the_demo_does_not_trade_with_real_money(starts: Start, gateway: FakeGat
     assert result.exit_code == 1
     assert "paper exchange only" in result.stderr
     assert gateway.seen == []
+
+
+def test_what_opens_the_accounts_at_brokers_is_not_printed(starts: Start, tmp_path: Path) -> None:
+    kept_back = ("PULSE_VAULT_KEYS", "KITE_ACCESS_TOKEN", "KITE_API_SECRET", "ALPACA_API_SECRET")
+    starts(environment={"DATABASE_URL": "postgresql://here"} | {name: f"secret-of-{name}" for name in kept_back})
+    told = pulse(tmp_path, "env").stdout
+    assert told == "export DATABASE_URL=postgresql://here\n"

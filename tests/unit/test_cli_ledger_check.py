@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pulse_client.models import Order, Slice
+from pulse_client.order_models import Order, Slice
 from pulse_ops.cli.ledger_check import LedgerCheck, check_against_ledger
 from pulse_ops.paper_exchange.schema import open_for_writing
 from tests.support.gateway import FILLED, order_answer, slice_answer

@@ -2,7 +2,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from pulse_client.models import Order
+from pulse_client.order_models import Order
 from pulse_ops.cli import watching
 from tests.support.gateway import FILLED, order_answer
 

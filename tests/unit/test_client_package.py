@@ -21,7 +21,7 @@ USED = """
 import sys
 import pulse_client
 from pulse_client import Gateway, NewOrder, NotReachable, Side, SplitConfig, is_genuine
-from pulse_client.models import Order
+from pulse_client.order_models import Order
 
 ours = {"api_contract", "gapi_app", "pulse_app", "pulse_core", "pulse_ops", "pulse_tasks", "pydantic", "requests"}
 assert not ours & set(sys.modules), ours & set(sys.modules)

@@ -12,7 +12,17 @@ import pytest
 
 from api_contract import alarms, scopes
 from api_contract import vocabulary as contract
-from pulse_client import halt_models, instrument_models, models, policies, preview_models, vocabulary
+from pulse_client import (
+    alarm_models,
+    halt_models,
+    instrument_models,
+    models,
+    order_models,
+    policies,
+    preview_models,
+    vocabulary,
+    webhook_models,
+)
 from pulse_client.gateway import Gateway
 from pulse_client.new_order import NewOrder, SplitConfig
 from pulse_client.reading import Unreadable
@@ -42,8 +52,8 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Installation, "Installation"),
         (models.InstallationLimits, "InstallationLimits"),
         (models.Range, "Range"),
-        (models.Arrival, "Arrival"),
-        (models.Level, "Level"),
+        (order_models.Arrival, "Arrival"),
+        (order_models.Level, "Level"),
         (models.AccountLimits, "AccountLimits"),
         (models.RiskLimits, "RiskLimits"),
         (policies.AccountPolicy, "AccountPolicy"),
@@ -52,9 +62,9 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.LimitsUsed, "LimitsUsed"),
         (models.LimitsLeft, "LimitsLeft"),
         (models.NotEnforced, "NotEnforced"),
-        (models.Order, "Order"),
-        (models.OrderSnapshot, "OrderSnapshot"),
-        (models.SplitConfig, "Split"),
+        (order_models.Order, "Order"),
+        (order_models.OrderSnapshot, "OrderSnapshot"),
+        (order_models.SplitConfig, "Split"),
         (models.Market, "Market"),
         (instrument_models.Instrument, "Instrument"),
         (instrument_models.InstrumentPage, "InstrumentPage"),
@@ -62,41 +72,41 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (instrument_models.InstrumentLoadList, "InstrumentLoadList"),
         (models.Phase, "Phase"),
         (models.Stretch, "Stretch"),
-        (models.Exposure, "Exposure"),
-        (models.Held, "Held"),
-        (models.OrderPage, "OrderPage"),
-        (models.Slice, "Slice"),
+        (order_models.Exposure, "Exposure"),
+        (order_models.Held, "Held"),
+        (order_models.OrderPage, "OrderPage"),
+        (order_models.Slice, "Slice"),
         (preview_models.OrderPreview, "OrderPreview"),
         (preview_models.PlannedSlice, "PlannedSlice"),
         (preview_models.Warned, "PlanWarning"),
         (preview_models.Money, "Money"),
         (preview_models.Charges, "Charges"),
         (preview_models.Untold, "Untold"),
-        (models.SliceError, "SliceError"),
-        (models.SliceList, "SliceList"),
-        (models.Fill, "Fill"),
-        (models.FillPage, "FillPage"),
+        (order_models.SliceError, "SliceError"),
+        (order_models.SliceList, "SliceList"),
+        (order_models.Fill, "Fill"),
+        (order_models.FillPage, "FillPage"),
         (models.Event, "Event"),
         (models.EventPage, "EventPage"),
         (models.MergedEvent, "MergedEvent"),
         (models.MergedEventPage, "MergedEventPage"),
-        (models.Alarm, "Alarm"),
-        (models.AlarmPage, "AlarmPage"),
-        (models.AlarmHistory, "AlarmHistory"),
-        (models.AlarmHappening, "AlarmHappening"),
-        (models.AlarmEvent, "AlarmEvent"),
-        (models.AlarmEventPage, "AlarmEventPage"),
+        (alarm_models.Alarm, "Alarm"),
+        (alarm_models.AlarmPage, "AlarmPage"),
+        (alarm_models.AlarmHistory, "AlarmHistory"),
+        (alarm_models.AlarmHappening, "AlarmHappening"),
+        (alarm_models.AlarmEvent, "AlarmEvent"),
+        (alarm_models.AlarmEventPage, "AlarmEventPage"),
         (halt_models.Halt, "Halt"),
         (halt_models.HaltedShare, "HaltedShare"),
         (halt_models.HaltPage, "HaltPage"),
         (halt_models.HaltedSlice, "HaltedSlice"),
         (halt_models.HaltedSlicePage, "HaltedSlicePage"),
-        (models.Webhook, "Webhook"),
-        (models.MadeWebhook, "MadeWebhook"),
-        (models.WebhookList, "WebhookList"),
-        (models.WebhookPage, "WebhookPage"),
-        (models.Delivery, "Delivery"),
-        (models.DeliveryPage, "DeliveryPage"),
+        (webhook_models.Webhook, "Webhook"),
+        (webhook_models.MadeWebhook, "MadeWebhook"),
+        (webhook_models.WebhookList, "WebhookList"),
+        (webhook_models.WebhookPage, "WebhookPage"),
+        (webhook_models.Delivery, "Delivery"),
+        (webhook_models.DeliveryPage, "DeliveryPage"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -119,7 +129,7 @@ def test_what_has_ended_is_what_the_contract_says() -> None:
 
 def test_what_a_newer_service_adds_is_kept() -> None:
     told = order_answer(1, status="DREAMING", urgency=1.5)
-    order = models.Order.read(told)
+    order = order_models.Order.read(told)
     assert (order.status, order.is_final) == ("DREAMING", False)
     assert order.as_json() == {
         name: SECONDS.sub("Z", one) if isinstance(one, str) else one for name, one in told.items()
@@ -142,7 +152,7 @@ def test_what_a_newer_service_adds_is_kept() -> None:
 )
 def test_an_answer_of_another_shape_is_not_taken(field: str, value: object) -> None:
     with pytest.raises(Unreadable, match=field):
-        models.Order.read(order_answer(1, **{field: value}))
+        order_models.Order.read(order_answer(1, **{field: value}))
 
 
 def test_an_order_leaves_with_every_term_that_was_stated(gateway: FakeGateway) -> None:

@@ -16,7 +16,7 @@ from tests.support.service_token import READER_KEY, service_keys
 
 GOOD = {
     "DATABASE_URL": "postgresql://pulse:secret-of-postgres@127.0.0.1/pulse",
-    "REDIS_URL": "redis://:secret-of-redis@127.0.0.1/0",
+    "PULSE_QUEUE_URL": "redis://:secret-of-redis@127.0.0.1/0",
 }
 KEYS = {f"PULSE_{purpose}_KEY": secrets.token_urlsafe(32) for purpose in ("CURSOR", "IDEMPOTENCY", "WEBHOOK", "TOTP")}
 KEYS["PULSE_VAULT_KEYS"] = f"v2:{secrets.token_urlsafe(32)},v1:{secrets.token_urlsafe(32)}"
@@ -144,11 +144,11 @@ def test_every_credential_that_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_missing_and_what_is_wrong_are_named_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.delenv("PULSE_QUEUE_URL")
     monkeypatch.setenv("PULSE_CURSOR_KEY", "short-secret")
 
     assert refusal() == (
-        "pulse cannot start: REDIS_URL is not set; PULSE_CURSOR_KEY is refused: must have at least 32 bytes. "
+        "pulse cannot start: PULSE_QUEUE_URL is not set; PULSE_CURSOR_KEY is refused: must have at least 32 bytes. "
         "`pulse keys make` prints new keys, and docs/deployment.md says under Keys which process needs which."
     )
 

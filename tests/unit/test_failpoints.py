@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-KEYS = {"DATABASE_URL": "postgresql://nowhere", "REDIS_URL": "redis://nowhere"}
+KEYS = {"DATABASE_URL": "postgresql://nowhere", "PULSE_QUEUE_URL": "redis://nowhere"}
 ZERODHA = {"PULSE_BROKER": "zerodha", "KITE_API_KEY": "k1", "KITE_ACCESS_TOKEN": "t1", "KITE_API_SECRET": "s1"}
 PASS_TWICE = "from pulse_core.failpoints import failpoint as f; f('here'); f('here'); print('alive')"
 

@@ -97,14 +97,16 @@ def test_exchanges_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_pulse_without_settings_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "REDIS_URL"):
+    for name in ("DATABASE_URL", "PULSE_QUEUE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PULSE_CURSOR_KEY", "too short a secret")
     config.settings.cache_clear()
     with pytest.raises(SystemExit) as ended:
         pulse_app.create_app()
     sentence = str(ended.value.code)
-    assert sentence.startswith("pulse cannot start: REDIS_URL is not set; DATABASE_URL is not set; PULSE_CURSOR_KEY ")
+    assert sentence.startswith(
+        "pulse cannot start: PULSE_QUEUE_URL is not set; DATABASE_URL is not set; PULSE_CURSOR_KEY "
+    )
     assert "too short a secret" not in sentence
 
 

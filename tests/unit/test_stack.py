@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops.stack import preflight, processes
 from pulse_ops.stack.binaries import is_open_to_all
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.errors import NotRunning, StackError
-from pulse_ops.stack.external import libpq_url
 from pulse_ops.stack.lock import is_held, only_stack_on
 from pulse_ops.stack.logs import LARGEST_BYTES, LogFile, readable
 from pulse_ops.stack.ports import free_port

@@ -40,7 +40,7 @@ def test_each_process_is_given_the_secrets_that_it_needs_and_no_other(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("pulse_jwt_key", "in small letters")
     given = {name: variables.keys() & EVERY_SECRET for name, variables in planned(tmp_path).items()}
-    database, queue, exchange = "DATABASE_URL", "REDIS_URL", {"KITE_API_KEY", "KITE_ACCESS_TOKEN"}
+    database, queue, exchange = "DATABASE_URL", "PULSE_QUEUE_URL", {"KITE_API_KEY", "KITE_ACCESS_TOKEN"}
     broker = exchange | {"ALPACA_API_KEY", "ALPACA_API_SECRET"}
     assert given == {
         processes.EXCHANGE: exchange | {"KITE_API_SECRET"},

@@ -22,7 +22,7 @@ from pulse_ops.stack.secrets import Keys
 from tests.support.service_token import service_keys
 from tests.unit.test_config import GOOD, OF_PULSE
 
-OF_OTHERS = ("DATABASE_URL", "REDIS_URL", "KITE_", "ALPACA_")
+OF_OTHERS = ("DATABASE_URL", "KITE_", "ALPACA_")
 
 
 @pytest.fixture(autouse=True)

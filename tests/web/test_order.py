@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("console_is_clean")
 
 PageAs = Callable[..., "Page"]
-BUSY = {"num_splits": 60, "duration_minutes": 1}
+BUSY = {"num_splits": 100, "duration_minutes": 3}
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def symbols(page: "Page") -> list[str]:
 
 def test_a_fill_changes_its_cell_and_no_other_row_moves(page_as: PageAs, trader: User) -> None:
     trader.place(instrument="NSE:INFY")
-    trader.place(instrument="NSE:TCS", total_quantity=400, split_config={"num_splits": 40, "duration_minutes": 1})
+    trader.place(instrument="NSE:TCS", total_quantity=400, split_config={"num_splits": 100, "duration_minutes": 3})
     trader.place(instrument="NSE:SBIN")
     page = page_as(trader)
     filled = cell(page, "TCS", "filled")

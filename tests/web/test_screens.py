@@ -45,8 +45,9 @@ COMPARE = """async ([one, other]) => {
 
 @pytest.fixture
 def is_as_kept(new_context: "Callable[..., BrowserContext]") -> "Callable[[Page, str], None]":
-    def check(page: "Page", name: str) -> None:
-        seen = page.screenshot(mask=[_clocks(page)], mask_color="#888888", animations="disabled")
+    def check(page: "Page | Locator", name: str) -> None:
+        masks = [page.locator(CLOCKS)]
+        seen = page.screenshot(mask=masks, mask_color="#888888", animations="disabled")
         kept = KEPT / f"{name}.png"
         if os.environ.get("PULSE_KEEP_SCREENS"):
             kept.parent.mkdir(exist_ok=True)
@@ -114,11 +115,9 @@ def test_an_order(
     page = page_as("trader", f"/app/orders/{order['order_id']}", context=context)
     page.get_by_text("its slices are being worked").wait_for()
     page.locator("[data-state=live]").wait_for()
-    if name.startswith("cancel"):
-        page.keyboard.press("x")
-        page.get_by_role("dialog").wait_for()
-    is_as_kept(page, name)
-
-
-def _clocks(page: "Page") -> "Locator":
-    return page.locator(CLOCKS)
+    if name == "order":
+        is_as_kept(page, name)
+        return
+    page.keyboard.press("x")
+    page.get_by_role("dialog").wait_for()
+    is_as_kept(page.get_by_role("dialog"), name)

@@ -18,7 +18,6 @@ PageAs = Callable[..., "Page"]
 ATTEMPTS = {
     "markup": "() => { document.body.innerHTML = '<img src=x onerror=alert(1)>'; }",
     "a script": "() => { document.createElement('script').textContent = 'alert(1)'; }",
-    "eval": "() => { eval('1'); }",
     "another policy": "() => { trustedTypes.createPolicy('another', { createHTML: (text) => text }); }",
 }
 

@@ -1,6 +1,7 @@
 """What happens comes to every tab at once, once, whatever tab closes and whatever restarts; old figures look old."""
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -94,12 +95,17 @@ def test_figures_grow_old_visibly_when_the_stream_is_silent(page_as: PageAs, new
     context.clock.install(time=datetime.now(UTC))
     page = page_as("viewer", context=context)
     listen(page)
+    context.set_offline(True)
     page.clock.fast_forward(21_000)
-    page.locator("[data-state=stale]").wait_for()
-    page.get_by_text("figures 2").wait_for()
+    page.locator("[data-state=stale], [data-state=reconnecting]").first.wait_for()
+    page.get_by_text(re.compile("figures 2[0-9] s old")).wait_for()
     until(page, "() => document.documentElement.hasAttribute('data-old')")
-    # What is heard next, a heartbeat at the latest, makes it live again.
+
+    context.set_offline(False)
+    # A connection that says nothing for half a minute is given up.
+    page.clock.fast_forward(11_000)
     page.locator("[data-state=live]").wait_for(timeout=60_000)
+    until(page, "() => !document.documentElement.hasAttribute('data-old')")
 
 
 def test_too_many_streams_are_told_with_the_seconds_to_wait(page_as: PageAs, new_context: NewContext) -> None:

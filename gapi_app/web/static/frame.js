@@ -10,8 +10,8 @@ import { session } from "./session.js";
 import { store } from "./store.js";
 import { stream } from "./stream.js";
 
-/** So long without news is no news: connections come and go. */
-const SHORT = 2000;
+/** Figures of this age are not old yet: without a stream they are asked for every other second. */
+const SHORT = 5000;
 
 /** @param {string} id */
 const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));

@@ -12,7 +12,9 @@ const PATH = "/app/session";
 const LOCK = "pulse-refresh";
 const EARLY = 30_000;
 const WARNING = 600_000;
-const PATIENCE = 150;
+const PATIENCE = 3000;
+/** Held, shared, by every tab that has a token: so a new one knows whether to ask. */
+const KNOWN = "pulse-login";
 
 class Session {
   /** @type {any} The answer of /api/me. */
@@ -30,6 +32,8 @@ class Session {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #channel = new BroadcastChannel("pulse-session");
+  /** @type {(() => void) | null} */
+  #release = null;
 
   constructor() {
     this.#channel.onmessage = ({ data }) => this.#hear(data);
@@ -135,7 +139,7 @@ class Session {
   /** @param {string} refused */
   async #refresh(refused) {
     return navigator.locks.request(LOCK, async () => {
-      const told = this.#known(refused) || (await this.#asked(refused));
+      const told = this.#known(refused) || (await this.#asked());
       if (told) return told;
       try {
         const { body } = await send("POST", `${PATH}/refresh`);
@@ -147,15 +151,15 @@ class Session {
     });
   }
 
-  /**
-   * The token of another tab, "" if none has one.
-   * @param {string} refused
-   */
-  async #asked(refused) {
+  /** The token of another tab, "" if none has one. A tab that had one before was told of every newer one. */
+  async #asked() {
+    if (this.#login) return "";
+    const { held } = await navigator.locks.query();
+    if (!held?.some((one) => one.name === KNOWN)) return "";
     this.#channel.postMessage({ kind: "ask" });
-    const deadline = Date.now() + PATIENCE;
-    while (Date.now() < deadline && !this.#known(refused)) await new Promise((done) => setTimeout(done, 15));
-    return this.#known(refused);
+    const deadline = performance.now() + PATIENCE;
+    while (performance.now() < deadline && !this.#known("")) await new Promise((done) => setTimeout(done, 15));
+    return this.#known("");
   }
 
   /** @param {any} said */
@@ -175,6 +179,7 @@ class Session {
    */
   #take(login, isOurs) {
     this.#login = login;
+    this.#hold();
     if (isOurs) this.#channel.postMessage({ kind: "login", login });
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), Math.max(1000, login.expiresAt - EARLY - Date.now()));
@@ -200,8 +205,16 @@ class Session {
     this.#become(this.#phase());
   }
 
+  #hold() {
+    if (this.#release) return;
+    const released = new Promise((done) => (this.#release = () => done(undefined)));
+    navigator.locks.request(KNOWN, { mode: "shared" }, () => released);
+  }
+
   #leave() {
     this.#login = null;
+    this.#release?.();
+    this.#release = null;
     clearTimeout(this.#timer);
     this.#become("out");
   }

@@ -1,5 +1,6 @@
 """One row for each process, written by it alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,7 @@ class Identity:
     version: str
     schema_revision: str
     settings_digest: str
+    shared_settings: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pulse_core.config import settings
 from pulse_core.trading.admission import plan
 from pulse_core.trading.admission.limits import GUARD, SECOND, is_on, limits
 from pulse_core.trading.store import turns
-from pulse_core.trading.store.slices import DueSlice
+from pulse_core.trading.store.due_slices import DueSlice
 from pulse_core.trading.store.turns import Budget, Turn, Waiting
 
 log = get_logger(__name__)

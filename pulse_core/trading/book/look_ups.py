@@ -14,7 +14,7 @@ from pulse_core.brokers.port import Broker, BrokerTrade
 from pulse_core.trading.book import days
 from pulse_core.trading.book.reading import orders_last_shown
 from pulse_core.trading.book.shown import Shown
-from pulse_core.trading.store import placements, slices
+from pulse_core.trading.store import at_broker, placements
 
 FEW = 4
 # Shorter, it costs less than the look-ups.
@@ -116,7 +116,7 @@ def may_look_up(session: Session, broker: Broker, working: Collection[str], now:
 
 def is_without_doubt(session: Session, broker: Broker, now: datetime) -> bool:
     """Whether no reading of the book is waited for by attempts whose placing is in doubt."""
-    if slices.has_unknown(session, broker.name):
+    if at_broker.has_unknown(session, broker.name):
         return False
     return not placements.has_presumed_absent(session, broker.name, days.sent_since(broker, now))
 

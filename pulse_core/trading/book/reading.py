@@ -17,7 +17,7 @@ from pulse_core.trading.book import days
 from pulse_core.trading.book.adopt import adopt
 from pulse_core.trading.book.shown import Shown
 from pulse_core.trading.refused_accounts import note_refusal
-from pulse_core.trading.store import placements, slices
+from pulse_core.trading.store import at_broker, placements
 from pulse_core.trading.tables import Placement
 
 log = get_logger(__name__)
@@ -103,14 +103,14 @@ def _since(broker: Broker, now: datetime) -> datetime:
     if covered >= now - BOOK_KEPT - days.ON_ITS_WAY:
         return covered
     with db.transaction() as session:
-        oldest = slices.oldest_at_the_broker(session, broker.name)
+        oldest = at_broker.oldest_at_the_broker(session, broker.name)
     needed = min(now - BOOK_KEPT, oldest or now) - days.ON_ITS_WAY
     return max(covered, datetime.combine(needed.astimezone(UTC).date(), time(0), UTC))
 
 
 def _acknowledged(broker: Broker, since: datetime, *, is_checked: bool) -> Sequence[str]:
     with db.transaction() as session:
-        if not is_checked and not slices.has_unknown(session, broker.name):
+        if not is_checked and not at_broker.has_unknown(session, broker.name):
             return ()
         return placements.acknowledged(session, broker.name, since)
 
@@ -156,7 +156,7 @@ def _count_unreadable(broker_account: str, orders: Sequence[BrokerOrder]) -> Non
 def begin_delays_anew(broker_account: str, now: datetime) -> None:
     """A broker that was away, or whose book is not whole, may still enter what it had taken before."""
     with db.transaction() as session:
-        slices.begin_delays_anew(session, broker_account, now)
+        at_broker.begin_delays_anew(session, broker_account, now)
 
 
 def _adopt_presumed_absent(book: Book) -> None:

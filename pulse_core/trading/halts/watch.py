@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from api_contract.vocabulary import OrderStatus, ReplanCause
 from pulse_core import db, queue
 from pulse_core.batching import for_each
@@ -95,7 +96,7 @@ def _replan_by_itself(order_id: str, known: Hours, now: datetime) -> None:
                 replan(session, order, ReplanCause.RELEASED, known, now)
                 roll_up(session, order, now)
     except DatabaseUnavailable as away:
-        log.warning("order not re-planned", order_id=order_id, reason=str(away))
+        troubles.warn(log, str(away), "order not re-planned", order_id=order_id, reason=str(away))
     except Exception:
         log.exception("order not re-planned", order_id=order_id)
 

@@ -40,7 +40,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.order import halted, holdings, plan_tokens, risk
 from pulse_core.trading.order.planning import time_for
 from pulse_core.trading.order.windows import whole_minutes, window_of
-from pulse_core.trading.store import events, orders
+from pulse_core.trading.store import events, new_orders, orders
 from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Order
 
@@ -107,7 +107,7 @@ def submit_order(account_id: str, new_order: NewOrder, now: datetime) -> Submiss
     failpoint("intake.before_commit")
     room = risk.room_for(row, standing, now)
     with db.statement() as connection:
-        load = orders.add(connection, row, room)
+        load = new_orders.add(connection, row, room)
     failpoint("intake.after_commit")
     if load is not None:
         return _earlier(row, new_order, room, load)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from api_contract.errors import (
     InvalidRequest,
     InvalidState,
     NotFound,
+    PulseError,
     QuantityTooLarge,
     QuantityTooSmall,
     ServiceUnavailable,
@@ -23,6 +25,7 @@ from api_contract.versions import Expected
 from api_contract.vocabulary import AtEnd, OrderStatus, OrderType, SliceStatus
 from pulse_core import db, queue
 from pulse_core.events.names import EventKind
+from pulse_core.failpoints import failpoint
 from pulse_core.instruments import current as instruments
 from pulse_core.instruments import rules
 from pulse_core.markets import hours
@@ -32,7 +35,8 @@ from pulse_core.tasks import Task
 from pulse_core.trading.amending import Amended, amend, least_total
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.order import risk
-from pulse_core.trading.order.queries import OrderSnapshot, check_expected, order_snapshot
+from pulse_core.trading.order.queries import check_expected, order_snapshot
+from pulse_core.trading.order.reports import OrderSnapshot
 from pulse_core.trading.order.risk import Standing
 from pulse_core.trading.order.windows import amended_window, told
 from pulse_core.trading.order_plan import History, Plan, Sent, Unsent
@@ -41,6 +45,7 @@ from pulse_core.trading.order_window import latest_end
 from pulse_core.trading.replanning import plan_of, policy_of, unknown_of
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.store import events, fills, orders, schedules, slices, totals
+from pulse_core.trading.store.room import Room
 from pulse_core.trading.store.slices import NewSlice
 from pulse_core.trading.tables import Order, OrderSlice
 
@@ -52,6 +57,7 @@ _OPEN = (OrderStatus.PENDING, OrderStatus.IN_PROGRESS, OrderStatus.PAUSED)
 _PLANNED = frozenset({"total_quantity", "end_at"})
 _PACED = _PLANNED | {"max_slice_multiple"}
 _LIMITED = frozenset({"total_quantity", "limit_price"})
+_HELD = _LIMITED | {"end_at", "duration_minutes"}
 
 
 class _SliceTaken(Exception):
@@ -67,39 +73,61 @@ def amend_order(
     NotFound, InvalidState, PreconditionFailed unless the order is as `expected`, InvalidRequest or a narrower kind,
     QuantityTooSmall with the least that can be, QuantityTooLarge with the most, InvalidLot, InvalidTick,
     InstrumentNotTradable, MarketClosed, BeyondCalendar, RiskLimit for a larger total or another price with which the
-    order would pass a limit of its account, ServiceUnavailable.
+    order would pass a limit of its account, and for what cannot get out in its window, ServiceUnavailable.
     """
     check_amendment(changes)
     known = hours.current()
-    standing = _held_to(owner, order_id, changes)
+    held_to = _held_to(owner, order_id, changes, known, now)
     for _ in range(TRIES):
         try:
             with db.transaction() as session:
                 order = _locked(session, owner, order_id, expected)
-                _amend(session, order, changes, standing, actor, known, now)
+                _amend(session, order, changes, held_to, actor, known, now)
+                failpoint("amend.before_commit")
         except _SliceTaken:
             time.sleep(PAUSE.total_seconds())
         else:
+            failpoint("amend.after_commit")
             return order_snapshot(owner, order_id)
     message = "slices of the order are being sent at this moment: nothing was done"
     raise ServiceUnavailable(message, {"busy": "slices of the order", "retry_after_seconds": 1})
 
 
-def _held_to(owner: Owner, order_id: str, changes: Mapping[str, Any]) -> Standing | None:
-    """What the order is held to with another total or price, which the ticks of today's list are checked for.
+@dataclass(frozen=True)
+class _HeldTo:
+    """What an order is held to with another total or price, and how many slices can get out in its window."""
+
+    standing: Standing | None = None
+    window: Room | None = None
+
+
+def _held_to(owner: Owner, order_id: str, changes: Mapping[str, Any], known: Hours, now: datetime) -> _HeldTo:
+    """What the order is held to with these changes; the ticks of today's list are checked.
 
     Not inside a transaction: it may take a connection.
     """
-    if _LIMITED.isdisjoint(changes):
-        return None
+    if _HELD.isdisjoint(changes):
+        return _HeldTo()
     with db.transaction() as session:
         order = orders.of_owner(session, owner, order_id)
     if order is None:
-        return None
+        return _HeldTo()
     limit_price = changes.get("limit_price", order.limit_price)
     if "limit_price" in changes:
         instruments.check_price(order.broker_account, order.instrument, limit_price)
-    return risk.standing_of(order.account_id, order.broker_account, order.instrument, limit_price)
+    window = _window(order, changes, known, now)
+    if _LIMITED.isdisjoint(changes):
+        return _HeldTo(None, window)
+    return _HeldTo(risk.standing_of(order.account_id, order.broker_account, order.instrument, limit_price), window)
+
+
+def _window(order: Order, changes: Mapping[str, Any], known: Hours, now: datetime) -> Room | None:
+    try:
+        end_at = _columns(order, changes, known, now).get("end_at", order.end_at)
+    except PulseError:
+        # It is refused once the order is locked, and is as it was expected to be.
+        return None
+    return risk.window_room(order.broker_account, order.account_id, order.start_at, end_at, now)
 
 
 def _locked(session: Session, owner: Owner, order_id: str, expected: Expected | None) -> Order:
@@ -116,7 +144,7 @@ def _amend(
     session: Session,
     order: Order,
     changes: Mapping[str, Any],
-    standing: Standing | None,
+    held_to: _HeldTo,
     actor: str,
     known: Hours,
     now: datetime,
@@ -130,14 +158,17 @@ def _amend(
     unsent = _hold_unsent(session, order) if is_split else ()
     history = _history(session, order, unsent)
     _check_total(order, wanted, history)
-    _check_limits(session, order, wanted, standing, now)
+    _check_limits(session, order, wanted, held_to.standing, now)
     # Its end is its own again, if it was extended before.
     orders.change(session, order, now, **wanted, **({"planned_end_at": None} if "end_at" in wanted else {}))
     for name in wanted:
         change = {"field": name, "before": _told(seen[name]), "after": _told(wanted[name])}
         events.add(session, EventKind.AMENDED, order.id, None, now, actor=actor, **change)
-    if is_split:
-        _replan(session, order, wanted, before, history, unsent, known, now)
+    failpoint("amend.before_replan")
+    to_send = _replan(session, order, wanted, before, history, unsent, known, now) if is_split else order.num_splits
+    is_shorter = order.end_at < seen.get("end_at", order.end_at)
+    if held_to.window is not None and (is_shorter or (is_split and to_send > len(unsent))):
+        risk.check_window(session, order, held_to.window, to_send, now)
 
 
 def _replan(
@@ -149,7 +180,8 @@ def _replan(
     unsent: Sequence[OrderSlice],
     known: Hours,
     now: datetime,
-) -> None:
+) -> int:
+    """Plan it anew as far as the changes ask for that; returns how many slices are unsent then."""
     after, policy = plan_of(order, known), policy_of(order)
     if not _PACED.isdisjoint(wanted) and after.time.stretches:
         pace = {"pace_interval": after.interval, "most_per_interval": after.interval_cap(policy)}
@@ -157,13 +189,14 @@ def _replan(
     if order.at_end is AtEnd.MARKET:
         schedules.ask(session, [order.id], latest_end(order))
     if _PLANNED.isdisjoint(wanted):
-        return
+        return len(unsent)
     planned = amend(before, after, history, now, policy)
     if planned.lost:
         raise _too_large(order, order.total_quantity, after.slice_cap(policy), order.total_quantity - planned.lost)
     _write(session, order, unsent, planned, now)
     roll_up(session, order, now)
     queue.wake_after_commit(session, Task.DISPATCH_DUE_SLICES)
+    return len(planned.slices)
 
 
 def _columns(order: Order, changes: Mapping[str, Any], known: Hours, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
 from pulse_core.owner import OneAccount, Owner
 from pulse_core.tasks import Task
-from pulse_core.trading.order.queries import OrderReport, check_expected, order_report
+from pulse_core.trading.order.queries import check_expected, order_report
+from pulse_core.trading.order.reports import OrderReport
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.status import order_result
 from pulse_core.trading.store import events, orders

@@ -14,7 +14,8 @@ from pulse_core.events.names import EventKind
 from pulse_core.markets import hours
 from pulse_core.owner import Owner
 from pulse_core.tasks import Task
-from pulse_core.trading.order.queries import OrderReport, check_expected, order_report
+from pulse_core.trading.order.queries import check_expected, order_report
+from pulse_core.trading.order.reports import OrderReport
 from pulse_core.trading.order_totals import end_unsent, roll_up
 from pulse_core.trading.replanning import replan
 from pulse_core.trading.store import events, holds, orders

@@ -11,7 +11,7 @@ from pulse_core import db
 from pulse_core.broker_accounts import directory
 from pulse_core.trading.order import risk
 from pulse_core.trading.order.costs import Money
-from pulse_core.trading.store import orders
+from pulse_core.trading.store import new_orders
 from pulse_core.trading.store.room import Room
 from pulse_core.trading.trading_time import TradingTime
 
@@ -92,7 +92,7 @@ def _check_room(row: dict[str, Any], room: Room | None, now: datetime) -> None:
         return
     asked = row["num_splits"]
     with db.statement() as connection:
-        load = orders.load_of(connection, row["account_id"], asked, room, now)
+        load = new_orders.load_of(connection, row["account_id"], asked, room, now)
     if load.orders >= room.most_orders or load.slices + asked > room.most_slices or load.due + asked > room.most_due:
         raise risk.refusal(room, load, row)
 

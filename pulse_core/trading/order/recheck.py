@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from api_contract.vocabulary import HoldReason, OrderStatus, ReplanCause
 from pulse_core import brokers, clock, db, queue
 from pulse_core.batching import for_each
@@ -164,7 +165,7 @@ def _replan_by_itself(order_id: str, known: Hours, now: datetime) -> None:
             if order is not None and order.hold is None:
                 _replan(session, order, known, now)
     except DatabaseUnavailable as away:
-        log.warning("order not re-planned", order_id=order_id, reason=str(away))
+        troubles.warn(log, str(away), "order not re-planned", order_id=order_id, reason=str(away))
     except Exception:
         log.exception("order not re-planned", order_id=order_id)
 

@@ -20,7 +20,7 @@ from pulse_core.risk.days import day_of
 from pulse_core.risk.rules import Terms
 from pulse_core.trading import prices
 from pulse_core.trading.admission import demand
-from pulse_core.trading.store import day_used
+from pulse_core.trading.store import day_used, new_orders
 from pulse_core.trading.store.day_used import Used
 from pulse_core.trading.store.room import NO_CAP, DayRoom, Load, Room
 from pulse_core.trading.tables import Order
@@ -97,22 +97,37 @@ def room_for(order: dict[str, Any], standing: Standing, now: datetime) -> Room |
     Raises DatabaseUnavailable.
     """
     config = settings()
-    since = order["start_at"] if order["start_at"] > now else None
-    most_due = (
-        demand.most_of(order["broker"], order["account_id"], since, order["end_at"], now)
-        if config.check_windows
-        else None
-    )
-    room = Room(
+    room = replace(
+        window_room(order["broker"], order["account_id"], order["start_at"], order["end_at"], now),
         most_orders=standing.limits.open_orders or config.open_orders_per_account or NO_CAP,
         most_slices=config.open_slices_per_account or NO_CAP,
-        most_due=NO_CAP if most_due is None else most_due,
-        due_since=since or _EVER,
-        due_by=order["end_at"],
     )
     of_day = _room_of_day(order, standing.limits)
     is_any = {room.most_orders, room.most_slices, room.most_due} == {NO_CAP}
     return None if is_any and of_day is None else replace(room, of_day=of_day)
+
+
+def window_room(broker_account: str, account_id: str, start_at: datetime, end_at: datetime, now: datetime) -> Room:
+    """How many slices of an account can get out in a window; as of a second ago. Not inside a transaction.
+
+    Raises DatabaseUnavailable.
+    """
+    since = start_at if start_at > now else None
+    most_due = demand.most_of(broker_account, account_id, since, end_at, now) if settings().check_windows else None
+    return Room(NO_CAP, NO_CAP, NO_CAP if most_due is None else most_due, due_since=since or _EVER, due_by=end_at)
+
+
+def check_window(session: Session, order: Order, room: Room, asked: int, now: datetime) -> None:
+    """Raise RiskLimit where `asked` unsent slices of a locked order, as it was changed, cannot get out in its window.
+
+    `room` is what `window_room` told before the transaction. Other orders of the account wait until it ends.
+    """
+    if room.most_due == NO_CAP:
+        return
+    day_used.wait_for_others(session, order.account_id)
+    load = new_orders.load_of(session.connection(), order.account_id, 0, room, now)
+    if load.due > room.most_due:
+        raise _too_many(room, replace(load, due=load.due - asked), asked)
 
 
 def refusal(room: Room, load: Load, order: dict[str, Any]) -> RiskLimit:
@@ -130,6 +145,10 @@ def refusal(room: Room, load: Load, order: dict[str, Any]) -> RiskLimit:
         refused = _refusal_of_day(room.of_day, load.used, order)
         if refused is not None:
             return refused
+    return _too_many(room, load, asked)
+
+
+def _too_many(room: Room, load: Load, asked: int) -> RiskLimit:
     message = (
         f"{asked} slices cannot get out in this window: at the broker's limits it has room for {room.most_due} of this"
         f" account, and {load.due} are accepted already"

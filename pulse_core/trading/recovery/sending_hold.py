@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core import brokers, clock, db
 from pulse_core.broker_accounts.store import accounts as broker_accounts
 from pulse_core.brokers.port import BookUnavailable, Broker
@@ -215,13 +216,14 @@ def _clear(broker: Broker) -> bool:
     try:
         findings = compare(broker, clock.utcnow())
     except BookUnavailable as error:
-        log.warning("nothing is sent before the book was read", broker_account=broker.name, reason=str(error))
+        told = {"broker_account": broker.name, "reason": str(error)}
+        troubles.warn(log, str(told), "nothing is sent before the book was read", **told)
         clearance.put_off(max(PAUSE, brokers.rest_after(time.monotonic() - started)))
         return False
     if not findings.is_conclusive:
         lacking, pending = len(findings.book.lacking), len(findings.pending)
         about = {"broker_account": broker.name, "lacking": lacking, "pending": pending}
-        log.warning("nothing is sent before the book is whole", **about)
+        troubles.warn(log, str(about), "nothing is sent before the book is whole", **about)
         clearance.put_off(PAUSE)
         return False
     if findings.unexplained:

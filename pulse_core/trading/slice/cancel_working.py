@@ -22,7 +22,7 @@ from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on, limits
 from pulse_core.trading.book import days
 from pulse_core.trading.refused_accounts import note_refusal
-from pulse_core.trading.store import events, halts, slices
+from pulse_core.trading.store import at_broker, events, halts, slices
 from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import CancelReason
 
@@ -78,7 +78,7 @@ def _cancel_some(broker: Broker, now: datetime, limit: int) -> _Asked:
         if states.awaits_token(session, broker.name):
             # Nobody could be asked, and each request would only make the next one come later.
             return _Asked(0)
-        found = slices.to_cancel(session, broker.name, days.sent_since(broker, now), now, PAUSES, max(most, limit))
+        found = at_broker.to_cancel(session, broker.name, days.sent_since(broker, now), now, PAUSES, max(most, limit))
     halted = [one for one, is_halted in found if is_halted]
     due = [one for one, _ in found[: max(len(halted), limit)]]
     cancels = _at_their_turns(broker, due, now)
@@ -127,7 +127,7 @@ def _reason(session: Session, order: Order, one: OrderSlice, now: datetime) -> C
     if order.status is OrderStatus.PAUSED and order.recalls_working:
         return CancelReason.ORDER_PAUSED
     is_over = one.deadline_at is not None and one.deadline_at <= now
-    if is_over or slices.makes_room(order, one, now):
+    if is_over or at_broker.makes_room(order, one, now):
         return CancelReason.DEADLINE
     return CancelReason.HALTED if halts.calls_back(session, order.id) else None
 

@@ -14,7 +14,7 @@ from pulse_core.trading.book import days
 from pulse_core.trading.book.reading import Book, read_book
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.slice.fills import NOTHING, settle_slices
-from pulse_core.trading.store import events, fills, placements, slices
+from pulse_core.trading.store import at_broker, events, fills, placements, slices
 from pulse_core.trading.store.slices import END_UNSEEN
 from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
@@ -34,7 +34,7 @@ def _end_day(broker: Broker, now: datetime, limit: int) -> int:
     What the book of today still shows is left to be followed there, and one that lacks orders of today ends nothing.
     """
     with db.transaction() as session:
-        left = slices.left_working(session, broker.name, days.over_before(broker, now))
+        left = at_broker.left_working(session, broker.name, days.over_before(broker, now))
     if not left:
         return 0
     book = read_book(broker, now, is_checked=True)

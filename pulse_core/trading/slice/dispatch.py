@@ -20,8 +20,8 @@ from pulse_core.trading.slice.batches import due_together
 from pulse_core.trading.slice.label import label_of_batch
 from pulse_core.trading.slice.put_off import put_off_closed
 from pulse_core.trading.slice.skipping import skip_over
-from pulse_core.trading.store import slices, turns
-from pulse_core.trading.store.slices import DueSlice
+from pulse_core.trading.store import due_slices, turns
+from pulse_core.trading.store.due_slices import DueSlice
 
 BATCH = 500
 MOST_BATCHES = 10
@@ -66,7 +66,7 @@ def _dispatch_batch(broker: Broker, now: datetime) -> int:
     horizon = now + timedelta(seconds=settings().dispatch_horizon)
     is_short = queue.slices_waiting() < SHORT_QUEUE
     with db.transaction() as session:
-        due = slices.take_due(session, broker.name, horizon, now, BATCH, is_repeated=is_short)
+        due = due_slices.take_due(session, broker.name, horizon, now, BATCH, is_repeated=is_short)
     if not due:
         return 0
     failpoint("dispatch.after_commit")

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from pulse_core import brokers, db
 from pulse_core.brokers.port import Broker
 from pulse_core.clock import is_steady
@@ -124,7 +125,7 @@ def _by_itself(slice_id: str, attempts: Attempts, deed: Callable[[], object]) ->
     try:
         deed()
     except Exception as error:
-        log.warning("slice left to the sweeps", slice_id=slice_id, reason=str(error))
+        troubles.warn(log, str(error), "slice left to the sweeps", slice_id=slice_id, reason=str(error))
         attempts.failed[slice_id] = error
 
 

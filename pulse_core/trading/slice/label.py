@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from pulse_core.trading.store.slices import DueSlice
+from pulse_core.trading.store.due_slices import DueSlice
 
 
 def label(order_id: str, side: str, instrument: str, num_splits: int, quantity: int, sequence_number: int) -> str:

@@ -7,7 +7,7 @@ from pulse_core import db
 from pulse_core.batching import for_each
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.order_totals import roll_up
-from pulse_core.trading.store import placements, slices
+from pulse_core.trading.store import due_slices, placements, slices
 from pulse_core.trading.vocabulary import PlacementOutcome
 
 
@@ -17,7 +17,7 @@ def expire_claims(now: datetime, limit: int = 200) -> int:
     A stopped worker still holds the fence, and its slice is left alone until it wakes up or dies.
     """
     with db.transaction() as session:
-        expired = slices.expired_claims(session, now, limit)
+        expired = due_slices.expired_claims(session, now, limit)
     for_each(expired, lambda slice_id: _expire(slice_id, now))
     return len(expired)
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.backoff import backoff
@@ -171,7 +172,8 @@ def _try_to_record(connect: Callable[[], AbstractContextManager[Session]], came_
             status = _write(session, claim, came_out.outcome, claim.now())
             failpoint("execute.before_record_commit")
     except (DatabaseUnavailable, LostRace) as error:
-        log.warning("outcome not recorded yet", **came_out.names, reason=str(error))
+        told = {**came_out.names, "reason": str(error)}
+        troubles.warn(log, str(told), "outcome not recorded yet", **told)
         return None
     return status
 

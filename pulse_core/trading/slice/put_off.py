@@ -11,16 +11,14 @@ from pulse_core.batching import for_each
 from pulse_core.config import settings
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
-from pulse_core.trading.sessions import cut_off_passed, opens_at
+from pulse_core.trading.sessions import LOOKED_AT_AGAIN, cut_off_passed, opens_at
 from pulse_core.trading.slice.skipping import skip_over
-from pulse_core.trading.store import slices
+from pulse_core.trading.store import due_slices, slices
 from pulse_core.trading.tables import Order, OrderSlice
 
 log = get_logger(__name__)
 
 BATCH = 500
-# An operator may open a market at any time: whatever waits is looked at again so often.
-LOOKED_AT_AGAIN = timedelta(minutes=1)
 A_MOMENT = timedelta(milliseconds=1)
 
 
@@ -30,7 +28,7 @@ def put_off_closed(broker_account: str, now: datetime) -> int:
     if not known.are_kept_by(broker_account):
         return 0
     with db.transaction() as session:
-        due = slices.due_on(session, broker_account, list(known.calendars), now, BATCH)
+        due = due_slices.due_on(session, broker_account, list(known.calendars), now, BATCH)
         closed = {one.id for one, order in due if opens_at(known, order, now) != now}
         cut_off = {one.id for one, order in due if cut_off_passed(known, order, now) is not None}
     put_off(closed - cut_off, now)
@@ -49,7 +47,7 @@ def put_off(slice_ids: Collection[str], now: datetime) -> None:
             if (again_at := _again_at(known, order, one, now)) is not None:
                 moved[again_at].append(one.id)
         for due_at, some in moved.items():
-            slices.put_off(session, some, now, due_at)
+            due_slices.put_off(session, some, now, due_at)
     for due_at, some in moved.items():
         log.info("slices wait for their market", slice_ids=some, until=due_at)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from api_contract.log import get_logger
 from api_contract.spans import continued
+from api_contract.troubles import troubles
 from api_contract.vocabulary import SliceStatus
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import RATE_LIMITED
@@ -124,4 +125,4 @@ def _note(broker_account: str, came_out: Sequence[CameOut]) -> None:
         try:
             admit.note_full(broker_account)
         except DatabaseUnavailable as error:
-            log.warning("a full window was not noted", reason=str(error))
+            troubles.warn(log, str(error), "a full window was not noted", reason=str(error))

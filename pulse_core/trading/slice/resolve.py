@@ -22,7 +22,7 @@ from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.refused_accounts import note_refusal
 from pulse_core.trading.slice.fills import settle_slices
 from pulse_core.trading.slice.outcome import reschedule
-from pulse_core.trading.store import absences, alarms, events, placements, slices
+from pulse_core.trading.store import absences, alarms, at_broker, events, placements, slices
 from pulse_core.trading.store.absences import WATCH_EVERY, Look
 from pulse_core.trading.tables import Order, OrderSlice
 from pulse_core.trading.vocabulary import PlacementOutcome
@@ -53,10 +53,10 @@ def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
     """
     if not clock.is_steady():
         with db.transaction() as session:
-            slices.begin_delays_anew(session, broker.name, now)
+            at_broker.begin_delays_anew(session, broker.name, now)
         return 0
     with db.transaction() as session:
-        unknown = slices.to_resolve(session, broker.name, now, limit)
+        unknown = at_broker.to_resolve(session, broker.name, now, limit)
     if not unknown:
         return 0
     if broker.finder is not None and len(unknown) <= FEW:
@@ -68,7 +68,7 @@ def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
     except BookUnavailable:
         with db.transaction() as session:
             # A broker that was away may still enter what it had taken before: the settle delay begins anew.
-            slices.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
+            at_broker.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
         raise
     done = _note_absences(broker, unknown, book)
     for_each([one for one in unknown if one.id not in done], lambda one: _look_up(broker, one, book))
@@ -93,7 +93,7 @@ def _find(broker: Broker, finder: Finder, one: OrderSlice, now: datetime) -> Non
         note_refusal(broker.name, error, now, is_read=True)
         begin_delays_anew(broker.name, now)
         with db.transaction() as session:
-            slices.postpone_looks(session, [one.id], now + LOOK_AGAIN_AFTER, now)
+            at_broker.postpone_looks(session, [one.id], now + LOOK_AGAIN_AFTER, now)
         raise
     found = {} if row is None else {row.broker_order_id: row}
     shown = Shown(broker.name, found, dict.fromkeys(found, trades))
@@ -133,7 +133,7 @@ def _put_off(session: Session, group: Sequence[OrderSlice], reason: Reason, book
     about = events.raised_about(session, [one.id for one in group], code)
     told = {one.id for one in group if one.client_order_id in about}
     told -= alarms.over(session, code, told)
-    slices.postpone_looks(session, sorted(told), book.ended_at + look_again, book.ended_at)
+    at_broker.postpone_looks(session, sorted(told), book.ended_at + look_again, book.ended_at)
     return told
 
 

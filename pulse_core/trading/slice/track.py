@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
+from api_contract.troubles import troubles
 from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.batching import for_each
@@ -16,7 +17,7 @@ from pulse_core.trading.book import days, look_ups, pace
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
 from pulse_core.trading.book.turns import Turn, turn
 from pulse_core.trading.slice.news import find_news, settle_news
-from pulse_core.trading.store import alarms, ended_alarms, events, slices
+from pulse_core.trading.store import alarms, at_broker, ended_alarms, events, slices
 from pulse_core.trading.tables import OrderSlice
 
 log = get_logger(__name__)
@@ -94,7 +95,7 @@ def _track(broker: Broker, now: datetime) -> int:
     postbacks tell of everything, and nothing is missing or in doubt, the book is read more seldom.
     """
     with db.transaction() as session:
-        working = slices.working(session, broker.name)
+        working = at_broker.working(session, broker.name)
         is_missing = _missing.any_of(broker.name, working)
         is_looked_up = not is_missing and look_ups.may_look_up(session, broker, working.keys(), now)
         if not is_looked_up and not is_missing and _may_wait(session, broker, now):
@@ -130,7 +131,7 @@ def _look_up(broker: Broker, due: Sequence[str], ours: Turn, working: Mapping[st
         shown = look_ups.look_up(broker, due)
     except BookUnavailable as error:
         # Of an absence it tells nothing: the book does. But the broker may be away, or not show what it has.
-        log.warning("an order could not be looked up", reason=str(error))
+        troubles.warn(log, str(error), "an order could not be looked up", reason=str(error))
         begin_delays_anew(broker.name, now)
         look_ups.looks.of(broker).fail()
         return _read(broker, ours, working, now)

@@ -14,8 +14,9 @@ from api_contract import ids
 from api_contract.alarms import AlarmEventKind, AlarmStatus
 from pulse_core.events.names import PULSE
 from pulse_core.events.tables import AlarmEvent
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.tables import Alarm, Order
+from pulse_core.trading.tables import Order
 
 INSTALLATION = "installation"
 

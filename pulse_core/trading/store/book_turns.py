@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Boolean, Connection, Float, Interval, String, func, update
 
 from pulse_core.postgres import sql
-from pulse_core.trading.tables import BookTurn
+from pulse_core.trading.turn_tables import BookTurn
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core.broker_accounts.tables import BrokerAccount
 from pulse_core.broker_accounts.vocabulary import BrokerAccountState
 from pulse_core.events.names import PULSE
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import ENDS_WITH_DOUBT, AlarmCode
 from pulse_core.trading.store import alarms, installation
 from pulse_core.trading.store.conditions import any_of
 from pulse_core.trading.store.slices import END_UNSEEN
-from pulse_core.trading.tables import Alarm, Order, OrderSlice
+from pulse_core.trading.tables import Order, OrderSlice
 
 _READY = BrokerAccountState.READY
 # The price of a slice is taken again, or it has ended.

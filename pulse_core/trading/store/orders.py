@@ -1,43 +1,31 @@
 """The only writer of an order's status and totals."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    CTE,
     BigInteger,
-    Connection,
     DateTime,
-    Executable,
-    Integer,
     Interval,
-    Numeric,
     String,
-    Table,
-    TextualSelect,
     and_,
-    bindparam,
     exists,
     func,
-    literal,
     or_,
     select,
-    true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import Select
 
 from api_contract.alarms import AlarmStatus
 from api_contract.log import get_logger
 from api_contract.spans import continued
-from api_contract.vocabulary import FINAL_ORDERS, FINAL_SLICES, OrderResult, OrderStatus, Side, SliceStatus
+from api_contract.vocabulary import FINAL_ORDERS, FINAL_SLICES, OrderStatus, Side, SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
@@ -46,16 +34,15 @@ from pulse_core.metrics.slices import note_order
 from pulse_core.owner import Owner
 from pulse_core.postgres import sql
 from pulse_core.postgres.owned import owned_by
-from pulse_core.postgres.prepared import prepared
+from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.status import check_order_move
-from pulse_core.trading.store import day_used, events
+from pulse_core.trading.store import events
 from pulse_core.trading.store.conditions import any_of, status_is
-from pulse_core.trading.store.day_used import ONE_OF_ITS_ACCOUNT
 from pulse_core.trading.store.events import Event
-from pulse_core.trading.store.room import Load, Room
-from pulse_core.trading.tables import Alarm, Fill, Order, OrderSlice
+from pulse_core.trading.tables import Order, OrderSlice
 
 log = get_logger(__name__)
+
 
 # An alarm nobody has dealt with, a slice whose fate nobody knows, or one that can still be retried.
 _NEEDS_ATTENTION = or_(
@@ -68,6 +55,8 @@ _NEEDS_ATTENTION = or_(
         ),
     ),
 )
+
+
 _LIVE = (OrderStatus.IN_PROGRESS, OrderStatus.PAUSED, OrderStatus.CANCELLING)
 
 
@@ -88,43 +77,6 @@ class OrderFilters:
     created_to: datetime | None = None
     attention: bool | None = None
     changed_after: int | None = None
-
-
-@dataclass(frozen=True)
-class RolledUp:
-    """What became of an order: the status it was seen in and the one it comes into, its fills, its result if final."""
-
-    order_id: str
-    seen: OrderStatus
-    to: OrderStatus
-    filled_quantity: int
-    average_price: Decimal | None
-    result: OrderResult | None
-
-
-def add(connection: Connection, order: dict[str, Any], room: Room | None) -> Load | None:
-    """Insert a PENDING order with its first event; None when that was done.
-
-    Otherwise the account has used its unique key before, or has so much open that there is no room for the order. One
-    round trip, as every order takes this step while its client waits. Those of one account wait for each other, so that
-    together they find no more room than there is.
-    """
-    binds = {f"new_{name}": value for name, value in order.items()}
-    if room is None:
-        return None if connection.execute(_ADD, binds).one_or_none() else Load()
-    asked = binds | room.binds(order["account_id"], order["num_splits"], order["created_at"])
-    row = connection.execute(_ADD_WITHIN if room.of_day is None else _ADD_WITHIN_LIMITS, asked).one()
-    if row.id:
-        return None
-    used = None if room.of_day is None else day_used.used(row)
-    return Load(row.orders, row.slices, row.due, used)
-
-
-def load_of(connection: Connection, account_id: str, asked: int, room: Room, now: datetime) -> Load:
-    """What an account has open, as it counts where it asks for so many slices more."""
-    binds = replace(room, of_day=None).binds(account_id, asked, now)
-    row = connection.execute(_LOAD, binds).one()
-    return Load(row.orders, row.slices, row.due)
 
 
 def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order | None:
@@ -269,49 +221,6 @@ def begin_all(session: Session, pending: Sequence[tuple[Order, Pace]], now: date
     return [Event(EventKind.MOVE, order.id, None, (seen, to)) for order, _ in pending]
 
 
-def fill_totals(session: Session, order_ids: Collection[str]) -> dict[str, tuple[int, Decimal]]:
-    """(filled quantity, average price) of those of these orders that have fills, recomputed from them."""
-    found = session.execute(_FILL_TOTALS, {"order_ids": list(order_ids)})
-    return {order_id: (int(filled), average) for order_id, filled, average in found}
-
-
-def roll_up(session: Session, rolled: Sequence[RolledUp], now: datetime) -> list[Event]:
-    """Write what became of orders that the caller has locked; returns the events of those that moved, to be recorded.
-
-    Raises LostRace when one of them no longer has the status it was seen in, and IllegalMove for a move the table of
-    moves does not have.
-    """
-    if not rolled:
-        return []
-    moved = [one for one in rolled if one.to is not one.seen]
-    for one in moved:
-        check_order_move(one.seen, one.to)
-    written = session.scalars(
-        _ROLL_UP,
-        {
-            "now": now,
-            "ids": [one.order_id for one in rolled],
-            "from_statuses": [one.seen.value for one in rolled],
-            "statuses": [one.to.value for one in rolled],
-            "filled": [one.filled_quantity for one in rolled],
-            "prices": [one.average_price for one in rolled],
-            "results": [one.result.value if one.result else None for one in rolled],
-        },
-        execution_options={"populate_existing": True},
-    ).all()
-    lost = {one.order_id for one in rolled} - {order.id for order in written}
-    if lost:
-        raise LostRace(f"orders {', '.join(sorted(lost))} have moved on", {"order_ids": sorted(lost)})
-    return [_moved(session, one) for one in moved]
-
-
-def _moved(session: Session, one: RolledUp) -> Event:
-    db.after_commit(session, partial(note_order, one.to))
-    why = {"result": one.result} if one.result else {}
-    log.info("order moved", order_id=one.order_id, seen=one.seen, to=one.to)
-    return Event(EventKind.MOVE, one.order_id, None, (one.seen, one.to), why)
-
-
 def unsplit(session: Session, created_before: datetime, limit: int) -> Sequence[str]:
     """PENDING orders old enough that their split message may be lost, the oldest first."""
     rows = select(Order.id).where(Order.status == OrderStatus.PENDING, Order.created_at <= created_before)
@@ -353,91 +262,6 @@ def paused_past(session: Session, ended_before: datetime, limit: int) -> Sequenc
     return session.scalars(rows.limit(limit)).all()
 
 
-_ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
-_LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at"}
-_LATER |= {"hold", "held_since", "hold_message", "recheck_at", "ask_at", "recalls_working"}
-_LATER |= {"planned_end_at", "pace_interval", "most_per_interval", "not_fitting_quantity", "not_fitting_reason"}
-
-
-def _add_statement() -> Select[Any]:
-    stated: dict[str, Any] = {one.name: bindparam(f"new_{one.name}") for one in _ORDERS.c if one.name not in _LATER}
-    added = (
-        insert(_ORDERS)
-        .values(**stated, status=OrderStatus.PENDING, filled_quantity=0)
-        .on_conflict_do_nothing(index_elements=["account_id", "order_unique_key"])
-        .returning(_ORDERS.c.id, _ORDERS.c.account_id, _ORDERS.c.created_at)
-        .cte("added")
-    )
-    return select(added.c.id).add_cte(_told(added))
-
-
-def _told(added: CTE) -> CTE:
-    kind, to = literal(EventKind.MOVE, _EVENTS.c.kind.type), literal(OrderStatus.PENDING.value)
-    event = select(added.c.account_id, added.c.id, added.c.created_at, kind, to, literal({}, _EVENTS.c.detail.type))
-    told = insert(_EVENTS).from_select(["account_id", "order_id", "at", "kind", "to_status", "detail"], event)
-    return told.cte("told")
-
-
-def _add_within_statement(*, of_day: bool = False) -> Select[Any]:
-    """The same where the account has room for it, and what it has open; with `of_day`, what it has used, too."""
-    load = _account_load().cte("load")
-    used = day_used.statement().cte("used")
-    stated = {one.name: bindparam(f"new_{one.name}", type_=one.type) for one in _ORDERS.c if one.name not in _LATER}
-    first = {"status": literal(OrderStatus.PENDING, _ORDERS.c.status.type), "filled_quantity": literal(0, BigInteger())}
-    row = select(*(value.label(name) for name, value in (stated | first).items())).where(
-        load.c.orders < bindparam("most_orders", type_=Integer),
-        load.c.slices + stated["num_splits"] <= bindparam("most_slices", type_=Integer),
-        load.c.due + stated["num_splits"] <= bindparam("most_due", type_=Integer),
-    )
-    if of_day:
-        row = row.select_from(load.join(used, true())).where(
-            used.c.placed < bindparam("most_placed", type_=Integer),
-            used.c.day_quantity + stated["total_quantity"] <= bindparam("most_quantity", type_=BigInteger),
-            used.c.day_worth + bindparam("worth", type_=Numeric) <= bindparam("most_worth", type_=Numeric),
-        )
-    added = (
-        insert(_ORDERS)
-        .from_select([*stated, *first], row)
-        .on_conflict_do_nothing(index_elements=["account_id", "order_unique_key"])
-        .returning(_ORDERS.c.id, _ORDERS.c.account_id, _ORDERS.c.created_at)
-        .cte("added")
-    )
-    found = select(added.c.id, load.c.orders, load.c.slices, load.c.due)
-    seen = load.outerjoin(added, true())
-    if of_day:
-        found, seen = found.add_columns(*used.c), seen.join(used, true())
-    return found.select_from(seen).add_cte(_told(added))
-
-
-def _account_load() -> TextualSelect:
-    counts = dict.fromkeys(("asked", "most_slices", "most_due"), Integer())
-    instants = dict.fromkeys(("due_since", "due_by"), DateTime(timezone=True))
-    statement = sql.load(__package__, "account_load", {"account_id": String(), **counts, **instants})
-    return statement.columns(orders=BigInteger(), slices=BigInteger(), due=BigInteger())
-
-
-# Made once: building a statement costs more than running it.
-_ADD = _add_statement().execution_options(**prepared("add_order"))
-_LOAD = _account_load()
-_ADD_WITHIN = _add_within_statement().execution_options(**prepared("add_order_within", ONE_OF_ITS_ACCOUNT))
-_ADD_WITHIN_LIMITS = _add_within_statement(of_day=True).execution_options(
-    **prepared("add_order_within_limits", ONE_OF_ITS_ACCOUNT)
-)
-
-
-def _load_roll_up() -> Executable:
-    binds: sql.Types = {
-        "now": DateTime(timezone=True),
-        "filled": ARRAY(BigInteger()),
-        "prices": ARRAY(Numeric()),
-        "final": ARRAY(String()),
-        **dict.fromkeys(("ids", "from_statuses", "statuses", "results"), ARRAY(String())),
-    }
-    statement = sql.load(__package__, "roll_up_orders", binds)
-    return select(Order).from_statement(statement.bindparams(final=[status.value for status in FINAL_ORDERS]))
-
-
-_ROLL_UP = _load_roll_up()
 _MOVE_ALL = sql.load(
     __package__,
     "move_orders",
@@ -449,14 +273,4 @@ _MOVE_ALL = sql.load(
         "intervals": ARRAY(Interval()),
         "most": ARRAY(BigInteger()),
     },
-)
-_FILL_TOTALS = (
-    select(
-        OrderSlice.order_id,
-        func.sum(Fill.quantity),
-        func.round(func.sum(Fill.price * Fill.quantity) / func.sum(Fill.quantity), 4),
-    )
-    .join(OrderSlice, OrderSlice.id == Fill.slice_id)
-    .where(OrderSlice.order_id == func.any(bindparam("order_ids", type_=ARRAY(String))))
-    .group_by(OrderSlice.order_id)
 )

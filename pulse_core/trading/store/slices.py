@@ -1,19 +1,19 @@
 """Every move of a slice: compare-and-set, with its event in the same transaction.
 
-The moves that come in a rush, on the way to the broker and at the end there, have statements of their own in `attempts`
-and `endings`. Nothing else writes a slice's status.
+The moves that come in a rush, on the way to the broker and at the end there, have statements of their own in `claims`
+and `endings`. Nothing else writes a slice's status. `due_slices` and `at_broker` find those that something is to be
+done with.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    ColumnElement,
     Connection,
     DateTime,
     Interval,
@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     and_,
     func,
-    literal,
     or_,
     select,
     update,
@@ -30,24 +29,20 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from api_contract.log import get_logger
-from api_contract.vocabulary import AtEnd, OrderStatus, Side, SliceStatus
+from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
-from pulse_core.postgres.bounded import chosen_once
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
-from pulse_core.trading.store import events, halts
+from pulse_core.trading.store import events
 from pulse_core.trading.store.conditions import any_of, status_is
-from pulse_core.trading.store.holds import is_free
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 
 log = get_logger(__name__)
-
-Rows = TypeVar("Rows", bound=Select[Any])
 
 
 @dataclass(frozen=True)
@@ -64,21 +59,6 @@ class SliceFilters:
 
 
 @dataclass(frozen=True)
-class DueSlice:
-    """A slice that comes due, and what is told of it to people who look at its task."""
-
-    id: str
-    due_at: datetime
-    trace: dict[str, str]
-    order_id: str
-    side: Side
-    instrument: str
-    num_splits: int
-    quantity: int
-    sequence_number: int
-
-
-@dataclass(frozen=True)
 class NewSlice:
     """A slice that an order's schedule has, and the id that it gets."""
 
@@ -89,23 +69,16 @@ class NewSlice:
 
 # The code of a slice that ended with the broker's day, unseen.
 END_UNSEEN = "END_UNSEEN"
+# What was handed to Celery and came to nothing by then counts as lost.
 HINT_LIFETIME = timedelta(seconds=10)
+
+
 # So many rows are far from what a statement may take.
 ADDED_TOGETHER = 500
+
+
 # An order that was found in the book only later has no instant of its own.
-_SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
-# As in DueSlice.
-_DUE = (
-    OrderSlice.id,
-    OrderSlice.due_at,
-    Order.trace,
-    Order.id,
-    Order.side,
-    Order.instrument,
-    Order.num_splits,
-    OrderSlice.quantity,
-    OrderSlice.sequence_number,
-)
+SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
 
 
 def add_planned(session: Session, planned: Sequence[NewSlice], horizon: datetime | None, now: datetime) -> None:
@@ -258,214 +231,6 @@ def change(session: Session, slice_id: str, now: datetime, **changes: Any) -> No
     )
 
 
-def take_due(
-    session: Session, broker_account: str, horizon: datetime, now: datetime, limit: int, *, is_repeated: bool = True
-) -> Sequence[DueSlice]:
-    """Mark up to `limit` slices for this broker account, due before `horizon`, as handed to Celery.
-
-    A hint that leads to nothing within HINT_LIFETIME counts as lost, and the slice is taken again if `is_repeated`.
-    """
-    due = (
-        select(OrderSlice.id)
-        .join(Order, Order.id == OrderSlice.order_id)
-        .where(
-            OrderSlice.status == SliceStatus.SCHEDULED,
-            OrderSlice.due_at <= horizon,
-            or_(OrderSlice.hinted_until.is_(None), and_(OrderSlice.hinted_until <= now, literal(is_repeated))),
-            Order.status == OrderStatus.IN_PROGRESS,
-            Order.broker_account == broker_account,
-            is_free(),
-        )
-        .order_by(OrderSlice.due_at)
-        .limit(limit)
-        .with_for_update(of=OrderSlice, skip_locked=True, key_share=True)
-    )
-    taken = session.execute(
-        update(OrderSlice)
-        .where(OrderSlice.id.in_(chosen_once(due)), Order.id == OrderSlice.order_id)
-        .values(hinted_until=func.greatest(OrderSlice.due_at, now) + HINT_LIFETIME)
-        .returning(*_DUE)
-        .execution_options(synchronize_session=False)
-    )
-    return [DueSlice(*row) for row in taken]
-
-
-def overdue(session: Session, broker_account: str, before: datetime, limit: int) -> Sequence[str]:
-    """Slices for this broker account that should have gone out before this instant and that nobody claimed."""
-    rows = (
-        select(OrderSlice.id)
-        .join(Order, Order.id == OrderSlice.order_id)
-        .where(
-            OrderSlice.status == SliceStatus.SCHEDULED,
-            OrderSlice.due_at <= before,
-            Order.status == OrderStatus.IN_PROGRESS,
-            Order.broker_account == broker_account,
-            is_free(),
-        )
-        .order_by(OrderSlice.due_at)
-        .limit(limit)
-    )
-    return session.scalars(rows).all()
-
-
-def due_on(
-    session: Session, broker_account: str, exchanges: Collection[str], now: datetime, limit: int
-) -> Sequence[tuple[OrderSlice, Order]]:
-    """Due slices for this broker account on these exchanges, with their orders, the oldest first."""
-    rows = (
-        select(OrderSlice, Order)
-        .join(Order, Order.id == OrderSlice.order_id)
-        .where(
-            OrderSlice.status == SliceStatus.SCHEDULED,
-            OrderSlice.due_at <= now,
-            Order.status == OrderStatus.IN_PROGRESS,
-            Order.broker_account == broker_account,
-            any_of(func.split_part(Order.instrument, ":", 1), exchanges),
-        )
-    )
-    found = session.execute(rows.order_by(OrderSlice.due_at).limit(limit).execution_options(populate_existing=True))
-    return [(one, order) for one, order in found]
-
-
-def put_off(session: Session, slice_ids: Sequence[str], now: datetime, due_at: datetime) -> None:
-    """Have those of these slices that are due and unsent wait until `due_at`, without a turn."""
-    waiting = select(OrderSlice.id).where(
-        any_of(OrderSlice.id, slice_ids), status_is(OrderSlice.status, SliceStatus.SCHEDULED), OrderSlice.due_at <= now
-    )
-    _change_in_order(session, waiting, {"due_at": due_at, "turn_at": None, "hinted_until": None, "updated_at": now})
-
-
-def expired_claims(session: Session, now: datetime, limit: int) -> Sequence[str]:
-    """Slices whose claim has outlived its lease."""
-    rows = select(OrderSlice.id).where(OrderSlice.status == SliceStatus.SENDING, OrderSlice.lease_expires_at <= now)
-    return session.scalars(rows.order_by(OrderSlice.lease_expires_at).limit(limit)).all()
-
-
-def to_resolve(session: Session, broker_account: str, now: datetime, limit: int) -> Sequence[OrderSlice]:
-    """UNKNOWN slices whose next look into this broker account's book is due."""
-    rows = _unknown(select(OrderSlice), broker_account).where(OrderSlice.resolve_at <= now)
-    return session.scalars(rows.order_by(OrderSlice.resolve_at).limit(limit)).all()
-
-
-def has_unknown(session: Session, broker_account: str) -> bool:
-    """Whether anything is in doubt at this broker account."""
-    return session.scalar(_unknown(select(OrderSlice.id), broker_account).limit(1)) is not None
-
-
-def begin_delays_anew(session: Session, broker_account: str, now: datetime) -> None:
-    """Forget since when UNKNOWN slices have been absent from this broker account's book."""
-    waiting = _unknown(select(OrderSlice.id), broker_account).where(OrderSlice.absent_since.is_not(None))
-    _change_in_order(session, waiting, {"absent_since": None, "updated_at": now})
-
-
-def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, now: datetime) -> None:
-    """Postpone the next check of these UNKNOWN slices, and restart their settle delay."""
-    unknown = select(OrderSlice.id).where(any_of(OrderSlice.id, slice_ids), OrderSlice.status == SliceStatus.UNKNOWN)
-    _change_in_order(session, unknown, {"resolve_at": until, "absent_since": None, "updated_at": now})
-
-
-def working(session: Session, broker_account: str) -> dict[str, str]:
-    """Every slice that is live at this broker account: slice ids by broker order id, the nearest deadline first."""
-    rows = (
-        select(OrderSlice.broker_order_id, OrderSlice.id)
-        .join(Order, Order.id == OrderSlice.order_id)
-        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker_account == broker_account)
-    )
-    found = session.execute(rows.order_by(OrderSlice.deadline_at))
-    return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
-
-
-def oldest_at_the_broker(session: Session, broker_account: str) -> datetime | None:
-    """When the oldest of this account's slices was sent that works there, or may."""
-    rows = (
-        select(func.min(_SENT_AT))
-        .select_from(OrderSlice)
-        .join(Order, Order.id == OrderSlice.order_id)
-        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
-        .where(
-            OrderSlice.status.in_((SliceStatus.WORKING, SliceStatus.UNKNOWN)), Order.broker_account == broker_account
-        )
-    )
-    return session.scalar(rows)
-
-
-def to_cancel(
-    session: Session,
-    broker_account: str,
-    sent_since: datetime,
-    now: datetime,
-    pauses: tuple[timedelta, timedelta],
-    limit: int,
-) -> Sequence[tuple[OrderSlice, bool]]:
-    """This broker account's slices, sent since an instant, that work past their deadline, are called back, or halted;
-    and whether they are called back by a halt.
-
-    An order that is being cancelled calls its slices back, and a paused one that was asked to.
-
-    With them those of orders that end with a slice at market, when their window is over. What is halted comes first,
-    then what was asked for least often. The first of the `pauses` comes after the first request, twice as
-    long a one after each further request, and the second of them is the longest.
-    """
-    shortest, longest = (literal(pause, Interval) for pause in pauses)
-    doublings = func.least(func.greatest(OrderSlice.cancel_asks, 1) - 1, 20)
-    asked_until = OrderSlice.cancel_asked_at + func.least(
-        shortest.op("*", return_type=Interval())(func.power(2, doublings)), longest
-    )
-    is_halted = halts.is_called_back().label("is_halted")
-    rows = (
-        select(OrderSlice, is_halted)
-        .join(Order, Order.id == OrderSlice.order_id)
-        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
-        .where(
-            OrderSlice.status == SliceStatus.WORKING,
-            Order.broker_account == broker_account,
-            _SENT_AT.op(">=")(sent_since),
-            or_(
-                OrderSlice.deadline_at <= now,
-                Order.status == OrderStatus.CANCELLING,
-                and_(Order.status == OrderStatus.PAUSED, Order.recalls_working),
-                _is_called_back(now),
-                halts.is_called_back(),
-            ),
-            or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
-        )
-        .order_by(
-            is_halted.desc(),
-            OrderSlice.cancel_asks,
-            OrderSlice.cancel_asked_at.asc().nulls_first(),
-            OrderSlice.deadline_at,
-        )
-        .limit(limit)
-    )
-    return [(one, is_called) for one, is_called in session.execute(rows)]
-
-
-def makes_room(order: Order, one: OrderSlice, now: datetime) -> bool:
-    """Whether this slice, which works, is to make room for the last slice of its order."""
-    is_due = order.at_end is AtEnd.MARKET and order.replan_at is not None and order.replan_at <= now
-    return is_due and order.end_at <= now and not one.is_last
-
-
-def _is_called_back(now: datetime) -> ColumnElement[bool]:
-    """Whether what works of an order is to make room for its last slice."""
-    return and_(Order.at_end == AtEnd.MARKET, Order.replan_at <= now, Order.end_at <= now, ~OrderSlice.is_last)
-
-
-def left_working(session: Session, broker_account: str, sent_before: datetime) -> Sequence[OrderSlice]:
-    """This broker account's slices that still work an order sent before this instant, the oldest first."""
-    rows = (
-        select(OrderSlice)
-        .join(Order, Order.id == OrderSlice.order_id)
-        .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
-        .where(
-            OrderSlice.status == SliceStatus.WORKING,
-            Order.broker_account == broker_account,
-            _SENT_AT.op("<")(sent_before),
-        )
-    )
-    return session.scalars(rows.order_by(_SENT_AT)).all()
-
-
 def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[OrderSlice]:
     """Up to `limit` slices of any account, the latest changed first."""
     rows = select(OrderSlice)
@@ -477,18 +242,12 @@ def listed(session: Session, filters: SliceFilters, limit: int) -> Sequence[Orde
         rows = rows.where(OrderSlice.updated_at >= filters.since)
     if filters.doubted_before is not None:
         rows = rows.join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
-        is_doubted = and_(OrderSlice.status == SliceStatus.UNKNOWN, _SENT_AT.op("<")(filters.doubted_before))
+        is_doubted = and_(OrderSlice.status == SliceStatus.UNKNOWN, SENT_AT.op("<")(filters.doubted_before))
         rows = rows.where(or_(is_doubted, OrderSlice.error_code == END_UNSEEN))
     return session.scalars(rows.order_by(OrderSlice.updated_at.desc(), OrderSlice.id).limit(limit)).all()
 
 
-def _unknown(rows: Rows, broker_account: str) -> Rows:
-    return rows.join(Order, Order.id == OrderSlice.order_id).where(
-        OrderSlice.status == SliceStatus.UNKNOWN, Order.broker_account == broker_account
-    )
-
-
-def _change_in_order(session: Session, rows: Select[Any], changes: dict[str, Any]) -> None:
+def change_in_order(session: Session, rows: Select[Any], changes: dict[str, Any]) -> None:
     # Locked in the order of their ids: two sweeps that met the same outage would deadlock otherwise.
     rows = rows.order_by(OrderSlice.id).with_for_update(of=OrderSlice, key_share=True)
     locked = session.scalars(rows).all()

@@ -34,9 +34,10 @@ from sqlalchemy.sql.expression import TextualSelect
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.postgres import sql
 from pulse_core.postgres.prepared import prepared
+from pulse_core.trading.store.due_slices import DueSlice
 from pulse_core.trading.store.holds import is_free
-from pulse_core.trading.store.slices import DueSlice
-from pulse_core.trading.tables import BrokerBudget, Order, OrderSlice
+from pulse_core.trading.tables import Order, OrderSlice
+from pulse_core.trading.turn_tables import BrokerBudget
 
 _AT = DateTime(timezone=True)
 # Of what waits, so many are looked at for a round: more than an account may be asked in a day.

@@ -32,7 +32,7 @@ from tests.support.stacks import Stack
 
 REPLAYED_SLICES, REPLAYED_ORDERS, IN_A_BATCH = 25, 5, 16
 MOST_TERMINATED = 6
-SERVER_URLS = {"postgres": "DATABASE_URL", "redis": "REDIS_URL"}
+SERVER_URLS = {"postgres": "DATABASE_URL", "redis": "PULSE_QUEUE_URL"}
 _TERMINATE = """SELECT count(pg_terminate_backend(pid)) FROM
     (SELECT pid FROM pg_stat_activity WHERE application_name = 'pulse' ORDER BY md5(pid || %s) LIMIT %s) AS chosen"""
 
@@ -182,7 +182,7 @@ class Injector:
         return [process, *process.children(recursive=True)] if process.ppid() == self.stack.process.pid else []
 
     def _flush(self) -> bool:
-        url = self.stack.state.environment["REDIS_URL"]
+        url = self.stack.state.environment["PULSE_QUEUE_URL"]
         with redis.Redis.from_url(url, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
             return bool(client.flushall())
 
@@ -205,7 +205,7 @@ class Injector:
         random = Random(draw)
         slices, orders = self._known_ids()
         options = {"socket_timeout": 2, "socket_connect_timeout": 1}
-        app = Celery("chaos", broker=self.stack.state.environment["REDIS_URL"], set_as_current=False)
+        app = Celery("chaos", broker=self.stack.state.environment["PULSE_QUEUE_URL"], set_as_current=False)
         app.conf.update(broker_transport_options=options, task_ignore_result=True)
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)

@@ -59,11 +59,26 @@ def _intent(random: Random, key: str, until: float, exchange: Exchange) -> Inten
     if exchange is ALPACA:
         # Its market is open but for the minute before midnight there.
         body |= {"broker_account": exchange.account, "session": "wait"}
+    body |= _policy(key)
     if random.random() < 0.25:
         body |= {"order_type": "LIMIT", "limit_price": _limit(random, body["instrument"])}
     cancel_after = random.uniform(2, 50) if random.random() < 0.08 else None
     paused = (random.uniform(1, 30), random.uniform(1, 12)) if random.random() < 0.2 else None
     return Intent(random.uniform(0, until), body, cancel_after, random.random() < 0.2, paused)
+
+
+def _policy(key: str) -> dict[str, Any]:
+    """How the order catches up; half of them say nothing of it."""
+    random = Random(f"policy {key}")
+    if random.random() < 0.5:
+        return {}
+    return {
+        "catch_up": random.choice(("spread", "next_slice", "burst", "skip")),
+        "max_slice_multiple": random.choice((1, 2, 3, 10)),
+        "extend_minutes": random.choice((0, 0, 1)),
+        "leftover": random.choice(("catch_up", "catch_up", "drop")),
+        "at_end": random.choice(("leave", "market")),
+    }
 
 
 def _limit(random: Random, instrument: str) -> str:
@@ -150,11 +165,11 @@ class Load:
         return answer.status_code == 202
 
     def _until_answered(self, send: Callable[[], requests.Response | None]) -> requests.Response | None:
-        """Repeat until something other than silence, a 5xx or a 429 comes back."""
+        """Repeat until something other than silence, a 5xx or a 429 comes back, or that what is asked for is halted."""
         pause = FIRST_PAUSE
         while not self._ended.is_set():
             answer = send()
-            if answer is not None and answer.status_code < 500 and answer.status_code != 429:
+            if answer is not None and answer.status_code < 500 and answer.status_code != 429 and not _is_halted(answer):
                 return answer
             with self._lock:
                 self.repeats += 1
@@ -170,6 +185,10 @@ class Load:
             answer = client.send("GET", "/api/orders?limit=1", timeout=2.0)
             if answer is not None and answer.status_code == 200:
                 self.answered_at.append(asked_at)
+
+
+def _is_halted(answer: requests.Response) -> bool:
+    return answer.status_code == 409 and answer.json()["error"]["code"] == "HALTED"
 
 
 class Login:

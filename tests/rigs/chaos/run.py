@@ -25,6 +25,7 @@ from tests.rigs.chaos.load import Load, Login, intents
 from tests.rigs.chaos.measure import Tables
 from tests.rigs.chaos.operators import OPERATOR, Operators, add_operator
 from tests.rigs.chaos.plan import DAY_END, PROCESS_FAULTS, day_end, kinds, make_plan
+from tests.rigs.chaos.stops import Stops, halts, pauses
 from tests.support.stacks import PULSE, Stack, environment_for
 
 # Short, so that everything a fault can lead to happens within the run. PULSE_BROKER_TIMEOUT < PULSE_LEASE as in real
@@ -127,16 +128,19 @@ class Run:
         load = Load(state.urls["gapi"], state.demo_user or "", state.demo_password or "", self.say)
         login = Login(state.urls["gapi"], OPERATOR, add_operator(stack.data_dir))
         operators = Operators(login, tables, self._ledgers(stack), self._day_ends_at, self.seed)
+        stops = Stops(login, tables)
         injector = Injector(arrangement, environment, self.say)
         wanted = intents(self.seed, self.seconds, self._exchanges)
         started = time.monotonic()
         load.start(wanted)
         operators.start()
+        stops.start(halts(self.seed, self.seconds, self._exchanges), pauses(self.seed, self.seconds))
         with self._judged_meanwhile(stack):
             injector.carry_out(make_plan(self.seed, self.seconds, arrangement.kinds, self.room))
         injector.calm()
         faults_ended = time.monotonic()
         self.say(f"faults ended after {faults_ended - started:.0f} s")
+        stops.end()
         load.wait(_ACCEPTED_WITHIN)
         operators.leave_failures()
         final_after = self._wait_until_final(tables, faults_ended)
@@ -147,9 +151,9 @@ class Run:
         self._check_clients(tables, load, len(wanted))
         if KITE in self._exchanges:
             self.violations += whole_book.broken(tables, KITE.ledger(stack.data_dir))
-        for refusal in (*load.refusals, *operators.refusals):
+        for refusal in (*load.refusals, *operators.refusals, *stops.refusals):
             self._violation("accepted", "every right request taken in the end", refusal)
-        return self._summary(injector, load, operators, tables, stack, verdict, final_after)
+        return self._summary(injector, load, operators.asked + stops.asked, tables, stack, verdict, final_after)
 
     def _wait_until_final(self, tables: Tables, faults_ended: float) -> float | None:
         """Seconds from the last fault until every order had ended. They may take until their windows are over."""
@@ -227,7 +231,7 @@ class Run:
         self,
         injector: Injector,
         load: Load,
-        operators: Operators,
+        asked: Counter[str],
         tables: Tables,
         stack: Stack,
         verdict: dict[str, Any],
@@ -256,7 +260,7 @@ class Run:
             "requests_repeated": load.repeats,
             "cancels": load.cancels,
             "pauses": load.pauses,
-            "operators": dict(operators.asked),
+            "operators": dict(asked),
             "restarts": {one.name: one.restarts for one in stack.state.processes},
             "final_seconds_after_last_fault": final_after,
             "recovery_seconds": measure.recovery_times(tables, injector.struck, load.answered_at),

@@ -81,7 +81,7 @@ def programs(data_dir: Path) -> list[Program]:
         processes.WORKER_SLICES: processes.worker_slices(),
         processes.WORKER_CONTROL: processes.worker_control(),
     }
-    is_ready, clocks = probes.waits_for_messages(shared["REDIS_URL"]), given_clocks()
+    is_ready, clocks = probes.waits_for_messages(shared["PULSE_QUEUE_URL"]), given_clocks()
     return [
         with_clock(Program(second(name), renamed(command), is_ready, variables, folder=data_dir), clocks)
         for name, command in commands.items()

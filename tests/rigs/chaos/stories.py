@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+import requests
 
 from api_contract.vocabulary import HaltedWorking
 from pulse_core import failpoints, queue
@@ -22,6 +23,7 @@ from tests.support.processes import wait_until
 
 WINDOW = timedelta(minutes=1)
 STATED = {"num_splits": 2, "duration_minutes": 1, "total_quantity": 7}
+AMENDED_TO = 9
 
 
 class WorkerDied(BaseException):
@@ -45,6 +47,18 @@ def cancelled_over_http(arena: Arena, instrument: str) -> Iterator[None]:
     order_id = _resting(arena, instrument)
     arena.ask("DELETE", f"/internal/orders/{order_id}")
     yield
+    _cancel(arena, order_id)
+
+
+def amended_over_http(arena: Arena, instrument: str) -> Iterator[None]:
+    """One slice rests at the exchange and one is not due yet when the client asks for more; he asks until it is so."""
+    order_id = _resting(arena, instrument)
+    _amend(arena, order_id)
+    yield
+    answer = _amend(arena, order_id)
+    assert answer is not None
+    assert answer.status_code == 200, answer.text
+    assert sum(one.quantity for one in slices_of(order_id)) == order(order_id).total_quantity == AMENDED_TO
     _cancel(arena, order_id)
 
 
@@ -137,8 +151,14 @@ def _resting(arena: Arena, instrument: str) -> str:
     arena.add_fault("open_pending", instrument, seconds=3600)
     stated = {**STATED, "duration_minutes": 60, "slice_timeout_seconds": 3600}
     order_id = a_split_order(utcnow(), arena.account, instrument=instrument, **stated)
-    wait_until(lambda: slices_of(order_id)[0].status == "WORKING", 30, "a working slice")
+    # Whoever else is splitting it at that moment may not be done.
+    wait_until(lambda: [one.status for one in slices_of(order_id)][:1] == ["WORKING"], 30, "a working slice")
     return order_id
+
+
+def _amend(arena: Arena, order_id: str) -> requests.Response | None:
+    changes = {"total_quantity": AMENDED_TO, "duration_minutes": 90}
+    return arena.ask("PATCH", f"/internal/orders/{order_id}", changes, **{"If-Match": "*"})
 
 
 def _cancel(arena: Arena, order_id: str) -> None:

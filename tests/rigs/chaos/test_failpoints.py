@@ -15,6 +15,7 @@ import pytest
 from pulse_ops.paper_exchange.instruments.listing import cash
 from tests.rigs.chaos.stories import (
     accepted,
+    amended_over_http,
     cancelled_over_http,
     coming_up,
     halted_over_http,
@@ -55,6 +56,7 @@ class Told:
 
 over_http = Told(placed_over_http, "placed over HTTP, repeated by the client until answered")
 cancelled = Told(cancelled_over_http, "one slice at the exchange, one not due, cancelled over HTTP")
+amended = Told(amended_over_http, "one slice at the exchange, one not due, amended over HTTP, repeated until answered")
 halted = Told(halted_over_http, "one slice at the exchange, one not due, halted over HTTP and released")
 released = Told(released_over_http, "one slice at the exchange, one not due, a halt released over HTTP")
 to_split = Told(accepted, "accepted")
@@ -77,6 +79,9 @@ TABLE: tuple[tuple[str, str, tuple[Told, ...]], ...] = (
     ("pulse", "queue.after_publish", (over_http,)),
     ("pulse", "cancel.before_commit", (cancelled,)),
     ("pulse", "cancel.after_commit", (cancelled,)),
+    ("pulse", "amend.before_replan", (amended,)),
+    ("pulse", "amend.before_commit", (amended,)),
+    ("pulse", "amend.after_commit", (amended,)),
     ("pulse", "halt.after_commit", (halted,)),
     ("pulse", "halt.release_asked", (released,)),
     ("pulse", "halt.before_release", (released,)),

@@ -38,7 +38,7 @@ def primary(tmp_path: Path) -> Iterator[RunningPostgres]:
 
 @pytest.fixture
 def arena(environment: dict[str, str], primary: RunningPostgres, tmp_path: Path) -> Iterator[Arena]:
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", primary.url())
         forget_database()

@@ -1,5 +1,7 @@
 """The plan of a run is a pure function of seed, length and faults."""
 
+from itertools import pairwise
+
 import pytest
 
 from pulse_ops.paper_exchange.faults import Scenario
@@ -7,6 +9,7 @@ from tests.rigs.chaos.exchanges import ALPACA, BROKERS, KITE
 from tests.rigs.chaos.load import intents
 from tests.rigs.chaos.plan import ALL, CLOCK_FAULTS, DAY_END, PACKET_FAULTS, PROCESS_FAULTS, Fault, kinds, make_plan
 from tests.rigs.chaos.run import SETTINGS
+from tests.rigs.chaos.stops import LENGTHS, halts, pauses
 
 
 def test_the_same_seed_makes_the_same_plan_and_another_seed_another() -> None:
@@ -76,6 +79,19 @@ def test_some_orders_are_accepted_and_shown_only_after_the_settle_delay() -> Non
         assert any(
             rule["seconds"] > 2 * float(SETTINGS["PULSE_SETTLE_DELAY"]) for rule in rules if rule["fault"] == name
         )
+
+
+def test_what_is_traded_is_stopped_and_let_go_on_as_the_seed_says() -> None:
+    stopped = halts(1, 600, BROKERS["both"])
+
+    assert (stopped, pauses(1, 600)) == (halts(1, 600, BROKERS["both"]), pauses(1, 600))
+    assert stopped != halts(2, 600, BROKERS["both"])
+    for plan in (stopped, pauses(1, 600)):
+        assert len(plan) >= 30
+        assert all(earlier.at + earlier.seconds < later.at for earlier, later in pairwise(plan))
+        assert all(LENGTHS[0] <= one.seconds <= LENGTHS[1] for one in plan)
+        assert {one.working for one in plan} == {"keep", "cancel"}
+    assert {name for one in stopped for name in one.halted or {"all": ""}} == {"all", "broker_account", "instrument"}
 
 
 def test_patterns_choose_the_faults() -> None:

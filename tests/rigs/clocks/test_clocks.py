@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(300)
 def floor(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     library()
     servers.empty_database(environment["DATABASE_URL"])
-    servers.empty_redis(environment["REDIS_URL"])
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
     with running_floor(environment, tmp_path_factory.mktemp("clocks")) as floor:
         yield floor
     servers.empty_database(environment["DATABASE_URL"])

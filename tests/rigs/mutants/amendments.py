@@ -54,11 +54,22 @@ AMENDMENTS = (
         (
             Change(
                 f"{TRADING}/order/amend.py",
-                "    _check_limits(session, order, wanted, standing, now)\n    # Its",
+                "    _check_limits(session, order, wanted, held_to.standing, now)\n    # Its",
                 "    # Its",
             ),
         ),
         (f"{AMEND}::test_no_larger_total_and_no_other_price_than_a_limit_allows",),
+    ),
+    Defect(
+        "An order is amended to a window in which its slices cannot get out",
+        (
+            Change(
+                f"{TRADING}/order/amend.py",
+                "        risk.check_window(session, order, held_to.window, to_send, now)",
+                "        pass",
+            ),
+        ),
+        (f"{TESTS}/test_caps.py::test_a_window_is_shortened_to_none_in_which_its_slices_cannot_get_out",),
     ),
     Defect(
         "Orders that are amended side by side pass a limit together",

@@ -7,7 +7,7 @@ TOGETHER = f"{TESTS}/test_batches.py"
 BATCHES = (
     Defect(
         "How many slices are handed on at once is left to the plan that Postgres makes",
-        (Change(f"{STORE}/slices.py", "OrderSlice.id.in_(chosen_once(due))", "OrderSlice.id.in_(due)"),),
+        (Change(f"{STORE}/due_slices.py", "OrderSlice.id.in_(chosen_once(due))", "OrderSlice.id.in_(due)"),),
         (f"{TESTS}/test_dispatch.py::test_a_batch_is_bounded_however_postgres_plans_it",),
     ),
     Defect(

@@ -11,7 +11,7 @@ FAIRNESS = (
         "Orders of one account are counted side by side",
         (
             Change(
-                f"{STORE}/orders.py",
+                f"{STORE}/new_orders.py",
                 'prepared("add_order_within", ONE_OF_ITS_ACCOUNT)',
                 'prepared("add_order_within")',
             ),

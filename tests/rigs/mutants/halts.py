@@ -34,7 +34,7 @@ OF_HALTS = (
     ),
     Defect(
         "What is halted is called back when its turn among the others comes",
-        (Change(f"{STORE}/slices.py", "            is_halted.desc(),\n", ""),),
+        (Change(f"{STORE}/at_broker.py", "            is_halted.desc(),\n", ""),),
         (f"{HALTS}::test_what_works_is_called_back_before_anything_else_and_the_receipt_tells_of_it",),
     ),
     Defect(

@@ -104,7 +104,7 @@ OF_HOLDS = (
     ),
     Defect(
         "What the cap holds up to the end is given up with the window",
-        (Change(f"{TRADING}/replan_orders.py", "just_due=just_due, grace=grace)", "just_due=just_due)"),),
+        (Change(f"{TRADING}/replan_orders.py", "just_due=just_due, grace=grace, opened", "just_due=just_due, opened"),),
         (
             f"{CATCHING_UP}::test_workers_that_come_back_after_the_window_lose_nothing",
             f"{CATCHING_UP}::test_a_slice_that_was_late_costs_the_last_one_nothing",

@@ -10,7 +10,7 @@ LIMITS = (
         "The statement that accepts an order does not look at the account's day",
         (
             Change(
-                f"{STORE}/orders.py",
+                f"{STORE}/new_orders.py",
                 'used.c.day_quantity + stated["total_quantity"] <=',
                 'stated["total_quantity"] <=',
             ),
@@ -24,7 +24,7 @@ LIMITS = (
         "Orders of one account are compared with its day side by side",
         (
             Change(
-                f"{STORE}/orders.py",
+                f"{STORE}/new_orders.py",
                 '    **prepared("add_order_within_limits", ONE_OF_ITS_ACCOUNT)\n',
                 '    **prepared("add_order_within_limits")\n',
             ),

@@ -7,7 +7,7 @@ DAYS_AND_OPERATORS = (
         "What cannot be cancelled takes the turns of what can",
         (
             Change(
-                f"{STORE}/slices.py",
+                f"{STORE}/at_broker.py",
                 "            OrderSlice.cancel_asks,\n            OrderSlice.cancel_asked_at.asc().nulls_first(),\n",
                 "",
             ),

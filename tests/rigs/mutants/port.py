@@ -47,7 +47,7 @@ PORT = (
             Change(
                 f"{SLICE}/resolve.py",
                 "        begin_delays_anew(broker.name, now)\n        with db.transaction() as session:\n"
-                "            slices.postpone_looks(session, [one.id], now + LOOK_AGAIN_AFTER, now)\n",
+                "            at_broker.postpone_looks(session, [one.id], now + LOOK_AGAIN_AFTER, now)\n",
                 "        pass\n",
             ),
         ),

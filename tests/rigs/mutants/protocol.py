@@ -180,7 +180,7 @@ PROTOCOL = (
     ),
     Defect(
         "Two dispatchers take the same slices",
-        (Change(f"{STORE}/slices.py", ".with_for_update(of=OrderSlice, skip_locked=True, key_share=True)", ""),),
+        (Change(f"{STORE}/due_slices.py", ".with_for_update(of=OrderSlice, skip_locked=True, key_share=True)", ""),),
         (f"{TESTS}/test_dispatch.py::test_two_dispatchers_at_once_never_take_a_slice_twice",),
     ),
     Defect(
@@ -256,7 +256,7 @@ PROTOCOL = (
         "A claim expires before its lease is over",
         (
             Change(
-                f"{STORE}/slices.py",
+                f"{STORE}/due_slices.py",
                 "OrderSlice.status == SliceStatus.SENDING, OrderSlice.lease_expires_at <= now",
                 "OrderSlice.status == SliceStatus.SENDING",
             ),
@@ -295,7 +295,7 @@ PROTOCOL = (
         "A lost hint is never given again",
         (
             Change(
-                f"{STORE}/slices.py",
+                f"{STORE}/due_slices.py",
                 "or_(OrderSlice.hinted_until.is_(None), and_(OrderSlice.hinted_until <= now, literal(is_repeated)))",
                 "OrderSlice.hinted_until.is_(None)",
             ),

@@ -35,7 +35,7 @@ TRACKING = (
     ),
     Defect(
         "Orders are looked up although a slice is in doubt",
-        (Change(f"{BOOK}/look_ups.py", "    if slices.has_unknown(session, broker.name):\n", "    if False:\n"),),
+        (Change(f"{BOOK}/look_ups.py", "    if at_broker.has_unknown(session, broker.name):\n", "    if False:\n"),),
         (f"{LOOKS}::test_while_a_slice_is_in_doubt_the_whole_book_is_read",),
     ),
     Defect(

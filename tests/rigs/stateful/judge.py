@@ -46,6 +46,8 @@ QUIET = """
     WHERE released_at IS NULL AND instrument IS NULL AND working = 'cancel' AND quiet_at IS NOT NULL"""
 A_SECOND = timedelta(seconds=1)
 TURNED_UP = "TURNED_UP"
+# What an amendment has ended is in the order's total no more.
+TAKEN_BACK = "AMENDED"
 
 
 class Judge:
@@ -192,14 +194,18 @@ class Judge:
     def _check_quantities(self, slices: Sequence[Row]) -> None:
         exposed: dict[str, int] = defaultdict(int)
         unsent: dict[str, int] = defaultdict(int)
+        left: dict[str, int] = defaultdict(int)
         totals = {one["order_id"]: one["total_quantity"] for one in slices}
         for one in slices:
             leaves = max(one["quantity"] - one["filled_quantity"], 0)
             exposed[one["order_id"]] += one["filled_quantity"] + (leaves if one["status"] not in FINAL_SLICES else 0)
             unsent[one["order_id"]] += leaves if one["status"] == SliceStatus.SCHEDULED else 0
+            is_left = one["status"] in FINAL_SLICES and one["error_code"] != TAKEN_BACK
+            left[one["order_id"]] += leaves if is_left else 0
         for order_id, total in totals.items():
             assert exposed[order_id] <= total, "filled + working + unknown + unsent exceeds the order"
             assert self._at_exchange(order_id) + unsent[order_id] <= total, "the exchange and the plan exceed the order"
+            assert exposed[order_id] + left[order_id] >= total, "of the order something is in no slice"
 
     def _check_fills(self) -> None:
         trades = {(one.broker_order_id, one.broker_trade_id): one for one in self._exchange.trades}

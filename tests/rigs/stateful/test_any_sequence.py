@@ -270,12 +270,17 @@ class Trading(RuleBasedStateMachine):
         self.world.release_halts(fault)
 
     @precondition(lambda self: self.world.orders())
-    @rule(pick=PICK, total=st.integers(1, 12), minutes=st.sampled_from([None, None, 1, 2, 3]))
-    def amend(self, pick: int, total: int, minutes: int | None) -> None:
+    @rule(
+        pick=PICK,
+        total=st.integers(1, 12),
+        minutes=st.sampled_from([None, None, 1, 2, 3]),
+        fault=maybe(faults("amend.before_replan", "amend.before_commit", "amend.after_commit")),
+    )
+    def amend(self, pick: int, total: int, minutes: int | None, fault: str) -> None:
         order_id = self._order(pick)
         changes = {"total_quantity": total} | ({} if minutes is None else {"duration_minutes": minutes})
         owner = OneAccount(self.world.account)
-        self.world.attempt(lambda: amend_order(owner, order_id, changes, "ann", self.now, None))
+        self.world.attempt(lambda: amend_order(owner, order_id, changes, "ann", self.now, None), fault)
 
     @precondition(lambda self: self.world.slices())
     @rule(pick=PICK, fault=maybe(faults("retry.before_commit", "retry.after_commit")))
