@@ -28,40 +28,46 @@ def review(page: "Page") -> None:
     page.get_by_role("heading", name="Review").wait_for()
 
 
+def tab_to(page: "Page", selector: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab never comes to {selector}")
+
+
 def test_an_order_by_keyboard_alone_is_the_one_that_was_shown(page_as: "Callable[..., Page]", stack: Web) -> None:
-    page, keys = page_as("trader"), None
-    until(page, "() => document.activeElement === document.body || document.activeElement.id === 'page'")
+    page, trader = page_as("trader"), stack.users["trader"]
     keys = page.keyboard
+    page.locator(".blotter").wait_for()
     keys.press("n")
-    page.get_by_label("Instrument", exact=True).focus()
+    page.get_by_role("dialog").wait_for()
+    tab_to(page, "#ticket-instrument")
     keys.type("RELI")
     page.get_by_role("option", name="NSE:RELIANCE").wait_for()
     while page.get_by_role("option", selected=True).filter(has_text="NSE:RELIANCE").count() == 0:
         keys.press("ArrowDown")
     keys.press("Enter")
-    keys.press("Tab")
+    tab_to(page, "#ticket-quantity")
     keys.type("1,00,000")
-    keys.press("Tab")
+    tab_to(page, "#ticket-slices")
     keys.press("Control+a")
     keys.type("20")
     page.get_by_role("img", name="20 slices of").wait_for()
     keys.press("Enter")
     page.get_by_role("heading", name="Review").wait_for()
-    assert "Buy 1,00,000 NSE:RELIANCE" in page.locator(".review-sentence").inner_text()
-    assert "PAPER" in page.locator(".review-sentence").inner_text()
-    page.get_by_text("All 20 slices").click()
-    shown = page.locator(".review tbody tr td:last-child").all_inner_texts()
-    for _ in range(20):
-        if page.evaluate("() => document.activeElement.hasAttribute('data-place')"):
-            break
-        keys.press("Tab")
+    said = page.locator(".review-sentence").inner_text()
+    assert "Buy 1,00,000 NSE:RELIANCE" in said
+    assert "PAPER" in said
+    shown = page.locator(".review tbody tr td:last-child").all_text_contents()
+    tab_to(page, "[data-place]")
     keys.press("Enter")
 
     page.get_by_role("button", name="Open", exact=True).wait_for()
-    [order] = stack.users["trader"].ask("GET", "/orders", params={"instrument": "NSE:RELIANCE", "limit": 1})["orders"]
+    [order] = trader.ask("GET", "/orders", params={"instrument": "NSE:RELIANCE", "limit": 1})["orders"]
     path = f"/orders/{order['order_id']}/slices"
-    wait_until(lambda: len(stack.users["trader"].ask("GET", path)["slices"]) == 20, 20, "it is split")
-    planned = [one["planned_quantity"] for one in stack.users["trader"].ask("GET", path)["slices"]]
+    wait_until(lambda: len(trader.ask("GET", path)["slices"]) == 20, 20, "it is split")
+    planned = [one["planned_quantity"] for one in trader.ask("GET", path)["slices"]]
     assert planned == [int(quantity.replace(",", "")) for quantity in shown]
 
 
@@ -118,18 +124,13 @@ def test_a_refusal_stands_at_its_field_and_the_draft_survives_a_reload(page_as: 
 
 def test_with_real_money_a_large_quantity_is_typed_once_more(page_as: "Callable[..., Page]") -> None:
     page = page_as("trader", "/app")
-    live = [
-        {
-            "name": "paper",
-            "broker": "paper",
-            "is_live": True,
-            "is_default": True,
-            "state": "READY",
-            "reason": None,
-            "state_since": "2026-01-01T00:00:00.000000Z",
-        }
-    ]
-    page.route("**/api/broker-accounts", lambda route: route.fulfill(json={"broker_accounts": live}))
+
+    def as_live(route: "Route") -> None:
+        answer = route.fetch()
+        accounts = [{**one, "is_live": True} for one in answer.json()["broker_accounts"]]
+        route.fulfill(response=answer, json={"broker_accounts": accounts})
+
+    page.route("**/api/broker-accounts", as_live)
     page.goto("/app/new")
     write(page, quantity="90000")
     review(page)

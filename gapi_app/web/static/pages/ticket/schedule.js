@@ -39,9 +39,9 @@ export function about({ worth, currency }) {
   return money(worth, currency).replace(/\.[0-9]+$/, "");
 }
 
-/** @param {string} amount @param {string | null} currency */
+/** An amount with two decimals: these are estimates. @param {string} amount @param {string | null} currency */
 export function money(amount, currency) {
-  return `${currency === "INR" ? "₹ " : currency ? `${currency} ` : ""}${price(amount)}`;
+  return `${currency === "INR" ? "₹ " : currency ? `${currency} ` : ""}${price(Number(amount).toFixed(2))}`;
 }
 
 /** @param {Preview} preview */
