@@ -52,7 +52,7 @@ function template(self) {
   const isAdmin = session.me?.role === "admin";
   if (accounts === null) return html`<p class="soft">Loading broker accounts</p>`;
   return html`
-    <div class="wide"><table class="plain"><thead><tr><th>Name</th><th>Broker</th><th>Money</th><th>State</th><th>Logged in as</th><th>Until</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+    <div class="wide" role="region" tabindex="0" aria-label="Table: Broker accounts"><table class="plain"><thead><tr><th>Name</th><th>Broker</th><th>Money</th><th>State</th><th>Logged in as</th><th>Until</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
       <tbody>${accounts.map((/** @type {any} */ account) => html`<tr>
         <td>${account.name}${account.is_default ? html` <span class="soft">(usual)</span>` : nothing}</td><td>${account.broker}</td><td>${account.is_live ? html`<strong>real</strong>` : "paper"}</td>
         <td>${stateOf(account)}</td><td>${account.broker_user ?? ""}</td><td title=${fullTime(account.valid_until)}>${time(account.valid_until)}</td>

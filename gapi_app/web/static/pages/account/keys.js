@@ -49,7 +49,7 @@ function template(self) {
 export function keyTable(all, onRevoke) {
   const live = all.filter((key) => key.revoked_at === null);
   if (!live.length) return html`<p>No keys.</p>`;
-  return html`<div class="wide"><table class="plain"><thead><tr><th>Name</th><th>May</th><th>From</th><th>Last used</th><th>Ends</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+  return html`<div class="wide" role="region" tabindex="0" aria-label="Table: Keys"><table class="plain"><thead><tr><th>Name</th><th>May</th><th>From</th><th>Last used</th><th>Ends</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
     <tbody>${live.map((key) => html`<tr><td>${key.name}</td><td>${key.scopes.join(", ")}</td><td>${key.networks?.length ? key.networks.join(", ") : "everywhere"}</td>
       <td title=${fullTime(key.last_used_at)}>${key.last_used_at ? time(key.last_used_at) : "never"}</td><td title=${fullTime(key.expires_at)}>${time(key.expires_at)}</td>
       <td><button type="button" aria-label=${`Revoke ${key.name}`} @click=${() => onRevoke(key)}>Revoke...</button></td></tr>`)}</tbody></table></div>`;

@@ -37,7 +37,7 @@ function template(self) {
   const { state } = self;
   if (state.users === null) return html`<p class="soft">Loading users</p>`;
   return html`
-    <div class="wide"><table class="plain"><thead><tr><th>Name</th><th>Role</th><th>May log in</th><th>Second factor</th><th>Since</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+    <div class="wide" role="region" tabindex="0" aria-label="Table: Users"><table class="plain"><thead><tr><th>Name</th><th>Role</th><th>May log in</th><th>Second factor</th><th>Since</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
       <tbody>${state.users.map((/** @type {any} */ user) => html`
         <tr><td>${user.username}</td><td>${user.role}</td><td>${user.is_active ? "✓ yes" : "✕ no"}</td><td>${user.second_factor_since ? html`<span title=${fullTime(user.second_factor_since)}>on</span>` : "off"}</td>
           <td title=${fullTime(user.created_at)}>${time(user.created_at)}</td>

@@ -26,11 +26,12 @@ const EMPTY = {
   brokerAccount: "",
   sliceTimeout: "",
   note: "",
-  catchUp: "spread",
-  maxSliceMultiple: "3",
-  extendMinutes: "0",
-  leftover: "catch_up",
-  atEnd: "leave",
+  // Empty: the default of the account.
+  catchUp: "",
+  maxSliceMultiple: "",
+  extendMinutes: "",
+  leftover: "",
+  atEnd: "",
 };
 
 /** @typedef {typeof EMPTY & {key: string, account: string}} Draft */
@@ -109,11 +110,11 @@ export function bodyOf(draft) {
     ...(draft.brokerAccount ? { broker_account: draft.brokerAccount } : {}),
     ...(draft.sliceTimeout.trim() ? { slice_timeout_seconds: wholeNumber(draft.sliceTimeout) ?? draft.sliceTimeout } : {}),
     ...(draft.note.trim() ? { client_note: draft.note.trim() } : {}),
-    catch_up: draft.catchUp,
-    max_slice_multiple: wholeNumber(draft.maxSliceMultiple) ?? draft.maxSliceMultiple,
-    extend_minutes: wholeNumber(draft.extendMinutes) ?? draft.extendMinutes,
-    leftover: draft.leftover,
-    at_end: draft.atEnd,
+    ...(draft.catchUp ? { catch_up: draft.catchUp } : {}),
+    ...(draft.maxSliceMultiple.trim() ? { max_slice_multiple: wholeNumber(draft.maxSliceMultiple) ?? draft.maxSliceMultiple } : {}),
+    ...(draft.extendMinutes.trim() ? { extend_minutes: wholeNumber(draft.extendMinutes) ?? draft.extendMinutes } : {}),
+    ...(draft.leftover ? { leftover: draft.leftover } : {}),
+    ...(draft.atEnd ? { at_end: draft.atEnd } : {}),
   };
 }
 

@@ -32,6 +32,7 @@ export const AT_ENDS = /** @type {[string, string][]} */ ([
  * @property {any} installation
  * @property {any[]} brokerAccounts
  * @property {any} instrument of the list, or null
+ * @property {Record<string, any>} policy how orders of the account catch up that do not say it
  * @property {HTMLElement} search the place of the search for instruments
  */
 
@@ -62,7 +63,7 @@ export function fields(draft, problems, facts, change) {
       ${accounts(draft, problems, facts, change)}
       ${text("note", "Note", "client_note", { mode: "text", most: 200 })}
     </div>
-    ${more(draft, problems, text, change)}`;
+    ${more(draft, problems, facts.policy, text, change)}`;
 }
 
 /** @param {Draft} draft @param {(change: Partial<Draft>) => void} change */
@@ -138,13 +139,14 @@ function accounts(draft, problems, facts, change) {
   });
 }
 
-/** @param {Draft} draft @param {Record<string, string>} problems @param {ReturnType<typeof texts>} text @param {(change: Partial<Draft>) => void} change */
-function more(draft, problems, text, change) {
+/** @param {Draft} draft @param {Record<string, string>} problems @param {Record<string, any>} policy @param {ReturnType<typeof texts>} text @param {(change: Partial<Draft>) => void} change */
+function more(draft, problems, policy, text, change) {
   /** @param {keyof Draft} name @param {string} label @param {[string, string][]} choices @param {string} apiName */
   const select = (name, label, choices, apiName) => field({
     id: `ticket-${name}`, label, problem: problems[apiName],
-    control: choice({ id: `ticket-${name}`, value: String(draft[name]), choices, onChange: (value) => change({ [name]: value }) }),
+    control: choice({ id: `ticket-${name}`, value: String(draft[name] || policy[apiName]), choices, onChange: (value) => change({ [name]: value }) }),
   });
+  const usual = (/** @type {string} */ apiName) => ({ hint: `Empty: ${policy[apiName]}` });
   const names = ["session", "slice_timeout_seconds", "catch_up", "max_slice_multiple", "extend_minutes", "leftover", "at_end"];
   return html`<details class="form-more" ?open=${names.some((name) => problems[name])}>
     <summary>Market closed, catching up, time-outs</summary>
@@ -152,8 +154,8 @@ function more(draft, problems, text, change) {
       ${select("session", "Where the market is closed", SESSIONS, "session")}
       ${text("sliceTimeout", "A slice works at most (seconds)", "slice_timeout_seconds", { hint: "Empty: the usual time" })}
       ${select("catchUp", "What it misses", CATCH_UPS, "catch_up")}
-      ${text("maxSliceMultiple", "No slice above (times the plan)", "max_slice_multiple", {})}
-      ${text("extendMinutes", "Window may grow by (minutes)", "extend_minutes", {})}
+      ${text("maxSliceMultiple", "No slice above (times the plan)", "max_slice_multiple", usual("max_slice_multiple"))}
+      ${text("extendMinutes", "Window may grow by (minutes)", "extend_minutes", usual("extend_minutes"))}
       ${select("leftover", "Unfilled rest of a slice", LEFTOVERS, "leftover")}
       ${select("atEnd", "When the window is over", AT_ENDS, "at_end")}
     </div>

@@ -13,6 +13,9 @@ import { about, sentence, sliceTable, warnings } from "./schedule.js";
 /** A schedule that holds for less than this cannot be reviewed in time: the order is placed without it. */
 const SHORTEST = 15_000; // milliseconds
 
+/** What goes without saying in the review. */
+export const USUAL = { catch_up: "spread", max_slice_multiple: 3, extend_minutes: 0, leftover: "catch_up", at_end: "leave" };
+
 /**
  * @typedef {object} Review
  * @property {any} preview
@@ -74,7 +77,7 @@ export function reviewStep(review, chartPlace, { back, place, again, type, fresh
     </p>
     <p>${sentence(preview)} ${review.isHeld ? nothing : html`<span class="doubt">Its slices come so soon that Pulse plans it anew when it is placed, by the same rules.</span>`}</p>
     ${warnings(preview)}
-    ${terms(body)}
+    ${terms({ ...USUAL, ...preview, ...body })}
     ${review.isHeld ? html`${chartPlace}${sliceTable(preview)}` : nothing}
     ${needsTyping(review) ? html`<div class="form-field">
       <label for="review-quantity">Type the quantity once more: ${quantity(body.total_quantity)}</label>
@@ -100,17 +103,17 @@ function holds({ isHeld, placing, preview }) {
   return html`<p class="soft">This schedule holds for ${countdown((milliseconds(preview.expires_at) ?? 0) - serverNow())}.</p>`;
 }
 
-/** The terms that are not the usual ones, so that none goes out unseen. @param {Record<string, any>} body */
+/** The terms that are not the usual ones, those of the account too, so that none goes out unseen. @param {Record<string, any>} body */
 function terms(body) {
   const word = (/** @type {[string, string][]} */ choices, /** @type {string} */ value) => choices.find(([one]) => one === value)?.[1] ?? value;
   const rows = [
     ["Product", body.product],
     ["Market closed", body.session !== "refuse" && word(SESSIONS, body.session)],
-    ["What it misses", body.catch_up !== "spread" && word(CATCH_UPS, body.catch_up)],
-    ["No slice above", body.max_slice_multiple !== 3 && `${body.max_slice_multiple} times the plan`],
-    ["Window may grow by", body.extend_minutes !== 0 && `${body.extend_minutes} min`],
-    ["Unfilled rest of a slice", body.leftover !== "catch_up" && word(LEFTOVERS, body.leftover)],
-    ["Window over", body.at_end !== "leave" && word(AT_ENDS, body.at_end)],
+    ["What it misses", body.catch_up !== USUAL.catch_up && word(CATCH_UPS, body.catch_up)],
+    ["No slice above", body.max_slice_multiple !== USUAL.max_slice_multiple && `${body.max_slice_multiple} times the plan`],
+    ["Window may grow by", body.extend_minutes !== USUAL.extend_minutes && `${body.extend_minutes} min`],
+    ["Unfilled rest of a slice", body.leftover !== USUAL.leftover && word(LEFTOVERS, body.leftover)],
+    ["Window over", body.at_end !== USUAL.at_end && word(AT_ENDS, body.at_end)],
     ["A slice works at most", body.slice_timeout_seconds && `${body.slice_timeout_seconds} s`],
     ["Note", body.client_note],
   ].filter(([, value]) => value);

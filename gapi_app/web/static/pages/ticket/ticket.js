@@ -14,7 +14,7 @@ import { bodyOf, draftOf, forget, keep, missing, newDraft } from "./draft.js";
 import { fields } from "./form.js";
 import { haltStrip, haltThatCovers } from "./halted.js";
 import { previews } from "./previews.js";
-import { isOver, placed, reviewOf, reviewStep } from "./review.js";
+import { isOver, placed, reviewOf, reviewStep, USUAL } from "./review.js";
 import { chartOf, moneyTable, sentence, sliceTable, warnings, worthOf } from "./schedule.js";
 
 /**
@@ -33,6 +33,8 @@ export function ticket(root, { onPlaced }) {
   let brokerAccounts = [];
   /** @type {any} */
   let instrument = null;
+  /** @type {Record<string, any>} */
+  let policy = USUAL;
 
   const searchPlace = document.createElement("div");
   const chartPlace = document.createElement("div");
@@ -159,7 +161,7 @@ export function ticket(root, { onPlaced }) {
     return html`<form class="ticket" novalidate @submit=${toReview} aria-label="New order">
       <div class="ticket-form">
         ${covering ? haltStrip(covering) : nothing}
-        ${fields(draft, problems, { installation: store.installation.value, brokerAccounts, instrument, search: searchPlace }, change)}
+        ${fields(draft, problems, { installation: store.installation.value, brokerAccounts, instrument, policy, search: searchPlace }, change)}
       </div>
       <section class="ticket-schedule" aria-label="Schedule">
         <h2>Schedule, as it will be sent</h2>
@@ -199,6 +201,10 @@ export function ticket(root, { onPlaced }) {
     askSoon();
     draw();
   }, () => undefined); // without the list an order is for the usual account, which the preview names
+  request("GET", "/api/policy").then(({ body }) => {
+    policy = body.in_force;
+    draw();
+  }, () => undefined); // what holds is told by the preview, too
   const offs = [
     store.halts.onChange(() => { askSoon(); draw(); }),
     store.installation.onChange(() => draw()),
