@@ -16,6 +16,8 @@ _INDIA = timezone(timedelta(hours=5, minutes=30))
 def from_ledger(path: Path) -> BrokerBooks:
     """The whole ledger of a paper exchange, running or not. Raises sqlite3.Error."""
     with Ledger(path) as ledger:
+        # Before the orders: of an exchange that goes on trading each trade's order is among them.
+        trades = ledger.trades()
         return BrokerBooks(
             [
                 BrokerOrderRow(
@@ -30,10 +32,7 @@ def from_ledger(path: Path) -> BrokerBooks:
                 )
                 for row in ledger.orders()
             ],
-            [
-                BrokerTradeRow(row.trade_id, row.order_id, row.quantity, row.price, row.traded_at)
-                for row in ledger.trades()
-            ],
+            [BrokerTradeRow(row.trade_id, row.order_id, row.quantity, row.price, row.traded_at) for row in trades],
             [ArrivalRow(row.tag, row.arrived_at, row.outcome, row.order_id) for row in ledger.arrivals()],
         )
 
