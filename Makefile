@@ -15,12 +15,13 @@ RATE ?= 10
 FAULTS ?= *
 SAMPLE ?= 0
 TURN ?= 0
+TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test fuzz faults chaos halt attack mutants bench lint format clean
+.PHONY: help setup run demo test web fuzz faults chaos halt attack mutants bench lint lint-web format clean
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: $(INSTALLED) ## Make .venv and install the tested versions
 
@@ -31,7 +32,11 @@ demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against 
 	@exec $(BIN)/pulse demo $(ARGS)
 
 test: $(INSTALLED) ## Run the suite against real servers
-	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz --ignore=tests/web $(ARGS)
+
+web: $(INSTALLED) ## Use the page in a real browser; without Chromium the tests are skipped
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web-test]'
+	@exec $(BIN)/python -m pytest --timeout 600 tests/web $(ARGS)
 
 fuzz: $(INSTALLED) ## Send both services what their specifications allow and forbid: CASES=20000
 	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings --timeout 3600 tests/rigs/fuzz $(ARGS)
@@ -59,6 +64,11 @@ lint: $(INSTALLED) ## Check style, types and import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-web: ## Check the types of the page's scripts, where npx is and finds TypeScript
+	@if npx --yes --package typescript@$(TYPESCRIPT) tsc --version >/dev/null 2>&1; then \
+	  npx --yes --package typescript@$(TYPESCRIPT) tsc --project gapi_app/web/jsconfig.json; \
+	else echo "No npx that finds TypeScript: the types of the page's scripts were not checked"; fi
 
 format: $(INSTALLED) ## Bring the code into its format
 	$(BIN)/ruff check --fix

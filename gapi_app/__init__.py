@@ -17,7 +17,7 @@ from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
-from gapi_app import health
+from gapi_app import health, web
 from gapi_app.access import internal_tokens, jwks
 from gapi_app.access.auth import set_up_access
 from gapi_app.alarms import views as alarms
@@ -52,7 +52,9 @@ from gapi_app.orders import by_key as orders_by_key
 from gapi_app.orders import control, postbacks, previews
 from gapi_app.orders import views as orders
 from gapi_app.problems import answer_with_problems
+from gapi_app.web import sessions as web_sessions
 from gapi_app.web.docs import pages
+from gapi_app.web.files import site
 
 
 def create_app() -> Flask:
@@ -77,6 +79,8 @@ def create_app() -> Flask:
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     serve_events(app, settings, router, access.revocations)
     app.register_blueprint(pages(api.specification()))
+    app.register_blueprint(web.blueprint)
+    app.register_blueprint(web_sessions.blueprint)
     health.serve_watch_port(app, settings)
     app.before_request(_refuse_other_names)
     app.before_request(refuse_large_body)
@@ -90,7 +94,7 @@ def create_app() -> Flask:
     allow_origins(app, settings.pulse_cors_origins)
     trace_requests(app, Process.GAPI)
     app.before_request(refuse_without_place)
-    limit_requests(app, settings)
+    limit_requests(app, settings, site().paths())
     networks = KnownNetworks()
     gate = limit_concurrency(
         app,

@@ -31,6 +31,7 @@ def _are_public_keys(given: SecretStr) -> SecretStr:
 
 Key = Annotated[SecretStr, AfterValidator(strong)]
 Seconds = Annotated[float, Field(gt=0, le=60)]
+WEB_ADDRESS = r"^https?://[^\s\"'<>]{1,200}$"
 Limit = Annotated[str, Field(pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))$")]
 
 
@@ -98,6 +99,13 @@ class Settings(WithSecretFiles):
     )
     pulse_cors_origins: Annotated[frozenset[str] | None, NoDecode] = Field(
         None, description="Origins whose pages may call the API, separated by commas; unset: none."
+    )
+
+    pulse_flower_url: str | None = Field(
+        None, pattern=WEB_ADDRESS, description="Flower, as operators' browsers reach it: the page links to it."
+    )
+    pulse_grafana_url: str | None = Field(
+        None, pattern=WEB_ADDRESS, description="Grafana, as operators' browsers reach it: the page links to it."
     )
 
     pulse_metrics_host: str = Field("127.0.0.1", description="Address on which /ready and /metrics are served.")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 
 from api_contract.body import read_object
-from api_contract.errors import PulseError
+from api_contract.errors import PulseError, Unauthorized
 from gapi_app.access.auth import Access
 from gapi_app.cells.directory import Cell, Cells
 from gapi_app.cells.naming import HEADER
 from gapi_app.cells.tags import untagged
 from gapi_app.guard.concurrency import Concurrency, in_cell
+from gapi_app.web.sessions import cookie_token
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -58,9 +59,19 @@ def _of_refresh(cells: Cells, body: dict[str, Any]) -> Cell | None:
     return cells.named(untagged(token)[1]) if isinstance(token, str) else None
 
 
+def _of_cookie(cells: Cells, _body: dict[str, Any]) -> Cell | None:
+    try:
+        return cells.named(untagged(cookie_token())[1])
+    except Unauthorized:
+        return None
+
+
 _CELL_OF: dict[str | None, Callable[[Cells, dict[str, Any]], Cell | None]] = {
     "login.log_in": _of_login,
     "login.refresh": _of_refresh,
+    "web_session.log_in": _of_login,
+    "web_session.refresh": _of_cookie,
+    "web_session.log_out": _of_cookie,
 }
 
 

@@ -37,12 +37,12 @@ _VITAL = (
     *("orders.cancel_order", "orders_by_key.cancel_order_by_key", "orders_by_key.cancel_order_by_query"),
     *("control.amend_order", "control.pause_order", "control.resume_order"),
     *("halts.halt_trading", "halts.release_halt"),
-    *("login.log_out", "login.log_out_everywhere", "keys.revoke_key"),
+    *("login.log_out", "web_session.log_out", "login.log_out_everywhere", "keys.revoke_key"),
     *("admin.revoke_any_key", "admin.change_user", "admin.log_user_out", "internal.revoke"),
 )
 # What looks at a password.
 _LOGINS = (
-    *("login.log_in", "login.change_password", "second_factor.enrol"),
+    *("login.log_in", "web_session.log_in", "login.change_password", "second_factor.enrol"),
     *("second_factor.renew_recovery_codes", "second_factor.disable_second_factor"),
 )
 KINDS: Mapping[str, Kind | None] = {
@@ -54,6 +54,8 @@ KINDS: Mapping[str, Kind | None] = {
     # They ask nobody.
     "health.health": None,
     "jwks.public_keys": None,
+    "web.page": None,
+    "web.file": None,
 }
 # For these there is no cell, or it is not known.
 _OF_NO_CELL = (Kind.POSTBACKS, Kind.UNKNOWN)

@@ -47,8 +47,11 @@ class Budget:
     limit: str
 
 
-def limit_requests(app: Flask, settings: Settings) -> None:
-    """Refuse requests beyond the limits with 429, and say on each limited answer how many are left."""
+def limit_requests(app: Flask, settings: Settings, files: frozenset[str] = frozenset()) -> None:
+    """Refuse requests beyond the limits with 429, and say on each limited answer how many are left.
+
+    `files`: paths of the page, which are read once and kept: an office must not lock itself out by opening it.
+    """
     limiter = Limiter(
         key_func=lambda: _budget().key,
         application_limits=[lambda: _budget().limit],
@@ -57,7 +60,7 @@ def limit_requests(app: Flask, settings: Settings) -> None:
         request_identifier=lambda: "any",
         on_breach=_refuse,
     )
-    choose = _chooser(settings)
+    choose = _chooser(settings, files)
 
     @app.before_request
     def choose_budget() -> None:
@@ -134,12 +137,12 @@ def stricter(limit: str, own: int | None) -> str:
     return f"{own}/minute"
 
 
-def _chooser(settings: Settings) -> Callable[[], Budget]:
-    unlimited = Budget("unlimited", OFF)
+def _chooser(settings: Settings, files: frozenset[str]) -> Callable[[], Budget]:
+    unlimited, free = Budget("unlimited", OFF), _UNLIMITED | files
 
     def choose() -> Budget:
         path = request.path
-        if path in _UNLIMITED:
+        if path in free:
             return unlimited
         if known := cast("Identity | None", g.known):
             return _budget_of(known, settings)

@@ -37,7 +37,7 @@ def log_in(credentials: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, 
     SECOND_FACTOR_REQUIRED, and a wrong one as ever.
     """
     login = identity().login(credentials, request.remote_addr or "")
-    return _tokens(login), 200, _NOT_STORED
+    return tokens_of(login), 200, _NOT_STORED
 
 
 @blueprint.route("/refresh", methods=["POST"])
@@ -53,7 +53,7 @@ def refresh(given: dict[str, str]) -> tuple[dict[str, Any], int, dict[str, str]]
         # It may have been one that was stolen: what its login gave out must end at once.
         learn_now(access().revocations)
         raise
-    return _tokens(login), 200, _NOT_STORED
+    return tokens_of(login), 200, _NOT_STORED
 
 
 @blueprint.route("/logout", methods=["POST"])
@@ -89,7 +89,8 @@ def change_password(given: dict[str, Any]) -> None:
     learn_now(access().revocations)
 
 
-def _tokens(login: dict[str, Any]) -> dict[str, Any]:
+def tokens_of(login: dict[str, Any]) -> dict[str, Any]:
+    """What a login gives out, as its user is told."""
     tokens = access().tokens
     account_id, own_limit = login["account_id"], login.get("requests_per_minute")
     who, must_enrol = (account_id, login["role"], login["session_id"]), login.get("must_enrol") is True

@@ -40,10 +40,6 @@ def pages(specification: dict[str, Any]) -> Blueprint:
     def page() -> Response:
         return Response(_PAGE, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
 
-    @blueprint.route("/")
-    def root() -> Response:
-        return cast("Response", redirect("/docs", 302))
-
     @blueprint.route("/docs/")
     def page_with_slash() -> Response:
         return cast("Response", redirect("/docs", 308))

@@ -36,6 +36,7 @@ _NO_DEMO_USER = "Orders go to a real broker: add a user with `{program} users ad
 
 _WHAT = {
     "gapi": "Gateway",
+    "page": "Orders",
     "docs": "API page",
     "pulse": "Order API",
     "flower": "Tasks",

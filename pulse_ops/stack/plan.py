@@ -79,6 +79,7 @@ def urls(settings: StackSettings) -> dict[str, str]:
     gapi = settings.url(settings.gapi_port)
     found = {
         "gapi": gapi,
+        "page": f"{gapi}/app",
         "docs": f"{gapi}/docs",
         "pulse": settings.url(settings.pulse_port),
         "flower": settings.url(settings.flower_port),
@@ -145,7 +146,10 @@ def _server(name: str, settings: StackSettings) -> Program:
         processes.GAPI: (processes.gapi, settings.gapi_port, settings.gapi_metrics_port),
     }[name]
     is_ready = probes.http_ok(f"{url_of(_metrics_host(), metrics_port)}/ready")
-    return _counting(_program(name, command(Listen(settings.host_of(port), port)), is_ready), metrics_port)
+    program = _counting(_program(name, command(Listen(settings.host_of(port), port)), is_ready), metrics_port)
+    if name != processes.GAPI or "PULSE_FLOWER_URL" in os.environ:
+        return program
+    return replace(program, environment={**program.environment, "PULSE_FLOWER_URL": settings.url(settings.flower_port)})
 
 
 def _exchange(settings: StackSettings, ledger: Path) -> Program:

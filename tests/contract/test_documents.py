@@ -107,5 +107,5 @@ def test_the_api_page_needs_nothing_from_the_internet(gapi: Service) -> None:
         assert link.startswith("/docs/")
         assert gapi.send("GET", link).status_code == 200
     assert "@import" not in gapi.send("GET", "/docs/swagger-ui.css").text
-    assert [gapi.send("GET", path).headers["Location"] for path in ("/", "/docs/")] == ["/docs", "/docs"]
+    assert [gapi.send("GET", path).headers["Location"] for path in ("/", "/docs/")] == ["/app", "/docs"]
     assert gapi.send("GET", "/docs/index.html").status_code == 404

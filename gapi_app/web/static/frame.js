@@ -1,0 +1,129 @@
+// @ts-check
+/** What stands around every page: header, halt band, strip about the connection, footer. */
+import { html, nothing, render } from "./vendor/lit-html.js";
+import { serverNow } from "./api.js";
+import { span, time, zoneName } from "./format.js";
+import { ApiError } from "./http.js";
+import { marketNow } from "./market.js";
+import { announce, toast } from "./notice.js";
+import { session } from "./session.js";
+import { store } from "./store.js";
+import { stream } from "./stream.js";
+
+/** Figures of this age are not old yet: without a stream they are asked for every other second. */
+const SHORT = 5000;
+
+/** @param {string} id */
+const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** A mark beside the word. @type {Record<string, string>} */
+const SIGNS = { live: "●", connecting: "◌", reconnecting: "◌", stale: "◌", off: "○" };
+/** @type {Set<string> | null} Alarms that were there when the page was opened are on the page of alarms. */
+let knownAlarms = null;
+
+export function drawHeader() {
+  render(session.me ? header() : html`<a class="name" href="/app">Pulse</a>`, at("header"));
+}
+
+export function drawFooter() {
+  const links = Object.entries(session.links);
+  render(
+    html`<a href="/docs">API</a>${links.map(
+      ([name, url]) => html`<a href=${url} target="_blank" rel="noopener noreferrer">${name}</a>`,
+    )}<span>${store.installation.value ? `Pulse ${store.installation.value.version}` : ""}</span>`,
+    at("footer"),
+  );
+}
+
+/** The red band on every page while something is halted. */
+export function drawHalts() {
+  render(
+    store.halts.value.map(
+      (one) => html`<p class="halt-band" role="alert">
+        <strong>HALTED</strong> ${scopeOf(one)}: ${one.reason}
+        <a href="/app/halt">Receipt and release</a>
+      </p>`,
+    ),
+    at("halts"),
+  );
+}
+
+/** Say each new alarm once, at once, in the tab that is looked at. */
+export function sayAlarms() {
+  const open = store.alarms.value.filter((one) => one.status === "OPEN");
+  const fresh = open.filter((one) => knownAlarms !== null && !knownAlarms.has(one.alarm_id));
+  knownAlarms = new Set([...(knownAlarms ?? []), ...open.map((one) => one.alarm_id)]);
+  if (fresh.length && !document.hidden) announce(`Alarm: ${fresh.map((one) => one.meaning).join("; ")}`, { assertive: true });
+}
+
+/** What is the matter with the connection, or the login; nothing when all is well. */
+export function drawStrip() {
+  const said = session.me && session.state !== "out" ? matter() : "";
+  const isOld = session.state === "out" || (stream.state !== "connecting" && store.ages().figures > SHORT);
+  document.documentElement.toggleAttribute("data-old", Boolean(session.me) && isOld);
+  render(said ? html`<p class="strip">${said}</p>` : nothing, at("strip"));
+}
+
+function header() {
+  const { me } = session;
+  const installation = store.installation.value;
+  const main = installation?.exchanges.includes("NSE") ? "NSE" : installation?.exchanges[0];
+  const waiting = store.attention.size + store.alarms.value.filter((one) => one.order_id === null).length;
+  return html`
+    <a class="name" href="/app">Pulse</a>
+    ${installation
+      ? html`<span class="place" ?data-live=${!installation.is_paper}>${installation.is_paper ? "PAPER" : "LIVE"}</span>`
+      : nothing}
+    <nav aria-label="Pages">
+      ${tab("/app", "Orders")} ${tab("/app/attention", waiting ? `Attention ${waiting}` : "Attention")}
+      ${session.may("orders:write") ? tab("/app/new", "New order") : nothing}
+      ${me.role === "viewer" ? nothing : tab("/app/halt", "Halt")}
+    </nav>
+    <span class="gap"></span>
+    ${session.may("orders:write") ? nothing : html`<span class="role">${me.role}: can look, not trade</span>`}
+    <span class="connection" data-state=${stream.state}><span aria-hidden="true">${SIGNS[stream.state]}</span> ${connection()}</span>
+    <span class="market">${marketNow(main)}</span>
+    <span class="clock">${installation ? `${time(serverNow())} ${zoneName()}` : ""}</span>
+    <a class="who" href="/app/account">${me.username}<small>${me.role}</small></a>
+    <button type="button" class="quiet" @click=${logOut}>Log out</button>
+  `;
+}
+
+/**
+ * @param {string} path
+ * @param {string} text
+ */
+function tab(path, text) {
+  return html`<a href=${path} aria-current=${location.pathname === path ? "page" : nothing}>${text}</a>`;
+}
+
+function connection() {
+  if (stream.state === "live") return "live";
+  if (stream.state === "off") return "not connected";
+  if (stream.state === "connecting") return "connecting";
+  const { figures } = store.ages();
+  return Number.isFinite(figures) ? `${stream.state === "stale" ? "silent" : "reconnecting"}, figures ${span(Math.round(figures / 1000) * 1000)} old` : "reconnecting";
+}
+
+function matter() {
+  if (session.state === "ending") {
+    return html`This login ends in ${span(Math.max(1000, session.endsAt - Date.now()))}.
+      <button type="button" @click=${() => session.askAgain()}>Log in again to go on</button>`;
+  }
+  if (stream.reason === "RATE_LIMITED") return `Too many streams or requests: tried again in ${span(Math.max(1000, stream.retryAt - Date.now()))}.`;
+  return "";
+}
+
+/** @param {any} halt */
+function scopeOf(halt) {
+  const named = [halt.account_id, halt.broker_account, halt.instrument].filter(Boolean);
+  return named.length ? named.join(", ") : "everything";
+}
+
+async function logOut() {
+  try {
+    await session.logout();
+  } catch (failure) {
+    toast(`Not logged out: ${failure instanceof ApiError ? failure.message : failure}`);
+  }
+}

@@ -1,0 +1,138 @@
+// @ts-check
+/** The columns of the blotter: what each shows, exports and sorts by. A new column is one entry here. */
+
+import { serverNow } from "../api.js";
+import { drawExposure } from "../exposure.js";
+import { countdown, exposureBar, fullTime, milliseconds, minute, percent, price, quantity, signedPercent, stateOf, symbol } from "../format.js";
+
+/** @typedef {Record<string, any>} Order */
+
+/**
+ * @param {(order: Order) => boolean} isSelected
+ * @param {(order: Order) => void} select
+ * @returns {(import("../grid.js").Column & {value?: (order: Order) => string, by?: (order: Order) => string | number})[]} `value` is
+ *   what is exported, none for a column that is not; `by` is what rows are sorted by
+ */
+export function columns(isSelected, select) {
+  return [
+    {
+      name: "chosen", label: "", width: "28px", quiet: true, press: select,
+      text: (order) => (isSelected(order) ? "☑" : "☐"),
+    },
+    {
+      name: "sign", label: "", width: "24px", quiet: true,
+      text: (order) => notice(order).sign, title: (order) => notice(order).words, kind: (order) => notice(order).tone,
+    },
+    {
+      name: "time", label: "Time", width: "minmax(64px, 0.6fr)", sorts: true, from: 600,
+      text: (order) => minute(order.created_at), title: (order) => fullTime(order.created_at),
+      value: (order) => order.created_at, by: (order) => Date.parse(order.created_at),
+    },
+    {
+      name: "side", label: "Side", width: "56px", sorts: true,
+      text: (order) => order.side, kind: (order) => order.side.toLowerCase(), value: (order) => order.side, by: (order) => order.side,
+    },
+    {
+      name: "instrument", label: "Instrument", width: "minmax(110px, 1.2fr)", sorts: true,
+      // The text names the order too: the link is drawn anew when another order comes into the row.
+      text: (order) => `${symbol(order.instrument)} ${order.order_id}`, title: described, draw: linked,
+      value: (order) => order.instrument, by: (order) => symbol(order.instrument),
+    },
+    {
+      name: "quantity", label: "Quantity", width: "minmax(84px, 0.8fr)", number: true, sorts: true,
+      text: (order) => quantity(order.total_quantity), value: (order) => String(order.total_quantity), by: (order) => order.total_quantity,
+    },
+    {
+      name: "exposure", label: "Exposure", width: "minmax(110px, 1.8fr)", quiet: true,
+      text: (order) => JSON.stringify([order.total_quantity, order.exposure]), title: (order) => exposureBar(order).label,
+      draw: drawExposure, value: (order) => exposureBar(order).label,
+    },
+    {
+      name: "filled", label: "Filled", width: "minmax(84px, 0.8fr)", number: true, sorts: true, from: 860,
+      text: (order) => quantity(order.filled_quantity), value: (order) => String(order.filled_quantity), by: (order) => order.filled_quantity,
+    },
+    {
+      name: "done", label: "Done", width: "64px", number: true, sorts: true,
+      text: (order) => percent(order.filled_quantity, order.total_quantity),
+      value: (order) => percent(order.filled_quantity, order.total_quantity), by: (order) => order.filled_quantity / order.total_quantity,
+    },
+    {
+      name: "pace", label: "vs clock", width: "76px", number: true, sorts: true, ticks: true, quiet: true, from: 1000,
+      text: (order) => (isOpen(order) ? signedPercent(pace(order)) : ""), title: paceInWords,
+      by: (order) => (isOpen(order) ? pace(order) : 1),
+    },
+    {
+      name: "average", label: "Average", width: "minmax(90px, 0.8fr)", number: true, from: 760,
+      text: (order) => price(order.average_price), title: (order) => order.currency ?? "", value: (order) => order.average_price ?? "",
+    },
+    {
+      name: "next", label: "Next", width: "72px", number: true, sorts: true, ticks: true, quiet: true, from: 700,
+      text: next, title: (order) => fullTime(order.next_slice_at), value: (order) => order.next_slice_at ?? "",
+      by: (order) => Date.parse(order.next_slice_at ?? "") || Infinity,
+    },
+    {
+      name: "state", label: "State", width: "minmax(118px, 0.9fr)", sorts: true,
+      text: (order) => `${stateOf(order.status).sign} ${stateOf(order.status).word}`,
+      title: (order) => order.held?.ended_by ?? stateOf(order.status).meaning, kind: (order) => `state state-${stateOf(order.status).tone}`,
+      value: (order) => order.status, by: (order) => order.status,
+    },
+    { name: "note", label: "Note", width: "minmax(90px, 1fr)", from: 1400, text: (order) => order.client_note ?? "", value: (order) => order.client_note ?? "" },
+  ];
+}
+
+/** What of every order is exported beside its columns. */
+export const EXPORTED = [
+  { label: "Order", value: (/** @type {Order} */ order) => order.order_id },
+  { label: "Key", value: (/** @type {Order} */ order) => order.order_unique_key },
+];
+
+/** @param {Order} order @returns {{sign: string, words: string, tone: string}} what needs a look, the worst of it */
+export function notice(order) {
+  const refused = (order.slices.REJECTED ?? 0) + (order.slices.FAILED ?? 0);
+  if (order.exposure.unknown) return { sign: "?", words: `${quantity(order.exposure.unknown)} shares in doubt`, tone: "state-doubt" };
+  if (order.held) return { sign: "!", words: `held: ${order.held.message ?? order.held.reason}`, tone: "state-bad" };
+  if (refused) return { sign: "!", words: `${refused} slices were refused or failed`, tone: "state-bad" };
+  return { sign: "", words: "", tone: "" };
+}
+
+/** @param {Order} order @returns {boolean} */
+export function isOpen(order) {
+  return order.finished_at === null;
+}
+
+/** The share that is filled less the share of the window that is over. @param {Order} order */
+function pace(order) {
+  return order.filled_quantity / order.total_quantity - elapsed(order);
+}
+
+/** @param {Order} order @returns {number} of one */
+function elapsed(order) {
+  const from = milliseconds(order.start_at ?? order.created_at) ?? 0;
+  const to = milliseconds(order.end_at) ?? from;
+  return Math.max(0, Math.min(1, (serverNow() - from) / Math.max(1, to - from)));
+}
+
+/** @param {Order} order */
+function paceInWords(order) {
+  if (!isOpen(order)) return "";
+  return `${percent(order.filled_quantity, order.total_quantity) || "nothing"} filled, ${Math.round(100 * elapsed(order))} % of the window is over`;
+}
+
+/** @param {Order} order */
+function next(order) {
+  if (!order.next_slice_at || order.status === "PAUSED" || order.held) return "";
+  return countdown(Date.parse(order.next_slice_at) - serverNow());
+}
+
+/** @param {Order} order */
+function described(order) {
+  return [order.instrument, order.order_unique_key, order.client_note].filter(Boolean).join(" · ");
+}
+
+/** @param {HTMLElement} cell @param {Order} order */
+function linked(cell, order) {
+  const anchor = cell.querySelector("a") ?? cell.appendChild(document.createElement("a"));
+  anchor.tabIndex = -1;
+  anchor.href = `/app/orders/${order.order_id}`;
+  anchor.textContent = symbol(order.instrument);
+}

@@ -1,0 +1,81 @@
+// @ts-check
+/** An order's plan and fills as the steps of a chart. */
+
+import { quantity, stateOf } from "../../format.js";
+
+/** @typedef {Record<string, any>} Row */
+
+const REFUSED = new Set(["REJECTED", "FAILED"]);
+
+/**
+ * @param {Row} order
+ * @param {Row[]} slices
+ * @param {Row[]} fills
+ * @param {number} now in milliseconds, by the server's clock
+ * @returns {import("../../chart.js").Data}
+ */
+export function chartData(order, slices, fills, now) {
+  const planned = plannedSteps(slices, order.total_quantity);
+  const filled = steps(fills.map((fill) => [Date.parse(fill.traded_at), fill.quantity]));
+  const from = Date.parse(order.start_at ?? order.created_at);
+  const last = Math.max(planned.at(-1)?.[0] ?? 0, filled.at(-1)?.[0] ?? 0, Date.parse(order.end_at));
+  const due = plannedBy(slices, now, order.total_quantity);
+  return {
+    planned,
+    filled,
+    marks: slices.flatMap(mark),
+    now,
+    from: Math.min(from, planned[0]?.[0] ?? from, filled[0]?.[0] ?? from),
+    to: last,
+    total: order.total_quantity,
+    label: `Of ${quantity(order.total_quantity)}, ${quantity(due)} are planned by now and ${quantity(order.filled_quantity)} filled: `
+      + `${gap(order.filled_quantity - due)}. The table of slices has every figure.`,
+  };
+}
+
+/** @param {Row[]} slices @param {number} now @param {number} total @returns {number} shares that the schedule has sent by then */
+export function plannedBy(slices, now, total) {
+  const due = slices.filter((slice) => isPlanned(slice) && Date.parse(slice.scheduled_at) <= now);
+  return Math.min(total, due.reduce((sum, slice) => sum + slice.planned_quantity, 0));
+}
+
+/** @param {number} difference @returns {string} */
+export function gap(difference) {
+  if (difference === 0) return "on plan";
+  return `${quantity(Math.abs(difference))} ${difference < 0 ? "behind" : "ahead"}`;
+}
+
+/** How late slices were sent. @param {Row[]} slices in the order of their numbers @returns {{last: number, p95: number, worst: number} | null} milliseconds */
+export function lateness(slices) {
+  const sent = slices.filter((slice) => slice.late_ms !== null);
+  if (!sent.length) return null;
+  const sorted = sent.map((slice) => slice.late_ms).sort((one, other) => one - other);
+  const last = sent.reduce((latest, slice) => (slice.sent_at > latest.sent_at ? slice : latest));
+  return { last: last.late_ms, p95: sorted[Math.ceil(0.95 * sorted.length) - 1], worst: sorted[sorted.length - 1] };
+}
+
+/** A slice that an amendment took out is not of the plan any more. @param {Row} slice */
+function isPlanned(slice) {
+  return slice.error?.code !== "AMENDED";
+}
+
+/** @param {Row[]} slices @param {number} total */
+function plannedSteps(slices, total) {
+  const all = slices.filter(isPlanned).map((slice) => /** @type {[number, number]} */ ([Date.parse(slice.scheduled_at), slice.planned_quantity]));
+  // What catches up comes back in slices of its own: no plan asks for more than the order.
+  return steps(all).map(([at, amount]) => /** @type {[number, number]} */ ([at, Math.min(amount, total)]));
+}
+
+/** @param {[number, number][]} changes @returns {[number, number][]} */
+function steps(changes) {
+  let sum = 0;
+  return changes.sort(([one], [other]) => one - other).map(([at, amount]) => [at, (sum += amount)]);
+}
+
+/** @param {Row} slice */
+function mark(slice) {
+  const at = Date.parse(slice.sent_at ?? slice.scheduled_at);
+  const label = `slice ${slice.sequence_number}: ${stateOf(slice.status).word.toLowerCase()}, ${slice.error?.message ?? stateOf(slice.status).meaning}`;
+  if (REFUSED.has(slice.status)) return [{ at, kind: "bad", sign: "✕", label }];
+  return slice.status === "UNKNOWN" ? [{ at, kind: "doubt", sign: "?", label }] : [];
+}

@@ -1,0 +1,341 @@
+// @ts-check
+/** The blotter: every order in one table, live, in rows that stay where they are. */
+
+import { serverNow } from "../api.js";
+import { commands } from "../commands.js";
+import { csv, save } from "../csv.js";
+import { choose } from "../dialog.js";
+import { orderName, quantity } from "../format.js";
+import { Grid } from "../grid.js";
+import { bind } from "../keys.js";
+import { go } from "../router.js";
+import { session } from "../session.js";
+import { settings } from "../settings.js";
+import { store } from "../store.js";
+import { html, nothing, render } from "../vendor/lit-html.js";
+import { columns, EXPORTED, isOpen, notice } from "../orders/columns.js";
+
+/** @typedef {Record<string, any>} Order */
+
+const VIEWS = /** @type {const} */ ([["working", "Working"], ["attention", "Attention"], ["today", "Today"], ["all", "All"]]);
+const EMPTY = { working: "No working orders.", attention: "Nothing needs you.", today: "No orders today.", all: "No orders yet." };
+const SLOW = 2000; // milliseconds until loading gives its reason
+const CARDS = matchMedia("(max-width: 699px)");
+
+/** @param {HTMLElement} root @param {{query?: URLSearchParams}} params */
+export function open(root, params) {
+  const page = document.createElement("div");
+  page.className = "blotter";
+  const [top, trouble, selection, table, empty, foot] = ["toolbar", "strip problem", "selection", "", "nothing", "blotter-foot"].map((name) => {
+    const part = document.createElement("div");
+    part.className = name;
+    return part;
+  });
+  page.append(top, trouble, selection, table, empty, foot);
+  root.replaceChildren(page);
+
+  const wanted = params.query?.get("view") ?? "";
+  let view = VIEWS.some(([name]) => name === wanted) ? wanted : "working";
+  let filter = { text: "", side: "", account: "" };
+  let sort = { name: "time", descending: true };
+  let isFrozen = false;
+  let isSlow = false;
+  let isLoading = true;
+  let readings = 0;
+  /** Orders that have come since the rows were arranged. @type {Set<string>} */
+  let fresh = new Set();
+  /** Orders that changed while the page was frozen. @type {Set<string>} */
+  let waiting = new Set();
+  /** Orders in sight that would stand elsewhere, or nowhere, if the rows were arranged now. */
+  let isDisarranged = false;
+  const seen = new Set([session.me?.account_id]);
+
+  const mayAct = session.may("orders:write");
+  const all = columns((order) => grid?.selected.has(order.order_id) ?? false, toggle);
+  /** @type {ReturnType<typeof Grid>} */
+  const grid = Grid({
+    root: table,
+    columns: mayAct ? all : all.filter(({ name }) => name !== "chosen"),
+    rowHeight: () => (CARDS.matches ? 64 : 32),
+    label: "Orders",
+    onOpen: (order) => go(`/app/orders/${order.order_id}`),
+    onSelect: mayAct ? drawSelection : undefined,
+    onSort: sortBy,
+    rowKind: (order) => (isOpen(order) ? "" : "is-ended"),
+  });
+  table.addEventListener("click", (event) => {
+    // A finger has no double click.
+    if (/** @type {PointerEvent} */ (event).pointerType === "touch" && grid.active && !isOnBox(event)) go(`/app/orders/${grid.active.order_id}`);
+  });
+  table.addEventListener("scroll", () => {
+    if (table.scrollTop + 2 * table.clientHeight > table.scrollHeight) store.more();
+  }, { passive: true });
+
+  const offs = [
+    store.onChange(onChange),
+    commands.onChange(drawSelection),
+    settings.onChange(() => grid.redraw()),
+    store.installation.onChange(() => grid.redraw()),
+    bind(keys(), "Orders"),
+    every(1000, () => {
+      if (isFrozen) return;
+      grid.tick();
+      rearrange();
+    }),
+  ];
+  load();
+
+  return {
+    title: "Orders",
+    close() {
+      for (const off of offs) off();
+      grid.close();
+    },
+  };
+
+  async function load() {
+    [isLoading, isSlow] = [true, false];
+    const slow = setTimeout(() => {
+      isSlow = true;
+      draw();
+    }, SLOW);
+    draw();
+    readings += 1;
+    await store.load(/** @type {any} */ ({ name: view, filters: { side: filter.side, account_id: filter.account } }));
+    clearTimeout(slow);
+    readings -= 1;
+    // Another reading may have taken the place of this one: then that brings the orders.
+    isLoading = store.state === "loading";
+    arrange();
+  }
+
+  /** @param {{changed: Set<string>, added: Set<string>, removed: Set<string>}} news */
+  function onChange({ changed, added, removed }) {
+    if (isFrozen) {
+      for (const id of [...changed, ...added, ...removed]) waiting.add(id);
+      draw();
+      return;
+    }
+    grid.changed([...changed].flatMap((id) => store.orders.get(id) ?? []));
+    for (const id of added) if (matches(store.orders.get(id))) fresh.add(id);
+    if (removed.size) isDisarranged = true;
+    if (sort.name !== "time" && changed.size) isDisarranged = true;
+    const isDue = isLoading || !grid.list.length;
+    if (!readings) isLoading = store.state === "loading";
+    if (isDue) arrange();
+    else draw();
+  }
+
+  /** Rows move only while nobody is at them. */
+  function rearrange() {
+    if (!fresh.size && !isDisarranged) return;
+    if (table.matches(":hover") || table.contains(document.activeElement) || grid.selected.size || table.scrollTop) return;
+    arrange();
+  }
+
+  function arrange() {
+    [fresh, waiting, isDisarranged] = [new Set(), new Set(), false];
+    const by = all.find(({ name }) => name === sort.name)?.by ?? (() => 0);
+    const direction = sort.descending ? -1 : 1;
+    const rows = [...store.orders.values()].filter(matches);
+    const compare = (/** @type {Order} */ one, /** @type {Order} */ other) => {
+      const [a, b] = [by(one), by(other)];
+      return a < b ? -direction : a > b ? direction : 0;
+    };
+    // Equal ones are the newest first.
+    rows.sort((one, other) => compare(one, other) || (one.order_id < other.order_id ? 1 : -1));
+    grid.sorted(sort.name, sort.descending);
+    grid.rows(rows, (order) => order.order_id);
+    draw();
+  }
+
+  /** @param {Order | undefined} order @returns {boolean} */
+  function matches(order) {
+    if (!order) return false;
+    const text = filter.text.toLowerCase();
+    return !text || [order.instrument, order.order_unique_key, order.client_note ?? "", order.order_id].some((word) => word.toLowerCase().includes(text));
+  }
+
+  /** @param {string} name */
+  function sortBy(name) {
+    sort = { name, descending: sort.name === name ? !sort.descending : name === "time" };
+    arrange();
+  }
+
+  /** @param {string} name */
+  function show(name) {
+    view = name;
+    history.replaceState(history.state, "", name === "working" ? "/app" : `/app?view=${name}`);
+    grid.clear();
+    load();
+  }
+
+  /** @param {Partial<typeof filter>} change */
+  function narrow(change) {
+    const isServers = "side" in change || "account" in change;
+    filter = { ...filter, ...change };
+    if (isServers) load();
+    else arrange();
+  }
+
+  function freeze() {
+    isFrozen = !isFrozen;
+    if (!isFrozen) arrange();
+    draw();
+  }
+
+  /** @param {Order} order */
+  function toggle(order) {
+    grid.activate(order.order_id);
+    grid.toggle();
+  }
+
+  function exported() {
+    const shown = grid.columns.flatMap((column) => all.filter(({ name, value }) => name === column.name && value));
+    const text = csv([...EXPORTED, ...shown.map(({ label, value }) => ({ label, value: /** @type {any} */ (value) }))], grid.list);
+    save(`orders-${view}-${new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "")}.csv`, text);
+  }
+
+  function draw() {
+    const counts = /** @type {Record<string, string>} */ ({ attention: quantity(store.attention.size) });
+    if (!isLoading) counts[view] = `${quantity(store.orders.size)}${store.hasMore ? "+" : ""}`;
+    render(html`
+      <div class="views" role="group" aria-label="View">${VIEWS.map(([name, word]) => html`
+        <button type="button" aria-pressed=${String(view === name)} @click=${() => show(name)}>${word}
+          ${counts[name] ?? nothing}</button>`)}</div>
+      <input class="filter" type="search" aria-label="Filter" placeholder="Filter: instrument, key, note  ( / )" .value=${filter.text}
+        @input=${(/** @type {any} */ event) => narrow({ text: event.target.value.trim() })}>
+      <label>Side <select aria-label="Side" @change=${(/** @type {any} */ event) => narrow({ side: event.target.value })}>
+        ${[["", "both"], ["BUY", "BUY"], ["SELL", "SELL"]].map(([value, word]) => html`<option value=${value} ?selected=${filter.side === value}>${word}</option>`)}
+      </select></label>
+      ${session.isOverseer ? html`<label>Account <select aria-label="Account" @change=${(/** @type {any} */ event) => narrow({ account: event.target.value })}>
+        <option value="">everybody's</option>
+        ${accounts().map((id) => html`<option value=${id} ?selected=${filter.account === id}>${accountName(id)}</option>`)}</select></label>` : nothing}
+      <label>Sort <select aria-label="Sort" .value=${sort.name} @change=${(/** @type {any} */ event) => sortBy(event.target.value)}>
+        ${all.filter(({ sorts }) => sorts).map(({ name, label }) => html`<option value=${name} ?selected=${sort.name === name}>${label}</option>`)}
+      </select></label>
+      <div class="rest">
+        <button type="button" aria-pressed=${String(isFrozen)} @click=${freeze}>${isFrozen ? `Frozen, ${quantity(waiting.size)} waiting` : "Freeze"}</button>
+        <button type="button" @click=${exported}>csv</button>
+      </div>`, top);
+    drawTrouble();
+    drawSelection();
+    drawEmpty();
+    drawFoot();
+  }
+
+  /** The last good table stays below it. */
+  function drawTrouble() {
+    trouble.hidden = store.state !== "error";
+    const { message, requestId } = store.error ?? {};
+    render(html`! Orders were not read: ${message}. ${requestId ? html`<code>${requestId}</code>` : nothing}
+      <button type="button" @click=${load}>Try again</button>`, trouble);
+  }
+
+  /** Those of the orders that were seen, one's own first. */
+  function accounts() {
+    for (const order of store.orders.values()) seen.add(order.account_id);
+    return [...seen];
+  }
+
+  function drawSelection() {
+    const chosen = [...grid.selected].flatMap((id) => store.orders.get(id) ?? []);
+    const refused = grid.active && commands.refusal(grid.active.order_id);
+    const under = grid.active && commands.under(grid.active.order_id);
+    selection.hidden = !chosen.length && !refused && !under;
+    render(html`
+      ${chosen.length ? html`<span>${chosen.length} selected</span>
+        <button type="button" class="danger" ?disabled=${!chosen.some(commands.mayCancel)} @click=${() => commands.cancelAll(chosen)}>Cancel...</button>
+        <button type="button" @click=${() => grid.clear()}>Clear</button>` : nothing}
+      ${under ? html`<span>${under}</span>` : nothing}
+      ${refused ? html`<span class="problem" title=${refused.details}>${refused.title}</span>` : nothing}`, selection);
+  }
+
+  function drawEmpty() {
+    const isEmpty = !grid.list.length;
+    table.hidden = isEmpty && !isLoading;
+    empty.hidden = !isEmpty;
+    const isFiltered = filter.text || filter.side || filter.account;
+    const clear = () => {
+      filter = { text: "", side: "", account: "" };
+      load();
+    };
+    empty.classList.toggle("problem", store.state === "error");
+    if (isLoading) render(html`Loading orders${isSlow ? ": pulse answers slowly" : ""}`, empty);
+    else if (isFiltered) render(html`None match. <button type="button" @click=${clear}>Clear</button>`, empty);
+    else render(html`${EMPTY[/** @type {keyof typeof EMPTY} */ (view)]}
+      ${mayAct ? html`<button type="button" class="main" @click=${newOrder}>New order</button>` : nothing}`, empty);
+  }
+
+  function drawFoot() {
+    const orders = grid.list;
+    const doubtful = orders.reduce((sum, order) => sum + order.exposure.unknown, 0);
+    const needing = orders.filter((order) => notice(order).sign).length;
+    render(html`
+      <span>${quantity(orders.length)} shown</span>
+      ${doubtful ? html`<span class="doubt">? ${quantity(doubtful)} shares in doubt</span>` : nothing}
+      ${needing ? html`<span class="problem">! ${quantity(needing)} need a look</span>` : nothing}
+      ${store.asOf ? html`<span class="soft">as of event ${quantity(store.asOf)}</span>` : nothing}
+      ${store.hasMore ? html`<button type="button" @click=${() => store.more()}>Load more</button>` : nothing}
+      ${fresh.size || isDisarranged ? html`<button type="button" @click=${arrange}>
+        ${fresh.size ? `${fresh.size} new ${fresh.size === 1 ? "order" : "orders"}: show` : "Arrange again"}</button>` : nothing}`, foot);
+  }
+
+  function actions() {
+    const order = grid.active && (store.orders.get(grid.active.order_id) ?? grid.active);
+    if (!order) return;
+    choose(orderName(order), [
+      ["Open", () => go(`/app/orders/${order.order_id}`)],
+      ...commands.possible(order),
+    ]);
+  }
+
+  /** @returns {import("../keys.js").Bindings} */
+  function keys() {
+    const active = (/** @type {(order: Order) => boolean} */ may, /** @type {(order: Order) => unknown} */ run) => () => {
+      const order = grid.active && (store.orders.get(grid.active.order_id) ?? grid.active);
+      if (order && may(order)) run(order);
+    };
+    const views = Object.fromEntries(VIEWS.map(([name, word], index) => [String(index + 1), [word, () => show(name)]]));
+    return /** @type {any} */ ({
+      j: ["Next row", () => grid.move(1)],
+      k: ["Row before", () => grid.move(-1)],
+      "/": ["Filter", () => /** @type {HTMLElement | null} */ (top.querySelector(".filter"))?.focus()],
+      ...views,
+      f: ["Freeze", freeze],
+      e: ["Export what is shown", exported],
+      Escape: ["Clear the selection", () => grid.clear()],
+      ...(mayAct ? {
+        n: ["New order", newOrder],
+        p: ["Pause the order", active(commands.mayPause, commands.pause)],
+        r: ["Resume the order", active(commands.mayResume, commands.resume)],
+        ".": ["What can be done to the order", actions],
+        x: ["Cancel the order, or all selected...", () => (grid.selected.size > 1
+          ? commands.cancelAll([...grid.selected].flatMap((id) => store.orders.get(id) ?? []))
+          : active(commands.mayCancel, commands.cancel)())],
+      } : {}),
+    });
+  }
+}
+
+/** The ticket, at the side of the table. */
+async function newOrder() {
+  const ticket = await import("./ticket.js");
+  ticket.sheet();
+}
+
+/** @param {string} id */
+function accountName(id) {
+  return id === session.me?.account_id ? "mine" : `...${id.slice(-6)}`;
+}
+
+/** @param {MouseEvent} event */
+function isOnBox(event) {
+  return event.target instanceof Element && event.target.closest(".column-chosen") !== null;
+}
+
+/** @param {number} milliseconds @param {() => void} run @returns {() => void} */
+function every(milliseconds, run) {
+  const timer = setInterval(run, milliseconds);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,352 @@
+// @ts-check
+/**
+ * What the server has said about orders. Nothing else changes it: an event says what to ask for again, at most twice a
+ * second, and the answer is what is shown.
+ */
+import { request, serverNow } from "./api.js";
+import { LiveOrder } from "./live_order.js";
+import { Refresher, Signal } from "./refresher.js";
+import { session } from "./session.js";
+import { stream } from "./stream.js";
+
+/** @typedef {Record<string, any>} Order */
+/**
+ * @typedef {{name: "working" | "attention" | "today" | "all", filters?: Record<string, string>}} View
+ * `filters`: what the listing of orders takes (instrument, side, status, broker_account, account_id, order_unique_key).
+ */
+
+export const WORKING = ["PENDING", "IN_PROGRESS", "PAUSED", "CANCELLING"];
+const PAGE = 200;
+const ACCOUNTS_AT_ONCE = 4;
+const POLL = 2000;
+const LOOK = 15_000;
+
+class Store {
+  /** @type {Map<string, Order>} The orders of the view by id, in the order of the listing. */
+  orders = new Map();
+  /** @type {View} */
+  view = { name: "working" };
+  /** @type {"idle" | "loading" | "ready" | "error"} */
+  state = "idle";
+  /** @type {any} The ApiError of the last reading that failed. */
+  error = null;
+  /** Whether there are orders of the view beyond those that are loaded. */
+  hasMore = false;
+  /** The last event that the figures show. */
+  asOf = 0;
+  /** @type {Set<string>} Ids of the orders that somebody should look at: up to 200 of them. */
+  attention = new Set();
+  installation = new Signal(/** @type {any} */ (null));
+  halts = new Signal(/** @type {any[]} */ ([]));
+  alarms = new Signal(/** @type {any[]} */ ([]));
+
+  #answeredAt = 0;
+  /** @type {string | null} */
+  #cursor = null;
+  #round = 0;
+  #reading = Promise.resolve();
+  /** @type {Map<string, number>} By account: the event after which its orders have to be asked for. */
+  #pending = new Map();
+  /** @type {Map<string, number>} By account: the event up to which its orders are known. */
+  #seen = new Map();
+  /** @type {Set<(change: {changed: Set<string>, added: Set<string>, removed: Set<string>}) => void>} */
+  #listeners = new Set();
+  /** @type {Set<LiveOrder>} */
+  #open = new Set();
+  #changes = new Refresher(() => this.#readChanges());
+  #attention = new Refresher(() => this.#readAttention(), 2000);
+  #aside = new Refresher(() => this.#readAside(), 1000);
+
+  /** Begin to follow; repeating it is harmless. */
+  start() {
+    stream.onEvent((event) => this.#note(event));
+    stream.onGap(() => this.reload());
+    session.onChange(() => session.state === "in" && this.state === "error" && this.reload());
+    setInterval(() => this.#look(), POLL);
+    setInterval(() => this.#aside.ask(), LOOK);
+    this.#aside.ask();
+    this.#attention.ask();
+  }
+
+  /** How old things are, in milliseconds: what was `heard` of the server, the `figures` of the table. */
+  ages() {
+    const now = Date.now();
+    const heard = stream.heardAt ? now - stream.heardAt : Infinity;
+    return { heard, figures: stream.state === "live" ? 0 : Math.min(heard, this.#answeredAt ? now - this.#answeredAt : Infinity) };
+  }
+
+  /** @param {(change: {changed: Set<string>, added: Set<string>, removed: Set<string>}) => void} fn */
+  onChange(fn) {
+    this.#listeners.add(fn);
+    return () => this.#listeners.delete(fn);
+  }
+
+  /**
+   * Show another view; `state` and `error` say how that goes. The orders of the view before stay until it has come.
+   * @param {View} view
+   */
+  async load(view) {
+    this.view = view;
+    return this.reload();
+  }
+
+  /** Read the view anew, as many orders as are loaded. Done when what was asked for last has come. */
+  async reload() {
+    this.#reading = this.#readView();
+    let last;
+    do {
+      last = this.#reading;
+      await last;
+    } while (last !== this.#reading);
+  }
+
+  async #readView() {
+    const round = ++this.#round;
+    const wanted = Math.max(this.orders.size, 1);
+    if (this.state !== "ready") this.#become("loading", null);
+    try {
+      /** @type {Map<string, Order>} */
+      const found = new Map();
+      let cursor = null;
+      let asOf = 0;
+      do {
+        const page = await this.#page(this.view, cursor);
+        if (round !== this.#round) return;
+        for (const order of page.orders) found.set(order.order_id, order);
+        asOf ||= page.last_event_id ?? 0;
+        cursor = page.next_cursor;
+      } while (cursor && found.size < wanted);
+      this.#cursor = cursor;
+      this.hasMore = cursor !== null;
+      if (!session.isOverseer) this.asOf = asOf;
+      this.#replace(found);
+    } catch (failure) {
+      if (round === this.#round) this.#become("error", failure);
+    }
+    this.#attention.ask();
+    this.#aside.ask();
+    for (const live of this.#open) live.reload();
+  }
+
+  /** The next page of the view. */
+  async more() {
+    const round = this.#round;
+    if (!this.#cursor) return;
+    const page = await this.#page(this.view, this.#cursor);
+    if (round !== this.#round) return;
+    this.#cursor = page.next_cursor;
+    this.hasMore = this.#cursor !== null;
+    this.#merge(page.orders, true);
+  }
+
+  /** Show an order as a command has just answered it. @param {Order} order */
+  put(order) {
+    this.#merge([order], false);
+    for (const live of this.#open) if (live.id === order.order_id) live.ask();
+  }
+
+  /** One order, followed until it is closed. @param {string} id */
+  order(id) {
+    const live = new LiveOrder(id, () => this.#open.delete(live));
+    this.#open.add(live);
+    live.reload();
+    return live;
+  }
+
+  /** Read halts and alarms now, as after a command that concerns them. */
+  lookAside() {
+    this.#aside.ask();
+    this.#attention.ask();
+  }
+
+  /** @param {any} event */
+  #note(event) {
+    const account = session.isOverseer ? event.account_id : "";
+    const number = session.isOverseer ? event.account_event_id : event.event_id;
+    if (session.isOverseer) this.asOf = event.event_id;
+    const known = this.#seen.get(account) ?? (session.isOverseer ? 0 : this.asOf);
+    if (number > known) this.#pending.set(account, Math.min(this.#pending.get(account) ?? Infinity, number - 1));
+    this.#changes.ask();
+    for (const live of this.#open) live.note(event);
+    if (/alarm|rejected|failed|unknown|held|released/.test(event.type) || event.from_status === "UNKNOWN") this.lookAside();
+    else if (this.attention.has(event.order_id)) this.#attention.ask();
+  }
+
+  async #readChanges() {
+    const accounts = [...this.#pending].slice(0, ACCOUNTS_AT_ONCE);
+    for (const [account, after] of accounts) {
+      this.#pending.delete(account);
+      try {
+        await this.#readChangesOf(account, Math.max(after, this.#seen.get(account) ?? 0));
+      } catch (failure) {
+        this.#pending.set(account, Math.min(this.#pending.get(account) ?? Infinity, after));
+        throw failure;
+      }
+    }
+    if (this.#pending.size) this.#changes.ask();
+  }
+
+  /**
+   * @param {string} account
+   * @param {number} after
+   */
+  async #readChangesOf(account, after) {
+    const query = { changed_after: after, limit: PAGE, account_id: account };
+    let cursor = null;
+    let last = 0;
+    do {
+      const { body } = await request("GET", "/api/orders", { query: { ...query, cursor } });
+      this.#answeredAt = Date.now();
+      this.#merge(body.orders, false);
+      last ||= body.last_event_id;
+      cursor = body.next_cursor;
+    } while (cursor);
+    this.#seen.set(account, Math.max(last, this.#seen.get(account) ?? 0));
+    if (!session.isOverseer) this.asOf = Math.max(this.asOf, last);
+  }
+
+  /** Without a stream it is asked for, less often. */
+  #look() {
+    if (session.state === "out" || this.state === "idle" || stream.state === "live" || stream.state === "connecting") return;
+    if (session.isOverseer) {
+      this.reload();
+      return;
+    }
+    this.#pending.set("", Math.min(this.#pending.get("") ?? Infinity, this.asOf));
+    this.#changes.ask();
+  }
+
+  /**
+   * @param {View} view
+   * @param {string | null} cursor
+   */
+  async #page(view, cursor) {
+    const query = { ...questionsOf(view), ...view.filters, limit: PAGE, cursor };
+    const { body } = await request("GET", "/api/orders", { query });
+    this.#answeredAt = Date.now();
+    return body;
+  }
+
+  async #readAttention() {
+    if (session.state === "out" || !session.me) return;
+    const { body } = await request("GET", "/api/orders", { query: { attention: true, limit: PAGE } });
+    this.attention = new Set(body.orders.map((/** @type {Order} */ one) => one.order_id));
+    if (this.view.name === "attention") this.#drop((order) => !this.attention.has(order.order_id));
+    this.#merge(body.orders, false);
+    this.#tell(new Set(this.attention), new Set(), new Set());
+  }
+
+  async #readAside() {
+    if (session.state === "out" || !session.me || session.mustEnrol) return;
+    if (!this.installation.value) this.installation.set((await request("GET", "/api/installation")).body);
+    this.halts.set((await request("GET", "/api/halts", { query: { in_force: true, limit: 100 } })).body.halts);
+    if (session.isOverseer) {
+      const open = ["OPEN", "ACKNOWLEDGED"].map((status) => request("GET", "/api/alarms", { query: { status, limit: PAGE } }));
+      this.alarms.set((await Promise.all(open)).flatMap((one) => one.body.alarms));
+    }
+  }
+
+  /** @param {Map<string, Order>} found */
+  #replace(found) {
+    const before = this.orders;
+    this.orders = found;
+    const removed = new Set([...before.keys()].filter((id) => !found.has(id)));
+    const added = new Set([...found.keys()].filter((id) => !before.has(id)));
+    this.#become("ready", null);
+    this.#tell(new Set(found.keys()), added, removed);
+  }
+
+  /**
+   * @param {Order[]} orders
+   * @param {boolean} isListed Whether they are of the view for certain, and come after those that are loaded.
+   */
+  #merge(orders, isListed) {
+    const changed = new Set();
+    const added = new Set();
+    const removed = new Set();
+    for (const order of orders) {
+      const id = order.order_id;
+      const known = this.orders.get(id);
+      // What was asked for earlier may come later.
+      if (known && isOlder(order, known)) continue;
+      const belongs = isListed || this.#belongs(order);
+      if (!known && !belongs) continue;
+      if (!belongs) this.orders.delete(id);
+      else if (known || isListed) this.orders.set(id, order);
+      else this.orders = new Map([[id, order], ...this.orders]);
+      (belongs ? (known ? changed : added) : removed).add(id);
+    }
+    if (changed.size || added.size || removed.size) this.#tell(changed, added, removed);
+  }
+
+  /** @param {(order: Order) => boolean} isOver */
+  #drop(isOver) {
+    const removed = new Set([...this.orders.values()].filter(isOver).map((one) => one.order_id));
+    for (const id of removed) this.orders.delete(id);
+    if (removed.size) this.#tell(new Set(), new Set(), removed);
+  }
+
+  /** @param {Order} order */
+  #belongs(order) {
+    const { name, filters = {} } = this.view;
+    const { status, ...exact } = filters;
+    if (status && !status.split(",").includes(order.status)) return false;
+    if (Object.entries(exact).some(([field, value]) => value && order[field] !== value)) return false;
+    if (name === "working") return WORKING.includes(order.status);
+    if (name === "today") return order.created_at >= startOfToday(this.#zone());
+    return name === "all" || this.attention.has(order.order_id);
+  }
+
+  #zone() {
+    return this.installation.value?.time_zone ?? "UTC";
+  }
+
+  /**
+   * @param {"loading" | "ready" | "error"} state
+   * @param {any} error
+   */
+  #become(state, error) {
+    this.state = state;
+    this.error = error;
+    this.#tell(new Set(), new Set(), new Set());
+  }
+
+  /**
+   * @param {Set<string>} changed
+   * @param {Set<string>} added
+   * @param {Set<string>} removed
+   */
+  #tell(changed, added, removed) {
+    for (const fn of [...this.#listeners]) fn({ changed, added, removed });
+  }
+}
+
+/** @param {View} view */
+function questionsOf(view) {
+  if (view.name === "working") return { status: WORKING.join(",") };
+  if (view.name === "attention") return { attention: true };
+  if (view.name === "today") return { created_from: startOfToday(store.installation.value?.time_zone ?? "UTC") };
+  return {};
+}
+
+/**
+ * When the day began there, as the API writes instants.
+ * @param {string} zone
+ */
+function startOfToday(zone) {
+  const now = serverNow();
+  const options = /** @type {const} */ ({ timeZone: zone, hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const [hours, minutes, seconds] = new Intl.DateTimeFormat("en-GB", options).format(now).split(":").map(Number);
+  const begun = now - (now % 1000) - ((hours * 60 + minutes) * 60 + seconds) * 1000;
+  return new Date(begun).toISOString().replace("Z", "000Z");
+}
+
+/**
+ * @param {Order} one
+ * @param {Order} other
+ */
+function isOlder(one, other) {
+  return one.updated_at < other.updated_at || (one.updated_at === other.updated_at && one.filled_quantity < other.filled_quantity);
+}
+
+export const store = new Store();

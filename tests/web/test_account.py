@@ -1,0 +1,122 @@
+"""The own account, and what admins and operators look after."""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from pulse_core.identity import totp
+from tests.web.conftest import User, Web
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.usefixtures("console_is_clean")
+
+
+def log_in_again(page: "Page", user: User, password: str, code: str = "") -> None:
+    # Passwords are looked at by threads of low priority: after everything else on a busy machine.
+    page.get_by_label("Username").wait_for(timeout=60_000)
+    page.get_by_label("Username").fill(user.username)
+    page.locator("form.login").get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    if code:
+        page.get_by_label("Code of your app").fill(code)
+        page.get_by_role("button", name="Log in", exact=True).click()
+    page.locator("form.login").wait_for(state="detached")
+
+
+def test_a_second_factor_is_set_up_and_the_login_asks_for_it(page_as: "Callable[..., Page]", stack: Web) -> None:
+    user = stack.new_user("trader")
+    page = page_as(user, "/app/account")
+    factor = page.locator("#second-factor")
+    factor.get_by_label("Password").fill(user.password)
+    factor.get_by_role("button", name="Set it up").click()
+    secret = factor.locator(".secret").inner_text().replace(" ", "")
+    factor.get_by_label("Code that the app shows now").fill(totp.code_of(secret, totp.step_at(datetime.now(UTC))))
+    factor.get_by_role("button", name="Turn it on").click()
+    codes = factor.locator(".codes code")
+    codes.first.wait_for()
+    kept = codes.all_inner_texts()
+    assert len(kept) == 10
+    factor.get_by_role("button", name="I have kept them").click()
+
+    log_in_again(page, user, user.password, kept[0])
+    page.reload()
+    page.locator("#second-factor").get_by_text("9 recovery codes are left").wait_for()
+
+
+def test_a_key_is_shown_once_and_revoked(page_as: "Callable[..., Page]", stack: Web) -> None:
+    user = stack.new_user("trader")
+    page = page_as(user, "/app/account")
+    keys = page.locator("#keys")
+    keys.get_by_role("button", name="New key").click()
+    keys.get_by_label("Name").fill("rebalancer")
+    keys.get_by_label("Password").fill(user.password)
+    keys.get_by_role("button", name="Make the key").click()
+    secret = keys.locator(".secret").inner_text()
+    headers = {"Authorization": f"Bearer {secret}"}
+    assert requests.get(f"{stack.gapi}/api/me", headers=headers, timeout=30).json()["username"] == user.username
+    keys.get_by_role("button", name="I have kept it").click()
+    page.reload()
+    keys.get_by_role("button", name="Revoke rebalancer").click()
+    page.get_by_role("button", name="Revoke it", exact=True).click()
+    keys.get_by_text("No keys.").wait_for()
+    assert secret not in page.content()
+
+
+def test_a_new_password_and_logging_out_everywhere_end_the_login_in_place(
+    page_as: "Callable[..., Page]", stack: Web
+) -> None:
+    user = stack.new_user("viewer")
+    page = page_as(user, "/app/account")
+    part, new = page.locator("#password"), secrets.token_urlsafe(16)
+    part.get_by_label("Password now").fill("not this one")
+    part.get_by_label("New password").fill(new)
+    part.get_by_role("button", name="Change the password").click()
+    part.get_by_role("alert").wait_for()
+    part.get_by_label("Password now").fill(user.password)
+    part.get_by_role("button", name="Change the password").click()
+    log_in_again(page, user, new)
+    page.locator("#logins").get_by_role("button", name="Log out everywhere...").click()
+    page.get_by_role("dialog").get_by_role("button", name="Log out everywhere").click()
+    page.locator("form.login").wait_for()
+
+
+def test_an_admin_adds_a_user_and_changes_what_that_one_may_do(page_as: "Callable[..., Page]", stack: Web) -> None:
+    page, name = page_as("admin", "/app/account"), f"asha-{secrets.token_hex(3)}"
+    users, password = page.locator("#users"), secrets.token_urlsafe(16)
+    users.get_by_role("button", name="New user").click()
+    users.get_by_label("Name", exact=True).fill(name)
+    users.get_by_label("First password").fill(password)
+    users.get_by_role("button", name="Add the user").click()
+    user = User(stack.gapi, name, password, "trader")
+    while users.get_by_role("button", name=f"Change {name}").count() == 0:
+        users.get_by_text("The user may log in now.").or_(users.get_by_role("button", name="More users")).first.click()
+    users.get_by_role("button", name=f"Change {name}").click()
+
+    users.get_by_role("button", name="Change the limits").click()
+    users.get_by_label("Open orders", exact=True).fill("7")
+    users.get_by_role("button", name="Set all of them").click()
+    users.get_by_text("The limits are set.").wait_for()
+    assert user.ask("GET", "/limits")["in_force"]["open_orders"] == 7
+
+    users.get_by_label(f"Role of {name}").select_option("operator")
+    users.get_by_text("is operator now").wait_for()
+    users.get_by_role("button", name="Disable...").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    users.get_by_text(f"{name} is disabled").wait_for()
+    refused = requests.post(f"{stack.gapi}/api/auth/login", json={"username": name, "password": password}, timeout=30)
+    assert refused.status_code == 401
+
+
+def test_broker_accounts_are_for_operators_and_admins(page_as: "Callable[..., Page]") -> None:
+    page = page_as("operator", "/app/account")
+    page.locator("#broker-accounts").get_by_text("Ready").wait_for()
+    assert page.locator("#users").count() == 0
+    page = page_as("trader", "/app/account")
+    page.locator("#keys").get_by_text("No keys.").or_(page.locator("#keys table")).wait_for()
+    assert page.locator("#broker-accounts").count() == 0

@@ -1,0 +1,160 @@
+"""What the page may cost: bytes, rows, memory, and time of the browser's main thread.
+
+Time is what the thread has used of a processor, not what a clock says. A page gets twice its budget, as other tests
+share the caches and the cores.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.web import samples
+from tests.web.conftest import Web, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Response
+
+pytestmark = pytest.mark.usefixtures("console_is_clean")
+
+PageAs = Callable[..., "Page"]
+ROOM = 2
+# Modules as they are written, with their comments: there is no build.
+FIRST_LOAD_BYTES = 49_000
+SECONDS = 3
+
+# Ten thousand rows of twelve columns in a table of its own, and functions that change and scroll it.
+TABLE = """async ([count]) => {
+  const { Grid } = await import(document.querySelector("script[src$='main.js']").src.replace("main.js", "grid.js"));
+  const root = document.createElement("div");
+  root.style.height = "640px";
+  document.querySelector("#page").replaceChildren(root);
+  const text = (place) => (row) => place ? String(row.figure + place) : row.id;
+  const column = (place) => ({ name: `c${place}`, label: `C${place}`, width: "1fr", text: text(place) });
+  const columns = Array.from({ length: 12 }, (_, place) => column(place));
+  const rows = Array.from({ length: count }, (_, index) => ({ id: `row ${index}`, figure: 0 }));
+  const grid = Grid({ root, columns, rowHeight: 32, label: "Rows" });
+  grid.rows(rows, (row) => row.id);
+  const frame = () => new Promise(requestAnimationFrame);
+  globalThis.change = async (times, many) => {
+    for (let time = 1; time <= times; time += 1) {
+      for (let index = 0; index < many; index += 1) {
+        grid.changed([{ id: `row ${index % 20}`, figure: 1000 * time + index }]);
+      }
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    await frame();
+    return root.querySelectorAll(".grid-row").length;
+  };
+  globalThis.scroll = async (frames) => {
+    for (let index = 0; index < frames; index += 1) {
+      root.scrollTop = (index * 311) % (count * 32);
+      await frame();
+    }
+  };
+}"""
+
+
+class MainThread:
+    """What a page has used of a processor."""
+
+    def __init__(self, page: "Page") -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    @property
+    def seconds(self) -> float:
+        metrics = self._session.send("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+    def megabytes(self) -> float:
+        self._session.send("HeapProfiler.collectGarbage")
+        return float(self._session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
+
+
+@pytest.fixture
+def table(page_as: PageAs) -> "Page":
+    page = page_as("viewer")
+    page.get_by_label("Filter").wait_for()
+    page.evaluate(TABLE, [10_000])
+    return page
+
+
+def test_the_first_load_is_small_and_comes_from_here_alone(page_as: PageAs, new_context: Any, stack: Web) -> None:
+    context = new_context()
+    answers: list[Response] = []
+    context.on("response", lambda answer: answers.append(answer))
+    page = page_as("trader", context=context)
+    page.get_by_label("Filter").wait_for()
+
+    assert {f"{urlsplit(one.url).scheme}://{urlsplit(one.url).netloc}" for one in answers} == {stack.gapi}
+    files = [one for one in answers if urlsplit(one.url).path.startswith("/app") and "/session" not in one.url]
+    assert sum(one.request.sizes()["responseBodySize"] for one in files) <= FIRST_LOAD_BYTES
+    assert len(files) <= 36
+
+
+def test_six_hundred_orders_are_there_at_little_cost(page_as: PageAs, new_context: Any) -> None:
+    context = new_context()
+    samples.show_orders(context, [samples.order(number) for number in range(600)])
+    page = page_as("trader", context=context)
+    thread = MainThread(page)
+    page.locator(".blotter .grid-row:not([hidden])").first.wait_for()
+    assert thread.seconds <= ROOM * 1.0
+
+
+@pytest.mark.parametrize(("changes_a_second", "share"), [(100, 0.10), (1000, 0.15)])
+def test_changes_in_sight_leave_the_thread_idle(table: "Page", changes_a_second: int, share: float) -> None:
+    thread = MainThread(table)
+    before = thread.seconds
+    drawn = table.evaluate("([times, many]) => change(times, many)", [10 * SECONDS, changes_a_second // 10])
+
+    assert drawn <= 60
+    assert (thread.seconds - before) / SECONDS <= ROOM * share
+
+
+def test_ten_thousand_rows_scroll_at_little_cost_and_take_little_memory(table: "Page") -> None:
+    thread = MainThread(table)
+    before = thread.seconds
+    table.evaluate("([frames]) => scroll(frames)", [100])
+
+    assert (thread.seconds - before) / 100 <= ROOM * 0.010
+    assert thread.megabytes() <= 40
+
+
+def test_a_live_order_of_a_thousand_slices_leaves_the_thread_idle(page_as: PageAs, new_context: Any) -> None:
+    context = new_context()
+    order = samples.order(1, total_quantity=100_000)
+    changing = samples.show_order(context, order, samples.slices(order, 1000))
+    page = page_as("trader", f"/app/orders/{order['order_id']}", context=context)
+    page.get_by_role("grid", name="Slices").wait_for()
+    thread = MainThread(page)
+    before = thread.seconds
+    for reading in range(2 * SECONDS):
+        changing.append(50 + reading)
+        # As after fifty events: the store asks for what has changed.
+        page.evaluate(
+            """async ([order]) => (await import(document.querySelector("script[src$='main.js']").src
+                .replace("main.js", "store.js"))).store.put(order)""",
+            [order],
+        )
+        until(
+            page,
+            "([late]) => document.querySelector('.grid-row .column-late').textContent === `${late} ms`",
+            [changing[-1]],
+        )
+
+    assert (thread.seconds - before) / SECONDS <= ROOM * 0.15
+
+
+def test_a_key_costs_far_less_than_anybody_notices(page_as: PageAs, new_context: Any) -> None:
+    context = new_context()
+    samples.show_orders(context, [samples.order(number) for number in range(600)])
+    page = page_as("trader", context=context)
+    page.locator(".blotter .grid-row:not([hidden])").first.wait_for()
+    thread = MainThread(page)
+    before = thread.seconds
+    for _ in range(20):
+        page.keyboard.press("j")
+    page.locator(".grid-row.active").wait_for()
+    assert (thread.seconds - before) / 20 <= 0.1

@@ -1,0 +1,201 @@
+"""The blotter: rows that stay where they are, live figures, what can be done from the table."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.processes import wait_until
+from tests.web.conftest import User, Web
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.usefixtures("console_is_clean")
+
+PageAs = Callable[..., "Page"]
+WIDE = 1600
+
+
+@pytest.fixture(scope="module")
+def somebody(stack: Web) -> User:
+    return stack.new_user("trader")
+
+
+@pytest.fixture
+def trader(somebody: User) -> Iterator[User]:
+    """One whose working orders are this test's alone."""
+    yield somebody
+    for order in somebody.ask("GET", "/orders?status=PENDING,IN_PROGRESS,PAUSED")["orders"]:
+        somebody.ask("DELETE", f"/orders/{order['order_id']}")
+
+
+def row(page: "Page", symbol: str) -> "Locator":
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=symbol, exact=True))
+
+
+def cell(page: "Page", symbol: str, column: str) -> "Locator":
+    return row(page, symbol).locator(f".column-{column}")
+
+
+def symbols(page: "Page") -> list[str]:
+    """The instruments from the top of the table down, as they are seen."""
+    rows = page.evaluate(
+        """() => [...document.querySelectorAll(".blotter .grid-row:not([hidden])")]
+            .sort((one, other) => one.getBoundingClientRect().top - other.getBoundingClientRect().top)
+            .map((row) => row.querySelector(".column-instrument").textContent)"""
+    )
+    return list(rows)
+
+
+def test_a_fill_changes_its_cell_and_no_other_row_moves(page_as: PageAs, trader: User) -> None:
+    trader.place(instrument="NSE:INFY")
+    trader.place(instrument="NSE:TCS", total_quantity=400, split_config={"num_splits": 100, "duration_minutes": 3})
+    trader.place(instrument="NSE:SBIN")
+    page = page_as(trader)
+    filled = cell(page, "TCS", "filled")
+    filled.wait_for()
+    before, stood = filled.text_content(), symbols(page)
+    quiet = cell(page, "INFY", "filled").text_content()
+
+    wait_until(lambda: filled.text_content() != before, 20, "a fill is seen")
+
+    assert stood == symbols(page) == ["SBIN", "TCS", "INFY"]
+    assert cell(page, "INFY", "filled").text_content() == quiet
+
+
+def test_a_new_order_waits_above_while_somebody_is_at_the_table(page_as: PageAs, trader: User) -> None:
+    trader.place(instrument="NSE:INFY")
+    page = page_as(trader)
+    row(page, "INFY").wait_for()
+    page.get_by_role("grid", name="Orders").focus()
+
+    trader.place(instrument="NSE:TCS")
+
+    show = page.get_by_role("button", name="1 new order: show")
+    show.wait_for()
+    assert symbols(page) == ["INFY"]
+    show.click()
+    row(page, "TCS").wait_for()
+    assert symbols(page) == ["TCS", "INFY"]
+
+
+def test_a_frozen_table_stands_still_and_counts_what_waits(page_as: PageAs, trader: User) -> None:
+    trader.place(instrument="NSE:INFY")
+    page = page_as(trader)
+    row(page, "INFY").wait_for()
+    page.keyboard.press("f")
+
+    trader.place(instrument="NSE:TCS")
+
+    page.get_by_role("button", name=re.compile("Frozen, [1-9]")).wait_for()
+    assert symbols(page) == ["INFY"]
+    page.keyboard.press("f")
+    row(page, "TCS").wait_for()
+
+
+def test_what_is_shown_is_exported_and_no_cell_is_a_formula(page_as: PageAs, trader: User) -> None:
+    trader.place(instrument="NSE:INFY", client_note='=HYPERLINK("http://x","y")')
+    trader.place(instrument="NSE:SBIN", client_note="not shown")
+    page = page_as(trader, width=WIDE)
+    row(page, "SBIN").wait_for()
+    page.get_by_label("Filter").fill("hyperlink")
+    wait_until(lambda: symbols(page) == ["INFY"], 20, "the others are left out")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="csv").click()
+
+    [line] = csv.DictReader(io.StringIO(Path(saved.value.path()).read_text("utf-8-sig")))
+    assert line["Note"] == '\'=HYPERLINK("http://x","y")'
+    assert line["Instrument"] == "NSE:INFY"
+    assert line["Quantity"] == "100"
+    assert line["Time"].endswith("Z")
+
+
+def test_views_and_filters_say_what_they_leave_out(page_as: PageAs, trader: User) -> None:
+    trader.place(instrument="NSE:INFY", side="SELL")
+    gone = trader.place(instrument="NSE:TCS")
+    trader.ask("DELETE", f"/orders/{gone}")
+    page = page_as(trader)
+    row(page, "INFY").wait_for()
+    assert row(page, "TCS").count() == 0
+
+    page.keyboard.press("4")
+    row(page, "TCS").first.wait_for()
+    assert "view=all" in page.url
+    page.get_by_label("Side", exact=True).select_option("SELL")
+    wait_until(lambda: set(symbols(page)) == {"INFY"}, 20, "what was bought is left out")
+    page.get_by_label("Filter").fill("nothing like it")
+    page.get_by_text("None match.").wait_for()
+    page.get_by_role("button", name="Clear").click()
+    row(page, "TCS").first.wait_for()
+
+
+def test_an_order_is_steered_by_keyboard_alone(page_as: PageAs, trader: User) -> None:
+    order = trader.place(instrument="NSE:INFY")
+    page = page_as(trader)
+    row(page, "INFY").wait_for()
+    press = page.keyboard.press
+
+    press("j")
+    press("p")
+    cell(page, "INFY", "state").get_by_text("Paused").wait_for()
+    press("r")
+    cell(page, "INFY", "state").get_by_text("In progress").wait_for()
+    press("Enter")
+    page.get_by_role("heading", name="INFY").wait_for()
+    assert page.url.endswith(order)
+
+    press("x")
+    page.get_by_role("dialog").wait_for()
+    press("Enter")  # the focus is on what does no harm
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert trader.ask("GET", f"/orders/{order}")["status"] == "IN_PROGRESS"
+    press("x")
+    page.get_by_role("dialog").wait_for()
+    press("Tab")
+    press("Enter")
+    page.locator(".order-head .state", has_text="Cancelled").wait_for()
+    assert trader.ask("GET", f"/orders/{order}")["status"] == "CANCELLED"
+
+
+def test_several_are_cancelled_once_their_number_was_typed(page_as: PageAs, trader: User) -> None:
+    for instrument in ("NSE:INFY", "NSE:TCS"):
+        trader.place(instrument=instrument)
+    page = page_as(trader)
+    for symbol in ("INFY", "TCS"):
+        cell(page, symbol, "chosen").click()
+    page.get_by_role("button", name="Cancel...").click()
+    confirm = page.get_by_role("button", name="Cancel 2 orders")
+    assert confirm.is_disabled()
+    page.get_by_label("Type 2 to confirm").fill("2")
+    confirm.click()
+
+    page.get_by_role("heading", name="2 orders cancelled").wait_for()
+    assert trader.ask("GET", "/orders?status=PENDING,IN_PROGRESS,PAUSED")["orders"] == []
+
+
+def test_a_note_with_markup_is_text(page_as: PageAs, trader: User) -> None:
+    note = "<img src=x onerror=alert(1)>"
+    order = trader.place(instrument="NSE:INFY", client_note=note)
+    page = page_as(trader, width=WIDE)
+    assert cell(page, "INFY", "note").text_content() == note
+    page.goto(f"/app/orders/{order}")
+    page.get_by_text(f"note: {note}").wait_for()
+
+
+@pytest.mark.parametrize("role", ["viewer", "admin"])
+def test_who_may_not_trade_sees_no_action(page_as: PageAs, stack: Web, role: str) -> None:
+    order = stack.users["trader"].place(instrument="NSE:INFY")
+    page = page_as(role)
+    page.get_by_label("Filter").wait_for()
+    assert page.locator(".column-chosen").count() == 0
+    page.keyboard.press("n")
+    assert page.get_by_role("dialog").count() == 0
+    if role == "admin":
+        page.goto(f"/app/orders/{order}")
+        page.get_by_role("heading", name="INFY").wait_for()
+        assert page.get_by_role("button", name=re.compile("Pause|Resume|Cancel")).count() == 0
