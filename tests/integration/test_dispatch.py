@@ -18,7 +18,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.slice import dispatch
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
-from pulse_core.trading.store.slices import HINT_LIFETIME
+from pulse_core.trading.store.slices import HINT_LIFETIME, change
 from pulse_core.trading.tables import Order
 from tests.support.factories import a_split_order, an_account, order, slices_of
 
@@ -136,7 +136,7 @@ def test_a_slice_that_waits_for_its_next_attempt_is_sent_for_that_time(sent: lis
     first = slices_of(a_split_order())[0]
     again_at = first.scheduled_at + timedelta(seconds=45)
     with db.transaction() as session:
-        dispatch.slices.change(session, first.id, utcnow(), due_at=again_at, hinted_until=None)
+        change(session, first.id, utcnow(), due_at=again_at, hinted_until=None)
 
     dispatch_due_slices(again_at - horizon())
 
@@ -148,7 +148,7 @@ def test_slices_that_are_due_together_share_a_message(sent: list[Wakeup]) -> Non
     due_at = utcnow() + timedelta(minutes=5)
     with db.transaction() as session:
         for one in slices_of(order_id):
-            dispatch.slices.change(session, one.id, utcnow(), due_at=due_at, hinted_until=None)
+            change(session, one.id, utcnow(), due_at=due_at, hinted_until=None)
 
     dispatch_due_slices(due_at - horizon())
 
@@ -167,7 +167,7 @@ def test_a_batch_of_several_orders_names_them_all_and_belongs_to_no_trace(sent: 
     with db.transaction() as session:
         for order_id, late in zip(order_ids, (0, 1), strict=True):
             changes = {"due_at": due_at + timedelta(milliseconds=late), "hinted_until": None}
-            dispatch.slices.change(session, slices_of(order_id)[1].id, utcnow(), **changes)
+            change(session, slices_of(order_id)[1].id, utcnow(), **changes)
 
     dispatch_due_slices(due_at - horizon() + timedelta(milliseconds=1))
 
