@@ -15,10 +15,12 @@ from api_contract.shapes import (
     identity,
     installation,
     instruments,
+    order_requests,
     orders,
     policies,
     previews,
     risk,
+    slices,
     webhooks,
 )
 from gapi_app.cells.naming import HEADER, PARAMETER
@@ -96,6 +98,8 @@ SPECIFICATION = _Specification(
     schemes={ACCESS_TOKEN: _NEEDS, SERVICE_TOKEN: "Made by a sibling service for the one request."},
     refusals=REFUSALS,
     examples=orders.EXAMPLES
+    | order_requests.EXAMPLES
+    | slices.EXAMPLES
     | previews.EXAMPLES
     | policies.EXAMPLES
     | risk.EXAMPLES

@@ -13,7 +13,7 @@ from api_contract.order_rules import BROKER_ACCOUNT, EXCHANGE, INSTRUMENT, UNIQU
 from api_contract.scopes import GATEWAY, Caller
 from api_contract.shapes.alarms import ALARM_QUERY
 from api_contract.shapes.instruments import INSTRUMENT_QUERY, NEW_LOAD
-from api_contract.shapes.orders import NEW_ORDER, ORDER_QUERY, STATED_ORDER
+from api_contract.shapes.order_requests import NEW_ORDER, ORDER_QUERY, STATED_ORDER
 from gapi_app.cells.directory import Cell
 from gapi_app.cells.link import Answer, Call
 from gapi_app.cells.routing import Router

@@ -7,15 +7,9 @@ from api_contract.errors import NotFound
 from api_contract.ids import SLICE_ID
 from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import (
-    AMENDMENT,
-    PAUSE_QUERY,
-    RESUME_QUERY,
-    SETTLEMENT,
-    OrderSchema,
-    OrderSnapshotSchema,
-    SliceSchema,
-)
+from api_contract.shapes.order_requests import AMENDMENT, PAUSE_QUERY, RESUME_QUERY
+from api_contract.shapes.orders import OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.slices import SETTLEMENT, SliceSchema
 from api_contract.versions import etag_of
 from api_contract.vocabulary import CatchUp, WorkingSlices
 from pulse_app.auth import account_id, owner_to_change, require_service_token

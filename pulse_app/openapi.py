@@ -12,10 +12,12 @@ from api_contract.shapes import (
     installation,
     instruments,
     internal,
+    order_requests,
     orders,
     policies,
     previews,
     risk,
+    slices,
     webhooks,
 )
 from pulse_app.refusals import REFUSALS
@@ -29,6 +31,8 @@ _NEEDS = (
 )
 _EXAMPLES = (
     orders.EXAMPLES
+    | order_requests.EXAMPLES
+    | slices.EXAMPLES
     | previews.EXAMPLES
     | identity.EXAMPLES
     | events.EXAMPLES

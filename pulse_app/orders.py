@@ -4,22 +4,13 @@ from typing import Any
 
 from api_contract.errors import NotFound
 from api_contract.ids import ORDER_ID
+from api_contract.order_refusals import ORDER_REFUSALS
 from api_contract.order_rules import NewOrder
 from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import (
-    FILL_QUERY,
-    LOCATION,
-    NEW_ORDER,
-    ORDER_QUERY,
-    SLICE_QUERY,
-    AcceptedSchema,
-    FillPageSchema,
-    OrderPageSchema,
-    OrderSchema,
-    OrderSnapshotSchema,
-    SliceListSchema,
-)
+from api_contract.shapes.order_requests import NEW_ORDER, ORDER_QUERY
+from api_contract.shapes.orders import LOCATION, AcceptedSchema, OrderPageSchema, OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.slices import FILL_QUERY, SLICE_QUERY, FillPageSchema, SliceListSchema
 from api_contract.versions import etag_of
 from pulse_app.auth import account_id, named_owner, owner_to_change, owner_to_read, require_service_token
 from pulse_app.blueprint import Blueprint
@@ -40,24 +31,7 @@ blueprint.before_request(require_service_token)
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(201, AcceptedSchema, headers=LOCATION)
 @blueprint.alt_response(200, schema=AcceptedSchema, headers=LOCATION, description="Made by an earlier call")
-@blueprint.refuses(
-    "INVALID_INSTRUMENT",
-    "INVALID_QUANTITY",
-    "INVALID_SPLIT_CONFIG",
-    "UNKNOWN_BROKER_ACCOUNT",
-    "BROKER_ACCOUNT_NOT_GRANTED",
-    "DUPLICATE_ORDER_UNIQUE_KEY",
-    "HALTED",
-    "PLAN_CHANGED",
-    "RISK_LIMIT",
-    "MARKET_CLOSED",
-    "BEYOND_CALENDAR",
-    "INSTRUMENT_NOT_TRADABLE",
-    "INVALID_LOT",
-    "INVALID_TICK",
-    "QUANTITY_TOO_LARGE",
-    "INSUFFICIENT_HOLDINGS",
-)
+@blueprint.refuses(*ORDER_REFUSALS)
 def place_order(new_order: NewOrder) -> tuple[dict[str, str], int, dict[str, str]]:
     """Accept an order once; repeating it with its key finds the one that was made."""
     submission = accept.submit_order(account_id(), new_order, utcnow())

@@ -4,7 +4,8 @@ from api_contract.errors import NotFound
 from api_contract.order_rules import UNIQUE_KEY
 from api_contract.preconditions import ETAG, expected
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import KEY_OWNER_QUERY, KEY_QUERY, OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.order_requests import KEY_OWNER_QUERY, KEY_QUERY
+from api_contract.shapes.orders import OrderSchema, OrderSnapshotSchema
 from api_contract.versions import etag_of
 from pulse_app.auth import account_id, named_owner, named_owner_to_change, require_service_token
 from pulse_app.blueprint import Blueprint

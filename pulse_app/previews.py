@@ -1,8 +1,9 @@
 """Previews of orders: nothing is made."""
 
+from api_contract.order_refusals import PREVIEW_REFUSALS
 from api_contract.order_rules import NewOrder
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import STATED_ORDER
+from api_contract.shapes.order_requests import STATED_ORDER
 from api_contract.shapes.previews import OrderPreviewSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
@@ -20,20 +21,7 @@ blueprint.before_request(require_service_token)
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.arguments(STATED_ORDER)
 @blueprint.response(200, OrderPreviewSchema)
-@blueprint.refuses(
-    "INVALID_INSTRUMENT",
-    "INVALID_QUANTITY",
-    "INVALID_SPLIT_CONFIG",
-    "UNKNOWN_BROKER_ACCOUNT",
-    "BROKER_ACCOUNT_NOT_GRANTED",
-    "MARKET_CLOSED",
-    "BEYOND_CALENDAR",
-    "HALTED",
-    "INSTRUMENT_NOT_TRADABLE",
-    "INVALID_LOT",
-    "INVALID_TICK",
-    "QUANTITY_TOO_LARGE",
-)
+@blueprint.refuses(*PREVIEW_REFUSALS)
 def preview_order(new_order: NewOrder) -> OrderPreview:
     """What an order would be and cost if it were placed now; nothing is made."""
     return preview.preview_order(account_id(), new_order, utcnow())

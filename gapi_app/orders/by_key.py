@@ -3,7 +3,8 @@
 from flask import Response, jsonify
 
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import KEY_OWNER_QUERY, KEY_QUERY, OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.order_requests import KEY_OWNER_QUERY, KEY_QUERY
+from api_contract.shapes.orders import OrderSchema, OrderSnapshotSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.upstream import pulse

@@ -7,15 +7,9 @@ from flask import Response, jsonify
 from api_contract.amendments import AMENDMENT_REFUSALS, check_amendment
 from api_contract.order_rules import Settlement, check_settlement
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import (
-    AMENDMENT,
-    PAUSE_QUERY,
-    RESUME_QUERY,
-    SETTLEMENT,
-    OrderSchema,
-    OrderSnapshotSchema,
-    SliceSchema,
-)
+from api_contract.shapes.order_requests import AMENDMENT, PAUSE_QUERY, RESUME_QUERY
+from api_contract.shapes.orders import OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.slices import SETTLEMENT, SliceSchema
 from api_contract.vocabulary import CatchUp, WorkingSlices
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint

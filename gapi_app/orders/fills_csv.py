@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 
-from api_contract.shapes.orders import FillSchema
+from api_contract.shapes.slices import FillSchema
 
 MEDIA_TYPE = "text/csv"
 EXAMPLE = "slice_id,sequence_number,...\r\nsl_01M83H8RQ2V6SC3M4Y2KT5Z0E7,2,...\r\n"

@@ -2,9 +2,10 @@
 
 from flask import Response, current_app, jsonify
 
+from api_contract.order_refusals import PREVIEW_REFUSALS
 from api_contract.order_rules import NewOrder, check_new_order
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import STATED_ORDER
+from api_contract.shapes.order_requests import STATED_ORDER
 from api_contract.shapes.previews import OrderPreviewSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
@@ -18,20 +19,7 @@ blueprint.before_request(require_token)
 @blueprint.needs(Scope.ORDERS_WRITE)
 @blueprint.arguments(STATED_ORDER)
 @blueprint.response(200, OrderPreviewSchema)
-@blueprint.refuses(
-    "INVALID_INSTRUMENT",
-    "INVALID_QUANTITY",
-    "INVALID_SPLIT_CONFIG",
-    "UNKNOWN_BROKER_ACCOUNT",
-    "BROKER_ACCOUNT_NOT_GRANTED",
-    "MARKET_CLOSED",
-    "BEYOND_CALENDAR",
-    "HALTED",
-    "INSTRUMENT_NOT_TRADABLE",
-    "INVALID_LOT",
-    "INVALID_TICK",
-    "QUANTITY_TOO_LARGE",
-)
+@blueprint.refuses(*PREVIEW_REFUSALS)
 def preview_order(new_order: NewOrder) -> Response:
     """What an order would be and cost if it were placed now; nothing is made."""
     check_new_order(new_order, current_app.config["EXCHANGES"])

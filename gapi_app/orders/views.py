@@ -5,21 +5,12 @@ from typing import Any
 from flask import Response, current_app, jsonify
 
 from api_contract.idempotency import REPLAYED
+from api_contract.order_refusals import ORDER_REFUSALS
 from api_contract.order_rules import NewOrder, check_new_order
 from api_contract.scopes import Scope
-from api_contract.shapes.orders import (
-    FILL_QUERY,
-    LOCATION,
-    NEW_ORDER,
-    ORDER_QUERY,
-    SLICE_QUERY,
-    AcceptedSchema,
-    FillPageSchema,
-    OrderPageSchema,
-    OrderSchema,
-    OrderSnapshotSchema,
-    SliceListSchema,
-)
+from api_contract.shapes.order_requests import NEW_ORDER, ORDER_QUERY
+from api_contract.shapes.orders import LOCATION, AcceptedSchema, OrderPageSchema, OrderSchema, OrderSnapshotSchema
+from api_contract.shapes.slices import FILL_QUERY, SLICE_QUERY, FillPageSchema, SliceListSchema
 from gapi_app.access.auth import caller, require_token
 from gapi_app.blueprint import Blueprint
 from gapi_app.orders.fills_csv import EXAMPLE, MEDIA_TYPE, NEXT_PAGE, as_csv, is_csv_asked_for
@@ -34,24 +25,7 @@ blueprint.before_request(require_token)
 @blueprint.takes_key()
 @blueprint.arguments(NEW_ORDER)
 @blueprint.response(202, AcceptedSchema, headers=LOCATION)
-@blueprint.refuses(
-    "INVALID_INSTRUMENT",
-    "INVALID_QUANTITY",
-    "INVALID_SPLIT_CONFIG",
-    "UNKNOWN_BROKER_ACCOUNT",
-    "BROKER_ACCOUNT_NOT_GRANTED",
-    "DUPLICATE_ORDER_UNIQUE_KEY",
-    "HALTED",
-    "PLAN_CHANGED",
-    "RISK_LIMIT",
-    "MARKET_CLOSED",
-    "BEYOND_CALENDAR",
-    "INSTRUMENT_NOT_TRADABLE",
-    "INVALID_LOT",
-    "INVALID_TICK",
-    "QUANTITY_TOO_LARGE",
-    "INSUFFICIENT_HOLDINGS",
-)
+@blueprint.refuses(*ORDER_REFUSALS)
 def place_order(new_order: NewOrder) -> tuple[Response, int, dict[str, str]]:
     """Take an order that will be split and worked over time; repeating it with its key makes no second one."""
     check_new_order(new_order, current_app.config["EXCHANGES"])

@@ -1,27 +1,23 @@
 """Debian's Prometheus: its server and promtool, unpacked into a cache, so that no service is installed or started."""
 
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 import yaml
 
 from pulse_ops.stack import probes
 from pulse_ops.stack.child import Child, Program
 from pulse_ops.stack.ports import free_port
-from tests.support import servers
+from tests.support import debian, servers
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pulse-tests" / "prometheus"
 
 
 class Prometheus:
@@ -88,52 +84,17 @@ def queries() -> list[str]:
 
 def require() -> None:
     """Skip the test where Prometheus cannot be had. A machine of CI that has apt-get fails instead."""
-    if not (reason := why_not()):
-        return
-    if os.environ.get("CI") == "true" and shutil.which("apt-get"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if reason := why_not():
+        debian.skip(reason)
 
 
 @cache
 def why_not() -> str | None:
     """Why there is no Prometheus here, in one sentence, or None. Gets it where it may; root is not needed for that."""
-    if _found("prometheus") and _found("promtool"):
+    if debian.program("prometheus", "prometheus") and debian.program("prometheus", "promtool"):
         return None
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        return "Prometheus is not installed, and without apt-get it cannot be had here"
-    try:
-        _unpack()
-    except subprocess.CalledProcessError as error:
-        return f"Prometheus cannot be had: {(error.stderr or str(error)).strip().splitlines()[0]}"
-    return None
+    return debian.why_not("prometheus")
 
 
 def program(name: str) -> str:
-    return _found(name) or name
-
-
-def _found(name: str) -> str | None:
-    return shutil.which(name) or shutil.which(name, path=str(CACHE / "usr" / "bin"))
-
-
-def _unpack() -> None:
-    CACHE.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
-        try:
-            _run("apt-get", "download", "prometheus", folder=folder)
-        except subprocess.CalledProcessError:
-            if os.geteuid() != 0:
-                raise
-            _run("apt-get", "update", folder=folder)
-            _run("apt-get", "download", "prometheus", folder=folder)
-        (package,) = Path(folder).glob("prometheus_*.deb")
-        unpacked = Path(folder) / "unpacked"
-        _run("dpkg-deb", "-x", str(package), str(unpacked), folder=folder)
-        # Another process may have been faster; its programs are the same.
-        if not CACHE.exists():
-            unpacked.rename(CACHE)
-
-
-def _run(*command: str, folder: str) -> None:
-    subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=180)
+    return debian.program("prometheus", name) or name

@@ -121,7 +121,7 @@ def test_a_store_sets_a_status_only_where_a_row_is_made_or_moved() -> None:
     }
 
     of_alarms = {("alarms", "move"), ("alarms", "_count_again")}
-    assert writers - of_alarms == {("orders", "_add_statement"), ("orders", "move"), ("slices", "move")}
+    assert writers - of_alarms == {("new_orders", "_add_statement"), ("orders", "move"), ("slices", "move")}
 
 
 def test_a_statement_in_a_file_takes_its_move_from_the_table_of_moves() -> None:

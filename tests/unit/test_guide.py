@@ -10,7 +10,7 @@ from api_contract.account_rules import LONGEST_KEY_LIFE_DAYS
 from api_contract.errors import HTTP_STATUS
 from api_contract.scopes import ADMINISTERS, SCOPES, Scope
 from api_contract.shapes.events import ORDER_EVENTS_QUERY
-from api_contract.shapes.orders import ORDER_QUERY, NewOrderSchema, TermsSchema
+from api_contract.shapes.order_requests import ORDER_QUERY, NewOrderSchema, TermsSchema
 from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus, WebhookStatus
 from gapi_app.config import Settings
 from gapi_app.openapi import SPECIFICATION

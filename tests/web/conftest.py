@@ -1,6 +1,7 @@
 """One stack and one browser for all tests of the page; each test has browser contexts of its own.
 
-Without a browser they are skipped with a sentence; where PULSE_CI_RUN is set, they fail instead.
+Without a browser they are skipped with a sentence. Where PULSE_CI_RUN is set they fail instead, unless
+PULSE_NO_CHROMIUM says why none can be had there.
 """
 
 import os
@@ -47,11 +48,11 @@ _NO_PLAYWRIGHT = "Playwright is not installed: `make web` installs it, with the 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They take a browser: skipped without one, but where everything has to be tested."""
+    """They take a browser: skipped without one, but where everything has to be tested and one can be had."""
     lacking = _NO_PLAYWRIGHT if sync_playwright is None else "" if chromium() else _NO_CHROMIUM
-    here = Path(__file__).parent
+    here, must_run = Path(__file__).parent, "PULSE_CI_RUN" in os.environ and "PULSE_NO_CHROMIUM" not in os.environ
     for item in items:
-        if lacking and item.path.is_relative_to(here) and "PULSE_CI_RUN" not in os.environ:
+        if lacking and item.path.is_relative_to(here) and not must_run:
             item.add_marker(pytest.mark.skip(reason=lacking))
 
 
