@@ -222,7 +222,9 @@ def hanging() -> Iterator[Upstream]:
 def test_an_account_has_so_many_requests_at_once_and_others_have_theirs(
     processes: Processes, environment: dict[str, str], hanging: Upstream, new_account: NewAccount
 ) -> None:
-    child, url = processes.gapi(PULSE_URL=hanging.url, PULSE_REQUESTS_AT_ONCE="8", PULSE_ANSWER_TIMEOUT="15")
+    child, url = processes.gapi(
+        PULSE_URL=hanging.url, PULSE_REQUESTS_AT_ONCE="8", PULSE_REQUESTS_BESIDE_OTHERS="8", PULSE_ANSWER_TIMEOUT="15"
+    )
     gapi = Service("gapi", url, environment["PULSE_JWT_KEY"], child.log_path)
     greedy, honest = new_account(), new_account()
     with connected(url, raw(gapi, greedy, "GET", "/api/orders"), 2):
