@@ -13,9 +13,7 @@ from queue import Empty, SimpleQueue
 
 from celery import Celery
 from kombu.connection import Connection
-from kombu.exceptions import BatchPublishError, OperationalError
 from kombu.transport import virtual
-from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from api_contract.log import current_trace, get_logger
@@ -23,13 +21,11 @@ from api_contract.troubles import troubles
 from pulse_core import db
 from pulse_core.errors import UncommittedWakeup
 from pulse_core.failpoints import failpoint
+from pulse_core.queue_away import AWAY, UNREACHABLE
 from pulse_core.tasks import QUEUES, SLICES_QUEUE, Task
 
 log = get_logger(__name__)
 
-UNREACHABLE = (OperationalError, BatchPublishError, RedisError, OSError)
-# One trouble, in whatever words a client tells of it.
-AWAY = "the queue is away"
 MOST_WAITING = 10_000
 # A message costs as much for one order as for many, and most of it while others wait for the interpreter.
 GATHERING_SECONDS = 0.025

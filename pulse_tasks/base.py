@@ -10,10 +10,10 @@ from celery.exceptions import Retry
 from api_contract.log import TRACE_FIELDS, bound_trace, get_logger
 from api_contract.spans import Kind, span
 from api_contract.troubles import troubles
-from pulse_core import queue
+from pulse_core import queue_away
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.errors import DatabaseUnavailable
-from pulse_core.queue import UNREACHABLE
+from pulse_core.queue_away import UNREACHABLE
 from pulse_tasks.failures import PutOff, TaskFailure
 
 log = get_logger(__name__)
@@ -24,7 +24,7 @@ AWAY = (DatabaseUnavailable, BookUnavailable, *UNREACHABLE)
 
 def put_off(error: Exception, event: str, **fields: Any) -> None:
     """Say, once a minute for each trouble, that something of the outside is away."""
-    trouble = queue.AWAY if isinstance(error, UNREACHABLE) else str(error)
+    trouble = queue_away.AWAY if isinstance(error, UNREACHABLE) else str(error)
     troubles.warn(log, trouble, event, **fields, reason=str(error))
 
 

@@ -9,12 +9,13 @@ from celery.signals import after_task_publish, beat_init
 from api_contract.log import get_logger
 from api_contract.metrics import Process
 from api_contract.troubles import troubles
-from pulse_core import fitness, queue
+from pulse_core import fitness
 from pulse_core.boottime import boottime
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
 from pulse_core.outlook import sweeps_with_work
+from pulse_core.queue_away import AWAY
 from pulse_core.tasks import PERIODS, Task
 from pulse_tasks import alive
 from pulse_tasks.metrics_page import TICKS, serve
@@ -70,7 +71,7 @@ class LookingScheduler(Scheduler):  # type: ignore[misc]
             self.apply_async(self.schedule[task.value], producer=self.producer, advance=False)
         except SchedulingError as away:
             # The control worker runs what no message asks for.
-            troubles.warn(log, queue.AWAY, "tick not sent", task=task, reason=str(away.__context__ or away))
+            troubles.warn(log, AWAY, "tick not sent", task=task, reason=str(away.__context__ or away))
 
     def _look(self) -> Collection[Task]:
         """The sweeps that may find something: all of them while nobody can look."""

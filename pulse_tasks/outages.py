@@ -5,7 +5,7 @@ import logging
 from celery.exceptions import CPendingDeprecationWarning
 
 from api_contract.troubles import troubles
-from pulse_core.queue import AWAY, UNREACHABLE
+from pulse_core.queue_away import AWAY, UNREACHABLE
 
 
 def quiet(handler: logging.Handler) -> None:

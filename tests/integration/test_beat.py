@@ -20,7 +20,7 @@ def tick(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Collection[Task]]) 
     sent: list[str] = []
     monkeypatch.setattr(beat, "sweeps_with_work", look)
     monkeypatch.setattr(beat.LookingScheduler, "producer", None)
-    monkeypatch.setattr(beat.LookingScheduler, "apply_entry", lambda _self, entry, producer: sent.append(entry.task))
+    monkeypatch.setattr(beat.LookingScheduler, "apply_async", lambda _self, entry, **_options: sent.append(entry.task))
     assert 0 <= beat.LookingScheduler(app).tick() <= 1
     return set(sent)
 

@@ -12,6 +12,7 @@ from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
 from pulse_core.queue import Wakeup
+from pulse_core.queue_away import UNREACHABLE
 from pulse_core.tasks import Task
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
@@ -34,7 +35,7 @@ def dispatch_due_slices(now: datetime) -> int:
     """Send a wake-up for every slice that comes into the horizon, or for a batch of them; returns for how many slices.
 
     Those of accounts that cannot be reached from here wait. Under a broker's limits, for every slice that is given a
-    turn. Raises one of queue.UNREACHABLE when the queue is away; the slices are taken again when their hint expires, or
+    turn. Raises one of UNREACHABLE when the queue is away; the slices are taken again when their hint expires, or
     by the watch of a worker.
     """
     return sum(_dispatch(broker, now) for broker in brokers.reachable())
@@ -87,7 +88,7 @@ def _dispatch_turns(broker: Broker, now: datetime) -> int:
 def _send(due: Sequence[DueSlice]) -> None:
     try:
         queue.send(_wakeups(due))
-    except queue.UNREACHABLE:
+    except UNREACHABLE:
         with db.statement() as connection:
             turns.distrust(connection, [one.id for one in due])
         raise

@@ -1,0 +1,8 @@
+"""How it shows that the queue is away. Loads no code of the tables, which Flower does without."""
+
+from kombu.exceptions import BatchPublishError, OperationalError
+from redis.exceptions import RedisError
+
+UNREACHABLE = (OperationalError, BatchPublishError, RedisError, OSError)
+# One trouble, in whatever words a client tells of it.
+AWAY = "the queue is away"
