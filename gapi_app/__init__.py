@@ -79,8 +79,6 @@ def create_app() -> Flask:
     access = set_up_access(app, load_signing_keys(settings), client, settings.pulse_access_token_lifetime)
     serve_events(app, settings, router, access.revocations)
     app.register_blueprint(pages(api.specification()))
-    app.register_blueprint(web.blueprint)
-    app.register_blueprint(web_sessions.blueprint)
     health.serve_watch_port(app, settings)
     app.before_request(_refuse_other_names)
     app.before_request(refuse_large_body)
@@ -149,6 +147,8 @@ def _described_app() -> tuple[Flask, Api]:
     )
     for room in rooms:
         api.register_blueprint(room.blueprint)
+    for page in (web, web_sessions):
+        app.register_blueprint(page.blueprint)
     answer_errors(app)
     return app, api
 

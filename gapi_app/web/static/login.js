@@ -15,10 +15,13 @@ root.setAttribute("aria-label", "Log in");
 root.addEventListener("cancel", (event) => event.preventDefault());
 root.addEventListener("close", drawLogin);
 
-/** Show the login where nobody is logged in, or where somebody asked to log in again; hide it elsewhere. */
+/**
+ * Show the login where nobody is logged in, or where somebody asked to log in again; hide it elsewhere. It waits while
+ * the page shows what is shown once.
+ */
 export function drawLogin() {
-  const isOpen = session.state === "out" || session.isAskedAgain;
-  document.documentElement.toggleAttribute("data-out", session.state === "out");
+  const isOut = session.state === "out" && !document.querySelector("[data-shown-once]");
+  const isOpen = isOut || session.isAskedAgain;
   for (const id of ["header", "page", "strip"]) /** @type {HTMLElement} */ (document.getElementById(id)).inert = isOpen;
   const wasOpen = root.open;
   render(isOpen ? form() : nothing, root);

@@ -91,15 +91,15 @@ function confirming(self) {
     <p class="soft">Until ${time(made.expires_at)}. Turning it on ends every login of yours, this one too; API keys keep working.</p>`;
 }
 
-/** The codes are shown this once, so that nothing else is shown before they are kept. @param {Part} self */
+/** The codes are shown this once, so that nothing else is shown before they are kept: the login waits for that. @param {Part} self */
 function shownCodes(self) {
   const codes = /** @type {string[]} */ (self.state.codes);
   const kept = () => {
-    self.state.codes = null;
+    self.set({ codes: null });
     session.ended();
   };
   return html`<p><strong>Keep these recovery codes where you keep passwords.</strong> Each takes the place of a code once. They are shown this once.</p>
-    <ul class="codes">${codes.map((code) => html`<li><code>${code}</code></li>`)}</ul>
+    <ul class="codes" data-shown-once>${codes.map((code) => html`<li><code>${code}</code></li>`)}</ul>
     <div class="question-actions"><button type="button" @click=${() => copy(codes.join("\n"))}>Copy all</button>
       <button type="button" class="main" @click=${kept}>I have kept them: log in again</button></div>`;
 }

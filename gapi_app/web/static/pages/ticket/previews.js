@@ -19,6 +19,7 @@ export function previews(onChange) {
   let waiting;
   /** @type {AbortController | null} */
   let asking = null;
+  let asked = "";
 
   const tell = () => onChange({ preview, refusal, takenAt, isAsking: asking !== null || waiting !== undefined });
 
@@ -27,6 +28,7 @@ export function previews(onChange) {
     stop();
     const mine = new AbortController();
     asking = mine;
+    asked = JSON.stringify(body);
     tell();
     try {
       const answer = await request("POST", "/api/orders/preview", { body, signal: mine.signal });
@@ -52,6 +54,8 @@ export function previews(onChange) {
     ask,
     /** @param {Record<string, any>} body */
     askSoon(body) {
+      // What is being asked just now is the same: somebody may wait for that answer.
+      if (asking && asked === JSON.stringify(body)) return;
       stop();
       waiting = setTimeout(() => {
         waiting = undefined;

@@ -84,7 +84,8 @@ export function ticket(root, { onPlaced }) {
 
   async function preview() {
     const body = bodyOf(draft);
-    const answer = await asker.ask(body);
+    // Whether it is real money is known before it is reviewed.
+    const [answer] = await Promise.all([asker.ask(body), accountsKnown]);
     if (!answer) return focusOn('[aria-invalid="true"]');
     const account = brokerAccounts.find(({ name }) => name === answer.broker_account);
     review = reviewOf(answer, body, account?.is_live ?? !store.installation.value?.is_paper);
@@ -196,7 +197,7 @@ export function ticket(root, { onPlaced }) {
     else drawn = chart(chartPlace, data, { quantity, time });
   }
 
-  request("GET", "/api/broker-accounts").then(({ body }) => {
+  const accountsKnown = request("GET", "/api/broker-accounts").then(({ body }) => {
     brokerAccounts = body.broker_accounts;
     askSoon();
     draw();
