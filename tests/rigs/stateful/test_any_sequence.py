@@ -117,6 +117,10 @@ SWEPT = st.sampled_from([*sorted(SWEEPS), Task.RESOLVE_SLICES, Task.RESOLVE_SLIC
 )
 
 
+# The first orders are submitted so often at most.
+SUBMISSIONS = 5
+
+
 class Trading(RuleBasedStateMachine):
     """Up to three small orders of one account, worked in every way that the rules know."""
 
@@ -145,7 +149,7 @@ class Trading(RuleBasedStateMachine):
     ) -> None:
         self.world.settle_on(flight)
         for key in range(2):
-            self.submit(key, quantity, 3, policy, "")
+            self._submit_until_accepted(key, quantity, policy)
             self.split(key, "")
         self.world.advance(waited)
 
@@ -302,6 +306,14 @@ class Trading(RuleBasedStateMachine):
     @property
     def now(self) -> datetime:
         return self.world.clock.now
+
+    def _submit_until_accepted(self, key: int, quantity: int, policy: Mapping[str, object]) -> None:
+        """As a client does where a machine that stood still for a while took nothing."""
+        for _ in range(SUBMISSIONS):
+            self.submit(key, quantity, 3, policy, "")
+            if len(self.world.orders()) > key:
+                return
+        raise AssertionError(f"the order key-{key} was not accepted in {SUBMISSIONS} times")
 
     def _order(self, pick: int) -> str:
         found = self.world.orders()
