@@ -15,6 +15,8 @@ RATE ?= 10
 FAULTS ?= *
 SAMPLE ?= 0
 TURN ?= 0
+# Tests wait more than they work: three at once keep two cores busy.
+AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
@@ -32,7 +34,7 @@ demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against 
 	@exec $(BIN)/pulse demo $(ARGS)
 
 test: $(INSTALLED) ## Run the suite against real servers
-	@exec $(BIN)/python -m pytest -n 2 --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz --ignore=tests/web $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(AT_ONCE) --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz --ignore=tests/web $(ARGS)
 
 web: $(INSTALLED) ## Use the page in a real browser; without Chromium the tests are skipped
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web-test]'

@@ -187,7 +187,7 @@ class Run:
         def judge() -> None:
             while not ended.wait(_JUDGE_EVERY):
                 for exchange in self._exchanges:
-                    verdict = _verdict(stack, exchange, "--grace", _GRACE_UNDER_FIRE)
+                    verdict = _verdict_of(_asked(stack, exchange, "--grace", _GRACE_UNDER_FIRE))
                     self.verdicts += verdict is not None
                     self.violations += [{**one, "seen": "under fire"} for one in (verdict or {}).get("violations", [])]
 
@@ -204,9 +204,10 @@ class Run:
         total: Counter[str] = Counter()
         promises: Counter[str] = Counter()
         for exchange in self._exchanges:
-            verdict = _verdict(stack, exchange, "--final")
+            judged = _asked(stack, exchange, "--final")
+            verdict = _verdict_of(judged)
             if verdict is None:
-                self._violation("verify", f"an answer about {exchange.account}", "none")
+                self._violation("verify", f"an answer about {exchange.account}", judged.stderr[-1000:])
                 continue
             self.verdicts += 1
             self.violations += verdict["violations"]
@@ -286,15 +287,18 @@ class Run:
         return kept
 
 
-def _verdict(stack: Stack, exchange: Exchange, *options: str) -> dict[str, Any] | None:
+def _verdict_of(judged: "subprocess.CompletedProcess[str]") -> dict[str, Any] | None:
     """What `pulse verify` says; None when it could not read one of the sides."""
+    return json.loads(judged.stdout) if judged.stdout else None
+
+
+def _asked(stack: Stack, exchange: Exchange, *options: str) -> "subprocess.CompletedProcess[str]":
     command = [PULSE, "verify", "--json", "--data-dir", str(stack.data_dir), "--broker-account", exchange.account]
     if exchange is not KITE:
         command += ["--ledger", str(exchange.ledger(stack.data_dir))]
     command += options
-    environment = {**os.environ, "PULSE_SETTLE_DELAY": SETTINGS["PULSE_SETTLE_DELAY"]}
-    judged = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    return json.loads(judged.stdout) if judged.stdout else None
+    environment = {**os.environ, **{name: SETTINGS[name] for name in ("PULSE_BROKER_TIMEOUT", "PULSE_SETTLE_DELAY")}}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
 def _counts(tables: Tables, query: str) -> dict[str, int]:
