@@ -138,6 +138,8 @@ KNOWN = frozenset(
 )
 # Those that are not read any more are spoken of where they matter.
 _FORMER = frozenset({"PULSE_BIND_HOST", "PULSE_SERVICE_TOKEN_KEY"})
+# Of the checks of this project: the processes that they start inherit them.
+_OF_CHECKS = frozenset({"PULSE_CHROMIUM", "PULSE_CI_RUN", "PULSE_KEEP_SCREENS", "PULSE_NO_CHROMIUM", "PULSE_WEB_STACK"})
 # In a pod Kubernetes sets these for a service that is called `pulse`, or begins so.
 _OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$")
 _ADDRESSES = ("tcp://", "udp://", "sctp://")
@@ -170,7 +172,7 @@ def _unknown(environment: Mapping[str, str]) -> set[str]:
 
 
 def _is_known(name: str) -> bool:
-    return name in KNOWN or name in _FORMER or name.removesuffix("_FILE") in KNOWN
+    return name in KNOWN | _FORMER | _OF_CHECKS or name.removesuffix("_FILE") in KNOWN
 
 
 def _is_of_kubernetes(name: str, value: str) -> bool:
