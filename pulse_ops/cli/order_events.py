@@ -11,6 +11,7 @@ from pulse_client.gateway import Gateway
 from pulse_client.models import Event, EventPage
 from pulse_ops.cli import EXIT_INTERRUPTED, options
 from pulse_ops.cli.connection import Where, connect, connection_options
+from pulse_ops.cli.interrupts import heard_interrupts
 from pulse_ops.cli.order_tables import event_row, print_events
 from pulse_ops.cli.output import print_json, say
 from pulse_ops.cli.watching import INTERVAL_SECONDS, OUTAGE_SECONDS
@@ -58,9 +59,11 @@ def _all_pages(gateway: Gateway, order_id: str, after: int) -> EventPage:
 def _follow(gateway: Gateway, order_id: str, after: int, is_json: bool) -> None:
     show = print_json if is_json else _print_line
     try:
-        for event in _through_outages(gateway, order_id, after):
-            show(event)
-            after = event.event_id
+        with heard_interrupts() as check:
+            for event in _through_outages(gateway, order_id, after):
+                show(event)
+                after = event.event_id
+                check()
     except KeyboardInterrupt:
         say(f"\nThe order continues. Follow it again: pulse orders events {order_id} --follow --after {after}")
         raise SystemExit(EXIT_INTERRUPTED) from None

@@ -68,6 +68,10 @@ def test_an_interrupt_that_came_while_an_object_was_cleaned_up_is_heard_all_the_
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
 
+    def wait() -> None:
+        Cleaned()
+        time.sleep(20)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with heard_interrupts() as check_interrupt:
@@ -75,6 +79,9 @@ def test_an_interrupt_that_came_while_an_object_was_cleaned_up_is_heard_all_the_
             Cleaned()
             with pytest.raises(KeyboardInterrupt):
                 check_interrupt()
+        # Where nothing asks, as in a wait for the next event, it comes again by itself.
+        with heard_interrupts(), pytest.raises(KeyboardInterrupt):
+            wait()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
