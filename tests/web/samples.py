@@ -152,9 +152,9 @@ def show_order(page: "Page", shown: dict[str, Any], parts: list[dict[str, Any]])
     changing = [0]
 
     def sliced(route: "Route") -> None:
-        is_whole = "changed_after" not in route.request.url
-        changed = parts if is_whole else [one | {"late_ms": changing[-1]} for one in parts[: changing[-1]]]
-        route.fulfill(json={"slices": changed, "last_event_id": 18204})
+        changed = [one | {"late_ms": changing[-1]} for one in parts[: changing[-1]]]
+        rest = [] if "changed_after" in route.request.url else parts[changing[-1] :]
+        route.fulfill(json={"slices": changed + rest, "last_event_id": 18204})
 
     def happened(route: "Route") -> None:
         events = [

@@ -99,6 +99,8 @@ export class LiveOrder {
 
   async #read() {
     const isFull = this.#isFull;
+    // Whoever asks for all of it meanwhile gets another reading.
+    this.#isFull = false;
     try {
       const path = `/api/orders/${encodeURIComponent(this.id)}`;
       const query = isFull ? {} : { changed_after: this.#asOf };
@@ -109,11 +111,11 @@ export class LiveOrder {
       this.order = order.body;
       this.#asOf = slices.body.last_event_id;
       if (isFull || this.#hasFills) await this.#readFills(path);
-      this.#isFull = false;
       this.state = "ready";
       this.error = null;
     } catch (failure) {
       this.error = failure;
+      this.#isFull ||= isFull;
       this.state = /** @type {any} */ (failure).status === 404 ? "missing" : "error";
       this.#tell();
       if (this.state === "missing") return;
