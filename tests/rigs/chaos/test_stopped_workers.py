@@ -81,7 +81,10 @@ def stop(arena: Arena, point: str) -> Claim:
     """Place slices one by one, the next when the one before is done, until the victim stands still with one."""
     has_stopped = arena.strike_at(point, "stop")
     for _ in range(20):
-        one = slices_of(a_split_order(utcnow(), arena.account, **STATED))[0].id
+        order_id = a_split_order(utcnow(), arena.account, **STATED)
+        # The control worker may be splitting it at the same time, and then its slices come with that one's commit.
+        wait_until(lambda order_id=order_id: slices_of(order_id), 20, "the order's slices")
+        one = slices_of(order_id)[0].id
         wait_until(lambda one=one: has_stopped() or a_slice(one).filled_quantity, 20, "a slice's end")
         if has_stopped():
             return Claim(one, a_slice(one).client_order_id or "")
