@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pydantic_settings import BaseSettings
 
 from api_contract.log import get_logger
-from api_contract.secret_files import secret_fields, warn_of_open_files
+from api_contract.secret_files import SUFFIX, secret_fields, warn_of_open_files
 from api_contract.variables import PREFIX, upper, warn_of_old_names
 
 log = get_logger(__name__)
@@ -140,6 +140,8 @@ KNOWN = frozenset(
 _FORMER = frozenset({"PULSE_BIND_HOST", "PULSE_SERVICE_TOKEN_KEY"})
 # Of the checks of this project: the processes that they start inherit them.
 _OF_CHECKS = frozenset({"PULSE_CHROMIUM", "PULSE_CI_RUN", "PULSE_KEEP_SCREENS", "PULSE_NO_CHROMIUM", "PULSE_WEB_STACK"})
+# What these say may be in a file, too: no other setting is read from one.
+_SECRET = re.compile(r"_(KEYS?|PASSWORD|TOKEN|URL)$")
 # In a pod Kubernetes sets these for a service that is called `pulse`, or begins so.
 _OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$")
 _ADDRESSES = ("tcp://", "udp://", "sctp://")
@@ -172,7 +174,8 @@ def _unknown(environment: Mapping[str, str]) -> set[str]:
 
 
 def _is_known(name: str) -> bool:
-    return name in KNOWN | _FORMER | _OF_CHECKS or name.removesuffix("_FILE") in KNOWN
+    in_file = name.removesuffix(SUFFIX)
+    return name in KNOWN | _FORMER | _OF_CHECKS or (in_file in KNOWN and _SECRET.search(in_file) is not None)
 
 
 def _is_of_kubernetes(name: str, value: str) -> bool:

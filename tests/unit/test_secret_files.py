@@ -153,6 +153,15 @@ def test_what_is_nearly_a_name_of_ours_is_refused_with_that_name(monkeypatch: py
     assert config.wrong_settings() == {"PULSE_LEESE": "is not known: PULSE_LEASE is"}
 
 
+def test_a_file_is_named_for_a_secret_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {*secret_fields(Settings), *secret_fields(gapi_app.config.Settings), *secret_fields(StackSettings)}
+    for field in fields:
+        monkeypatch.setenv(f"{names_of(field)[0]}_FILE", "/run/secrets/one")
+    assert (known_variables.unknown_names(), known_variables.misspelt()) == ([], {})
+    monkeypatch.setenv("PULSE_DATABASE_POOL_SIZE_FILE", "/run/secrets/size")
+    assert known_variables.misspelt() == {"PULSE_DATABASE_POOL_SIZE_FILE": "is not known: PULSE_DATABASE_POOL_SIZE is"}
+
+
 def test_names_of_others_and_of_kubernetes_are_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     of_kubernetes = {
         "PULSE_SERVICE_HOST": "10.0.0.1",
