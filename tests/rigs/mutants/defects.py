@@ -22,6 +22,7 @@ from tests.rigs.mutants.money import MONEY
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.port import PORT
 from tests.rigs.mutants.protocol import PROTOCOL
+from tests.rigs.mutants.recovery import RECOVERY
 from tests.rigs.mutants.second_factor import SECOND_FACTOR
 from tests.rigs.mutants.tracking import TRACKING
 from tests.rigs.mutants.webhooks import WEBHOOKS
@@ -30,6 +31,7 @@ DEFECTS = (
     *PROTOCOL,
     *BATCHES,
     *EVIDENCE,
+    *RECOVERY,
     *ANSWERS,
     *PORT,
     *EARLIER_ATTEMPTS,
