@@ -4,6 +4,7 @@ from tests.rigs.mutants.admission import ADMISSION
 from tests.rigs.mutants.amendments import AMENDMENTS
 from tests.rigs.mutants.answers import ANSWERS
 from tests.rigs.mutants.api import API
+from tests.rigs.mutants.archive import ARCHIVE
 from tests.rigs.mutants.batches import BATCHES
 from tests.rigs.mutants.broker_accounts import BROKER_ACCOUNTS
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
@@ -32,6 +33,7 @@ DEFECTS = (
     *BATCHES,
     *EVIDENCE,
     *RECOVERY,
+    *ARCHIVE,
     *ANSWERS,
     *PORT,
     *EARLIER_ATTEMPTS,
