@@ -3,7 +3,7 @@
  * Who is logged in. The access token is in this module's memory, the refresh token in a cookie that no script can
  * read. One tab at a time refreshes, and tells the others.
  */
-import { ApiError, send } from "./http.js";
+import { ApiError, send, useTokens } from "./api.js";
 
 /** @typedef {{token: string, expiresAt: number, endsAt: number, mustEnrol: boolean, links: Record<string, string>}} Login */
 /** @typedef {"unknown" | "in" | "out" | "ending"} State */
@@ -241,3 +241,4 @@ function read(body) {
 }
 
 export const session = new Session();
+useTokens((refused) => session.token(refused));

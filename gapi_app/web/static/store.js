@@ -4,7 +4,6 @@
  * second, and the answer is what is shown.
  */
 import { request, serverNow } from "./api.js";
-import { LiveOrder } from "./live_order.js";
 import { Refresher, Signal } from "./refresher.js";
 import { session } from "./session.js";
 import { stream } from "./stream.js";
@@ -51,7 +50,7 @@ class Store {
   #seen = new Map();
   /** @type {Set<(change: {changed: Set<string>, added: Set<string>, removed: Set<string>}) => void>} */
   #listeners = new Set();
-  /** @type {Set<LiveOrder>} */
+  /** @type {Set<import("./live_order.js").LiveOrder>} */
   #open = new Set();
   #changes = new Refresher(() => this.#readChanges());
   #attention = new Refresher(() => this.#readAttention(), 2000);
@@ -145,12 +144,11 @@ class Store {
     for (const live of this.#open) if (live.id === order.order_id) live.ask();
   }
 
-  /** One order, followed until it is closed. @param {string} id */
-  order(id) {
-    const live = new LiveOrder(id, () => this.#open.delete(live));
+  /** Tell an order what happens, until what is returned is called. @param {import("./live_order.js").LiveOrder} live */
+  follow(live) {
     this.#open.add(live);
     live.reload();
-    return live;
+    return () => this.#open.delete(live);
   }
 
   /** Read halts and alarms now, as after a command that concerns them. */

@@ -3,8 +3,7 @@
  * What happens to orders, as it happens: one stream for all tabs. The tab that holds the lock reads it and tells the
  * others; when it goes, another goes on after the last id.
  */
-import { refusal, parsed } from "./http.js";
-import { ApiError } from "./api.js";
+import { ApiError, parsed, refusal } from "./api.js";
 import { session } from "./session.js";
 
 /** @typedef {"off" | "connecting" | "live" | "reconnecting" | "stale"} State */

@@ -3,12 +3,10 @@
 
 import { serverNow } from "../api.js";
 import { commands } from "../commands.js";
-import { csv, save } from "../csv.js";
-import { choose } from "../dialog.js";
 import { orderName, quantity } from "../format.js";
 import { Grid } from "../grid.js";
 import { bind } from "../keys.js";
-import { go } from "../router.js";
+import { go, part } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
 import { store } from "../store.js";
@@ -83,10 +81,10 @@ export function open(root, params) {
       rearrange();
     }),
   ];
-  load();
 
   return {
     title: "Orders",
+    shown: load(),
     close() {
       for (const off of offs) off();
       grid.close();
@@ -190,10 +188,11 @@ export function open(root, params) {
     grid.toggle();
   }
 
-  function exported() {
+  async function exported() {
+    const file = await part(() => import("../csv.js"));
     const shown = grid.columns.flatMap((column) => all.filter(({ name, value }) => name === column.name && value));
-    const text = csv([...EXPORTED, ...shown.map(({ label, value }) => ({ label, value: /** @type {any} */ (value) }))], grid.list);
-    save(`orders-${view}-${new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "")}.csv`, text);
+    const text = file?.csv([...EXPORTED, ...shown.map(({ label, value }) => ({ label, value: /** @type {any} */ (value) }))], grid.list);
+    file?.save(`orders-${view}-${new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "")}.csv`, text ?? "");
   }
 
   function draw() {
@@ -281,10 +280,11 @@ export function open(root, params) {
         ${fresh.size ? `${fresh.size} new ${fresh.size === 1 ? "order" : "orders"}: show` : "Arrange again"}</button>` : nothing}`, foot);
   }
 
-  function actions() {
+  async function actions() {
     const order = grid.active && (store.orders.get(grid.active.order_id) ?? grid.active);
     if (!order) return;
-    choose(orderName(order), [
+    const dialog = await part(() => import("../dialog.js"));
+    dialog?.choose(orderName(order), [
       ["Open", () => go(`/app/orders/${order.order_id}`)],
       ...commands.possible(order),
     ]);
@@ -320,8 +320,8 @@ export function open(root, params) {
 
 /** The ticket, at the side of the table. */
 async function newOrder() {
-  const ticket = await import("./ticket.js");
-  ticket.sheet();
+  const ticket = await part(() => import("./ticket.js"));
+  ticket?.sheet();
 }
 
 /** @param {string} id */
