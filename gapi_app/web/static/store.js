@@ -11,7 +11,7 @@ import { stream } from "./stream.js";
 /** @typedef {Record<string, any>} Order */
 /**
  * @typedef {{name: "working" | "attention" | "today" | "all", filters?: Record<string, string>}} View
- * `filters`: what the listing of orders takes (instrument, side, status, broker_account, account_id, order_unique_key).
+ * `filters`: what the listing of orders takes (instrument, side, status, broker_account, account_id, order_unique_key, search).
  */
 
 export const WORKING = ["PENDING", "IN_PROGRESS", "PAUSED", "CANCELLING"];
@@ -287,7 +287,8 @@ class Store {
   /** @param {Order} order */
   #belongs(order) {
     const { name, filters = {} } = this.view;
-    const { status, ...exact } = filters;
+    const { status, search, ...exact } = filters;
+    if (search && !isMeant(order, search)) return false;
     if (status && !status.split(",").includes(order.status)) return false;
     if (Object.entries(exact).some(([field, value]) => value && order[field] !== value)) return false;
     if (name === "working") return WORKING.includes(order.status);
@@ -317,6 +318,12 @@ class Store {
   #tell(changed, added, removed) {
     for (const fn of [...this.#listeners]) fn({ changed, added, removed });
   }
+}
+
+/** Whether somebody who looks for a text means the order: by instrument, key, note or id. @param {Order} order @param {string} text */
+export function isMeant(order, text) {
+  const wanted = text.toLowerCase();
+  return [order.instrument, order.order_unique_key, order.client_note ?? "", order.order_id].some((word) => word.toLowerCase().includes(wanted));
 }
 
 /** @param {View} view */

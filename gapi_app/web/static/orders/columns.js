@@ -30,6 +30,10 @@ export function columns(isSelected, select) {
       value: (order) => order.created_at, by: (order) => Date.parse(order.created_at),
     },
     {
+      name: "account", label: "Account", width: "minmax(80px, 0.8fr)", sorts: true, from: 900,
+      text: (order) => order.account_name, title: (order) => order.account_id, value: (order) => order.account_name, by: (order) => order.account_name,
+    },
+    {
       name: "side", label: "Side", width: "56px", sorts: true,
       text: (order) => order.side, kind: (order) => order.side.toLowerCase(), value: (order) => order.side, by: (order) => order.side,
     },
