@@ -171,6 +171,15 @@ def test_operators_lists_are_those_of_all_cells(site: Site) -> None:
     assert sorted(one["cell"] for one in accounts if one["name"] == "paper") == ["delhi", "main"]
 
 
+def test_the_page_of_an_operator_knows_the_cells_and_that_of_a_trader_none(site: Site) -> None:
+    known = {}
+    for name in ("operator", "delhi trader"):
+        account = site.accounts[name]
+        body, headers = {"username": account.username, "password": account.password}, {"Sec-Fetch-Site": "same-origin"}
+        known[name] = site.gapi.send("POST", "/app/session", headers=headers, json=body).json()["cells"]
+    assert known == {"operator": ["main", "delhi"], "delhi trader": []}
+
+
 def test_operators_reach_what_has_an_id_wherever_it_is(site: Site) -> None:
     operator, admin, order = site["operator"], site["admin"], place(site["delhi trader"])
     answer = operator.send("GET", f"/api/orders/{order}")

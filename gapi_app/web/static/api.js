@@ -111,6 +111,16 @@ export function useTokens(given) {
   tokens = given;
 }
 
+/** What is everybody's is asked of one cell, where there are several. */
+const EVERYBODYS = /^GET \/api\/(orders|installation)$|^[A-Z]+ \/api\/(halts|alarms|broker-accounts)/;
+/** @type {Record<string, string>} */
+let cell = {};
+
+/** What is everybody's is asked of this cell from now on. @param {string} name */
+export function useCell(name) {
+  cell = name ? { "Pulse-Cell": name } : {};
+}
+
 /**
  * A call of the public API as whoever is logged in. Nothing is repeated but what was refused for an old token.
  * @param {string} method
@@ -122,7 +132,7 @@ export function useTokens(given) {
  */
 export async function request(method, path, options = {}) {
   const { key, headers, ...rest } = options;
-  const own = key ? { ...headers, "Idempotency-Key": key } : { ...headers };
+  const own = { ...headers, ...(EVERYBODYS.test(`${method} ${path}`) ? cell : {}), ...(key ? { "Idempotency-Key": key } : {}) };
   const token = await tokens();
   /** @param {string} one */
   const asked = (one) => send(method, path, { ...rest, headers: { ...own, Authorization: `Bearer ${one}` } });

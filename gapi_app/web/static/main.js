@@ -139,6 +139,7 @@ function header() {
       ${session.may("orders:write") ? tab("/app/new", "New order") : nothing}
       ${me.role === "viewer" ? nothing : tab("/app/halt", "Halt")}
     </nav>
+    ${session.cell ? cells() : nothing}
     <span class="gap"></span>
     ${session.may("orders:write") ? nothing : html`<span class="role">${me.role}: can look, not trade</span>`}
     <span class="connection" data-state=${stream.state}><span aria-hidden="true">${SIGNS[stream.state]}</span> ${connection()}</span>
@@ -155,6 +156,12 @@ function header() {
  */
 function tab(path, text) {
   return html`<a href=${path} aria-current=${location.pathname === path ? "page" : nothing}>${text}</a>`;
+}
+
+/** Each tab shows one of them. */
+function cells() {
+  return html`<label>Cell <select aria-label="Cell" @change=${(/** @type {any} */ event) => session.showCell(event.target.value)}>
+    ${session.cells.map((name) => html`<option value=${name} ?selected=${name === session.cell}>${name}</option>`)}</select></label>`;
 }
 
 function connection() {
