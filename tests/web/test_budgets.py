@@ -103,11 +103,11 @@ def test_the_first_load_is_small_and_comes_from_here_alone(page_as: PageAs, stac
 
     loaded = page.evaluate(FIRST_LOAD)
     assert {one["origin"] for one in loaded} == {stack.gapi}
-    files = [one for one in loaded if one["path"].startswith("/app") and "/session" not in one["path"]]
-    # Browsers with a window ask for the icon as well.
-    icon = site().files["icon.svg"]
-    assert sum(one["bytes"] for one in files) + len(icon.zipped) <= FIRST_LOAD_BYTES
-    assert len(files) + 1 <= FIRST_LOAD_FILES
+    files = {one["path"]: one["bytes"] for one in loaded if re.fullmatch("/app(/static/.*)?", one["path"])}
+    # Not every browser asks for the icon, and none that has it asks again.
+    files |= {f"/app/static/{site().digest}/icon.svg": len(site().files["icon.svg"].zipped)}
+    assert sum(files.values()) <= FIRST_LOAD_BYTES
+    assert len(files) <= FIRST_LOAD_FILES
 
 
 def test_what_is_used_later_is_there_while_the_server_is_away(page_as: PageAs) -> None:
@@ -126,11 +126,13 @@ def test_six_hundred_orders_are_there_at_little_cost(page_as: PageAs, new_contex
     context = new_context()
     samples.show_orders(context, [samples.order(number) for number in range(600)])
     page = page_as("trader", context=context)
-    page.reload()
+    page.locator(".blotter .grid-row:not([hidden])").first.wait_for()
     thread = MainThread(page)
+    before = thread.seconds
+    page.reload()
     until(page, "() => performance.getEntriesByName('shown').length > 0")
     page.locator(".blotter .grid-row:not([hidden])").first.wait_for()
-    assert thread.seconds <= ROOM * 0.3
+    assert thread.seconds - before <= ROOM * 0.3
 
 
 def test_the_first_row_waits_for_the_login_and_the_orders_alone(page_as: PageAs) -> None:

@@ -31,7 +31,7 @@ export function columns(isSelected, select) {
     },
     {
       name: "account", label: "Account", width: "minmax(80px, 0.8fr)", sorts: true, from: 900,
-      text: (order) => order.account_name, title: (order) => order.account_id, value: (order) => order.account_name, by: (order) => order.account_name,
+      text: (order) => order.account_name, title: (order) => `${order.account_name} ${order.account_id}`, value: (order) => order.account_name, by: (order) => order.account_name,
     },
     {
       name: "side", label: "Side", width: "56px", sorts: true,

@@ -81,7 +81,7 @@ function confirming(self) {
     });
   };
   return html`<ol>
-      <li><p>Scan this with your authenticator app, enter the secret there (time based, ${made.digits} digits, ${made.period_seconds} s), or
+      <li><p>Scan this with your authenticator app. Without a camera, enter the secret there (time based, ${made.digits} digits, ${made.period_seconds} s), or
           <a href=${made.otpauth_uri}>open the app on this device</a>.</p>
         ${made.qr_rows ? qrCode(made.qr_rows) : nothing}
         <p><code class="secret">${made.secret.match(/.{1,4}/g).join(" ")}</code> <button type="button" @click=${() => copy(made.secret)}>Copy</button></p></li>
