@@ -94,6 +94,7 @@ class NotFittingSchema(AnswerSchema):
 
 class OrderSchema(TermsSchema, PolicySchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=SHOWN_ACCOUNT_ID)
+    account_name = fields.String(required=True, metadata={"description": "The username of the account."})
     instrument = fields.String(required=True, metadata=SHOWN_INSTRUMENT)
     side = side_field(required=True)
     total_quantity = WholeNumber(required=True)
@@ -187,6 +188,7 @@ _ORDER = {
     "leftover": "catch_up",
     "at_end": "leave",
     "account_id": AN_ACCOUNT,
+    "account_name": "asha",
     "instrument": "NSE:RELIANCE",
     "side": "BUY",
     "total_quantity": 100,

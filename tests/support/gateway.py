@@ -229,6 +229,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
     total = changes.get("total_quantity", 100)
     order = {
         "order_id": f"ord_{number:026d}", "order_unique_key": f"key-{number}", "account_id": f"acc_{1:026d}",
+        "account_name": "asha",
         "instrument": "NSE:RELIANCE", "side": "BUY", "total_quantity": total, "split_config": split,
         "order_type": "MARKET", "limit_price": None, "start_at": AT, "end_at": "2026-03-02T05:00:00.000000Z",
         "session": "refuse", "product": None, "slice_timeout_seconds": None, "client_note": None,

@@ -184,9 +184,11 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     accounts = {one.name: one for one in states.held(session)}
     in_force = halts.in_force(session)
     arrivals = prices.arrivals(session, [order.id for order in found])
+    names = orders.account_names(session, found)
     return [
         _report(
             order,
+            names[order.account_id],
             parts.get(order.id, []),
             next_due.get(order.id),
             _held(order, accounts.get(order.broker_account), in_force),
@@ -218,6 +220,7 @@ def _held(order: Order, account: HeldAccount | None, in_force: Sequence[Halt]) -
 
 def _report(
     order: Order,
+    account_name: str,
     parts: Sequence[StatusTotals],
     next_slice_at: datetime | None,
     held: HeldReport | None,
@@ -226,6 +229,7 @@ def _report(
     return OrderReport(
         order_id=order.id,
         account_id=order.account_id,
+        account_name=account_name,
         order_unique_key=order.order_unique_key,
         instrument=order.instrument,
         side=order.side,

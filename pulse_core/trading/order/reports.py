@@ -56,6 +56,7 @@ class OrderReport:
 
     order_id: str
     account_id: str
+    account_name: str
     order_unique_key: str
     instrument: str
     side: Side
