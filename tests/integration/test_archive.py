@@ -15,8 +15,6 @@ from sqlalchemy import text
 
 from api_contract.errors import Archived, DuplicateOrderUniqueKey
 from api_contract.vocabulary import OrderStatus, SliceStatus
-from bench import year_rows
-from bench.year_rows import History
 from pulse_core.clock import utcnow
 from pulse_core.events import feed, merged_feed
 from pulse_core.owner import OneAccount
@@ -346,19 +344,6 @@ def test_of_feeds_that_are_wholly_archived_the_numbers_go_on(
     assert told.value.details == {"after": last}
     a_finished_order(broker, account, days=0)
     assert [one.event_id for one in merged_feed.events(last, 2).events] == [last + 1, last + 2]
-
-
-def test_a_history_as_it_is_filled_in_for_measurements_is_archived_whole(
-    account: str, owner: extensions.connection, clean_database: str, tmp_path: Path
-) -> None:
-    year_rows.fill(owner_url(clean_database), History(days=2, slices_a_day=100))
-    before = database.read(clean_database, "paper")
-
-    assert archive(owner, tmp_path) == [2, 2]
-
-    assert (len(before.slices), len(before.events)) == (200, 812)
-    assert [count(name) for name in ("order_slices", "placements", "fills", "slice_events")] == [0] * 4
-    assert same(with_archive(database.read(clean_database, "paper"), tmp_path, "paper")) == same(before)
 
 
 def test_old_entries_of_the_audit_go_and_young_ones_stay(
