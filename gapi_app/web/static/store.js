@@ -59,7 +59,8 @@ class Store {
   /** Begin to follow; repeating it is harmless. */
   start() {
     stream.onEvent((event) => this.#note(event));
-    stream.onGap(() => this.reload());
+    // What is being read is shown first: its rows are the server's, and those who wait see them sooner.
+    stream.onGap(() => this.#reading.then(() => this.reload()));
     session.onChange(() => session.state === "in" && this.state === "error" && this.reload());
     setInterval(() => this.#look(), POLL);
     setInterval(() => this.#aside.ask(), LOOK);
