@@ -238,7 +238,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "next_slice_at": None, "last_event_id": 0,
         "created_at": AT, "updated_at": AT, "finished_at": None, "held": None, "arrival": None,
         "catch_up": "spread", "max_slice_multiple": 3, "extend_minutes": 0, "leftover": "catch_up", "at_end": "leave",
-        "not_fitting": None,
+        "not_fitting": None, "planned_quantity": 0, "late_ms": {"last": None, "p95": None, "worst": None},
     }  # fmt: skip
     return order | changes
 

@@ -54,6 +54,7 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Range, "Range"),
         (order_models.Arrival, "Arrival"),
         (order_models.Level, "Level"),
+        (order_models.Late, "Late"),
         (models.AccountLimits, "AccountLimits"),
         (models.RiskLimits, "RiskLimits"),
         (policies.AccountPolicy, "AccountPolicy"),

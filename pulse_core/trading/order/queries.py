@@ -29,6 +29,7 @@ from pulse_core.trading.order.reports import (
     FillPage,
     FillReport,
     HeldReport,
+    LateReport,
     NotFittingReport,
     OrderOrigin,
     OrderPage,
@@ -40,6 +41,7 @@ from pulse_core.trading.order.reports import (
 )
 from pulse_core.trading.store import events, fills, halts, orders, positions, prices, slices, totals
 from pulse_core.trading.store.orders import OrderFilters
+from pulse_core.trading.store.totals import UNPLANNED, Pace
 from pulse_core.trading.tables import Fill, Order, OrderSlice
 
 FILL_NUMBER = re.compile("[0-9]{1,18}")
@@ -165,8 +167,7 @@ def _only_report(session: Session, order: Order) -> OrderReport:
 
 def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     parts = totals.of_orders(session, [order.id for order in found])
-    sending = [order.id for order in found if order.status is OrderStatus.IN_PROGRESS]
-    next_due = totals.next_due(session, sending) if sending else {}
+    paces = totals.paces(session, [order.id for order in found])
     accounts = {one.name: one for one in states.held(session)}
     in_force = halts.in_force(session)
     arrivals = prices.arrivals(session, [order.id for order in found])
@@ -174,7 +175,7 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
         _report(
             order,
             parts.get(order.id, []),
-            next_due.get(order.id),
+            paces.get(order.id, UNPLANNED),
             _held(order, accounts.get(order.broker_account), in_force),
             arrival_report(arrivals.get(order.id)),
         )
@@ -205,7 +206,7 @@ def _held(order: Order, account: HeldAccount | None, in_force: Sequence[Halt]) -
 def _report(
     order: Order,
     parts: Sequence[StatusTotals],
-    next_slice_at: datetime | None,
+    pace: Pace,
     held: HeldReport | None,
     arrival: ArrivalReport | None,
 ) -> OrderReport:
@@ -241,13 +242,15 @@ def _report(
         currency=files.currency_of(order.instrument),
         exposure=Exposure(unsent=order.total_quantity) if is_pending else exposure(parts),
         slices={one.status: one.slices for one in parts},
-        next_slice_at=next_slice_at,
+        next_slice_at=pace.next_due if order.status is OrderStatus.IN_PROGRESS else None,
         created_at=order.created_at,
         updated_at=order.updated_at,
         finished_at=order.finished_at,
         held=held,
         arrival=arrival,
         not_fitting=_not_fitting(order),
+        planned_quantity=pace.planned,
+        late_ms=LateReport(pace.last_late_ms, pace.p95_late_ms, pace.worst_late_ms),
     )
 
 
