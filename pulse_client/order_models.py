@@ -138,6 +138,8 @@ class Order(Answer):
     not_fitting: NotFitting | None = None
     planned_quantity: int | None = None
     late_ms: Late | None = None
+    account_name: str | None = None
+    archived_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:

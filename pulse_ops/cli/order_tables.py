@@ -107,6 +107,7 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Open", f"{left.working} working, {on_its_way}{left.unknown} unknown, {left.unsent} unsent"),
         ("Created", instant(order.created_at)),
         ("Finished", instant(order.finished_at) or "-"),
+        *_archived(order),
     ]
 
 
@@ -123,6 +124,10 @@ def _late(late: Late | None) -> str:
     if late is None or late.last is None:
         return "-"
     return f"last {late.last} ms, p95 {late.p95} ms, worst {late.worst} ms"
+
+
+def _archived(order: Order) -> list[tuple[str, object]]:
+    return [("Archived", f"{instant(order.archived_at)}: its slices are not here")] if order.archived_at else []
 
 
 def _held(order: Order) -> list[tuple[str, object]]:
