@@ -96,7 +96,7 @@ class Order(Answer):
     """A parent order; `slices` counts its slices by status.
 
     `planned_quantity` is what its schedule was to have filled when the server answered; `late_ms`, how late slices were
-    sent. Both are None of a server that does not tell them yet.
+    sent. Both are None of a server that does not tell them yet, the first also once the slices are archived.
     """
 
     order_id: str

@@ -37,12 +37,13 @@ LAST_EVENT = "The last event that is shown here: those after it are news."
 
 PLANNED_BY_NOW = (
     "What its schedule was to have filled by now: the `planned_quantity` of its slices whose `scheduled_at` has passed,"
-    " added up, without those that an amendment took out, and never more than the total. 0 before it is split."
+    " added up, without those that an amendment took out, and never more than the total. 0 before it is split, null"
+    " once its slices are archived."
     " It grows with the time alone: no event tells of that, and neither ETag nor version changes with it."
 )
 LATE = (
     "How long after their planned time its slices were sent, in milliseconds: the `late_ms` of those that were sent."
-    " null where none was."
+    " null where none was, or they are archived."
 )
 AVERAGE = {"description": "Per share, at 4 places."}
 
@@ -165,7 +166,7 @@ class OrderSchema(TermsSchema, PolicySchema, AcceptedSchema):
         allow_none=True,
         metadata={"description": "What it has given up so far; null while that is nothing."},
     )
-    planned_quantity = WholeNumber(required=True, metadata={"description": PLANNED_BY_NOW})
+    planned_quantity = WholeNumber(required=True, allow_none=True, metadata={"description": PLANNED_BY_NOW})
     late_ms = fields.Nested(LateSchema, required=True, metadata={"description": LATE})
 
 

@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = canned.raw or _error(status, canned.code, canned.message, canned.details)[1]
         self._send(status, answer, headers)
 
-    do_POST = do_DELETE = do_PATCH = do_GET  # noqa: N815  names that http.server looks for
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815  names that http.server looks for
 
     def _send(self, status: int, answer: Any, headers: dict[str, str]) -> None:
         if status == 0:

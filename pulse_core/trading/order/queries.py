@@ -267,7 +267,7 @@ def _report(
         held=held,
         arrival=arrival,
         not_fitting=_not_fitting(order),
-        planned_quantity=pace.planned,
+        planned_quantity=_planned_by_now(order, pace),
         late_ms=LateReport(pace.last_late_ms, pace.p95_late_ms, pace.worst_late_ms),
     )
 
@@ -276,6 +276,11 @@ def _exposure(order: Order, parts: Sequence[StatusTotals]) -> Exposure:
     if order.archived_at is not None:
         return Exposure(filled=order.filled_quantity)
     return Exposure(unsent=order.total_quantity) if order.status is OrderStatus.PENDING else exposure(parts)
+
+
+def _planned_by_now(order: Order, pace: Pace) -> int | None:
+    # What did not fill comes back in other slices: no plan passes the total.
+    return None if order.archived_at is not None else min(pace.planned, order.total_quantity)
 
 
 def _not_fitting(order: Order) -> NotFittingReport | None:

@@ -67,8 +67,8 @@ class LateReport:
 class OrderReport:
     """An order as clients see it; `slices` counts its slices by status, `next_slice_at` is when the next one is due.
 
-    `planned_quantity` is what its schedule was to have filled by now, in units. It grows with the time alone, and is of
-    no version.
+    `planned_quantity` is what its schedule was to have filled by now, in units, None once its slices are archived.
+    It grows with the time alone, and is of no version.
     """
 
     order_id: str
@@ -110,7 +110,7 @@ class OrderReport:
     held: HeldReport | None
     arrival: ArrivalReport | None
     not_fitting: NotFittingReport | None
-    planned_quantity: int = field(metadata=OF_THE_MOMENT)
+    planned_quantity: int | None = field(metadata=OF_THE_MOMENT)
     late_ms: LateReport
 
 

@@ -1,7 +1,8 @@
 -- How orders keep to their schedules: one row for each that has slices.
 -- Planned by now is what the slices whose time has passed were to fill, as they were before they were lowered. A slice
--- that an amendment took out is in no plan any more; what catches up comes back in other slices: no plan passes the total.
--- Lateness is in milliseconds after the planned time, of the slices that were sent, and never below 0.
+-- that an amendment took out is in no plan any more.
+-- Lateness is counted from the planned time, of the slices that were sent. It is made milliseconds at the end: of a few
+-- figures, not of every slice.
 WITH lowered AS MATERIALIZED (
   SELECT told.slice_id, max((told.detail ->> 'lowered_from')::bigint) AS quantity
     FROM alarms AS alarm
@@ -17,28 +18,26 @@ WITH lowered AS MATERIALIZED (
          slice.status,
          slice.due_at,
          slice.sent_at,
-         slice.sequence_number,
          CASE WHEN slice.scheduled_at <= now() AND slice.error_code IS DISTINCT FROM 'AMENDED'
               THEN coalesce(lowered.quantity, slice.quantity) ELSE 0 END AS planned,
-         greatest(0, floor(1000 * extract(epoch FROM slice.sent_at - slice.scheduled_at)))::bigint AS late_ms
+         slice.sent_at - slice.scheduled_at AS late
     FROM order_slices AS slice
     LEFT JOIN lowered ON lowered.slice_id = slice.id
    WHERE slice.order_id = ANY (:order_ids)
 ), added_up AS (
   SELECT order_id,
          min(due_at) FILTER (WHERE status = 'SCHEDULED') AS next_due,
-         sum(planned) AS planned,
-         (array_agg(late_ms ORDER BY sent_at DESC, sequence_number DESC) FILTER (WHERE sent_at IS NOT NULL))[1] AS last_late_ms,
-         percentile_disc(0.95) WITHIN GROUP (ORDER BY late_ms) FILTER (WHERE sent_at IS NOT NULL) AS p95_late_ms,
-         max(late_ms) FILTER (WHERE sent_at IS NOT NULL) AS worst_late_ms
+         sum(planned)::bigint AS planned,
+         (array_agg(late ORDER BY sent_at DESC) FILTER (WHERE sent_at IS NOT NULL))[1] AS last_late,
+         percentile_disc(0.95) WITHIN GROUP (ORDER BY late) FILTER (WHERE sent_at IS NOT NULL) AS p95_late,
+         max(late) AS worst_late
     FROM timed
    GROUP BY order_id
 )
-SELECT added_up.order_id,
-       added_up.next_due,
-       least(added_up.planned, parent.total_quantity)::bigint AS planned,
-       added_up.last_late_ms,
-       added_up.p95_late_ms,
-       added_up.worst_late_ms
+SELECT order_id,
+       next_due,
+       planned,
+       floor(1000 * extract(epoch FROM greatest(last_late, interval '0')))::bigint AS last_late_ms,
+       floor(1000 * extract(epoch FROM greatest(p95_late, interval '0')))::bigint AS p95_late_ms,
+       floor(1000 * extract(epoch FROM greatest(worst_late, interval '0')))::bigint AS worst_late_ms
   FROM added_up
-  JOIN orders AS parent ON parent.id = added_up.order_id
