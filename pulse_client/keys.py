@@ -64,8 +64,8 @@ class Keys(Calls):
 
         It is sent once: where no answer came, see with `keys` whether it was made.
         """
-        body = {"name": name, "scopes": list(scopes), "password": password, "expires_in_days": expires_in_days}
-        body |= {"networks": list(networks)} | proof(code)
+        body: dict[str, object] = {"name": name, "scopes": list(scopes), "password": password}
+        body |= {"expires_in_days": expires_in_days, "networks": list(networks)} | proof(code)
         return self._parse(MadeKey, self._change_without_key("POST", _OWN, body))
 
     def revoke_key(self, key_id: str, idempotency_key: str | None = None) -> Key:
