@@ -139,6 +139,12 @@ class Store {
     this.#merge(page.orders, true);
   }
 
+  /** Read the first page of the view again, in silence: figures that move with the time and have no event. */
+  async lookAgain() {
+    const [round, page] = [this.#round, await this.#page(this.view, null).catch(() => null)];
+    if (page && round === this.#round) this.#merge(page.orders, false);
+  }
+
   /** Show an order as a command has just answered it. @param {Order} order */
   put(order) {
     this.#merge([order], false);
