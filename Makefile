@@ -14,13 +14,15 @@ SLICES ?= 5000
 RATE ?= 10
 FAULTS ?= *
 SAMPLE ?= 0
+DAYS ?= 250
+A_DAY ?= 5000
 TURN ?= 0
 # Tests wait more than they work: three at once keep two cores busy.
 AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web fuzz faults chaos halt restore attack containers mutants bench lint lint-web format clean
+.PHONY: help setup run demo test web fuzz faults chaos halt restore attack containers mutants bench year lint lint-web format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -66,6 +68,9 @@ mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caug
 
 bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for ten minutes
 	@exec $(BIN)/python -m bench $(ARGS)
+
+year: $(INSTALLED) ## Compare a day of history with a year of it, and with its archive: DAYS=250 A_DAY=5000, half an hour
+	@exec $(BIN)/python -m bench.year --days $(DAYS) --slices $(A_DAY) $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and import contracts
 	$(BIN)/ruff check

@@ -34,6 +34,7 @@ UNITS = {
     "pulse-beat": (processes.BEAT, processes.beat()),
     "pulse-flower": (processes.FLOWER, processes.flower(Listen("127.0.0.1", 5555))),
     "pulse-migrate": ("migrate", ("pulse", "migrate")),
+    "pulse-archive": ("migrate", ("pulse", "archive", "run")),
 }
 DEPLOYMENTS = {
     "gapi": (processes.GAPI, processes.gapi(Listen("0.0.0.0", 8000))),
@@ -111,6 +112,11 @@ def test_a_unit_runs_its_process_with_its_secrets_as_credentials(name: str) -> N
     files = {value for name, value in variables.items() if name.endswith("_FILE")}
     assert files == {f"%d/{one}" for one in credentials}
     assert service["NoNewPrivileges"] == "yes"
+
+
+def test_each_timer_has_the_unit_that_it_starts() -> None:
+    timers = {path.stem for path in (DEPLOY / "systemd").glob("*.timer")}
+    assert timers == {"pulse-archive"} <= UNITS.keys()
 
 
 class Repeated(dict[str, Any]):
