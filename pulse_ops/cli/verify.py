@@ -17,6 +17,7 @@ from api_contract.variables import names_of, value_of
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.reach import credentials_of
 from pulse_core.config import settings
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops import verify as judge
 from pulse_ops.cli import EXIT_FAILURE, options
 from pulse_ops.cli.old_names import warn_of_old_names
@@ -94,7 +95,7 @@ def _facts(
         raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
     try:
         # The database first: what it knows, the books must know.
-        return Facts(database.read(url, name), _books(name, ledger), is_final, grace, settle_delay)
+        return Facts(database.read(libpq_url(url), name), _books(name, ledger), is_final, grace, settle_delay)
     except psycopg2.Error as error:
         raise StackError(f"The database cannot be read ({str(error).strip()}): see `pulse doctor`.") from error
     except (requests.RequestException, KeyError, TypeError, ValueError) as error:
