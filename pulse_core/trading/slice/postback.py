@@ -10,7 +10,8 @@ from pulse_core.tasks import Task
 
 log = get_logger(__name__)
 
-SHORTEST_PAUSE = 0.25
+# A reading costs as much for one fill as for ten, and the first of a while is told of at once.
+SHORTEST_PAUSE = 0.5
 # A reading of the book needs no names, and so many orders are not looked up one by one.
 MOST_NAMED = 20
 
