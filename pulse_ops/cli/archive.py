@@ -9,8 +9,8 @@ from typing import Any
 import click
 import psycopg2
 
-from pulse_core.trading.client_order_ids import installation_mark
 from pulse_core.postgres.urls import libpq_url
+from pulse_core.trading.client_order_ids import installation_mark
 from pulse_ops.archive import archiving, files, reading
 from pulse_ops.archive.archiving import Archived, Busy, NotYet, Whose
 from pulse_ops.archive.files import Damaged
