@@ -122,6 +122,7 @@ class Order(Answer):
     at_end: AtEnd | None = None
     not_fitting: NotFitting | None = None
     account_name: str | None = None
+    archived_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:

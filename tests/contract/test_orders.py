@@ -12,7 +12,7 @@ def test_an_order_is_accepted_and_can_be_read_back(service: Service, trader: Acc
     assert shown["order_id"] == accepted.json()["order_id"]
     split = body["split_config"] | {"until_close": False}
     assert {name: shown[name] for name in body} == body | {"split_config": split}
-    assert shown["status"] == "PENDING"
+    assert (shown["status"], shown["account_name"]) == ("PENDING", trader.username)
     assert shown["exposure"] == {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": 101}
 
 

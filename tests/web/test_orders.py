@@ -160,6 +160,8 @@ def test_an_operator_sees_whose_each_order_is(page_as: PageAs, stack: Web, trade
     mine.wait_for()
     page.get_by_label("Account", exact=True).select_option(trader.username)
     wait_until(lambda: symbols(page) == ["INFY"], 20, "those of the others are left out")
+    row(page, "INFY").get_by_role("link").click()
+    page.get_by_text(f"account {trader.username}").wait_for()
 
 
 def test_an_order_is_steered_by_keyboard_alone(page_as: PageAs, trader: User) -> None:

@@ -79,6 +79,9 @@ def test_an_operator_chooses_the_cell_that_a_tab_shows(page_as: PageAs, new_cont
         return all(asked[path] == {"mumbai", "delhi"} for path in everybodys)
 
     wait_until(is_all_asked, 20, "all of the other cell")
+    # A new order goes to one's own cell, and would not be seen here.
+    page.get_by_role("link", name="Halt").wait_for()
+    assert page.get_by_role("link", name="New order").count() == 0
     assert asked["/api/me"] == {None}
 
 

@@ -83,6 +83,11 @@ class Session {
     return Boolean(this.me?.scopes.includes(scope));
   }
 
+  /** Whether a new order would be seen here: it goes to one's own cell. */
+  get mayPlace() {
+    return this.may("orders:write") && this.cell === (this.cells[0] ?? "");
+  }
+
   /** Whether everybody's orders and alarms are shown. */
   get isOverseer() {
     return this.me?.role === "operator" || this.me?.role === "admin";

@@ -286,7 +286,7 @@ export function open(root, params) {
     else if (store.state === "error") render("Orders were not read.", empty);
     else if (isFiltered) render(html`None match. <button type="button" @click=${clear}>Clear</button>`, empty);
     else render(html`${EMPTY[/** @type {keyof typeof EMPTY} */ (view)]}
-      ${mayAct ? html`<button type="button" class="main" @click=${newOrder}>New order</button>` : nothing}`, empty);
+      ${session.mayPlace ? html`<button type="button" class="main" @click=${newOrder}>New order</button>` : nothing}`, empty);
   }
 
   function drawFoot() {
@@ -328,8 +328,8 @@ export function open(root, params) {
       f: ["Freeze", freeze],
       e: ["Export what is shown", exported],
       Escape: ["Clear the selection", () => grid.clear()],
+      ...(session.mayPlace ? { n: ["New order", newOrder] } : {}),
       ...(mayAct ? {
-        n: ["New order", newOrder],
         p: ["Pause the order", active(commands.mayPause, commands.pause)],
         r: ["Resume the order", active(commands.mayResume, commands.resume)],
         ".": ["What can be done to the order", actions],
