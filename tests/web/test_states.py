@@ -237,10 +237,17 @@ def test_a_halt_and_alarms_are_seen_on_every_page(
 ) -> None:
     me = stack.users["operator"].ask("GET", "/me")["account_id"]
     halt = halts.EXAMPLES["Halt"] | {"status": "ACTIVE", "reason": "prices make no sense", "made_by": me}
-    alarm = alarms.EXAMPLES["Alarm"] | {"status": "OPEN", "order_id": None, "slice_id": None, "code": "UNEXPLAINED_ORDERS"}
+    alarm = alarms.EXAMPLES["Alarm"] | {
+        "status": "OPEN",
+        "order_id": None,
+        "slice_id": None,
+        "code": "UNEXPLAINED_ORDERS",
+    }
     context.route("**/api/halts?*", lambda route: route.fulfill(json={"halts": [halt], "next_cursor": None}))
     told: list[dict[str, Any]] = []
-    context.route("**/api/alarms?*", lambda route: route.fulfill(json={"alarms": _of(route, told), "next_cursor": None}))
+    context.route(
+        "**/api/alarms?*", lambda route: route.fulfill(json={"alarms": _of(route, told), "next_cursor": None})
+    )
     found = []
     page = page_as("operator", context=context)
     for path in ("/app", "/app/new", "/app/attention", "/app/account", "/app/halt"):

@@ -136,7 +136,7 @@ function header() {
       : nothing}
     <nav aria-label="Pages">${session.mustEnrol ? nothing : html`
       ${tab("/app", "Orders")} ${tab("/app/attention", waiting ? `Attention ${waiting}` : "Attention")}
-${session.mayPlace ? tab("/app/new", "New order") : nothing}
+      ${session.mayPlace ? tab("/app/new", "New order") : nothing}
       ${me.role === "viewer" ? nothing : tab("/app/halt", "Halt")}`}
     </nav>
     ${session.cell ? cells() : nothing}
