@@ -3,9 +3,10 @@
 
 import { serverNow } from "../api.js";
 import { commands } from "../commands.js";
-import { orderName, quantity } from "../format.js";
+import { orderName, quantity, span } from "../format.js";
 import { Grid } from "../grid.js";
 import { bind } from "../keys.js";
+import { announce } from "../notice.js";
 import { go, part } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
@@ -82,6 +83,7 @@ export function open(root, params) {
     store.installation.onChange(() => grid.redraw()),
     bind(keys(), "Orders"),
     every(1000, () => {
+      if (store.retryAt) drawTrouble();
       if (isFrozen) return;
       grid.tick();
       rearrange();
@@ -245,9 +247,12 @@ export function open(root, params) {
 
   /** The last good table stays below it. */
   function drawTrouble() {
+    const isNew = trouble.hidden && store.state === "error";
     trouble.hidden = store.state !== "error";
     const { message, requestId } = store.error ?? {};
-    render(html`! Orders were not read: ${message}. ${requestId ? html`<code>${requestId}</code>` : nothing}
+    if (isNew) announce(`Orders were not read: ${message}`, { assertive: true });
+    render(html`! Orders were not read: ${message}. ${store.retryAt ? `Again in ${span(Math.max(1000, store.retryAt - Date.now()))}.` : nothing}
+      ${requestId ? html`<code>${requestId}</code>` : nothing}
       <button type="button" @click=${load}>Try again</button>`, trouble);
   }
 

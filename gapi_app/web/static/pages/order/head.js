@@ -36,12 +36,17 @@ export function heading(order, { mayAct, isFrozen, freeze, copy, live }) {
 /** @param {Row} order @param {any} live */
 function buttons(order, live) {
   const under = commands.under(order.order_id);
-  if (under) return html`<button type="button" disabled>${under}</button>`;
+  // Not `disabled`: that would take the focus away, which is to be there when the answer has come.
+  /** @param {string} word @param {string} begun @param {boolean} may @param {() => unknown} run @param {string} [kind] */
+  const button = (word, begun, may, run, kind = "") => {
+    const isOff = under !== "" || !may;
+    return html`<button type="button" class=${kind} aria-disabled=${isOff ? "true" : nothing} @click=${() => isOff || run()}>${under.startsWith(begun) ? under : word}</button>`;
+  };
   return html`
-    <button type="button" ?disabled=${!commands.mayPause(order)} @click=${() => commands.pause(order)}>Pause</button>
-    <button type="button" ?disabled=${!commands.mayResume(order)} @click=${() => commands.resume(order)}>Resume</button>
-    ${commands.mayAmend(order) ? html`<button type="button" @click=${() => commands.amend(order)}>Amend...</button>` : nothing}
-    <button type="button" class="danger" ?disabled=${!commands.mayCancel(order)} @click=${() => commands.cancel(order, live)}>Cancel...</button>`;
+    ${button("Pause", "Pausing", commands.mayPause(order), () => commands.pause(order))}
+    ${button("Resume", "Resuming", commands.mayResume(order), () => commands.resume(order))}
+    ${commands.mayAmend(order) ? button("Amend...", "Amending", true, () => commands.amend(order)) : nothing}
+    ${button("Cancel...", "Cancelling", commands.mayCancel(order), () => commands.cancel(order, live), "danger")}`;
 }
 
 /** @param {Row} order @returns {string} */
