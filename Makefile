@@ -20,7 +20,7 @@ AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web fuzz faults chaos halt restore attack mutants bench lint lint-web format clean
+.PHONY: help setup run demo test web fuzz faults chaos halt restore attack containers mutants bench lint lint-web format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,6 +57,9 @@ restore: $(INSTALLED) ## Set the database back 15 s while the exchange goes on, 
 
 attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
 	@exec $(BIN)/python -m tests.rigs.attack $(ARGS)
+
+containers: $(INSTALLED) ## Build the images, bring docker-compose.yml up, trade, kill each container: takes root on Linux, no Docker
+	$(BIN)/python -m tests.rigs.containers
 
 mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
 	@exec $(BIN)/python -m tests.rigs.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)
