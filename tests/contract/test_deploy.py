@@ -21,7 +21,7 @@ from pulse_ops.stack.child import Child, Program
 from pulse_ops.stack.handed_on import EVERY_SECRET, SECRETS
 from pulse_ops.stack.ports import free_port, is_free
 from pulse_ops.stack.processes import Listen
-from tests.support import debian, servers
+from tests.support import debian, lacking, servers
 from tests.support.certificates import self_signed
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -150,7 +150,7 @@ class Gateway(BaseHTTPRequestHandler):
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a real nginx with our example, in front of what stands for the gateway."""
     if debian.program("nginx", "nginx") is None and (reason := debian.why_not("nginx")):
-        debian.skip(reason)
+        lacking.skip(reason)
     folder = tmp_path_factory.mktemp("nginx")
     gateway = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
     threading.Thread(target=gateway.serve_forever, daemon=True).start()
