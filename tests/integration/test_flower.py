@@ -36,7 +36,7 @@ from tests.support.flower import Listener, listening
 from tests.support.processes import LOOPBACK, Processes, wait_until
 
 # Longer than a lost message takes to come again.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parents[2]
 PASSWORD = ("operator", "secret")
 # Many more than threads, all at once.
