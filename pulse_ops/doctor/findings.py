@@ -117,7 +117,7 @@ class Trouble(StrEnum):
     BROKER_REFUSES = (
         "BROKER_REFUSES",
         "the broker refuses most slices",
-        "Read its reasons with `pulse slices list --status rejected`, mend the cause, then `pulse slices retry`.",
+        "Read its reasons with `pulse slices list`, mend the cause, then `pulse slices retry` those that are REJECTED.",
     )
     ACCOUNT_HELD = (
         "ACCOUNT_HELD",
