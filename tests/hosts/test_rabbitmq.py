@@ -19,7 +19,7 @@ from tests.support.arena import Arena, running_arena
 from tests.support.processes import wait_until
 from tests.support.rabbitmq import RunningRabbitMQ, running_rabbitmq
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 QUANTITY = 120
 # One slice after the other, so that some are due while the queue is away, and after it is back.
