@@ -103,6 +103,8 @@ def slices_waiting() -> int:
     """About how many messages wait for a worker for slices; 0 when the queue does not answer."""
     try:
         with app().pool.acquire(block=True, timeout=2) as connection:
+            # One that RabbitMQ has ended is closed, and stays so by itself.
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
             return depth(connection, SLICES_QUEUE)
     except UNREACHABLE:
         return 0

@@ -14,7 +14,7 @@ from tests.support.hosts import Host
 from tests.support.installation import SETTINGS, Installation
 from tests.support.processes import Processes
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 NAMES = ("front", "database", "queue", "exchange", "worker", "spare")
 CUT_SECONDS = 3.0

@@ -18,7 +18,7 @@ from tests.support.servers import running_redis
 from tests.support.stacks import PULSE
 from tests.support.standby import SynchronousPair, synchronous_pair
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 
 @dataclass

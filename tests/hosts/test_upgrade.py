@@ -18,7 +18,7 @@ from tests.support.environment import environment_of
 from tests.support.installation import SETTINGS, Installation
 from tests.support.processes import Processes
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).parents[2]
 REVISIONS = "pulse_core/migrations/versions"

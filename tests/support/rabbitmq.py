@@ -23,7 +23,7 @@ _HOME = debian.CACHE / PACKAGE / "usr" / "lib"
 # Names of this machine come from this file: nobody is asked for them.
 _NAMES = '{lookup, [file]}. {host, {127,0,0,1}, ["localhost"]}.'
 # It starts in 8 s of one core.
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 240
 
 
 class RunningRabbitMQ:
