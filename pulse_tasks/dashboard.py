@@ -1,8 +1,10 @@
-"""Flower does not start where others could reach it and nobody asks who they are."""
+"""Flower does not start where others could reach it and nobody asks who they are, and it ends when it is told to."""
 
 import ipaddress
 import os
+import signal
 import sys
+import threading
 from typing import Any
 
 from celery.signals import import_modules
@@ -14,6 +16,8 @@ NO_PASSWORD = (
     "flower cannot start: others could reach it at {address}, and it would ask nobody for a password. "  # noqa: S105
     "Set FLOWER_BASIC_AUTH=user:password, or listen on this machine alone with --address=127.0.0.1."
 )
+# Less than any supervisor waits before it kills.
+SECONDS_TO_END = 2.0
 
 
 def take_password_from_file() -> None:
@@ -31,8 +35,19 @@ def _check_flower(**_signal: object) -> None:
     """At the first moment at which Flower has read all its options."""
     if "flower" in sys.argv and "worker" not in sys.argv:
         from flower.options import default_options
+        from tornado.ioloop import IOLoop
 
         check_access(default_options)
+        # Once Flower runs: before that it sets a handler of its own.
+        IOLoop.current().add_callback(signal.signal, signal.SIGTERM, _end)
+
+
+def _end(_signal: int, _frame: object) -> None:
+    """End as Flower does, which waits for threads that look for Redis without an end; they are given a moment."""
+    last_moment = threading.Timer(SECONDS_TO_END, os._exit, (0,))
+    last_moment.daemon = True
+    last_moment.start()
+    sys.exit(0)
 
 
 def check_access(given: Any) -> None:

@@ -18,6 +18,7 @@ from celery.worker import state
 
 from api_contract.log import get_logger
 from api_contract.troubles import troubles
+from api_contract.vocabulary import SliceStatus
 from pulse_core import brokers, db
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import Broker
@@ -33,6 +34,7 @@ from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice.batches import any_together, due_together
 from pulse_core.trading.slice.claiming import EARLY
 from pulse_core.trading.slice.execute import execute_slices
+from pulse_core.trading.slice.refusals import show_refusals
 from pulse_core.trading.slice.shares import may_have_another
 from pulse_core.trading.store import due_slices, turns
 from pulse_tasks.base import AWAY, put_off
@@ -146,7 +148,10 @@ def _take_overdue(hands: Hands, is_alone: bool, broker: Broker) -> int:
 
 
 def _execute(slice_ids: Sequence[str]) -> None:
-    execute_slices(slice_ids).check()
+    attempts = execute_slices(slice_ids)
+    if refused := [one for one, made in attempts.made.items() if made.status is SliceStatus.REJECTED]:
+        show_refusals(refused)
+    attempts.check()
 
 
 def _overdue(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:

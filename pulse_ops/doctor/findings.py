@@ -60,6 +60,11 @@ class Trouble(StrEnum):
         "Redis may lose messages",
         "Set maxmemory-policy noeviction and appendonly yes, and see that it has memory and disk.",
     )
+    QUEUE_AWAY = (
+        "QUEUE_AWAY",
+        "RabbitMQ does not answer",
+        "Start the server of PULSE_QUEUE_URL, or correct the URL; until then slices leave a few seconds late.",
+    )
     QUEUE_GROWING = (
         "QUEUE_GROWING",
         "messages come in faster than they are worked off",
@@ -112,7 +117,7 @@ class Trouble(StrEnum):
     BROKER_REFUSES = (
         "BROKER_REFUSES",
         "the broker refuses most slices",
-        "Read its reasons with `pulse slices list --status rejected`, mend the cause, then `pulse slices retry`.",
+        "Read its reasons with `pulse slices list`, mend the cause, then `pulse slices retry` those that are REJECTED.",
     )
     ACCOUNT_HELD = (
         "ACCOUNT_HELD",

@@ -254,8 +254,8 @@ def test_postgres_read_only(doctor: Doctor) -> None:
 
 
 @pytest.fixture
-def tiny_disk(postgres: RunningPostgres) -> Iterator[str]:
-    """The URL of a database that lies on a disk with room for nothing more."""
+def small_disk(postgres: RunningPostgres) -> Iterator[Path]:
+    """A disk of 16 MB, which is Postgres's own."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk")
     disk = Path(f"/tmp/pulse-tiny-{os.getpid()}")
@@ -266,14 +266,22 @@ def tiny_disk(postgres: RunningPostgres) -> Iterator[str]:
         disk.rmdir()
         pytest.skip("no disk can be mounted here")
     try:
-        execute(f"CREATE TABLESPACE tiny LOCATION '{disk}'")
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+        disk.rmdir()
+
+
+@pytest.fixture
+def tiny_disk(postgres: RunningPostgres, small_disk: Path) -> Iterator[str]:
+    """The URL of a database that lies on a disk with room for nothing more."""
+    try:
+        execute(f"CREATE TABLESPACE tiny LOCATION '{small_disk}'")
         execute("CREATE DATABASE full_disk TABLESPACE tiny")
         yield postgres.url("full_disk")
     finally:
         execute("DROP DATABASE IF EXISTS full_disk WITH (FORCE)")
         execute("DROP TABLESPACE IF EXISTS tiny")
-        subprocess.run(["umount", str(disk)], check=True)
-        disk.rmdir()
 
 
 def test_postgres_full(doctor: Doctor, tiny_disk: str) -> None:
@@ -284,12 +292,11 @@ def test_postgres_full(doctor: Doctor, tiny_disk: str) -> None:
     assert line.endswith(f"No space left on device)\n      {Trouble.DATABASE_FULL.next_step}")
 
 
-def test_disk_nearly_full(doctor: Doctor) -> None:
-    said = doctor("--disk-floor", "1000000000")
+def test_disk_nearly_full(doctor: Doctor, small_disk: Path) -> None:
+    said = doctor(PULSE_DATA_DIR=str(small_disk))
 
-    assert said.exit_code == 1
-    here = as_told("disk", Trouble.DISK_NEARLY_FULL, f"N MB are free for {Path.cwd()}, N are needed")
-    assert said.wrong[0].replace("1000000000 are", "N are") == here
+    detail = f"N MB are free for {small_disk}, 500 are needed"
+    assert (said.exit_code, said.wrong) == (1, [as_told("disk", Trouble.DISK_NEARLY_FULL, detail)])
 
 
 def test_queue_growing_counts_by_the_prefix(doctor: Doctor, redis_alone: RunningRedis) -> None:

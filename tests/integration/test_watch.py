@@ -1,15 +1,18 @@
 """The watch reads Postgres itself: overdue slices and neglected sweeps need no message."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Event
 from types import ModuleType
 
 import pytest
+import redis
 from sqlalchemy import update
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
+from pulse_core.brokers.port import Refused
 from pulse_core.clock import DatabaseTime, utcnow
 from pulse_core.config import settings
 from pulse_core.errors import DatabaseUnavailable
@@ -18,7 +21,8 @@ from pulse_core.tasks import Task
 from pulse_core.trading.slice import batches
 from pulse_core.trading.slice.execute import Attempts
 from pulse_core.trading.tables import Order, OrderSlice
-from tests.support.broker import SimulatedBroker
+from tests.support import servers
+from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_slice, a_split_order, order, slices_of
 from tests.support.processes import wait_until
 from tests.support.watching import THREADS, look
@@ -46,6 +50,24 @@ def test_an_overdue_slice_is_placed_without_a_message(watch: ModuleType, broker:
 
     assert {a_slice(one.id).status for one in overdue} == {SliceStatus.WORKING}
     assert len(broker.placements) == 3
+
+
+def test_a_refusal_that_no_message_met_is_shown_by_one(
+    watch: ModuleType, broker: SimulatedBroker, redis_url: str
+) -> None:
+    broker.answers.append(answer_with(Refused("MarginException", "Insufficient funds.")))
+    refused, placed = an_overdue_slice(), an_overdue_slice()
+    servers.empty_redis(redis_url)
+
+    look(watch)
+
+    refused, placed = sorted(map(a_slice, (refused.id, placed.id)), key=lambda one: one.status)
+    assert (refused.status, placed.status) == (SliceStatus.REJECTED, SliceStatus.WORKING)
+    with redis.Redis.from_url(redis_url) as client:
+        wait_until(lambda: client.llen("slices"), what="a message")
+        [message] = [json.loads(one) for one in client.lrange("slices", 0, -1)]
+    assert message["headers"]["kwargsrepr"] == refused.id
+    assert message["headers"]["argsrepr"].startswith("BUY ")
 
 
 def test_overdue_slices_are_placed_in_batches(

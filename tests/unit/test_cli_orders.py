@@ -1,6 +1,7 @@
 """`pulse orders` and `pulse token` against a gateway that speaks the contract, in fair weather and foul."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -263,6 +264,16 @@ def test_every_term_of_an_order_is_shown(gateway: FakeGateway, pulse: Pulse) -> 
     shown = pulse("orders", "show", gateway.add(**terms, slice_timeout_seconds=120)).stdout
     for text in ("LIMIT at 2510.50", "MIS", "120 s for a slice", "leg 2 [bold]", "2026-03-02 04:00:00Z to 2026-03-02"):
         assert text in shown
+
+
+def test_how_an_order_keeps_to_its_plan_is_shown(pulse: Pulse, gateway: FakeGateway) -> None:
+    late = {"last": 47, "p95": 88, "worst": 900}
+    order_id = gateway.add(status="IN_PROGRESS", planned_quantity=60, filled_quantity=41, late_ms=late)
+    shown = pulse("orders", "show", order_id).stdout
+    assert re.search(r"Planned +60 by now, 19 behind\nLate +last 47 ms, p95 88 ms, worst 900 ms\n", shown)
+    heading, listed = pulse("orders", "list").stdout.splitlines()[:2]
+    assert heading.split()[6:9] == ["Planned", "Filled", "Price"]
+    assert re.search(r" 60 +41 +- +47 ms +IN_PROGRESS", listed)
 
 
 def test_json_keeps_every_field_of_the_answer(gateway: FakeGateway, pulse: Pulse) -> None:

@@ -37,6 +37,8 @@ def test_it_shows_where_the_shares_are_and_draws_few_rows(page_as: PageAs, trade
     page.get_by_role("grid", name="Slices").wait_for()
 
     assert figure(page, "filled") == 1000
+    late = page.locator(".figures [data-figure=late]").text_content() or ""
+    assert re.fullmatch(r"last (\d+ ms), p95 \1, worst \1", late.strip())
     assert figure(page, "unsent") == 99_000
     drawn = page.get_by_role("img", name=re.compile("^Of 1,00,000, [1-3],000 are planned by now and [1-3],000 filled"))
     assert drawn.count() == 1

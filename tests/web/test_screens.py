@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("console_is_clean")
 KEPT = Path(__file__).with_name("screens")
 TOLERANCE = 0.02
 CLOCKS = (
-    ".column-time, .column-next, .column-pace, .column-planned, .column-sent, .events time, .order-terms,"
+    ".column-time, .column-next, .column-planned, .column-sent, .events time, .order-terms,"
     " .chart text, .chart-readout, dl.figures, .blotter-foot"
 )
 

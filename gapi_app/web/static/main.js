@@ -51,13 +51,13 @@ function follow() {
 }
 
 async function begin() {
-  if (session.mustEnrol) {
-    history.replaceState(null, "", "/app/account");
-  } else {
+  if (session.mustEnrol) history.replaceState(null, "", "/app/account");
+  // What it is opened for is asked for first.
+  await show();
+  if (!session.mustEnrol) {
     stream.start();
     store.start();
   }
-  await show();
   await shown();
   performance.mark("shown");
   loadRest();
@@ -204,6 +204,7 @@ onGo(() => {
 });
 session.onChange(follow);
 stream.onState(drawStrip);
+stream.onState(drawHeader);
 store.halts.onChange(drawHalts);
 store.alarms.onChange(drawHeader);
 store.alarms.onChange(sayAlarms);

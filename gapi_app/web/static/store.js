@@ -61,7 +61,8 @@ class Store {
   /** Begin to follow; repeating it is harmless. */
   start() {
     stream.onEvent((event) => this.#note(event));
-    stream.onGap(() => this.reload());
+    // What is being read is shown first: its rows are the server's, and those who wait see them sooner.
+    stream.onGap(() => this.#reading.then(() => this.reload()));
     session.onChange(() => session.state === "in" && this.state === "error" && this.reload());
     setInterval(() => this.#look(), POLL);
     setInterval(() => this.#aside.ask(), LOOK);
@@ -147,6 +148,12 @@ class Store {
     this.#cursor = page.next_cursor;
     this.hasMore = this.#cursor !== null;
     this.#merge(page.orders, true);
+  }
+
+  /** Read the first page of the view again, in silence: figures that move with the time and have no event. */
+  async lookAgain() {
+    const [round, page] = [this.#round, await this.#page(this.view, null).catch(() => null)];
+    if (page && round === this.#round) this.#merge(page.orders, false);
   }
 
   /** Show an order as a command has just answered it. @param {Order} order */

@@ -1,4 +1,4 @@
-"""Refusals that the broker's book shows when the order had been taken: the task that placed it has long ended well."""
+"""Refusals that no task ended with: the book shows them after the order was taken, or no message placed the slice."""
 
 from collections.abc import Collection, Mapping
 
@@ -19,6 +19,13 @@ def show_refusal(session: Session, order: Order, one: OrderSlice) -> None:
     """
     shown = label(order.id, order.side, order.instrument, order.num_splits, one.quantity, one.sequence_number)
     queue.wake_after_commit(session, Task.EXECUTE_SLICE, one.id, shown=shown)
+
+
+def show_refusals(slice_ids: Collection[str]) -> None:
+    """Do so for those of the slices that are REJECTED. Raises DatabaseUnavailable."""
+    with db.transaction() as session:
+        for one, order in slices.with_orders(session, slice_ids, SliceStatus.REJECTED):
+            show_refusal(session, order, one)
 
 
 def refusals_of(slice_ids: Collection[str]) -> Mapping[str, str]:

@@ -12,13 +12,14 @@ import { session } from "../session.js";
 import { settings } from "../settings.js";
 import { isMeant, store } from "../store.js";
 import { html, nothing, render } from "../vendor/lit-html.js";
-import { columns, EXPORTED, isOpen, notice } from "../orders/columns.js";
+import { columns, EXPORTED, isOpen, isStanding, notice } from "../orders/columns.js";
 
 /** @typedef {Record<string, any>} Order */
 
 const VIEWS = /** @type {const} */ ([["working", "Working"], ["attention", "Attention"], ["today", "Today"], ["all", "All"]]);
 const EMPTY = { working: "No working orders.", attention: "Nothing needs you.", today: "No orders today.", all: "No orders yet." };
 const SLOW = 2000; // milliseconds until loading gives its reason
+const STANDING = 30_000; // milliseconds until orders that stand still are read again: their plan does not
 const TYPED = 250; // milliseconds after the last letter until the server is asked
 const CARDS = matchMedia("(max-width: 699px)");
 
@@ -86,6 +87,9 @@ export function open(root, params) {
       if (isFrozen) return;
       grid.tick();
       rearrange();
+    }),
+    every(STANDING, () => {
+      if (!isFrozen && !document.hidden && !readings && grid.list.some(isStanding)) store.lookAgain();
     }),
   ];
 
