@@ -20,7 +20,7 @@ AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web fuzz faults chaos halt attack mutants bench lint lint-web format clean
+.PHONY: help setup run demo test web fuzz faults chaos halt restore attack mutants bench lint lint-web format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -51,6 +51,9 @@ chaos: $(INSTALLED) ## Kill, stop and flush everything under load, then judge: S
 
 halt: $(INSTALLED) ## Halt a rush and kill everything meanwhile, as the exchange sees it: SLICES=5000 RATE=10, twice 500 s
 	@exec $(BIN)/python -m tests.rigs.halt --slices $(SLICES) --rate $(RATE) --kill $(ARGS)
+
+restore: $(INSTALLED) ## Set the database back 15 s while the exchange goes on, and see that nothing is bought twice; a minute
+	@RESTORED_BACK=15 $(BIN)/python -m pytest tests/rigs/restore $(ARGS)
 
 attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
 	@exec $(BIN)/python -m tests.rigs.attack $(ARGS)

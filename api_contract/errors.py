@@ -10,6 +10,7 @@ PulseError
     Forbidden
     SecondFactorSetupRequired
     NotFound
+    Archived
     DuplicateOrderUniqueKey
     PlanChanged
     InvalidState
@@ -59,6 +60,7 @@ HTTP_STATUS = {
     "IDEMPOTENCY_KEY_REUSED": 409,
     "IDEMPOTENCY_KEY_IN_USE": 409,
     "IDEMPOTENCY_OUTCOME_UNKNOWN": 409,
+    "ARCHIVED": 410,
     "PRECONDITION_FAILED": 412,
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
@@ -136,6 +138,12 @@ class SecondFactorSetupRequired(PulseError):
 
 class NotFound(PulseError):
     code = "NOT_FOUND"
+
+
+class Archived(PulseError):
+    """It was here, and is kept in the archive only."""
+
+    code = "ARCHIVED"
 
 
 class DuplicateOrderUniqueKey(PulseError):

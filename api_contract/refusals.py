@@ -112,6 +112,13 @@ SHARED = {
         ("role",),
     ),
     "NOT_FOUND": Refusal("There is no such thing, or it belongs to another account.", "there is no such order"),
+    "ARCHIVED": Refusal(
+        "It was moved to the archive: the slices of an order with all that belongs to them, or the events right after"
+        " the one named. Those after `details.after` are here.",
+        "the slices of the order were moved to the archive",
+        {"archived_at": "2027-03-01T01:00:00.000000Z"},
+        {"archived_at": TEXT, "after": NUMBER},
+    ),
     "DUPLICATE_ORDER_UNIQUE_KEY": Refusal(
         "The key was used for another order.",
         "order_unique_key was used before for an order that differs in side",

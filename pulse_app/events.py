@@ -39,6 +39,7 @@ def poll_events(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.needs(Standing.OVERSIGHT)
 @blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, MergedEventPageSchema)
+@blueprint.refuses("ARCHIVED")
 def list_all_events(query: dict[str, int]) -> MergedEventPage:
     """Events of orders of all accounts, oldest first, a page at a time."""
     return merged_feed.events(query["after"], query["limit"])
@@ -57,6 +58,7 @@ def poll_all_events(asked: dict[str, Any]) -> MergedNews:
 @blueprint.needs(Scope.EVENTS_READ)
 @blueprint.arguments(ACCOUNT_EVENT_QUERY, location="query")
 @blueprint.response(200, OrderEventsSchema)
+@blueprint.refuses("ARCHIVED")
 def list_account_events(query: dict[str, Any]) -> OrderEvents:
     """Events of all orders of the account, or of the one that an operator or admin names, oldest first."""
     owner = named_owner(query.get("account_id", account_id()))
@@ -67,7 +69,7 @@ def list_account_events(query: dict[str, Any]) -> OrderEvents:
 @blueprint.needs(Scope.EVENTS_READ)
 @blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, OrderEventsSchema)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def list_events(query: dict[str, int], order_id: str) -> OrderEvents:
     """Events of one order, oldest first, a page at a time."""
     return _events_of(order_origin(owner_to_read(), known_order(order_id)), query)
@@ -77,7 +79,7 @@ def list_events(query: dict[str, int], order_id: str) -> OrderEvents:
 @blueprint.needs(Scope.EVENTS_READ)
 @blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, AuditSchema)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def audit_order(query: dict[str, int], order_id: str) -> dict[str, Any]:
     """Who placed an order, and everything that happened to it with who did it and why."""
     origin = order_origin(owner_to_read(), known_order(order_id))

@@ -66,7 +66,7 @@ def show_order(order_id: str) -> tuple[OrderSnapshot, int, dict[str, str]]:
 @blueprint.needs(Scope.ORDERS_READ)
 @blueprint.arguments(SLICE_QUERY, location="query")
 @blueprint.response(200, SliceListSchema)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def list_slices(query: dict[str, int], order_id: str) -> SliceList:
     """The slices of an order in the order of their times; with `changed_after`, what is new of them."""
     owner, changed_after = owner_to_read(), query.get("changed_after")
@@ -79,7 +79,7 @@ def list_slices(query: dict[str, int], order_id: str) -> SliceList:
 @blueprint.needs(Scope.ORDERS_READ)
 @blueprint.arguments(FILL_QUERY, location="query")
 @blueprint.response(200, FillPageSchema)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def list_fills(query: dict[str, Any], order_id: str) -> FillPage:
     """Every trade of an order at the broker, in the order of their booking."""
     return queries.fill_page(owner_to_read(), known_order(order_id), query["limit"], query.get("cursor"))

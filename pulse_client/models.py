@@ -40,6 +40,7 @@ class Enrolment(Answer):
     digits: int
     period_seconds: int
     expires_at: datetime
+    qr_rows: list[str] = field(default_factory=list, repr=False)
 
 
 class RecoveryCodes(Answer):

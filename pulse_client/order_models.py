@@ -121,6 +121,8 @@ class Order(Answer):
     leftover: Leftover | None = None
     at_end: AtEnd | None = None
     not_fitting: NotFitting | None = None
+    account_name: str | None = None
+    archived_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:

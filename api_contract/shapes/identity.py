@@ -166,6 +166,11 @@ class SecondFactorSchema(AnswerSchema):
 class EnrolmentSchema(AnswerSchema):
     secret = fields.String(required=True, metadata={"description": "In base 32, for an app; shown this once."})
     otpauth_uri = fields.String(required=True, metadata={"description": "The same, to be shown as a QR code."})
+    qr_rows = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "That QR code, row by row, 1 for each dark module; four light ones go around it."},
+    )
     digits = WholeNumber(required=True)
     period_seconds = WholeNumber(required=True)
     expires_at = Instant(required=True, metadata={"description": "Confirm it before."})
@@ -385,6 +390,7 @@ EXAMPLES: dict[str, Any] = {
     "Enrolment": {
         "secret": _IN_BASE_32,
         "otpauth_uri": f"otpauth://totp/Pulse:meera?digits=6&secret={_IN_BASE_32}&algorithm=SHA1&issuer=Pulse&period=30",
+        "qr_rows": ["11111110100101001100001111111", "10000010011010111010101000001"],
         "digits": 6,
         "period_seconds": 30,
         "expires_at": "2026-11-23T06:45:00.000000Z",

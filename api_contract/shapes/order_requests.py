@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from marshmallow import Schema, fields, post_dump, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_dump, post_load, validate
 
 from api_contract.fields import EventId, Flag, Instant, Limit, Price, Truth, WholeNumber, Word, Words
 from api_contract.ids import ACCOUNT_ID, ORDER_ID
@@ -39,6 +39,7 @@ from api_contract.vocabulary import (
     WorkingSlices,
 )
 
+LONGEST_SEARCH = 64
 _ANY_INSTRUMENT = re.compile("[A-Z]{1,16}:[A-Z0-9&.-]{1,32}")
 
 
@@ -173,6 +174,11 @@ class AmendmentSchema(RequestSchema, PolicySchema):
     )
 
 
+def _is_a_text_to_look_for(text: str) -> None:
+    if not 1 <= len(text) <= LONGEST_SEARCH or not text.isprintable():
+        raise ValidationError(f"Must be 1 to {LONGEST_SEARCH} printable characters.")
+
+
 class OrderQuerySchema(RequestSchema):
     account_id = fields.String(
         validate=matches(ACCOUNT_ID, "Must be an account_id."),
@@ -191,6 +197,14 @@ class OrderQuerySchema(RequestSchema):
     created_to = Instant(metadata={"description": "Exclusive."})
     attention = Flag(metadata={"description": "true: somebody should look; false: nobody needs to."})
     changed_after = EventId(metadata=CHANGED_AFTER)
+    search = fields.String(
+        validate=_is_a_text_to_look_for,
+        metadata={
+            "minLength": 1,
+            "maxLength": LONGEST_SEARCH,
+            "description": "Whose instrument, key, note or id has this in it, in letters of any case.",
+        },
+    )
     sort = fields.String(
         load_default="-created_at",
         validate=validate.OneOf(("-created_at", "created_at"), error="Must be -created_at or created_at."),

@@ -94,6 +94,7 @@ class NotFittingSchema(AnswerSchema):
 
 class OrderSchema(TermsSchema, PolicySchema, AcceptedSchema):
     account_id = fields.String(required=True, metadata=SHOWN_ACCOUNT_ID)
+    account_name = fields.String(required=True, metadata={"description": "The username of the account."})
     instrument = fields.String(required=True, metadata=SHOWN_INSTRUMENT)
     side = side_field(required=True)
     total_quantity = WholeNumber(required=True)
@@ -124,6 +125,13 @@ class OrderSchema(TermsSchema, PolicySchema, AcceptedSchema):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     finished_at = Instant(required=True, allow_none=True)
+    archived_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Since when its slices, fills and events are in the archive; null while they are here."
+        },
+    )
     held = fields.Nested(
         HeldSchema,
         required=True,
@@ -180,6 +188,7 @@ _ORDER = {
     "leftover": "catch_up",
     "at_end": "leave",
     "account_id": AN_ACCOUNT,
+    "account_name": "asha",
     "instrument": "NSE:RELIANCE",
     "side": "BUY",
     "total_quantity": 100,
@@ -199,6 +208,7 @@ _ORDER = {
     "created_at": "2026-11-23T06:25:06.100000Z",
     "updated_at": "2026-11-23T06:40:20.510000Z",
     "finished_at": None,
+    "archived_at": None,
     "held": None,
     "arrival": {
         "taken_at": "2026-11-23T06:25:06.900000Z",

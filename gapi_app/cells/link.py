@@ -22,7 +22,7 @@ from gapi_app.errors import Refused, UpstreamError, UpstreamTimeout
 from gapi_app.idempotency import key_headers, note_replay
 from gapi_app.preconditions import note_etag, precondition_headers
 
-_PASSED_ON = frozenset({400, 403, 404, 409, 412, 422, 428, 429})
+_PASSED_ON = frozenset({400, 403, 404, 409, 410, 412, 422, 428, 429})
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 

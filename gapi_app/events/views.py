@@ -38,6 +38,7 @@ blueprint.before_request(require_token)
 @blueprint.arguments(RESUME, location="headers")
 @blueprint.response(200, EventPageSchema, description="The stream, or a page")
 @blueprint.alt_response(200, schema={"type": "string"}, content_type=_STREAM, example=_FRAMES)
+@blueprint.refuses("ARCHIVED")
 def follow_account(query: dict[str, Any], headers: dict[str, int]) -> Response:
     """Follow everything that happens to an account's orders, as Server-Sent Events; with `format=json`, read it."""
     who, serving, asked = caller(), events(), query.pop("account_id", None)
@@ -48,7 +49,10 @@ def follow_account(query: dict[str, Any], headers: dict[str, int]) -> Response:
     def read(after: int) -> Feed:
         return _only(serving.client.poll(now.cell, {now.account_id: after}, READ_AT_ONCE))
 
-    return _stream(serving, who, query | headers, now, read)
+    def check(after: int) -> None:
+        serving.client.account_events(who, asked, {"after": after, "limit": 1})
+
+    return _stream(serving, who, query | headers, now, read, check=check)
 
 
 @blueprint.route("/events/all", methods=["GET"])
@@ -57,12 +61,17 @@ def follow_account(query: dict[str, Any], headers: dict[str, int]) -> Response:
 @blueprint.arguments(RESUME, location="headers")
 @blueprint.response(200, MergedEventPageSchema, description="The stream, or a page")
 @blueprint.alt_response(200, schema={"type": "string"}, content_type=_STREAM, example=_FRAMES)
+@blueprint.refuses("ARCHIVED")
 def follow_all_accounts(query: dict[str, Any], headers: dict[str, int]) -> Response:
     """Follow what happens to everybody's orders, as Server-Sent Events; with `format=json`, read it page by page."""
     who, serving = caller(), events()
     if query["format"] == "json":
         return _page(serving.client.all_events(who, query))
-    return _stream_of(EVERYBODY, serving, who, query | headers)
+
+    def check(after: int) -> None:
+        serving.client.all_events(who, {"after": after, "limit": 1})
+
+    return _stream_of(EVERYBODY, serving, who, query | headers, check)
 
 
 @blueprint.route("/orders/<order_id>/events", methods=["GET"])
@@ -71,7 +80,7 @@ def follow_all_accounts(query: dict[str, Any], headers: dict[str, int]) -> Respo
 @blueprint.arguments(RESUME, location="headers")
 @blueprint.response(200, EventPageSchema, description="The stream, or a page")
 @blueprint.alt_response(200, schema={"type": "string"}, content_type=_STREAM, example=_FRAMES)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def follow_order(query: dict[str, Any], headers: dict[str, int], order_id: str) -> Response:
     """Follow what happens to one order, as Server-Sent Events; with `format=json`, read what has happened so far."""
     who, serving = caller(), events()
@@ -88,7 +97,7 @@ def follow_order(query: dict[str, Any], headers: dict[str, int], order_id: str) 
 @blueprint.needs(Scope.EVENTS_READ)
 @blueprint.arguments(EVENT_QUERY, location="query")
 @blueprint.response(200, AuditSchema)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def audit_order(query: dict[str, int], order_id: str) -> Response:
     """Who placed an order, and everything that happened to it with who did it and why."""
     return jsonify(events().client.audit(caller(), order_id, query))
@@ -108,14 +117,16 @@ def follow_alarms(query: dict[str, Any], headers: dict[str, int]) -> Response:
     return _stream_of(ALARMS, serving, who, query | headers)
 
 
-def _stream_of(key: str, serving: Events, who: Caller, asked: dict[str, Any]) -> Response:
+def _stream_of(
+    key: str, serving: Events, who: Caller, asked: dict[str, Any], check: Callable[[int], None] | None = None
+) -> Response:
     """The stream of a feed that is everybody's, in one cell."""
     cell = serving.client.router.one_for_everybody()
 
     def read(after: int | None) -> Feed:
         return _only(serving.client.poll(cell, {key: after}, READ_AT_ONCE))
 
-    return _stream(serving, who, asked, read(None), read)
+    return _stream(serving, who, asked, read(None), read, check=check)
 
 
 def _stream(
@@ -125,12 +136,16 @@ def _stream(
     now: Feed,
     read: Callable[[int], Feed],
     order_id: str | None = None,
+    check: Callable[[int], None] | None = None,
 ) -> Response:
+    """Begin a stream after the event that is asked for; `check` raises where what follows it is in the archive."""
     cursor = asked.get("last_event_id", now.last_event_id)
     if not now.is_complete:
         raise ServiceUnavailable("these events are being numbered; try again", {"retry_after_seconds": 5})
     if cursor > now.last_event_id:
         raise InvalidRequest("there is no such event yet", {"field": "last_event_id", "max": now.last_event_id})
+    if check is not None and 0 < cursor < now.last_event_id:
+        check(cursor)
     if request.method == "HEAD":
         return Response(content_type=_STREAM)
     is_over, ends_at, hub = _asked_again(), g.identity.expires_at, serving.hubs[now.cell.name]

@@ -58,7 +58,7 @@ def show_order(order_id: str) -> Response:
 @blueprint.needs(Scope.ORDERS_READ)
 @blueprint.arguments(SLICE_QUERY, location="query")
 @blueprint.response(200, SliceListSchema)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def list_slices(query: dict[str, int], order_id: str) -> Response:
     """The slices of an order in the order of their times; with `changed_after`, what is new of them."""
     return jsonify(pulse().slices(caller(), order_id, query))
@@ -69,7 +69,7 @@ def list_slices(query: dict[str, int], order_id: str) -> Response:
 @blueprint.arguments(FILL_QUERY, location="query")
 @blueprint.response(200, FillPageSchema, headers=NEXT_PAGE)
 @blueprint.alt_response(200, schema={"type": "string"}, content_type=MEDIA_TYPE, example=EXAMPLE)
-@blueprint.refuses("NOT_FOUND")
+@blueprint.refuses("NOT_FOUND", "ARCHIVED")
 def list_fills(query: dict[str, Any], order_id: str) -> Response:
     """Every trade of an order at the broker, in the order of their booking; as CSV where Accept asks for it."""
     page = pulse().fills(caller(), order_id, query)

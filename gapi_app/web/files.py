@@ -12,7 +12,7 @@ from importlib.resources.abc import Traversable
 from posixpath import dirname, join, normpath
 
 PREFIX = "/app/static"
-_PAGE, _STYLES = "index.html", "styles/"
+_PAGE, _STYLES, _STYLE = "index.html", "styles/", "styles.css"
 # Below it a compressed file is hardly shorter.
 _LEAST_BYTES = 256
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "html": "text/html"}
@@ -21,8 +21,9 @@ _FIRST = ("main.js", "pages/orders.js")
 _IMPORTED = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];""", re.MULTILINE)
 
 
-# Lines that are comment alone: nobody who trades waits for them. What is vendored is served to the byte.
+# Lines that are comment alone, and types: nobody who trades waits for them. What is vendored is served to the byte.
 _COMMENTS = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/)(?s:.))*\*/[ \t]*\n|//[^\n]*\n)", re.MULTILINE)
+_STATED_TYPES = re.compile(rb"/\*\* @(?:type|param|returns)\b(?:(?!\*/).)*\*/ ?")
 _WITH_COMMENTS, _AS_IT_CAME = (".js", ".css"), "vendor/"
 
 
@@ -51,7 +52,7 @@ class Site:
 @cache
 def site() -> Site:
     """What stands in `static`. Its links lead below the digest, where a name stands for the same bytes forever."""
-    read = dict(_read(files("gapi_app.web") / "static"))
+    read = _with_one_style(dict(_read(files("gapi_app.web") / "static")))
     digest = hashlib.sha256(b"".join(f"{name}\0{len(one)}\0".encode() + one for name, one in sorted(read.items())))
     short = digest.hexdigest()[:20]
     page = read.pop(_PAGE).decode().replace("<!-- files -->", "\n".join(_links(short, read)))
@@ -67,7 +68,14 @@ def _read(folder: Traversable, above: str = "") -> Iterator[tuple[str, bytes]]:
             yield from _read(one, f"{name}/")
         elif name.rpartition(".")[2] in _TYPES:
             content = one.read_bytes()
-            yield name, _COMMENTS.sub(b"", content) if _may_be_shorter(name) else content
+            yield name, _STATED_TYPES.sub(b"", _COMMENTS.sub(b"", content)) if _may_be_shorter(name) else content
+
+
+def _with_one_style(read: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The styles are one file, in the order of their names: the page waits for all of them."""
+    styles = [name for name in sorted(read) if name.startswith(_STYLES)]
+    joined = b"".join(read[name] for name in styles)
+    return {name: content for name, content in read.items() if name not in styles} | {_STYLE: joined}
 
 
 def _may_be_shorter(name: str) -> bool:
@@ -75,9 +83,7 @@ def _may_be_shorter(name: str) -> bool:
 
 
 def _links(digest: str, read: Mapping[str, bytes]) -> Iterator[str]:
-    for name in sorted(read):
-        if name.startswith(_STYLES):
-            yield f'<link rel="stylesheet" href="{PREFIX}/{digest}/{escape(name)}">'
+    yield f'<link rel="stylesheet" href="{PREFIX}/{digest}/{_STYLE}">'
     for name in sorted(_imported(read, _FIRST)):
         yield f'<link rel="modulepreload" href="{PREFIX}/{digest}/{escape(name)}">'
 

@@ -19,6 +19,7 @@ from gapi_app.blueprint import Blueprint
 from gapi_app.identity.client import identity
 from gapi_app.identity.login import tokens_of
 from gapi_app.identity.me import SETTINGS
+from gapi_app.upstream import pulse
 
 if TYPE_CHECKING:
     from gapi_app.config import Settings
@@ -84,7 +85,8 @@ def cookie_token() -> str:
 def _went_on(login: dict[str, Any]) -> Response:
     told = tokens_of(login)
     token, ends_at = told.pop("refresh_token"), told["refresh_expires_at"]
-    response = jsonify(told | {"refresh_expires_at": ends_at.isoformat(), "links": _links(login["role"])})
+    role, page = login["role"], {"refresh_expires_at": ends_at.isoformat()}
+    response = jsonify(told | page | {"links": _links(role), "cells": _cells(role, login["cell"])})
     response.headers["Cache-Control"] = "no-store"
     is_secure = _is_https()
     response.set_cookie(
@@ -104,6 +106,14 @@ def _links(role: str) -> dict[str, str]:
     settings = cast("Settings", current_app.config[SETTINGS])
     known = {"Flower": settings.pulse_flower_url, "Grafana": settings.pulse_grafana_url}
     return {name: url for name, url in known.items() if url and role in READS_EVERY_ACCOUNT}
+
+
+def _cells(role: str, own: str | None) -> list[str]:
+    """The cells that may be looked at, one's own first; none where there is nothing to choose."""
+    cells = pulse().router.cells
+    if len(cells) == 1 or role not in READS_EVERY_ACCOUNT:
+        return []
+    return sorted((cell.name for cell in cells), key=lambda name: cells.named(name) is not cells.named(own))
 
 
 def _is_https() -> bool:

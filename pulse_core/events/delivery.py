@@ -138,7 +138,7 @@ def _asked_for(held: Webhook, asked: WebhookDelivery, now: datetime) -> _Parcel:
     if asked.kind is DeliveryKind.TEST or event_id is None:
         return _test(asked.id, asked.id, now)
     # One that is gone by now leaves nothing to post, which is said.
-    events = _events_after(held, event_id - 1, 1)
+    events = [one for one in _events_after(held, event_id - 1, 1) if one.event_id == event_id]
     message_id = f"{held.id}_{event_id}-{event_id}"
     return _Parcel(DeliveryKind.REDELIVERY, message_id, list(map(_payload, events)), event_id, event_id, asked.id)
 

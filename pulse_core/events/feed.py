@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from api_contract.log import get_logger
 from pulse_core import db
 from pulse_core.errors import DatabaseUnavailable
+from pulse_core.events.kept import count_before_gap
 from pulse_core.events.names import event_actor, event_reason, event_type
 from pulse_core.events.store import actors, numbering
 from pulse_core.events.tables import SliceEvent
@@ -85,18 +86,22 @@ def number_news(account_id: str) -> None:
 
 
 def account_events(account_id: str, after: int, limit: int) -> OrderEvents:
-    """Up to `limit` events of this account after the one named."""
+    """Up to `limit` events of this account after the one named. Raises Archived."""
     return order_events(account_id, None, after, limit)
 
 
 def order_events(account_id: str, order_id: str | None, after: int, limit: int) -> OrderEvents:
-    """Up to `limit` events of this account's order after the one named; None: of all its orders."""
+    """Up to `limit` events of this account's order after the one named; None: of all its orders.
+
+    Raises Archived, where not of one order.
+    """
     is_complete = account_id in number([account_id])
     with db.transaction() as session:
         last = numbering.last_sequences(session, [account_id])[account_id]
-        found = reports(session, numbering.numbered(session, account_id, after, last, limit + 1, order_id))
-    shown = found[:limit]
-    next_after = shown[-1].event_id if len(found) > limit else None
+        found = numbering.numbered(session, account_id, after, last, limit + 1, order_id)
+        here = len(found) if order_id else count_before_gap([one.sequence or 0 for one in found], after, last)
+        shown = reports(session, found[: min(here, limit)])
+    next_after = shown[-1].event_id if len(found) > len(shown) else None
     if next_after is None and not is_complete:
         next_after = max(last, after)
     return OrderEvents(account_id, shown, last, is_complete, next_after, _cursor(next_after))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from pulse_core import db
 from pulse_core.events import feed
 from pulse_core.events.feed import PATIENCE, EventReport
+from pulse_core.events.kept import count_before_gap
 from pulse_core.events.store import merging
 
 MERGED_AT_ONCE = 2000
@@ -54,12 +55,14 @@ def poll(after: int | None, limit: int) -> MergedNews:
 
 
 def events(after: int, limit: int) -> MergedEventPage:
-    """Up to `limit` events after the one named."""
+    """Up to `limit` events after the one named. Raises Archived."""
     is_complete = _merge()
     with db.transaction() as session:
+        last = merging.last_sequence(session)
         found = _reports(session, after, limit + 1)
-    shown = found[:limit]
-    is_last = len(found) <= limit and is_complete
+    here = count_before_gap([one.event_id for one in found], after, last)
+    shown = found[: min(here, limit)]
+    is_last = len(found) == len(shown) and is_complete
     next_after = None if is_last else shown[-1].event_id if shown else after
     return MergedEventPage(shown, next_after, None if next_after is None else str(next_after))
 

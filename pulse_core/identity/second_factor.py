@@ -27,6 +27,7 @@ class Enrolment:
 
     secret: str = field(repr=False)
     otpauth_uri: str = field(repr=False)
+    qr_rows: list[str] = field(repr=False)
     digits: int
     period_seconds: int
     expires_at: datetime
@@ -67,7 +68,7 @@ def enrol(account_id: str, password: str, proof: Proof, address: str | None, now
         second_factors.offer(session, account_id, sealed_secret, now)
         audit.add(session, "second_factor.offered", account_id, account_id, now, address)
         uri = totp.uri(secret, account.username)
-    return Enrolment(secret, uri, totp.DIGITS, totp.PERIOD_SECONDS, now + TO_CONFIRM)
+    return Enrolment(secret, uri, totp.qr_rows(uri), totp.DIGITS, totp.PERIOD_SECONDS, now + TO_CONFIRM)
 
 
 def confirm(account_id: str, code: str, address: str | None, now: datetime) -> list[str]:

@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
-from ulid import ULID
 
-from api_contract import ids
 from api_contract.log import get_logger
 from api_contract.vocabulary import (
     AtEnd,
@@ -180,7 +178,7 @@ def _write(session: Session, order: Order, found: Sequence[OrderSlice], planned:
         why = {"error_code": NOT_FITTING, "error_message": _why(planned.not_fitting)}
         with suppress(LostRace):
             slices.move(session, by_number[number], SliceStatus.SKIPPED, now, **why)
-    schedules.add(session, order.id, [_added(one) for one in planned.slices if one.is_new], now)
+    schedules.add(session, order.id, [_added(order, one) for one in planned.slices if one.is_new], now)
 
 
 def _give_up_rest(session: Session, order: Order, history: History, planned: Schedule, now: datetime) -> None:
@@ -190,7 +188,7 @@ def _give_up_rest(session: Session, order: Order, history: History, planned: Sch
     if lost <= 0:
         return
     number = history.next_number + sum(one.is_new for one in planned.slices)
-    row = AddedSlice(ids.slice_id(ULID()), number, lost, now, is_last=False)
+    row = AddedSlice(slices.id_of(order, number), number, lost, now, is_last=False)
     schedules.add(session, order.id, [row], now)
     added = slices.get(session, row.id)
     if added is not None:
@@ -198,8 +196,10 @@ def _give_up_rest(session: Session, order: Order, history: History, planned: Sch
         slices.move(session, added, SliceStatus.SKIPPED, now, **why)
 
 
-def _added(one: Rescheduled) -> AddedSlice:
-    return AddedSlice(ids.slice_id(ULID()), one.sequence_number, one.quantity, one.due_at, one.is_last)
+def _added(order: Order, one: Rescheduled) -> AddedSlice:
+    return AddedSlice(
+        slices.id_of(order, one.sequence_number), one.sequence_number, one.quantity, one.due_at, one.is_last
+    )
 
 
 def _why(not_fitting: Sequence[NotFitting]) -> str:

@@ -107,6 +107,8 @@ class Order(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    # Since when its slices, and all that belongs to them, are in the archive, and here no more.
+    archived_at: Mapped[datetime | None]
     trace: Mapped[dict[str, str]] = mapped_column(JSONB)
 
     __table_args__ = (

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "openapi": "pulse_ops.cli.openapi:openapi",
     "trace": "pulse_ops.cli.trace:trace",
     "verify": "pulse_ops.cli.verify:verify",
+    "archive": "pulse_ops.cli.archive:archive",
     "completion": "pulse_ops.cli.completion:completion",
 }
 

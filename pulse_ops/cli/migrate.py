@@ -32,7 +32,7 @@ def migrate(check: bool, down: str | None, yes: bool, data_dir: Path | None) -> 
     """
     if check and down:
         raise click.UsageError("--check and --down cannot be combined.")
-    owner_url, services_url = _database_urls(data_dir)
+    owner_url, services_url = database_urls(data_dir)
     try:
         if down and not yes:
             _ask_before_going_back(owner_url, down)
@@ -72,7 +72,7 @@ def _tell_of_wait() -> None:
     say("The tables are in use: nothing was changed, and it is tried again.")
 
 
-def _database_urls(data_dir: Path | None) -> tuple[str, str | None]:
+def database_urls(data_dir: Path | None) -> tuple[str, str | None]:
     """For the role that migrates, and for that of the services where they have one of their own."""
     settings = options.stack_settings(data_dir=data_dir)
     if settings.database_url:

@@ -36,6 +36,7 @@ orders.add_command(fills)
 @click.option("--instrument", metavar="EXCHANGE:SYMBOL", help="Orders in this instrument only.")
 @click.option("--broker-account", metavar="NAME", help="Orders of this broker account only.")
 @click.option("--side", type=side_choice, metavar="BUY|SELL", help="Orders of this side only.")
+@click.option("--search", metavar="TEXT", help="Orders with this in the instrument, key, note or id only.")
 @click.option("--created-from", type=Instant(), help="Created at this time (UTC) or later.")
 @click.option("--created-to", type=Instant(), help="Created before this time (UTC).")
 @click.option("--limit", type=int, default=50, show_default=True, help="Orders per page, 1 to 200.")
@@ -48,6 +49,7 @@ def list_(
     instrument: str | None,
     broker_account: str | None,
     side: str | None,
+    search: str | None,
     created_from: datetime | None,
     created_to: datetime | None,
     limit: int,
@@ -62,6 +64,7 @@ def list_(
         "instrument": instrument,
         "broker_account": broker_account,
         "side": side,
+        "search": search,
         "created_from": created_from,
         "created_to": created_to,
     }

@@ -103,7 +103,12 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         ("Open", f"{left.working} working, {on_its_way}{left.unknown} unknown, {left.unsent} unsent"),
         ("Created", instant(order.created_at)),
         ("Finished", instant(order.finished_at) or "-"),
+        *_archived(order),
     ]
+
+
+def _archived(order: Order) -> list[tuple[str, object]]:
+    return [("Archived", f"{instant(order.archived_at)}: its slices are not here")] if order.archived_at else []
 
 
 def _held(order: Order) -> list[tuple[str, object]]:

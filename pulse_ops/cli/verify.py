@@ -18,11 +18,13 @@ from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.reach import credentials_of
 from pulse_core.config import settings
 from pulse_ops import verify as judge
+from pulse_ops.archive.files import Damaged
 from pulse_ops.cli import EXIT_FAILURE, options
 from pulse_ops.cli.old_names import warn_of_old_names
 from pulse_ops.stack import running
 from pulse_ops.stack.errors import NotRunning, StackError
 from pulse_ops.verify import alpaca_records, broker_records, database
+from pulse_ops.verify.archived import with_archive
 from pulse_ops.verify.facts import BrokerBooks, Facts
 from pulse_ops.verify.violation import Violation
 
@@ -48,6 +50,11 @@ def _seconds_or_never(_context: click.Context, _option: click.Parameter, value: 
     help="SQLite ledger of a paper exchange that is not running.",
 )
 @click.option(
+    "--archive",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of `pulse archive`: judge the orders in it, too.",
+)
+@click.option(
     "--settle-delay",
     envvar=names_of("settle_delay"),
     default="60",
@@ -62,6 +69,7 @@ def verify(
     is_final: bool,
     grace: float,
     ledger: Path | None,
+    archive: Path | None,
     settle_delay: timedelta | None,
 ) -> None:
     """Compare the database with the books of a broker account; exit 1 if a promise was broken.
@@ -70,7 +78,7 @@ def verify(
     explains each promise.
     """
     warn_of_old_names()
-    facts = _facts(data_dir, broker_account, ledger, is_final, timedelta(seconds=grace), settle_delay)
+    facts = _facts(data_dir, broker_account, ledger, archive, is_final, timedelta(seconds=grace), settle_delay)
     broken = judge.broken_promises(facts)
     if is_json:
         click.echo(json.dumps(_summary(facts, broken)))
@@ -84,6 +92,7 @@ def _facts(
     data_dir: Path | None,
     asked: str | None,
     ledger: Path | None,
+    archive: Path | None,
     is_final: bool,
     grace: timedelta,
     settle_delay: timedelta | None,
@@ -94,7 +103,11 @@ def _facts(
         raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
     try:
         # The database first: what it knows, the books must know.
-        return Facts(database.read(url, name), _books(name, ledger), is_final, grace, settle_delay)
+        found = database.read(url, name)
+        found = found if archive is None else with_archive(found, archive, name)
+        return Facts(found, _books(name, ledger), is_final, grace, settle_delay)
+    except Damaged as error:
+        raise StackError(f"{error}.") from error
     except psycopg2.Error as error:
         raise StackError(f"The database cannot be read ({str(error).strip()}): see `pulse doctor`.") from error
     except (requests.RequestException, KeyError, TypeError, ValueError) as error:

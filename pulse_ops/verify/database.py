@@ -11,7 +11,7 @@ from pulse_ops.verify.facts import Database, EventRow, FillRow, HaltRow, OrderRo
 Row = TypeVar("Row")
 
 # The broker's own orders, and any that was placed there though it was another's.
-_JUDGED = """SELECT id FROM orders WHERE broker = %(broker)s UNION SELECT s.order_id
+_JUDGED = """SELECT id FROM orders WHERE broker = %(broker)s AND archived_at IS NULL UNION SELECT s.order_id
     FROM placements p JOIN order_slices s ON s.id = p.slice_id WHERE p.broker = %(broker)s"""
 _ORDERS = """SELECT id, status, result, total_quantity, num_splits, filled_quantity, average_price,
     created_at, updated_at, finished_at, broker,

@@ -12,7 +12,7 @@ Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
 
 FINAL_AT_BROKER = frozenset({"COMPLETE", "CANCELLED", "REJECTED"})
-TURNED_UP = "TURNED_UP"
+TURNED_UP, LOST_CLAIM = "TURNED_UP", "LOST_CLAIM"
 
 
 @dataclass(frozen=True)
@@ -242,6 +242,11 @@ class Facts:
     def unseen_ends(self) -> Collection[str]:
         """Broker orders of which an alarm says that they ended unseen, with the broker's day."""
         return self._alarmed("END_UNSEEN")
+
+    @cached_property
+    def lost(self) -> Collection[str]:
+        """Slices of which an alarm says that the database had lost an attempt, with the schedule that it went by."""
+        return {row.slice_id or "" for row in self.database.events if row.alarm == LOST_CLAIM}
 
     @cached_property
     def settled(self) -> Collection[str]:

@@ -163,12 +163,26 @@ def test_operators_lists_are_those_of_all_cells(site: Site) -> None:
     assert {one["cell"] for one in one_account["orders"]} == {"delhi"}
     assert one_account["last_event_id"] is not None
     admin = site["admin"]
-    names = [one["username"] for one in told(admin.send("GET", "/api/admin/users?limit=200"))["users"]]
-    assert {one.username for one in site.accounts.values()} <= set(names)
+    names: set[str] = set()
+    query = "limit=200"
+    while query:
+        page = told(admin.send("GET", f"/api/admin/users?{query}"))
+        names |= {one["username"] for one in page["users"]}
+        query = f"limit=200&cursor={page['next_cursor']}" if page["next_cursor"] else ""
+    assert {one.username for one in site.accounts.values()} <= names
     for path in ("/api/admin/keys", "/api/admin/webhooks", "/api/alarms"):
         assert told(admin.send("GET", path))["unreachable_cells"] == []
     accounts = told(admin.send("GET", "/api/broker-accounts"))["broker_accounts"]
     assert sorted(one["cell"] for one in accounts if one["name"] == "paper") == ["delhi", "main"]
+
+
+def test_the_page_of_an_operator_knows_the_cells_and_that_of_a_trader_none(site: Site) -> None:
+    known = {}
+    for name in ("operator", "delhi trader"):
+        account = site.accounts[name]
+        body, headers = {"username": account.username, "password": account.password}, {"Sec-Fetch-Site": "same-origin"}
+        known[name] = site.gapi.send("POST", "/app/session", headers=headers, json=body).json()["cells"]
+    assert known == {"operator": ["main", "delhi"], "delhi trader": []}
 
 
 def test_operators_reach_what_has_an_id_wherever_it_is(site: Site) -> None:

@@ -105,7 +105,7 @@ def test_a_split_has_limits(service: Service, trader: Account, field: str, value
         "limit=1&limit=2", "page=2", "status=OPEN", "side=buy", "instrument=x", "instrument=NSE:TCS%0A",
         "created_from=2026-01-01", "created_from=2026-01-01T00:00:00", "created_to=2026-01-01T00:00:00%2B05:30",
         "created_to=2026-02-30T00:00:00Z", "created_to=%D9%A2026-01-01T00:00:00Z", "cursor=", "cursor=nonsense",
-        "cursor=%00", "cursor=b3JkXw", "status=%FF",
+        "cursor=%00", "cursor=b3JkXw", "status=%FF", "search=", "search=%00", f"search={'x' * 65}",
         "account_id=acc_8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "account_id=acc_01j00000000000000000000000",
     ],
 )  # fmt: skip

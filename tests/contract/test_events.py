@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import text
 
 from api_contract.scopes import Role, Scope
 from pulse_core.clock import utcnow
@@ -17,6 +18,7 @@ from tests.contract.client import Account, Service, error_of, new_order
 from tests.contract.event_stream import stream
 from tests.contract.logins import log_in
 from tests.support.processes import Processes, wait_until
+from tests.support.servers import as_owner
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -56,6 +58,24 @@ def test_what_happens_to_orders_arrives_on_the_open_stream(gapi: Service, trader
     assert [one["event_id"] for one in seen] == [2, 3, 4]
     assert {one["order_id"] for one in seen} == {order_id}
     assert (seen[0]["actor"], seen[2]["details"]) == (trader.account_id, {"result": "UNFILLED"})
+
+
+def test_whoever_comes_back_for_what_is_in_the_archive_is_told_so(gapi: Service, trader: Account) -> None:
+    order_id, _ = cancelled(gapi, trader), cancelled(gapi, trader)
+    with stream(gapi, "/api/events?last_event_id=0", trader) as live:
+        live.take(6)
+    with as_owner() as connection:
+        connection.execute(text("UPDATE orders SET archived_at = now() WHERE id = :id"), {"id": order_id})
+        connection.execute(text("DELETE FROM slice_events WHERE order_id = :id"), {"id": order_id})
+
+    for path in ("/api/events?last_event_id=1", "/api/events?format=json&after=1"):
+        status, code, details = error_of(gapi.send("GET", path, trader))
+        assert (status, code, details) == (410, "ARCHIVED", {"after": 3})
+    for part in ("slices", "fills", "events", "audit"):
+        assert error_of(gapi.send("GET", f"/api/orders/{order_id}/{part}", trader))[:2] == (410, "ARCHIVED")
+    assert gapi.send("GET", f"/api/orders/{order_id}", trader).json()["archived_at"] is not None
+    with stream(gapi, "/api/events?last_event_id=0", trader) as kept:
+        assert [one["event_id"] for one in kept.take(3)] == [4, 5, 6]
 
 
 @pytest.mark.parametrize("way", ["header", "query", "both"])

@@ -12,7 +12,7 @@ def test_an_order_is_accepted_and_can_be_read_back(service: Service, trader: Acc
     assert shown["order_id"] == accepted.json()["order_id"]
     split = body["split_config"] | {"until_close": False}
     assert {name: shown[name] for name in body} == body | {"split_config": split}
-    assert shown["status"] == "PENDING"
+    assert (shown["status"], shown["account_name"]) == ("PENDING", trader.username)
     assert shown["exposure"] == {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": 101}
 
 
@@ -49,7 +49,8 @@ def test_orders_are_listed_newest_first_a_page_at_a_time(service: Service, trade
 
 
 def test_a_listing_is_narrowed_by_each_filter(service: Service, trader: Account) -> None:
-    tcs = service.place(trader, instrument="BSE:TCS", side="SELL").json()["order_id"]
+    terms = {"instrument": "BSE:TCS", "side": "SELL", "client_note": "100_% of leg 2"}
+    tcs = service.place(trader, **terms).json()["order_id"]
     other = service.place(trader).json()["order_id"]
     created_at = service.send("GET", f"{service.orders}/{other}", trader).json()["created_at"]
 
@@ -61,6 +62,9 @@ def test_a_listing_is_narrowed_by_each_filter(service: Service, trader: Account)
     assert listed(f"created_from={created_at}") == [other]
     assert listed(f"created_to={created_at}") == [tcs]
     assert listed("status=PENDING") == [other, tcs]
+    for text in ("tcs", "100_%25 of LEG", tcs[4:].lower()):
+        assert listed(f"search={text}") == [tcs]
+    assert listed("search=1%25") == []
     assert listed("status=DONE") == []
 
 

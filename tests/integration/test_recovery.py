@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core import db
@@ -18,8 +19,9 @@ from pulse_core.trading import client_order_ids, inbox
 from pulse_core.trading.alarms import AlarmCode, HoldCode
 from pulse_core.trading.inbox import AlarmFilters
 from pulse_core.trading.order.cancel import cancel_order
+from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice.execute import execute_slice
+from pulse_core.trading.slice.execute import execute_slice, execute_slices
 from pulse_core.trading.slice.operations import slice_history
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.resolve import resolve_slices
@@ -28,8 +30,19 @@ from pulse_core.trading.store.installation import Hold
 from pulse_core.trading.vocabulary import PlacementOutcome
 from pulse_ops.cli import main
 from tests.support.broker import SimulatedBroker, accept_and_fill, answer_with
-from tests.support.factories import a_new_order, a_slice, a_split_order, order, settle_delay, slices_of, watch_the_book
+from tests.support.factories import (
+    a_new_order,
+    a_slice,
+    a_split_order,
+    an_account,
+    an_order,
+    order,
+    settle_delay,
+    slices_of,
+    watch_the_book,
+)
 from tests.support.lost import forget, forget_order, move_to, start_again
+from tests.support.servers import as_owner
 
 
 @pytest.fixture(autouse=True)
@@ -319,6 +332,75 @@ def test_orders_that_no_slice_explains_keep_another_database_held_until_an_opera
     assert sending_hold.release("somebody")
     watch(now, now + timedelta(seconds=9))
     assert hold() is None
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_a_forgotten_order_that_is_placed_again_has_what_stands_at_the_broker(
+    broker: SimulatedBroker, is_held: bool
+) -> None:
+    account, stated = an_account(), {"order_unique_key": "forgotten", "randomize": True, "total_quantity": 1000}
+    broker.answers = [accept_and_fill]
+    first, second, *_ = slices_of(a_split_order(account_id=account, **stated))
+    execute_slice(first.id)
+    forget_order(first.order_id)
+    move_to("another database")
+    start_again()
+    waiting = slices_of(a_split_order())[0].id
+    execute_slice(waiting)
+    assert (len(sending_hold.compare(broker, utcnow()).unexplained), hold() is None) == (1, False)
+    if not is_held:
+        assert sending_hold.release("somebody")
+
+    again = a_split_order(account_id=account, **stated)
+    execute_slice(first.id)
+    resolve_slices(utcnow())
+
+    found = a_slice(first.id)
+    assert (found.order_id, found.quantity, a_slice(second.id).quantity) == (again, first.quantity, second.quantity)
+    assert (found.status, found.filled_quantity, len(broker.placements)) == (SliceStatus.FILLED, first.quantity, 1)
+    assert sending_hold.compare(broker, utcnow()).unexplained == []
+    if not is_held:
+        execute_slice(waiting)
+        assert (hold(), a_slice(waiting).status) == (None, SliceStatus.WORKING)
+
+
+def test_an_order_that_was_not_split_when_the_database_went_back_gets_the_slices_that_it_had(
+    broker: SimulatedBroker,
+) -> None:
+    order_id = an_order(total_quantity=1000, randomize=True)
+    split_orders([order_id], utcnow())
+    [first, *_] = before = slices_of(order_id)
+    execute_slice(first.id)
+    with as_owner() as connection:
+        connection.execute(text("DELETE FROM placements; DELETE FROM slice_events; DELETE FROM order_slices"))
+        connection.execute(text("UPDATE orders SET status = 'PENDING', most_per_interval = NULL"))
+    start_again()
+    split_orders([order_id], utcnow())
+
+    execute_slice(first.id)
+
+    after = slices_of(order_id)
+    assert [(one.id, one.quantity) for one in after] == [(one.id, one.quantity) for one in before]
+    assert (len(broker.placements), after[0].status) == (1, SliceStatus.UNKNOWN)
+
+
+def test_nothing_is_sent_of_a_forgotten_order_while_the_book_cannot_be_read_again(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_hold, "PAUSE", 0)
+    account, stated = an_account(), {"order_unique_key": "forgotten"}
+    first = slices_of(a_split_order(account_id=account, **stated))[0]
+    execute_slice(first.id)
+    forget_order(first.order_id)
+    start_again()
+    assert sending_hold.may_send(broker)
+    a_split_order(account_id=account, **stated)
+    waiting = slices_of(a_split_order())[0].id
+    broker.is_book_readable = False
+
+    execute_slices([first.id, waiting])
+
+    assert (a_slice(first.id).status, a_slice(waiting).status) == (SliceStatus.SCHEDULED, SliceStatus.WORKING)
 
 
 def test_orders_of_another_installation_on_the_account_hold_nothing_up(broker: SimulatedBroker) -> None:

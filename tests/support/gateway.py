@@ -229,6 +229,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
     total = changes.get("total_quantity", 100)
     order = {
         "order_id": f"ord_{number:026d}", "order_unique_key": f"key-{number}", "account_id": f"acc_{1:026d}",
+        "account_name": "asha",
         "instrument": "NSE:RELIANCE", "side": "BUY", "total_quantity": total, "split_config": split,
         "order_type": "MARKET", "limit_price": None, "start_at": AT, "end_at": "2026-03-02T05:00:00.000000Z",
         "session": "refuse", "product": None, "slice_timeout_seconds": None, "client_note": None,
@@ -236,7 +237,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "filled_quantity": 0, "leaves_quantity": total, "average_price": None, "currency": "INR",
         "exposure": {"filled": 0, "working": 0, "on_its_way": 0, "unknown": 0, "unsent": total}, "slices": {},
         "next_slice_at": None, "last_event_id": 0,
-        "created_at": AT, "updated_at": AT, "finished_at": None, "held": None, "arrival": None,
+        "created_at": AT, "updated_at": AT, "finished_at": None, "archived_at": None, "held": None, "arrival": None,
         "catch_up": "spread", "max_slice_multiple": 3, "extend_minutes": 0, "leftover": "catch_up", "at_end": "leave",
         "not_fitting": None,
     }  # fmt: skip

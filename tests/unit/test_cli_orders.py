@@ -223,7 +223,7 @@ def test_without_a_stack_and_without_a_gateway_the_way_out_is_named(pulse: Pulse
 
 def test_orders_are_listed_with_every_filter_the_api_has(gateway: FakeGateway, pulse: Pulse) -> None:
     gateway.add()
-    options = ["--status", "done", "--instrument", "NSE:M&M", "--side", "sell", "--limit", "7"]
+    options = ["--status", "done", "--instrument", "NSE:M&M", "--side", "sell", "--search", "leg 2", "--limit", "7"]
     options += ["--created-from", "2026-03-01", "--created-to", "2026-03-02T09:15:00+05:30"]
     assert pulse("orders", "list", *options).exit_code == 0
     [asked] = gateway.calls("GET", "/api/orders")
@@ -231,6 +231,7 @@ def test_orders_are_listed_with_every_filter_the_api_has(gateway: FakeGateway, p
         "status": "DONE",
         "instrument": "NSE:M&M",
         "side": "SELL",
+        "search": "leg 2",
         "created_from": "2026-03-01T00:00:00Z",
         "created_to": "2026-03-02T03:45:00Z",
         "limit": "7",

@@ -16,6 +16,15 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PERIOD = timedelta(seconds=totp.PERIOD_SECONDS)
 
 
+def test_a_qr_code_is_square_with_its_marks_in_three_corners() -> None:
+    rows = totp.qr_rows(totp.uri(SECRET, "meera"))
+    assert {len(row) for row in rows} == {len(rows)}
+    assert set("".join(rows)) == {"0", "1"}
+    mark = "1" * 7
+    assert (rows[0][:7], rows[0][-7:], rows[-1][:7]) == (mark, mark, mark)
+    assert rows[-1][-7:] != mark
+
+
 @pytest.mark.parametrize(("seconds", "code"), VECTORS.items())
 def test_codes_are_those_of_the_rfc(seconds: int, code: str) -> None:
     assert totp.code_of(SECRET, totp.step_at(datetime.fromtimestamp(seconds, UTC))) == code[-totp.DIGITS :]

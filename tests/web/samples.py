@@ -28,6 +28,7 @@ def order(number: int, **changed: Any) -> dict[str, Any]:
         "order_id": f"ord_{10**25 - number:026d}",
         "order_unique_key": f"key-{number}",
         "account_id": "acc_01M83SHP4T5GPW747ZEPB9J7HT",
+        "account_name": "asha",
         "broker_account": "paper",
         "instrument": f"NSE:{SYMBOLS[number % len(SYMBOLS)]}",
         "side": "SELL" if number % 3 == 0 else "BUY",
@@ -138,9 +139,11 @@ def show_orders(page: "Page", orders: list[dict[str, Any]]) -> None:
         if query.get("attention") or query.get("changed_after"):
             route.fulfill(json={"orders": [], "next_cursor": None, "last_event_id": 18204})
             return
+        text = query.get("search", [""])[0].lower()
+        meant = [one for one in orders if text in one["order_unique_key"]]
         begin, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
-        rest = str(begin + limit) if begin + limit < len(orders) else None
-        answer = {"orders": orders[begin : begin + limit], "next_cursor": rest, "last_event_id": 18204}
+        rest = str(begin + limit) if begin + limit < len(meant) else None
+        answer = {"orders": meant[begin : begin + limit], "next_cursor": rest, "last_event_id": 18204}
         route.fulfill(json=answer)
 
     page.route("**/api/orders?*", listed)

@@ -35,6 +35,7 @@ def test_a_second_factor_is_set_up_and_the_login_asks_for_it(page_as: "Callable[
     factor = page.locator("#second-factor")
     factor.get_by_label("Password").fill(user.password)
     factor.get_by_role("button", name="Set it up").click()
+    factor.get_by_role("img", name="QR code").wait_for()
     secret = factor.locator(".secret").inner_text().replace(" ", "")
     factor.get_by_label("Code that the app shows now").fill(totp.code_of(secret, totp.step_at(datetime.now(UTC))))
     factor.get_by_role("button", name="Turn it on").click()
@@ -47,6 +48,22 @@ def test_a_second_factor_is_set_up_and_the_login_asks_for_it(page_as: "Callable[
     log_in_again(page, user, user.password, kept[0])
     page.reload()
     page.locator("#second-factor").get_by_text("9 recovery codes are left").wait_for()
+
+
+def test_how_own_orders_catch_up_is_seen_and_set(page_as: "Callable[..., Page]", stack: Web) -> None:
+    user = stack.new_user("trader")
+    policy = page_as(user, "/app/account").locator("#policy")
+    policy.get_by_text("Leave the rest unfilled").wait_for()
+    policy.get_by_role("button", name="Change").click()
+    policy.get_by_label("No slice above").fill("11")
+    policy.get_by_label("When the window is over").select_option("Send the rest at market")
+    policy.get_by_role("button", name="Set all of it").click()
+    policy.get_by_role("alert").wait_for()
+    policy.get_by_label("No slice above").fill("2")
+    policy.get_by_role("button", name="Set all of it").click()
+    policy.get_by_text("Send the rest at market (set)").wait_for()
+    own = user.ask("GET", "/policy")["own"]
+    assert (own["max_slice_multiple"], own["at_end"], own["catch_up"]) == (2, "market", None)
 
 
 def test_a_key_is_shown_once_and_revoked(page_as: "Callable[..., Page]", stack: Web) -> None:
@@ -103,6 +120,12 @@ def test_an_admin_adds_a_user_and_changes_what_that_one_may_do(page_as: "Callabl
     users.get_by_role("button", name="Set all of them").click()
     users.get_by_text("The limits are set.").wait_for()
     assert user.ask("GET", "/limits")["in_force"]["open_orders"] == 7
+
+    users.get_by_role("button", name=f"Change how orders of {name} catch up").click()
+    users.get_by_label("What it misses").select_option("Give it up")
+    users.get_by_role("button", name="Set all of it").click()
+    users.get_by_text("It holds for orders from now on.").wait_for()
+    assert user.ask("GET", "/policy")["own"]["catch_up"] == "skip"
 
     users.get_by_label(f"Role of {name}").select_option("operator")
     users.get_by_text("is operator now").wait_for()

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.processes import wait_until
+from tests.web import samples
 from tests.web.conftest import User, Web
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import BrowserContext, Locator, Page
 
 pytestmark = pytest.mark.usefixtures("console_is_clean")
 
 PageAs = Callable[..., "Page"]
+NewContext = Callable[..., "BrowserContext"]
 WIDE = 1600
 
 
@@ -132,6 +134,34 @@ def test_views_and_filters_say_what_they_leave_out(page_as: PageAs, trader: User
     page.get_by_text("None match.").wait_for()
     page.get_by_role("button", name="Clear").click()
     row(page, "TCS").first.wait_for()
+
+
+def test_the_filter_finds_what_is_not_loaded_and_none_means_none(page_as: PageAs, new_context: NewContext) -> None:
+    context = new_context()
+    samples.show_orders(context, [samples.order(number) for number in range(450)])
+    page = page_as("trader", context=context)
+    page.get_by_text("200 shown").wait_for()
+
+    page.get_by_label("Filter").fill("KEY-321")
+    page.get_by_text("1 shown").wait_for()
+    assert page.locator(".blotter .grid-row:not([hidden]) a").get_attribute("href") == (
+        f"/app/orders/{samples.order(321)['order_id']}"
+    )
+    page.get_by_label("Filter").fill("key-999")
+    page.get_by_text("None match.").wait_for()
+    page.get_by_label("Filter").fill("")
+    page.get_by_text("200 shown").wait_for()
+
+
+def test_an_operator_sees_whose_each_order_is(page_as: PageAs, stack: Web, trader: User) -> None:
+    trader.place(instrument="NSE:INFY")
+    page = page_as("operator")
+    mine = page.get_by_role("row").filter(has_text=trader.username)
+    mine.wait_for()
+    page.get_by_label("Account", exact=True).select_option(trader.username)
+    wait_until(lambda: symbols(page) == ["INFY"], 20, "those of the others are left out")
+    row(page, "INFY").get_by_role("link").click()
+    page.get_by_text(f"account {trader.username}").wait_for()
 
 
 def test_an_order_is_steered_by_keyboard_alone(page_as: PageAs, trader: User) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.processes import wait_until
 from tests.web.conftest import ANOTHER_NAME, Web, log_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page, Route
 
 PageAs = Callable[..., "Page"]
 NewContext = Callable[..., "BrowserContext"]
@@ -50,6 +52,37 @@ def test_a_person_logs_in_and_is_still_after_a_reload(new_context: NewContext, s
     )
     assert "rt_" not in kept
     assert "eyJ" not in kept
+
+
+def test_an_operator_chooses_the_cell_that_a_tab_shows(page_as: PageAs, new_context: NewContext) -> None:
+    context = new_context()
+    asked: dict[str, set[str | None]] = {}
+
+    def with_cells(route: "Route") -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"cells": ["mumbai", "delhi"]})
+
+    def in_the_only_cell(route: "Route") -> None:
+        headers = dict(route.request.headers)
+        asked.setdefault(urlsplit(route.request.url).path, set()).add(headers.pop("pulse-cell", None))
+        route.continue_(headers=headers)
+
+    context.route("**/app/session/refresh", with_cells)
+    context.route("**/api/**", in_the_only_cell)
+    page = page_as("operator", context=context)
+    page.locator(".connection", has_text="live").wait_for()
+    page.get_by_label("Cell", exact=True).select_option("delhi")
+    everybodys = ("/api/orders", "/api/halts", "/api/alarms", "/api/events/all", "/api/installation")
+
+    def is_all_asked() -> bool:
+        page.wait_for_timeout(20)
+        return all(asked[path] == {"mumbai", "delhi"} for path in everybodys)
+
+    wait_until(is_all_asked, 20, "all of the other cell")
+    # A new order goes to one's own cell, and would not be seen here.
+    page.get_by_role("link", name="Halt").wait_for()
+    assert page.get_by_role("link", name="New order").count() == 0
+    assert asked["/api/me"] == {None}
 
 
 def test_two_tabs_refresh_once_and_reloads_in_between_end_no_login(page_as: PageAs, new_context: NewContext) -> None:

@@ -1,8 +1,7 @@
 // @ts-check
 /** Single keys. They act only while no field has the focus and no dialog is open, and can be turned off. */
 
-import { html, render } from "./vendor/lit-html.js";
-import { go } from "./router.js";
+import { go, part } from "./router.js";
 import { settings } from "./settings.js";
 
 const PATIENCE = 1500; // milliseconds between the keys of "g o"
@@ -29,36 +28,9 @@ export function bind(keys, scope = "Everywhere") {
 }
 
 /** Shows every key that acts now. */
-export function showKeys() {
-  const dialog = document.createElement("dialog");
-  dialog.className = "question";
-  dialog.setAttribute("aria-labelledby", "keys-title");
-  const isOff = settings.get("keys") === "off";
-  const turn = () => {
-    settings.set("keys", isOff ? "on" : "off");
-    dialog.close();
-  };
-  render(html`
-    <h2 id="keys-title">Keys</h2>
-    ${isOff ? html`<p>Single keys are turned off.</p>` : ""}
-    ${scopes.map(({ scope, keys }) => html`
-      <h3>${scope}</h3>
-      <dl class="keys">${Object.entries(keys).map(([key, [label]]) => html`
-        <div><dt><kbd>${named(key)}</kbd></dt><dd>${label}</dd></div>`)}</dl>`)}
-    <p class="soft">Single keys act while no field has the focus.</p>
-    <div class="question-actions">
-      <button type="button" @click=${turn}>
-        Turn single keys ${isOff ? "on" : "off"}</button>
-      <button type="button" class="main" autofocus @click=${() => dialog.close()}>Close</button>
-    </div>`, dialog);
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-/** @param {string} key */
-function named(key) {
-  return { Escape: "Esc", " ": "Space", ArrowUp: "↑", ArrowDown: "↓" }[key] ?? key;
+async function showKeys() {
+  const list = await part(() => import("./key_list.js"));
+  list?.showKeys(scopes);
 }
 
 /** @param {KeyboardEvent} event */

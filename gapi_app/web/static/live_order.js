@@ -2,6 +2,7 @@
 /** One order with its slices, fills and events, followed. */
 import { request } from "./api.js";
 import { Refresher } from "./refresher.js";
+import { store } from "./store.js";
 
 const PAGE = 500;
 
@@ -145,6 +146,13 @@ export class LiveOrder {
   #tell() {
     for (const fn of [...this.#listeners]) fn();
   }
+}
+
+/** One order, followed until it is closed. @param {string} id */
+export function follow(id) {
+  const live = new LiveOrder(id, () => end());
+  const end = store.follow(live);
+  return live;
 }
 
 /** The number of an event in the feed of its account, whichever feed told it. @param {any} event */

@@ -1,7 +1,7 @@
 // @ts-check
 /** The login, over whatever page is open: that stays where it is, with what was typed into it. */
 import { html, nothing, render } from "./vendor/lit-html.js";
-import { ApiError } from "./http.js";
+import { ApiError } from "./api.js";
 import { session } from "./session.js";
 
 let refusal = "";

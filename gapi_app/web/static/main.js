@@ -1,64 +1,43 @@
 // @ts-check
 /** The frame around every page: who and where one is, how old the figures are, what is halted. */
-import { serverNow } from "./api.js";
-import { useClock, useExchangeZone } from "./format.js";
-import { html, render } from "./vendor/lit-html.js";
-import { link, onGo } from "./router.js";
+import { ApiError, serverNow } from "./api.js";
+import { span, time, useClock, useExchangeZone, zoneName } from "./format.js";
+import { announce, toast } from "./notice.js";
+import { lost, onGo, ROUTES, show, shown } from "./router.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
 import { store } from "./store.js";
 import { stream } from "./stream.js";
-import { drawFooter, drawHalts, drawHeader, drawStrip, sayAlarms } from "./frame.js";
-import { drawLogin } from "./login.js";
+import { html, nothing, render } from "./vendor/lit-html.js";
 
-/** @typedef {{title: string, close: () => void}} Page */
-
-const ROUTES = [
-  { path: /^\/app\/?$/, load: () => import("./pages/orders.js") },
-  { path: /^\/app\/orders\/(?<id>[^/]+)$/, load: () => import("./pages/order.js") },
-  { path: /^\/app\/new$/, load: () => import("./pages/ticket.js") },
-  { path: /^\/app\/attention$/, load: () => import("./pages/attention.js") },
-  { path: /^\/app\/account$/, load: () => import("./pages/account.js") },
-  { path: /^\/app\/halt$/, load: () => import("./pages/halt.js") },
-];
-
-const root = /** @type {HTMLElement} */ (document.getElementById("page"));
 const SLOW = 3000; // milliseconds until loading gives its reason
-/** @type {Page | null} */
-let open = null;
-let opening = 0;
+const AGAIN = 2000;
+/** Figures of this age are not old yet: without a stream they are asked for every other second. */
+const SHORT = 5000;
+
+/** @param {string} id */
+const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** A mark beside the word. @type {Record<string, string>} */
+const SIGNS = { live: "●", connecting: "◌", reconnecting: "◌", stale: "◌", off: "○" };
+/** @type {Set<string> | null} Alarms that were there when the page was opened are on the page of alarms. */
+let knownAlarms = null;
+/** Whether the exchange trades now, in words; "" until they are loaded. @type {(exchange: string | undefined) => string} */
+let marketNow = () => "";
+/** @type {(() => void) | null} Once it is loaded. */
+let drawLogin = null;
 let account = "";
 
-async function show() {
-  const number = ++opening;
-  const path = location.pathname;
-  const route = ROUTES.find((one) => one.path.test(path));
-  open?.close();
-  open = null;
-  const into = document.createElement("div");
-  into.className = "page";
-  root.replaceChildren(into);
-  if (!route) return lost(into, "There is no such page.");
-  try {
-    const page = await route.load();
-    if (number !== opening) return;
-    const params = { ...route.path.exec(path)?.groups, query: new URLSearchParams(location.search) };
-    open = page.open(into, /** @type {any} */ (params));
-    document.title = `${open.title} - Pulse`;
-  } catch (failure) {
-    if (number !== opening) return;
-    console.warn(failure);
-    lost(into, "This page could not be loaded: the server cannot be reached, or has a newer version.");
-  }
-}
-
-/**
- * @param {HTMLElement} into
- * @param {string} text
- */
-function lost(into, text) {
-  render(html`<p class="lost">${text} <button type="button" @click=${() => location.reload()}>Load again</button> <a href="/app">Orders</a></p>`, into);
-}
+/** What is not needed at once. */
+const LATER = [
+  () => import("./market.js").then((market) => (marketNow = market.marketNow)),
+  ...ROUTES.map(({ load }) => load),
+  () => import("./carry_out.js"),
+  () => import("./pages/amend.js"),
+  () => import("./key_list.js"),
+  () => import("./csv.js"),
+  () => import("./login.js"),
+];
 
 function follow() {
   const now = session.me ? `${session.me.account_id} ${session.me.role} ${session.mustEnrol}` : "";
@@ -66,24 +45,159 @@ function follow() {
   if (account && now && account !== now) location.reload();
   if (now && !account) begin();
   account = now || account;
-  drawLogin();
+  if (drawLogin) drawLogin();
+  else if (session.state === "out" || session.isAskedAgain) loadLogin();
   drawHeader();
 }
 
-function begin() {
+async function begin() {
   if (session.mustEnrol) {
     history.replaceState(null, "", "/app/account");
   } else {
     stream.start();
     store.start();
   }
-  show();
+  await show();
+  await shown();
+  performance.mark("shown");
+  loadRest();
 }
 
-document.addEventListener("click", link);
+/** So it is there by the time that it is used, even if the server is away then. */
+async function loadRest() {
+  try {
+    for (const load of LATER) await load();
+  } catch {
+    // Some browsers do not try again what has failed: the others are loaded when they are used.
+  }
+}
+
+async function loadLogin() {
+  try {
+    drawLogin = (await import("./login.js")).drawLogin;
+    drawLogin();
+  } catch {
+    setTimeout(follow, AGAIN);
+  }
+}
+
+function drawHeader() {
+  render(session.me ? header() : html`<a class="name" href="/app">Pulse</a>`, at("header"));
+}
+
+function drawFooter() {
+  const links = Object.entries(session.links);
+  render(
+    html`<a href="/docs">API</a>${links.map(
+      ([name, url]) => html`<a href=${url} target="_blank" rel="noopener noreferrer">${name}</a>`,
+    )}<span>${store.installation.value ? `Pulse ${store.installation.value.version}` : ""}</span>`,
+    at("footer"),
+  );
+}
+
+/** The red band on every page while something is halted. */
+function drawHalts() {
+  render(
+    store.halts.value.map(
+      (one) => html`<p class="halt-band" role="alert">
+        <strong>HALTED</strong> ${scopeOf(one)}: ${one.reason}
+        <a href="/app/halt">Receipt and release</a>
+      </p>`,
+    ),
+    at("halts"),
+  );
+}
+
+/** Say each new alarm once, at once, in the tab that is looked at. */
+function sayAlarms() {
+  const open = store.alarms.value.filter((one) => one.status === "OPEN");
+  const fresh = open.filter((one) => knownAlarms !== null && !knownAlarms.has(one.alarm_id));
+  knownAlarms = new Set([...(knownAlarms ?? []), ...open.map((one) => one.alarm_id)]);
+  if (fresh.length && !document.hidden) announce(`Alarm: ${fresh.map((one) => one.meaning).join("; ")}`, { assertive: true });
+}
+
+/** What is the matter with the connection, or the login; nothing when all is well. */
+function drawStrip() {
+  const said = session.me && session.state !== "out" ? matter() : "";
+  const isOld = session.state === "out" || (stream.state !== "connecting" && store.ages().figures > SHORT);
+  document.documentElement.toggleAttribute("data-old", Boolean(session.me) && isOld);
+  render(said ? html`<p class="strip">${said}</p>` : nothing, at("strip"));
+}
+
+function header() {
+  const { me } = session;
+  const installation = store.installation.value;
+  const main = installation?.exchanges.includes("NSE") ? "NSE" : installation?.exchanges[0];
+  const waiting = store.attention.size + store.alarms.value.filter((one) => one.order_id === null).length;
+  return html`
+    <a class="name" href="/app">Pulse</a>
+    ${installation
+      ? html`<span class="place" ?data-live=${!installation.is_paper}>${installation.is_paper ? "PAPER" : "LIVE"}</span>`
+      : nothing}
+    <nav aria-label="Pages">
+      ${tab("/app", "Orders")} ${tab("/app/attention", waiting ? `Attention ${waiting}` : "Attention")}
+      ${session.mayPlace ? tab("/app/new", "New order") : nothing}
+      ${me.role === "viewer" ? nothing : tab("/app/halt", "Halt")}
+    </nav>
+    ${session.cell ? cells() : nothing}
+    <span class="gap"></span>
+    ${session.may("orders:write") ? nothing : html`<span class="role">${me.role}: can look, not trade</span>`}
+    <span class="connection" data-state=${stream.state}><span aria-hidden="true">${SIGNS[stream.state]}</span> ${connection()}</span>
+    <span class="market">${marketNow(main)}</span>
+    <span class="clock">${installation ? `${time(serverNow())} ${zoneName()}` : ""}</span>
+    <a class="who" href="/app/account">${me.username}<small>${me.role}</small></a>
+    <button type="button" class="quiet" @click=${logOut}>Log out</button>
+  `;
+}
+
+/**
+ * @param {string} path
+ * @param {string} text
+ */
+function tab(path, text) {
+  return html`<a href=${path} aria-current=${location.pathname === path ? "page" : nothing}>${text}</a>`;
+}
+
+/** Each tab shows one of them. */
+function cells() {
+  return html`<label>Cell <select aria-label="Cell" @change=${(/** @type {any} */ event) => session.showCell(event.target.value)}>
+    ${session.cells.map((name) => html`<option value=${name} ?selected=${name === session.cell}>${name}</option>`)}</select></label>`;
+}
+
+function connection() {
+  if (stream.state === "live") return "live";
+  if (stream.state === "off") return "not connected";
+  if (stream.state === "connecting") return "connecting";
+  const { figures } = store.ages();
+  return Number.isFinite(figures) ? `${stream.state === "stale" ? "silent" : "reconnecting"}, figures ${span(Math.round(figures / 1000) * 1000)} old` : "reconnecting";
+}
+
+function matter() {
+  if (session.state === "ending") {
+    return html`This login ends in ${span(Math.max(1000, session.endsAt - Date.now()))}.
+      <button type="button" @click=${() => session.askAgain()}>Log in again to go on</button>`;
+  }
+  if (stream.reason === "RATE_LIMITED") return `Too many streams or requests: tried again in ${span(Math.max(1000, stream.retryAt - Date.now()))}.`;
+  return "";
+}
+
+/** @param {any} halt */
+function scopeOf(halt) {
+  const named = [halt.account_id, halt.broker_account, halt.instrument].filter(Boolean);
+  return named.length ? named.join(", ") : "everything";
+}
+
+async function logOut() {
+  try {
+    await session.logout();
+  } catch (failure) {
+    toast(`Not logged out: ${failure instanceof ApiError ? failure.message : failure}`);
+  }
+}
+
 onGo(() => {
   if (account) {
-    show().then(() => root.focus({ preventScroll: true }));
+    show().then(() => at("page").focus({ preventScroll: true }));
     drawHeader();
   }
 });
@@ -104,7 +218,7 @@ setInterval(() => {
   drawStrip();
 }, 1000);
 setTimeout(() => {
-  if (session.state === "unknown") lost(root, "Pulse does not answer yet. It is asked again until it does.");
+  if (session.state === "unknown") lost("Pulse does not answer yet. It is asked again until it does.");
 }, SLOW);
 drawFooter();
 drawHeader();

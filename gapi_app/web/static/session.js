@@ -3,9 +3,9 @@
  * Who is logged in. The access token is in this module's memory, the refresh token in a cookie that no script can
  * read. One tab at a time refreshes, and tells the others.
  */
-import { ApiError, send } from "./http.js";
+import { ApiError, send, useCell, useTokens } from "./api.js";
 
-/** @typedef {{token: string, expiresAt: number, endsAt: number, mustEnrol: boolean, links: Record<string, string>}} Login */
+/** @typedef {{token: string, expiresAt: number, endsAt: number, mustEnrol: boolean, links: Record<string, string>, cells: string[]}} Login */
 /** @typedef {"unknown" | "in" | "out" | "ending"} State */
 
 const PATH = "/app/session";
@@ -15,6 +15,8 @@ const WARNING = 600_000;
 const PATIENCE = 3000;
 /** Held, shared, by every tab that has a token: so a new one knows whether to ask. */
 const KNOWN = "pulse-login";
+/** Where a tab keeps which cell it shows. */
+const SHOWN_CELL = "pulse.cell";
 
 class Session {
   /** @type {any} The answer of /api/me. */
@@ -58,9 +60,32 @@ class Session {
     return this.#login?.links ?? {};
   }
 
+  /** The cells that may be looked at, one's own first; none where there is nothing to choose. */
+  get cells() {
+    return this.#login?.cells ?? [];
+  }
+
+  /** The cell that this tab shows; "" where there is nothing to choose. */
+  get cell() {
+    if (!this.cells.length) return "";
+    const kept = sessionStorage.getItem(SHOWN_CELL) ?? "";
+    return this.cells.includes(kept) ? kept : this.cells[0];
+  }
+
+  /** Show another cell: all of the page is read anew. @param {string} name */
+  showCell(name) {
+    sessionStorage.setItem(SHOWN_CELL, name);
+    location.reload();
+  }
+
   /** @param {string} scope */
   may(scope) {
     return Boolean(this.me?.scopes.includes(scope));
+  }
+
+  /** Whether a new order would be seen here: it goes to one's own cell. */
+  get mayPlace() {
+    return this.may("orders:write") && this.cell === (this.cells[0] ?? "");
   }
 
   /** Whether everybody's orders and alarms are shown. */
@@ -179,6 +204,7 @@ class Session {
    */
   #take(login, isOurs) {
     this.#login = login;
+    useCell(this.cell);
     this.#hold();
     if (isOurs) this.#channel.postMessage({ kind: "login", login });
     clearTimeout(this.#timer);
@@ -237,7 +263,9 @@ function read(body) {
     endsAt: Date.parse(body.refresh_expires_at),
     mustEnrol: body.must_enrol,
     links: body.links ?? {},
+    cells: body.cells ?? [],
   };
 }
 
 export const session = new Session();
+useTokens((refused) => session.token(refused));

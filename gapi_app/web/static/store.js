@@ -4,7 +4,6 @@
  * second, and the answer is what is shown.
  */
 import { request, serverNow } from "./api.js";
-import { LiveOrder } from "./live_order.js";
 import { Refresher, Signal } from "./refresher.js";
 import { session } from "./session.js";
 import { stream } from "./stream.js";
@@ -12,7 +11,7 @@ import { stream } from "./stream.js";
 /** @typedef {Record<string, any>} Order */
 /**
  * @typedef {{name: "working" | "attention" | "today" | "all", filters?: Record<string, string>}} View
- * `filters`: what the listing of orders takes (instrument, side, status, broker_account, account_id, order_unique_key).
+ * `filters`: what the listing of orders takes (instrument, side, status, broker_account, account_id, order_unique_key, search).
  */
 
 export const WORKING = ["PENDING", "IN_PROGRESS", "PAUSED", "CANCELLING"];
@@ -51,7 +50,7 @@ class Store {
   #seen = new Map();
   /** @type {Set<(change: {changed: Set<string>, added: Set<string>, removed: Set<string>}) => void>} */
   #listeners = new Set();
-  /** @type {Set<LiveOrder>} */
+  /** @type {Set<import("./live_order.js").LiveOrder>} */
   #open = new Set();
   #changes = new Refresher(() => this.#readChanges());
   #attention = new Refresher(() => this.#readAttention(), 2000);
@@ -145,12 +144,11 @@ class Store {
     for (const live of this.#open) if (live.id === order.order_id) live.ask();
   }
 
-  /** One order, followed until it is closed. @param {string} id */
-  order(id) {
-    const live = new LiveOrder(id, () => this.#open.delete(live));
+  /** Tell an order what happens, until what is returned is called. @param {import("./live_order.js").LiveOrder} live */
+  follow(live) {
     this.#open.add(live);
     live.reload();
-    return live;
+    return () => this.#open.delete(live);
   }
 
   /** Read halts and alarms now, as after a command that concerns them. */
@@ -289,7 +287,8 @@ class Store {
   /** @param {Order} order */
   #belongs(order) {
     const { name, filters = {} } = this.view;
-    const { status, ...exact } = filters;
+    const { status, search, ...exact } = filters;
+    if (search && !isMeant(order, search)) return false;
     if (status && !status.split(",").includes(order.status)) return false;
     if (Object.entries(exact).some(([field, value]) => value && order[field] !== value)) return false;
     if (name === "working") return WORKING.includes(order.status);
@@ -319,6 +318,12 @@ class Store {
   #tell(changed, added, removed) {
     for (const fn of [...this.#listeners]) fn({ changed, added, removed });
   }
+}
+
+/** Whether somebody who looks for a text means the order: by instrument, key, note or id. @param {Order} order @param {string} text */
+export function isMeant(order, text) {
+  const wanted = text.toLowerCase();
+  return [order.instrument, order.order_unique_key, order.client_note ?? "", order.order_id].some((word) => word.toLowerCase().includes(wanted));
 }
 
 /** @param {View} view */

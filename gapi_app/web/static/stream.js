@@ -3,8 +3,7 @@
  * What happens to orders, as it happens: one stream for all tabs. The tab that holds the lock reads it and tells the
  * others; when it goes, another goes on after the last id.
  */
-import { refusal, parsed } from "./http.js";
-import { ApiError } from "./api.js";
+import { ApiError, parsed, refusal } from "./api.js";
 import { session } from "./session.js";
 
 /** @typedef {"off" | "connecting" | "live" | "reconnecting" | "stale"} State */
@@ -33,7 +32,10 @@ class Stream {
   #onState = new Set();
   /** @type {Set<() => void>} */
   #onGap = new Set();
-  #channel = new BroadcastChannel("pulse-stream");
+  /** Tabs that show the same cell have one stream. */
+  #name = LOCK;
+  /** @type {BroadcastChannel | null} */
+  #channel = null;
   #hiddenAt = document.hidden ? Date.now() : 0;
   /** @type {AbortController | null} */
   #reading = null;
@@ -46,8 +48,10 @@ class Stream {
   start() {
     if (this.#isOn) return;
     this.#isOn = true;
+    this.#name = LOCK + session.cell;
+    this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#hear(data);
-    this.#channel.postMessage({ kind: "hello" });
+    this.#channel?.postMessage({ kind: "hello" });
     document.addEventListener("visibilitychange", () => this.#see());
     session.onChange(() => this.#follow());
     setInterval(() => this.#look(), 1000);
@@ -75,7 +79,7 @@ class Stream {
 
   async #queue() {
     for (;;) {
-      await navigator.locks.request(LOCK, () => this.#lead());
+      await navigator.locks.request(this.#name, () => this.#lead());
       // Whoever waits goes first.
       await pause(200);
     }
@@ -121,7 +125,7 @@ class Stream {
   async #readOnce() {
     const token = await session.token();
     this.#reading = new AbortController();
-    const headers = { Authorization: `Bearer ${token}`, ...(this.lastId ? { "Last-Event-ID": this.lastId } : {}) };
+    const headers = { Authorization: `Bearer ${token}`, ...(session.cell ? { "Pulse-Cell": session.cell } : {}), ...(this.lastId ? { "Last-Event-ID": this.lastId } : {}) };
     const path = session.isOverseer ? "/api/events/all" : "/api/events";
     const answer = await fetch(path, { headers, signal: this.#reading.signal, cache: "no-store" });
     if (answer.status === 401) {
@@ -156,16 +160,16 @@ class Stream {
       this.lastId = id;
       if (isGap) this.#tellGap();
       this.#tell(data);
-      this.#channel.postMessage({ kind: "event", event: data, id });
+      this.#channel?.postMessage({ kind: "event", event: data, id });
     }
-    this.#channel.postMessage({ kind: "state", state: "live", heardAt: this.heardAt, lastId: this.lastId });
+    this.#channel?.postMessage({ kind: "state", state: "live", heardAt: this.heardAt, lastId: this.lastId });
   }
 
   /** @param {any} said */
   #hear(said) {
     if (said.kind === "hello" && this.isLeading) this.#tellState();
     if (said.kind === "want" && this.isLeading && this.#isLongHidden()) this.#yield?.();
-    if (said.kind === "offer" && !this.isLeading && !document.hidden) this.#channel.postMessage({ kind: "want" });
+    if (said.kind === "offer" && !this.isLeading && !document.hidden) this.#channel?.postMessage({ kind: "want" });
     if (this.isLeading) return;
     if (said.kind === "gap") this.#fire(this.#onGap);
     if (said.kind === "event") {
@@ -185,7 +189,7 @@ class Stream {
     const silent = Date.now() - this.heardAt;
     if (this.state === "live" && silent > STALE_AFTER) this.#become("stale");
     if (this.isLeading && this.#reading && this.heardAt && silent > DEAD_AFTER && this.state === "stale") this.#reading.abort();
-    if (this.isLeading && this.#isLongHidden()) this.#channel.postMessage({ kind: "offer" });
+    if (this.isLeading && this.#isLongHidden()) this.#channel?.postMessage({ kind: "offer" });
   }
 
   #isLongHidden() {
@@ -227,7 +231,7 @@ class Stream {
   }
 
   #tellGap() {
-    this.#channel.postMessage({ kind: "gap" });
+    this.#channel?.postMessage({ kind: "gap" });
     this.#fire(this.#onGap);
   }
 
@@ -238,7 +242,7 @@ class Stream {
 
   #tellState() {
     const { state, heardAt, lastId, reason, retryAt } = this;
-    this.#channel.postMessage({ kind: "state", state, heardAt, lastId, reason, retryAt });
+    this.#channel?.postMessage({ kind: "state", state, heardAt, lastId, reason, retryAt });
   }
 
   /** @param {State} state */

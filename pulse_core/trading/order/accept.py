@@ -37,10 +37,12 @@ from pulse_core.markets.windows import Window
 from pulse_core.metrics.slices import note_order
 from pulse_core.policies import in_force as policies
 from pulse_core.tasks import Task
+from pulse_core.trading import slice_ids
 from pulse_core.trading.order import halted, holdings, plan_tokens, risk
 from pulse_core.trading.order.planning import time_for
 from pulse_core.trading.order.windows import whole_minutes, window_of
 from pulse_core.trading.store import events, new_orders, orders
+from pulse_core.trading.store.installation import client_order_id_key
 from pulse_core.trading.store.room import Load, Room
 from pulse_core.trading.tables import Order
 
@@ -142,7 +144,9 @@ def _known(account_id: str, new_order: NewOrder) -> Submission | None:
 def _planned_row(account_id: str, new_order: NewOrder, now: datetime) -> dict[str, Any]:
     """The row of a new order; one with a plan token begins when its preview said."""
     if new_order.plan_token is None:
-        return checked_row(account_id, new_order, now)
+        row = checked_row(account_id, new_order, now)
+        # Placed again after a restore that forgot it, an order is cut into the same slices.
+        return row | {"seed": slice_ids.seed(client_order_id_key(), account_id, new_order.order_unique_key)}
     plan = plan_tokens.opened(new_order.plan_token, account_id)
     row = checked_row(account_id, new_order, plan.at) | {"seed": plan.seed}
     plan_tokens.hold_to(plan, new_order, row, time_for(row, hours.current()), now)

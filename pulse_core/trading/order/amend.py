@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
-from ulid import ULID
 
-from api_contract import ids
 from api_contract.amendments import check_amendment
 from api_contract.errors import (
     InvalidRequest,
@@ -306,4 +304,6 @@ def _write(session: Session, order: Order, unsent: Sequence[OrderSlice], planned
         if not one.is_new:
             slices.replan(session, by_number[one.sequence_number], now, one.quantity, one.due_at)
     new = [PlannedSlice(one.sequence_number, one.quantity, one.due_at) for one in planned.slices if one.is_new]
-    slices.add_planned(session, [NewSlice(ids.slice_id(ULID()), order.id, one) for one in new], None, now)
+    slices.add_planned(
+        session, [NewSlice(slices.id_of(order, one.sequence_number), order.id, one) for one in new], None, now
+    )

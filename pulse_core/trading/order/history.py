@@ -8,6 +8,7 @@ from typing import Any
 from api_contract.errors import NotFound
 from pulse_core import db
 from pulse_core.events.names import EventKind
+from pulse_core.trading.order.queries import check_not_archived
 from pulse_core.trading.store import events, orders, slices
 
 
@@ -40,11 +41,12 @@ class OrderHistory:
 
 
 def order_history(order_id: str) -> OrderHistory:
-    """What the database knows of the life of an order. Raises NotFound."""
+    """What the database knows of the life of an order. Raises NotFound, or Archived."""
     with db.transaction() as session:
         order = orders.get(session, order_id)
         if order is None:
             raise NotFound(f"there is no order {order_id}")
+        check_not_archived(order)
         return OrderHistory(
             order_id=order.id,
             account_id=order.account_id,

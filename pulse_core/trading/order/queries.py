@@ -5,11 +5,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from api_contract.errors import InvalidRequest, NotFound, PreconditionFailed
+from api_contract.errors import Archived, InvalidRequest, NotFound, PreconditionFailed
 from api_contract.ids import ORDER_ID
 from api_contract.versions import Expected, etag_of
 from api_contract.vocabulary import (
@@ -46,11 +46,9 @@ FILL_NUMBER = re.compile("[0-9]{1,18}")
 
 
 def order_origin(owner: Owner, order_id: str) -> OrderOrigin:
-    """Whose order it is. Raises NotFound."""
+    """Whose order it is. Raises NotFound, or Archived."""
     with db.transaction() as session:
-        order = orders.of_owner(session, owner, order_id)
-    if order is None:
-        raise NotFound("there is no such order")
+        order = _with_slices(session, owner, order_id)
     return OrderOrigin(order.id, order.order_unique_key, order.account_id, order.trace)
 
 
@@ -95,11 +93,11 @@ def order_by_key(account_id: str, order_unique_key: str) -> OrderSnapshot:
 def slice_list(owner: Owner, order_id: str, changed_after: int | None = None) -> SliceList:
     """The slices of one order of the owner; with `changed_after`, those that have changed after this event.
 
-    There are none before it is split. Raises NotFound.
+    There are none before it is split. Raises NotFound, or Archived.
     """
     with db.transaction() as session:
         last_event_id = positions.of_order(session, order_id)
-        _of_owner(session, owner, order_id)
+        _with_slices(session, owner, order_id)
         if changed_after is None:
             found = slices.of_order(session, order_id)
         else:
@@ -109,11 +107,14 @@ def slice_list(owner: Owner, order_id: str, changed_after: int | None = None) ->
 
 
 def fill_page(owner: Owner, order_id: str, limit: int, cursor: str | None) -> FillPage:
-    """Up to `limit` trades of one order of the owner. Raises NotFound, or InvalidRequest for a cursor that is none."""
+    """Up to `limit` trades of one order of the owner.
+
+    Raises NotFound, Archived, or InvalidRequest for a cursor that is none.
+    """
     scope = f"fills {order_id}"
     beyond = int(cursors.decode(cursor, scope, FILL_NUMBER)) if cursor is not None else 0
     with db.transaction() as session:
-        _of_owner(session, owner, order_id)
+        _with_slices(session, owner, order_id)
         found = fills.page(session, order_id, beyond, limit + 1)
     shown = found[:limit]
     reports = [_fill_report(fill, sequence_number) for fill, sequence_number in shown]
@@ -158,6 +159,19 @@ def _of_owner(session: Session, owner: Owner, order_id: str) -> Order:
     return order
 
 
+def _with_slices(session: Session, owner: Owner, order_id: str) -> Order:
+    order = _of_owner(session, owner, order_id)
+    check_not_archived(order)
+    return order
+
+
+def check_not_archived(order: Order) -> None:
+    """Raise Archived unless the order's slices are here."""
+    if order.archived_at is not None:
+        at = order.archived_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        raise Archived("the slices of the order were moved to the archive", {"archived_at": at})
+
+
 def _only_report(session: Session, order: Order) -> OrderReport:
     [report] = _reports(session, [order])
     return report
@@ -170,9 +184,11 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     accounts = {one.name: one for one in states.held(session)}
     in_force = halts.in_force(session)
     arrivals = prices.arrivals(session, [order.id for order in found])
+    names = orders.account_names(session, found)
     return [
         _report(
             order,
+            names[order.account_id],
             parts.get(order.id, []),
             next_due.get(order.id),
             _held(order, accounts.get(order.broker_account), in_force),
@@ -204,15 +220,16 @@ def _held(order: Order, account: HeldAccount | None, in_force: Sequence[Halt]) -
 
 def _report(
     order: Order,
+    account_name: str,
     parts: Sequence[StatusTotals],
     next_slice_at: datetime | None,
     held: HeldReport | None,
     arrival: ArrivalReport | None,
 ) -> OrderReport:
-    is_pending = order.status is OrderStatus.PENDING
     return OrderReport(
         order_id=order.id,
         account_id=order.account_id,
+        account_name=account_name,
         order_unique_key=order.order_unique_key,
         instrument=order.instrument,
         side=order.side,
@@ -239,16 +256,23 @@ def _report(
         leaves_quantity=leaves_quantity(order.total_quantity, order.filled_quantity, order.status in FINAL_ORDERS),
         average_price=order.average_price,
         currency=files.currency_of(order.instrument),
-        exposure=Exposure(unsent=order.total_quantity) if is_pending else exposure(parts),
+        exposure=_exposure(order, parts),
         slices={one.status: one.slices for one in parts},
         next_slice_at=next_slice_at,
         created_at=order.created_at,
         updated_at=order.updated_at,
         finished_at=order.finished_at,
+        archived_at=order.archived_at,
         held=held,
         arrival=arrival,
         not_fitting=_not_fitting(order),
     )
+
+
+def _exposure(order: Order, parts: Sequence[StatusTotals]) -> Exposure:
+    if order.archived_at is not None:
+        return Exposure(filled=order.filled_quantity)
+    return Exposure(unsent=order.total_quantity) if order.status is OrderStatus.PENDING else exposure(parts)
 
 
 def _not_fitting(order: Order) -> NotFittingReport | None:

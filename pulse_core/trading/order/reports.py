@@ -56,6 +56,7 @@ class OrderReport:
 
     order_id: str
     account_id: str
+    account_name: str
     order_unique_key: str
     instrument: str
     side: Side
@@ -88,6 +89,7 @@ class OrderReport:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    archived_at: datetime | None
     held: HeldReport | None
     arrival: ArrivalReport | None
     not_fitting: NotFittingReport | None

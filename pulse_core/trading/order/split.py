@@ -4,9 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
-from ulid import ULID
 
-from api_contract import ids
 from api_contract.log import get_logger
 from api_contract.spans import continued
 from api_contract.vocabulary import OrderStatus
@@ -102,7 +100,7 @@ def _planned(session: Session, order: Order, known: Hours, now: datetime) -> Seq
         except ValueError as error:
             _skip(session, order, str(error), now)
             return ()
-        return [NewSlice(ids.slice_id(ULID()), order.id, one) for one in planned]
+        return [NewSlice(slices.id_of(order, one.sequence_number), order.id, one) for one in planned]
 
 
 def _pace(order: Order, known: Hours) -> Pace:

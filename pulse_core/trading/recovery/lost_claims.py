@@ -4,7 +4,7 @@ The id of an attempt follows from its slice and its number: what goes out next h
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -25,6 +25,8 @@ from pulse_core.trading.tables import Order, OrderSlice
 
 # How many attempts of one slice may have been lost. Those that were not placed are in no book.
 AHEAD = 20
+# One that is about to be sent may have been sent in what was forgotten.
+SOON = timedelta(seconds=5)
 _OUR_TAG = re.compile(r"[A-Z0-9]{20}")
 
 
@@ -76,6 +78,14 @@ def find_lost_claims(broker: Broker, now: datetime) -> Findings:
     )
 
 
+def first_attempts(slice_ids: Iterable[str]) -> Iterator[str]:
+    """The client order ids of the first attempts of these slices."""
+    key = installation.client_order_id_key()
+    for slice_id in slice_ids:
+        for attempt in range(1, AHEAD + 1):
+            yield client_order_ids.client_order_id(key, slice_id, attempt)
+
+
 def _unknown(book: Book) -> dict[str, BrokerOrder]:
     rows = {tag: row for tag, row in book.by_client_order_id.items() if _OUR_TAG.fullmatch(tag)}
     with db.transaction() as session:
@@ -88,7 +98,7 @@ def _lost_claims(book: Book, unknown: Mapping[str, BrokerOrder]) -> list[LostCla
         return []
     since = book.started_at - BOOK_KEPT - timedelta(seconds=settings().late_grace)
     with db.transaction() as session:
-        made = lost_claims.attempts_made(session, book.broker_account, since, until=book.ended_at)
+        made = lost_claims.attempts_made(session, book.broker_account, since, until=book.ended_at + SOON)
     key, missing, found = installation.client_order_id_key(), set(unknown), []
     # The next attempts of all slices before the ones after those: nearly every lost claim is a next one.
     for step in range(1, AHEAD + 1):

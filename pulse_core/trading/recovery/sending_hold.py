@@ -26,7 +26,7 @@ from pulse_core.events.names import PULSE
 from pulse_core.postgres.lineage import Lineage, lineage
 from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode, HoldCode
-from pulse_core.trading.recovery.lost_claims import Findings, find_lost_claims
+from pulse_core.trading.recovery.lost_claims import Findings, find_lost_claims, first_attempts
 from pulse_core.trading.store import alarms, ended_alarms, installation
 from pulse_core.trading.store.installation import Hold
 
@@ -70,6 +70,8 @@ class _Clearance:
         self.under_way = threading.Lock()
         self._breaks = -1
         self._not_before = float("-inf")
+        # The ids of the attempts that the book shows and no slice explains.
+        self.forgotten: frozenset[str] = frozenset()
 
     def is_given(self, seen: Lineage) -> bool:
         return self._breaks == seen.breaks
@@ -129,6 +131,20 @@ def may_send(broker: Broker) -> bool:
         return is_cleared(broker.name) or _clear(broker)
     finally:
         clearance.under_way.release()
+
+
+def without_forgotten(broker: Broker, slice_ids: Sequence[str]) -> Sequence[str]:
+    """Those of the slices of which the account's book showed no attempt that the database knows nothing of.
+
+    An order that is placed again has the slices of the one that was forgotten: where one of them is to be sent, the
+    book is read anew, and what it shows of them is recorded. Ask before taking a fence: recording needs it.
+    """
+    clearance = _clearance(db.engine(), broker.name)
+    if not clearance.forgotten:
+        return slice_ids
+    if _known_of(clearance, slice_ids) and clearance.is_due():
+        _look_for_forgotten(broker, clearance)
+    return [one for one in slice_ids if not _known_of(clearance, [one])]
 
 
 def compare(broker: Broker, now: datetime) -> Findings:
@@ -229,8 +245,30 @@ def _clear(broker: Broker) -> bool:
         return False
     if findings.unexplained:
         _alarm_unexplained(findings)
+    clearance.forgotten = _forgotten(findings)
     clearance.give(breaks)
     return is_cleared(broker.name)
+
+
+def _known_of(clearance: _Clearance, slice_ids: Sequence[str]) -> bool:
+    return not clearance.forgotten.isdisjoint(first_attempts(slice_ids))
+
+
+def _look_for_forgotten(broker: Broker, clearance: _Clearance) -> None:
+    started = time.monotonic()
+    try:
+        clearance.forgotten = _forgotten(find_lost_claims(broker, clock.utcnow()))
+    except BookUnavailable as error:
+        told = {"broker_account": broker.name, "reason": str(error)}
+        troubles.warn(log, str(told), "nothing is sent of an order that was forgotten", **told)
+        clearance.put_off(max(PAUSE, brokers.rest_after(time.monotonic() - started)))
+
+
+def _forgotten(findings: Findings) -> frozenset[str]:
+    """The client order ids in the book that no recorded attempt has."""
+    pending = {one.broker_order_id for one in findings.pending}
+    unknown = pending | {row.broker_order_id for row in findings.unexplained}
+    return frozenset(tag for tag, row in findings.book.by_client_order_id.items() if row.broker_order_id in unknown)
 
 
 def _alarm_unexplained(findings: Findings) -> None:

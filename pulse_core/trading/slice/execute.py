@@ -88,6 +88,7 @@ def _by_account(accounts: Sequence[Broker], slice_ids: Sequence[str]) -> Iterato
 def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None, *, is_replanned: bool = False) -> Attempts:
     if not sending_hold.may_send(broker):
         return Attempts()
+    slice_ids = sending_hold.without_forgotten(broker, slice_ids)
     # A lone slice is sent by this thread.
     threads = len(slice_ids) if len(slice_ids) > 1 else 0
     with places_of(broker.name).reserved(threads) as reserved, fence_together(slice_ids) as fence:

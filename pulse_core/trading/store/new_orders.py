@@ -61,7 +61,7 @@ def load_of(connection: Connection, account_id: str, asked: int, room: Room, now
 _ORDERS, _EVENTS = (one.__table__ for one in (Order, SliceEvent) if isinstance(one.__table__, Table))
 
 
-_LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at"}
+_LATER = {"status", "result", "skip_reason", "filled_quantity", "average_price", "finished_at", "archived_at"}
 
 
 _LATER |= {"hold", "held_since", "hold_message", "recheck_at", "ask_at", "recalls_working"}

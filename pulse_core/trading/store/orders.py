@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     DateTime,
     Interval,
     String,
@@ -29,7 +30,7 @@ from api_contract.vocabulary import FINAL_ORDERS, FINAL_SLICES, OrderStatus, Sid
 from pulse_core import db
 from pulse_core.errors import LostRace
 from pulse_core.events.names import EventKind
-from pulse_core.events.tables import SliceEvent
+from pulse_core.events.tables import SliceEvent, usernames
 from pulse_core.metrics.slices import note_order
 from pulse_core.owner import Owner
 from pulse_core.postgres import sql
@@ -65,7 +66,8 @@ class OrderFilters:
     """What a listing is narrowed to; instants are aware, `created_from` included, `created_to` not.
 
     With `attention`: to orders that an operator should look at, or to the others. With `changed_after`: to those of one
-    account to which something has happened after the event of this number.
+    account to which something has happened after the event of this number. With `search`: to those whose instrument,
+    key, note or id has this text in it, in letters of any case.
     """
 
     status: Collection[OrderStatus] = ()
@@ -77,6 +79,7 @@ class OrderFilters:
     created_to: datetime | None = None
     attention: bool | None = None
     changed_after: int | None = None
+    search: str | None = None
 
 
 def by_unique_key(session: Session, account_id: str, order_unique_key: str) -> Order | None:
@@ -114,6 +117,8 @@ def page(
         rows = rows.where(_NEEDS_ATTENTION if filters.attention else ~_NEEDS_ATTENTION)
     if filters.changed_after is not None:
         rows = rows.where(Order.id.in_(_changed(owner, filters.changed_after)))
+    if filters.search is not None:
+        rows = rows.where(_has(filters.search))
     if filters.created_from is not None:
         rows = rows.where(Order.created_at >= filters.created_from)
     if filters.created_to is not None:
@@ -123,10 +128,22 @@ def page(
     return session.scalars(rows.order_by(Order.id if oldest_first else Order.id.desc()).limit(limit)).all()
 
 
+def _has(text: str) -> ColumnElement[bool]:
+    """Whether somebody who looks for the text means the order."""
+    looked_at = (Order.instrument, Order.order_unique_key, Order.client_note, Order.id)
+    return or_(*(column.icontains(text, autoescape=True) for column in looked_at))
+
+
 def _changed(owner: Owner, after: int) -> Select[str]:
     """The orders to which something has happened after this event of their account, or that has no number yet."""
     is_later = or_(SliceEvent.sequence > after, SliceEvent.sequence.is_(None))
     return select(SliceEvent.order_id).where(owned_by(SliceEvent.account_id, owner), is_later)
+
+
+def account_names(session: Session, found: Collection[Order]) -> dict[str, str]:
+    """The usernames of the accounts of these orders, by id."""
+    rows = session.execute(usernames({order.account_id for order in found}))
+    return {row.id: row.username for row in rows}
 
 
 def get(session: Session, order_id: str) -> Order | None:

@@ -36,9 +36,10 @@ from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.metrics.slices import note_slices
 from pulse_core.postgres import sql
+from pulse_core.trading import slice_ids
 from pulse_core.trading.schedule import PlannedSlice
 from pulse_core.trading.status import check_slice_move
-from pulse_core.trading.store import events
+from pulse_core.trading.store import events, installation
 from pulse_core.trading.store.conditions import any_of, status_is
 from pulse_core.trading.tables import Order, OrderSlice, Placement
 
@@ -79,6 +80,12 @@ ADDED_TOGETHER = 500
 
 # An order that was found in the book only later has no instant of its own.
 SENT_AT = func.coalesce(OrderSlice.sent_at, Placement.claimed_at)
+
+
+def id_of(order: Order, sequence_number: int) -> str:
+    """The id of the order's slice with this number, whether or not it was made."""
+    key = installation.client_order_id_key()
+    return slice_ids.slice_id(key, order.account_id, order.order_unique_key, sequence_number)
 
 
 def add_planned(session: Session, planned: Sequence[NewSlice], horizon: datetime | None, now: datetime) -> None:

@@ -4,6 +4,7 @@ from tests.rigs.mutants.admission import ADMISSION
 from tests.rigs.mutants.amendments import AMENDMENTS
 from tests.rigs.mutants.answers import ANSWERS
 from tests.rigs.mutants.api import API
+from tests.rigs.mutants.archive import ARCHIVE
 from tests.rigs.mutants.batches import BATCHES
 from tests.rigs.mutants.broker_accounts import BROKER_ACCOUNTS
 from tests.rigs.mutants.earlier_attempts import EARLIER_ATTEMPTS
@@ -22,6 +23,7 @@ from tests.rigs.mutants.money import MONEY
 from tests.rigs.mutants.operators import DAYS_AND_OPERATORS
 from tests.rigs.mutants.port import PORT
 from tests.rigs.mutants.protocol import PROTOCOL
+from tests.rigs.mutants.recovery import RECOVERY
 from tests.rigs.mutants.second_factor import SECOND_FACTOR
 from tests.rigs.mutants.tracking import TRACKING
 from tests.rigs.mutants.webhooks import WEBHOOKS
@@ -30,6 +32,8 @@ DEFECTS = (
     *PROTOCOL,
     *BATCHES,
     *EVIDENCE,
+    *RECOVERY,
+    *ARCHIVE,
     *ANSWERS,
     *PORT,
     *EARLIER_ATTEMPTS,

@@ -8,6 +8,7 @@ import { keys } from "./account/keys.js";
 import { logins } from "./account/logins.js";
 import { me } from "./account/me.js";
 import { password } from "./account/password.js";
+import { policy } from "./account/policy.js";
 import { preferences } from "./account/preferences.js";
 import { secondFactor } from "./account/second_factor.js";
 import { users } from "./account/users.js";
@@ -22,7 +23,7 @@ function sections() {
   if (session.mustEnrol) return [secondFactor];
   const role = session.me?.role;
   return [
-    me, preferences, secondFactor, password, keys, logins,
+    me, policy, preferences, secondFactor, password, keys, logins,
     ...(role === "operator" || role === "admin" ? [brokerAccounts] : []),
     ...(role === "admin" ? [users] : []),
   ];

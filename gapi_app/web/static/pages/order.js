@@ -5,11 +5,12 @@ import { serverNow } from "../api.js";
 import { chart } from "../chart.js";
 import { commands } from "../commands.js";
 import { csv, save } from "../csv.js";
-import { drawExposure } from "../exposure.js";
 import { quantity, time } from "../format.js";
 import { Grid } from "../grid.js";
 import { bind } from "../keys.js";
+import { follow } from "../live_order.js";
 import { toast } from "../notice.js";
+import { drawExposure } from "../orders/columns.js";
 import { columns } from "./order/columns.js";
 import { eventList, isShown, KINDS } from "./order/events.js";
 import { figures, heading } from "./order/head.js";
@@ -28,7 +29,7 @@ const CARDS = matchMedia("(max-width: 699px)");
 
 /** @param {HTMLElement} root @param {{id: string}} params */
 export function open(root, { id }) {
-  const live = store.order(id);
+  const live = follow(id);
   const page = document.createElement("div");
   page.className = "order";
   root.replaceChildren(page);

@@ -3,15 +3,13 @@
 
 import { serverNow } from "../api.js";
 import { commands } from "../commands.js";
-import { csv, save } from "../csv.js";
-import { choose } from "../dialog.js";
 import { orderName, quantity } from "../format.js";
 import { Grid } from "../grid.js";
 import { bind } from "../keys.js";
-import { go } from "../router.js";
+import { go, part } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
-import { store } from "../store.js";
+import { isMeant, store } from "../store.js";
 import { html, nothing, render } from "../vendor/lit-html.js";
 import { columns, EXPORTED, isOpen, notice } from "../orders/columns.js";
 
@@ -20,6 +18,7 @@ import { columns, EXPORTED, isOpen, notice } from "../orders/columns.js";
 const VIEWS = /** @type {const} */ ([["working", "Working"], ["attention", "Attention"], ["today", "Today"], ["all", "All"]]);
 const EMPTY = { working: "No working orders.", attention: "Nothing needs you.", today: "No orders today.", all: "No orders yet." };
 const SLOW = 2000; // milliseconds until loading gives its reason
+const TYPED = 250; // milliseconds after the last letter until the server is asked
 const CARDS = matchMedia("(max-width: 699px)");
 
 /** @param {HTMLElement} root @param {{query?: URLSearchParams}} params */
@@ -37,6 +36,8 @@ export function open(root, params) {
   const wanted = params.query?.get("view") ?? "";
   let view = VIEWS.some(([name]) => name === wanted) ? wanted : "working";
   let filter = { text: "", side: "", account: "" };
+  /** While somebody types what the server has to look for. @type {ReturnType<typeof setTimeout> | undefined} */
+  let typing;
   let sort = { name: "time", descending: true };
   let isFrozen = false;
   let isSlow = false;
@@ -48,14 +49,16 @@ export function open(root, params) {
   let waiting = new Set();
   /** Orders in sight that would stand elsewhere, or nowhere, if the rows were arranged now. */
   let isDisarranged = false;
-  const seen = new Set([session.me?.account_id]);
+  /** Whose orders were seen: names by account. */
+  const seen = new Map([[session.me?.account_id, "mine"]]);
 
   const mayAct = session.may("orders:write");
-  const all = columns((order) => grid?.selected.has(order.order_id) ?? false, toggle);
+  const all = columns((order) => grid?.selected.has(order.order_id) ?? false, toggle)
+    .filter(({ name }) => (mayAct || name !== "chosen") && (session.isOverseer || name !== "account"));
   /** @type {ReturnType<typeof Grid>} */
   const grid = Grid({
     root: table,
-    columns: mayAct ? all : all.filter(({ name }) => name !== "chosen"),
+    columns: all,
     rowHeight: () => (CARDS.matches ? 64 : 32),
     label: "Orders",
     onOpen: (order) => go(`/app/orders/${order.order_id}`),
@@ -83,25 +86,28 @@ export function open(root, params) {
       rearrange();
     }),
   ];
-  load();
 
   return {
     title: "Orders",
+    shown: load(),
     close() {
       for (const off of offs) off();
+      clearTimeout(typing);
       grid.close();
     },
   };
 
   async function load() {
     [isLoading, isSlow] = [true, false];
+    clearTimeout(typing);
+    typing = undefined;
     const slow = setTimeout(() => {
       isSlow = true;
       draw();
     }, SLOW);
     draw();
     readings += 1;
-    await store.load(/** @type {any} */ ({ name: view, filters: { side: filter.side, account_id: filter.account } }));
+    await store.load(/** @type {any} */ ({ name: view, filters: { side: filter.side, account_id: filter.account, search: filter.text } }));
     clearTimeout(slow);
     readings -= 1;
     // Another reading may have taken the place of this one: then that brings the orders.
@@ -151,9 +157,7 @@ export function open(root, params) {
 
   /** @param {Order | undefined} order @returns {boolean} */
   function matches(order) {
-    if (!order) return false;
-    const text = filter.text.toLowerCase();
-    return !text || [order.instrument, order.order_unique_key, order.client_note ?? "", order.order_id].some((word) => word.toLowerCase().includes(text));
+    return order !== undefined && isMeant(order, filter.text);
   }
 
   /** @param {string} name */
@@ -172,10 +176,20 @@ export function open(root, params) {
 
   /** @param {Partial<typeof filter>} change */
   function narrow(change) {
-    const isServers = "side" in change || "account" in change;
     filter = { ...filter, ...change };
-    if (isServers) load();
-    else arrange();
+    if (!("text" in change)) {
+      load();
+      return;
+    }
+    clearTimeout(typing);
+    typing = isLoaded(filter.text) ? undefined : setTimeout(load, TYPED);
+    arrange();
+  }
+
+  /** Whether every order that a text means is among those that are loaded. @param {string} text */
+  function isLoaded(text) {
+    const search = store.view.filters?.search ?? "";
+    return store.state === "ready" && !store.hasMore && text.toLowerCase().includes(search.toLowerCase());
   }
 
   function freeze() {
@@ -190,10 +204,11 @@ export function open(root, params) {
     grid.toggle();
   }
 
-  function exported() {
+  async function exported() {
+    const file = await part(() => import("../csv.js"));
     const shown = grid.columns.flatMap((column) => all.filter(({ name, value }) => name === column.name && value));
-    const text = csv([...EXPORTED, ...shown.map(({ label, value }) => ({ label, value: /** @type {any} */ (value) }))], grid.list);
-    save(`orders-${view}-${new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "")}.csv`, text);
+    const text = file?.csv([...EXPORTED, ...shown.map(({ label, value }) => ({ label, value: /** @type {any} */ (value) }))], grid.list);
+    file?.save(`orders-${view}-${new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "")}.csv`, text ?? "");
   }
 
   function draw() {
@@ -203,14 +218,14 @@ export function open(root, params) {
       <div class="views" role="group" aria-label="View">${VIEWS.map(([name, word]) => html`
         <button type="button" aria-pressed=${String(view === name)} @click=${() => show(name)}>${word}
           ${counts[name] ?? nothing}</button>`)}</div>
-      <input class="filter" type="search" aria-label="Filter" placeholder="Filter: instrument, key, note  ( / )" .value=${filter.text}
+      <input class="filter" type="search" aria-label="Filter" placeholder="Filter: instrument, key, note  ( / )" maxlength="64" .value=${filter.text}
         @input=${(/** @type {any} */ event) => narrow({ text: event.target.value.trim() })}>
       <label>Side <select aria-label="Side" @change=${(/** @type {any} */ event) => narrow({ side: event.target.value })}>
         ${[["", "both"], ["BUY", "BUY"], ["SELL", "SELL"]].map(([value, word]) => html`<option value=${value} ?selected=${filter.side === value}>${word}</option>`)}
       </select></label>
       ${session.isOverseer ? html`<label>Account <select aria-label="Account" @change=${(/** @type {any} */ event) => narrow({ account: event.target.value })}>
         <option value="">everybody's</option>
-        ${accounts().map((id) => html`<option value=${id} ?selected=${filter.account === id}>${accountName(id)}</option>`)}</select></label>` : nothing}
+        ${accounts().map(([id, name]) => html`<option value=${id} ?selected=${filter.account === id}>${name}</option>`)}</select></label>` : nothing}
       <label>Sort <select aria-label="Sort" .value=${sort.name} @change=${(/** @type {any} */ event) => sortBy(event.target.value)}>
         ${all.filter(({ sorts }) => sorts).map(({ name, label }) => html`<option value=${name} ?selected=${sort.name === name}>${label}</option>`)}
       </select></label>
@@ -234,7 +249,7 @@ export function open(root, params) {
 
   /** Those of the orders that were seen, one's own first. */
   function accounts() {
-    for (const order of store.orders.values()) seen.add(order.account_id);
+    for (const order of store.orders.values()) if (!seen.has(order.account_id)) seen.set(order.account_id, order.account_name);
     return [...seen];
   }
 
@@ -253,7 +268,8 @@ export function open(root, params) {
 
   function drawEmpty() {
     const isEmpty = !grid.list.length;
-    table.hidden = isEmpty && !isLoading;
+    const isWaiting = isLoading || typing !== undefined;
+    table.hidden = isEmpty && !isWaiting;
     empty.hidden = !isEmpty;
     const isFiltered = filter.text || filter.side || filter.account;
     const clear = () => {
@@ -261,10 +277,11 @@ export function open(root, params) {
       load();
     };
     empty.classList.toggle("problem", store.state === "error");
-    if (isLoading) render(html`Loading orders${isSlow ? ": pulse answers slowly" : ""}`, empty);
+    if (isWaiting) render(html`Loading orders${isSlow ? ": pulse answers slowly" : ""}`, empty);
+    else if (store.state === "error") render("Orders were not read.", empty);
     else if (isFiltered) render(html`None match. <button type="button" @click=${clear}>Clear</button>`, empty);
     else render(html`${EMPTY[/** @type {keyof typeof EMPTY} */ (view)]}
-      ${mayAct ? html`<button type="button" class="main" @click=${newOrder}>New order</button>` : nothing}`, empty);
+      ${session.mayPlace ? html`<button type="button" class="main" @click=${newOrder}>New order</button>` : nothing}`, empty);
   }
 
   function drawFoot() {
@@ -281,10 +298,11 @@ export function open(root, params) {
         ${fresh.size ? `${fresh.size} new ${fresh.size === 1 ? "order" : "orders"}: show` : "Arrange again"}</button>` : nothing}`, foot);
   }
 
-  function actions() {
+  async function actions() {
     const order = grid.active && (store.orders.get(grid.active.order_id) ?? grid.active);
     if (!order) return;
-    choose(orderName(order), [
+    const dialog = await part(() => import("../dialog.js"));
+    dialog?.choose(orderName(order), [
       ["Open", () => go(`/app/orders/${order.order_id}`)],
       ...commands.possible(order),
     ]);
@@ -305,8 +323,8 @@ export function open(root, params) {
       f: ["Freeze", freeze],
       e: ["Export what is shown", exported],
       Escape: ["Clear the selection", () => grid.clear()],
+      ...(session.mayPlace ? { n: ["New order", newOrder] } : {}),
       ...(mayAct ? {
-        n: ["New order", newOrder],
         p: ["Pause the order", active(commands.mayPause, commands.pause)],
         r: ["Resume the order", active(commands.mayResume, commands.resume)],
         ".": ["What can be done to the order", actions],
@@ -320,13 +338,8 @@ export function open(root, params) {
 
 /** The ticket, at the side of the table. */
 async function newOrder() {
-  const ticket = await import("./ticket.js");
-  ticket.sheet();
-}
-
-/** @param {string} id */
-function accountName(id) {
-  return id === session.me?.account_id ? "mine" : `...${id.slice(-6)}`;
+  const ticket = await part(() => import("./ticket.js"));
+  ticket?.sheet();
 }
 
 /** @param {MouseEvent} event */

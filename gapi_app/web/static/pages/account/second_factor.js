@@ -10,6 +10,7 @@ import { html, nothing } from "../../vendor/lit-html.js";
 import { part, proofOf } from "./section.js";
 
 const PATH = "/api/auth/second-factor";
+const QUIET = 4; // light modules around a QR code
 
 export const secondFactor = {
   id: "second-factor",
@@ -80,7 +81,9 @@ function confirming(self) {
     });
   };
   return html`<ol>
-      <li><p>Enter this secret in your authenticator app (time based, ${made.digits} digits, ${made.period_seconds} s), or <a href=${made.otpauth_uri}>open the app on this device</a>.</p>
+      <li><p>Scan this with your authenticator app. Without a camera, enter the secret there (time based, ${made.digits} digits, ${made.period_seconds} s), or
+          <a href=${made.otpauth_uri}>open the app on this device</a>.</p>
+        ${made.qr_rows ? qrCode(made.qr_rows) : nothing}
         <p><code class="secret">${made.secret.match(/.{1,4}/g).join(" ")}</code> <button type="button" @click=${() => copy(made.secret)}>Copy</button></p></li>
       <li><form class="narrow" @submit=${confirm}>
         ${self.text("first", "Code that the app shows now", { mode: "numeric", autocomplete: "one-time-code", apiName: "totp_code", isRequired: true })}
@@ -89,6 +92,13 @@ function confirming(self) {
       </form></li>
     </ol>
     <p class="soft">Until ${time(made.expires_at)}. Turning it on ends every login of yours, this one too; API keys keep working.</p>`;
+}
+
+/** @param {string[]} rows 1 for each dark module */
+function qrCode(rows) {
+  const side = rows.length + 2 * QUIET;
+  const runs = rows.flatMap((row, y) => [...row.matchAll(/1+/g)].map(({ 0: run, index }) => `M${index + QUIET} ${y + QUIET}h${run.length}v1h-${run.length}z`));
+  return html`<svg class="qr" role="img" aria-label="QR code of the secret below" viewBox=${`0 0 ${side} ${side}`}><path d=${runs.join("")}></path></svg>`;
 }
 
 /** The codes are shown this once, so that nothing else is shown before they are kept: the login waits for that. @param {Part} self */

@@ -7,6 +7,7 @@ import { fullTime, time } from "../../format.js";
 import { session } from "../../session.js";
 import { html, nothing } from "../../vendor/lit-html.js";
 import { limits } from "./limits.js";
+import { policyOf } from "./policy.js";
 import { part } from "./section.js";
 
 const ROLES = ["viewer", "trader", "operator", "admin"];
@@ -73,6 +74,7 @@ function changing(self, user) {
       </div>
       ${leaving(self, user)}`}
     ${limits(user)}
+    ${policyOf(user)}
   </div>`;
 }
 

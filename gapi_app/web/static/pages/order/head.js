@@ -3,6 +3,7 @@
 
 import { commands } from "../../commands.js";
 import { countdown, EXPOSURE, fullTime, orderName, price, quantity, span, stateOf, time, zoneName } from "../../format.js";
+import { session } from "../../session.js";
 import { html, nothing } from "../../vendor/lit-html.js";
 import { gap, lateness, plannedBy } from "./plan.js";
 
@@ -54,6 +55,7 @@ function terms(order) {
     `window ${time(from)} to ${time(order.end_at)} ${zoneName(Date.parse(order.end_at))}`,
     order.client_note ? `note: ${order.client_note}` : "",
     `key ${order.order_unique_key}`,
+    session.isOverseer ? `account ${order.account_name}` : "",
   ].filter(Boolean).join(" · ");
 }
 

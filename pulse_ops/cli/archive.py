@@ -1,0 +1,149 @@
+"""`pulse archive`: move whole days of history into compressed files, and read them there."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg2
+
+from pulse_core.trading.client_order_ids import installation_mark
+from pulse_ops.archive import archiving, files, reading
+from pulse_ops.archive.archiving import Archived, Busy, NotYet, Whose
+from pulse_ops.archive.files import Damaged
+from pulse_ops.archive.rows import AUDIT, TRADING, Kind
+from pulse_ops.cli import EXIT_FAILURE, EXIT_REFUSED, Sentences, options
+from pulse_ops.cli.migrate import database_urls
+from pulse_ops.cli.output import print_json, print_table, say
+from pulse_ops.stack.errors import StackError
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+# Days; what is younger is compared with the books of brokers, and may be filled late.
+LEAST = 4
+_KINDS = (TRADING.name, AUDIT.name)
+_WHOSE = "SELECT (SELECT version_num FROM alembic_version), client_order_id_key FROM installation"
+
+EXIT_CODES = """\b
+Exit codes:
+  0    every day before that one is in the archive
+  1    a file in the archive is not what was written, or the database gave an error
+  2    wrong usage or settings
+  3    no database
+  4    a day cannot go yet, and holds up those after it
+Results go to stdout, messages to stderr."""
+
+
+@click.group(cls=Sentences, epilog=EXIT_CODES)
+def archive() -> None:
+    """Keep the database small: whole days of history in compressed files, which `pulse verify` reads, too."""
+
+
+@archive.command(epilog=EXIT_CODES)
+@click.option("--to", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="Where the days go.")
+@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="A day of UTC that stays, with all after it.")
+@click.option(
+    "--trading-days",
+    type=click.IntRange(LEAST),
+    envvar="PULSE_RETENTION_TRADING_DAYS",
+    default=90,
+    show_default=True,
+    help="Without --before: for how many days the slices of orders stay.",
+)
+@click.option(
+    "--audit-days",
+    type=click.IntRange(LEAST),
+    envvar="PULSE_RETENTION_AUDIT_DAYS",
+    default=1826,
+    show_default=True,
+    help="For how many days the audit stays.",
+)
+@options.data_dir
+def run(folder: Path, before: datetime | None, trading_days: int, audit_days: int, data_dir: Path | None) -> None:
+    """Move what is old enough into the archive, the oldest day first.
+
+    A day of which an order is open, a slice in doubt or an alarm unresolved stays, and so do the days after it. Rows go
+    only once their file is written, on the disk and read back, and only if they are still as they were written. After a
+    crash at any step it is repeated as it is. It needs the role that owns the tables (PULSE_OWNER_DATABASE_URL).
+    """
+    today = datetime.now(UTC).date()
+    latest = today - timedelta(days=LEAST - 1)
+    if before is not None and before.date() > latest:
+        raise click.BadParameter(f"no later than {latest}: younger days are in use", param_hint="--before")
+    ends = (
+        (TRADING, before.date() if before else today - timedelta(days=trading_days)),
+        (AUDIT, today - timedelta(days=audit_days)),
+    )
+    with closing(psycopg2.connect(database_urls(data_dir)[0], connect_timeout=10)) as connection:
+        held_up = [kind for kind, end in ends if not _archive(connection, kind, folder, end)]
+    if held_up:
+        raise SystemExit(EXIT_REFUSED)
+
+
+@archive.command()
+@click.option("--from", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="The archive.")
+@options.as_json
+def days(folder: Path, is_json: bool) -> None:
+    """List the days in the archive, each read to its end and compared with what was written."""
+    found: list[tuple[str, str, int, dict[str, int]]] = []
+    damaged: list[str] = []
+    for kind in _KINDS:
+        for day in files.days_in(folder, kind):
+            for part in files.parts_of(folder, kind, day):
+                try:
+                    manifest = files.check(part)
+                except Damaged as error:
+                    damaged.append(str(error))
+                    continue
+                rows = {name: one.rows for name, one in manifest.tables.items()}
+                found.append((kind, day.isoformat(), part.number, rows))
+    if is_json:
+        names = ("kind", "day", "part", "rows")
+        print_json({"days": [dict(zip(names, one, strict=True)) for one in found], "damaged": damaged})
+    else:
+        rows_of = [[kind, day, part, sum(rows.values())] for kind, day, part, rows in found]
+        print_table(["Kind", "Day", ">Part", ">Rows"], rows_of)
+    for one in damaged:
+        say(one)
+    if damaged:
+        raise SystemExit(EXIT_FAILURE)
+
+
+@archive.command()
+@click.argument("order_id")
+@click.option("--from", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="The archive.")
+def show(order_id: str, folder: Path) -> None:
+    """Print all rows of an order in the archive as one JSON object, by table."""
+    found = reading.order(folder, order_id)
+    if found is None:
+        say(f"There is no order {order_id} in {folder}.")
+        raise SystemExit(EXIT_FAILURE)
+    click.echo(json.dumps(found, indent=2, default=str))
+
+
+def _archive(connection: Any, kind: Kind, folder: Path, before: Any) -> bool:
+    """Whether all of it could go."""
+    try:
+        for done in archiving.archive_days(connection, kind, folder, before, _whose(connection)):
+            _tell(kind, done)
+    except NotYet as error:
+        say(str(error))
+        return False
+    except (Busy, Damaged) as error:
+        raise StackError(str(error)) from error
+    except (psycopg2.Error, OSError) as error:
+        raise StackError(f"The day could not be archived: {str(error).strip().splitlines()[0]}") from error
+    return True
+
+
+def _whose(connection: Any) -> Whose:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_WHOSE)
+        revision, key = cursor.fetchone()
+    return Whose(revision, installation_mark(bytes.fromhex(key)))
+
+
+def _tell(kind: Kind, done: Archived) -> None:
+    what = "orders" if kind is TRADING else "entries of the audit"
+    click.echo(f"{done.day}: {done.owners} {what}, {done.rows} rows")

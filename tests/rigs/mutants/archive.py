@@ -1,0 +1,34 @@
+"""Defects of the archive: what would lose history."""
+
+from tests.rigs.mutants.defect import TESTS, Change, Defect
+
+_ARCHIVE, _CAUGHT = "pulse_ops/archive", f"{TESTS}/test_archive.py"
+
+ARCHIVE = (
+    Defect(
+        "What has changed since it was written is removed as it is",
+        (Change(f"{_ARCHIVE}/archiving.py", " if lines == list(written[one])]", "]"),),
+        (f"{_CAUGHT}::test_what_changes_after_it_was_written_is_written_again",),
+    ),
+    Defect(
+        "Rows are removed before their file was read back",
+        (Change(f"{_ARCHIVE}/archiving.py", "files.check(part)", "files.read_manifest(part)"),),
+        (f"{_CAUGHT}::test_nothing_goes_whose_file_is_not_what_was_written",),
+    ),
+    Defect(
+        "A day goes with what is unsettled on it",
+        (Change(f"{_ARCHIVE}/archiving.py", "            _check_day(connection, day)\n", "            pass\n"),),
+        (f"{_CAUGHT}::test_a_day_with_something_unsettled_stays_and_so_do_those_after_it",),
+    ),
+    Defect(
+        "The last number of the feed of all accounts is forgotten",
+        (
+            Change(
+                f"{_ARCHIVE}/rows.py",
+                "(SELECT max(sequence) FROM merged_events))",
+                "(SELECT max(sequence) + 1 FROM merged_events))",
+            ),
+        ),
+        (f"{_CAUGHT}::test_of_feeds_that_are_wholly_archived_the_numbers_go_on",),
+    ),
+)

@@ -1,0 +1,38 @@
+"""Defects of what is done after a database has forgotten orders."""
+
+from tests.rigs.mutants.defect import SLICE, STORE, TESTS, TRADING, Change, Defect
+
+_PLACED_AGAIN = f"{TESTS}/test_recovery.py::test_a_forgotten_order_that_is_placed_again_has_what_stands_at_the_broker"
+
+RECOVERY = (
+    Defect(
+        "An order that is placed again has other slices than before",
+        (
+            Change(
+                f"{STORE}/slices.py",
+                "slice_id(key, order.account_id, order.order_unique_key, sequence_number)",
+                "slice_id(key, order.account_id, order.id, sequence_number)",
+            ),
+        ),
+        (_PLACED_AGAIN,),
+    ),
+    Defect(
+        "An order that is placed again is cut in another way",
+        (
+            Change(
+                f"{TRADING}/order/accept.py",
+                "slice_ids.seed(client_order_id_key(), account_id, new_order.order_unique_key)",
+                "row['seed']",
+            ),
+        ),
+        (_PLACED_AGAIN,),
+    ),
+    Defect(
+        "An order that is placed again is sent without a look at what the book shows of it",
+        (Change(f"{SLICE}/execute.py", "    slice_ids = sending_hold.without_forgotten(broker, slice_ids)\n", ""),),
+        (
+            _PLACED_AGAIN,
+            f"{TESTS}/test_recovery.py::test_nothing_is_sent_of_a_forgotten_order_while_the_book_cannot_be_read_again",
+        ),
+    ),
+)

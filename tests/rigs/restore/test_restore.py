@@ -1,0 +1,136 @@
+"""Rehearsed: the database is set back, the exchange is not, the clients ask again, and nothing is bought twice."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pulse_core import config, db, migrations
+from pulse_core.trading.alarms import AlarmCode, HoldCode
+from pulse_core.trading.store import installation
+from pulse_ops.cli import main
+from pulse_ops.verify import broker_records
+from tests.support import servers
+from tests.support.arena import Arena, running_arena
+from tests.support.backups import ARCHIVED, Backup
+from tests.support.factories import without_pace
+from tests.support.processes import wait_until
+from tests.support.servers import RunningPostgres
+
+# So long the database goes back, at least.
+BACK = float(os.environ.get("RESTORED_BACK", "4"))
+ORDERS, QUANTITY, SPLITS = 9, 900, 10
+FORGOTTEN = ORDERS // 3
+# One slice after the other: some go out before that instant, some after it, some after the restore.
+STAGGER = """
+    UPDATE order_slices SET scheduled_at = now() + sequence_number * interval '{every} s',
+        due_at = now() + sequence_number * interval '{every} s' WHERE order_id = %s AND status = 'SCHEDULED'
+"""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def primary(tmp_path: Path) -> Iterator[RunningPostgres]:
+    """A server of this test's own: it is lost in the course of it."""
+    with servers.running_postgres(tmp_path, **ARCHIVED) as running:
+        migrations.upgrade(running.url())
+        yield running
+
+
+@pytest.fixture
+def arena(environment: dict[str, str], primary: RunningPostgres, tmp_path: Path) -> Iterator[Arena]:
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", primary.url())
+        forget_database()
+        with running_arena({**environment, "DATABASE_URL": primary.url()}, tmp_path) as opened:
+            for kind in ("pulse", "control", "slices"):
+                opened.start(kind)
+            yield opened
+    forget_database()
+
+
+def forget_database() -> None:
+    config.settings.cache_clear()
+    db.engine().dispose()
+    db.engine.cache_clear()
+    installation.forget_key()
+
+
+def place(arena: Arena, number: int) -> str:
+    """The id of the client's order, asked for once or again; its slices are due one after the other."""
+    split = {"num_splits": SPLITS, "duration_minutes": 1, "randomize": True}
+    body = {"order_unique_key": f"order-{number}", "instrument": "NSE:INFY", "side": "BUY", "total_quantity": QUANTITY}
+    answer = arena.ask("POST", "/internal/orders", {**body, "split_config": split})
+    assert answer is not None
+    assert answer.status_code in (200, 201), answer.text
+    order_id: str = answer.json()["order_id"]
+    if answer.status_code == 201:
+        wait_until(lambda: arena.is_split(order_id), 30, "the split")
+        without_pace(order_id)
+        arena.rows(STAGGER.format(every=BACK / 6), order_id)
+    return order_id
+
+
+def bought(arena: Arena) -> int:
+    return sum(trade.quantity for trade in broker_records.from_exchange(arena.exchange_url).trades)
+
+
+def sent(arena: Arena, order_ids: list[str]) -> int:
+    [(count,)] = arena.rows(
+        "SELECT count(*) FROM placements p JOIN order_slices s ON s.id = p.slice_id WHERE s.order_id = ANY(%s)",
+        order_ids,
+    )
+    return int(count)
+
+
+def stop_services(arena: Arena) -> None:
+    for child in [one for one in arena.processes.children if one.program.name.startswith(("worker", "pulse"))]:
+        child.stop(15)
+
+
+def test_what_was_ordered_is_bought_once_though_the_database_was_restored_to_before_it_was_sent(
+    arena: Arena, primary: RunningPostgres, tmp_path: Path
+) -> None:
+    backup = Backup(primary, tmp_path)
+    backup.take()
+    known = [place(arena, number) for number in range(ORDERS - FORGOTTEN)]
+    wait_until(lambda: sent(arena, known) >= 2, 30, "the first slices")
+    point, began, before = backup.now(), time.monotonic(), sent(arena, known)
+    forgotten = [place(arena, number) for number in range(ORDERS - FORGOTTEN, ORDERS)]
+    wait_until(lambda: sent(arena, known) >= before + 5, 30, "slices that will be forgotten")
+    wait_until(lambda: sent(arena, forgotten) >= 3, 30, "slices of orders that will be forgotten")
+    wait_until(lambda: time.monotonic() > began + BACK, BACK + 1, "the time that is lost")
+
+    # The steps of docs/operations.md.
+    stop_services(arena)
+    backup.archive_the_rest()
+    stood = bought(arena)
+    db.engine().dispose()
+    backup.restore(point)
+    for kind in ("pulse", "control", "slices"):
+        arena.start(kind)
+
+    wait_until(lambda: arena.rows("SELECT 1 FROM installation WHERE held_since IS NOT NULL"), 20, "the hold")
+    seen = json.loads(CliRunner().invoke(main, ["recover", "--json"]).stdout)
+    assert seen["hold_code"] == HoldCode.ANOTHER_DATABASE
+    assert len(seen["unexplained"]) >= 3
+    assert arena.rows("SELECT 1 FROM orders WHERE id = ANY(%s)", forgotten) == []
+    assert bought(arena) == stood
+
+    again = [place(arena, number) for number in range(ORDERS)]
+    assert again[: len(known)] == known
+    wait_until(lambda: not arena.rows("SELECT 1 FROM installation WHERE held_since IS NOT NULL"), 60, "its end")
+    arena.wait_until_final(60)
+    assert bought(arena) == ORDERS * QUANTITY == 8100
+    assert found_again(arena) >= 5
+    assert arena.broken_promises() == []
+
+
+def found_again(arena: Arena) -> int:
+    return len(arena.rows("SELECT 1 FROM slice_events WHERE detail->>'code' = %s", AlarmCode.LOST_CLAIM))
