@@ -14,13 +14,16 @@ SLICES ?= 5000
 RATE ?= 10
 FAULTS ?= *
 SAMPLE ?= 0
+DAYS ?= 250
+A_DAY ?= 5000
 TURN ?= 0
 # Tests wait more than they work: three at once keep two cores busy.
 AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web fuzz faults chaos halt restore attack mutants bench lint lint-web format clean
+.PHONY: help setup run demo test web hosts failover rabbitmq upgrade fuzz faults chaos halt restore attack containers mutants bench
+.PHONY: year lint lint-web format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -40,6 +43,18 @@ web: $(INSTALLED) ## Use the page in a real browser; without Chromium the tests 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web-test]'
 	@exec $(BIN)/python -m pytest --timeout 600 tests/web $(ARGS)
 
+hosts: $(INSTALLED) ## Cut hosts off, in one direction or both, as root; a part of the suite
+	@exec $(BIN)/python -m pytest -n 2 tests/hosts --ignore=tests/hosts/test_failover.py --ignore=tests/hosts/test_rabbitmq.py --ignore=tests/hosts/test_upgrade.py tests/rigs/chaos/test_host.py $(ARGS)
+
+failover: $(INSTALLED) ## Lose the primary under load, with a synchronous standby and without; a part of the suite
+	@exec $(BIN)/python -m pytest -n 2 tests/hosts/test_failover.py tests/rigs/chaos/test_lost_commits.py $(ARGS)
+
+rabbitmq: $(INSTALLED) ## Trade with RabbitMQ as the queue, and kill it; a part of the suite
+	@exec $(BIN)/python -m pytest tests/hosts/test_rabbitmq.py $(ARGS)
+
+upgrade: $(INSTALLED) ## Upgrade what is two revisions old while orders come in; takes the history of git
+	@exec $(BIN)/python -m pytest tests/hosts/test_upgrade.py $(ARGS)
+
 fuzz: $(INSTALLED) ## Send both services what their specifications allow and forbid: CASES=20000
 	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings --timeout 3600 tests/rigs/fuzz $(ARGS)
 
@@ -58,11 +73,17 @@ restore: $(INSTALLED) ## Set the database back 15 s while the exchange goes on, 
 attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
 	@exec $(BIN)/python -m tests.rigs.attack $(ARGS)
 
+containers: $(INSTALLED) ## Build the images, bring docker-compose.yml up, trade, kill each container: takes root on Linux, no Docker
+	$(BIN)/python -m tests.rigs.containers
+
 mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
 	@exec $(BIN)/python -m tests.rigs.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)
 
 bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for ten minutes
 	@exec $(BIN)/python -m bench $(ARGS)
+
+year: $(INSTALLED) ## Compare a day of history with a year of it, and with its archive: DAYS=250 A_DAY=5000, half an hour
+	@exec $(BIN)/python -m bench.year --days $(DAYS) --slices $(A_DAY) $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and import contracts
 	$(BIN)/ruff check

@@ -142,7 +142,7 @@ KNOWN = frozenset(
 # Those that are not read any more are spoken of where they matter.
 _FORMER = frozenset({"PULSE_BIND_HOST", "PULSE_SERVICE_TOKEN_KEY"})
 # Of the checks of this project: the processes that they start inherit them.
-_OF_CHECKS = frozenset({"PULSE_CHROMIUM", "PULSE_CI_RUN", "PULSE_KEEP_SCREENS", "PULSE_NO_CHROMIUM", "PULSE_WEB_STACK"})
+_OF_CHECKS = frozenset({"PULSE_CHROMIUM", "PULSE_CI_RUN", "PULSE_KEEP_SCREENS", "PULSE_NO_PACKAGES", "PULSE_WEB_STACK"})
 # What these say may be in a file, too: no other setting is read from one.
 _SECRET = re.compile(r"_(KEYS?|PASSWORD|TOKEN|URL)$")
 # In a pod Kubernetes sets these for a service that is called `pulse`, or begins so.

@@ -7,15 +7,19 @@ from pulse_client.calls import Credentials, part
 from pulse_client.feeds import Feeds
 from pulse_client.halts import Halts
 from pulse_client.instruments import Instruments
+from pulse_client.keys import Keys
+from pulse_client.logins import Logins
 from pulse_client.models import AccountLimits, BrokerAccount, BrokerAccountList, Installation, Market, Me
+from pulse_client.operating import Operating
 from pulse_client.policies import Policies
 from pulse_client.second_factor import SecondFactors
+from pulse_client.users import Users
 from pulse_client.webhooks import Webhooks
 
 __all__ = ["Credentials", "Gateway"]
 
 
-class Gateway(Feeds, Alarms, Halts, Webhooks, SecondFactors, Instruments, Policies):
+class Gateway(Feeds, Operating, Alarms, Halts, Webhooks, Logins, SecondFactors, Keys, Users, Instruments, Policies):
     """Acts for one account, by its credentials, an access token or an API key. Every method raises GatewayError."""
 
     def me(self) -> Me:

@@ -81,8 +81,23 @@ class NotFitting(Answer):
     reason: NotFittingReason
 
 
+class Late(Answer):
+    """How long after their planned times slices were sent, in milliseconds; None where none was sent.
+
+    `last` is of the one that was sent last; 95 of 100 were sent within `p95`.
+    """
+
+    last: int | None
+    p95: int | None
+    worst: int | None
+
+
 class Order(Answer):
-    """A parent order; `slices` counts its slices by status."""
+    """A parent order; `slices` counts its slices by status.
+
+    `planned_quantity` is what its schedule was to have filled when the server answered; `late_ms`, how late slices were
+    sent. Both are None of a server that does not tell them yet, the first also once the slices are archived.
+    """
 
     order_id: str
     order_unique_key: str
@@ -121,6 +136,8 @@ class Order(Answer):
     leftover: Leftover | None = None
     at_end: AtEnd | None = None
     not_fitting: NotFitting | None = None
+    planned_quantity: int | None = None
+    late_ms: Late | None = None
     account_name: str | None = None
     archived_at: datetime | None = None
 

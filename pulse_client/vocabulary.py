@@ -207,6 +207,14 @@ class AlarmStatus(StrEnum):
     RESOLVED = "RESOLVED"
 
 
+class OpenOrders(StrEnum):
+    """What becomes of the open orders of an account that is off-boarded."""
+
+    KEEP = "keep"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
 class Role(StrEnum):
     VIEWER = "viewer"
     TRADER = "trader"

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cache, partial
 from queue import Empty, SimpleQueue
 
+from amqp.exceptions import NotFound
 from celery import Celery
 from kombu.connection import Connection
 from kombu.transport import virtual
@@ -102,7 +103,7 @@ def slices_waiting() -> int:
     """About how many messages wait for a worker for slices; 0 when the queue does not answer."""
     try:
         with app().pool.acquire(block=True, timeout=2) as connection:
-            return _depth(connection, SLICES_QUEUE)
+            return depth(connection, SLICES_QUEUE)
     except UNREACHABLE:
         return 0
 
@@ -112,17 +113,22 @@ def depths() -> dict[str, int] | None:
     try:
         with app().connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
-            return {name: _depth(connection, name) for name in QUEUES}
+            return {name: depth(connection, name) for name in QUEUES}
     except UNREACHABLE:
         return None
 
 
-def _depth(connection: Connection, name: str) -> int:
+def depth(connection: Connection, name: str) -> int:
+    """How many messages wait in a queue; 0 where no worker has made it yet."""
     with connection.channel() as channel:  # type: ignore[no-untyped-call]
         if isinstance(channel, virtual.Channel):
             # Asking for the queue itself would forget the prefix, and an empty one does not exist.
             return int(channel._size(name))  # type: ignore[no-untyped-call]
-        return int(channel.queue_declare(name, durable=True).message_count)
+        try:
+            # Passive: a queue that is declared here would be none that a worker can use.
+            return int(channel.queue_declare(name, passive=True).message_count)
+        except NotFound:
+            return 0
 
 
 def _wakeup(task: Task, args: tuple[str, ...], eta: datetime | None, shown: str | None = None) -> Wakeup:

@@ -35,6 +35,16 @@ from api_contract.vocabulary import (
 LAST_EVENT = "The last event that is shown here: those after it are news."
 
 
+PLANNED_BY_NOW = (
+    "What its schedule was to have filled by now: the `planned_quantity` of its slices whose `scheduled_at` has passed,"
+    " added up, without those that an amendment took out, and never more than the total. 0 before it is split, null"
+    " once its slices are archived."
+    " It grows with the time alone: no event tells of that, and neither ETag nor version changes with it."
+)
+LATE = (
+    "How long after their planned time its slices were sent, in milliseconds: the `late_ms` of those that were sent."
+    " null where none was, or they are archived."
+)
 AVERAGE = {"description": "Per share, at 4 places."}
 
 
@@ -90,6 +100,12 @@ class ArrivalSchema(AnswerSchema):
 class NotFittingSchema(AnswerSchema):
     quantity = WholeNumber(required=True, metadata={"description": "Units that are not sent any more."})
     reason = Word(NotFittingReason, required=True, metadata={"description": "Of the last of them."})
+
+
+class LateSchema(AnswerSchema):
+    last = WholeNumber(required=True, allow_none=True, metadata={"description": "Of the slice that was sent last."})
+    p95 = WholeNumber(required=True, allow_none=True, metadata={"description": "95 of 100 were sent within this."})
+    worst = WholeNumber(required=True, allow_none=True)
 
 
 class OrderSchema(TermsSchema, PolicySchema, AcceptedSchema):
@@ -150,6 +166,8 @@ class OrderSchema(TermsSchema, PolicySchema, AcceptedSchema):
         allow_none=True,
         metadata={"description": "What it has given up so far; null while that is nothing."},
     )
+    planned_quantity = WholeNumber(required=True, allow_none=True, metadata={"description": PLANNED_BY_NOW})
+    late_ms = fields.Nested(LateSchema, required=True, metadata={"description": LATE})
 
 
 class OrderSnapshotSchema(OrderSchema):
@@ -221,6 +239,8 @@ _ORDER = {
         "asks": [{"price": "2849.60", "quantity": 125}],
     },
     "not_fitting": None,
+    "planned_quantity": 40,
+    "late_ms": {"last": 47, "p95": 88, "worst": 88},
 }
 
 

@@ -49,7 +49,7 @@ def measure(bench: Bench) -> Row:
     )
     with bench.site.at_rest():
         few, full = _filled(bench, "few", 1, FEW), _filled(bench, "full", 2, many)
-        with _timer(few.site) as few_timer, _timer(full.site) as full_timer:
+        with timer(few.site) as few_timer, timer(full.site) as full_timer:
             for number in range(bench.sizes.long_rounds):
                 bench.say(f"sweeps and pages, round {number + 1} of {bench.sizes.long_rounds}")
                 _time_in_turns(bench, (few, few_timer), (full, full_timer))
@@ -75,7 +75,8 @@ def _filled(bench: Bench, name: str, number: int, count: int) -> Filled:
 
 
 @contextmanager
-def _timer(site: Site) -> Iterator[Asked]:
+def timer(site: Site) -> Iterator[Asked]:
+    """A process that times sweeps on the site's database."""
     command = [sys.executable, "-m", "bench.sweep_timer"]
     environment, pipe = {**os.environ, **site.environment}, subprocess.PIPE
     with subprocess.Popen(
@@ -102,11 +103,16 @@ def _milliseconds(filled: Filled, timer: Asked, name: str) -> float:
         started = time.perf_counter()
         filled.client.ask("GET", _PATH)
         return (time.perf_counter() - started) * 1000
-    assert timer.stdin is not None
-    assert timer.stdout is not None
-    timer.stdin.write(name + "\n")
-    timer.stdin.flush()
-    answer = timer.stdout.readline()
+    return milliseconds(timer, name)
+
+
+def milliseconds(asked: Asked, name: str) -> float:
+    """How long a sweep took that was called just now. Raises BenchError."""
+    assert asked.stdin is not None
+    assert asked.stdout is not None
+    asked.stdin.write(name + "\n")
+    asked.stdin.flush()
+    answer = asked.stdout.readline()
     if not answer:
         raise BenchError(f"{name} could not be called")
     return float(answer)

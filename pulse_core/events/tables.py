@@ -90,7 +90,7 @@ class AlarmEvent(Base):
 class MergedEvent(Base):
     """An event of any account, numbered when the feed of all accounts is read.
 
-    No foreign key: events are never deleted, and one would write to the row of each.
+    No foreign key: one would write to the row of each event. Those in the archive leave theirs here for a while.
     """
 
     __tablename__ = "merged_events"

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from pulse_core.db import psycopg2_url
 
-# Rows of all other tables are never deleted.
+# Rows of all other tables are never deleted by the services; their owner moves history into the archive.
 DELETED_FROM = (
     "broker_turns",
     "idempotency_keys",

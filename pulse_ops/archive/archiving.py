@@ -69,8 +69,6 @@ def archive_days(
         raise Busy("Another `pulse archive` is at it.")
     _value(connection, "SELECT set_config('timezone', 'UTC', false)")
     while (day := _oldest(connection, kind)) is not None and day < before:
-        if kind is TRADING:
-            _check_day(connection, day)
         yield _archive_day(connection, kind, archive, day, whose, passed)
     if kind is TRADING:
         _forget_merged(connection)
@@ -81,10 +79,9 @@ def _oldest(connection: extensions.connection, kind: Kind) -> date | None:
     return None if oldest is None else oldest.astimezone(UTC).date()
 
 
-def _check_day(connection: extensions.connection, day: date) -> None:
-    with _transaction(connection) as cursor:
-        cursor.execute(rows.WHY_NOT_YET, _bounds(day) | {"rested": RESTED})
-        found = [(order_id, reason) for order_id, reason in cursor if reason is not None]
+def _check_day(cursor: Any, day: date) -> None:
+    cursor.execute(rows.WHY_NOT_YET, _bounds(day) | {"rested": RESTED})
+    found = [(order_id, reason) for order_id, reason in cursor if reason is not None]
     if found:
         (order_id, reason), more = found[0], len(found) - 1
         beside = f", and {more} more orders like it" if more else ""
@@ -110,7 +107,7 @@ def _archive_day(
 
 
 def _write(connection: extensions.connection, kind: Kind, archive: Path, day: date, whose: Whose) -> Part | None:
-    """Write what is left of a day, as it is at one instant; None where nothing is."""
+    """Write what is left of a day, as it is at one instant; None where nothing is. Raises NotYet."""
     numbers = [part.number for part in files.parts_of(archive, kind.name, day)]
     part = Part(archive, kind.name, day, max(numbers, default=0) + 1)
     with _transaction(connection, is_snapshot=True) as cursor:
@@ -118,6 +115,9 @@ def _write(connection: extensions.connection, kind: Kind, archive: Path, day: da
         owners = [owner for (owner,) in cursor]
         if not owners:
             return None
+        # In the very snapshot that is written: an order may be taken up again at any time.
+        if kind is TRADING:
+            _check_day(cursor, day)
         tables = {name: _lines(connection, query, owners) for name, query in kind.rows.items()}
         files.write(part, whose.revision, whose.installation, datetime.now(UTC).isoformat(), tables)
     return part

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import psycopg2
 
+from pulse_core.postgres.urls import libpq_url
 from pulse_core.trading.client_order_ids import installation_mark
 from pulse_ops.archive import archiving, files, reading
 from pulse_ops.archive.archiving import Archived, Busy, NotYet, Whose
@@ -75,7 +76,7 @@ def run(folder: Path, before: datetime | None, trading_days: int, audit_days: in
         (TRADING, before.date() if before else today - timedelta(days=trading_days)),
         (AUDIT, today - timedelta(days=audit_days)),
     )
-    with closing(psycopg2.connect(database_urls(data_dir)[0], connect_timeout=10)) as connection:
+    with closing(psycopg2.connect(libpq_url(database_urls(data_dir)[0]), connect_timeout=10)) as connection:
         held_up = [kind for kind, end in ends if not _archive(connection, kind, folder, end)]
     if held_up:
         raise SystemExit(EXIT_REFUSED)

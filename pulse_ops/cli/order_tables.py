@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import click
 
 from pulse_client.models import Event
-from pulse_client.order_models import Order, Slice
+from pulse_client.order_models import Late, Order, Slice
 from pulse_client.preview_models import OrderPreview
 from pulse_ops.cli.output import clock_time, instant, print_facts, print_table, say
 from pulse_ops.cli.watching import state
 
-_ORDER_COLUMNS = ("Order", "Key", "Created", "Side", "Instrument", ">Quantity", ">Filled", ">Price", "Status")
+_ORDER_COLUMNS = (
+    "Order", "Key", "Created", "Side", "Instrument", ">Quantity", ">Planned", ">Filled", ">Price", ">Late", "Status",
+)  # fmt: skip
 _SLICE_COLUMNS = (
     ">No", "Scheduled", "Sent", ">Attempts", ">Quantity", ">Filled", ">Price", "Status", "Broker's order", "Error",
 )  # fmt: skip
@@ -100,11 +102,28 @@ def _facts(order: Order) -> list[tuple[str, object]]:
         *_arrival(order),
         *_not_fitting(order),
         ("Filled", f"{order.filled_quantity} of {order.total_quantity}{price}"),
+        ("Planned", _planned(order)),
+        ("Late", _late(order.late_ms)),
         ("Open", f"{left.working} working, {on_its_way}{left.unknown} unknown, {left.unsent} unsent"),
         ("Created", instant(order.created_at)),
         ("Finished", instant(order.finished_at) or "-"),
         *_archived(order),
     ]
+
+
+def _planned(order: Order) -> str:
+    planned = order.planned_quantity
+    if planned is None:
+        return "-"
+    ahead = order.filled_quantity - planned
+    gap = "on plan" if ahead == 0 else f"{abs(ahead)} {'ahead' if ahead > 0 else 'behind'}"
+    return f"{planned} by now" if order.is_final else f"{planned} by now, {gap}"
+
+
+def _late(late: Late | None) -> str:
+    if late is None or late.last is None:
+        return "-"
+    return f"last {late.last} ms, p95 {late.p95} ms, worst {late.worst} ms"
 
 
 def _archived(order: Order) -> list[tuple[str, object]]:
@@ -147,8 +166,10 @@ def _order_row(order: Order) -> tuple[object, ...]:
         order.side,
         order.instrument,
         order.total_quantity,
+        order.planned_quantity,
         order.filled_quantity,
         order.average_price,
+        None if order.late_ms is None or order.late_ms.last is None else f"{order.late_ms.last} ms",
         state(order),
     )
 

@@ -17,6 +17,7 @@ from api_contract.variables import names_of, value_of
 from pulse_core.broker_accounts import directory
 from pulse_core.broker_accounts.reach import credentials_of
 from pulse_core.config import settings
+from pulse_core.postgres.urls import libpq_url
 from pulse_ops import verify as judge
 from pulse_ops.archive.files import Damaged
 from pulse_ops.cli import EXIT_FAILURE, options
@@ -103,7 +104,7 @@ def _facts(
         raise NotRunning("No stack runs there and DATABASE_URL is not set: start one, or set it.")
     try:
         # The database first: what it knows, the books must know.
-        found = database.read(url, name)
+        found = database.read(libpq_url(url), name)
         found = found if archive is None else with_archive(found, archive, name)
         return Facts(found, _books(name, ledger), is_final, grace, settle_delay)
     except Damaged as error:

@@ -45,9 +45,10 @@ def examine_deployment(deployment: Deployment) -> Iterator[Finding]:
     """What its URLs tell, from wherever they can be reached."""
     if deployment.database_url:
         yield from _database(deployment, deployment.database_url)
-    if deployment.redis_url and deployment.redis_url.startswith(("redis://", "rediss://")):
-        yield from queue.redis_keeps_messages(deployment.redis_url)
-        yield from queue.is_worked_off(deployment.redis_url, deployment.queue_prefix)
+    if url := deployment.redis_url:
+        is_redis = url.startswith(("redis://", "rediss://"))
+        yield from queue.redis_keeps_messages(url) if is_redis else queue.rabbitmq_answers(url)
+        yield from queue.is_worked_off(url, deployment.queue_prefix)
     yield from broker.shows_its_book(deployment.environment, _is_sealed(deployment))
     for name, url in deployment.services.items():
         yield from gateway.is_ready(name, url)

@@ -60,6 +60,11 @@ class Trouble(StrEnum):
         "Redis may lose messages",
         "Set maxmemory-policy noeviction and appendonly yes, and see that it has memory and disk.",
     )
+    QUEUE_AWAY = (
+        "QUEUE_AWAY",
+        "RabbitMQ does not answer",
+        "Start the server of PULSE_QUEUE_URL, or correct the URL; until then slices leave a few seconds late.",
+    )
     QUEUE_GROWING = (
         "QUEUE_GROWING",
         "messages come in faster than they are worked off",

@@ -1,4 +1,4 @@
-"""Whether Redis keeps the wake-ups, and whether they are worked off."""
+"""Whether Redis or RabbitMQ keeps the wake-ups, and whether they are worked off."""
 
 import time
 from collections.abc import Iterator
@@ -7,9 +7,10 @@ from typing import Any
 
 import redis
 
+from pulse_core.queue_away import UNREACHABLE
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 from pulse_ops.stack.redis import client_for_one_question
-from pulse_ops.stack.status import queue_depths
+from pulse_ops.stack.status import amqp_depths, queue_depths
 
 MANY_MESSAGES = 1000
 BETWEEN_TWO_LOOKS = 1.0
@@ -30,12 +31,22 @@ def redis_keeps_messages(redis_url: str) -> Iterator[Finding]:
         yield fine("redis", "answers, keeps its messages")
 
 
-def is_worked_off(redis_url: str, prefix: str) -> Iterator[Finding]:
+def rabbitmq_answers(queue_url: str) -> Iterator[Finding]:
+    """It keeps messages by itself: they and their queues are durable."""
+    try:
+        amqp_depths(queue_url)
+    except UNREACHABLE as error:
+        yield wrong("rabbitmq", Trouble.QUEUE_AWAY, str(error))
+    else:
+        yield fine("rabbitmq", "answers")
+
+
+def is_worked_off(queue_url: str, prefix: str) -> Iterator[Finding]:
     """Many messages are no trouble while they become fewer."""
-    first = queue_depths(redis_url, prefix)
+    first = queue_depths(queue_url, prefix)
     if any((depth or 0) >= MANY_MESSAGES for depth in first.values()):
         time.sleep(BETWEEN_TWO_LOOKS)
-    second = queue_depths(redis_url, prefix)
+    second = queue_depths(queue_url, prefix)
     for queue, depth in second.items():
         before = first[queue]
         if depth is None or before is None:

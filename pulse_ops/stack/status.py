@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import psutil
 import psycopg2
 import redis
+from kombu.connection import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from pulse_core import migrations
+from pulse_core import migrations, queue
 from pulse_core.postgres.urls import libpq_url
+from pulse_core.queue_away import UNREACHABLE
 from pulse_ops.stack.processes import QUEUES
 from pulse_ops.stack.redis import client_for_one_question
 from pulse_ops.stack.running import RunningProcess, RunningStack
@@ -43,15 +45,25 @@ def process_statuses(stack: RunningStack, now: float) -> list[ProcessStatus]:
     return [_process_status(one, now) for one in stack.processes]
 
 
-def queue_depths(redis_url: str, prefix: str) -> dict[str, int | None]:
-    """Messages that wait in each queue; None when the queue cannot be asked."""
-    if not redis_url.startswith(("redis://", "rediss://")):
-        return dict.fromkeys(QUEUES)
-    with closing(client_for_one_question(redis_url)) as client:
+def queue_depths(queue_url: str, prefix: str) -> dict[str, int | None]:
+    """Messages that wait in each queue; None when the queue cannot be asked. The prefix is Redis's alone."""
+    if not queue_url.startswith(("redis://", "rediss://")):
         try:
-            return {queue: int(client.llen(prefix + queue)) for queue in QUEUES}
+            return dict(amqp_depths(queue_url))
+        except UNREACHABLE:
+            return dict.fromkeys(QUEUES)
+    with closing(client_for_one_question(queue_url)) as client:
+        try:
+            return {name: int(client.llen(prefix + name)) for name in QUEUES}
         except redis.RedisError:
             return dict.fromkeys(QUEUES)
+
+
+def amqp_depths(queue_url: str) -> dict[str, int]:
+    """Messages of RabbitMQ that wait in each queue, without those that a worker holds. Raises one of UNREACHABLE."""
+    with Connection(queue_url, connect_timeout=2) as connection:  # type: ignore[no-untyped-call]
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+        return {name: queue.depth(connection, name) for name in QUEUES}
 
 
 def database_revision(database_url: str) -> str | None:

@@ -21,7 +21,7 @@ from pulse_ops.stack.child import Child, Program
 from pulse_ops.stack.handed_on import EVERY_SECRET, SECRETS
 from pulse_ops.stack.ports import free_port, is_free
 from pulse_ops.stack.processes import Listen
-from tests.support import debian, servers
+from tests.support import debian, lacking, servers
 from tests.support.certificates import self_signed
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -34,6 +34,7 @@ UNITS = {
     "pulse-beat": (processes.BEAT, processes.beat()),
     "pulse-flower": (processes.FLOWER, processes.flower(Listen("127.0.0.1", 5555))),
     "pulse-migrate": ("migrate", ("pulse", "migrate")),
+    "pulse-archive": ("migrate", ("pulse", "archive", "run")),
 }
 DEPLOYMENTS = {
     "gapi": (processes.GAPI, processes.gapi(Listen("0.0.0.0", 8000))),
@@ -113,6 +114,11 @@ def test_a_unit_runs_its_process_with_its_secrets_as_credentials(name: str) -> N
     assert service["NoNewPrivileges"] == "yes"
 
 
+def test_each_timer_has_the_unit_that_it_starts() -> None:
+    timers = {path.stem for path in (DEPLOY / "systemd").glob("*.timer")}
+    assert timers == {"pulse-archive"} <= UNITS.keys()
+
+
 class Repeated(dict[str, Any]):
     """Keeps every line of a name that stands several times, as systemd does."""
 
@@ -144,7 +150,7 @@ class Gateway(BaseHTTPRequestHandler):
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a real nginx with our example, in front of what stands for the gateway."""
     if debian.program("nginx", "nginx") is None and (reason := debian.why_not("nginx")):
-        debian.skip(reason)
+        lacking.skip(reason)
     folder = tmp_path_factory.mktemp("nginx")
     gateway = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
     threading.Thread(target=gateway.serve_forever, daemon=True).start()

@@ -258,6 +258,40 @@ def test_slices_tell_what_was_planned_how_late_they_are_and_what_is_new(service:
     assert second.sequence_number == 2
 
 
+def test_an_order_tells_what_is_planned_by_now_and_how_late_it_was_sent(service: Service, trader: Account) -> None:
+    order_id = a_split_order(utcnow(), trader.account_id)
+    first, second, _unsent, amended, to_come = slices_of(order_id)
+    planned = "UPDATE order_slices SET scheduled_at = now() + (sequence_number - 4.5) * interval '1 minute'"
+    change(f"{planned} WHERE order_id = :id", id=order_id)
+    sent = "UPDATE order_slices SET sent_at = scheduled_at + :late * interval '1 ms' WHERE id = :id"
+    change(sent, id=first.id, late=900)
+    change(sent, id=second.id, late=47.9)
+    change("UPDATE order_slices SET error_code = 'AMENDED' WHERE id = :id", id=amended.id)
+    change("UPDATE order_slices SET quantity = 12 WHERE id = :id", id=first.id)
+    an_alarm(first, AlarmCode.SLICE_LOWERED, lowered_from="20", lowered_to="12")
+
+    [listed] = service.send("GET", service.orders, trader).json()["orders"]
+    assert (listed["planned_quantity"], listed["late_ms"]) == (60, {"last": 47, "p95": 900, "worst": 900})
+    order = f"{service.orders}/{order_id}"
+    shown = service.send("GET", order, trader)
+    by_key = service.send("GET", f"{service.orders}/by-key/{listed['order_unique_key']}", trader)
+    assert shown.json() == by_key.json() == listed | {"last_event_id": shown.json()["last_event_id"]}
+
+    change("UPDATE order_slices SET scheduled_at = now() WHERE id = :id", id=to_come.id)
+    later = service.send("GET", order, trader)
+    assert (later.json()["planned_quantity"], later.headers["ETag"]) == (80, shown.headers["ETag"])
+    assert ids(service, trader, f"changed_after={shown.json()['last_event_id']}") == []
+    # What did not fill comes back in other slices.
+    change("UPDATE order_slices SET quantity = 70 WHERE id = :id", id=to_come.id)
+    assert service.send("GET", order, trader).json()["planned_quantity"] == 100
+
+
+def test_nothing_is_planned_or_late_of_an_order_that_is_not_split(service: Service, trader: Account) -> None:
+    order_id = service.place(trader).json()["order_id"]
+    shown = service.send("GET", f"{service.orders}/{order_id}", trader).json()
+    assert (shown["planned_quantity"], shown["late_ms"]) == (0, {"last": None, "p95": None, "worst": None})
+
+
 def test_trades_are_listed_page_by_page(service: Service, trader: Account) -> None:
     order_id, now = a_split_order(utcnow(), trader.account_id), utcnow()
     first = slices_of(order_id)[0]

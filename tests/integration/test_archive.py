@@ -47,6 +47,9 @@ _OLDER = """
 _LATE = "UPDATE order_slices SET error_message = 'late' WHERE order_id = :id"
 
 
+_TAKE_UP = "UPDATE orders SET status = 'IN_PROGRESS', finished_at = NULL WHERE id = :id"
+
+
 class Crash(BaseException):
     """Ends the archiving where a process would die."""
 
@@ -248,6 +251,22 @@ def test_what_changes_after_it_was_written_is_written_again(
     assert [files.check(part).tables["orders"].rows for part in parts] == [2, 1]
     told = [reading.order(tmp_path, order_id) for order_id in (one, other)]
     assert [found and {row["error_message"] for row in found["order_slices"]} for found in told] == [{"late"}, {None}]
+
+
+def test_an_order_that_is_taken_up_again_after_it_was_written_stays(
+    broker: SimulatedBroker, account: str, owner: extensions.connection, tmp_path: Path
+) -> None:
+    one, other = a_finished_order(broker, account), a_finished_order(broker, account)
+
+    def take_up(step: str) -> None:
+        if step == "written":
+            with as_owner() as connection:
+                connection.execute(text(_TAKE_UP), {"id": one})
+
+    with pytest.raises(NotYet, match="is open"):
+        archive(owner, tmp_path, passed=take_up)
+
+    assert [len(slices_of(order_id)) for order_id in (one, other)] == [3, 0]
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])

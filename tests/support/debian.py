@@ -1,4 +1,7 @@
-"""A package of Debian's, unpacked into a cache: no service is installed or started, and root is not needed for it."""
+"""Debian's packages: installed, or unpacked into a cache.
+
+What is unpacked starts no service and takes no root; what is installed takes both its dependencies and root.
+"""
 
 import os
 import shutil
@@ -6,29 +9,21 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
-
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pulse-tests"
+_INSTALL = ("apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends")
 
 
-def why_not(package: str) -> str | None:
-    """Why it cannot be had here, in one sentence, or None. Gets it where that may be done."""
+def why_not(package: str, *beside: str) -> str | None:
+    """Why a package cannot be had here, in one sentence, or None. Unpacks it, with those beside it, where it may."""
     if (CACHE / package).exists():
         return None
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         return f"{package} is not installed, and without apt-get it cannot be had here"
     try:
-        _unpack(package)
+        _unpack(package, *beside)
     except subprocess.CalledProcessError as error:
-        return f"{package} cannot be had: {(error.stderr or str(error)).strip().splitlines()[0]}"
+        return _why(package, error)
     return None
-
-
-def skip(reason: str) -> None:
-    """Skip the test for this reason. A machine of CI that has apt-get fails instead."""
-    if os.environ.get("CI") == "true" and shutil.which("apt-get"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def program(package: str, name: str) -> str | None:
@@ -37,23 +32,47 @@ def program(package: str, name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path=f"{beside}{os.pathsep}/usr/sbin")
 
 
-def _unpack(package: str) -> None:
+def may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def why_not_installed(*packages: str) -> str | None:
+    """Install them. Why that cannot be done, in one sentence, or None."""
+    names = " and ".join(packages)
+    if not may_install():
+        return f"{names} cannot be installed: that takes root and apt-get"
+    try:
+        _get(*_INSTALL, *packages)
+    except subprocess.CalledProcessError as error:
+        return _why(names, error)
+    return None
+
+
+def _unpack(*packages: str) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        try:
-            _run("apt-get", "download", package, folder=folder)
-        except subprocess.CalledProcessError:
-            if os.geteuid() != 0:
-                raise
-            _run("apt-get", "update", folder=folder)
-            _run("apt-get", "download", package, folder=folder)
-        (file,) = Path(folder).glob(f"{package}_*.deb")
+        _get("apt-get", "download", *packages, folder=folder)
         unpacked = Path(folder) / "unpacked"
-        _run("dpkg-deb", "-x", str(file), str(unpacked), folder=folder)
+        for file in Path(folder).glob("*.deb"):
+            _run("dpkg-deb", "-x", str(file), str(unpacked), folder=folder)
         # Another process may have been faster; its programs are the same.
-        if not (CACHE / package).exists():
-            unpacked.rename(CACHE / package)
+        if not (CACHE / packages[0]).exists():
+            unpacked.rename(CACHE / packages[0])
+
+
+def _get(*command: str, folder: str = "/") -> None:
+    try:
+        _run(*command, folder=folder)
+    except subprocess.CalledProcessError:
+        if os.geteuid() != 0:
+            raise
+        _run("apt-get", "update", folder=folder)
+        _run(*command, folder=folder)
 
 
 def _run(*command: str, folder: str) -> None:
     subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=180)
+
+
+def _why(names: str, error: subprocess.CalledProcessError) -> str:
+    return f"{names} cannot be had: {(error.stderr or str(error)).strip().splitlines()[0]}"

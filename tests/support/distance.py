@@ -7,10 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
+import redis
 from sqlalchemy import make_url
 
 from tests.support.hosts import Host
-from tests.support.servers import connected_to, running_postgres
+from tests.support.servers import RunningPostgres, connected_to, running_postgres, running_redis
 
 
 @contextmanager
@@ -34,13 +35,27 @@ def move_to(host: Host) -> None:
 def a_database(server: Host, folder: Path) -> Iterator[str]:
     """A migrated database, also for this process; its URL from other hosts."""
     with running_postgres(folder, listen_addresses="*") as postgres:
-        with (folder / "postgres" / "data" / "pg_hba.conf").open("a") as rules:
-            rules.write("host all all 10.77.0.0/16 scram-sha-256\n")
-        with closing(psycopg2.connect(postgres.url())) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_reload_conf()")
+        let_hosts_in(postgres, folder)
         services_url = postgres.migrated()
         with connected_to(services_url):
             yield make_url(services_url).set(host=server.address).render_as_string(hide_password=False)
+
+
+def let_hosts_in(postgres: RunningPostgres, folder: Path) -> None:
+    """Let other hosts connect, standbys too; `folder` is the one that it was started in."""
+    with (folder / "postgres" / "data" / "pg_hba.conf").open("a") as rules:
+        rules.write("host all,replication all 10.77.0.0/16 scram-sha-256\n")
+    with closing(psycopg2.connect(postgres.url())) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def a_queue(server: Host, folder: Path) -> Iterator[str]:
+    """A Redis on this host; its URL from other hosts."""
+    with running_redis(folder) as running:
+        with closing(redis.Redis.from_url(running.url)) as client:
+            client.config_set("bind", f"127.0.0.1 {server.address}")
+        yield running.url.replace("127.0.0.1", server.address)
 
 
 def _enter(namespace: int) -> None:

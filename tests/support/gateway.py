@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = canned.raw or _error(status, canned.code, canned.message, canned.details)[1]
         self._send(status, answer, headers)
 
-    do_POST = do_DELETE = do_PATCH = do_GET  # noqa: N815  names that http.server looks for
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815  names that http.server looks for
 
     def _send(self, status: int, answer: Any, headers: dict[str, str]) -> None:
         if status == 0:
@@ -239,7 +239,7 @@ def order_answer(number: int, **changes: Any) -> dict[str, Any]:
         "next_slice_at": None, "last_event_id": 0,
         "created_at": AT, "updated_at": AT, "finished_at": None, "archived_at": None, "held": None, "arrival": None,
         "catch_up": "spread", "max_slice_multiple": 3, "extend_minutes": 0, "leftover": "catch_up", "at_end": "leave",
-        "not_fitting": None,
+        "not_fitting": None, "planned_quantity": 0, "late_ms": {"last": None, "p95": None, "worst": None},
     }  # fmt: skip
     return order | changes
 

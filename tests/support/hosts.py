@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.support import debian, lacking
 
 TOOLS = {"ip": "iproute2", "nft": "nftables"}
 # Bits of CapEff in /proc/self/status.
@@ -83,12 +83,9 @@ def network(*names: str) -> Iterator[tuple[Host, ...]]:
 
 
 def require() -> None:
-    """Skip the test where no network can be made. A machine of CI that has the rights for it fails instead."""
-    if not (reason := why_not()):
-        return
-    if os.environ.get("CI") == "true" and not _missing_rights():
-        pytest.fail(reason)
-    pytest.skip(reason)
+    """Skip the test where no network can be made."""
+    if reason := why_not():
+        lacking.skip(reason, could_run=not _missing_rights())
 
 
 @cache
@@ -96,8 +93,10 @@ def why_not() -> str | None:
     """Why no network can be made here, in one sentence, or None. Installs what is missing."""
     if reason := _missing_rights():
         return reason
+    missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
+    if missing and (reason := debian.why_not_installed(*missing)):
+        return reason
     try:
-        _install_tools()
         with _network("first", "second") as (first, _):
             first.lose(sent=0.5)
     except (subprocess.CalledProcessError, OSError) as error:
@@ -116,18 +115,6 @@ def _missing_rights() -> str | None:
     if not (capabilities >> NET_ADMIN & 1 and capabilities >> SYS_ADMIN & 1):
         return "this root has no CAP_NET_ADMIN and CAP_SYS_ADMIN, which network namespaces need"
     return None
-
-
-def _install_tools() -> None:
-    missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
-    if not missing:
-        return
-    install = ("apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", *missing)
-    try:
-        _run(*install)
-    except subprocess.CalledProcessError:
-        _run("apt-get", "update")
-        _run(*install)
 
 
 @contextmanager

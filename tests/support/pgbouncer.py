@@ -2,19 +2,17 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import psycopg2
-import pytest
 from sqlalchemy import make_url
 
 from pulse_ops.stack.child import Child, Program
 from pulse_ops.stack.ports import free_port
-from tests.support import servers
+from tests.support import debian, lacking, servers
 
 CONFIGURATION = """
 [databases]
@@ -47,47 +45,19 @@ def running_pgbouncer(folder: Path, database_url: str, port: int = 0, **settings
 
 
 def require() -> None:
-    """Skip the test where PgBouncer cannot be had. A machine of CI that may install it fails instead."""
-    if not (reason := why_not()):
-        return
-    if os.environ.get("CI") == "true" and _may_install():
-        pytest.fail(reason)
-    pytest.skip(reason)
+    """Skip the test where PgBouncer cannot be had."""
+    if reason := why_not():
+        lacking.skip(reason, could_run=debian.may_install())
 
 
 @cache
 def why_not() -> str | None:
     """Why there is no PgBouncer here, in one sentence, or None. Installs it where it may."""
-    if _program():
-        return None
-    if not _may_install():
-        return "PgBouncer is not installed, and only root with apt-get may install it"
-    try:
-        _install()
-    except subprocess.CalledProcessError as error:
-        return f"PgBouncer cannot be installed: {(error.stderr or str(error)).splitlines()[0]}"
-    return None
+    return None if _program() else debian.why_not_installed("pgbouncer")
 
 
 def _program() -> str | None:
     return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-
-
-def _may_install() -> bool:
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def _install() -> None:
-    install = ("apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", "pgbouncer")
-    try:
-        _run(*install)
-    except subprocess.CalledProcessError:
-        _run("apt-get", "update")
-        _run(*install)
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, capture_output=True, text=True, check=True, timeout=180)
 
 
 def _answers(url: str) -> bool:

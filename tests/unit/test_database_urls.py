@@ -1,5 +1,8 @@
 """Both forms of a URL with several hosts lead SQLAlchemy and Postgres's own library to the same servers."""
 
+import re
+from pathlib import Path
+
 import psycopg2.extensions
 import pytest
 from sqlalchemy.dialects.postgresql.psycopg2 import dialect
@@ -40,3 +43,10 @@ def test_hosts_may_lack_ports_and_be_addresses(url: str, host: str, port: str) -
 def test_a_url_with_one_host_stays_as_it_is(url: str) -> None:
     assert libpq_url(url) == "postgresql://r:p@h:1/d"
     assert engine_url(url).render_as_string(hide_password=False) == "postgresql+psycopg2://r:p@h:1/d"
+
+
+def test_no_command_hands_a_url_to_the_client_library_as_it_was_stated() -> None:
+    root = Path(__file__).parents[2] / "pulse_ops"
+    sources = [path.read_text() for folder in ("cli", "doctor", "stack") for path in (root / folder).rglob("*.py")]
+    connected = [call for source in sources for call in re.findall(r"psycopg2\.connect\((\w+(?:\.\w+)?)", source)]
+    assert set(connected) == {"libpq_url", "self.url"}

@@ -1,7 +1,6 @@
 """One stack and one browser for all tests of the page; each test has browser contexts of its own.
 
-Without a browser they are skipped with a sentence. Where PULSE_CI_RUN is set they fail instead, unless
-PULSE_NO_CHROMIUM says why none can be had there.
+Without a browser they are skipped with a sentence, as `tests.support.lacking` has it.
 """
 
 import os
@@ -21,6 +20,7 @@ from argon2 import PasswordHasher
 from ulid import ULID
 
 from api_contract import ids
+from tests.support import lacking
 from tests.support.processes import wait_until
 from tests.support.stacks import Stack, environment_for, running_stack
 
@@ -49,11 +49,12 @@ _NO_PLAYWRIGHT = "Playwright is not installed: `make web` installs it, with the 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """They take a browser: skipped without one, but where everything has to be tested and one can be had."""
-    lacking = _NO_PLAYWRIGHT if sync_playwright is None else "" if chromium() else _NO_CHROMIUM
-    here, must_run = Path(__file__).parent, "PULSE_CI_RUN" in os.environ and "PULSE_NO_CHROMIUM" not in os.environ
+    missing = _NO_PLAYWRIGHT if sync_playwright is None else "" if chromium() else _NO_CHROMIUM
+    if not missing or lacking.must_run():
+        return
     for item in items:
-        if lacking and item.path.is_relative_to(here) and not must_run:
-            item.add_marker(pytest.mark.skip(reason=lacking))
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.skip(reason=missing))
 
 
 def chromium() -> str | None:

@@ -63,6 +63,8 @@ def order(number: int, **changed: Any) -> dict[str, Any]:
         },
         "slices": {"FILLED": 9, "SCHEDULED": 10} | ({"REJECTED": 1} if number % 7 == 2 else {}),
         "next_slice_at": stamp(now + timedelta(seconds=5 + number % 50)),
+        "planned_quantity": total // 2,
+        "late_ms": {"last": 47, "p95": 88, "worst": 900} if filled else {"last": None, "p95": None, "worst": None},
         "created_at": stamp(now - HOUR / 2 - timedelta(seconds=number)),
         "updated_at": stamp(now),
         "finished_at": None,

@@ -1,43 +1,20 @@
-"""Every page and state, in light and dark, wide and narrow: no violation of WCAG 2.2 A and AA that axe can find."""
+"""Every page in light and dark, wide and narrow: no violation of WCAG 2.2 A and AA that axe can find.
+
+The states of a page are looked at where they are brought about: every call of `look`.
+"""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.web.axe import look
 from tests.web.conftest import Web
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.usefixtures("console_is_clean")
-
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-WIDTHS = (1280, 390)
-THEMES = ("light", "dark")
-_RUN = """async () => {
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"];
-  const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
-  return violations.map(({ id, nodes }) => [id, nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]);
-}"""
-
-
-def look(page: "Page", what: str) -> list[Any]:
-    """What axe finds, in each theme and at each width; and whether the page scrolls sideways."""
-    # By the protocol, not as an element: the policy of the page lets no script in.
-    if not page.evaluate("() => 'axe' in window"):
-        page.evaluate(AXE.read_text())
-    found: list[Any] = []
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
-        for theme in THEMES:
-            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-            found += [(what, width, theme, *one) for one in page.evaluate(_RUN)]
-        if page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append((what, width, "scrolls sideways"))
-    page.set_viewport_size({"width": WIDTHS[0], "height": 800})
-    return found
 
 
 def test_the_pages_of_an_operator(page_as: "Callable[..., Page]", stack: Web) -> None:

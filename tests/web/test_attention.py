@@ -7,10 +7,11 @@ import pytest
 
 from api_contract.alarms import AlarmCode
 from tests.support.processes import wait_until
+from tests.web.axe import look
 from tests.web.conftest import User, Web
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.usefixtures("console_is_clean")
 
@@ -48,6 +49,54 @@ def test_an_operator_sends_a_refused_slice_again_and_a_trader_only_sees_it(
     item.wait_for(state="detached")
     theirs.get_by_text("Nothing needs you").wait_for()
     assert "REJECTED" not in trader.ask("GET", f"/orders/{order_id}")["slices"]
+
+
+def test_a_slice_in_doubt_is_asked_for_or_settled_by_an_operator_and_never_just_sent_again(
+    page_as: "Callable[..., Page]", stack: Web
+) -> None:
+    trader = stack.new_user("trader")
+    stack.scenario({"fault": "ack_lost", "instrument": "NSE:WIPRO", "count": 1}, {"fault": "book_down"})
+    order_id = trader.place(instrument="NSE:WIPRO")
+    wait_until(lambda: "UNKNOWN" in trader.ask("GET", f"/orders/{order_id}")["slices"], 30, "a slice is in doubt")
+    theirs = page_as(trader, "/app/attention")
+    theirs.get_by_text("It never just sends it again.").wait_for()
+    assert theirs.get_by_role("button", name="Settle...").count() == 0
+
+    page = page_as("operator", "/app/attention")
+    item = page.locator("li[data-kind=slice]").filter(has=page.locator(f'a[href="/app/orders/{order_id}"]'))
+    item.get_by_text("In doubt").wait_for()
+    item.get_by_text("Next: Ask the broker's book now.").wait_for()
+    item.get_by_role("button", name="Settle...").click()
+    sheet = page.get_by_role("dialog", name="Settle a slice")
+    sheet.get_by_label("Shares in all").fill("20")
+    sheet.get_by_label("Average price").fill("812.50")
+    sheet.get_by_label("How it is known").fill("contract note")
+    found = look(page, "settle", "dialog.sheet")
+    settle(page)
+    sheet.get_by_role("alert").wait_for()
+    found += look(page, "settle, refused while the book may tell", "dialog.sheet")
+
+    stated: list[object] = []
+
+    def accept(route: "Route") -> None:
+        stated.append(route.request.post_data_json)
+        route.fulfill(status=202, json={})
+
+    page.route("**/settle", accept)
+    settle(page)
+    sheet.wait_for(state="detached")
+    assert stated == [{"filled": 20, "price": "812.50", "reason": "contract note"}]
+    stack.scenario()
+    item.get_by_role("button", name="Ask the broker now").click()
+    item.wait_for(state="detached")
+    assert "UNKNOWN" not in trader.ask("GET", f"/orders/{order_id}")["slices"]
+    assert found == []
+
+
+def settle(page: "Page") -> None:
+    page.get_by_role("dialog", name="Settle a slice").get_by_role("button", name="Settle...").click()
+    page.get_by_role("dialog", name="Settle it so?").get_by_text("20 shares at 812.50 are booked.").wait_for()
+    page.get_by_role("button", name="Settle", exact=True).click()
 
 
 def test_an_alarm_is_taken_on_noted_as_text_and_its_order_resumed(page_as: "Callable[..., Page]", stack: Web) -> None:

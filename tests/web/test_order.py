@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.processes import wait_until
+from tests.web import samples
 from tests.web.conftest import User, Web
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import BrowserContext, Page
 
 pytestmark = pytest.mark.usefixtures("console_is_clean")
 
@@ -36,6 +37,8 @@ def test_it_shows_where_the_shares_are_and_draws_few_rows(page_as: PageAs, trade
     page.get_by_role("grid", name="Slices").wait_for()
 
     assert figure(page, "filled") == 1000
+    late = page.locator(".figures [data-figure=late]").text_content() or ""
+    assert re.fullmatch(r"last (\d+ ms), p95 \1, worst \1", late.strip())
     assert figure(page, "unsent") == 99_000
     drawn = page.get_by_role("img", name=re.compile("^Of 1,00,000, [1-3],000 are planned by now and [1-3],000 filled"))
     assert drawn.count() == 1
@@ -45,6 +48,18 @@ def test_it_shows_where_the_shares_are_and_draws_few_rows(page_as: PageAs, trade
     grid.press("End")
     page.locator(".grid-row:not([hidden]) .column-number", has_text=re.compile("^100$")).wait_for()
     assert page.locator(f"#{grid.get_attribute('aria-activedescendant')}").count() == 1
+
+
+def test_a_thousand_slices_scroll_with_few_rows(page_as: PageAs, new_context: Callable[..., "BrowserContext"]) -> None:
+    context, order = new_context(), samples.order(1, total_quantity=1_00_000)
+    samples.show_order(context, order, samples.slices(order, 1000))
+    page = page_as("trader", f"/app/orders/{order['order_id']}", context=context)
+    grid = page.get_by_role("grid", name="Slices")
+    page.locator(".grid-row:not([hidden])").first.wait_for()
+    for top, number in ((0.5, "500"), (1, "1000")):
+        grid.evaluate("(grid, top) => { grid.scrollTop = top * grid.scrollHeight; }", top)
+        page.locator(".grid-row:not([hidden]) .column-number", has_text=re.compile(f"^{number}$")).wait_for()
+        assert page.locator(".grid-row").count() < 40
 
 
 def test_a_cancel_says_what_is_filled_now(page_as: PageAs, trader: User) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,39 @@ def test_a_fill_changes_its_cell_and_no_other_row_moves(page_as: PageAs, trader:
 
     assert stood == symbols(page) == ["SBIN", "TCS", "INFY"]
     assert cell(page, "INFY", "filled").text_content() == quiet
+
+
+def test_the_plan_and_how_late_it_is_are_told_in_shares_and_milliseconds(
+    page_as: PageAs, new_context: Callable[..., "BrowserContext"]
+) -> None:
+    context = new_context(WIDE)
+    late = {"last": 47, "p95": 88, "worst": 900}
+    behind = samples.order(1, total_quantity=40_000, filled_quantity=16_000, planned_quantity=18_400, late_ms=late)
+    samples.show_orders(context, [behind])
+    page = page_as("trader", context=context)
+
+    plan, lateness = cell(page, "INFY", "plan"), cell(page, "INFY", "late")
+    plan.get_by_text("\N{MINUS SIGN}6.0 %").wait_for()
+    assert plan.get_attribute("title") == "16,000 filled, 18,400 planned by now: 2,400 behind"
+    assert lateness.text_content() == "47 ms"
+    assert lateness.get_attribute("title") == "sent after its time: last 47 ms, p95 88 ms, worst 900 ms"
+
+
+def test_the_plan_of_an_order_that_stands_still_goes_on(
+    page_as: PageAs, new_context: Callable[..., "BrowserContext"]
+) -> None:
+    context = new_context(WIDE)
+    context.clock.install(time=datetime.now(UTC))
+    paused = samples.order(1, total_quantity=40_000, filled_quantity=16_000, planned_quantity=16_000, status="PAUSED")
+    samples.show_orders(context, [paused])
+    page = page_as("trader", context=context)
+    plan = cell(page, "INFY", "plan")
+    plan.get_by_text("0.0 %").wait_for()
+    paused["planned_quantity"] = 18_400
+
+    page.clock.fast_forward(31_000)
+
+    plan.get_by_text("\N{MINUS SIGN}6.0 %").wait_for()
 
 
 def test_a_new_order_waits_above_while_somebody_is_at_the_table(page_as: PageAs, trader: User) -> None:

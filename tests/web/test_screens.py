@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("console_is_clean")
 KEPT = Path(__file__).with_name("screens")
 TOLERANCE = 0.02
 CLOCKS = (
-    ".column-time, .column-next, .column-pace, .column-planned, .column-sent, .events time, .order-terms,"
+    ".column-time, .column-next, .column-planned, .column-sent, .events time, .order-terms,"
     " .chart text, .chart-readout, dl.figures, .blotter-foot"
 )
 
@@ -83,9 +83,8 @@ def blotter(page_as: Callable[..., "Page"], new_context: "Callable[..., BrowserC
 def test_the_blotter(blotter: Callable[..., "Page"], is_as_kept: Callable[..., None]) -> None:
     page = blotter()
     page.get_by_role("grid").focus()
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    page.keyboard.press(" ")
+    for key in ("j", "j", "j", " "):
+        page.keyboard.press(key)
     page.locator("[aria-selected=true]").wait_for()
     is_as_kept(page, "blotter")
 

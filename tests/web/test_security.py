@@ -1,5 +1,6 @@
 """What the policy of the page keeps out, in a browser that enforces it."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,14 @@ WATCH = """() => {
   const told = (done) => document.addEventListener("securitypolicyviolation", (one) => done(one.effectiveDirective));
   globalThis.violated = new Promise(told);
 }"""
+KEPT = """async () => {
+  const databases = await indexedDB.databases();
+  const all = Object.values(Object.getOwnPropertyDescriptors(globalThis)).map(({ value }) => value);
+  const own = all.filter((value) => typeof value === "string");
+  const stored = [localStorage, sessionStorage].flatMap((one) => Object.entries(one).flat());
+  const kept = [...(await caches.keys()), ...databases.map(({ name }) => name), ...stored];
+  return [document.cookie, window.name, location.href, document.documentElement.outerHTML, ...kept, ...own].join(" ");
+}"""
 PageAs = Callable[..., "Page"]
 ATTEMPTS = {
     "markup": "() => { document.body.innerHTML = '<img src=x onerror=alert(1)>'; }",
@@ -27,6 +36,15 @@ def test_no_text_becomes_markup_or_script(page_as: PageAs, console: list[str]) -
     assert console == []
     done = [name for name, script in ATTEMPTS.items() if not _is_refused(page, script)]
     assert done == []
+
+
+def test_no_script_can_read_a_token(page_as: PageAs) -> None:
+    """Neither where a page keeps things, nor in what it makes global, nor in the markup."""
+    page = page_as("trader")
+    page.locator("[data-state=live]").wait_for()
+    found = page.evaluate(KEPT)
+    assert "pulse_login" not in found
+    assert re.search(r"rt_|eyJ[\w-]+\.", found) is None
 
 
 def test_nothing_is_sent_elsewhere(page_as: PageAs) -> None:

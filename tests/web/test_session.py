@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.processes import wait_until
+from tests.web.axe import look
 from tests.web.conftest import ANOTHER_NAME, Web, log_in
 
 if TYPE_CHECKING:
@@ -130,10 +131,14 @@ def test_a_login_that_ends_soon_says_so_and_can_be_renewed(
     context, user = new_context(), stack.users["viewer"]
     context.clock.install(time=datetime.now(UTC) + timedelta(hours=11, minutes=55))
     page = page_as(user, context=context)
+    page.get_by_role("button", name="Log in again to go on").wait_for()
+    found = look(page, "the login ends soon")
     page.get_by_role("button", name="Log in again to go on").click()
+    found += look(page, "log in again to go on", "#login dialog")
     page.get_by_label("Password").fill(user.password)
     page.get_by_role("button", name="Log in", exact=True).click()
     page.locator("form.login").wait_for(state="detached")
+    assert found == []
 
 
 def test_over_plain_http_nobody_can_log_in_and_is_told_why(

@@ -26,6 +26,15 @@ MODULE = """async () => {
   stream.onEvent((event) => heard.push(event.event_id));
 }"""
 
+# As if the tab had been left for another more than a minute ago.
+HIDE = """() => {
+  const now = Date.now;
+  Object.defineProperty(document, "hidden", { get: () => true });
+  Date.now = () => now() - 61_000;
+  document.dispatchEvent(new Event("visibilitychange"));
+  Date.now = now;
+}"""
+
 pytestmark = pytest.mark.usefixtures("console_is_clean")
 
 
@@ -68,6 +77,27 @@ def test_eight_tabs_read_one_stream_and_another_goes_on_when_its_tab_closes(
         assert heard == list(range(heard[0], heard[-1] + 1)), "none is missed, none comes twice"
     assert len(opened) == 2
     assert sum(map(is_leading, pages)) == 1
+
+
+def test_a_tab_that_is_hidden_for_a_minute_hands_the_stream_to_one_that_is_seen(
+    page_as: PageAs, new_context: NewContext, stack: Web
+) -> None:
+    user, context = stack.new_user("trader"), new_context()
+    leader = page_as(user, context=context)
+    listen(leader)
+    other = context.new_page()
+    other.goto("/app")
+    listen(other)
+    assert is_leading(leader)
+    leader.evaluate(HIDE)
+    until(other, "() => stream.isLeading")
+    assert not is_leading(leader)
+
+    user.place(split_config={"num_splits": 2, "duration_minutes": 60})
+    for page in (leader, other):
+        until(page, "() => heard.length >= 5")
+        heard = page.evaluate("() => heard")
+        assert heard == list(range(heard[0], heard[-1] + 1)), "none is missed, none comes twice"
 
 
 def test_a_gateway_that_restarts_loses_and_doubles_no_event(page_as: PageAs, stack: Web) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.processes import wait_until
+from tests.web.axe import look
 from tests.web.conftest import Web, until
 
 if TYPE_CHECKING:
@@ -170,6 +171,35 @@ def test_a_halt_refuses_a_new_order_and_its_receipt_is_live(page_as: "Callable[.
     assert user.ask("GET", "/halts", params={"in_force": "true"})["halts"] == []
 
 
+@pytest.mark.parametrize("by", ["finger", "key"])
+def test_a_button_held_for_a_second_halts_once_it_says_why(page_as: "Callable[..., Page]", stack: Web, by: str) -> None:
+    user = stack.new_user("trader")
+    page = page_as(user, "/app/halt")
+    held = page.get_by_role("button", name="Halt: hold for a second")
+    press, leave = (page.mouse.down, page.mouse.up) if by == "finger" else (_key_down(page), _key_up(page))
+    held.focus()
+    held.hover()
+    press()
+    page.get_by_role("alert").get_by_text("Say why").first.wait_for()
+    leave()
+    page.get_by_label("Why").fill("prices make no sense")
+    held.focus()
+    held.hover()
+    press()
+    page.locator("[data-halt]").wait_for()
+    leave()
+    [halt] = user.ask("GET", "/halts", params={"in_force": "true"})["halts"]
+    user.ask("POST", f"/halt/{halt['halt_id']}/release")
+
+
+def _key_down(page: "Page") -> "Callable[[], None]":
+    return lambda: page.keyboard.down("Enter")
+
+
+def _key_up(page: "Page") -> "Callable[[], None]":
+    return lambda: page.keyboard.up("Enter")
+
+
 def test_an_order_is_amended_after_its_change_was_shown(page_as: "Callable[..., Page]", stack: Web) -> None:
     user = stack.users["trader"]
     order_id = user.place(instrument="NSE:TCS", client_note="leg 1")
@@ -179,12 +209,15 @@ def test_an_order_is_amended_after_its_change_was_shown(page_as: "Callable[..., 
     sheet = page.get_by_role("dialog")
     sheet.get_by_label("Quantity").fill("80")
     sheet.get_by_label("Note").fill("leg 2")
+    found = look(page, "amend", "dialog[open]")
     sheet.get_by_role("button", name="Review the change").click()
+    found += look(page, "review of a change", "dialog[open]")
     assert sheet.locator("tbody tr").all_inner_texts() == ["Quantity\t100\t80", "Note\tleg 1\tleg 2"]
     sheet.get_by_role("button", name="Amend the order").click()
     sheet.wait_for(state="detached")
     now = user.ask("GET", f"/orders/{order_id}")
     assert (now["total_quantity"], now["client_note"]) == (80, "leg 2")
+    assert found == []
 
 
 def test_who_may_not_trade_has_no_ticket(page_as: "Callable[..., Page]") -> None:

@@ -47,7 +47,7 @@ export async function cancel(order, live) {
   const isSure = await ask({
     title: `Cancel ${orderName(order)}?`,
     body: () => consequences(now()),
-    live: (changed) => (live ?? store).onChange(changed),
+    live: (changed) => following(live ?? store, changed),
     danger: true,
     confirm: "Cancel the order",
     keep: "Keep it",
@@ -68,7 +68,7 @@ export async function cancelAll(orders) {
   const isSure = await ask({
     title: `Cancel ${open.length} orders?`,
     body: () => listOf(now()),
-    live: (changed) => store.onChange(changed),
+    live: (changed) => following(store, changed),
     danger: true,
     confirm: `Cancel ${open.length} orders`,
     keep: "Keep them",
@@ -86,7 +86,9 @@ export async function retry(order, slice) {
       <p>${stateOf(slice.status).word}: ${slice.error?.message ?? slice.error?.code ?? "no reason was given"}.</p>
       <p><strong>${quantity(lacking)} ${order.instrument}</strong> to ${order.side === "BUY" ? "buy" : "sell"} go out at once,
         or as soon as the order catches up, within its window until ${time(order.end_at)}.</p>
-      ${slice.attempts > 0 ? html`<p class="soft">Sent ${slice.attempts} ${slice.attempts === 1 ? "time" : "times"} before.</p>` : nothing}`,
+      ${slice.attempts > 0 ? html`<p class="soft">Sent ${slice.attempts} ${slice.attempts === 1 ? "time" : "times"} before.</p>` : nothing}
+      ${ageNote()}`,
+    live: (changed) => following(store, changed),
     confirm: `Send ${quantity(lacking)} again`,
   });
   if (!isSure) return;
@@ -201,7 +203,6 @@ async function showResults(results) {
 /** @param {Order} order */
 function consequences(order) {
   const { filled, working, on_its_way: way, unknown, unsent } = order.exposure;
-  const age = store.ages().figures;
   return html`
     ${OPEN.has(order.status) ? nothing : html`<p class="doubt">It is ${stateOf(order.status).word.toLowerCase()} by now.</p>`}
     <table class="plain figures"><tbody>
@@ -212,7 +213,24 @@ function consequences(order) {
         <td>in doubt: the broker's book will tell</td></tr>` : nothing}
       <tr><td class="number" data-figure="unsent"><strong>${quantity(unsent)}</strong></td><td>unsent: never sent</td></tr>
     </tbody></table>
-    ${age > SLOW ? html`<p class="doubt">These figures are ${span(age)} old.</p>` : nothing}`;
+    ${ageNote()}`;
+}
+
+/** What is asked with old figures says how old they are. */
+function ageNote() {
+  const age = store.ages().figures;
+  if (age <= SLOW) return nothing;
+  return html`<p class="doubt">${Number.isFinite(age) ? `These figures are ${span(Math.round(age / 1000) * 1000)} old.` : "Nobody knows how old these figures are."}</p>`;
+}
+
+/** Tells of every change, and each second: old figures grow older. @param {{onChange: (changed: () => void) => () => void}} source @param {() => void} changed */
+function following(source, changed) {
+  const off = source.onChange(changed);
+  const ticking = setInterval(changed, 1000);
+  return () => {
+    off();
+    clearInterval(ticking);
+  };
 }
 
 /** @param {Order[]} orders */
@@ -225,7 +243,7 @@ function listOf(orders) {
       <td class="number">${quantity(atBroker(order))}</td><td class="number">${quantity(order.exposure.unsent)}</td></tr>`)}</tbody>
     <tfoot><tr><td>${orders.length} orders</td><td class="number">${sum((order) => order.exposure.filled)}</td>
       <td class="number">${sum(atBroker)}</td><td class="number">${sum((order) => order.exposure.unsent)}</td></tr></tfoot>
-  </table>`;
+  </table>${ageNote()}`;
 }
 
 /** @param {Order} order */

@@ -61,6 +61,12 @@ export function signedPercent(share) {
   return `${share > 0 ? "+" : "−"}${value.replace("-", "")} %`;
 }
 
+/** @param {number} shares more than planned @returns {string} such as 2,261 behind */
+export function gap(shares) {
+  if (shares === 0) return "on plan";
+  return `${quantity(Math.abs(shares))} ${shares < 0 ? "behind" : "ahead"}`;
+}
+
 /** @returns {string} the zone that times are shown in */
 export function zone() {
   const chosen = settings.get("zone");

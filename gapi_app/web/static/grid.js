@@ -123,8 +123,10 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
 
     /** Goes to the row beside the active one. @param {number} steps */
     move(steps) {
+      // Before the focus, which activates a row where none is.
+      const to = place() < 0 ? first() : place() + steps;
       root.focus({ preventScroll: true });
-      activate(place() < 0 ? first() : place() + steps, true);
+      activate(to, true);
     },
 
     /** Goes to the row with this key. @param {string} key */

@@ -110,6 +110,7 @@ export class LiveOrder {
       for (const slice of slices.body.slices) this.#bySequence.set(slice.sequence_number, slice);
       this.slices = [...this.#bySequence.values()].sort((one, other) => one.sequence_number - other.sequence_number);
       this.order = order.body;
+      store.answered();
       this.#asOf = slices.body.last_event_id;
       if (isFull || this.#hasFills) await this.#readFills(path);
       this.state = "ready";

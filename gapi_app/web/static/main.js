@@ -51,13 +51,13 @@ function follow() {
 }
 
 async function begin() {
-  if (session.mustEnrol) {
-    history.replaceState(null, "", "/app/account");
-  } else {
+  if (session.mustEnrol) history.replaceState(null, "", "/app/account");
+  // What it is opened for is asked for first.
+  await show();
+  if (!session.mustEnrol) {
     stream.start();
     store.start();
   }
-  await show();
   await shown();
   performance.mark("shown");
   loadRest();
@@ -100,7 +100,7 @@ function drawHalts() {
   render(
     store.halts.value.map(
       (one) => html`<p class="halt-band" role="alert">
-        <strong>HALTED</strong> ${scopeOf(one)}: ${one.reason}
+        <strong>HALTED</strong> ${scopeOf(one)}, by ${one.made_by === session.me?.account_id ? "you" : one.made_by} at ${time(one.made_at)}: ${one.reason}
         <a href="/app/halt">Receipt and release</a>
       </p>`,
     ),
@@ -134,10 +134,10 @@ function header() {
     ${installation
       ? html`<span class="place" ?data-live=${!installation.is_paper}>${installation.is_paper ? "PAPER" : "LIVE"}</span>`
       : nothing}
-    <nav aria-label="Pages">
+    <nav aria-label="Pages">${session.mustEnrol ? nothing : html`
       ${tab("/app", "Orders")} ${tab("/app/attention", waiting ? `Attention ${waiting}` : "Attention")}
       ${session.mayPlace ? tab("/app/new", "New order") : nothing}
-      ${me.role === "viewer" ? nothing : tab("/app/halt", "Halt")}
+      ${me.role === "viewer" ? nothing : tab("/app/halt", "Halt")}`}
     </nav>
     ${session.cell ? cells() : nothing}
     <span class="gap"></span>
@@ -196,6 +196,7 @@ async function logOut() {
 }
 
 onGo(() => {
+  if (session.mustEnrol) history.replaceState(null, "", "/app/account");
   if (account) {
     show().then(() => at("page").focus({ preventScroll: true }));
     drawHeader();
@@ -203,6 +204,7 @@ onGo(() => {
 });
 session.onChange(follow);
 stream.onState(drawStrip);
+stream.onState(drawHeader);
 store.halts.onChange(drawHalts);
 store.alarms.onChange(drawHeader);
 store.alarms.onChange(sayAlarms);

@@ -55,6 +55,8 @@ export class Refresher {
 export class Signal {
   /** @type {Set<() => void>} */
   #listeners = new Set();
+  /** Whether it was ever told: what it began with is nobody's answer. */
+  #isTold = false;
 
   /** @param {T} value */
   constructor(value) {
@@ -63,7 +65,8 @@ export class Signal {
 
   /** @param {T} value */
   set(value) {
-    const isSame = JSON.stringify(value) === JSON.stringify(this.value);
+    const isSame = this.#isTold && JSON.stringify(value) === JSON.stringify(this.value);
+    this.#isTold = true;
     this.value = value;
     if (!isSame) for (const fn of [...this.#listeners]) fn();
   }

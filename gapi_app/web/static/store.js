@@ -29,6 +29,8 @@ class Store {
   state = "idle";
   /** @type {any} The ApiError of the last reading that failed. */
   error = null;
+  /** When a reading that was refused for a while is tried again, in milliseconds since 1970; 0: by nobody. */
+  retryAt = 0;
   /** Whether there are orders of the view beyond those that are loaded. */
   hasMore = false;
   /** The last event that the figures show. */
@@ -59,7 +61,8 @@ class Store {
   /** Begin to follow; repeating it is harmless. */
   start() {
     stream.onEvent((event) => this.#note(event));
-    stream.onGap(() => this.reload());
+    // What is being read is shown first: its rows are the server's, and those who wait see them sooner.
+    stream.onGap(() => this.#reading.then(() => this.reload()));
     session.onChange(() => session.state === "in" && this.state === "error" && this.reload());
     setInterval(() => this.#look(), POLL);
     setInterval(() => this.#aside.ask(), LOOK);
@@ -102,6 +105,7 @@ class Store {
   async #readView() {
     const round = ++this.#round;
     const wanted = Math.max(this.orders.size, 1);
+    this.retryAt = 0;
     if (this.state !== "ready") this.#become("loading", null);
     try {
       /** @type {Map<string, Order>} */
@@ -120,11 +124,19 @@ class Store {
       if (!session.isOverseer) this.asOf = asOf;
       this.#replace(found);
     } catch (failure) {
-      if (round === this.#round) this.#become("error", failure);
+      if (round === this.#round) this.#failed(failure, round);
     }
     this.#attention.ask();
     this.#aside.ask();
     for (const live of this.#open) live.reload();
+  }
+
+  /** What the server refuses for a while is asked for once that is over. @param {any} failure @param {number} round */
+  #failed(failure, round) {
+    const wait = 1000 * (failure.retryAfter ?? 0);
+    this.retryAt = wait && Date.now() + wait;
+    if (wait) setTimeout(() => round === this.#round && this.reload(), wait);
+    this.#become("error", failure);
   }
 
   /** The next page of the view. */
@@ -136,6 +148,12 @@ class Store {
     this.#cursor = page.next_cursor;
     this.hasMore = this.#cursor !== null;
     this.#merge(page.orders, true);
+  }
+
+  /** Read the first page of the view again, in silence: figures that move with the time and have no event. */
+  async lookAgain() {
+    const [round, page] = [this.#round, await this.#page(this.view, null).catch(() => null)];
+    if (page && round === this.#round) this.#merge(page.orders, false);
   }
 
   /** Show an order as a command has just answered it. @param {Order} order */
@@ -203,9 +221,16 @@ class Store {
     if (!session.isOverseer) this.asOf = Math.max(this.asOf, last);
   }
 
+  /** Something of what is shown was answered just now. */
+  answered() {
+    this.#answeredAt = Date.now();
+  }
+
   /** Without a stream it is asked for, less often. */
   #look() {
-    if (session.state === "out" || this.state === "idle" || stream.state === "live" || stream.state === "connecting") return;
+    if (session.state === "out" || stream.state === "live" || stream.state === "connecting") return;
+    for (const live of this.#open) live.ask();
+    if (this.state === "idle") return;
     if (session.isOverseer) {
       this.reload();
       return;

@@ -29,6 +29,7 @@ from pulse_core.trading.order.reports import (
     FillPage,
     FillReport,
     HeldReport,
+    LateReport,
     NotFittingReport,
     OrderOrigin,
     OrderPage,
@@ -40,6 +41,7 @@ from pulse_core.trading.order.reports import (
 )
 from pulse_core.trading.store import events, fills, halts, orders, positions, prices, slices, totals
 from pulse_core.trading.store.orders import OrderFilters
+from pulse_core.trading.store.totals import UNPLANNED, Pace
 from pulse_core.trading.tables import Fill, Order, OrderSlice
 
 FILL_NUMBER = re.compile("[0-9]{1,18}")
@@ -179,8 +181,7 @@ def _only_report(session: Session, order: Order) -> OrderReport:
 
 def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
     parts = totals.of_orders(session, [order.id for order in found])
-    sending = [order.id for order in found if order.status is OrderStatus.IN_PROGRESS]
-    next_due = totals.next_due(session, sending) if sending else {}
+    paces = totals.paces(session, [order.id for order in found])
     accounts = {one.name: one for one in states.held(session)}
     in_force = halts.in_force(session)
     arrivals = prices.arrivals(session, [order.id for order in found])
@@ -190,7 +191,7 @@ def _reports(session: Session, found: Sequence[Order]) -> list[OrderReport]:
             order,
             names[order.account_id],
             parts.get(order.id, []),
-            next_due.get(order.id),
+            paces.get(order.id, UNPLANNED),
             _held(order, accounts.get(order.broker_account), in_force),
             arrival_report(arrivals.get(order.id)),
         )
@@ -222,7 +223,7 @@ def _report(
     order: Order,
     account_name: str,
     parts: Sequence[StatusTotals],
-    next_slice_at: datetime | None,
+    pace: Pace,
     held: HeldReport | None,
     arrival: ArrivalReport | None,
 ) -> OrderReport:
@@ -258,7 +259,7 @@ def _report(
         currency=files.currency_of(order.instrument),
         exposure=_exposure(order, parts),
         slices={one.status: one.slices for one in parts},
-        next_slice_at=next_slice_at,
+        next_slice_at=pace.next_due if order.status is OrderStatus.IN_PROGRESS else None,
         created_at=order.created_at,
         updated_at=order.updated_at,
         finished_at=order.finished_at,
@@ -266,6 +267,8 @@ def _report(
         held=held,
         arrival=arrival,
         not_fitting=_not_fitting(order),
+        planned_quantity=_planned_by_now(order, pace),
+        late_ms=LateReport(pace.last_late_ms, pace.p95_late_ms, pace.worst_late_ms),
     )
 
 
@@ -273,6 +276,11 @@ def _exposure(order: Order, parts: Sequence[StatusTotals]) -> Exposure:
     if order.archived_at is not None:
         return Exposure(filled=order.filled_quantity)
     return Exposure(unsent=order.total_quantity) if order.status is OrderStatus.PENDING else exposure(parts)
+
+
+def _planned_by_now(order: Order, pace: Pace) -> int | None:
+    # What did not fill comes back in other slices: no plan passes the total.
+    return None if order.archived_at is not None else min(pace.planned, order.total_quantity)
 
 
 def _not_fitting(order: Order) -> NotFittingReport | None:

@@ -1,10 +1,11 @@
 """What is told of orders, their slices and their trades."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from api_contract.versions import OF_THE_MOMENT
 from api_contract.vocabulary import (
     AtEnd,
     CatchUp,
@@ -51,8 +52,24 @@ class NotFittingReport:
 
 
 @dataclass(frozen=True)
+class LateReport:
+    """How long after their planned times slices were sent, in milliseconds; None where none was sent.
+
+    `last` is of the one that was sent last; 95 of 100 were sent within `p95`.
+    """
+
+    last: int | None
+    p95: int | None
+    worst: int | None
+
+
+@dataclass(frozen=True)
 class OrderReport:
-    """An order as clients see it; `slices` counts its slices by status, `next_slice_at` is when the next one is due."""
+    """An order as clients see it; `slices` counts its slices by status, `next_slice_at` is when the next one is due.
+
+    `planned_quantity` is what its schedule was to have filled by now, in units, None once its slices are archived.
+    It grows with the time alone, and is of no version.
+    """
 
     order_id: str
     account_id: str
@@ -93,6 +110,8 @@ class OrderReport:
     held: HeldReport | None
     arrival: ArrivalReport | None
     not_fitting: NotFittingReport | None
+    planned_quantity: int | None = field(metadata=OF_THE_MOMENT)
+    late_ms: LateReport
 
 
 @dataclass(frozen=True)

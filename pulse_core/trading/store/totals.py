@@ -1,15 +1,33 @@
 """Slices added up by Postgres: an order may have a hundred, and each step of one of them asks how all of them stand."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, String, bindparam, cast, func, select
+from sqlalchemy import ARRAY, BigInteger, DateTime, String, bindparam, cast, func, select
 from sqlalchemy.orm import Session
 
-from api_contract.vocabulary import SliceStatus
+from pulse_core.postgres import sql
 from pulse_core.trading.exposure import StatusTotals
-from pulse_core.trading.store.conditions import status_is
 from pulse_core.trading.tables import OrderSlice
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How an order keeps to its schedule: when its next slice is due, shares planned by now, how late slices were sent.
+
+    `last_late_ms` is of the slice that was sent last, `p95_late_ms` what 95 of 100 were within; None: none was sent.
+    """
+
+    next_due: datetime | None
+    planned: int
+    last_late_ms: int | None
+    p95_late_ms: int | None
+    worst_late_ms: int | None
+
+
+# That of an order without slices.
+UNPLANNED = Pace(None, 0, None, None, None)
 
 
 def of_order(session: Session, order_id: str) -> list[StatusTotals]:
@@ -25,10 +43,10 @@ def of_orders(session: Session, order_ids: Collection[str]) -> dict[str, list[St
     return found
 
 
-def next_due(session: Session, order_ids: Collection[str]) -> dict[str, datetime]:
-    """When the next slice of each of these orders is due, by order id; orders without one to come are left out."""
-    rows = session.execute(_NEXT_DUE, {"order_ids": list(order_ids)})
-    return {row.order_id: row.due_at for row in rows}
+def paces(session: Session, order_ids: Collection[str]) -> dict[str, Pace]:
+    """How orders keep to their schedules, by order id; an order without slices is left out."""
+    rows = session.execute(_PACES, {"order_ids": list(order_ids)})
+    return {order_id: Pace(*pace) for order_id, *pace in rows}
 
 
 _SLICES = OrderSlice.__table__
@@ -39,11 +57,11 @@ _TOTALS = (
     .where(_SLICES.c.order_id == func.any(bindparam("order_ids", type_=ARRAY(String))))
     .group_by(_SLICES.c.order_id, _SLICES.c.status)
 )
-_NEXT_DUE = (
-    select(_SLICES.c.order_id, func.min(_SLICES.c.due_at).label("due_at"))
-    .where(
-        _SLICES.c.order_id == func.any(bindparam("order_ids", type_=ARRAY(String))),
-        status_is(_SLICES.c.status, SliceStatus.SCHEDULED),
-    )
-    .group_by(_SLICES.c.order_id)
+_PACES = sql.load(__package__, "paces", {"order_ids": ARRAY(String())}).columns(
+    order_id=String(),
+    next_due=DateTime(timezone=True),
+    planned=BigInteger(),
+    last_late_ms=BigInteger(),
+    p95_late_ms=BigInteger(),
+    worst_late_ms=BigInteger(),
 )

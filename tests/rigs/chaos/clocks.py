@@ -1,11 +1,11 @@
 """The wall clocks of single processes, moved while they run: each has a file that tells libfaketime how far."""
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support import debian
 
 _SLEEP_THAT_WORKS = Path(__file__).with_name("faked")
 _FOUND_IN = Path("/usr/lib")
@@ -14,8 +14,7 @@ _FOUND_IN = Path("/usr/lib")
 def library() -> Path | None:
     """libfaketime for programs with threads; installed where it is missing and may be (Debian, as root)."""
     found = next(_FOUND_IN.glob("*/faketime/libfaketimeMT.so.1"), None)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "install", "-y", "-q", "faketime"], capture_output=True, check=False, timeout=120)
+    if found is None and debian.why_not_installed("faketime") is None:
         found = next(_FOUND_IN.glob("*/faketime/libfaketimeMT.so.1"), None)
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.chaos.clocks import Clocks, library
+from tests.support import debian, lacking
 
 SAY_THE_TIME = """import sys, time
 for line in sys.stdin:
@@ -21,7 +22,7 @@ for line in sys.stdin:
 def test_a_clock_is_moved_while_its_process_runs_and_set_right_again(tmp_path: Path, seconds: float) -> None:
     found = library()
     if found is None:
-        pytest.skip("libfaketime is missing (Debian: faketime)")
+        lacking.skip("libfaketime is missing (Debian: faketime)", could_run=debian.may_install())
     clocks = Clocks(tmp_path, found)
     environment = {**os.environ, **clocks.variables("beat")}
     command = [sys.executable, "-c", SAY_THE_TIME]

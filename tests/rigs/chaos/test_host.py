@@ -11,7 +11,8 @@ from contextlib import closing
 import pytest
 
 from tests.rigs.chaos.cable import Weather, ports_of
-from tests.rigs.chaos.host import Host, make_host, why_none
+from tests.rigs.chaos.host import Host, make_host, may_have_one, why_none
+from tests.support import lacking
 from tests.support.processes import wait_until
 
 ASK = """import socket, sys
@@ -22,11 +23,11 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys
 @pytest.fixture
 def host() -> Iterator[Host]:
     if reason := why_none():
-        pytest.skip(f"no second host: {reason}")
+        lacking.skip(f"no second host: {reason}", could_run=may_have_one())
     try:
         made = make_host()
     except OSError as error:
-        pytest.skip(f"no second host: {error}")
+        lacking.skip(f"no second host: {error}", could_run=False)
     try:
         yield made
     finally:

@@ -1,13 +1,11 @@
 """A process whose wall clock is off, and no other clock of it: libfaketime."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from tests.support import debian, lacking
 
-_INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends", "faketime")
 _HERE = Path(__file__).parent
 
 
@@ -24,20 +22,12 @@ def faked(environment: Mapping[str, str], seconds: float) -> dict[str, str]:
 
 def library() -> Path:
     """libfaketime, installed where that is possible. Skips the test where it is not."""
-    found = _found() or (_install() if os.geteuid() == 0 else None)
-    if found is None:
-        pytest.skip("libfaketime is not here and cannot be installed: apt-get install faketime")
+    if _found() is None and (reason := debian.why_not_installed("faketime")):
+        lacking.skip(reason, could_run=debian.may_install())
+    found = _found()
+    assert found is not None, "libfaketime is not where Debian has it"
     return found
 
 
 def _found() -> Path | None:
     return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
-
-
-def _install() -> Path | None:
-    try:
-        subprocess.run(_INSTALL, check=True, capture_output=True, timeout=120)
-    except (OSError, subprocess.SubprocessError) as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"faketime cannot be installed: {error}")
-    return _found()

@@ -2,7 +2,7 @@
 /** The columns of the blotter: what each shows, exports and sorts by. A new column is one entry here. */
 
 import { serverNow } from "../api.js";
-import { countdown, exposureBar, fullTime, milliseconds, minute, percent, price, quantity, signedPercent, stateOf, symbol } from "../format.js";
+import { countdown, exposureBar, fullTime, gap, minute, percent, price, quantity, signedPercent, span, stateOf, symbol } from "../format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -62,13 +62,18 @@ export function columns(isSelected, select) {
       value: (order) => percent(order.filled_quantity, order.total_quantity), by: (order) => order.filled_quantity / order.total_quantity,
     },
     {
-      name: "pace", label: "vs clock", width: "76px", number: true, sorts: true, ticks: true, quiet: true, from: 1000,
-      text: (order) => (isOpen(order) ? signedPercent(pace(order)) : ""), title: paceInWords,
-      by: (order) => (isOpen(order) ? pace(order) : 1),
+      name: "plan", label: "Plan", width: "86px", number: true, sorts: true, quiet: true, from: 1000,
+      text: (order) => (isOpen(order) ? signedPercent(ahead(order) / order.total_quantity) : ""), title: planInWords,
+      value: (order) => (isOpen(order) ? String(ahead(order)) : ""), by: (order) => (isOpen(order) ? ahead(order) / order.total_quantity : 1),
     },
     {
       name: "average", label: "Average", width: "minmax(90px, 0.8fr)", number: true, from: 760,
       text: (order) => price(order.average_price), title: (order) => order.currency ?? "", value: (order) => order.average_price ?? "",
+    },
+    {
+      name: "late", label: "Late", width: "72px", number: true, sorts: true, quiet: true, from: 1100,
+      text: (order) => span(order.late_ms.last), title: lateInWords,
+      value: (order) => (order.late_ms.last === null ? "" : `${order.late_ms.last} ms`), by: (order) => order.late_ms.last ?? -1,
     },
     {
       name: "next", label: "Next", width: "72px", number: true, sorts: true, ticks: true, quiet: true, from: 700,
@@ -105,22 +110,25 @@ export function isOpen(order) {
   return order.finished_at === null;
 }
 
-/** The share that is filled less the share of the window that is over. @param {Order} order */
-function pace(order) {
-  return order.filled_quantity / order.total_quantity - elapsed(order);
-}
-
-/** @param {Order} order @returns {number} of one */
-function elapsed(order) {
-  const from = milliseconds(order.start_at ?? order.created_at) ?? 0;
-  const to = milliseconds(order.end_at) ?? from;
-  return Math.max(0, Math.min(1, (serverNow() - from) / Math.max(1, to - from)));
+/** What is filled less what is planned by now, in shares. @param {Order} order @returns {number} */
+function ahead(order) {
+  return order.filled_quantity - order.planned_quantity;
 }
 
 /** @param {Order} order */
-function paceInWords(order) {
+function planInWords(order) {
   if (!isOpen(order)) return "";
-  return `${percent(order.filled_quantity, order.total_quantity) || "nothing"} filled, ${Math.round(100 * elapsed(order))} % of the window is over`;
+  return `${quantity(order.filled_quantity)} filled, ${quantity(order.planned_quantity)} planned by now: ${gap(ahead(order))}`;
+}
+
+/** @param {Order} order */
+function lateInWords({ late_ms: late }) {
+  return late.last === null ? "" : `sent after its time: last ${span(late.last)}, p95 ${span(late.p95)}, worst ${span(late.worst)}`;
+}
+
+/** Whether the plan of an order goes on while nothing of it does, so that no event says so. @param {Order} order */
+export function isStanding(order) {
+  return isOpen(order) && (order.status === "PAUSED" || order.held !== null || Date.parse(order.next_slice_at ?? "") < serverNow());
 }
 
 /** @param {Order} order */

@@ -15,6 +15,7 @@ import { columns } from "./order/columns.js";
 import { eventList, isShown, KINDS } from "./order/events.js";
 import { figures, heading } from "./order/head.js";
 import { chartData } from "./order/plan.js";
+import { refusalStrip } from "./form.js";
 import { go } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
@@ -25,6 +26,7 @@ import { html, nothing, render } from "../vendor/lit-html.js";
 
 const EVENTS_AT_ONCE = 100;
 const REDRAW = 1000; // milliseconds: what the clock changes
+const SLOW = 2000; // milliseconds until loading gives its reason
 const CARDS = matchMedia("(max-width: 699px)");
 
 /** @param {HTMLElement} root @param {{id: string}} params */
@@ -40,6 +42,7 @@ export function open(root, { id }) {
   let frame = 0;
   let isFrozen = false;
   let unheard = "";
+  const begun = performance.now();
   /** @type {Map<string, number>} */
   let numbers = new Map();
 
@@ -85,7 +88,7 @@ export function open(root, { id }) {
   function draw() {
     frame = 0;
     if (!live.order) {
-      render(live.error ? missing(live.error) : html`<p class="nothing">Loading the order</p>`, page);
+      render(live.error ? missing(live.error) : html`<p class="nothing">Loading the order${performance.now() - begun > SLOW ? ": pulse answers slowly" : ""}</p>`, page);
       return;
     }
     if (!built) {
@@ -124,7 +127,7 @@ export function open(root, { id }) {
       grid,
       /** @param {Row} order @param {Row[]} slices @param {Row[]} fills @param {Row[]} events */
       draw(order, slices, fills, events) {
-        render(html`${heading(order, { mayAct, isFrozen, freeze, copy, live })}`, head);
+        render(html`${heading(order, { mayAct, isFrozen, freeze, copy, live })}${live.state === "error" ? trouble(live.error) : nothing}`, head);
         drawExposure(bar, order);
         render(figures(order, slices, serverNow()), sums);
         figure.update(chartData(order, slices, fills, serverNow()));
@@ -221,7 +224,8 @@ export function open(root, { id }) {
   }
 
   /** The order beside this one in the blotter, the newest first. @param {number} steps */
-  function beside(steps) {
+  async function beside(steps) {
+    if (store.state === "idle") await store.load({ name: "working" });
     const ids = [...store.orders.keys()].sort().reverse();
     const next = ids[ids.indexOf(id) + steps];
     if (next) go(`/app/orders/${next}`);
@@ -229,7 +233,12 @@ export function open(root, { id }) {
 
   /** @param {any} problem */
   function missing(problem) {
-    const words = problem.status === 404 ? "No such order, or not yours." : problem.message;
-    return html`<p class="nothing">${words} <a href="/app">Orders</a></p>`;
+    if (problem.status !== 404) return trouble(problem);
+    return html`<p class="nothing">No such order, or not yours. <a href="/app">Orders</a></p>`;
+  }
+
+  /** What was read before stays below it. @param {any} problem */
+  function trouble(problem) {
+    return html`${refusalStrip(problem)}<p><button type="button" @click=${() => live.reload()}>Try again</button> <a href="/app">Orders</a></p>`;
   }
 }

@@ -3,21 +3,23 @@
 
 import { serverNow } from "../api.js";
 import { commands } from "../commands.js";
-import { orderName, quantity } from "../format.js";
+import { orderName, quantity, span } from "../format.js";
 import { Grid } from "../grid.js";
 import { bind } from "../keys.js";
+import { announce } from "../notice.js";
 import { go, part } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
 import { isMeant, store } from "../store.js";
 import { html, nothing, render } from "../vendor/lit-html.js";
-import { columns, EXPORTED, isOpen, notice } from "../orders/columns.js";
+import { columns, EXPORTED, isOpen, isStanding, notice } from "../orders/columns.js";
 
 /** @typedef {Record<string, any>} Order */
 
 const VIEWS = /** @type {const} */ ([["working", "Working"], ["attention", "Attention"], ["today", "Today"], ["all", "All"]]);
 const EMPTY = { working: "No working orders.", attention: "Nothing needs you.", today: "No orders today.", all: "No orders yet." };
 const SLOW = 2000; // milliseconds until loading gives its reason
+const STANDING = 30_000; // milliseconds until orders that stand still are read again: their plan does not
 const TYPED = 250; // milliseconds after the last letter until the server is asked
 const CARDS = matchMedia("(max-width: 699px)");
 
@@ -81,9 +83,13 @@ export function open(root, params) {
     store.installation.onChange(() => grid.redraw()),
     bind(keys(), "Orders"),
     every(1000, () => {
+      if (store.retryAt) drawTrouble();
       if (isFrozen) return;
       grid.tick();
       rearrange();
+    }),
+    every(STANDING, () => {
+      if (!isFrozen && !document.hidden && !readings && grid.list.some(isStanding)) store.lookAgain();
     }),
   ];
 
@@ -241,9 +247,12 @@ export function open(root, params) {
 
   /** The last good table stays below it. */
   function drawTrouble() {
+    const isNew = trouble.hidden && store.state === "error";
     trouble.hidden = store.state !== "error";
     const { message, requestId } = store.error ?? {};
-    render(html`! Orders were not read: ${message}. ${requestId ? html`<code>${requestId}</code>` : nothing}
+    if (isNew) announce(`Orders were not read: ${message}`, { assertive: true });
+    render(html`! Orders were not read: ${message}. ${store.retryAt ? `Again in ${span(Math.max(1000, store.retryAt - Date.now()))}.` : nothing}
+      ${requestId ? html`<code>${requestId}</code>` : nothing}
       <button type="button" @click=${load}>Try again</button>`, trouble);
   }
 

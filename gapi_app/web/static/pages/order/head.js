@@ -2,10 +2,10 @@
 /** The head of an order's page: what it is, its state, its commands, and where its shares are. */
 
 import { commands } from "../../commands.js";
-import { countdown, EXPOSURE, fullTime, orderName, price, quantity, span, stateOf, time, zoneName } from "../../format.js";
+import { countdown, EXPOSURE, fullTime, gap, orderName, price, quantity, span, stateOf, time, zoneName } from "../../format.js";
 import { session } from "../../session.js";
 import { html, nothing } from "../../vendor/lit-html.js";
-import { gap, lateness, plannedBy } from "./plan.js";
+import { plannedBy } from "./plan.js";
 
 /** @typedef {Record<string, any>} Row */
 
@@ -36,12 +36,17 @@ export function heading(order, { mayAct, isFrozen, freeze, copy, live }) {
 /** @param {Row} order @param {any} live */
 function buttons(order, live) {
   const under = commands.under(order.order_id);
-  if (under) return html`<button type="button" disabled>${under}</button>`;
+  // Not `disabled`: that would take the focus away, which is to be there when the answer has come.
+  /** @param {string} word @param {string} begun @param {boolean} may @param {() => unknown} run @param {string} [kind] */
+  const button = (word, begun, may, run, kind = "") => {
+    const isOff = under !== "" || !may;
+    return html`<button type="button" class=${kind} aria-disabled=${isOff ? "true" : nothing} @click=${() => isOff || run()}>${under.startsWith(begun) ? under : word}</button>`;
+  };
   return html`
-    <button type="button" ?disabled=${!commands.mayPause(order)} @click=${() => commands.pause(order)}>Pause</button>
-    <button type="button" ?disabled=${!commands.mayResume(order)} @click=${() => commands.resume(order)}>Resume</button>
-    ${commands.mayAmend(order) ? html`<button type="button" @click=${() => commands.amend(order)}>Amend...</button>` : nothing}
-    <button type="button" class="danger" ?disabled=${!commands.mayCancel(order)} @click=${() => commands.cancel(order, live)}>Cancel...</button>`;
+    ${button("Pause", "Pausing", commands.mayPause(order), () => commands.pause(order))}
+    ${button("Resume", "Resuming", commands.mayResume(order), () => commands.resume(order))}
+    ${commands.mayAmend(order) ? button("Amend...", "Amending", true, () => commands.amend(order)) : nothing}
+    ${button("Cancel...", "Cancelling", commands.mayCancel(order), () => commands.cancel(order, live), "danger")}`;
 }
 
 /** @param {Row} order @returns {string} */
@@ -61,7 +66,7 @@ function terms(order) {
 
 /** @param {Row} order @param {Row[]} slices @param {number} now */
 export function figures(order, slices, now) {
-  const late = lateness(slices);
+  const late = order.late_ms;
   const isOpen = order.finished_at === null;
   const due = plannedBy(slices, now, order.total_quantity);
   const next = order.next_slice_at && isOpen && order.status !== "PAUSED" && !order.held;
@@ -74,7 +79,8 @@ export function figures(order, slices, now) {
     <div><dt>Average</dt><dd data-figure="average">${price(order.average_price) || "none yet"}
       ${order.average_price ? html`<small>${order.currency ?? ""}</small>` : nothing}</dd></div>
     ${slices.length ? html`<div><dt>Plan by now</dt><dd>${quantity(due)} <small>${isOpen ? gap(order.filled_quantity - due) : ""}</small></dd></div>` : nothing}
-    ${late ? html`<div><dt>Late: last, p95, worst</dt><dd>${span(late.last)}, ${span(late.p95)}, ${span(late.worst)}</dd></div>` : nothing}
+    ${late.last === null ? nothing : html`<div><dt>Late</dt>
+      <dd data-figure="late">last ${span(late.last)}, p95 ${span(late.p95)}, worst ${span(late.worst)}</dd></div>`}
     ${next ? html`<div><dt>Next slice</dt><dd title=${fullTime(order.next_slice_at)}>${countdown(Date.parse(order.next_slice_at) - now)}</dd></div>` : nothing}
     ${order.arrival ? html`<div><dt>At arrival</dt><dd>${price(order.arrival.last_price)}</dd></div>` : nothing}
     ${order.result ? html`<div><dt>Result</dt><dd>${order.result.replaceAll("_", " ").toLowerCase()}</dd></div>` : nothing}

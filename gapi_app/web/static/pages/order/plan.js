@@ -1,7 +1,7 @@
 // @ts-check
 /** An order's plan and fills as the steps of a chart. */
 
-import { quantity, stateOf } from "../../format.js";
+import { gap, quantity, stateOf } from "../../format.js";
 
 /** @typedef {Record<string, any>} Row */
 
@@ -37,21 +37,6 @@ export function chartData(order, slices, fills, now) {
 export function plannedBy(slices, now, total) {
   const due = slices.filter((slice) => isPlanned(slice) && Date.parse(slice.scheduled_at) <= now);
   return Math.min(total, due.reduce((sum, slice) => sum + slice.planned_quantity, 0));
-}
-
-/** @param {number} difference @returns {string} */
-export function gap(difference) {
-  if (difference === 0) return "on plan";
-  return `${quantity(Math.abs(difference))} ${difference < 0 ? "behind" : "ahead"}`;
-}
-
-/** How late slices were sent. @param {Row[]} slices in the order of their numbers @returns {{last: number, p95: number, worst: number} | null} milliseconds */
-export function lateness(slices) {
-  const sent = slices.filter((slice) => slice.late_ms !== null);
-  if (!sent.length) return null;
-  const sorted = sent.map((slice) => slice.late_ms).sort((one, other) => one - other);
-  const last = sent.reduce((latest, slice) => (slice.sent_at > latest.sent_at ? slice : latest));
-  return { last: last.late_ms, p95: sorted[Math.ceil(0.95 * sorted.length) - 1], worst: sorted[sorted.length - 1] };
 }
 
 /** A slice that an amendment took out is not of the plan any more. @param {Row} slice */

@@ -74,17 +74,21 @@ def test_a_test_that_was_killed_leaves_nothing_behind_for_long() -> None:
 def test_where_it_cannot_be_made_one_sentence_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     hosts.why_not.cache_clear()
-    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PULSE_CI_RUN", "1")
     with pytest.raises(pytest.skip.Exception, match="only root may make network namespaces"):
         hosts.require()
     hosts.why_not.cache_clear()
 
 
-def test_a_machine_of_ci_that_has_the_rights_does_not_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_everything_is_tested_and_could_be_it_fails_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts.require()
     monkeypatch.setattr(hosts, "why_not", lambda: "a tool is missing")
-    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PULSE_CI_RUN", "1")
+    monkeypatch.delenv("PULSE_NO_PACKAGES", raising=False)
     with pytest.raises(pytest.fail.Exception, match="a tool is missing"):
+        hosts.require()
+    monkeypatch.setenv("PULSE_NO_PACKAGES", "Debian's packages cannot be reached from here")
+    with pytest.raises(pytest.skip.Exception, match="a tool is missing"):
         hosts.require()
 
 

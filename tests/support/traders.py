@@ -1,0 +1,89 @@
+"""A trader who places orders through the gateway all the time, and repeats each until it is acknowledged."""
+
+import secrets
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import psycopg2
+import requests
+from argon2 import PasswordHasher
+from ulid import ULID
+
+from api_contract import ids
+from pulse_core.postgres.urls import libpq_url
+
+QUANTITY, SLICES = 60, 6
+_ADD_USER = """
+    INSERT INTO accounts (id, username, password_hash, role, is_active, generation, created_at, updated_at)
+    VALUES (%s, %s, %s, 'trader', true, 1, now(), now())
+"""
+# What is to be repeated: the gateway or pulse is away, or busy.
+_AGAIN = (429, 500, 502, 503, 504)
+
+
+@dataclass
+class Trader:
+    """`acknowledged` has the ids of orders by their keys, `refused` what was refused for good."""
+
+    gapi: str
+    username: str
+    password: str
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    _http: requests.Session = field(default_factory=requests.Session)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _token: str = ""
+
+    def trade(self, pause: float = 0.5) -> None:
+        """Place orders in a thread until `stop`; it connects from the host of this thread."""
+        self._thread = threading.Thread(target=self._place_all, args=(pause,), daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float = 60) -> None:
+        """Place no more; what was sent is repeated until it is acknowledged."""
+        self._ended.set()
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), "an order is not acknowledged"
+
+    def _place_all(self, pause: float) -> None:
+        self._http.trust_env = False
+        while not self._ended.wait(pause):
+            key = secrets.token_hex(8)
+            while not self._is_placed(key):
+                time.sleep(0.2)
+
+    def _is_placed(self, key: str) -> bool:
+        split = {"num_splits": SLICES, "duration_minutes": 1, "randomize": False}
+        body = {"order_unique_key": key, "instrument": "NSE:RELIANCE", "side": "BUY", "total_quantity": QUANTITY}
+        try:
+            headers = {"Authorization": f"Bearer {self._logged_in()}"}
+            answer = self._http.post(
+                f"{self.gapi}/api/orders", json=body | {"split_config": split}, headers=headers, timeout=6
+            )
+        except requests.RequestException:
+            return False
+        if answer.ok:
+            self.acknowledged[key] = answer.json()["order_id"]
+        elif answer.status_code not in _AGAIN:
+            self.refused.append(f"{answer.status_code} {answer.text}")
+        return answer.status_code not in _AGAIN
+
+    def _logged_in(self) -> str:
+        """Raises RequestException while nobody can log in."""
+        if not self._token:
+            body = {"username": self.username, "password": self.password}
+            answer = self._http.post(f"{self.gapi}/api/auth/login", json=body, timeout=15)
+            answer.raise_for_status()
+            self._token = str(answer.json()["access_token"])
+        return self._token
+
+
+def a_trader(gapi: str, database_url: str) -> Trader:
+    """One with an account of his own."""
+    username, password = f"trader-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(password)
+    with closing(psycopg2.connect(libpq_url(database_url))) as connection, connection:
+        connection.cursor().execute(_ADD_USER, (ids.account_id(ULID()), username, cheap))
+    return Trader(gapi, username, password)
