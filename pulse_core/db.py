@@ -1,11 +1,11 @@
-"""Connections, transactions and the fence that keeps two workers off a slice.
+"""Connections, transactions and the fence that keeps others off a slice.
 
 Sessions are short: one transaction each, opened by a service, never open across a call to a broker.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -14,18 +14,7 @@ from weakref import WeakSet
 
 import psycopg2.errors
 import psycopg2.extensions
-from sqlalchemy import (
-    ARRAY,
-    Connection,
-    Engine,
-    String,
-    bindparam,
-    create_engine,
-    event,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -37,18 +26,12 @@ from pulse_core.config import Settings, settings
 from pulse_core.errors import DatabaseUnavailable, RowsLocked
 from pulse_core.metrics import fences
 from pulse_core.metrics.database import POOL_TIMEOUTS, UNAVAILABLE
-from pulse_core.postgres import forks, lineage, poolers, prepared, urls
+from pulse_core.postgres import advisory, forks, lineage, poolers, prepared, urls
 
 log = get_logger(__name__)
 
 AWAY = "the database is not available"
 MOST_OVERFLOW = 2
-
-_FENCED = bindparam("fenced", type_=ARRAY(String))
-_LOCK = text(
-    "SELECT one.id, pg_try_advisory_lock(hashtextextended(one.id, 0)) AS is_held FROM unnest(:fenced) AS one (id)"
-).bindparams(_FENCED)
-_UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(one, 0)) FROM unnest(:fenced) AS one").bindparams(_FENCED)
 
 _HELD_UP = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 
@@ -149,7 +132,7 @@ def transaction(bind: Connection | None = None) -> Iterator[Session]:
 
     Raises DatabaseUnavailable when Postgres is away, too busy or took too long; nothing is half-written then.
     """
-    with _availability(), Session(bind or engine(), expire_on_commit=False, autoflush=False) as session:
+    with availability(), Session(bind or engine(), expire_on_commit=False, autoflush=False) as session:
         with _counted(), session.begin():
             yield session
         for act in session.info.get(_AFTER_COMMIT, ()):
@@ -178,78 +161,57 @@ def _counted() -> Iterator[None]:
 @contextmanager
 def statement() -> Iterator[Connection]:
     """A connection on which each statement commits by itself. Raises DatabaseUnavailable."""
-    with _availability(), engine().connect() as connection:
-        _autocommit(connection, True)
+    with availability(), engine().connect() as connection:
+        autocommit(connection, True)
         with connection.begin():
             yield connection
 
 
 class Fence:
-    """A Postgres session that holds the advisory locks on `slice_ids`. It lives and dies with its connection."""
+    """A Postgres session that holds the advisory lock on a slice. It lives and dies with its connection."""
 
-    def __init__(self, connection: Connection, slice_ids: Sequence[str]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.slice_ids = tuple(slice_ids)
-
-    def keep(self, slice_ids: Collection[str]) -> None:
-        """Let go of every other slice."""
-        dropped = [one for one in self.slice_ids if one not in slice_ids]
-        self.slice_ids = tuple(one for one in self.slice_ids if one in slice_ids)
-        if dropped:
-            _unlock(self._connection, dropped)
-
-    @contextmanager
-    def statement(self) -> Iterator[Connection]:
-        """The fenced connection, on which each statement commits by itself: while it answers, the fence stands."""
-        self._check_stands()
-        with _availability(), self._connection.begin():
-            yield self._connection
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A transaction on the fenced connection."""
-        self._check_stands()
-        _autocommit(self._connection, False)
+        """A transaction on the fenced connection: what it commits, it commits while the fence stands."""
+        if not advisory.stands(self._connection):
+            raise DatabaseUnavailable(AWAY)
+        autocommit(self._connection, False)
         try:
             with transaction(self._connection) as session:
                 yield session
         finally:
-            if _stands(self._connection):
-                _autocommit(self._connection, True)
-
-    def _check_stands(self) -> None:
-        # SQLAlchemy would quietly reconnect, to a session that holds no lock.
-        if not _stands(self._connection):
-            raise DatabaseUnavailable(AWAY)
+            if advisory.stands(self._connection):
+                autocommit(self._connection, True)
 
 
 @contextmanager
 def fence(slice_id: str) -> Iterator[Fence | None]:
-    """Hold the slice for this worker alone, or yield None when another one holds it."""
-    with fence_together([slice_id]) as fenced:
-        yield fenced if fenced.slice_ids else None
+    """Hold the slice for this thread alone, or yield None when another one holds it, or is sending it.
 
-
-@contextmanager
-def fence_together(slice_ids: Iterable[str]) -> Iterator[Fence]:
-    """Hold these slices for this worker alone, on one connection, but those that another one holds.
-
-    A stopped worker keeps its fence, a killed one loses it together with its connection, and a worker whose
-    connection was cut finds out at its next transaction, before it can send. A forked child has none.
+    A stopped process keeps its fence, a killed one loses it together with its connection, and one whose connection was
+    cut finds out at its next transaction. A forked child has none.
     """
     check_session()
-    with _availability(), engine().connect() as connection:
-        _autocommit(connection, True)
-        fenced = Fence(connection, _lock(connection, dict.fromkeys(slice_ids)))
-        if not fenced.slice_ids:
-            yield fenced
+    with availability(), engine().connect() as connection:
+        autocommit(connection, True)
+        if not advisory.lock(connection, [slice_id]):
+            yield None
             return
         number = fences.taken()
         try:
-            yield fenced
+            yield Fence(connection)
         finally:
             fences.dropped(number)
-            fenced.keep(())
+            unlock(connection, [slice_id])
+
+
+def unlock(connection: Connection, slice_ids: Sequence[str]) -> None:
+    """Let go of these slices; where they were not held, sessions are looked at anew before the next fence."""
+    if not advisory.unlock(connection, slice_ids):
+        _proven.discard(engine())
 
 
 def check_session() -> None:
@@ -268,48 +230,14 @@ def _prove(bind: Engine) -> None:
     _proven.add(bind)
 
 
-def _lock(connection: Connection, slice_ids: Iterable[str]) -> list[str]:
-    with _invalidated_on_error(connection), connection.begin():
-        rows = connection.execute(_LOCK, {"fenced": list(slice_ids)})
-        return [row.id for row in rows if row.is_held]
-
-
-def _unlock(connection: Connection, slice_ids: Sequence[str]) -> None:
-    if not _stands(connection):
-        return
-    were_held = False
-    with suppress(DBAPIError), _invalidated_on_error(connection):
-        connection.rollback()
-        with connection.begin():
-            were_held = all(connection.scalars(_UNLOCK, {"fenced": slice_ids}))
-    if not were_held and _stands(connection):
-        log.error("fence was not held at its end", slice_ids=slice_ids)
-        connection.invalidate()
-        _proven.discard(engine())
-
-
-def _stands(connection: Connection) -> bool:
-    # A forked child finds the connections of its parent taken out of SQLAlchemy's.
-    return not connection.invalidated and connection.connection.is_valid
-
-
-@contextmanager
-def _invalidated_on_error(connection: Connection) -> Iterator[None]:
-    # The lock may be taken though its statement failed: it must not return to the pool with the connection.
-    try:
-        yield
-    except BaseException:
-        connection.invalidate()
-        raise
-
-
 def _end_autocommit(driver_connection: DBAPIConnection | None, _record: object) -> None:
     # Whoever takes it from the pool next must get a transaction when it asks for one.
     if driver_connection is not None and not driver_connection.closed:
         driver_connection.autocommit = False
 
 
-def _autocommit(connection: Connection, is_on: bool) -> None:
+def autocommit(connection: Connection, is_on: bool) -> None:
+    """Whether each statement commits by itself. Raises DatabaseUnavailable."""
     # The driver's own switch: SQLAlchemy's isolation levels cost a round trip for each change.
     try:
         cast("psycopg2.extensions.connection", connection.connection.driver_connection).autocommit = is_on
@@ -330,7 +258,8 @@ def ping() -> None:
 
 
 @contextmanager
-def _availability() -> Iterator[None]:
+def availability() -> Iterator[None]:
+    """Raise DatabaseUnavailable for whatever says that Postgres is away, too busy or took too long."""
     try:
         yield
     except PoolTimeout as error:

@@ -36,9 +36,9 @@ broker.wait_for_turn = lambda _seconds: print("claimed", flush=True) or time.sle
 brokers.connect = lambda _account: broker
 threading.Thread(target=execute_slice, args=(sys.argv[1],), daemon=True).start()
 try:
-    with db.fence("sl_1") as fence, fence.statement() as connection:
+    with db.fence("sl_1") as fence, fence.transaction() as session:
         print("fenced", flush=True)
-        connection.execute(text("SELECT pg_sleep(3)"))
+        session.execute(text("SELECT pg_sleep(3)"))
 except DatabaseUnavailable:
     print("gave up", flush=True)
 time.sleep(600)

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,12 +15,16 @@ from sqlalchemy import event, text
 
 from pulse_core import db
 from pulse_core.errors import DatabaseUnavailable
+from pulse_core.postgres import advisory
+from pulse_core.sending_fence import fence_together
 from tests.support.factories import an_account, an_order, order
-from tests.support.processes import wait_until
+from tests.support.processes import in_a_child, wait_until
 
 FENCES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 CANCEL_FENCES = "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 LONG_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(one, 0)), pg_sleep(30) FROM unnest(:fenced) AS one")
+Fenced = Callable[[], AbstractContextManager[object]]
+FENCED: list[Fenced] = [partial(db.fence, "sl_1"), partial(fence_together, ["sl_1"])]
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -49,29 +54,15 @@ def failing_after(part: str) -> Iterator[None]:
         event.remove(db.engine(), "after_cursor_execute", fail)
 
 
-def in_a_child(run: Callable[[], object]) -> object:
-    """What `run` returned in a forked process, as text; the process ends there without any cleaning up."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writer, str(run()).encode())
-        except BaseException as error:
-            os.write(writer, repr(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    os.waitpid(child, 0)
-    with os.fdopen(reader) as answer:
-        return answer.read()
-
-
-def test_a_lock_statement_cancelled_after_it_took_the_lock_leaves_no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fenced", FENCED)
+def test_a_lock_statement_cancelled_after_it_took_the_lock_leaves_no_fence(
+    monkeypatch: pytest.MonkeyPatch, fenced: Fenced
+) -> None:
     def take() -> None:
-        with db.fence("sl_1"):
+        with fenced():
             pytest.fail("the statement was cancelled")
 
-    monkeypatch.setattr(db, "_LOCK", LONG_LOCK)
+    monkeypatch.setattr(advisory, "_LOCK", LONG_LOCK)
     with ThreadPoolExecutor(1) as worker:
         taking = worker.submit(take)
         wait_until(lambda: fences() == 1, 4, "a taken lock")
@@ -81,9 +72,10 @@ def test_a_lock_statement_cancelled_after_it_took_the_lock_leaves_no_fence(monke
     wait_until(lambda: fences() == 0, 4, "no fence")
 
 
+@pytest.mark.parametrize("fenced", FENCED)
 @pytest.mark.parametrize("statement", ["pg_try_advisory_lock", "pg_advisory_unlock"])
-def test_a_fence_whose_statement_failed_on_our_side_does_not_return_to_the_pool(statement: str) -> None:
-    with suppress(ArithmeticError), failing_after(statement), db.fence("sl_1"):
+def test_a_fence_whose_statement_failed_on_our_side_does_not_return_to_the_pool(statement: str, fenced: Fenced) -> None:
+    with suppress(ArithmeticError), failing_after(statement), fenced():
         pass
 
     wait_until(lambda: fences() == 0, 4, "no fence")
@@ -92,29 +84,28 @@ def test_a_fence_whose_statement_failed_on_our_side_does_not_return_to_the_pool(
 
 
 def test_a_session_that_did_not_hold_its_fence_to_the_end_is_given_up_and_looked_at_anew() -> None:
-    with db.fence("sl_1") as fence:
-        assert fence is not None
-        with fence.statement() as connection:
-            session = connection.scalar(text("SELECT pg_backend_pid()"))
-            connection.execute(text("SELECT pg_advisory_unlock_all()"))
+    with fence_together(["sl_1"]) as fence, fence.statement() as connection:
+        session = connection.scalar(text("SELECT pg_backend_pid()"))
+        connection.execute(text("SELECT pg_advisory_unlock_all()"))
 
     assert db.engine() not in db._proven
-    with db.fence("sl_1") as again:
-        assert again is not None
-        with again.statement() as connection:
-            assert connection.scalar(text("SELECT pg_backend_pid()")) != session
+    with fence_together(["sl_1"]) as again, again.statement() as connection:
+        assert again.slice_ids == ("sl_1",)
+        assert connection.scalar(text("SELECT pg_backend_pid()")) != session
 
 
 def test_a_forked_child_has_no_fence_and_leaves_its_parents_alone() -> None:
-    with db.fence("sl_1") as fence:
-        assert fence is not None
+    with fence_together(["sl_1"]) as fence:
 
         def use() -> str:
+            with suppress(DatabaseUnavailable):
+                fence.check_stands()
+                return "the fence stands in the child"
             with suppress(DatabaseUnavailable), fence.statement() as connection:
                 connection.execute(text("SELECT 1"))
                 return "the child used the fence"
-            with db.fence("sl_1") as second:
-                return "refused" if second is None else "the child took the fence"
+            with fence_together(["sl_1"]) as second:
+                return "the child took the fence" if second.slice_ids else "refused"
 
         assert in_a_child(use) == "refused"
         with fence.statement() as connection:
@@ -123,7 +114,7 @@ def test_a_forked_child_has_no_fence_and_leaves_its_parents_alone() -> None:
 
 def test_a_child_that_leaves_its_parents_fence_and_transaction_behind_ends_neither() -> None:
     order_id = an_order(account_id=an_account())
-    leave = [db.fence("sl_1"), db.transaction()]
+    leave = [fence_together(["sl_1"]), db.transaction()]
     _fence, session = (block.__enter__() for block in leave)
     session.execute(text("UPDATE orders SET client_note = 'kept'"))
 
@@ -144,7 +135,7 @@ def test_a_child_does_not_keep_the_fence_of_a_killed_parent() -> None:
     reader, writer = os.pipe()
     parent = os.fork()
     if parent == 0:
-        with db.fence("sl_1"):
+        with fence_together(["sl_1"]):
             child = os.fork()
             if child:
                 os.write(writer, str(child).encode())

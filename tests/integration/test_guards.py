@@ -11,6 +11,7 @@ from api_contract.vocabulary import SliceStatus
 from pulse_core import clock, db, failpoints
 from pulse_core.brokers.port import Refused
 from pulse_core.clock import utcnow
+from pulse_core.postgres import advisory
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.execute import execute_slice
@@ -123,7 +124,7 @@ def test_the_fence_is_held_until_the_outcome_is_recorded(broker: SimulatedBroker
 
 @pytest.mark.usefixtures("clean_database")
 def test_a_connection_that_could_not_unlock_does_not_return_to_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "_UNLOCK", text("SELECT 1 / 0, :fenced"))
+    monkeypatch.setattr(advisory, "_UNLOCK", text("SELECT 1 / 0, :fenced"))
 
     with db.fence("sl_1") as fence:
         assert fence is not None

@@ -19,6 +19,7 @@ from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import fences, switch, totals
 from pulse_core.metrics.database import POOL_TIMEOUTS
 from pulse_core.metrics.slices import LATENESS, ORDER_MOVES, SLICE_MOVES
+from pulse_core.sending_fence import fence_together
 from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_tasks import metrics_page
@@ -88,8 +89,7 @@ def test_a_hold_is_seen_and_how_long_it_lasts(broker: SimulatedBroker) -> None:
 
 
 def test_a_fence_is_seen_by_its_holder_and_by_the_database(broker: SimulatedBroker) -> None:
-    with db.fence("sl_a") as fence:
-        assert fence is not None
+    with fence_together(["sl_a", "sl_b"]):
         (age,) = fences.ages()
         assert age >= 0
         assert looked_up()["pulse_fence_silent_seconds",] > 0
@@ -165,7 +165,7 @@ def test_a_move_counts_once_it_is_committed(broker: SimulatedBroker, monkeypatch
 
 def test_a_pool_without_a_connection_is_counted(broker: SimulatedBroker) -> None:
     before = POOL_TIMEOUTS._value.get()
-    with pytest.raises(DatabaseUnavailable), db._availability():
+    with pytest.raises(DatabaseUnavailable), db.availability():
         raise PoolTimeout
     assert POOL_TIMEOUTS._value.get() == before + 1
 

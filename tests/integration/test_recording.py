@@ -50,6 +50,10 @@ def cut_all_connections() -> None:
     db.engine().dispose()
 
 
+def away(*_arguments: Any) -> Any:
+    raise DatabaseUnavailable(db.AWAY)
+
+
 ANSWERS: list[tuple[Any, SliceStatus, PlacementOutcome]] = [
     (accept, SliceStatus.WORKING, PlacementOutcome.ACKNOWLEDGED),
     (answer_with(Refused("MarginException", "no funds")), SliceStatus.REJECTED, PlacementOutcome.REFUSED),
@@ -118,6 +122,7 @@ def test_recording_is_tried_again_while_the_database_is_away(
 
     def go_away() -> None:
         cut_all_connections()
+        monkeypatch.setattr(outcome.db, "statement", away)
         monkeypatch.setattr(outcome.db, "transaction", away_for_a_while)
 
     at("execute.after_send", go_away)
@@ -132,10 +137,16 @@ def test_a_database_that_stays_away_is_told_and_the_book_finds_the_slice(
 ) -> None:
     first = slices_of(a_split_order())[0]
     monkeypatch.setattr(outcome, "RECORD_FOR", 0.0)
-    at("execute.after_send", cut_all_connections)
 
-    with pytest.raises(DatabaseUnavailable):
-        execute_slice(first.id)
+    with monkeypatch.context() as meanwhile:
+
+        def go_away() -> None:
+            meanwhile.setattr(outcome.db, "statement", away)
+            meanwhile.setattr(outcome.db, "transaction", away)
+
+        at("execute.after_send", go_away)
+        with pytest.raises(DatabaseUnavailable):
+            execute_slice(first.id)
 
     assert a_slice(first.id).status is SliceStatus.SENDING
     expire_claims(later(60))

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from pulse_core import db
+from pulse_core.sending_fence import fence_together
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -27,10 +28,8 @@ def test_a_setting_is_in_force_in_transactions_and_on_a_fence(name: str) -> None
 
     with db.transaction() as session:
         assert session.scalar(show) == SETTINGS[name]
-    with db.fence("sl_1") as fence:
-        assert fence is not None
-        with fence.statement() as connection:
-            assert connection.scalar(show) == SETTINGS[name]
+    with fence_together(["sl_1"]) as fence, fence.statement() as connection:
+        assert connection.scalar(show) == SETTINGS[name]
 
 
 def test_a_role_that_commits_without_waiting_for_the_disk_waits_in_our_sessions() -> None:

@@ -1,5 +1,6 @@
 """Real processes of Pulse for tests: started with the command lines of the stack, and never left behind."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -95,3 +96,20 @@ class Processes:
         WATCHED_AT[url] = f"http://{listen.host}:{watched}"
         here = {**environment, "PULSE_METRICS_PORT": watched}
         return self.run(name, command, probes.http_ok(url + path), here), url
+
+
+def in_a_child(run: Callable[[], object]) -> object:
+    """What `run` returned in a forked process, as text; the process ends there without any cleaning up."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, str(run()).encode())
+        except BaseException as error:
+            os.write(writer, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as answer:
+        return answer.read()

@@ -111,7 +111,8 @@ class _Quiet:
 def is_cleared(broker_account: str) -> bool:
     """Whether this process has compared the account's book with its database. Costs nothing.
 
-    Ask while holding the connection that a slice is claimed on: a new one may have led to another database.
+    Ask while holding the fence of a slice and the connection that it is claimed on: a new one may have led to another
+    database.
     """
     return _clearance(db.engine(), broker_account).is_given(lineage(db.engine()))
 

@@ -14,13 +14,14 @@ from pulse_core.boottime import boottime
 from pulse_core.brokers.port import Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
-from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
 from pulse_core.markets import hours
 from pulse_core.markets.hours import Hours
+from pulse_core.sending_fence import SendingFence
 from pulse_core.trading import client_order_ids
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
+from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.sessions import opens_at
 from pulse_core.trading.slice.skipping import why_never
 from pulse_core.trading.store import claims, installation, schedules, slices
@@ -102,7 +103,7 @@ class _Look:
     crowded: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def claim_together(fence: Fence, broker_account: str, clock: Clock | None) -> Claims:
+def claim_together(fence: SendingFence, broker_account: str, clock: Clock | None) -> Claims:
     """Claim what the fence holds and is due; what is due in a moment is waited for, if nothing else has to wait."""
     failpoint("execute.before_claim")
     # Nearly every slice is claimed for the first time, so nobody asks how often it was tried before.
@@ -121,7 +122,9 @@ def _without(slice_ids: Collection[str], claimed: Sequence[Claim]) -> list[str]:
     return [one for one in slice_ids if one not in taken]
 
 
-def _try_to_claim(fence: Fence, attempts: Mapping[str, int], broker_account: str, clock: Clock | None) -> list[Claim]:
+def _try_to_claim(
+    fence: SendingFence, attempts: Mapping[str, int], broker_account: str, clock: Clock | None
+) -> list[Claim]:
     if not attempts:
         return []
     try:
@@ -134,7 +137,7 @@ def _try_to_claim(fence: Fence, attempts: Mapping[str, int], broker_account: str
         return []
 
 
-def _claim(fence: Fence, attempts: Mapping[str, int], broker_account: str, clock: Clock | None) -> list[Claim]:
+def _claim(fence: SendingFence, attempts: Mapping[str, int], broker_account: str, clock: Clock | None) -> list[Claim]:
     config, key = settings(), installation.client_order_id_key()
     next_attempts = [
         NextAttempt(slice_id, attempt, client_order_ids.client_order_id(key, slice_id, attempt))
@@ -143,7 +146,11 @@ def _claim(fence: Fence, attempts: Mapping[str, int], broker_account: str, clock
     known = hours.current()
     # Before the clock is read: a worker that is stopped in between must not gain on its lease.
     started = boottime()
-    with fence.statement() as connection:
+    fence.check_stands()
+    with db.statement() as connection:
+        # This connection or the fence's may be a new one, to another database.
+        if not sending_hold.is_cleared(broker_account):
+            return []
         claimed = claims.claim(
             connection,
             next_attempts,
@@ -176,14 +183,14 @@ def _matched_by(known: Hours, broker_account: str, claimed: Claimed) -> datetime
     return None if calendar is None else calendar.matched_by(claimed.claimed_at)
 
 
-def _look(fence: Fence, missed: Sequence[str], broker_account: str, clock: Clock | None) -> _Look:
+def _look(fence: SendingFence, missed: Sequence[str], broker_account: str, clock: Clock | None) -> _Look:
     """Why slices could not be claimed. A lone one is looked at when nobody else has it locked any more."""
     ready: dict[str, _Ready] = {}
     over: dict[str, datetime] = {}
     closed: dict[str, datetime] = {}
     crowded: dict[str, datetime] = {}
     known = hours.current()
-    with fence.transaction() as session:
+    with db.transaction() as session:
         now = clock() if clock else db.now(session)
         kept_back = schedules.kept_back(session, missed, now)
         is_lone = len(fence.slice_ids) == 1

@@ -10,9 +10,9 @@ from api_contract.troubles import troubles
 from pulse_core import brokers, db
 from pulse_core.brokers.port import Broker
 from pulse_core.clock import is_steady
-from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
+from pulse_core.sending_fence import SendingFence, fence_together
 from pulse_core.trading.recovery import sending_hold
 from pulse_core.trading.replan_orders import replan_of_slices
 from pulse_core.trading.slice.claiming import Claims, Clock, claim_together
@@ -91,9 +91,8 @@ def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None, *, i
     slice_ids = sending_hold.without_forgotten(broker, slice_ids)
     # A lone slice is sent by this thread.
     threads = len(slice_ids) if len(slice_ids) > 1 else 0
-    with places_of(broker.name).reserved(threads) as reserved, db.fence_together(slice_ids) as fence:
-        # Asked again: the fenced connection may be a new one, to another database.
-        if not fence.slice_ids or not sending_hold.is_cleared(broker.name):
+    with places_of(broker.name).reserved(threads) as reserved, fence_together(slice_ids) as fence:
+        if not fence.slice_ids:
             return Attempts()
         claims = claim_together(fence, broker.name, clock)
         attempts = _place(fence, claims, broker, reserved) if claims.made else Attempts()
@@ -111,7 +110,7 @@ def _execute(broker: Broker, slice_ids: Sequence[str], clock: Clock | None, *, i
     return attempts
 
 
-def _place(fence: Fence, claims: Claims, broker: Broker, reserved: Reserved) -> Attempts:
+def _place(fence: SendingFence, claims: Claims, broker: Broker, reserved: Reserved) -> Attempts:
     recorder = Recorder(fence, broker.name, claims.made)
     # What was not claimed is free for others at once.
     fence.keep({one.slice_id for one in claims.made})

@@ -13,7 +13,6 @@ from api_contract.risk_rules import RiskLimits
 from api_contract.vocabulary import HoldReason, Product
 from pulse_core import db
 from pulse_core.config import settings
-from pulse_core.db import Fence
 from pulse_core.risk import limits as risk_limits
 from pulse_core.risk import rules
 from pulse_core.risk.days import day_of
@@ -47,7 +46,7 @@ class _Sent:
         return None if price is None else price * self.quantity
 
 
-def stopped(fence: Fence, claimed: Sequence[Claim], broker_account: str) -> dict[str, str]:
+def stopped(claimed: Sequence[Claim], broker_account: str) -> dict[str, str]:
     """Why slices may not be sent, by their ids. Costs a statement only where the day of an account is limited.
 
     What other batches send at this moment counts as sent: together they pass no limit. Raises DatabaseUnavailable.
@@ -64,7 +63,7 @@ def stopped(fence: Fence, claimed: Sequence[Claim], broker_account: str) -> dict
         used = None
         if rules.has_day(limits):
             day = day_of(broker_account, claims[0].claimed.claimed_at)
-            with fence.statement() as connection:
+            with db.statement() as connection:
                 used = day_used.sent(connection, account_id, day, [one.slice_id for one in sent])
         found |= _passing(limits, sent, used)
     return found

@@ -2,8 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,6 @@ from pulse_core.backoff import backoff
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import ALREADY_THERE, RATE_LIMITED, BrokerOrder, BrokerOrderStatus, Scope
 from pulse_core.config import settings
-from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable, LostRace
 from pulse_core.events.names import EventKind
 from pulse_core.failpoints import failpoint
@@ -100,7 +98,7 @@ def note(came_out: CameOut) -> None:
     log.info("attempt came out", outcome=outcome.kind, **came_out.names, **answer)
 
 
-def acknowledge(fence: Fence, came_out: Sequence[CameOut]) -> Collection[str]:
+def acknowledge(came_out: Sequence[CameOut]) -> Collection[str]:
     """What nearly every slice takes, in one statement: one that works ends nothing, so its order is not locked.
 
     Returns the slices that are WORKING now. The others have to be recorded by themselves, each.
@@ -111,27 +109,28 @@ def acknowledge(fence: Fence, came_out: Sequence[CameOut]) -> Collection[str]:
     at = max(one.claim.now() for one in plain)
     answers = [_acknowledged(one, at) for one in plain]
     try:
-        with fence.statement() as connection:
+        with db.statement() as connection:
             return claims.acknowledge(connection, answers, at)
     except DatabaseUnavailable as error:
-        log.warning("fence lost before the record", slice_ids=[one.claim.slice_id for one in plain], reason=str(error))
+        slice_ids = [one.claim.slice_id for one in plain]
+        log.warning("answers are recorded one by one", slice_ids=slice_ids, reason=str(error))
     except Exception:
         log.exception("answers are recorded one by one")
     return ()
 
 
-def record_over_fence(fence: Fence, came_out: CameOut) -> SliceStatus | None:
-    """Record one outcome over the fenced connection; returns the slice's status, None when it was not recorded."""
-    return _try_to_record(fence.transaction, came_out)
+def record_once(came_out: CameOut) -> SliceStatus | None:
+    """Record one outcome; returns the slice's status, None when it was not recorded."""
+    return _try_to_record(came_out)
 
 
 def record_anyhow(came_out: CameOut) -> SliceStatus:
-    """Record one outcome over any connection, for RECORD_FOR since it was received. Returns the slice's status.
+    """Record one outcome, trying for RECORD_FOR since it was received. Returns the slice's status.
 
     Raises DatabaseUnavailable when it could not be recorded by then; the broker's book will tell.
     """
     while boottime() < came_out.received + RECORD_FOR:
-        status = _try_to_record(db.transaction, came_out)
+        status = _try_to_record(came_out)
         if status is not None:
             return status
         time.sleep(PAUSE)
@@ -165,10 +164,10 @@ def _acknowledged(came_out: CameOut, at: datetime) -> Acknowledged:
     return Acknowledged(claimed, outcome.broker_order_id or "", outcome.sent_at, deadline_at)
 
 
-def _try_to_record(connect: Callable[[], AbstractContextManager[Session]], came_out: CameOut) -> SliceStatus | None:
+def _try_to_record(came_out: CameOut) -> SliceStatus | None:
     claim = came_out.claim
     try:
-        with connect() as session:
+        with db.transaction() as session:
             status = _write(session, claim, came_out.outcome, claim.now())
             failpoint("execute.before_record_commit")
     except (DatabaseUnavailable, LostRace) as error:

@@ -10,10 +10,10 @@ from api_contract.troubles import troubles
 from api_contract.vocabulary import SliceStatus
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import RATE_LIMITED
-from pulse_core.db import Fence
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.failpoints import failpoint
 from pulse_core.metrics.slices import note_sent
+from pulse_core.sending_fence import SendingFence
 from pulse_core.trading.admission import admit
 from pulse_core.trading.admission.limits import is_on
 from pulse_core.trading.slice import outcome
@@ -36,7 +36,7 @@ class Attempted:
 class Recorder:
     """What became of claimed slices of one account. Of `failed` ones nobody knows it, and the sweeps find out."""
 
-    def __init__(self, fence: Fence, broker_account: str, claimed: Sequence[Claim]) -> None:
+    def __init__(self, fence: SendingFence, broker_account: str, claimed: Sequence[Claim]) -> None:
         self.made: dict[str, Attempted] = {}
         self.failed: dict[str, Exception] = {}
         self._fence = fence
@@ -56,7 +56,7 @@ class Recorder:
         for known in came_out:
             with continued(known.claim.claimed.trace):
                 outcome.note(known)
-        working = outcome.acknowledge(self._fence, came_out)
+        working = outcome.acknowledge(came_out)
         for known in came_out:
             if known.claim.slice_id in working:
                 self._done(known, SliceStatus.WORKING)
@@ -69,12 +69,12 @@ class Recorder:
             self._fence.keep(self._open)
 
     def finish(self) -> None:
-        """Wait for what is being recorded over other connections: until then the fence must stand."""
+        """Wait for what is being recorded by other threads: until then the fence must stand."""
         wait(self._elsewhere)
 
     def _record(self, came_out: CameOut) -> None:
-        """Over the fence; when that is gone, or a row is locked for long, beside the others of the batch."""
-        if self._record_over_fence(came_out):
+        """At once; when the database is away, or a row is locked for long, beside the others of the batch."""
+        if self._record_once(came_out):
             return
         if self._is_alone:
             self._record_anyhow(came_out)
@@ -82,12 +82,12 @@ class Recorder:
         self._is_slow = True
         self._elsewhere.append(senders_of(self._broker_account).submit(self._record_anyhow, came_out))
 
-    def _record_over_fence(self, came_out: CameOut) -> bool:
+    def _record_once(self, came_out: CameOut) -> bool:
         if self._is_slow:
             return False
         with continued(came_out.claim.claimed.trace):
             try:
-                status = outcome.record_over_fence(self._fence, came_out)
+                status = outcome.record_once(came_out)
             except Exception as error:
                 self._fail(came_out.claim, error)
                 return True

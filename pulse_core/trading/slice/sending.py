@@ -11,8 +11,8 @@ from api_contract.spans import continued
 from api_contract.vocabulary import OrderStatus, SliceStatus
 from pulse_core.boottime import boottime
 from pulse_core.brokers.port import AlreadyThere, Broker, NotSent, OutcomeUnknown, Refused
-from pulse_core.db import Fence
 from pulse_core.failpoints import failpoint
+from pulse_core.sending_fence import SendingFence
 from pulse_core.trading.exposure import exposure
 from pulse_core.trading.slice import limited
 from pulse_core.trading.slice.claiming import Claim
@@ -42,7 +42,7 @@ class Answer:
 
 
 def send_together(
-    fence: Fence,
+    fence: SendingFence,
     claimed: Sequence[Claim],
     broker: Broker,
     reserved: Reserved,
@@ -52,7 +52,7 @@ def send_together(
 
     Returns when nothing is on its way any more. Raises DatabaseUnavailable, with nothing sent.
     """
-    stopped = _passing_limits(fence, claimed, broker)
+    stopped = _passing_limits(claimed, broker)
     stopped |= _wait_for_turns([one for one in claimed if one.slice_id not in stopped], broker)
     failpoint("execute.after_turn")
     leaves_by = boottime() + LOOK_LASTS
@@ -85,9 +85,9 @@ os.register_at_fork(after_in_child=senders_of.cache_clear)
 os.register_at_fork(after_in_child=places_of.cache_clear)
 
 
-def _passing_limits(fence: Fence, claimed: Sequence[Claim], broker: Broker) -> dict[str, Outcome]:
+def _passing_limits(claimed: Sequence[Claim], broker: Broker) -> dict[str, Outcome]:
     """Those that would pass a limit of their account."""
-    found = limited.stopped(fence, claimed, broker.name)
+    found = limited.stopped(claimed, broker.name)
     return {slice_id: _not_sent(NotSent(limited.LIMIT, why)) for slice_id, why in found.items()}
 
 
@@ -110,7 +110,7 @@ def _check_room(claim: Claim) -> None:
         raise NotSent("OVER_QUANTITY", "sending it could exceed the order's quantity")
 
 
-def _look(fence: Fence, claimed: Sequence[Claim]) -> dict[str, Outcome]:
+def _look(fence: SendingFence, claimed: Sequence[Claim]) -> dict[str, Outcome]:
     """The last look before the wire: a lost fence, a cancelled order, a full one or an earlier attempt stops it."""
     if not claimed:
         return {}

@@ -1,10 +1,10 @@
 """Defects of answers, fences and connections: what is lost, and what is held or sent for too long."""
 
-from tests.rigs.mutants.defect import SLICE, STATE_MACHINE, STORE, TESTS, WIRE, Change, Defect
+from tests.rigs.mutants.defect import ADVISORY, SLICE, STATE_MACHINE, STORE, TESTS, WIRE, Change, Defect
 
 ANSWERS = (
     Defect(
-        "An answer is dropped when the fence was cut",
+        "An answer is dropped when the database is away",
         (
             Change(
                 f"{SLICE}/outcome.py",
@@ -12,10 +12,7 @@ ANSWERS = (
                 "    while False:\n",
             ),
         ),
-        (
-            f"{TESTS}/test_recording.py::test_every_answer_is_recorded_though_the_fence_was_cut_after_it",
-            STATE_MACHINE,
-        ),
+        (f"{TESTS}/test_recording.py::test_recording_is_tried_again_while_the_database_is_away",),
     ),
     Defect(
         "A refusal that is answered after its claim expired is dropped",
@@ -62,11 +59,15 @@ ANSWERS = (
         "A connection that could not unlock goes back to the pool",
         (
             Change(
-                "pulse_core/db.py",
+                ADVISORY,
                 "with suppress(DBAPIError), _invalidated_on_error(connection):",
                 "with suppress(DBAPIError):",
             ),
-            Change("pulse_core/db.py", "        connection.invalidate()\n        _proven.discard(engine())\n", ""),
+            Change(
+                ADVISORY,
+                "    connection.invalidate()\n    return False\n",
+                "    return False\n",
+            ),
         ),
         (f"{TESTS}/test_guards.py::test_a_connection_that_could_not_unlock_does_not_return_to_the_pool",),
     ),
@@ -74,7 +75,7 @@ ANSWERS = (
         "A connection whose lock statement failed goes back to the pool",
         (
             Change(
-                "pulse_core/db.py",
+                ADVISORY,
                 "with _invalidated_on_error(connection), connection.begin():",
                 "with connection.begin():",
             ),
@@ -85,7 +86,7 @@ ANSWERS = (
         "A forked child holds the fences of its parent",
         (
             Change(
-                "pulse_core/db.py",
+                ADVISORY,
                 "    return not connection.invalidated and connection.connection.is_valid\n",
                 "    return not connection.invalidated\n",
             ),

@@ -1,6 +1,6 @@
 """Defects of slices that are claimed, sent and recorded together."""
 
-from tests.rigs.mutants.defect import SLICE, STATE_MACHINE, STORE, TESTS, Change, Defect
+from tests.rigs.mutants.defect import ADVISORY, SLICE, STATE_MACHINE, STORE, TESTS, Change, Defect
 
 TOGETHER = f"{TESTS}/test_batches.py"
 
@@ -14,7 +14,7 @@ BATCHES = (
         "Only the first slice of a batch is locked",
         (
             Change(
-                "pulse_core/db.py",
+                ADVISORY,
                 '{"fenced": list(slice_ids)})\n        return [row.id for row in rows if row.is_held]\n',
                 '{"fenced": list(slice_ids)[:1]})\n'
                 "        return list(slice_ids) if all(row.is_held for row in rows) else []\n",

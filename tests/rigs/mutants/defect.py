@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 TRADING = "pulse_core/trading"
 BOOK, SLICE, STORE = f"{TRADING}/book", f"{TRADING}/slice", f"{TRADING}/store"
+ADVISORY = "pulse_core/postgres/advisory.py"
 TESTS = "tests/integration"
 WIRE = "tests/unit/test_zerodha_wire.py"
 STATE_MACHINE = "tests/rigs/stateful/test_any_sequence.py::test_any_sequence_of_events_keeps_the_promises"

@@ -36,7 +36,7 @@ LIMITS = (
         (
             Change(
                 f"{SLICE}/sending.py",
-                "    stopped = _passing_limits(fence, claimed, broker)\n",
+                "    stopped = _passing_limits(claimed, broker)\n",
                 "    stopped: dict[str, Outcome] = {}\n",
             ),
         ),

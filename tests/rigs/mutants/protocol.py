@@ -1,18 +1,19 @@
 """Defects of claiming, sending, following and ending."""
 
-from tests.rigs.mutants.defect import BOOK, SLICE, STATE_MACHINE, STORE, TESTS, TRADING, Change, Defect
+from tests.rigs.mutants.defect import ADVISORY, BOOK, SLICE, STATE_MACHINE, STORE, TESTS, TRADING, Change, Defect
 
 MATRIX = f"{TESTS}/test_failure_matrix.py::test_a_slice_is_at_the_broker_once_whatever_becomes_of_its_worker"
+SENDING_FENCE = f"{TESTS}/test_sending_fence.py"
 
 PROTOCOL = (
     Defect(
         "The fence is not there: every worker gets it",
-        (Change("pulse_core/db.py", "[row.id for row in rows if row.is_held]", "[row.id for row in rows]"),),
+        (Change(ADVISORY, "[row.id for row in rows if row.is_held]", "[row.id for row in rows]"),),
         (f"{TESTS}/test_fence.py::test_a_fence_is_held_by_one_and_free_after_its_block",),
     ),
     Defect(
         "A cut fence works on over a new connection",
-        (Change("pulse_core/db.py", "        if not _stands(self._connection):\n", "        if False:\n"),),
+        (Change("pulse_core/db.py", "        if not advisory.stands(self._connection):\n", "        if False:\n"),),
         (f"{TESTS}/test_fence.py::test_a_cut_fence_never_works_over_a_new_connection_and_is_free_for_others",),
     ),
     Defect(
@@ -24,7 +25,55 @@ PROTOCOL = (
                 "    from pulse_core import db\n\n    with db.statement() as connection:\n        looks",
             ),
         ),
-        (MATRIX,),
+        (MATRIX, f"{SENDING_FENCE}::test_with_its_session_go_the_slices_that_are_not_on_the_wire"),
+    ),
+    Defect(
+        "What a lost session held is sent by the leave of the one that came after it",
+        (
+            Change(
+                "pulse_core/sending_fence.py",
+                "            self.check_stands()\n",
+                "            self._session = self._process._standing()\n",
+            ),
+        ),
+        (f"{SENDING_FENCE}::test_with_its_session_go_the_slices_that_are_not_on_the_wire",),
+    ),
+    Defect(
+        "Two threads of one process get the same slice",
+        (
+            Change(
+                "pulse_core/sending_fence.py",
+                "[one for one in slice_ids if one not in session.held]",
+                "slice_ids",
+            ),
+        ),
+        (f"{SENDING_FENCE}::test_threads_of_one_process_keep_each_other_off_a_slice",),
+    ),
+    Defect(
+        "A slice is let go in the session that another thread holds it in by now",
+        (
+            Change(
+                "pulse_core/sending_fence.py",
+                "                db.unlock(session.connection, list(slice_ids))\n",
+                "                db.unlock((self._session or session).connection, list(slice_ids))\n",
+            ),
+        ),
+        (f"{SENDING_FENCE}::test_who_has_lost_a_slice_with_the_session_does_not_let_it_go_for_who_has_it_now",),
+    ),
+    Defect(
+        "A thread that waits for the session of its process waits without end",
+        (Change("pulse_core/sending_fence.py", "acquire(timeout=patience)", "acquire()"),),
+        (f"{SENDING_FENCE}::test_a_session_that_hangs_holds_up_others_for_no_longer_than_their_patience",),
+    ),
+    Defect(
+        "A forked child waits for a thread of its parent",
+        (Change("pulse_core/sending_fence.py", "        one.start()\n", "        pass\n"),),
+        (f"{SENDING_FENCE}::test_a_child_forked_while_a_thread_uses_the_session_does_not_wait_for_it",),
+    ),
+    Defect(
+        "A slice is claimed over a connection to another database than was compared",
+        (Change(f"{SLICE}/claiming.py", "if not sending_hold.is_cleared(broker_account):", "if False:"),),
+        (f"{SENDING_FENCE}::test_nothing_is_claimed_over_a_connection_to_another_database",),
     ),
     Defect(
         "A request without an answer counts as not sent, and is sent again",
