@@ -132,6 +132,14 @@ def test_the_books_of_the_day_are_enough_where_there_is_no_ledger(trade: Trade) 
     assert verify.broken_promises(facts) == []
 
 
+LOWERED = "UPDATE order_slices SET quantity = quantity - 2 WHERE sequence_number = 2"
+FILLED_LATE = (
+    "INSERT INTO slice_events (account_id, order_id, slice_id, at, kind, detail)"
+    " SELECT account_id, order_id, slice_id, at, 'ALARM',"
+    " jsonb_build_object('alarm', 'fill after the end', 'code', 'FILL_AFTER_END', 'quantity', {quantity})"
+    " FROM slice_events WHERE slice_id = (SELECT id FROM order_slices WHERE sequence_number = 1) LIMIT 1"
+)
+
 TAMPERED: dict[str, tuple[str, Callable[[Trade], None]]] = {
     "a fill one paisa dearer": (
         "fills-agree",
@@ -167,6 +175,7 @@ TAMPERED: dict[str, tuple[str, Callable[[Trade], None]]] = {
         "legal-history",
         lambda trade: trade.change_database("UPDATE order_slices SET status = 'EXPIRED' WHERE sequence_number = 2"),
     ),
+    "a plan with less than the order": ("quantities-add-up", lambda trade: trade.change_database(LOWERED)),
     "an amendment that was not made": (
         "amended-within-bounds",
         lambda trade: trade.change_database(
@@ -194,6 +203,18 @@ def test_tampering_with_either_side_is_named(trade: Trade, promise: str, tamper:
     assert code == 1
     assert answer["violations_by_promise"][promise] >= 1
     assert {"promise", "order_id", "slice_id", "expected", "found"} == answer["violations"][0].keys()
+
+
+@pytest.mark.parametrize(("quantity", "is_broken"), [(2, False), (1, True)])
+def test_a_plan_may_have_less_by_what_filled_after_the_end_of_its_slice(
+    trade: Trade, quantity: int, is_broken: bool
+) -> None:
+    trade.change_database(LOWERED)
+    trade.change_database(FILLED_LATE.format(quantity=quantity))
+
+    _code, answer = trade.verify("--final")
+
+    assert bool(answer["violations_by_promise"]["quantities-add-up"]) == is_broken
 
 
 def test_without_stack_and_database_the_judge_says_so(tmp_path: Path, environment: dict[str, str]) -> None:

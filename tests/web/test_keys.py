@@ -44,6 +44,40 @@ def blotter(page_as: PageAs, new_context: NewContext) -> "Page":
     return page
 
 
+def test_keys_go_through_the_rows(blotter: "Page") -> None:
+    page, press = blotter, blotter.keyboard.press
+
+    def is_at(row: int) -> None:
+        until(page, f"([row]) => ({PLACE})() === row", [row + 1])
+
+    press("j")
+    is_at(1)
+    for key, row in (("j", 2), ("ArrowDown", 3), ("k", 2), ("ArrowUp", 1), ("End", ROWS), ("Home", 1)):
+        press(key)
+        is_at(row)
+    press("PageDown")
+    far = page.evaluate(PLACE)
+    assert far > 5
+    press("PageUp")
+    is_at(1)
+
+    press(" ")
+    page.get_by_text("1 selected").wait_for()
+    press("Escape")
+    page.get_by_text("1 selected").wait_for(state="hidden")
+    press(".")
+    page.get_by_role("dialog").get_by_role("button", name="Pause").wait_for()
+    press("Escape")
+    with page.expect_download():
+        press("e")
+    for key, word in (("2", "Attention"), ("3", "Today"), ("4", "All"), ("1", "Working")):
+        press(key)
+        page.get_by_role("button", name=word, pressed=True).wait_for()
+    press("/")
+    page.keyboard.type("key-1jn1")
+    assert page.get_by_label("Filter").input_value() == "key-1jn1", "letters in a field are letters"
+
+
 def test_keys_lead_from_page_to_page(blotter: "Page") -> None:
     page, press = blotter, blotter.keyboard.press
     first, second = samples.order(0)["order_id"], samples.order(1)["order_id"]

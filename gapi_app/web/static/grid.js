@@ -230,6 +230,7 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
       if (row === undefined) {
         slot.index = -1;
         slot.element.removeAttribute("id");
+        slot.kind = slot.element.className = "grid-row";
         continue;
       }
       if (slot.index !== index) move(slot, index);
