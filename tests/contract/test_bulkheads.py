@@ -62,9 +62,9 @@ def raw(service: Service, account: Account | None, method: str, path: str, body:
 
 @contextmanager
 def locked(database_url: str, account: Account) -> Iterator[None]:
-    """Alarms, keys and failed logins cannot be read, and this account can place no order."""
+    """Webhooks, keys and failed logins cannot be read, and this account can place no order."""
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE alarms, api_keys, login_failures IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE webhooks, api_keys, login_failures IN ACCESS EXCLUSIVE MODE")
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (account.account_id,))
         yield
         connection.rollback()
@@ -75,13 +75,13 @@ def stuck_requests(service: Service, operator: Account, greedy: Account) -> list
     login = {"username": "x", "password": "y" * 12}
     if service.name == "gapi":
         return [
-            partial(raw, service, operator, "GET", "/api/alarms"),
+            partial(raw, service, operator, "GET", "/api/webhooks"),
             partial(raw, service, greedy, "POST", "/api/orders", json.dumps(new_order()).encode()),
             partial(raw, service, None, "POST", "/api/auth/login", json.dumps(login).encode()),
         ]
     from_gateway = login | {"address": "192.0.2.1"}
     return [
-        partial(raw, service, operator, "GET", "/internal/alarms"),
+        partial(raw, service, operator, "GET", "/internal/webhooks"),
         partial(raw, service, greedy, "POST", "/internal/orders", json.dumps(new_order()).encode()),
         partial(raw, service, GATEWAY, "POST", "/internal/sessions", json.dumps(from_gateway).encode()),
         partial(raw, service, GATEWAY, "POST", "/internal/keys/holder", json.dumps({"api_key": A_KEY}).encode()),
@@ -198,7 +198,7 @@ def test_who_finds_no_place_is_told_so_in_words(
     pulse, gapi = site["pulse"], site["gapi"]
     greedy, operator = new_account(), new_account(Role.OPERATOR)
     with locked(environment["DATABASE_URL"], greedy):
-        for service, path in ((pulse, "/internal/alarms"), (gapi, "/api/alarms")):
+        for service, path in ((pulse, "/internal/webhooks"), (gapi, "/api/webhooks")):
             with connected(service.url, raw(service, operator, "GET", path), MORE_THAN_PLACES) as stuck:
                 # The one that asks next could overtake some of them and have their place.
                 wait_until(partial(any_answered, stuck), what="one that found no place")

