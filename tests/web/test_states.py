@@ -106,7 +106,8 @@ def test_a_gap_in_the_events_has_everything_read_again_and_says_nothing(
 
     tell(page, LAST_EVENT + 3)
     listing.orders = [samples.order(1), samples.order(2)]
-    wait_until(lambda: listing.whole > before, 20, "it is read again")
+    # What the page asks for is answered by this thread, while it asks the page something.
+    wait_until(lambda: page.evaluate("() => true") and listing.whole > before, 20, "it is read again")
     tell(page, LAST_EVENT + 7)
     page.get_by_text("2 shown").or_(page.get_by_text("1 new order: show")).first.wait_for()
     assert page.locator("#strip > *, .toast, .blotter > .strip:not([hidden])").count() == 0
@@ -183,7 +184,7 @@ def test_a_command_shows_no_result_before_the_answer_and_a_refusal_where_it_was_
     under.wait_for()
     assert under.is_disabled()
     assert "In progress" in state.inner_text()
-    wait_until(lambda: bool(asked), 20, "the server is asked")
+    wait_until(lambda: page.evaluate("() => true") and bool(asked), 20, "the server is asked")
     page.clock.fast_forward(5100)
     page.get_by_role("button", name="Pausing... still waiting").wait_for()
     found = look(page, "command sent")

@@ -127,7 +127,8 @@ def test_figures_grow_old_visibly_when_the_stream_is_silent(page_as: PageAs, new
     context.set_offline(True)
     page.clock.fast_forward(21_000)
     page.locator("[data-state=stale], [data-state=reconnecting]").first.wait_for()
-    page.get_by_text(re.compile("figures 2[0-9] s old")).wait_for()
+    # It was last heard up to fifteen seconds before, which a busy machine may make more.
+    page.get_by_text(re.compile("figures [2-9][0-9] s old")).wait_for()
     until(page, "() => document.documentElement.hasAttribute('data-old')")
 
     context.set_offline(False)
