@@ -26,6 +26,7 @@ from gapi_app.broker_accounts import views as broker_accounts
 from gapi_app.cells.naming import tell_cells
 from gapi_app.cells.routing import Router
 from gapi_app.config import load_cells, load_settings, load_signing_keys
+from gapi_app.endings import tell_endings
 from gapi_app.events import all_webhooks, webhooks
 from gapi_app.events import views as events
 from gapi_app.events.streams import serve_events
@@ -85,6 +86,7 @@ def create_app() -> Flask:
     secure_answers(app)
     tell_replays(app)
     tell_cells(app, cells)
+    tell_endings(app)
     answer_with_problems(app)
     compress_answers(app)
     # Runs before it: the last one registered is the first to see an answer.

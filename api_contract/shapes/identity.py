@@ -214,7 +214,10 @@ class PageQuerySchema(RequestSchema):
     limit = Limit(1, 200, load_default=50)
     after = fields.String(
         validate=validate.Regexp(r"[A-Za-z0-9_.@-]{1,64}\Z", error="Must be the last one of the page before."),
-        metadata={"description": "The last one of the page before: a username, or a key_id; `cursor` takes any page."},
+        metadata={
+            "description": "The last one of the page before: a username, or a key_id. Use `cursor`: it takes any.",
+            "deprecated": True,
+        },
     )
     cursor = cursor_field()
 
