@@ -94,7 +94,8 @@ def trade_and_kill(deployment: Deployment, say: Say) -> None:
 def _wait_for_the_end(deployment: Deployment, order_id: str, alice: Mapping[str, str]) -> dict[str, object]:
     deadline = time.monotonic() + DONE_WITHIN_SECONDS
     while time.monotonic() < deadline:
-        order: dict[str, object] = json.loads(deployment.pulse("orders", "show", order_id, "--json", env=alice))
+        shown = json.loads(deployment.pulse("orders", "show", order_id, "--json", env=alice))
+        order: dict[str, object] = shown["order"]
         if order["status"] == "DONE":
             return order
         time.sleep(2)
