@@ -32,7 +32,9 @@ def test_there_is_half_a_year_at_least() -> None:
         assert ending.last_day - ending.since >= timedelta(days=183)
 
 
-@pytest.mark.parametrize(("query", "is_told"), [("?after=key_01J00000000000000000000000", True), ("?limit=1", False), ("", False)])
+@pytest.mark.parametrize(
+    ("query", "is_told"), [("?after=key_01J00000000000000000000000", True), ("?limit=1", False), ("", False)]
+)
 def test_an_answer_to_who_uses_it_says_since_when_and_until_when(
     gapi: Service, trader: Account, query: str, is_told: bool
 ) -> None:

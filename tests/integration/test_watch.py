@@ -1,17 +1,16 @@
 """The watch reads Postgres itself: overdue slices and neglected sweeps need no message."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Event
 from types import ModuleType
 
 import pytest
-import redis
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from api_contract.vocabulary import OrderStatus, SliceStatus
-from pulse_core import db
+from pulse_core import db, queue
 from pulse_core.brokers.port import Refused
 from pulse_core.clock import DatabaseTime, utcnow
 from pulse_core.config import settings
@@ -21,7 +20,6 @@ from pulse_core.tasks import Task
 from pulse_core.trading.slice import batches
 from pulse_core.trading.slice.execute import Attempts
 from pulse_core.trading.tables import Order, OrderSlice
-from tests.support import servers
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_slice, a_split_order, order, slices_of
 from tests.support.processes import wait_until
@@ -53,25 +51,25 @@ def test_an_overdue_slice_is_placed_without_a_message(watch: ModuleType, broker:
 
 
 def test_a_refusal_that_no_message_met_is_shown_by_one(
-    watch: ModuleType, broker: SimulatedBroker, redis_url: str
+    watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker.answers.append(answer_with(Refused("MarginException", "Insufficient funds.")))
-    refused, placed = an_overdue_slice(), an_overdue_slice()
-    servers.empty_redis(redis_url)
+    overdue = [an_overdue_slice(), an_overdue_slice()]
+    rows: list[tuple[tuple[str, ...], str | None]] = []
 
+    def note(_session: Session, task: Task, *args: str, shown: str | None = None, **_options: object) -> None:
+        if task is Task.EXECUTE_SLICE:
+            rows.append((args, shown))
+
+    # On the queue itself they could not be told from the messages of the split.
+    monkeypatch.setattr(queue, "wake_after_commit", note)
     look(watch)
 
-    refused, placed = sorted(map(a_slice, (refused.id, placed.id)), key=lambda one: one.status)
+    refused, placed = sorted((a_slice(one.id) for one in overdue), key=lambda one: one.status)
     assert (refused.status, placed.status) == (SliceStatus.REJECTED, SliceStatus.WORKING)
-    with redis.Redis.from_url(redis_url) as client:
-
-        def shown() -> list[str]:
-            # What the outbox of a test before has left may come in between.
-            headers = [json.loads(one)["headers"] for one in client.lrange("slices", 0, -1)]
-            return [one["argsrepr"] for one in headers if refused.id in one["kwargsrepr"]]
-
-        wait_until(shown, what="a message")
-        [row] = shown()
+    [(args, row)] = rows
+    assert args == (refused.id,)
+    assert row is not None
     assert row.startswith("BUY ")
 
 
