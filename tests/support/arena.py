@@ -14,12 +14,14 @@ import pytest
 import requests
 from ulid import ULID
 
-from pulse_core import config, failpoints
+from pulse_core import config, db, failpoints
+from pulse_core.trading.store import installation
 from pulse_ops import verify
 from pulse_ops.stack.child import Child
 from pulse_ops.verify import broker_records, database
 from pulse_ops.verify.facts import Facts
 from pulse_ops.verify.violation import Violation
+from tests.support import servers
 from tests.support.factories import an_account
 from tests.support.processes import Processes
 from tests.support.service_token import service_token
@@ -158,3 +160,25 @@ def running_arena(environment: Mapping[str, str], folder: Path) -> Iterator[Aren
         finally:
             arena.processes.close()
     config.settings.cache_clear()
+
+
+@contextmanager
+def arena_on(url: str, environment: dict[str, str], folder: Path, *kinds: str) -> Iterator[Arena]:
+    """An arena on a database server of the test's own, which this process uses too; these kinds are started."""
+    servers.empty_redis(environment["PULSE_QUEUE_URL"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", url)
+        forget_database()
+        with running_arena({**environment, "DATABASE_URL": url}, folder) as opened:
+            for kind in kinds:
+                opened.start(kind)
+            yield opened
+    forget_database()
+
+
+def forget_database() -> None:
+    """Have this process look at its settings anew, and connect to what they name."""
+    config.settings.cache_clear()
+    db.engine().dispose()
+    db.engine.cache_clear()
+    installation.forget_key()

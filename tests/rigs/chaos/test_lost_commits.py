@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pulse_core import config, db, migrations
+from pulse_core import db, migrations
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.store import installation
 from pulse_ops.cli import main
 from pulse_ops.verify import broker_records
 from tests.support import servers, standby
-from tests.support.arena import Arena, running_arena
+from tests.support.arena import Arena, arena_on
 from tests.support.factories import a_split_order, without_pace
 from tests.support.processes import wait_until
 from tests.support.servers import RunningPostgres
@@ -38,22 +37,8 @@ def primary(tmp_path: Path) -> Iterator[RunningPostgres]:
 
 @pytest.fixture
 def arena(environment: dict[str, str], primary: RunningPostgres, tmp_path: Path) -> Iterator[Arena]:
-    servers.empty_redis(environment["PULSE_QUEUE_URL"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", primary.url())
-        forget_database()
-        with running_arena({**environment, "DATABASE_URL": primary.url()}, tmp_path) as opened:
-            opened.start("control")
-            opened.start("slices")
-            yield opened
-    forget_database()
-
-
-def forget_database() -> None:
-    config.settings.cache_clear()
-    db.engine().dispose()
-    db.engine.cache_clear()
-    installation.forget_key()
+    with arena_on(primary.url(), environment, tmp_path, "control", "slices") as opened:
+        yield opened
 
 
 def a_staggered_order(arena: Arena) -> str:

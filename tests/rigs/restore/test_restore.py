@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pulse_core import config, db, migrations
+from pulse_core import db, migrations
 from pulse_core.trading.alarms import AlarmCode, HoldCode
-from pulse_core.trading.store import installation
 from pulse_ops.cli import main
 from pulse_ops.verify import broker_records
 from tests.support import servers
-from tests.support.arena import Arena, running_arena
+from tests.support.arena import Arena, arena_on
 from tests.support.backups import ARCHIVED, Backup
 from tests.support.factories import without_pace
 from tests.support.processes import wait_until
@@ -44,22 +43,8 @@ def primary(tmp_path: Path) -> Iterator[RunningPostgres]:
 
 @pytest.fixture
 def arena(environment: dict[str, str], primary: RunningPostgres, tmp_path: Path) -> Iterator[Arena]:
-    servers.empty_redis(environment["PULSE_QUEUE_URL"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", primary.url())
-        forget_database()
-        with running_arena({**environment, "DATABASE_URL": primary.url()}, tmp_path) as opened:
-            for kind in ("pulse", "control", "slices"):
-                opened.start(kind)
-            yield opened
-    forget_database()
-
-
-def forget_database() -> None:
-    config.settings.cache_clear()
-    db.engine().dispose()
-    db.engine.cache_clear()
-    installation.forget_key()
+    with arena_on(primary.url(), environment, tmp_path, "pulse", "control", "slices") as opened:
+        yield opened
 
 
 def place(arena: Arena, number: int) -> str:
