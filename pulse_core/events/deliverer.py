@@ -32,6 +32,8 @@ LOOKED_AT = 500
 LOOK_AGAIN_SECONDS = 0.25
 SHORTEST_PAUSE_SECONDS = 0.02
 MOST_REMEMBERED = 10_000
+# The name of the thread that runs beside the sweeps.
+IN_BACKGROUND = "webhooks"
 
 
 @dataclass
@@ -148,7 +150,7 @@ class _Background:
         if not self._under_way.acquire(blocking=False):
             self._deliverer.nudge()
             return 0
-        Thread(target=self._run, name="webhooks", daemon=True).start()
+        Thread(target=self._run, name=IN_BACKGROUND, daemon=True).start()
         return 1
 
     def _run(self) -> None:

@@ -1,5 +1,6 @@
 """Webhooks that take events, and deliveries within the test's own thread, at an instant that the test names."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,8 +12,9 @@ from sqlalchemy import text
 from pulse_core import config, db
 from pulse_core.clock import utcnow
 from pulse_core.events import webhooks
-from pulse_core.events.deliverer import Deliverer
+from pulse_core.events.deliverer import IN_BACKGROUND, Deliverer
 from pulse_core.events.webhooks import NewSecret
+from tests.support.processes import wait_until
 from tests.support.receiver import Receiver
 
 
@@ -32,11 +34,12 @@ def an_active_webhook(account_id: str, receiver: Receiver, now: datetime | None 
 
 @contextmanager
 def loopback_allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Receivers of tests are on this machine."""
+    """Receivers of tests are on this machine. What a sweep began beside itself ends before the next test begins."""
     monkeypatch.setenv("PULSE_WEBHOOK_ALLOW_HTTP", "true")
     monkeypatch.setenv("PULSE_WEBHOOK_ALLOW_PRIVATE", "true")
     config.settings.cache_clear()
     yield
+    wait_until(lambda: all(thread.name != IN_BACKGROUND for thread in threading.enumerate()))
     monkeypatch.undo()
     config.settings.cache_clear()
 

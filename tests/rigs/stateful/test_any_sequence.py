@@ -35,6 +35,7 @@ from pulse_core.trading.slice.operations import resolve_slice, retry_slice
 from tests.rigs.stateful.exchange import ANSWERS, FORESEEN, UNFORESEEN
 from tests.rigs.stateful.world import World
 from tests.support.factories import a_new_order
+from tests.support.processes import wait_until
 
 PICK = st.integers(0, 99)
 SECONDS = st.sampled_from([0.5, 2, 2, 5, 5, 5, 11, 11, 31, 62, 62, 400])
@@ -115,10 +116,6 @@ POLICIES = st.fixed_dictionaries(
 SWEPT = st.sampled_from([*sorted(SWEEPS), Task.RESOLVE_SLICES, Task.RESOLVE_SLICES]).flatmap(
     lambda name: st.tuples(st.just(name), st.sampled_from(SWEEPS[name][0]), maybe(SWEEPS[name][1]))
 )
-
-
-# The first orders are submitted so often at most.
-SUBMISSIONS = 5
 
 
 class Trading(RuleBasedStateMachine):
@@ -308,12 +305,13 @@ class Trading(RuleBasedStateMachine):
         return self.world.clock.now
 
     def _submit_until_accepted(self, key: int, quantity: int, policy: Mapping[str, object]) -> None:
-        """As a client does where a machine that stood still for a while took nothing."""
-        for _ in range(SUBMISSIONS):
+        """As a client does: a machine that stood still for a while takes nothing, and for a second knows why."""
+
+        def is_accepted() -> bool:
             self.submit(key, quantity, 3, policy, "")
-            if len(self.world.orders()) > key:
-                return
-        raise AssertionError(f"the order key-{key} was not accepted in {SUBMISSIONS} times")
+            return len(self.world.orders()) > key
+
+        wait_until(is_accepted)
 
     def _order(self, pick: int) -> str:
         found = self.world.orders()
