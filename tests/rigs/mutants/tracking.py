@@ -140,6 +140,8 @@ TRACKING = (
     Defect(
         "The last readings of a broker's day wait",
         (Change(f"{SLICE}/track.py", "is_read = is_closing or _missing", "is_read = _missing"),),
-        (f"{TESTS}/test_book_pace.py::test_before_the_day_of_the_book_ends_no_reading_waits_and_late_fills_are_booked",),
+        (
+            f"{TESTS}/test_book_pace.py::test_before_the_day_of_the_book_ends_no_reading_waits_and_late_fills_are_booked",
+        ),
     ),
 )
