@@ -137,6 +137,7 @@ KNOWN = frozenset(
         "PULSE_WEBHOOK_ALLOW_PRIVATE",
         "PULSE_WEBHOOK_KEY",
         "PULSE_WEBHOOK_PORTS",
+        "PULSE_WORKER_DATABASE_POOL_SIZE",
     }
 )
 # Those that are not read any more are spoken of where they matter.

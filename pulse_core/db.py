@@ -57,16 +57,29 @@ class _Open(threading.local):
 _open = _Open()
 
 
+@dataclass
+class _KeptTo:
+    connections: int | None = None
+
+
+_kept_to = _KeptTo()
+
+
 @cache
 def engine() -> Engine:
     """The engine of this process."""
-    return build_engine(settings())
+    return build_engine(settings(), _kept_to.connections)
 
 
-def build_engine(config: Settings) -> Engine:
+def keep_to(connections: int) -> None:
+    """Have this process keep so many connections at most, and MOST_OVERFLOW for moments; before it opens the first."""
+    _kept_to.connections = connections
+
+
+def build_engine(config: Settings, connections: int | None = None) -> Engine:
     engine = create_engine(
         psycopg2_url(config.database_url.get_secret_value()),
-        pool_size=config.database_pool_size,
+        pool_size=connections or config.database_pool_size,
         max_overflow=MOST_OVERFLOW,
         pool_timeout=2,
         # The one that was used last still has its statements prepared and its caches warm.
