@@ -165,7 +165,8 @@ def test_with_sessions_of_their_own_slices_are_placed_through_a_proxy_that_share
     assert len(broker.placements) == 3
     with db.fence(slice_ids[3]), fence_together(slice_ids[3:]) as beside:
         assert beside.slice_ids == ()
-    assert db.fence_engine() is not db.engine()
+    with fence_together(slice_ids[3:]) as held, held.statement() as connection:
+        assert connection.engine is db.fence_engine() is not db.engine()
 
 
 def test_a_proxy_behind_which_a_transaction_could_go_on_for_ever_is_refused_with_the_mend(
