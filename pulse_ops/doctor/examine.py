@@ -108,7 +108,7 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
     }
     # Elsewhere it is not known what the services were told.
     if "PULSE_BROKER" in deployment.environment:
-        checks["broker accounts"] = partial(orders.are_at_accounts_reached, environment=deployment.environment)
+        checks["broker accounts reached"] = partial(orders.are_at_accounts_reached, environment=deployment.environment)
     return checks
 
 
