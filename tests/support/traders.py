@@ -47,6 +47,15 @@ class Trader:
         self._thread.join(seconds)
         assert not self._thread.is_alive(), "an order is not acknowledged"
 
+    def access_token(self) -> str:
+        """That of one login, made when it is first asked for. Raises RequestException while nobody can log in."""
+        if not self._token:
+            body = {"username": self.username, "password": self.password}
+            answer = self._http.post(f"{self.gapi}/api/auth/login", json=body, timeout=15)
+            answer.raise_for_status()
+            self._token = str(answer.json()["access_token"])
+        return self._token
+
     def _place_all(self, pause: float) -> None:
         self._http.trust_env = False
         while not self._ended.wait(pause):
@@ -58,7 +67,7 @@ class Trader:
         split = {"num_splits": SLICES, "duration_minutes": 1, "randomize": False}
         body = {"order_unique_key": key, "instrument": "NSE:RELIANCE", "side": "BUY", "total_quantity": QUANTITY}
         try:
-            headers = {"Authorization": f"Bearer {self._logged_in()}"}
+            headers = {"Authorization": f"Bearer {self.access_token()}"}
             answer = self._http.post(
                 f"{self.gapi}/api/orders", json=body | {"split_config": split}, headers=headers, timeout=6
             )
@@ -69,15 +78,6 @@ class Trader:
         elif answer.status_code not in _AGAIN:
             self.refused.append(f"{answer.status_code} {answer.text}")
         return answer.status_code not in _AGAIN
-
-    def _logged_in(self) -> str:
-        """Raises RequestException while nobody can log in."""
-        if not self._token:
-            body = {"username": self.username, "password": self.password}
-            answer = self._http.post(f"{self.gapi}/api/auth/login", json=body, timeout=15)
-            answer.raise_for_status()
-            self._token = str(answer.json()["access_token"])
-        return self._token
 
 
 def a_trader(gapi: str, database_url: str) -> Trader:
