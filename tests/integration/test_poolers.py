@@ -131,6 +131,8 @@ def test_a_pulse_that_started_before_the_proxy_never_is_ready(
     with connected_to(f"postgresql://anybody@127.0.0.1:{port}/pulse"):
         # It would go on to report this process, beside those of other tests.
         monkeypatch.setattr(reporter, "start", lambda _kind: None)
+        # And end it, once it has looked at the database again.
+        monkeypatch.setattr(fitness, "_look_on", lambda _process: None)
         create_app()
         with running_pgbouncer(tmp_path, clean_database, port, pool_mode="transaction"):
             # A slow machine may not answer within two seconds, which is another reason.
