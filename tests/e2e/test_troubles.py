@@ -33,12 +33,15 @@ from pulse_core.trading.alarms import HoldCode
 from pulse_ops.cli import main
 from pulse_ops.doctor import orders, processes, sweeps
 from pulse_ops.doctor.findings import Trouble
+from pulse_ops.stack import probes
+from pulse_ops.stack import processes as commands
 from pulse_ops.stack.child import Child
 from pulse_ops.stack.ports import free_port
+from pulse_ops.stack.processes import Listen
 from tests.rigs.clocks.faked import faked
 from tests.support import servers
 from tests.support.factories import a_split_order, an_order, slices_of
-from tests.support.processes import WATCHED_AT, Processes, wait_until
+from tests.support.processes import LOOPBACK, WATCHED_AT, Processes, wait_until
 from tests.support.servers import RunningPostgres, RunningRedis
 
 pytestmark = pytest.mark.timeout(240)
@@ -46,7 +49,8 @@ pytestmark = pytest.mark.timeout(240)
 QUICK = {"PULSE_LEASE": "3", "PULSE_BROKER_TIMEOUT": "1", "PULSE_OVERDUE_AFTER": "1"}
 # A worker says that it lives every 5 s, and a busy machine holds it up.
 REPORTED = 40
-KINDS = ["beat", "pulse", "worker-control", "worker-slices"]
+KINDS = ["beat", "flower", "gapi", "pulse", "worker-control", "worker-slices"]
+WITH_TABLES = ["beat", "pulse", "worker-control", "worker-slices"]
 SILENT = "(process PID on HOST) gave its last sign of life N s ago"
 # Begins with what the test before has left.
 LAST = "test_every_process_says_that_it_ends"
@@ -63,6 +67,8 @@ class Deployment:
     slices: Child = field(init=False)
     control: Child = field(init=False)
     beat: Child = field(init=False)
+    gapi: Child = field(init=False)
+    flower: Child = field(init=False)
     urls: dict[str, str] = field(default_factory=dict)
 
     def open(self) -> None:
@@ -71,13 +77,19 @@ class Deployment:
         self.open_slices()
         self.beat = self.processes.beat()
         _, pulse = self.processes.pulse()
-        _, gapi = self.processes.gapi(PULSE_URL=pulse)
+        self.gapi, gapi = self.processes.gapi(PULSE_URL=pulse)
+        self.open_flower()
         names = ("DATABASE_URL", "PULSE_QUEUE_URL", "PULSE_PAPER_EXCHANGE_URL")
         self.urls = {name: self.processes.environment[name] for name in names} | {"PULSE_GATEWAY_URL": gapi}
         self.urls |= {"PULSE_GATEWAY_READY_URL": f"{WATCHED_AT[gapi]}/ready"}
 
     def open_slices(self) -> None:
         self.slices = self.processes.worker_slices(PULSE_FAILPOINT=str(self.failpoints))
+
+    def open_flower(self) -> None:
+        listen = Listen(LOOPBACK, free_port())
+        answers = probes.http_ok(f"http://{LOOPBACK}:{listen.port}/healthcheck")
+        self.flower = self.processes.run("flower", commands.flower(listen), answers, {})
 
     def open_exchange(self, **environment: str) -> None:
         ledger = self.processes.folder / "ledger.sqlite"
@@ -510,8 +522,8 @@ def test_a_database_that_the_next_release_has_migrated(deployment: Deployment, d
     behind, *versions = said.wrong
     assert behind == as_told("migrations", Trouble.DATABASE_BEHIND, f"it is at 9999, the code needs {head}")
     release = f"version {version('pulse-execution')}, is made for {head}, the database is at 9999"
-    details = [f"{kind} (process PID on HOST), {release}" for kind in KINDS]
-    told = zip(KINDS, details, strict=True)
+    details = [f"{kind} (process PID on HOST), {release}" for kind in WITH_TABLES]
+    told = zip(WITH_TABLES, details, strict=True)
     assert versions == [as_told(f"version of {kind}", Trouble.CODE_DIFFERS, detail) for kind, detail in told]
 
 
@@ -535,12 +547,20 @@ def next_release(folder: Path, head: str) -> Iterator[Callable[[str], None]]:
     yield migrate
 
 
-def test_a_gateway_away_and_one_that_is_not_ready(doctor: Doctor) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    page = {"PULSE_GATEWAY_READY_URL": f"{nowhere}/ready"}
-    said, status = doctor(**page), doctor(command="status", **page)
-
+def test_a_gateway_and_flower_that_are_gone_are_missed(
+    deployment: Deployment, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway answers no more, and neither says that it lives: for a shorter time than the doctor bears else."""
+    monkeypatch.setattr(processes, "SILENT_AFTER", 9.0)
+    for child in (deployment.gapi, deployment.flower):
+        child.kill()
+    said, status = doctor(), doctor(command="status")
     away = as_told("gapi", Trouble.GATEWAY_AWAY, "URL/ready gives no answer (ConnectionError)")
+    missed = as_told("gapi", Trouble.GATEWAY_AWAY, f"gapi {SILENT}")
+    told_until(doctor, away, missed, as_told("flower", Trouble.FLOWER_AWAY, f"flower {SILENT}"))
+    for child in (deployment.gapi, deployment.flower):
+        servers.start(child)
+
     assert said.wrong == status.wrong == [away]
     assert said.exit_code == status.exit_code == 1
 
@@ -561,10 +581,15 @@ def test_beat_that_was_ended_and_one_whose_clock_is_off(
 
 
 def test_every_process_says_that_it_ends(deployment: Deployment) -> None:
+    """Those that reach no database first: others write down what they say."""
     own = {one.pid for child in deployment.processes.children for one in with_descendants(child)}
     unended = rows("SELECT id, pid FROM processes WHERE ended_at IS NULL")
     alive = {process_id for process_id, pid in unended if pid in own}
     assert len(alive) == len(KINDS)
+    for child in (deployment.gapi, deployment.flower):
+        child.stop(10)
+    ended_by_others = "SELECT DISTINCT kind FROM processes WHERE ended_at IS NOT NULL AND kind IN ('gapi', 'flower')"
+    wait_until(lambda: len(rows(ended_by_others)) == 2, what="the end of gapi and Flower")
     deployment.processes.close()
 
     ended = {process_id for (process_id,) in rows("SELECT id FROM processes WHERE ended_at IS NOT NULL")}
