@@ -45,6 +45,7 @@ KNOWN = frozenset(
         "PULSE_EXCHANGES",
         "PULSE_EXCHANGE_PORT",
         "PULSE_FAILPOINT",
+        "PULSE_FENCE_DATABASE_URL",
         "PULSE_FLOWER_PORT",
         "PULSE_FLOWER_URL",
         "PULSE_FREEZE_QUANTITIES",
@@ -137,6 +138,7 @@ KNOWN = frozenset(
         "PULSE_WEBHOOK_ALLOW_PRIVATE",
         "PULSE_WEBHOOK_KEY",
         "PULSE_WEBHOOK_PORTS",
+        "PULSE_WORKER_DATABASE_POOL_SIZE",
     }
 )
 # Those that are not read any more are spoken of where they matter.

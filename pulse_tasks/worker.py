@@ -44,7 +44,9 @@ class FitToStart(bootsteps.Step):  # type: ignore[misc]
                 "would share a connection, and with it the fence that keeps a slice from being sent twice."
             )
         is_of_control = DEFAULT_QUEUE in worker.app.amqp.queues.consume_from
-        settings_to_start("worker", OF_WORKERS + OF_THE_CONTROL_WORKER if is_of_control else OF_WORKERS)
+        config = settings_to_start("worker", OF_WORKERS + OF_THE_CONTROL_WORKER if is_of_control else OF_WORKERS)
+        # Its threads take turns with these: statements are short, and of as many as it has threads none is quicker.
+        db.keep_to(config.worker_database_pool_size)
         alive.keep_touched()
         fitness.wait_until_fit("worker")
         starting.check_credentials("worker", to_call_only=True)

@@ -42,7 +42,7 @@ class Trouble(StrEnum):
     DATABASE_SESSIONS = (
         "DATABASE_SESSIONS",
         "a proxy shares the sessions of Postgres",
-        "Connect directly, or in session mode.",
+        "Connect directly or in session mode, or name Postgres itself in PULSE_FENCE_DATABASE_URL.",
     )
     DATABASE_BEHIND = ("DATABASE_BEHIND", "the database is at another revision than the code", "Run `pulse migrate`.")
     DISK_NEARLY_FULL = (

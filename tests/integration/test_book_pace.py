@@ -1,5 +1,7 @@
 """While postbacks tell of everything the book is read more seldom: no fill is seen later that one of them tells of."""
 
+from datetime import UTC, datetime, time, timedelta
+
 import pytest
 
 from api_contract.vocabulary import SliceStatus
@@ -36,10 +38,10 @@ def a_working_slice() -> tuple[str, str]:
     return first.id, a_slice(first.id).broker_order_id or ""
 
 
-def readings(market: SimulatedBroker) -> int:
+def readings(market: SimulatedBroker, now: datetime | None = None) -> int:
     """How many a run takes."""
     before = market.readings
-    track_slices(utcnow())
+    track_slices(now or utcnow())
     return market.readings - before
 
 
@@ -81,3 +83,25 @@ def test_while_an_order_is_missing_no_reading_waits(market: SimulatedBroker) -> 
     assert readings(market) == 1
 
     assert [readings(market), readings(market)] == [1, 1]
+
+
+def test_before_the_day_of_the_book_ends_no_reading_waits_and_late_fills_are_booked(market: SimulatedBroker) -> None:
+    market.is_book_daily = True
+    one, broker_order_id = a_working_slice()
+    midnight = datetime.combine(utcnow().date() + timedelta(days=1), time.min, UTC)
+    assert readings(market, midnight - timedelta(seconds=20)) == 0
+
+    market.end(broker_order_id)
+    assert readings(market, midnight - timedelta(seconds=14)) == 1
+    assert a_slice(one).status is SliceStatus.CANCELLED
+
+    # Nothing works any more.
+    market.fill(broker_order_id)
+    assert readings(market, midnight - timedelta(seconds=1)) == 1
+    assert a_slice(one).filled_quantity == a_slice(one).quantity
+
+
+def test_a_day_on_which_nothing_was_placed_ends_without_a_reading(market: SimulatedBroker) -> None:
+    market.is_book_daily = True
+    later = datetime.combine(utcnow().date() + timedelta(days=2), time.min, UTC)
+    assert readings(market, later - timedelta(seconds=1)) == 0

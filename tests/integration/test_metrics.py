@@ -16,7 +16,7 @@ from pulse_core.brokers.port import OutcomeUnknown
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_core.clock import utcnow
 from pulse_core.errors import DatabaseUnavailable
-from pulse_core.metrics import fences, switch, totals
+from pulse_core.metrics import fences, notes, switch, totals
 from pulse_core.metrics.database import POOL_TIMEOUTS
 from pulse_core.metrics.slices import LATENESS, ORDER_MOVES, SLICE_MOVES
 from pulse_core.sending_fence import fence_together
@@ -44,6 +44,7 @@ def looked_up() -> dict[tuple[str, ...], float]:
 
 
 def moves_to(status: str) -> float:
+    notes.add_up()
     return SLICE_MOVES.labels(status)._value.get()
 
 

@@ -7,10 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from api_contract.log import bound_trace
 from api_contract.vocabulary import OrderResult, OrderStatus
+from pulse_core import db
 from pulse_core.clock import utcnow
+from pulse_core.config import settings
 from pulse_ops.stack.child import Child
 from tests.support import servers
 from tests.support.factories import a_split_order, an_order, order, slices_of
@@ -29,6 +32,13 @@ def floor(clean_database: str, environment: dict[str, str], tmp_path: Path) -> I
 def log_lines(worker: Child, event: str) -> list[dict[str, str]]:
     lines = [json.loads(line) for line in worker.log_path.read_text().splitlines() if line.startswith("{")]
     return [line for line in lines if line["event"] == event]
+
+
+def connections() -> int:
+    """Those of all processes to Postgres."""
+    with db.transaction() as session:
+        counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pulse' AND state IS NOT NULL"
+        return int(session.execute(text(counted)).scalar_one())
 
 
 def client_order_ids(order_id: str) -> set[str]:
@@ -113,6 +123,7 @@ def test_two_workers_together_keep_the_limit_and_each_slice_takes_one_attempt(fl
 def test_without_control_worker_and_messages_a_slices_worker_gives_turns_and_uses_them(floor: Floor) -> None:
     order_id = a_split_order(utcnow() - timedelta(minutes=2), duration_minutes=1, num_splits=8)
     servers.empty_redis(floor.redis.url)
+    connections_before = connections()
 
     slices = floor.processes.worker_slices()
     wait_until(lambda: len(floor.placed()) == 8, PATIENCE, "all slices at the exchange")
@@ -120,3 +131,5 @@ def test_without_control_worker_and_messages_a_slices_worker_gives_turns_and_use
     assert floor.placed() == dict.fromkeys(client_order_ids(order_id), 1)
     assert {one.outcome for one in floor.arrivals()} == {"ACCEPTED"}
     assert log_lines(slices, "overdue slices taken from the table")
+    # Its threads, of which there are four times as many, take turns with them.
+    assert 0 < connections() - connections_before <= settings().worker_database_pool_size + db.MOST_OVERFLOW

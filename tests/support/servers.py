@@ -148,9 +148,10 @@ def forget_settings() -> None:
     config.settings.cache_clear()
     directory.forget()
     halted.forget()
-    if db.engine.cache_info().currsize:
-        db.engine().dispose()
-    db.engine.cache_clear()
+    for engine in (db.fence_engine, db.engine):
+        if engine.cache_info().currsize:
+            engine().dispose()
+        engine.cache_clear()
 
 
 @contextmanager

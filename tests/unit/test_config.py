@@ -209,12 +209,6 @@ def test_no_secret_is_shown_when_settings_are_printed(monkeypatch: pytest.Monkey
     assert not any(key in shown for key in KEYS.values())
 
 
-def test_the_default_pool_has_a_connection_for_every_thread_that_may_place_a_slice() -> None:
-    threads_of_the_worker, threads_of_the_watch = 32, 8
-
-    assert Settings().database_pool_size >= threads_of_the_worker + threads_of_the_watch
-
-
 def test_a_setting_in_seconds_says_so() -> None:
     timed = {
         name: field.description or ""

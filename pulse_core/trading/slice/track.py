@@ -17,7 +17,7 @@ from pulse_core.trading.book import days, look_ups, pace
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
 from pulse_core.trading.book.turns import Turn, turn
 from pulse_core.trading.slice.news import find_news, settle_news
-from pulse_core.trading.store import alarms, at_broker, ended_alarms, events, slices
+from pulse_core.trading.store import alarms, at_broker, ended_alarms, events, placements, slices
 from pulse_core.trading.tables import OrderSlice
 
 log = get_logger(__name__)
@@ -92,21 +92,28 @@ def _track(broker: Broker, now: datetime) -> int:
 
     Slices that ended are settled too when the book shows another state of their broker orders: a late fill is booked
     before the day and its book are over. A few working slices are looked up one by one where the book is long. While
-    postbacks tell of everything, and nothing is missing or in doubt, the book is read more seldom.
+    postbacks tell of everything, and nothing is missing or in doubt, the book is read more seldom; before its day
+    ends it is read whatever works.
     """
     with db.transaction() as session:
         working = at_broker.working(session, broker.name)
-        is_missing = _missing.any_of(broker.name, working)
-        is_looked_up = not is_missing and look_ups.may_look_up(session, broker, working.keys(), now)
-        if not is_looked_up and not is_missing and _may_wait(session, broker, now):
+        is_closing = _is_closing(session, broker, now)
+        is_read = is_closing or _missing.any_of(broker.name, working)
+        is_looked_up = not is_read and look_ups.may_look_up(session, broker, working.keys(), now)
+        if not is_looked_up and not is_read and _may_wait(session, broker, now):
             return 0
     due = look_ups.looks.of(broker).due(working) if is_looked_up else ()
-    if not working or (is_looked_up and not due):
+    if not (working or is_closing) or (is_looked_up and not due):
         return 0
     with turn(broker.name) as ours:
         if ours is None:
             return 0
         return _look_up(broker, due, ours, working, now) if is_looked_up else _read(broker, ours, working, now)
+
+
+def _is_closing(session: Session, broker: Broker, now: datetime) -> bool:
+    """A late fill of what was placed today is booked now or, by the book, never."""
+    return days.is_closing(broker, now) and placements.any_since(session, broker.name, broker.covers_since(now))
 
 
 def _may_wait(session: Session, broker: Broker, now: datetime) -> bool:

@@ -137,4 +137,11 @@ TRACKING = (
         ),
         (f"{TESTS}/test_book_pace.py::test_while_a_slice_is_in_doubt_no_reading_waits",),
     ),
+    Defect(
+        "The last readings of a broker's day wait",
+        (Change(f"{SLICE}/track.py", "is_read = is_closing or _missing", "is_read = _missing"),),
+        (
+            f"{TESTS}/test_book_pace.py::test_before_the_day_of_the_book_ends_no_reading_waits_and_late_fills_are_booked",
+        ),
+    ),
 )
