@@ -82,12 +82,15 @@ def engine() -> Engine:
     return build_engine(settings(), _kept_to.connections)
 
 
-@cache
 def fence_engine() -> Engine:
     """The engine of the sessions that hold locks: the same one, unless they have a URL of their own."""
+    return engine() if settings().fence_database_url is None else _direct_engine()
+
+
+@cache
+def _direct_engine() -> Engine:
     config = settings()
-    if config.fence_database_url is None:
-        return engine()
+    assert config.fence_database_url is not None  # noqa: S101
     return _engine(config, config.fence_database_url, FENCE_SESSIONS)
 
 
@@ -260,10 +263,10 @@ def check_session() -> None:
 
 def _prove(bind: Engine) -> None:
     config = settings()
-    variable = poolers.DIRECT if config.fence_database_url else poolers.SHARED
+    has_its_own = config.fence_database_url is not None
     try:
-        poolers.check_session(_libpq_url(bind), variable)
-        if bind is not engine():
+        poolers.check_session(_libpq_url(bind), poolers.DIRECT if has_its_own else poolers.SHARED)
+        if has_its_own:
             poolers.check_shared(_libpq_url(engine()), _libpq_url(bind), _settings_of_transactions(config))
     except psycopg2.Error as error:
         raise DatabaseUnavailable(AWAY) from error
