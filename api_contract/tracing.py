@@ -76,7 +76,7 @@ class _Traced:
         step.rename(f"{method} {route}")
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
-        write = log.debug if route in self._quiet_routes and status == "200" else log.info
+        write = log.debug if route in self._quiet_routes and status in ("200", "204") else log.info
         write("request answered", method=method, path=route, status=int(status), duration_ms=round(seconds * 1000, 1))
 
 

@@ -172,6 +172,11 @@ class Trouble(StrEnum):
         "Mend the other troubles first; then `pulse slices list --order ORDER`, and `pulse slices show SLICE`.",
     )
     GATEWAY_AWAY = ("GATEWAY_AWAY", "the gateway is not ready", "Start gapi, or read its log.")
+    FLOWER_AWAY = (
+        "FLOWER_AWAY",
+        "Flower does not run",
+        "Start it, or read its log; nothing of the trading needs it.",
+    )
     UNEXAMINED = (
         "UNEXAMINED",
         "a check could not be made",
