@@ -22,7 +22,7 @@ AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web hosts failover rabbitmq upgrade fuzz faults chaos halt restore attack containers mutants bench
+.PHONY: help setup run demo test web hosts failover rabbitmq upgrade fuzz faults chaos halt restore operations attack containers mutants bench
 .PHONY: year lint lint-web format clean
 
 help: ## This list
@@ -37,7 +37,7 @@ demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against 
 	@exec $(BIN)/pulse demo $(ARGS)
 
 test: $(INSTALLED) ## Run the suite against real servers
-	@exec $(BIN)/python -m pytest -n $(AT_ONCE) --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz --ignore=tests/web $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(AT_ONCE) --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz --ignore=tests/rigs/operations --ignore=tests/web $(ARGS)
 
 web: $(INSTALLED) ## Use the page in a real browser; without Chromium the tests are skipped
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web-test]'
@@ -69,6 +69,9 @@ halt: $(INSTALLED) ## Halt a rush and kill everything meanwhile, as the exchange
 
 restore: $(INSTALLED) ## Set the database back 15 s while the exchange goes on, and see that nothing is bought twice; a minute
 	@RESTORED_BACK=15 $(BIN)/python -m pytest tests/rigs/restore $(ARGS)
+
+operations: $(INSTALLED) ## Follow the pages for operators to the letter: add a worker, lose every part; a minute or two
+	@exec $(BIN)/python -m pytest tests/rigs/operations $(ARGS)
 
 attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
 	@exec $(BIN)/python -m tests.rigs.attack $(ARGS)

@@ -55,7 +55,7 @@ def a_service_that_is_unavailable(body: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        def log_message(self, format: str, *arguments: object) -> None:
+        def log_message(self, *_arguments: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Unavailable) as server:
