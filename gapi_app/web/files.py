@@ -21,9 +21,11 @@ _FIRST = ("main.js", "pages/orders.js")
 _IMPORTED = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];""", re.MULTILINE)
 
 
-# Lines that are comment alone, and types: nobody who trades waits for them. What is vendored is served to the byte.
+# Lines that are comment alone, types and indentation: nobody who trades waits for them. What is vendored is served to
+# the byte.
 _COMMENTS = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/)(?s:.))*\*/[ \t]*\n|//[^\n]*\n)", re.MULTILINE)
 _STATED_TYPES = re.compile(rb"/\*\* @(?:type|param|returns)\b(?:(?!\*/).)*\*/ ?")
+_INDENTATION = re.compile(rb"^\s+", re.MULTILINE)
 _WITH_COMMENTS, _AS_IT_CAME = (".js", ".css"), "vendor/"
 
 
@@ -68,7 +70,7 @@ def _read(folder: Traversable, above: str = "") -> Iterator[tuple[str, bytes]]:
             yield from _read(one, f"{name}/")
         elif name.rpartition(".")[2] in _TYPES:
             content = one.read_bytes()
-            yield name, _STATED_TYPES.sub(b"", _COMMENTS.sub(b"", content)) if _may_be_shorter(name) else content
+            yield name, _shorter(content) if _may_be_shorter(name) else content
 
 
 def _with_one_style(read: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -76,6 +78,10 @@ def _with_one_style(read: Mapping[str, bytes]) -> dict[str, bytes]:
     styles = [name for name in sorted(read) if name.startswith(_STYLES)]
     joined = b"".join(read[name] for name in styles)
     return {name: content for name, content in read.items() if name not in styles} | {_STYLE: joined}
+
+
+def _shorter(content: bytes) -> bytes:
+    return _INDENTATION.sub(b"", _STATED_TYPES.sub(b"", _COMMENTS.sub(b"", content)))
 
 
 def _may_be_shorter(name: str) -> bool:

@@ -26,7 +26,7 @@ const CARDS = matchMedia("(max-width: 699px)");
 /** @param {HTMLElement} root @param {{query?: URLSearchParams}} params */
 export function open(root, params) {
   const page = document.createElement("div");
-  page.className = "blotter";
+  page.className = session.isOverseer ? "blotter everybodys" : "blotter";
   const [top, trouble, selection, table, empty, foot] = ["toolbar", "strip problem", "selection", "", "nothing", "blotter-foot"].map((name) => {
     const part = document.createElement("div");
     part.className = name;
@@ -61,7 +61,8 @@ export function open(root, params) {
   const grid = Grid({
     root: table,
     columns: all,
-    rowHeight: () => (CARDS.matches ? 64 : 32),
+    rowHeight: () => (CARDS.matches ? (session.isOverseer ? 88 : 64) : 32),
+    asCards: () => CARDS.matches,
     label: "Orders",
     onOpen: (order) => go(`/app/orders/${order.order_id}`),
     onSelect: mayAct ? drawSelection : undefined,
