@@ -18,6 +18,8 @@ _LEAST_BYTES = 256
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "html": "text/html"}
 # What the first view takes; the scripts of the others are loaded when they are first opened.
 _FIRST = ("main.js", "pages/orders.js")
+# Who is logged in is asked before the rest has come.
+_LOGIN = ("session.js",)
 _IMPORTED = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];""", re.MULTILINE)
 
 
@@ -90,7 +92,8 @@ def _may_be_shorter(name: str) -> bool:
 
 def _links(digest: str, read: Mapping[str, bytes]) -> Iterator[str]:
     yield f'<link rel="stylesheet" href="{PREFIX}/{digest}/{_STYLE}">'
-    for name in sorted(_imported(read, _FIRST)):
+    login = _imported(read, _LOGIN)
+    for name in sorted(login) + sorted(_imported(read, _FIRST) - login):
         yield f'<link rel="modulepreload" href="{PREFIX}/{digest}/{escape(name)}">'
 
 

@@ -124,7 +124,7 @@ def test_an_alarm_is_taken_on_noted_as_text_and_its_order_resumed(page_as: "Call
 
 def test_every_code_of_an_alarm_has_its_next_step(page_as: "Callable[..., Page]") -> None:
     page = page_as("viewer", "/app/attention")
-    site = "() => document.querySelector('script[type=module]').src.replace('main.js', 'pages/attention/steps.js')"
+    site = "() => document.querySelector('script[src*=main]').src.replace('main.js', 'pages/attention/steps.js')"
     known = page.evaluate("async (path) => Object.keys((await import(path)).ALARM_STEPS)", page.evaluate(site))
     assert sorted(known) == sorted(AlarmCode)
     page.get_by_text("Nothing needs you").wait_for()

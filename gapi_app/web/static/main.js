@@ -223,5 +223,6 @@ setTimeout(() => {
   if (session.state === "unknown") lost("Pulse does not answer yet. It is asked again until it does.");
 }, SLOW);
 drawFooter();
-drawHeader();
-session.begin();
+follow();
+// Beside who is logged in, not after it.
+if (ROUTES[0].path.test(location.pathname)) store.foresee(new URLSearchParams(location.search).get("view") ?? "working");
