@@ -198,6 +198,33 @@ def test_views_and_filters_say_what_they_leave_out(page_as: PageAs, trader: User
     row(page, "TCS").first.wait_for()
 
 
+def test_what_is_sorted_says_how_much_of_it_is_loaded_and_loads_the_rest(
+    page_as: PageAs, new_context: NewContext
+) -> None:
+    context = new_context()
+    least = samples.order(400, instrument="NSE:LEAST", total_quantity=1)
+    samples.show_orders(context, [samples.order(number) for number in range(400)] + [least])
+    page = page_as("trader", context=context)
+    page.get_by_role("button", name="Load more").wait_for()
+    page.get_by_label("Sort").select_option(label="Quantity")
+    page.get_by_text("sorted among the 200 that are loaded").wait_for()
+    assert symbols(page)[0] != "LEAST"
+    sort = page.get_by_label("Sort")
+    sort.select_option(label="Time")
+    page.get_by_role("columnheader", name="Time").click()
+    row(page, "LEAST").wait_for()
+    assert symbols(page)[0] == "LEAST", "the server says which are the oldest"
+    page.get_by_role("columnheader", name="Time").click()
+    until(page, "() => document.querySelector('.blotter .column-instrument a[href*=\"ord_10000000\"]') !== null")
+    sort.select_option(label="Quantity")
+
+    page.get_by_role("button", name="Load all").click()
+    row(page, "LEAST").wait_for()
+    assert symbols(page)[0] == "LEAST"
+    page.get_by_text("401 shown").wait_for()
+    assert page.get_by_text("sorted among").count() == 0
+
+
 def test_the_filter_finds_what_is_not_loaded_and_none_means_none(page_as: PageAs, new_context: NewContext) -> None:
     context = new_context()
     samples.show_orders(context, [samples.order(number) for number in range(450)])

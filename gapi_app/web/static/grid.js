@@ -6,7 +6,7 @@
  * whose text has changed are written, once a frame. Rows move only when `rows` is called.
  */
 
-import { emptySlot, goalOf, header, isInteractive, markSorted, part, setAll, Tints, Widths, writeCell } from "./grid_parts.js";
+import { clearSlot, emptySlot, goalOf, header, isInteractive, markSlot, markSorted, moveSlot, part, setAll, Tints, Widths, writeCell } from "./grid_parts.js";
 
 const SPARE = 4; // rows beyond what is in sight
 let grids = 0;
@@ -240,12 +240,10 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
       const row = list[index];
       slot.element.hidden = row === undefined;
       if (row === undefined) {
-        slot.index = -1;
-        slot.element.removeAttribute("id");
-        slot.kind = slot.element.className = "grid-row";
+        clearSlot(slot);
         continue;
       }
-      if (slot.index !== index) move(slot, index);
+      if (slot.index !== index) moveSlot(slot, index, height, id);
       else if (!isAll) continue;
       mark(slot, row);
       for (let place = 0; place < shown.length; place += 1) write(slot, place, true);
@@ -254,24 +252,10 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     loosen();
   }
 
-  /** @param {Slot} slot @param {number} index */
-  function move(slot, index) {
-    slot.index = index;
-    slot.element.style.transform = `translateY(${index * height}px)`;
-    setAll(slot.element, { id: `${id}-${index}`, "aria-rowindex": String(index + 2) });
-  }
-
   /** @param {Slot} slot @param {any} row */
   function mark(slot, row) {
     const key = keyOf(row);
-    const kind = `grid-row ${rowKind?.(row) ?? ""}${key === active ? " active" : ""}`;
-    if (kind !== slot.kind) {
-      slot.kind = kind;
-      slot.element.className = kind;
-    }
-    if (!onSelect) return;
-    const chosen = String(selected.has(key));
-    if (slot.element.getAttribute("aria-selected") !== chosen) slot.element.setAttribute("aria-selected", chosen);
+    markSlot(slot, `grid-row ${rowKind?.(row) ?? ""}${key === active ? " active" : ""}`, onSelect ? selected.has(key) : null);
   }
 
   /** @param {Slot} slot @param {number} place @param {boolean} isCalm a tint of the row before goes @returns {boolean} whether the text is another */

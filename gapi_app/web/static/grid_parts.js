@@ -131,6 +131,31 @@ export function emptySlot(columns) {
   return { element, cells, texts: blank(), titles: blank(), kinds: blank(), index: -1, kind: "" };
 }
 
+/** It stands for no row any more. @param {Slot} slot */
+export function clearSlot(slot) {
+  slot.index = -1;
+  slot.element.removeAttribute("id");
+  slot.kind = slot.element.className = "grid-row";
+}
+
+/** Puts a row where its index has it. @param {Slot} slot @param {number} index @param {number} height @param {string} id of its table */
+export function moveSlot(slot, index, height, id) {
+  slot.index = index;
+  slot.element.style.transform = `translateY(${index * height}px)`;
+  setAll(slot.element, { id: `${id}-${index}`, "aria-rowindex": String(index + 2) });
+}
+
+/** @param {Slot} slot @param {string} kind its classes @param {boolean | null} isSelected null where no row can be */
+export function markSlot(slot, kind, isSelected) {
+  if (kind !== slot.kind) {
+    slot.kind = kind;
+    slot.element.className = kind;
+  }
+  if (isSelected === null) return;
+  const chosen = String(isSelected);
+  if (slot.element.getAttribute("aria-selected") !== chosen) slot.element.setAttribute("aria-selected", chosen);
+}
+
 /** @param {Column} column @param {boolean} maySort */
 export function header(column, maySort) {
   const cell = part("div", classes(column, ""), "columnheader");
