@@ -23,6 +23,9 @@ pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parents[2]
 REVISIONS = "pulse_core/migrations/versions"
 BACK = 2
+WORKERS = 2
+# The order in which the old make way.
+CHANGED = ("slices", "control", "beat", "pulse", "gapi")
 
 
 @dataclass
@@ -87,28 +90,46 @@ def upgrade(old_tree: Path, tmp_path: Path) -> Iterator[Upgrade]:
 
 def test_two_revisions_back_is_upgraded_while_orders_come_in(upgrade: Upgrade) -> None:
     installation = upgrade.installation
-    running = {kind: upgrade.start(upgrade.old, kind) for kind in ("pulse", "gapi", "control", "slices", "beat")}
+    kinds = ("pulse", "gapi", "control", *("slices",) * WORKERS, "beat")
+    running = [(kind, upgrade.start(upgrade.old, kind)) for kind in kinds]
     installation.gapi_url = f"http://127.0.0.1:{upgrade.ports['gapi']}"
-    installation.trade()
+    installation.trade(is_watching=True)
     installation.wait_for_trades()
     assert made_for(installation) == {int(migrations.head()) - BACK}
 
     migrate(upgrade.new)
     installation.wait_for_trades()
 
-    for kind in ("slices", "control", "beat", "pulse", "gapi"):
-        # A worker works beside its successor, a server leaves its address first.
-        beside = upgrade.start(upgrade.new, kind) if kind in ("slices", "control") else None
-        if beside:
+    # Workers first, as old servers go on beside them; each worker works beside its successor for a while.
+    for kind, old in sorted(running, key=lambda one: CHANGED.index(one[0])):
+        is_worker = kind in ("slices", "control")
+        if is_worker:
+            upgrade.start(upgrade.new, kind)
             installation.wait_for_trades()
-        running[kind].stop(30)
-        if not beside:
+        end(old)
+        if not is_worker:
             upgrade.start(upgrade.new, kind)
         installation.wait_for_trades()
 
     assert made_for(installation) == {int(migrations.head()) - BACK, int(migrations.head())}
     installation.come_to_an_end()
     assert installation.broken_promises() == []
+    assert installation.trader.unexpected == []
+    assert failures(upgrade) == []
+
+
+def end(old: Child) -> None:
+    """As a supervisor does who never has to kill."""
+    old.ask_to_stop()
+    assert old.wait(30), f"{old.program.name} goes on:\n{old.log_tail()}"
+    old.kill()
+
+
+def failures(upgrade: Upgrade) -> list[str]:
+    """What any process of either tree has logged as an error."""
+    logs = [child.log_path for tree in (upgrade.old, upgrade.new) for child in tree.children]
+    lines = [line for path in logs for line in path.read_text().splitlines()]
+    return [line for line in lines if '"level": "error"' in line or line.startswith("Traceback")]
 
 
 def made_for(installation: Installation) -> set[int]:

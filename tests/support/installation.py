@@ -60,11 +60,11 @@ class Installation:
             _, pulse_url = on_front.pulse(**pulse)
             _, self.gapi_url = on_front.gapi(PULSE_URL=pulse_url, **gapi)
 
-    def trade(self, pause: float = 0.5) -> None:
-        """Let a trader place orders all the time, so many seconds apart."""
+    def trade(self, pause: float = 0.5, *, is_watching: bool = False) -> None:
+        """Let a trader place orders all the time, so many seconds apart, and look at them if he is watching."""
         with self.here():
             self.trader = a_trader(self.gapi_url, self.database_url)
-            self.trader.trade(pause)
+            self.trader.trade(pause, is_watching=is_watching)
 
     def here(self) -> AbstractContextManager[None]:
         return standing_on(self.front) if self.front else nullcontext()

@@ -114,7 +114,7 @@ def is_cleared(broker_account: str) -> bool:
     Ask while holding the fence of a slice and the connection that it is claimed on: a new one may have led to another
     database.
     """
-    return _clearance(db.engine(), broker_account).is_given(lineage(db.engine()))
+    return _clearance(db.fence_engine(), broker_account).is_given(lineage(db.fence_engine()))
 
 
 def may_send(broker: Broker) -> bool:
@@ -124,7 +124,7 @@ def may_send(broker: Broker) -> bool:
     """
     if is_cleared(broker.name):
         return True
-    clearance = _clearance(db.engine(), broker.name)
+    clearance = _clearance(db.fence_engine(), broker.name)
     if not clearance.is_due() or not clearance.under_way.acquire(timeout=PATIENCE):
         return False
     try:
@@ -139,7 +139,7 @@ def without_forgotten(broker: Broker, slice_ids: Sequence[str]) -> Sequence[str]
     An order that is placed again has the slices of the one that was forgotten: where one of them is to be sent, the
     book is read anew, and what it shows of them is recorded. Ask before taking a fence: recording needs it.
     """
-    clearance = _clearance(db.engine(), broker.name)
+    clearance = _clearance(db.fence_engine(), broker.name)
     if not clearance.forgotten:
         return slice_ids
     if _known_of(clearance, slice_ids) and clearance.is_due():
@@ -152,10 +152,10 @@ def compare(broker: Broker, now: datetime) -> Findings:
 
     Raises BookUnavailable.
     """
-    setbacks = lineage(db.engine()).setbacks
+    setbacks = lineage(db.fence_engine()).setbacks
     with db.transaction() as session:
         _hold_another(session, now)
-    _setbacks(db.engine()).held = setbacks
+    _setbacks(db.fence_engine()).held = setbacks
     # Another database may have another one.
     installation.forget_key()
     findings = find_lost_claims(broker, now)
@@ -225,7 +225,7 @@ def _quiet_of(_broker_account: str) -> _Quiet:
 
 
 def _clear(broker: Broker) -> bool:
-    clearance, seen = _clearance(db.engine(), broker.name), lineage(db.engine())
+    clearance, seen = _clearance(db.fence_engine(), broker.name), lineage(db.fence_engine())
     if not clearance.is_due():
         return False
     # Before anything is read: a database that is replaced meanwhile must be compared as well.
@@ -284,11 +284,11 @@ def _alarm_unexplained(findings: Findings) -> None:
 def _present(session: Session) -> str:
     driver = session.connection().connection.driver_connection
     assert driver is not None  # noqa: S101
-    return lineage(db.engine()).look(driver).database
+    return lineage(db.fence_engine()).look(driver).database
 
 
 def _is_set_back() -> bool:
-    return lineage(db.engine()).setbacks > _setbacks(db.engine()).held
+    return lineage(db.fence_engine()).setbacks > _setbacks(db.fence_engine()).held
 
 
 def _hold_another(session: Session, now: datetime) -> None:
