@@ -154,7 +154,7 @@ class Api(flask_smorest.Api):
 
 def described_app(name: str, title: str, specification: Specification) -> tuple[Flask, Api]:
     """An app without views, and its API; needs no settings."""
-    app = Flask(name, static_folder=None)
+    app = _App(name, static_folder=None)
     app.config.update(
         API_TITLE=title,
         API_VERSION="1",
@@ -167,6 +167,12 @@ def described_app(name: str, title: str, specification: Specification) -> tuple[
     app.json.compact = True  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
     return app, Api(app, specification)
+
+
+class _App(Flask):
+    def ensure_sync(self, func: View) -> View:
+        # Flask would look at each function, for every request, whether it is a coroutine.
+        return func
 
 
 def _asks_for_enrolment(notes: Mapping[str, Any]) -> bool:

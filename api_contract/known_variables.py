@@ -45,6 +45,7 @@ KNOWN = frozenset(
         "PULSE_EXCHANGES",
         "PULSE_EXCHANGE_PORT",
         "PULSE_FAILPOINT",
+        "PULSE_FENCE_DATABASE_URL",
         "PULSE_FLOWER_PORT",
         "PULSE_FLOWER_URL",
         "PULSE_FREEZE_QUANTITIES",

@@ -45,6 +45,7 @@ def setup_logging(service: str, log_format: str = "auto", level: str = "INFO") -
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    _leave_out_what_no_line_shows()
     for chatty in ("urllib3", "werkzeug", "kombu", "celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
@@ -57,6 +58,12 @@ def setup_logging(service: str, log_format: str = "auto", level: str = "INFO") -
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _leave_out_what_no_line_shows() -> None:
+    """Where a record was made, as https://docs.python.org/3/howto/logging.html#optimization has it."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
 
 
 def keep_logs_off_stdout() -> None:

@@ -8,6 +8,7 @@ import hmac
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -78,7 +79,7 @@ def signed_claims(text: str, keys: PublicKeys, audience: str, more_texts: Collec
     texts = (*_TEXTS, *more_texts)
     options = instants.unchecked((*texts, "aud", "iat", "exp"))
     try:
-        key = keys.of(jwt.get_unverified_header(text).get("kid"))
+        key = keys.of(_kid(text.partition(".")[0]))
         if key is None:
             raise jwt.InvalidTokenError("no such key")
         claims: dict[str, Any] = jwt.decode(
@@ -103,6 +104,12 @@ def check_request(claims: dict[str, Any], request: Request) -> None:
     digest = hashlib.sha256(body).hexdigest().encode()
     if not hmac.compare_digest(claims["body_sha256"].encode(errors="replace"), digest):
         raise Unauthorized("the service token was made for another body")
+
+
+@lru_cache(maxsize=64)
+def _kid(head: str) -> object:
+    """The key that the head of a token names; each key's tokens have the same one. Raises PyJWTError."""
+    return jwt.get_unverified_header(f"{head}..").get("kid")
 
 
 def _is_well_formed(claims: dict[str, Any], texts: Collection[str]) -> bool:

@@ -46,7 +46,14 @@ def trace_headers() -> dict[str, str]:
 class _Traced:
     def __init__(self, app: "WSGIApplication", service: Process, quiet_routes: Collection[str]) -> None:
         self._app = app
-        self._requests, self._seconds = request_metrics(service)
+        requests, seconds = request_metrics(service)
+
+        @cache
+        def series(method: str, route: str, status: str) -> "tuple[Counter, Histogram]":
+            return requests.labels(method, route, status), seconds.labels(method, route)
+
+        # There are few: only known words become labels.
+        self._series = series
         self._quiet_routes = quiet_routes
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -74,9 +81,10 @@ class _Traced:
         method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else "OTHER"
         route = environ.get(_ROUTE, "unmatched")
         step.rename(f"{method} {route}")
-        self._requests.labels(method, route, status).inc()
-        self._seconds.labels(method, route).observe(seconds)
-        write = log.debug if route in self._quiet_routes and status == "200" else log.info
+        requests, answered = self._series(method, route, status)
+        requests.inc()
+        answered.observe(seconds)
+        write = log.debug if route in self._quiet_routes and status in ("200", "204") else log.info
         write("request answered", method=method, path=route, status=int(status), duration_ms=round(seconds * 1000, 1))
 
 

@@ -21,6 +21,7 @@ class Sizes:
     lateness_seconds: int
     lateness_lead: int
     hang_seconds: int
+    timed_slices: int
     burst_slices: int
     counted_slices: int
     two_slice_orders: int
@@ -54,6 +55,7 @@ FULL = Sizes(
     # Longer than PULSE_DISPATCH_HORIZON: every slice goes the way through beat.
     lateness_lead=13,
     hang_seconds=60,
+    timed_slices=500,
     burst_slices=2000,
     counted_slices=400,
     two_slice_orders=1000,
@@ -83,6 +85,7 @@ QUICK = Sizes(
     lateness_seconds=10,
     lateness_lead=4,
     hang_seconds=15,
+    timed_slices=150,
     burst_slices=2000,
     counted_slices=100,
     two_slice_orders=200,

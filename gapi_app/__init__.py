@@ -17,7 +17,7 @@ from api_contract.log import setup_logging
 from api_contract.metrics import Process
 from api_contract.spans import export_spans
 from api_contract.tracing import trace_requests
-from gapi_app import health, web
+from gapi_app import health, reporter, web
 from gapi_app.access import internal_tokens, jwks
 from gapi_app.access.auth import set_up_access
 from gapi_app.alarms import views as alarms
@@ -81,6 +81,7 @@ def create_app() -> Flask:
     serve_events(app, settings, router, access.revocations)
     app.register_blueprint(pages(api.specification()))
     health.serve_watch_port(app, settings)
+    reporter.start(router, settings)
     app.before_request(_refuse_other_names)
     app.before_request(refuse_large_body)
     secure_answers(app)

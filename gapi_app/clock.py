@@ -38,6 +38,10 @@ class PulseTime:
         """Seconds since the epoch."""
         return self._wall() if self._offset is None else self._steadily() + self._offset
 
+    def ahead(self) -> float | None:
+        """How many seconds the wall clock is ahead of it; None while pulse has not told it."""
+        return None if self._offset is None else self._wall() - self.now()
+
     def monotonic(self) -> float:
         """Seconds on the clock that nobody sets."""
         return self._steadily()

@@ -27,6 +27,7 @@ from pulse_app import (
     orders_by_key,
     postbacks,
     previews,
+    processes,
     webhooks,
 )
 from pulse_app.errors import answer_errors
@@ -41,8 +42,10 @@ from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
 from pulse_core.metrics import process, switch
 
-# Four times a second by each gateway that has open streams.
-_POLLED = frozenset({"/internal/events/poll", "/internal/events/all/poll", "/internal/alarms/poll"})
+# By each gateway: four times a second while it has open streams, and to say that it lives.
+_POLLED = frozenset(
+    {"/internal/events/poll", "/internal/events/all/poll", "/internal/alarms/poll", "/internal/processes"}
+)
 
 
 def create_app() -> Flask:
@@ -94,6 +97,7 @@ def _described_app() -> tuple[Flask, Api]:
         halts,
         broker_logins,
         postbacks,
+        processes,
         health,
     ):
         api.register_blueprint(views.blueprint)

@@ -37,12 +37,14 @@ _LOGINS = (
     *("sessions.log_in", "sessions.change_password", "second_factor.enrol"),
     *("second_factor.renew_recovery_codes", "second_factor.disable_second_factor"),
 )
+_OF_GATEWAYS = (
+    *("keys.name_holder", "events.poll_events", "events.poll_all_events", "alarms.poll_alarms"),
+    "processes.report_process",
+)
 KINDS: Mapping[str, Kind | None] = {
     **dict.fromkeys(_VITAL, Kind.VITAL),
     **dict.fromkeys(_LOGINS, Kind.LOGINS),
-    **dict.fromkeys(
-        ("keys.name_holder", "events.poll_events", "events.poll_all_events", "alarms.poll_alarms"), Kind.GATEWAYS
-    ),
+    **dict.fromkeys(_OF_GATEWAYS, Kind.GATEWAYS),
     "orders.place_order": Kind.ORDERS,
     "previews.preview_order": Kind.PREVIEWS,
     # It asks nobody.

@@ -71,6 +71,9 @@ class Settings(QueueSettings):
     """Each is read from `PULSE_` and its name in capitals, or the name itself where that says whose it is."""
 
     database_url: SecretStr = Field(description="Postgres, the source of truth.")
+    fence_database_url: SecretStr | None = Field(
+        None, description="Postgres itself, where DATABASE_URL leads through a pooler that shares sessions."
+    )
     database_pool_size: int = Field(40, ge=1, le=200, description="Most connections of pulse; one per call it works.")
     worker_database_pool_size: int = Field(
         8, ge=4, le=200, description="Most connections of a worker; none waits for a broker with one."

@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 import psycopg2.errors
 import psycopg2.extensions
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -32,6 +33,16 @@ log = get_logger(__name__)
 
 AWAY = "the database is not available"
 MOST_OVERFLOW = 2
+# One for all slices that a process sends, and those of sweeps and operators, each of which holds one slice.
+FENCE_SESSIONS = 4
+
+# Postgres lets the fence of a host that vanished go after 14 s.
+_KEEPALIVES = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "12000",
+}
 
 _HELD_UP = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 
@@ -67,8 +78,20 @@ _kept_to = _KeptTo()
 
 @cache
 def engine() -> Engine:
-    """The engine of this process."""
+    """The engine of this process, for transactions and single statements: a pooler may share its sessions."""
     return build_engine(settings(), _kept_to.connections)
+
+
+def fence_engine() -> Engine:
+    """The engine of the sessions that hold locks: the same one, unless they have a URL of their own."""
+    return engine() if settings().fence_database_url is None else _direct_engine()
+
+
+@cache
+def _direct_engine() -> Engine:
+    config = settings()
+    assert config.fence_database_url is not None  # noqa: S101
+    return _engine(config, config.fence_database_url, FENCE_SESSIONS)
 
 
 def keep_to(connections: int) -> None:
@@ -77,9 +100,15 @@ def keep_to(connections: int) -> None:
 
 
 def build_engine(config: Settings, connections: int | None = None) -> Engine:
+    is_shared = config.fence_database_url is not None
+    return _engine(config, config.database_url, connections or config.database_pool_size, is_shared=is_shared)
+
+
+def _engine(config: Settings, url: SecretStr, connections: int, *, is_shared: bool = False) -> Engine:
+    """`is_shared`: each transaction may be in another session, so nothing is set or prepared in any."""
     engine = create_engine(
-        psycopg2_url(config.database_url.get_secret_value()),
-        pool_size=connections or config.database_pool_size,
+        psycopg2_url(url.get_secret_value()),
+        pool_size=connections,
         max_overflow=MOST_OVERFLOW,
         pool_timeout=2,
         # The one that was used last still has its statements prepared and its caches warm.
@@ -94,26 +123,23 @@ def build_engine(config: Settings, connections: int | None = None) -> Engine:
             "tcp_user_timeout": 10_000,
         },
     )
-    event.listen(engine, "connect", partial(_set_up_session, _session_settings(config)))
+    if not is_shared:
+        event.listen(engine, "connect", partial(_set_up_session, _settings_of_transactions(config) | _KEEPALIVES))
     event.listen(engine, "checkin", _end_autocommit)
     forks.install(engine)
-    prepared.install(engine)
-    lineage.install(engine)
+    prepared.install(engine, is_shared=is_shared)
+    lineage.install(engine, fence_engine if is_shared else None)
     return engine
 
 
-def _session_settings(config: Settings) -> dict[str, str]:
-    """What Postgres shall do in a session of ours; it lets the fence of a host that vanished go after 14 s."""
+def _settings_of_transactions(config: Settings) -> dict[str, str]:
+    """What Postgres shall do in a transaction of ours."""
     return {
         "statement_timeout": f"{config.database_statement_timeout * 1000:.0f}",
         "lock_timeout": f"{config.database_lock_timeout * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{config.lease * 1000:.0f}",
         "timezone": "UTC",
         "synchronous_commit": "on",
-        "tcp_keepalives_idle": "5",
-        "tcp_keepalives_interval": "3",
-        "tcp_keepalives_count": "3",
-        "tcp_user_timeout": "12000",
     }
 
 
@@ -208,7 +234,7 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
     cut finds out at its next transaction. A forked child has none.
     """
     check_session()
-    with availability(), engine().connect() as connection:
+    with availability(), fence_engine().connect() as connection:
         autocommit(connection, True)
         if not advisory.lock(connection, [slice_id]):
             yield None
@@ -224,23 +250,31 @@ def fence(slice_id: str) -> Iterator[Fence | None]:
 def unlock(connection: Connection, slice_ids: Sequence[str]) -> None:
     """Let go of these slices; where they were not held, sessions are looked at anew before the next fence."""
     if not advisory.unlock(connection, slice_ids):
-        _proven.discard(engine())
+        _proven.discard(fence_engine())
 
 
 def check_session() -> None:
     """Raise SharedSession where a fence would guard nothing, DatabaseUnavailable where that cannot be seen now."""
-    bind = engine()
+    bind = fence_engine()
     with _proving:
         if bind not in _proven:
             _prove(bind)
 
 
 def _prove(bind: Engine) -> None:
+    config = settings()
+    has_its_own = config.fence_database_url is not None
     try:
-        poolers.check_session(bind.url.set(drivername="postgresql").render_as_string(hide_password=False))
+        poolers.check_session(_libpq_url(bind), poolers.DIRECT if has_its_own else poolers.SHARED)
+        if has_its_own:
+            poolers.check_shared(_libpq_url(engine()), _libpq_url(bind), _settings_of_transactions(config))
     except psycopg2.Error as error:
         raise DatabaseUnavailable(AWAY) from error
     _proven.add(bind)
+
+
+def _libpq_url(bind: Engine) -> str:
+    return bind.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _end_autocommit(driver_connection: DBAPIConnection | None, _record: object) -> None:

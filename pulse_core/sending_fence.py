@@ -145,7 +145,7 @@ class SendingFence:
 def fence_together(slice_ids: Iterable[str]) -> Iterator[SendingFence]:
     """Hold these slices for this thread alone, but those that another one holds. Raises DatabaseUnavailable."""
     db.check_session()
-    process = _process_of(db.engine())
+    process = _process_of(db.fence_engine())
     session, locked = process.take(dict.fromkeys(slice_ids))
     fence = SendingFence(process, session, locked)
     if not locked:

@@ -11,6 +11,7 @@ class Task(StrEnum):
     SPLIT_ORDER = "pulse.split_order"
     EXECUTE_SLICE = "pulse.execute_slice"
     RETRY_SLICE = "pulse.retry_slice"
+    REPORT_PROCESS = "pulse.report_process"
     DISPATCH_DUE_SLICES = "pulse.dispatch_due_slices"
     TRACK_SLICES = "pulse.track_slices"
     SPLIT_FORGOTTEN_ORDERS = "pulse.split_forgotten_orders"

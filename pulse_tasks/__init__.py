@@ -17,7 +17,10 @@ from pulse_tasks.outages import quiet
 if "flower" in sys.argv:
     dashboard.take_password_from_file()
 
-_TASKS = ("pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps")
+_TASKS = (
+    *("pulse_tasks.split", "pulse_tasks.execute", "pulse_tasks.retry", "pulse_tasks.sweeps"),
+    "pulse_tasks.report_process",
+)
 _IS_WORKER = "worker" in sys.argv
 _IS_BEAT = "beat" in sys.argv and not _IS_WORKER
 # Beat and Flower know tasks by their names, and need not hold in memory what these do.

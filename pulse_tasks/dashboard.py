@@ -1,4 +1,4 @@
-"""Flower does not start where others could reach it and nobody asks who they are, and it ends when it is told to."""
+"""Flower starts only where nobody else reaches it or it asks who they are, reports itself, and ends when told to."""
 
 import ipaddress
 import os
@@ -39,7 +39,14 @@ def _check_flower(**_signal: object) -> None:
 
         check_access(default_options)
         # Once Flower runs: before that it sets a handler of its own.
-        IOLoop.current().add_callback(signal.signal, signal.SIGTERM, _end)
+        IOLoop.current().add_callback(_begin)
+
+
+def _begin() -> None:
+    from pulse_tasks import app, flower_reports
+
+    signal.signal(signal.SIGTERM, _end)
+    flower_reports.start(app)
 
 
 def _end(_signal: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""Workers report themselves in the database, as beat does; Flower, which needs none, does not."""
+"""Workers report themselves in the database, as beat does."""
 
 import time
 from collections.abc import Collection

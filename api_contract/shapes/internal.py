@@ -24,6 +24,7 @@ from api_contract.vocabulary import RevocationKind
 
 MOST_FEEDS = 500
 SESSION = re.compile("[A-Za-z0-9_]{1,64}")
+_PROCESS_ID, _DIGEST = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}")
 _ACCOUNT_ID, _KEY_ID = shown(ACCOUNT_ID), shown(KEY_ID)
 
 
@@ -124,6 +125,25 @@ class NewRevocationSchema(identity.RevokeSchema):
     actor = fields.String(required=True, validate=validate.Regexp(r"[a-z0-9-]{1,32}\Z"))
 
 
+class SignOfLifeSchema(RequestSchema):
+    process_id = fields.String(
+        required=True,
+        validate=matches(_PROCESS_ID, "Must be 32 hexadecimal digits."),
+        metadata={"description": "New at each start."},
+    )
+    host = fields.String(required=True, validate=validate.Length(1, 255))
+    pid = WholeNumber(required=True, validate=validate.Range(1, 2**31 - 1))
+    version = fields.String(required=True, validate=validate.Length(1, 64))
+    settings_digest = fields.String(required=True, validate=matches(_DIGEST, "Must be 64 hexadecimal digits."))
+    clock_ahead_ms = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(-(10**15), 10**15),
+        metadata={"description": "How far its clock is ahead of the database's; null while it does not know."},
+    )
+    has_ended = Truth(load_default=False, metadata={"description": "It ends as it should."})
+
+
 class PollSchema(RequestSchema):
     after = fields.Dict(
         required=True,
@@ -209,6 +229,7 @@ LOGIN, REFRESH, PASSWORD = LoginSchema(), RefreshSchema(), PasswordSchema()
 NEW_KEY = NewKeySchema()
 PROOF, CONFIRMATION = ProofSchema(), ConfirmationSchema()
 BROKER_LOGIN = BrokerLoginSchema()
+SIGN_OF_LIFE = SignOfLifeSchema()
 KEY_TEXT, NEWS_QUERY, NEW_REVOCATION = KeyTextSchema(), NewsQuerySchema(), NewRevocationSchema()
 ME_QUERY, ACCOUNT_EVENT_QUERY = MeQuerySchema(), AccountEventQuerySchema()
 POLL, ALARM_POLL, FEED_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), FeedPollSchema(), PostbackSchema()
@@ -239,6 +260,15 @@ EXAMPLES: dict[str, Any] = {
         "login_ends_at": "2026-11-23T18:25:00.000000Z",
     },
     "KeyText": {"api_key": KEY_TEXT_EXAMPLE},
+    "SignOfLife": {
+        "process_id": "5f0c1d9e2b7a4c6d8e9f0a1b2c3d4e5f",
+        "host": "front-1",
+        "pid": 4711,
+        "version": "0.1.0",
+        "settings_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "clock_ahead_ms": 3,
+        "has_ended": False,
+    },
     "Holder": {
         "key_id": A_KEY,
         "account_id": AN_ACCOUNT,

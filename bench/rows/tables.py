@@ -75,9 +75,9 @@ def _filled(bench: Bench, name: str, number: int, count: int) -> Filled:
 
 
 @contextmanager
-def timer(site: Site) -> Iterator[Asked]:
-    """A process that times sweeps on the site's database."""
-    command = [sys.executable, "-m", "bench.sweep_timer"]
+def timer(site: Site, module: str = "bench.sweep_timer") -> Iterator[Asked]:
+    """A process that times sweeps, or what this module times, on the site's database."""
+    command = [sys.executable, "-m", module]
     environment, pipe = {**os.environ, **site.environment}, subprocess.PIPE
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment, process_group=0
@@ -107,7 +107,7 @@ def _milliseconds(filled: Filled, timer: Asked, name: str) -> float:
 
 
 def milliseconds(asked: Asked, name: str) -> float:
-    """How long a sweep took that was called just now. Raises BenchError."""
+    """How long what it was told to do just now took. Raises BenchError."""
     assert asked.stdin is not None
     assert asked.stdout is not None
     asked.stdin.write(name + "\n")

@@ -75,6 +75,10 @@ class Link:
             raise Refused(answer.status, **refusal)
         raise UpstreamError("pulse gave an answer that makes no sense here")
 
+    def clock_ahead(self) -> float | None:
+        """How many seconds this machine's clock is ahead of the cell's; None while it has not told its time."""
+        return self._clock.ahead()
+
     def _send(self, call: Call) -> Answer:
         data = b"" if call.body is None else json.dumps(call.body).encode()
         token = service_token(self.cell.key, call.who, call.method, call.path, data, self._clock.now())

@@ -74,6 +74,10 @@ class Router:
         with span("pulse", Kind.CLIENT):
             return self._links[cell.name].ask(call)
 
+    def clock_ahead(self, cell: Cell) -> float | None:
+        """How many seconds this machine's clock is ahead of the cell's; None while it has not told its time."""
+        return self._links[cell.name].clock_ahead()
+
     def ask_until_taken(self, call: Call) -> Answer:
         """The answer of the first cell that takes what is signed for one of them. Raises PulseError."""
         return self._first(call, self._first_of(self.cells.default), _NOT_OURS)

@@ -65,7 +65,7 @@ class Reporter:
         """Say that the process ends as it should."""
         self._ending.set()
         with suppress(Exception), db.transaction() as session:
-            processes.end(session, self._who.id)
+            processes.end(session, self._who.kind, self._who.id)
 
     def attempt(self, act: Callable[[], None]) -> None:
         """Whatever happens, the thread goes on; a fault that lasts is said once."""

@@ -1,14 +1,12 @@
 """Whether two processes were given the same settings: told without a word of them, and by name where all must agree."""
 
-import hashlib
-
-from pydantic import SecretStr
-
+from api_contract import settings_digest
+from api_contract.settings_digest import plain
 from api_contract.variables import names_of
-from pulse_core.config import KEYS, Settings
+from pulse_core.config import KEYS, QueueSettings, Settings
 
 # Each process of a host has its own port; a key that a process does not need it lacks.
-OF_ONE_PROCESS = frozenset({"alive_file", "metrics_port", "pulse_service_public_keys", *KEYS})
+OF_ONE_PROCESS = frozenset({"alive_file", "metrics_port", "pulse_service_public_keys", "pulse_vault_keys", *KEYS})
 # What trading goes by, wherever it is done. One host may name servers otherwise than another, and log in its own way.
 SHARED = (
     "queue_prefix",
@@ -42,19 +40,11 @@ SHARED = (
 )
 
 
-def digest(settings: Settings) -> str:
+def digest(settings: QueueSettings) -> str:
     """The same for two processes with equal settings, secrets and their own ports aside: no process has all secrets."""
-    shared = sorted(type(settings).model_fields.keys() - OF_ONE_PROCESS)
-    values = {name: getattr(settings, name) for name in shared}
-    open_values = [f"{name}={_plain(value)}" for name, value in values.items() if not isinstance(value, SecretStr)]
-    return hashlib.sha256("\n".join(open_values).encode()).hexdigest()
+    return settings_digest.digest(settings, OF_ONE_PROCESS)
 
 
 def shared(settings: Settings) -> dict[str, str]:
     """What must be the same in all processes, by the names of the variables; none of it is a secret."""
-    return {names_of(name)[0]: _plain(getattr(settings, name)) for name in SHARED}
-
-
-def _plain(value: object) -> str:
-    # The order of a set is another in each process.
-    return ",".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+    return {names_of(name)[0]: plain(getattr(settings, name)) for name in SHARED}

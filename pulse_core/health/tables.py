@@ -14,6 +14,9 @@ from pulse_core.postgres.table_base import Base, words
 class Process(Base):
     """A process from its start to its end, written by itself every few seconds; `id` is new at each start.
 
+    A gateway has its row written by pulse, and Flower by a worker: they reach no database, so they are made for no
+    `schema_revision` of its tables, and have no `shared_settings`.
+
     `clock_skew_seconds` is how far its wall clock is ahead of the database's, `longest_task_seconds` how long the
     oldest task that is under way in it has taken so far. `shared_settings` are those that all processes must have
     alike, by their variables. `ended_at` is set when it ends in an orderly way.
@@ -26,7 +29,7 @@ class Process(Base):
     host: Mapped[str]
     pid: Mapped[int] = mapped_column(Integer)
     version: Mapped[str]
-    schema_revision: Mapped[str] = mapped_column(String(32))
+    schema_revision: Mapped[str | None] = mapped_column(String(32))
     settings_digest: Mapped[str] = mapped_column(String(64))
     shared_settings: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     clock_skew_seconds: Mapped[float | None] = mapped_column(Double)

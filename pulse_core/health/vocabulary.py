@@ -11,3 +11,5 @@ class ProcessKind(StrEnum):
     WORKER_CONTROL = "worker-control"
     WORKER = "worker"
     BEAT = "beat"
+    GAPI = "gapi"
+    FLOWER = "flower"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from datetime import datetime
 from time import perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from api_contract.metrics import counter, histogram
 from pulse_core.brokers.port import (
@@ -23,7 +23,11 @@ from pulse_core.brokers.port import (
     QuotesUnavailable,
     Refused,
 )
+from pulse_core.metrics.notes import put_down
 from pulse_core.metrics.switch import CORE
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
 
 T = TypeVar("T")
 
@@ -99,7 +103,7 @@ class Measured:
         except NotSent:
             TURNS_REFUSED.inc()
             raise
-        TURN_SECONDS.observe(perf_counter() - started)
+        put_down(TURN_SECONDS.observe, perf_counter() - started)
 
     def token_ends_at(self, since: datetime) -> datetime | None:
         return self._broker.token_ends_at(since)
@@ -173,6 +177,9 @@ class _Meter:
             ended = self._failures.get(type(error), self._defect)
             raise
         finally:
-            self._seconds.observe(perf_counter() - started)
-            ended.inc()
+            put_down(self._count, ended, perf_counter() - started)
         return answer
+
+    def _count(self, ended: "Counter", seconds: float) -> None:
+        ended.inc()
+        self._seconds.observe(seconds)

@@ -11,7 +11,7 @@ from api_contract.log import get_logger
 from api_contract.metrics import Metric, Process, family, gauge
 from pulse_core import brokers, clock, db
 from pulse_core.broker_accounts.credentials import login_ends_at
-from pulse_core.metrics import fences
+from pulse_core.metrics import fences, notes
 from pulse_core.metrics.switch import CORE
 from pulse_core.trading.admission.left import budget_left
 from pulse_core.trading.recovery import sending_hold
@@ -56,7 +56,8 @@ TOKEN_END = family(
 
 
 def refresh() -> Iterable[Metric]:
-    """Set what is set rather than looked up, as several processes may have to be added up."""
+    """Set what is set rather than looked up, as several processes may have to be added up, and add up what is noted."""
+    notes.add_up()
     if db.engine.cache_info().currsize:
         connections = db.pool_status()
         CONNECTIONS.labels("in_use").set(connections.in_use)

@@ -6,6 +6,7 @@ had reached.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,7 +20,7 @@ log = get_logger(__name__)
 
 STANDBY = "this server is a standby: name the primary, or give target_session_attrs=read-write"
 # Flushed: what was only written may be gone after a crash that lost no commit.
-_LOOK = """
+LOOK = """
     SELECT concat_ws('/', system_identifier, left(pg_walfile_name(flushed), 8), d.oid, to_regclass('placements')::oid),
            (flushed - '0/0')::bigint
       FROM (SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() END AS flushed) log,
@@ -61,7 +62,7 @@ class Lineage:
         before = self.seen
         cursor = connection.cursor()
         try:
-            cursor.execute(_LOOK)
+            cursor.execute(LOOK)
             database, position = cursor.fetchone()  # type: ignore[misc]
         finally:
             cursor.close()
@@ -102,11 +103,11 @@ def lineage(engine: Engine) -> Lineage:
     return Lineage()
 
 
-def install(engine: Engine) -> None:
-    """Look at every new connection of this engine before it is used."""
+def install(engine: Engine, of: Callable[[], Engine] | None = None) -> None:
+    """Look at every new connection of this engine before it is used; `of`: they lead to the database of another one."""
 
     def look(connection: DBAPIConnection, _record: object) -> None:
-        lineage(engine).look(connection)
+        lineage(of() if of else engine).look(connection)
         connection.rollback()
 
     event.listen(engine, "connect", look)

@@ -29,9 +29,21 @@ def prepared(name: str, before: str = "") -> dict[str, str]:
     return {_OPTION: name, _BEFORE: before}
 
 
-def install(engine: Engine) -> None:
-    """Prepare the statements marked so on the connections of this engine."""
-    event.listen(engine, "before_cursor_execute", _execute_prepared, retval=True)
+def install(engine: Engine, *, is_shared: bool = False) -> None:
+    """Prepare the statements marked so on the connections of this engine, unless others share its sessions."""
+    event.listen(engine, "before_cursor_execute", _execute_as_it_is if is_shared else _execute_prepared, retval=True)
+
+
+def _execute_as_it_is(
+    _connection: Connection,
+    _cursor: DBAPICursor,
+    statement: str,
+    parameters: Mapping[str, Any],
+    context: DefaultExecutionContext | None,
+    _executemany: bool,
+) -> tuple[str, Mapping[str, Any]]:
+    before = None if context is None else context.execution_options.get(_BEFORE)
+    return f"{before}; {statement}" if before else statement, parameters
 
 
 def _execute_prepared(

@@ -78,7 +78,8 @@ def database_urls(data_dir: Path | None) -> tuple[str, str | None]:
     if settings.database_url:
         database_url = settings.database_url.get_secret_value()
         if settings.owner_database_url is None:
-            return database_url, None
+            direct = settings.fence_database_url
+            return (direct.get_secret_value() if direct else database_url), None
         return settings.owner_database_url.get_secret_value(), database_url
     try:
         stack = running.find(settings.data_dir)

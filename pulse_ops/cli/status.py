@@ -81,7 +81,7 @@ def _show_reported(found: Status, console: Console) -> None:
             f"[red]{seen}[/red]" if one.is_silent else seen,
             clock,
             one.version,
-            one.schema_revision,
+            one.schema_revision or "",
             one.settings_digest,
         )
     console.print(table)

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from api_contract.secret_files import secret_of
 from api_contract.variables import names_of, queue_url_in
+from pulse_core.postgres.poolers import DIRECT
 from pulse_ops.stack import running
 from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.errors import NotRunning
@@ -38,6 +39,11 @@ class Deployment:
         return bool(self.database_url)
 
     @property
+    def direct_database_url(self) -> str | None:
+        """Where a session is a session: DATABASE_URL may lead through a pooler."""
+        return self.environment.get(DIRECT) or self.database_url
+
+    @property
     def queue_prefix(self) -> str:
         return self.environment.get("PULSE_QUEUE_PREFIX", "")
 
@@ -62,7 +68,7 @@ def find_deployment(settings: StackSettings, disk_floor: int = 500) -> Deploymen
         )
     page = os.environ.get("PULSE_GATEWAY_READY_URL") or _health(os.environ.get("PULSE_GATEWAY_URL"))
     services = {"gapi": page} if page else {}
-    names = ("PULSE_QUEUE_PREFIX", *_OF_THE_BROKER)
+    names = ("PULSE_QUEUE_PREFIX", DIRECT, *_OF_THE_BROKER)
     given = {name: value for name in names if (value := secret_of(*names_of(name)))}
     return Deployment(database_url, redis_url, services, given, settings.data_dir, None, disk_floor)
 

@@ -43,8 +43,8 @@ def examine(settings: StackSettings, deployment: Deployment) -> Iterator[Finding
 
 def examine_deployment(deployment: Deployment) -> Iterator[Finding]:
     """What its URLs tell, from wherever they can be reached."""
-    if deployment.database_url:
-        yield from _database(deployment, deployment.database_url)
+    if deployment.direct_database_url:
+        yield from _database(deployment, deployment.direct_database_url)
     if url := deployment.redis_url:
         is_redis = url.startswith(("redis://", "rediss://"))
         yield from queue.redis_keeps_messages(url) if is_redis else queue.rabbitmq_answers(url)
@@ -63,6 +63,8 @@ def _database(deployment: Deployment, database_url: str) -> Iterator[Finding]:
     with closing(connection):
         connection.autocommit = True
         yield from postgres.sessions(database_url)
+        if deployment.database_url not in (None, database_url):
+            yield from postgres.pooler(deployment.database_url or "", database_url)
         yield from postgres.revision(database_url)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -106,7 +108,7 @@ def _checks(deployment: Deployment, revision: str | None) -> dict[str, Check]:
     }
     # Elsewhere it is not known what the services were told.
     if "PULSE_BROKER" in deployment.environment:
-        checks["broker accounts"] = partial(orders.are_at_accounts_reached, environment=deployment.environment)
+        checks["broker accounts reached"] = partial(orders.are_at_accounts_reached, environment=deployment.environment)
     return checks
 
 

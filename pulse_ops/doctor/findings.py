@@ -42,7 +42,7 @@ class Trouble(StrEnum):
     DATABASE_SESSIONS = (
         "DATABASE_SESSIONS",
         "a proxy shares the sessions of Postgres",
-        "Connect directly, or in session mode.",
+        "Connect directly or in session mode, or name Postgres itself in PULSE_FENCE_DATABASE_URL.",
     )
     DATABASE_BEHIND = ("DATABASE_BEHIND", "the database is at another revision than the code", "Run `pulse migrate`.")
     DISK_NEARLY_FULL = (
@@ -172,6 +172,11 @@ class Trouble(StrEnum):
         "Mend the other troubles first; then `pulse slices list --order ORDER`, and `pulse slices show SLICE`.",
     )
     GATEWAY_AWAY = ("GATEWAY_AWAY", "the gateway is not ready", "Start gapi, or read its log.")
+    FLOWER_AWAY = (
+        "FLOWER_AWAY",
+        "Flower does not run",
+        "Start it, or read its log; nothing of the trading needs it.",
+    )
     UNEXAMINED = (
         "UNEXAMINED",
         "a check could not be made",

@@ -7,6 +7,8 @@ from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 from pulse_ops.stack.open_orders import left_alone
 
 MOST_NAMED = 5
+# An order may take so long to be split, a slice to be sent, a claim to be resolved.
+PATIENCE_SECONDS = 60.0
 
 _ACCOUNTS = """
 SELECT name, state, reason, extract(epoch FROM clock_timestamp() - state_since)::float8
@@ -42,7 +44,7 @@ SELECT id, concat_ws(', ', account_id, broker, instrument), reason,
 # Each on an index of live rows, the worst first.
 _STUCK = """
 (SELECT id, 'accepted and not split', created_at
-   FROM orders WHERE status = 'PENDING' AND created_at < clock_timestamp() - interval '1 minute'
+   FROM orders WHERE status = 'PENDING' AND created_at < clock_timestamp() - make_interval(secs => %(patience)s)
   ORDER BY created_at LIMIT 5)
 UNION ALL
 (SELECT order_id, 'a slice is overdue and was not sent', since
@@ -59,12 +61,13 @@ UNION ALL
                                AND coalesce(halts.broker, orders.broker) = orders.broker
                                AND coalesce(halts.instrument, orders.instrument) = orders.instrument)
            LEFT JOIN broker_budgets budget ON budget.broker = orders.broker
-          WHERE slice.status = 'SCHEDULED' AND due_at < clock_timestamp() - interval '1 minute') AS due
-  WHERE since < clock_timestamp() - interval '1 minute'
+          WHERE slice.status = 'SCHEDULED' AND due_at < clock_timestamp() - make_interval(secs => %(patience)s)) AS due
+  WHERE since < clock_timestamp() - make_interval(secs => %(patience)s)
   ORDER BY due_at LIMIT 5)
 UNION ALL
 (SELECT order_id, 'the claim on a slice is over and was not resolved', lease_expires_at
-   FROM order_slices WHERE status = 'SENDING' AND lease_expires_at < clock_timestamp() - interval '1 minute'
+   FROM order_slices
+  WHERE status = 'SENDING' AND lease_expires_at < clock_timestamp() - make_interval(secs => %(patience)s)
   ORDER BY lease_expires_at LIMIT 5)
 UNION ALL
 (SELECT order_id, 'whether a slice is at the broker is not known (pulse slices list --to-settle)',
@@ -142,7 +145,7 @@ def no_fence_is_left(cursor: Any) -> Iterator[Finding]:
 
 def go_on(cursor: Any) -> Iterator[Finding]:
     """Orders by what they wait for; each is named once, with the oldest reason."""
-    cursor.execute(_STUCK_FOR)
+    cursor.execute(_STUCK_FOR, {"patience": PATIENCE_SECONDS})
     stuck: dict[str, str] = {}
     for order_id, reason, seconds in cursor.fetchall():
         stuck.setdefault(order_id, f"{order_id}: {reason}, for {seconds:.0f} s")

@@ -14,6 +14,8 @@ from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 from pulse_ops.stack.status import database_revision
 
 ROOM_MB = 16
+# Of the settings that a transaction needs, those that no process may choose for itself.
+SAFE = {"timezone": "UTC", "synchronous_commit": "on"}
 # Short enough to be stored as it is: a row of 2 KB.
 _TAKE_ROOM = """
     CREATE TEMP TABLE pulse_doctor_room ON COMMIT DROP AS
@@ -69,6 +71,19 @@ def sessions(database_url: str) -> Iterator[Finding]:
         yield wrong(check, Trouble.UNEXAMINED, _first_line(error))
     else:
         yield fine(check, "one for each connection")
+
+
+def pooler(database_url: str, direct_url: str) -> Iterator[Finding]:
+    """What DATABASE_URL leads through has to lead to the same database, and its transactions to be as safe."""
+    check = "database's pooler"
+    try:
+        poolers.check_shared(libpq_url(database_url), libpq_url(direct_url), SAFE)
+    except SharedSession as unfit:
+        yield Finding(check, False, "is not fit", unfit.message, Trouble.DATABASE_SESSIONS)
+    except psycopg2.Error as error:
+        yield away(error)
+    else:
+        yield fine(check, "leads to the same database")
 
 
 def revision(database_url: str) -> Iterator[Finding]:

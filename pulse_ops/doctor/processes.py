@@ -18,7 +18,14 @@ NEEDED = {
     "worker-control": (Trouble.WORKER_AWAY, {"worker-control", "worker"}),
     "beat": (Trouble.BEAT_AWAY, {"beat"}),
 }
-_STUCK = {"pulse": Trouble.PULSE_AWAY, "beat": Trouble.BEAT_AWAY}
+_STUCK = {
+    "pulse": Trouble.PULSE_AWAY,
+    "beat": Trouble.BEAT_AWAY,
+    "gapi": Trouble.GATEWAY_AWAY,
+    "flower": Trouble.FLOWER_AWAY,
+}
+# Who writes down what a process says that reaches no database itself.
+_WRITTEN_BY = {"gapi": {"pulse"}, "flower": {"worker-control", "worker"}}
 
 # One that was killed is no news once another of its kind has started on its machine.
 _NOT_ENDED = """
@@ -43,7 +50,7 @@ class Reported:
     host: str
     pid: int
     version: str
-    schema_revision: str
+    schema_revision: str | None
     settings_digest: str
     shared_settings: Mapping[str, str] | None
     clock_skew_seconds: float | None
@@ -82,8 +89,12 @@ def none_is_missing(found: Sequence[Reported], age_seconds: float) -> Iterator[F
 
 def each_goes_on(found: Sequence[Reported]) -> Iterator[Finding]:
     """One that is stopped, or whose machine has vanished, gives no sign of life; one may hang in a task."""
+    living = {one.kind for one in found if not one.is_silent}
     for one in found:
-        if one.is_silent:
+        writers = _WRITTEN_BY.get(one.kind)
+        if one.is_silent and writers and not writers & living:
+            yield fine(one.kind, f"not known: no {min(writers)} writes down what it says")
+        elif one.is_silent:
             trouble = _STUCK.get(one.kind, Trouble.WORKER_STUCK)
             yield wrong(one.kind, trouble, f"{one.name} gave its last sign of life {one.seen_seconds:.0f} s ago")
         elif (one.longest_task_seconds or 0) > LONGEST_TASK:
@@ -108,7 +119,7 @@ def clocks_agree(found: Sequence[Reported]) -> Iterator[Finding]:
 def code_agrees(found: Sequence[Reported], revision: str | None) -> Iterator[Finding]:
     """A process of another version may not know the tables as they are."""
     for one in found:
-        if not one.is_silent and one.schema_revision != revision:
+        if not one.is_silent and one.schema_revision not in (None, revision):
             detail = (
                 f"{one.name}, version {one.version}, is made for {one.schema_revision}, the database is at {revision}"
             )
@@ -117,7 +128,7 @@ def code_agrees(found: Sequence[Reported], revision: str | None) -> Iterator[Fin
 
 def settings_agree(found: Sequence[Reported]) -> Iterator[Finding]:
     """What trading goes by must be the same everywhere; others may differ, as a larger pool of connections does."""
-    living = [one for one in found if not one.is_silent]
+    living = [one for one in found if not one.is_silent and one.shared_settings is not None]
     if told := _different(living):
         yield wrong("settings", Trouble.SETTINGS_DIFFER, "; ".join(told))
         return

@@ -48,6 +48,9 @@ class StackSettings(WithSecretFiles):
     owner_database_url: SecretStr | None = Field(
         None, description="The role that migrates your own Postgres; unset: the one of DATABASE_URL."
     )
+    fence_database_url: SecretStr | None = Field(
+        None, description="Your own Postgres itself, where DATABASE_URL leads through a pooler that shares sessions."
+    )
     queue_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices(*names_of("queue_url"), "queue_url"),

@@ -7,10 +7,10 @@ from api_contract.secret_files import SUFFIX
 from api_contract.variables import QUEUE_URL, RENAMED
 from pulse_ops.stack import processes
 
-_DATABASE, _QUEUE = "DATABASE_URL", QUEUE_URL
+_DATABASE, _FENCE, _QUEUE = "DATABASE_URL", "PULSE_FENCE_DATABASE_URL", QUEUE_URL
 _AT_THE_EXCHANGE = ("KITE_API_KEY", "KITE_ACCESS_TOKEN")
 _AT_THE_BROKER = (*_AT_THE_EXCHANGE, "ALPACA_API_KEY", "ALPACA_API_SECRET")
-_WORKER = frozenset({_DATABASE, _QUEUE, "PULSE_VAULT_KEYS", *_AT_THE_BROKER})
+_WORKER = frozenset({_DATABASE, _FENCE, _QUEUE, "PULSE_VAULT_KEYS", *_AT_THE_BROKER})
 
 # Public keys are no secret, but tell whom a process believes.
 SECRETS: Mapping[str, frozenset[str]] = {
@@ -20,6 +20,7 @@ SECRETS: Mapping[str, frozenset[str]] = {
     processes.PULSE: frozenset(
         {
             _DATABASE,
+            _FENCE,
             _QUEUE,
             *_AT_THE_BROKER,
             "KITE_API_SECRET",
@@ -40,7 +41,7 @@ SECRETS: Mapping[str, frozenset[str]] = {
             "PULSE_LIMITS_REDIS_URL",
         }
     ),
-    processes.BEAT: frozenset({_DATABASE, _QUEUE}),
+    processes.BEAT: frozenset({_DATABASE, _FENCE, _QUEUE}),
     processes.FLOWER: frozenset({_QUEUE, "FLOWER_BASIC_AUTH"}),
 }
 # Of people and of the servers: no process of the services needs them.

@@ -38,6 +38,7 @@ def environment(settings: StackSettings, keys: Keys, database_url: str, queue_ur
         "PULSE_GAPI_URL": settings.url(settings.gapi_port),
         **_paper_exchange(settings),
         "PULSE_BROKER": settings.broker,
+        **_given("PULSE_FENCE_DATABASE_URL"),
         **_queue(),
         **_at_the_broker(),
         **_limits(queue_url),
@@ -122,6 +123,10 @@ def _at_the_broker() -> dict[str, str]:
     """Who we are there, so that a command that asks the broker's book asks as the services do."""
     kite = ("PULSE_BROKER_ACCOUNT", "KITE_ROOT_URL", "KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET")
     names = (*kite, "ALPACA_ROOT_URL", "ALPACA_API_KEY", "ALPACA_API_SECRET")
+    return _given(*names)
+
+
+def _given(*names: str) -> dict[str, str]:
     return {name: value for name in names if (value := secret_of(name)) is not None}
 
 

@@ -120,6 +120,7 @@ class Stack:
         settings = self._settings
         database_url, redis_url = _told(settings.database_url), _told(settings.queue_url)
         self._owner_url = _told(settings.owner_database_url) if database_url else None
+        direct_url = self._owner_url or _told(settings.fence_database_url) or database_url
         postgres = None if database_url else EmbeddedPostgres(self._data_dir / "postgres")
         redis = None if redis_url else EmbeddedRedis(self._data_dir / "redis")
         embedded = [server.program() for server in (postgres, redis) if server]
@@ -132,7 +133,7 @@ class Stack:
             postgres.create_database()
             self._owner_url = postgres.url()
         # Before the first migration the role of the services need not be there.
-        check_external(database_url and (self._owner_url or database_url), redis_url)
+        check_external(database_url and direct_url, redis_url)
         return plan.environment(
             settings,
             keys,
@@ -143,8 +144,9 @@ class Stack:
     def _migrate(self) -> None:
         self._say("migrating the database")
         database_url = self._environment["DATABASE_URL"]
+        direct_url = self._environment.get("PULSE_FENCE_DATABASE_URL", database_url)
         try:
-            migrations.upgrade(self._owner_url or database_url)
+            migrations.upgrade(self._owner_url or direct_url)
             if self._owner_url:
                 let_services_in(self._owner_url, database_url)
         except OneRole as error:

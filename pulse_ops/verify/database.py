@@ -45,9 +45,10 @@ _HALTS = "SELECT id, account_id, broker, instrument, made_at, released_at FROM h
 
 def read(database_url: str, broker: str) -> Database:
     """One snapshot of every order for this broker. Raises psycopg2.Error."""
-    with closing(psycopg2.connect(_libpq(database_url), connect_timeout=5, options="-c timezone=UTC")) as connection:
+    with closing(psycopg2.connect(_libpq(database_url), connect_timeout=5)) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL timezone = 'UTC'")
             judged = _ids(cursor, broker)
             return Database(
                 read_at=_now(cursor),

@@ -207,6 +207,7 @@ RIGHTS = {
         "name_holder": Right(GATEWAY),
         "list_news": Right(GATEWAY),
         "show_readiness": Right(GATEWAY),
+        "report_process": Right(GATEWAY),
         "revoke": Right(GATEWAY),
     },
 }

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import insert, text, update
 from sqlalchemy.exc import IntegrityError
 
+from api_contract.log import bound_trace, current_trace
+from api_contract.spans import Kind, span
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db, failpoints
 from pulse_core.brokers.port import NotSent, OutcomeUnknown, Placement, Refused
@@ -32,6 +34,7 @@ from tests.support.factories import a_slice, a_split_order, an_account, later, o
 from tests.support.processes import wait_until
 from tests.support.statements import statements
 
+TRACE = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 FENCES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 WAITERS = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 SESSIONS = "SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -137,6 +140,25 @@ def test_every_slice_of_a_batch_is_placed_once_with_its_own_attempt_and_events(b
         moves = [(told.kind, told.to_status) for told in history.events]
         assert moves == [("MOVE", "SENDING"), ("BROKER_CALL", None), ("MOVE", "WORKING")]
     assert (again.made, again.failed) == ({}, {})
+
+
+def test_calls_of_a_batch_are_steps_of_its_task_and_those_of_several_traces_of_their_own_requests(
+    broker: SimulatedBroker,
+) -> None:
+    steps: list[str] = []
+
+    def accept_and_note(simulated: SimulatedBroker, placement: Placement) -> str:
+        steps.append(current_trace()["traceparent"])
+        return accept(simulated, placement)
+
+    broker.answers = [accept_and_note] * 4
+    with bound_trace(TRACE):
+        batch = a_batch(4)
+        with span("task", Kind.CONSUMER) as task:
+            execute_slices(batch[:2])
+    execute_slices(batch[2:])
+
+    assert steps == [task.traceparent] * 2 + [TRACE["traceparent"]] * 2
 
 
 def test_a_batch_costs_as_many_statements_as_a_lone_slice(

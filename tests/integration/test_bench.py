@@ -1,4 +1,4 @@
-"""The benchmark as a command."""
+"""The benchmark as a command, and what it times in a process of its own."""
 
 import signal
 import subprocess
@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
+from prometheus_client import REGISTRY
 
+from bench import slice_timer
+from bench.slice_timer import Counting
+from pulse_core import brokers
+from pulse_core.metrics import notes, switch
+from pulse_core.metrics.broker_calls import Measured
+from tests.support.broker import SimulatedBroker
+from tests.support.factories import a_slice, a_split_order, slices_of
 from tests.support.processes import wait_until
 from tests.support.stacks import outer_environment
 
@@ -38,6 +47,32 @@ def test_an_interrupted_benchmark_leaves_no_process_and_no_folder_behind(tmp_pat
     _gone, left = psutil.wait_procs(children, timeout=10)
     assert left == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("counting", list(Counting))
+def test_a_slice_that_is_timed_is_placed_and_counted_when_it_should_be(
+    counting: Counting, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "is_on", lambda: True)
+    monkeypatch.setattr(brokers, "reachable", lambda: [Measured(broker)])
+    placed = slices_of(a_split_order())[0]
+    before = counted()
+
+    assert slice_timer.milliseconds(counting, placed.id) > 0
+
+    assert a_slice(placed.id).status == "WORKING"
+    assert [after - one for after, one in zip(counted(), before, strict=True)] == [counting is Counting.ON] * 3
+
+
+def counted() -> list[float]:
+    """What this process has counted of slices that it placed."""
+    names = (
+        ("pulse_broker_calls_total", {"call": "place", "outcome": "acknowledged"}),
+        ("pulse_slice_moves_total", {"status": "WORKING"}),
+        ("pulse_slice_lateness_seconds_count", {"behind": "due"}),
+    )
+    notes.add_up()
+    return [REGISTRY.get_sample_value(name, labels) or 0.0 for name, labels in names]
 
 
 def names_below(process: psutil.Process) -> str:

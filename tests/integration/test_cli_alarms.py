@@ -3,6 +3,7 @@
 import getpass
 import json
 import re
+from pathlib import Path
 
 from click.testing import CliRunner, Result
 
@@ -50,3 +51,17 @@ def test_lists_go_on_by_cursor_and_a_wrong_call_says_what_is_wrong(broker: Simul
     assert re.search(r"There are more: --cursor \S+", page.stderr)
     assert (both.exit_code, "cannot be combined" in both.stderr) == (2, True)
     assert (empty.exit_code, "refused: note must have 1 to 500" in empty.stdout) == (4, True)
+
+
+def test_status_counts_what_is_not_resolved(broker: SimulatedBroker, tmp_path: Path) -> None:
+    first, second, third, *_ = slices_of(a_split_order())
+    an_alarm(first)
+    taken, done = an_alarm(second, AlarmCode.DAY_OVER), an_alarm(third)
+    alarms("acknowledge", taken)
+    alarms("resolve", done)
+
+    def status(*arguments: str) -> str:
+        return CliRunner().invoke(main, ["status", *arguments], env={"PULSE_DATA_DIR": str(tmp_path)}).stdout
+
+    assert "\nAlarms    2 open (pulse alarms list)\n" in status()
+    assert json.loads(status("--json"))["open_alarms"] == 2

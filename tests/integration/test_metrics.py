@@ -16,16 +16,18 @@ from pulse_core.brokers.port import OutcomeUnknown
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_core.clock import utcnow
 from pulse_core.errors import DatabaseUnavailable
-from pulse_core.metrics import fences, switch, totals
+from pulse_core.metrics import fences, notes, switch, totals
 from pulse_core.metrics.database import POOL_TIMEOUTS
 from pulse_core.metrics.slices import LATENESS, ORDER_MOVES, SLICE_MOVES
 from pulse_core.sending_fence import fence_together
+from pulse_core.trading import inbox
+from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_tasks import metrics_page
 from tests.support import servers
 from tests.support.broker import SimulatedBroker, answer_with
-from tests.support.factories import a_split_order, an_account, an_order, slices_of
+from tests.support.factories import a_split_order, an_account, an_alarm, an_order, slices_of
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,7 @@ def looked_up() -> dict[tuple[str, ...], float]:
 
 
 def moves_to(status: str) -> float:
+    notes.add_up()
     return SLICE_MOVES.labels(status)._value.get()
 
 
@@ -111,6 +114,19 @@ def test_an_event_that_no_webhook_was_given_has_an_age(broker: SimulatedBroker) 
     assert found["pulse_webhooks_failing",] == 1
     execute("UPDATE accounts SET is_active = false")
     assert looked_up()["pulse_webhook_lag_seconds",] == 0
+
+
+def test_alarms_are_counted_by_code_until_they_are_resolved(broker: SimulatedBroker) -> None:
+    first, second, *_ = slices_of(a_split_order())
+    taken, done = an_alarm(first, AlarmCode.DAY_OVER), an_alarm(second, AlarmCode.DAY_OVER)
+    inbox.acknowledge_alarm(taken, "asha", utcnow())
+    assert looked_up()["pulse_alarms", "DAY_OVER"] == 2
+
+    inbox.resolve_alarm(done, "asha", utcnow())
+
+    counted = {labels[0]: value for (name, *labels), value in looked_up().items() if name == "pulse_alarms"}
+    # Of every code there is a value: a series that comes from nowhere shows no growth.
+    assert counted == dict.fromkeys(AlarmCode, 0) | {AlarmCode.DAY_OVER: 1}
 
 
 def test_messages_are_counted_under_the_prefix_of_the_settings(

@@ -454,7 +454,7 @@ def test_the_orders_of_a_day_and_a_half_ago_are_not_looked_at(broker: SimulatedB
 def test_a_new_connection_to_another_database_stops_a_process_until_it_has_compared(
     broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = lineage.lineage(db.engine())
+    seen = lineage.lineage(db.fence_engine())
     assert sending_hold.may_send(broker)
     assert seen.seen is not None
     monkeypatch.setattr(seen, "seen", Seen("another database", 0))
@@ -468,7 +468,7 @@ def test_a_new_connection_to_another_database_stops_a_process_until_it_has_compa
 
 
 def test_a_log_that_went_back_holds_everything(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = lineage.lineage(db.engine())
+    seen = lineage.lineage(db.fence_engine())
     assert sending_hold.may_send(broker)
     assert seen.seen is not None
     monkeypatch.setattr(seen, "seen", Seen(seen.seen.database, 2**60))

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Row, text
@@ -10,8 +12,11 @@ from sqlalchemy import Row, text
 from pulse_core import config, db, migrations
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.clock import utcnow
+from pulse_core.health import signs
+from pulse_core.health.agreement import differences
 from pulse_core.health.reporter import Reporter, identity
 from pulse_core.health.settings_digest import digest
+from pulse_core.health.signs import Sign, note_sign
 from pulse_core.health.sweep_journal import SweepJournal
 from pulse_core.health.vocabulary import ProcessKind
 from tests.support.processes import wait_until
@@ -61,6 +66,48 @@ def test_a_process_without_a_sign_of_life_for_a_day_is_forgotten(reporting: Repo
     Reporter(identity(os.getpid(), ProcessKind.BEAT), lambda: None, SweepJournal()).report()
 
     assert [kind for (kind,) in rows("SELECT kind FROM processes")] == ["beat"]
+
+
+def a_sign(process_id: str = "0" * 32, **changes: Any) -> Sign:
+    return replace(Sign(process_id, "front-1", 4711, "0.1.0", "0" * 64, 250), **changes)
+
+
+def test_a_process_without_a_database_has_one_row_however_often_and_late_it_says_that_it_lives() -> None:
+    for sign in (a_sign(), a_sign(clock_ahead_ms=-1500), a_sign(has_ended=True), a_sign(has_ended=True)):
+        note_sign(ProcessKind.GAPI, sign)
+    (ended,) = rows("SELECT * FROM processes")
+    note_sign(ProcessKind.GAPI, a_sign(clock_ahead_ms=None))
+
+    (late,) = rows("SELECT * FROM processes")
+    assert (ended.kind, ended.host, ended.pid, ended.version) == ("gapi", "front-1", 4711, "0.1.0")
+    assert (ended.schema_revision, ended.shared_settings, ended.clock_skew_seconds) == (None, None, -1.5)
+    assert (ended.ended_at is not None, late.ended_at, late.clock_skew_seconds) == (True, ended.ended_at, None)
+    # To compare settings it has nothing to say.
+    with db.statement() as connection:
+        assert differences(connection, {"PULSE_LEASE": "31.0"}) == []
+
+
+def test_nobody_says_anything_under_the_id_of_another_kind(reporting: Reporter) -> None:
+    reporting.report()
+    ((worker_id,),) = rows("SELECT id FROM processes")
+    before = rows("SELECT * FROM processes")
+    for has_ended in (False, True):
+        note_sign(ProcessKind.FLOWER, a_sign(worker_id, has_ended=has_ended))
+
+    assert rows("SELECT * FROM processes") == before
+
+
+def test_whoever_begins_anew_all_the_time_leaves_no_more_rows_than_are_kept(
+    reporting: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signs, "MOST_OF_A_KIND", 2)
+    reporting.report()
+    for number in range(4):
+        note_sign(ProcessKind.GAPI, a_sign(f"{number:032}"))
+
+    kept = [int(process_id) for (process_id,) in rows("SELECT id FROM processes WHERE kind = 'gapi' ORDER BY id")]
+    assert kept == [2, 3]
+    assert len(rows("SELECT FROM processes")) == 3
 
 
 def test_the_last_run_of_each_sweep_is_kept_with_what_it_found(reporting: Reporter, runs: SweepJournal) -> None:

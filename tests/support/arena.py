@@ -14,7 +14,7 @@ import pytest
 import requests
 from ulid import ULID
 
-from pulse_core import config, db, failpoints
+from pulse_core import config, failpoints
 from pulse_core.trading.store import installation
 from pulse_ops import verify
 from pulse_ops.stack.child import Child
@@ -178,7 +178,5 @@ def arena_on(url: str, environment: dict[str, str], folder: Path, *kinds: str) -
 
 def forget_database() -> None:
     """Have this process look at its settings anew, and connect to what they name."""
-    config.settings.cache_clear()
-    db.engine().dispose()
-    db.engine.cache_clear()
+    servers.forget_settings()
     installation.forget_key()

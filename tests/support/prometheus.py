@@ -1,7 +1,7 @@
 """Debian's Prometheus: its server and promtool, unpacked into a cache, so that no service is installed or started."""
 
 import json
-import shutil
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,14 +41,17 @@ class Prometheus:
 
 @contextmanager
 def running_prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
-    """Our example configuration, with these targets by job, each asked every second."""
+    """Our example configuration, with these targets by job, asked every second, and rules that wait for nothing."""
     require()
     configuration = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
     assert {job["job_name"] for job in configuration["scrape_configs"]} == set(targets)
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     for job in configuration["scrape_configs"]:
         job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
-    shutil.copy(DEPLOY / "prometheus" / "alerts.yml", folder)
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())
+    for group in rules["groups"]:
+        group["rules"] = [{name: value for name, value in rule.items() if name != "for"} for rule in group["rules"]]
+    (folder / "alerts.yml").write_text(yaml.safe_dump(rules))
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(configuration))
     port = free_port()
@@ -75,11 +78,28 @@ def promtool(*arguments: str) -> str:
 
 def queries() -> list[str]:
     """Every query of the dashboard and of the rules, with Grafana's variable put in."""
+    return [*_of_the_dashboard(), *_of_the_rules()]
+
+
+def questions() -> list[str]:
+    """The same as they find something while all is well.
+
+    A comparison of a rule tells whether it holds, instead of leaving out where it does not, and each of its
+    alternatives stands by itself.
+    """
+    alternatives = [one for query in _of_the_rules() for one in query.split(" or ")]
+    return [*_of_the_dashboard(), *(re.sub(r" (==|>|<) ", r" \1 bool ", one) for one in alternatives)]
+
+
+def _of_the_dashboard() -> list[str]:
     dashboard = json.loads((DEPLOY / "grafana" / "pulse.json").read_text())
     shown = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    return [query.replace("$__rate_interval", "30s") for query in shown]
+
+
+def _of_the_rules() -> list[str]:
     rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())
-    watched = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
-    return [query.replace("$__rate_interval", "30s") for query in (*shown, *watched)]
+    return [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
 
 
 def require() -> None:

@@ -145,12 +145,13 @@ def connected_to(database_url: str) -> Iterator[None]:
 
 def forget_settings() -> None:
     """Have settings and connections of this process made anew when they are next needed."""
+    for engine in (db._direct_engine, db.engine):
+        if engine.cache_info().currsize:
+            engine().dispose()
+        engine.cache_clear()
     config.settings.cache_clear()
     directory.forget()
     halted.forget()
-    if db.engine.cache_info().currsize:
-        db.engine().dispose()
-    db.engine.cache_clear()
 
 
 @contextmanager

@@ -40,6 +40,10 @@ class Trader:
     _ended: threading.Event = field(default_factory=threading.Event)
     _token: str = ""
 
+    def __post_init__(self) -> None:
+        # It goes to the loopback, or to a host of the test's own.
+        self._http.trust_env = False
+
     def trade(self, pause: float = 0.5, *, is_watching: bool = False) -> None:
         """Place orders in a thread until `stop`; it connects from the host of this thread.
 
@@ -54,8 +58,16 @@ class Trader:
         self._thread.join(seconds)
         assert not self._thread.is_alive(), "an order is not acknowledged"
 
+    def access_token(self) -> str:
+        """That of one login, made when it is first asked for. Raises RequestException while nobody can log in."""
+        if not self._token:
+            body = {"username": self.username, "password": self.password}
+            answer = self._noted(self._http.post(f"{self.gapi}/api/auth/login", json=body, timeout=15))
+            answer.raise_for_status()
+            self._token = str(answer.json()["access_token"])
+        return self._token
+
     def _place_all(self, pause: float, is_watching: bool) -> None:
-        self._http.trust_env = False
         while not self._ended.wait(pause):
             key = secrets.token_hex(8)
             while not self._is_placed(key):
@@ -85,16 +97,8 @@ class Trader:
 
     def _ask(self, method: str, path: str, body: object = None) -> requests.Response:
         """Raises RequestException when nothing answers, and while nobody can log in."""
-        headers = {"Authorization": f"Bearer {self._logged_in()}"}
+        headers = {"Authorization": f"Bearer {self.access_token()}"}
         return self._noted(self._http.request(method, self.gapi + path, json=body, headers=headers, timeout=6))
-
-    def _logged_in(self) -> str:
-        if not self._token:
-            body = {"username": self.username, "password": self.password}
-            answer = self._noted(self._http.post(f"{self.gapi}/api/auth/login", json=body, timeout=15))
-            answer.raise_for_status()
-            self._token = str(answer.json()["access_token"])
-        return self._token
 
     def _noted(self, answer: requests.Response) -> requests.Response:
         if not answer.ok and answer.status_code not in _AGAIN:

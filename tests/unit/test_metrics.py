@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from api_contract.metrics import DECLARED, Process, exposition
 from api_contract.tracing import request_metrics
 from api_contract.vocabulary import Side
 from pulse_core.brokers.port import AlreadyThere, BookUnavailable, NotSent, OutcomeUnknown, Placement, Refused
-from pulse_core.metrics import switch
+from pulse_core.metrics import notes, process, switch
 from pulse_core.metrics.broker_calls import CALLS, TURNS_REFUSED, Measured
 from pulse_core.metrics.totals import KEPT_SECONDS, Kept, Totals
 from tests.support import prometheus
@@ -150,6 +151,7 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path, monkey
 
 
 def calls(call: str, outcome: str) -> float:
+    notes.add_up()
     return CALLS.labels(call, outcome)._value.get()
 
 
@@ -232,10 +234,41 @@ def test_nothing_is_counted_unless_somebody_can_ask(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(switch._Switch, "is_on", False)
     before = filled.get()
     note_slices(SliceStatus.FILLED)
+    notes.add_up()
     assert filled.get() == before
     monkeypatch.setattr(switch._Switch, "is_on", True)
     note_slices(SliceStatus.FILLED, 3)
+    notes.add_up()
     assert filled.get() == before + 3
+
+
+def test_what_is_put_down_is_added_when_somebody_asks_and_when_much_has_gathered() -> None:
+    notes.add_up()
+    added: list[int] = []
+    notes.put_down(added.append, 1)
+    assert added == []
+    assert list(process.refresh()) == []
+    assert added == [1]
+
+    for number in range(2, notes.MOST + 2):
+        notes.put_down(added.append, number)
+    assert added == list(range(1, notes.MOST + 2))
+
+
+def test_threads_that_put_down_and_add_up_at_once_lose_nothing() -> None:
+    added: list[int] = []
+
+    def put_down() -> None:
+        for number in range(notes.MOST * 4):
+            notes.put_down(added.append, number)
+
+    threads = [Thread(target=put_down) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    notes.add_up()
+    assert sorted(added) == sorted(list(range(notes.MOST * 4)) * 4)
 
 
 def test_a_process_serves_what_is_its_own() -> None:

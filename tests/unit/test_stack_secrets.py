@@ -40,17 +40,18 @@ def test_each_process_is_given_the_secrets_that_it_needs_and_no_other(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("pulse_jwt_key", "in small letters")
     given = {name: variables.keys() & EVERY_SECRET for name, variables in planned(tmp_path).items()}
-    database, queue, exchange = "DATABASE_URL", "PULSE_QUEUE_URL", {"KITE_API_KEY", "KITE_ACCESS_TOKEN"}
+    databases, queue = {"DATABASE_URL", "PULSE_FENCE_DATABASE_URL"}, "PULSE_QUEUE_URL"
+    exchange = {"KITE_API_KEY", "KITE_ACCESS_TOKEN"}
     broker = exchange | {"ALPACA_API_KEY", "ALPACA_API_SECRET"}
     assert given == {
         processes.EXCHANGE: exchange | {"KITE_API_SECRET"},
-        processes.WORKER_SLICES: {database, queue, "PULSE_VAULT_KEYS"} | broker,
-        processes.WORKER_CONTROL: {database, queue, "PULSE_VAULT_KEYS", "PULSE_WEBHOOK_KEY"} | broker,
-        processes.PULSE: {database, queue, "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY"}
+        processes.WORKER_SLICES: {queue, "PULSE_VAULT_KEYS"} | databases | broker,
+        processes.WORKER_CONTROL: {queue, "PULSE_VAULT_KEYS", "PULSE_WEBHOOK_KEY"} | databases | broker,
+        processes.PULSE: databases | {queue, "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY"}
         | {"PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY", "PULSE_VAULT_KEYS", "KITE_API_SECRET"} | broker,
         processes.GAPI: {"PULSE_SERVICE_PRIVATE_KEY", "PULSE_SERVICE_PUBLIC_KEYS", "PULSE_JWT_KEY", "PULSE_JWT_KEYS"}
         | {"PULSE_LIMITS_REDIS_URL"},
-        processes.BEAT: {database, queue},
+        processes.BEAT: {queue} | databases,
         processes.FLOWER: {queue, "FLOWER_BASIC_AUTH"},
     }  # fmt: skip
     small = [name for name, variables in planned(tmp_path).items() if "pulse_jwt_key" in variables]

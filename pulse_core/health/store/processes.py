@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,9 +24,9 @@ class Identity:
     host: str
     pid: int
     version: str
-    schema_revision: str
+    schema_revision: str | None
     settings_digest: str
-    shared_settings: Mapping[str, str]
+    shared_settings: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,25 @@ class Vitals:
 
 
 def report(connection: Connection, who: Identity, how: Vitals) -> None:
-    """Note that a process lives, at this instant of the database's clock."""
+    """Note that a process lives, at this instant of the database's clock. One of another kind keeps its row."""
     changing = {"seen_at": _NOW, **vars(how)}
-    row = insert(Process).values(**vars(who), **changing, started_at=_NOW)
-    connection.execute(row.on_conflict_do_update(index_elements=["id"], set_=changing))
+    given = vars(who) | ({} if who.shared_settings is not None else {"shared_settings": null()})
+    row = insert(Process).values(**given, **changing, started_at=_NOW)
+    connection.execute(row.on_conflict_do_update(index_elements=["id"], set_=changing, where=Process.kind == who.kind))
 
 
-def end(session: Session, process_id: str) -> None:
+def end(session: Session, kind: ProcessKind, process_id: str) -> None:
     """Note that a process has ended as it should."""
-    session.execute(update(Process).where(Process.id == process_id).values(ended_at=_NOW))
+    ended = update(Process).where(Process.id == process_id, Process.kind == kind, Process.ended_at.is_(None))
+    session.execute(ended.values(ended_at=_NOW))
+
+
+def keep_latest(connection: Connection, kind: ProcessKind, most: int) -> None:
+    """Remove all but so many of a kind, those that were seen least lately."""
+    latest_first = Process.seen_at.desc(), Process.id
+    rows = select(Process.id).where(Process.kind == kind).order_by(*latest_first).offset(most).limit(100)
+    old = rows.with_for_update(skip_locked=True)
+    connection.execute(delete(Process).where(Process.id.in_(chosen_once(old))))
 
 
 def forget(session: Session, before: datetime) -> None:

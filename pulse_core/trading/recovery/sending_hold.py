@@ -115,7 +115,7 @@ def is_cleared(broker_account: str) -> bool:
     Ask while holding the fence of a slice and the connection that it is claimed on: a new one may have led to another
     database.
     """
-    return _clearance(db.engine(), broker_account).is_given(lineage(db.engine()))
+    return _clearance(db.fence_engine(), broker_account).is_given(lineage(db.fence_engine()))
 
 
 def may_send(broker: Broker) -> bool:
@@ -125,7 +125,7 @@ def may_send(broker: Broker) -> bool:
     """
     if is_cleared(broker.name):
         return True
-    clearance = _clearance(db.engine(), broker.name)
+    clearance = _clearance(db.fence_engine(), broker.name)
     if not clearance.is_due() or not clearance.under_way.acquire(timeout=PATIENCE):
         return False
     try:
@@ -140,7 +140,7 @@ def without_forgotten(broker: Broker, slice_ids: Sequence[str]) -> Sequence[str]
     An order that is placed again has the slices of the one that was forgotten: where one of them is to be sent, the
     book is read anew, and what it shows of them is recorded. Ask before taking a fence: recording needs it.
     """
-    clearance = _clearance(db.engine(), broker.name)
+    clearance = _clearance(db.fence_engine(), broker.name)
     if not clearance.forgotten:
         return slice_ids
     if _known_of(clearance, slice_ids) and clearance.is_due():
@@ -156,9 +156,9 @@ def compare(broker: Broker, now: datetime) -> Findings:
     last_seen = remembered.last_seen()
     with db.transaction() as session:
         setbacks = _hold_another(session, now, last_seen)
-    _setbacks(db.engine()).held = setbacks
+    _setbacks(db.fence_engine()).held = setbacks
     # Only now: whoever finds this in its place need not hold any more.
-    remembered.note(lineage(db.engine()).seen)
+    remembered.note(lineage(db.fence_engine()).seen)
     # Another database may have another one.
     installation.forget_key()
     findings = find_lost_claims(broker, now)
@@ -183,7 +183,7 @@ def watch_hold(now: datetime) -> int:
     stands = standing()
     is_known = stands.known in (None, stands.present)
     if stands.hold is None and is_known and not _is_set_back():
-        remembered.note(lineage(db.engine()).seen)
+        remembered.note(lineage(db.fence_engine()).seen)
         return 0
     found: list[Findings] = []
 
@@ -230,7 +230,7 @@ def _quiet_of(_broker_account: str) -> _Quiet:
 
 
 def _clear(broker: Broker) -> bool:
-    clearance, seen = _clearance(db.engine(), broker.name), lineage(db.engine())
+    clearance, seen = _clearance(db.fence_engine(), broker.name), lineage(db.fence_engine())
     if not clearance.is_due():
         return False
     # Before anything is read: a database that is replaced meanwhile must be compared as well.
@@ -287,17 +287,17 @@ def _alarm_unexplained(findings: Findings) -> None:
 def _present(session: Session, last_seen: Seen | None = None) -> str:
     driver = session.connection().connection.driver_connection
     assert driver is not None  # noqa: S101
-    return lineage(db.engine()).look(driver, last_seen).database
+    return lineage(db.fence_engine()).look(driver, last_seen).database
 
 
 def _is_set_back() -> bool:
-    return lineage(db.engine()).setbacks > _setbacks(db.engine()).held
+    return lineage(db.fence_engine()).setbacks > _setbacks(db.fence_engine()).held
 
 
 def _hold_another(session: Session, now: datetime, last_seen: Seen | None) -> int:
     """How many setbacks this process has seen that are held now."""
     present, known = _present(session, last_seen), installation.known_database(session)
-    setbacks = lineage(db.engine()).setbacks
+    setbacks = lineage(db.fence_engine()).setbacks
     if known not in (None, present):
         installation.know_database(session, present)
         _hold(session, HoldCode.ANOTHER_DATABASE, now, known=known, present=present)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -183,7 +184,8 @@ def _under_way(claimed: Sequence[Claim], broker: Broker, reserved: Reserved) -> 
     under_way: list[Future[Answer]] = []
     try:
         for one in claimed:
-            under_way.append(senders_of(broker.name).submit(_answer, one, broker))
+            # In the trace of the task, where all of its slices are of one.
+            under_way.append(senders_of(broker.name).submit(copy_context().run, _answer, one, broker))
             reserved.hand_to(under_way[-1])
         yield under_way
     finally:

@@ -11,6 +11,7 @@ import click
 from tests.rigs.chaos.exchanges import BROKERS
 from tests.rigs.chaos.plan import kinds
 from tests.rigs.chaos.run import Run
+from tests.support import pgbouncer
 
 
 @click.command()
@@ -29,13 +30,16 @@ from tests.rigs.chaos.run import Run
 @click.option(
     "--broker", type=click.Choice(list(BROKERS)), default="both", show_default=True, help="Whose exchange is traded at."
 )
+@click.option("--pooler", is_flag=True, help="The services reach Postgres through a PgBouncer in transaction mode.")
 @click.option("--keep-in", default="chaos-failed", type=click.Path(path_type=Path), help="Where a failed run is kept.")
-def main(seconds: float, seed: int, faults: str, room: float, broker: str, keep_in: Path) -> None:
+def main(seconds: float, seed: int, faults: str, room: float, broker: str, pooler: bool, keep_in: Path) -> None:
     """Run the whole stack under fire and judge what is left; exit 1 when a promise was broken."""
     try:
         kinds(faults)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if pooler and (reason := pgbouncer.why_not()):
+        raise click.UsageError(reason)
     # Ended from outside, it still ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
@@ -43,7 +47,7 @@ def main(seconds: float, seed: int, faults: str, room: float, broker: str, keep_
     def say(line: str) -> None:
         click.echo(f"{time.monotonic() - began:6.1f} {line}", err=True)
 
-    summary = Run(seed, seconds, faults, keep_in, say, room=room, broker=broker).carry_out()
+    summary = Run(seed, seconds, faults, keep_in, say, room=room, broker=broker, is_pooled=pooler).carry_out()
     click.echo(json.dumps(summary, indent=2))
     sys.exit(bool(summary["violations"]))
 

@@ -25,6 +25,7 @@ from tests.rigs.chaos.load import Load, Login, intents
 from tests.rigs.chaos.measure import Tables
 from tests.rigs.chaos.operators import OPERATOR, Operators, add_operator
 from tests.rigs.chaos.plan import DAY_END, PROCESS_FAULTS, day_end, kinds, make_plan
+from tests.rigs.chaos.rigged_stack import POOLER
 from tests.rigs.chaos.stops import Stops, halts, pauses
 from tests.support.stacks import PULSE, Stack, environment_for
 
@@ -65,7 +66,8 @@ _GRACE_UNDER_FIRE = "300"
 class Run:
     """`say` tells a person what happens, line by line. Lengths are seconds; `room` is that of `make_plan`.
 
-    `broker` says at which of the two exchanges is traded: `kite`, `alpaca` or `both`.
+    `broker` says at which of the two exchanges is traded: `kite`, `alpaca` or `both`; `is_pooled`, that the services
+    reach Postgres through a pooler that shares its sessions.
     """
 
     seed: int
@@ -76,6 +78,7 @@ class Run:
     final_within: float = 60.0
     room: float = 1.0
     broker: str = "both"
+    is_pooled: bool = False
     verdicts: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
     _day_ends_at: datetime | None = None
@@ -101,6 +104,8 @@ class Run:
             fire_at += _STARTED_WITHIN
             self._day_ends_at = datetime.fromtimestamp(fire_at + day_end(self.seed, self.seconds), INDIA)
             environment["PULSE_PAPER_DAY_STARTS"] = f"{self._day_ends_at:%H:%M:%S}"
+        if self.is_pooled:
+            environment[POOLER] = "yes"
         if ALPACA in self._exchanges:
             port = str(free_port())
             environment |= {US_PORT: port, ALPACA.url_variable: f"http://127.0.0.1:{port}"}

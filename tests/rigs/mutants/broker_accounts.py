@@ -71,8 +71,8 @@ BROKER_ACCOUNTS = (
         (
             Change(
                 "pulse_core/trading/recovery/sending_hold.py",
-                "    return _clearance(db.engine(), broker_account).is_given(lineage(db.engine()))\n",
-                '    return _clearance(db.engine(), "paper").is_given(lineage(db.engine()))\n',
+                "    return _clearance(db.fence_engine(), broker_account).is_given(lineage(db.fence_engine()))\n",
+                '    return _clearance(db.fence_engine(), "paper").is_given(lineage(db.fence_engine()))\n',
             ),
         ),
         (f"{_TESTS}::test_an_account_whose_database_was_not_compared_sends_nothing_and_the_others_do",),

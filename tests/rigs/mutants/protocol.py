@@ -28,6 +28,19 @@ PROTOCOL = (
         (MATRIX, f"{SENDING_FENCE}::test_with_its_session_go_the_slices_that_are_not_on_the_wire"),
     ),
     Defect(
+        "The fence of a process is held where others share the session",
+        (Change("pulse_core/sending_fence.py", "_process_of(db.fence_engine())", "_process_of(db.engine())"),),
+        (f"{TESTS}/test_poolers.py::test_with_sessions_of_their_own_slices_are_placed_through_a_proxy_that_shares",),
+    ),
+    Defect(
+        "Shared sessions need no time limits of their own",
+        (Change("pulse_core/postgres/poolers.py", "        if wrong:\n", "        if False:\n"),),
+        (
+            f"{TESTS}/test_poolers.py"
+            "::test_a_proxy_behind_which_a_transaction_could_go_on_for_ever_is_refused_with_the_mend",
+        ),
+    ),
+    Defect(
         "What a lost session held is sent by the leave of the one that came after it",
         (
             Change(

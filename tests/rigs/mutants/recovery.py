@@ -17,7 +17,7 @@ RECOVERY = (
         (
             Change(
                 f"{TRADING}/recovery/sending_hold.py",
-                "    remembered.note(lineage(db.engine()).seen)\n    # Another database",
+                "    remembered.note(lineage(db.fence_engine()).seen)\n    # Another database",
                 "    # Another database",
             ),
         ),
