@@ -29,7 +29,7 @@ def last_seen() -> Seen | None:
     with suppress(RedisError, ValueError, TypeError):
         client = _client(settings().queue_url.get_secret_value())
         noted = client.get(_key()) if client else None
-        return Seen(**json.loads(noted)) if noted else None  # type: ignore[arg-type]
+        return Seen(**json.loads(noted)) if noted else None
     return None
 
 

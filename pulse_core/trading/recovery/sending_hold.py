@@ -270,7 +270,7 @@ def _look_for_forgotten(broker: Broker, clearance: _Clearance) -> None:
 
 def _forgotten(findings: Findings) -> frozenset[str]:
     """The client order ids in the book that no recorded attempt has."""
-    unknown = {one.broker_order_id for one in (*findings.pending, *findings.unexplained)}
+    unknown = {one.broker_order_id for one in findings.pending} | {one.broker_order_id for one in findings.unexplained}
     return frozenset(tag for tag, row in findings.book.by_client_order_id.items() if row.broker_order_id in unknown)
 
 
