@@ -20,12 +20,14 @@ class Halt(Answer):
 
     halt_id: str
     account_id: str | None
+    account_name: str | None
     broker_account: str | None
     instrument: str | None
     working: HaltedWorking
     reason: str
     status: HaltStatus
     made_by: str
+    made_by_name: str
     made_at: datetime
     release_asked_by: str | None
     release_asked_at: datetime | None

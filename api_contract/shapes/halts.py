@@ -76,12 +76,18 @@ class HaltedShareSchema(AnswerSchema):
 class HaltSchema(AnswerSchema):
     halt_id = fields.String(required=True, metadata=shown(HALT_ID))
     account_id = fields.String(required=True, allow_none=True, metadata={"description": "null: of every account."})
+    account_name = fields.String(
+        required=True, allow_none=True, metadata={"description": "The username of that account."}
+    )
     broker_account = fields.String(required=True, allow_none=True, metadata={"description": "null: for every one."})
     instrument = fields.String(required=True, allow_none=True, metadata={"description": "null: of every one."})
     working = Word(HaltedWorking, required=True)
     reason = fields.String(required=True)
     status = Word(HaltStatus, required=True)
     made_by = fields.String(required=True, metadata={"description": _WHO})
+    made_by_name = fields.String(
+        required=True, metadata={"description": "The username of that account; of an operator at a terminal `made_by`."}
+    )
     made_at = Instant(required=True, metadata={"description": "A second later nothing new reaches the broker."})
     release_asked_by = fields.String(required=True, allow_none=True, metadata={"description": _WHO})
     release_asked_at = Instant(required=True, allow_none=True)
@@ -129,12 +135,14 @@ _NOTHING = {"count": 0, "leaves_quantity": 0, "filled_meanwhile": 0}
 _HALT = {
     "halt_id": A_HALT,
     "account_id": None,
+    "account_name": None,
     "broker_account": "paper",
     "instrument": None,
     "working": "cancel",
     "reason": "prices make no sense",
     "status": "ACTIVE",
     "made_by": AN_ACCOUNT,
+    "made_by_name": "asha",
     "made_at": "2026-11-23T06:40:20.733000Z",
     "release_asked_by": None,
     "release_asked_at": None,

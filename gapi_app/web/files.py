@@ -18,12 +18,16 @@ _LEAST_BYTES = 256
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "html": "text/html"}
 # What the first view takes; the scripts of the others are loaded when they are first opened.
 _FIRST = ("main.js", "pages/orders.js")
+# Who is logged in is asked before the rest has come.
+_LOGIN = ("session.js",)
 _IMPORTED = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];""", re.MULTILINE)
 
 
-# Lines that are comment alone, and types: nobody who trades waits for them. What is vendored is served to the byte.
+# Lines that are comment alone, types and indentation: nobody who trades waits for them. What is vendored is served to
+# the byte.
 _COMMENTS = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/)(?s:.))*\*/[ \t]*\n|//[^\n]*\n)", re.MULTILINE)
 _STATED_TYPES = re.compile(rb"/\*\* @(?:type|param|returns)\b(?:(?!\*/).)*\*/ ?")
+_INDENTATION = re.compile(rb"^\s+", re.MULTILINE)
 _WITH_COMMENTS, _AS_IT_CAME = (".js", ".css"), "vendor/"
 
 
@@ -68,7 +72,7 @@ def _read(folder: Traversable, above: str = "") -> Iterator[tuple[str, bytes]]:
             yield from _read(one, f"{name}/")
         elif name.rpartition(".")[2] in _TYPES:
             content = one.read_bytes()
-            yield name, _STATED_TYPES.sub(b"", _COMMENTS.sub(b"", content)) if _may_be_shorter(name) else content
+            yield name, _shorter(content) if _may_be_shorter(name) else content
 
 
 def _with_one_style(read: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -78,13 +82,18 @@ def _with_one_style(read: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in read.items() if name not in styles} | {_STYLE: joined}
 
 
+def _shorter(content: bytes) -> bytes:
+    return _INDENTATION.sub(b"", _STATED_TYPES.sub(b"", _COMMENTS.sub(b"", content)))
+
+
 def _may_be_shorter(name: str) -> bool:
     return name.endswith(_WITH_COMMENTS) and not name.startswith(_AS_IT_CAME)
 
 
 def _links(digest: str, read: Mapping[str, bytes]) -> Iterator[str]:
     yield f'<link rel="stylesheet" href="{PREFIX}/{digest}/{_STYLE}">'
-    for name in sorted(_imported(read, _FIRST)):
+    login = _imported(read, _LOGIN)
+    for name in sorted(login) + sorted(_imported(read, _FIRST) - login):
         yield f'<link rel="modulepreload" href="{PREFIX}/{digest}/{escape(name)}">'
 
 

@@ -24,8 +24,8 @@ from pulse_ops.cli.output import instant, print_facts, print_json, print_table, 
 ALL = EveryAccount()
 LOOKED_AT_EVERY = 0.5
 _FACTS = (
-    "halt_id", "status", "reason", "account_id", "broker_account", "instrument", "working", "made_by", "made_at",
-    "release_asked_by", "released_at", "quiet_at", "quiet_after_ms",
+    "halt_id", "status", "reason", "account_id", "broker_account", "instrument", "working", "made_by", "made_by_name",
+    "made_at", "release_asked_by", "released_at", "quiet_at", "quiet_after_ms",
 )  # fmt: skip
 
 subcommands = click.Group()
@@ -106,7 +106,7 @@ def halts(is_all: bool, limit: int, cursor: str | None, is_json: bool, data_dir:
     print_table(
         ["Halt", "Status", "Of", "Since", "By", "Quiet", "Reason"],
         [
-            [one.halt_id, one.status, _scope(one), instant(one.made_at), one.made_by, _quiet(one), one.reason]
+            [one.halt_id, one.status, _scope(one), instant(one.made_at), one.made_by_name, _quiet(one), one.reason]
             for one in page.halts
         ],
     )

@@ -62,9 +62,5 @@ def end(old: Child) -> None:
 
 def made_for(installation: Installation) -> set[int]:
     """The newest revisions that the processes know which have reported themselves."""
-    return {
-        int(revision)
-        for (revision,) in installation.rows(
-            "SELECT DISTINCT schema_revision FROM processes WHERE schema_revision IS NOT NULL"
-        )
-    }
+    told = "SELECT DISTINCT schema_revision FROM processes WHERE schema_revision IS NOT NULL"
+    return {int(revision) for (revision,) in installation.rows(told)}

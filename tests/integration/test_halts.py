@@ -249,7 +249,7 @@ def test_repeating_a_halt_of_the_same_scope_answers_the_same_halt(broker: Simula
     other, is_other = halt(ALL, HaltScope(instrument="NSE:INFY"), HaltedWorking.CANCEL, "three", "bob", utcnow())
 
     assert (is_first, is_new, is_other) == (True, False, True)
-    assert (again.halt_id, again.reason, again.made_by) == (first.halt_id, "one", "ann")
+    assert (again.halt_id, again.reason, again.made_by, again.made_by_name) == (first.halt_id, "one", "ann", "ann")
     assert other.halt_id != first.halt_id
     assert audited() == ["halt.make", "halt.make"]
 
@@ -376,7 +376,7 @@ def test_an_account_halts_and_releases_its_own_orders_only(broker: SimulatedBrok
     of_operator = halt_now(HaltScope(account_id=mine, instrument="NSE:INFY"))
     halt_now()
 
-    assert own.account_id == mine
+    assert (own.account_id, own.account_name, own.made_by_name) == (mine, mine.lower(), mine.lower())
     with pytest.raises(Forbidden):
         halt(OneAccount(mine), HaltScope(account_id=theirs), HaltedWorking.CANCEL, "no", mine, utcnow())
     with pytest.raises(Forbidden):

@@ -143,6 +143,8 @@ def show_orders(page: "Page", orders: list[dict[str, Any]]) -> None:
             return
         text = query.get("search", [""])[0].lower()
         meant = [one for one in orders if text in one["order_unique_key"]]
+        if query.get("sort") == ["created_at"]:
+            meant.reverse()
         begin, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
         rest = str(begin + limit) if begin + limit < len(meant) else None
         answer = {"orders": meant[begin : begin + limit], "next_cursor": rest, "last_event_id": 18204}

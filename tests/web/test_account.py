@@ -201,7 +201,10 @@ def test_an_admin_says_who_may_trade_with_a_real_account_and_an_operator_logs_it
     granted = stack.users["admin"].ask("GET", f"/broker-accounts/{name}/grants")["grants"]
     assert [one["username"] for one in granted] == [trader.username]
     part.get_by_role("button", name=f"End the grant of {trader.username}").click()
-    page.get_by_role("dialog").get_by_role("button", name="End it").click()
+    end = page.get_by_role("dialog").get_by_role("button", name="End it")
+    end.wait_for()
+    found += look(page, "ending a grant", "dialog[open]")
+    end.click()
     part.get_by_text("Nobody.").wait_for()
 
     page = page_as("operator", "/app/account")

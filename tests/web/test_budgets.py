@@ -8,15 +8,17 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from gapi_app.web.files import site
+from tests.support.processes import wait_until
 from tests.web import samples
-from tests.web.conftest import Web, until
+from tests.web.conftest import PATIENCE_MS, Web, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.usefixtures("console_is_clean")
 
@@ -143,6 +145,32 @@ def test_the_first_row_waits_for_the_login_and_the_orders_alone(page_as: PageAs)
     page.reload()
     until(page, "() => performance.getEntriesByName('shown').length > 0")
     page.context.unroute(others)
+
+
+def test_the_first_row_is_four_answers_away(page_as: PageAs) -> None:
+    """The page, its first script, the login; then the orders, beside who it is."""
+    page = page_as("trader")
+    until(page, "() => performance.getEntriesByName('shown').length > 0")
+    held: dict[str, Route] = {}
+    asked: list[str] = []
+    for name in ("main.js", "me"):
+        page.route(re.compile(f"/{name}$"), lambda route: held.update({urlsplit(route.request.url).path: route}))
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+
+    def is_asked(path: str) -> None:
+        wait_until(lambda: page.evaluate("() => true") and path in asked, PATIENCE_MS / 1000, f"{path} is asked")
+
+    page.reload(wait_until="commit")
+    is_asked("/app/session/refresh")
+    assert "/api/me" not in asked[: asked.index("/app/session/refresh")]
+    wait_until(lambda: page.evaluate("() => true") and len(held) == 2, PATIENCE_MS / 1000, "who it is, is asked")
+    assert "/api/orders" not in asked, "main.js has not come"
+    held.pop(f"/app/static/{site().digest}/main.js").continue_()
+    is_asked("/api/orders")
+    held.pop("/api/me").continue_()
+    until(page, "() => performance.getEntriesByName('shown').length > 0")
+    first = [path for path in asked if not path.startswith("/app/static/")]
+    assert sorted(first[:4]) == ["/api/me", "/api/orders", "/app", "/app/session/refresh"]
 
 
 def test_an_event_is_in_its_cell_within_600_ms(page_as: PageAs, stack: Web) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.processes import wait_until
 from tests.web import samples
-from tests.web.conftest import User, Web
+from tests.web.conftest import User, Web, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
@@ -22,6 +22,12 @@ pytestmark = pytest.mark.usefixtures("console_is_clean")
 PageAs = Callable[..., "Page"]
 NewContext = Callable[..., "BrowserContext"]
 WIDE = 1600
+# Whether the cells and headers of figures show all that they say, and the table no less than its columns.
+WHOLE = """() => {
+  const table = document.querySelector(".blotter .grid");
+  const figures = [...table.querySelectorAll(".number, .column-time, .column-state")];
+  return [table, ...figures.filter((cell) => cell.offsetParent)].every((one) => one.scrollWidth <= one.clientWidth);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +75,28 @@ def test_a_fill_changes_its_cell_and_no_other_row_moves(page_as: PageAs, trader:
 
     assert stood == symbols(page) == ["SBIN", "TCS", "INFY"]
     assert cell(page, "INFY", "filled").text_content() == quiet
+
+
+def test_no_figure_is_ever_cut(page_as: PageAs, new_context: NewContext) -> None:
+    context = new_context(WIDE)
+    long = samples.order(1, total_quantity=99_99_99_999, filled_quantity=99_99_99_000, average_price="9285045.4567")
+    samples.show_orders(context, [samples.order(0), long | {"created_at": "2025-11-28T08:32:07.000000Z"}])
+    page = page_as("operator", context=context)
+    cell(page, "INFY", "average").get_by_text(".4567").wait_for()
+    for width in (1279, 1024, 900, 760, 700):
+        page.set_viewport_size({"width": width, "height": 800})
+        until(page, WHOLE)
+    assert cell(page, "INFY", "quantity").inner_text() == "99,99,99,999"
+
+
+def test_a_card_says_whose_order_it_is_where_there_are_several(page_as: PageAs, new_context: NewContext) -> None:
+    for role, seen in (("operator", ["asha"]), ("trader", [])):
+        context = new_context(390)
+        samples.show_orders(context, [samples.order(0)])
+        page = page_as(role, context=context)
+        row(page, "RELIANCE").wait_for()
+        assert row(page, "RELIANCE").locator(".column-account").all_inner_texts() == seen
+        assert page.evaluate(WHOLE)
 
 
 def test_the_plan_and_how_late_it_is_are_told_in_shares_and_milliseconds(
@@ -168,6 +196,33 @@ def test_views_and_filters_say_what_they_leave_out(page_as: PageAs, trader: User
     page.get_by_text("None match.").wait_for()
     page.get_by_role("button", name="Clear").click()
     row(page, "TCS").first.wait_for()
+
+
+def test_what_is_sorted_says_how_much_of_it_is_loaded_and_loads_the_rest(
+    page_as: PageAs, new_context: NewContext
+) -> None:
+    context = new_context()
+    least = samples.order(400, instrument="NSE:LEAST", total_quantity=1)
+    samples.show_orders(context, [samples.order(number) for number in range(400)] + [least])
+    page = page_as("trader", context=context)
+    page.get_by_role("button", name="Load more").wait_for()
+    page.get_by_label("Sort").select_option(label="Quantity")
+    page.get_by_text("sorted among the 200 that are loaded").wait_for()
+    assert symbols(page)[0] != "LEAST"
+    sort = page.get_by_label("Sort")
+    sort.select_option(label="Time")
+    page.get_by_role("columnheader", name="Time").click()
+    row(page, "LEAST").wait_for()
+    assert symbols(page)[0] == "LEAST", "the server says which are the oldest"
+    page.get_by_role("columnheader", name="Time").click()
+    until(page, "() => document.querySelector('.blotter .column-instrument a[href*=\"ord_10000000\"]') !== null")
+    sort.select_option(label="Quantity")
+
+    page.get_by_role("button", name="Load all").click()
+    row(page, "LEAST").wait_for()
+    assert symbols(page)[0] == "LEAST"
+    page.get_by_text("401 shown").wait_for()
+    assert page.get_by_text("sorted among").count() == 0
 
 
 def test_the_filter_finds_what_is_not_loaded_and_none_means_none(page_as: PageAs, new_context: NewContext) -> None:

@@ -6,6 +6,7 @@ What tells the time is masked; of the rest two of a hundred pixels may differ, a
 import base64
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ CLOCKS = (
 FRAMELESS = """() => {
   for (const name of ["header", "footer"]) document.getElementById(name).hidden = true;
 }"""
+
+LOCAL_TIME = """
+  if (location.protocol === "http:") localStorage.setItem("pulse.settings", JSON.stringify({ zone: "local" }));
+"""
 
 # The share of pixels of which a channel differs by more than a shade.
 COMPARE = """async ([one, other]) => {
@@ -67,11 +72,23 @@ def is_as_kept(new_context: "Callable[..., BrowserContext]", tmp_path: Path) -> 
 
 
 @pytest.fixture
-def blotter(page_as: Callable[..., "Page"], new_context: "Callable[..., BrowserContext]") -> "Callable[..., Page]":
+def at_noon(new_context: "Callable[..., BrowserContext]") -> "Callable[..., BrowserContext]":
+    """A browser for which it is noon: no time is of yesterday, and needs room for its date."""
+
+    def start(width: int, theme: str) -> "BrowserContext":
+        context = new_context(width, theme, timezone_id=f"Etc/GMT{datetime.now(UTC).hour - 12:+d}")
+        context.add_init_script(LOCAL_TIME)
+        return context
+
+    return start
+
+
+@pytest.fixture
+def blotter(page_as: Callable[..., "Page"], at_noon: "Callable[..., BrowserContext]") -> "Callable[..., Page]":
     """The blotter with the same orders every time."""
 
     def show(count: int = 40, width: int = 1280, theme: str = "light") -> "Page":
-        context = new_context(width, theme)
+        context = at_noon(width, theme)
         samples.show_orders(context, [samples.order(number) for number in range(count)])
         page = page_as("trader", context=context)
         page.locator("[data-state=live]").wait_for()
@@ -111,9 +128,9 @@ def test_no_orders(blotter: Callable[..., "Page"], is_as_kept: Callable[..., Non
 
 @pytest.mark.parametrize(("theme", "name"), [("light", "order"), ("dark", "cancel-dark")])
 def test_an_order(
-    page_as: Callable[..., "Page"], new_context: "Callable[..., BrowserContext]", is_as_kept: Any, theme: str, name: str
+    page_as: Callable[..., "Page"], at_noon: "Callable[..., BrowserContext]", is_as_kept: Any, theme: str, name: str
 ) -> None:
-    context = new_context(1280, theme)
+    context = at_noon(1280, theme)
     order = samples.order(1, total_quantity=40_000, filled_quantity=16_000)
     order["exposure"] = {"filled": 16_000, "working": 3_000, "on_its_way": 0, "unknown": 1_000, "unsent": 20_000}
     samples.show_order(context, order, samples.slices(order, 40))

@@ -244,7 +244,9 @@ def test_a_halt_and_alarms_are_seen_on_every_page(
         "slice_id": None,
         "code": "UNEXPLAINED_ORDERS",
     }
-    context.route("**/api/halts?*", lambda route: route.fulfill(json={"halts": [halt], "next_cursor": None}))
+    theirs = halt | {"halt_id": f"{halt['halt_id'][:-1]}5", "made_by": "acc_01", "made_by_name": "meera"}
+    in_force = {"halts": [halt, theirs | {"account_name": "ravi"}], "next_cursor": None}
+    context.route("**/api/halts?*", lambda route: route.fulfill(json=in_force))
     told: list[dict[str, Any]] = []
     context.route(
         "**/api/alarms?*", lambda route: route.fulfill(json={"alarms": _of(route, told), "next_cursor": None})
@@ -255,9 +257,11 @@ def test_a_halt_and_alarms_are_seen_on_every_page(
         page.goto(path)
         band = page.locator(".halt-band")
         band.get_by_text("by you at").wait_for()
-        assert "prices make no sense" in band.inner_text()
+        assert "prices make no sense" in band.first.inner_text()
+        band.get_by_text("HALTED ravi, paper, by meera at").wait_for()
     found += look(page, "halted")
-    page.get_by_role("button", name="Release...").click()
+    page.get_by_label("Halt of broker account paper, orders of ravi").get_by_text("by meera, since").wait_for()
+    page.get_by_role("button", name="Release...").first.click()
     found += look(page, "release", "dialog[open]")
     page.keyboard.press("Escape")
 

@@ -1,5 +1,6 @@
 // @ts-check
 /** A table as a file of comma-separated values, safe to open in a spreadsheet. */
+import { serverNow } from "./api.js";
 
 /**
  * @param {{label: string, value: (row: any) => string}[]} columns
@@ -10,6 +11,15 @@ export function csv(columns, rows) {
   const lines = [columns.map(({ label }) => cell(label)).join(",")];
   for (const row of rows) lines.push(columns.map(({ value }) => cell(value(row))).join(","));
   return `${lines.join("\r\n")}\r\n`;
+}
+
+/**
+ * Hands a table to the person, in a file with the instant in its name.
+ * @param {string} name @param {{label: string, value?: (row: any) => string}[]} columns of which those with a `value` are exported @param {any[]} rows
+ */
+export function exportTable(name, columns, rows) {
+  const valued = columns.flatMap(({ label, value }) => (value ? [{ label, value }] : []));
+  save(`${name}-${new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "")}.csv`, csv(valued, rows));
 }
 
 /** Hands a file to the person. @param {string} name @param {string} text */

@@ -6,7 +6,7 @@
  * whose text has changed are written, once a frame. Rows move only when `rows` is called.
  */
 
-import { classes, emptySlot, header, part, setAll, Tints } from "./grid_parts.js";
+import { clearSlot, emptySlot, goalOf, header, isInteractive, markSlot, markSorted, moveSlot, part, setAll, Tints, Widths, writeCell } from "./grid_parts.js";
 
 const SPARE = 4; // rows beyond what is in sight
 let grids = 0;
@@ -24,8 +24,9 @@ let grids = 0;
  * @param {(selected: Set<string>) => void} [options.onSelect] without it nothing can be selected
  * @param {(name: string) => void} [options.onSort]
  * @param {(row: any) => string} [options.rowKind] a class for the row
+ * @param {() => boolean} [options.asCards] whether rows are cards, which styles lay out; asked again when the size of the table changes
  */
-export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort, rowKind }) {
+export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort, rowKind, asCards = () => false }) {
   const id = `grid-${++grids}`;
   const head = part("div", "grid-head", "row");
   const body = part("div", "grid-body", "rowgroup");
@@ -58,7 +59,11 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
   /** @type {Set<string>} */
   let due = new Set();
   const tints = new Tints();
+  const widths = new Widths();
+  /** Whether something was written that needs more room than its column has. */
+  let isTight = false;
 
+  for (const column of columns) widths.grow(column, column.sorts ? `${column.label} ▾` : column.label);
   const resizing = new ResizeObserver(() => layout());
   resizing.observe(root);
   root.addEventListener("scroll", () => draw(false), { passive: true });
@@ -110,6 +115,7 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     tick() {
       const ticking = shown.flatMap((column, place) => (column.ticks ? [place] : []));
       for (const slot of pool) for (const place of ticking) if (list[slot.index]) write(slot, place, false);
+      loosen();
     },
 
     /** Writes everything in sight anew, as after a change of a setting. */
@@ -138,7 +144,7 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     /** Marks the column that the rows are sorted by. @param {string} name @param {boolean} descending */
     sorted(name, descending) {
       sorted = { name, descending };
-      markSorted();
+      markSorted(head, sorted);
     },
 
     toggle() {
@@ -177,26 +183,26 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
   };
 
   function layout(isForced = false) {
-    const wide = columns.filter((column) => root.clientWidth >= (column.from ?? 0));
+    isTight = false;
+    const fitting = asCards() ? columns.filter(({ from, card }) => !from || card) : widths.fitting(columns, root.clientWidth);
     const tall = typeof rowHeight === "function" ? rowHeight() : rowHeight;
     const count = Math.ceil(root.clientHeight / tall) + SPARE;
-    const isSame = wide.length === shown.length && tall === height && count <= pool.length;
-    if (isSame && !isForced) {
-      draw();
-      return;
-    }
-    if (wide.length !== shown.length || !head.childElementCount) {
-      shown = wide;
+    const isSame = fitting.length === shown.length && fitting.every((column, place) => column === shown[place]);
+    if (!isSame) {
+      shown = fitting;
       head.replaceChildren(...shown.map((column) => header(column, onSort !== undefined)));
       setAll(root, { "aria-colcount": String(shown.length) });
-      root.style.setProperty("--columns", shown.map((column) => column.width).join(" "));
-      markSorted();
+      markSorted(head, sorted);
     }
-    height = tall;
-    root.style.setProperty("--row-height", `${tall}px`);
-    pool = Array.from({ length: count }, () => emptySlot(shown));
-    body.replaceChildren(...pool.map((slot) => slot.element));
-    body.style.height = `${list.length * height}px`;
+    root.style.setProperty("--columns", shown.map((column) => widths.track(column)).join(" "));
+    root.style.setProperty("--least-width", `${widths.total(shown)}px`);
+    if (!isSame || isForced || tall !== height || count > pool.length) {
+      height = tall;
+      root.style.setProperty("--row-height", `${tall}px`);
+      pool = Array.from({ length: count }, () => emptySlot(shown));
+      body.replaceChildren(...pool.map((slot) => slot.element));
+      body.style.height = `${list.length * height}px`;
+    }
     draw();
   }
 
@@ -217,6 +223,12 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
       }
     }
     due = new Set();
+    loosen();
+  }
+
+  /** Gives columns the room that what was written in them needs. */
+  function loosen() {
+    if (isTight) layout();
   }
 
   /** Places the rows that are in sight. @param {boolean} [isAll] or only those that have come into sight */
@@ -228,72 +240,37 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
       const row = list[index];
       slot.element.hidden = row === undefined;
       if (row === undefined) {
-        slot.index = -1;
-        slot.element.removeAttribute("id");
-        slot.kind = slot.element.className = "grid-row";
+        clearSlot(slot);
         continue;
       }
-      if (slot.index !== index) move(slot, index);
+      if (slot.index !== index) moveSlot(slot, index, height, id);
       else if (!isAll) continue;
       mark(slot, row);
       for (let place = 0; place < shown.length; place += 1) write(slot, place, true);
     }
     showActive();
-  }
-
-  /** @param {Slot} slot @param {number} index */
-  function move(slot, index) {
-    slot.index = index;
-    slot.element.style.transform = `translateY(${index * height}px)`;
-    setAll(slot.element, { id: `${id}-${index}`, "aria-rowindex": String(index + 2) });
+    loosen();
   }
 
   /** @param {Slot} slot @param {any} row */
   function mark(slot, row) {
     const key = keyOf(row);
-    const kind = `grid-row ${rowKind?.(row) ?? ""}${key === active ? " active" : ""}`;
-    if (kind !== slot.kind) {
-      slot.kind = kind;
-      slot.element.className = kind;
-    }
-    if (!onSelect) return;
-    const chosen = String(selected.has(key));
-    if (slot.element.getAttribute("aria-selected") !== chosen) slot.element.setAttribute("aria-selected", chosen);
+    markSlot(slot, `grid-row ${rowKind?.(row) ?? ""}${key === active ? " active" : ""}`, onSelect ? selected.has(key) : null);
   }
 
   /** @param {Slot} slot @param {number} place @param {boolean} isCalm a tint of the row before goes @returns {boolean} whether the text is another */
   function write(slot, place, isCalm) {
-    const column = shown[place];
-    const row = list[slot.index];
-    const cell = slot.cells[place];
-    const kind = column.kind?.(row) ?? "";
-    if (isCalm) tints.end(cell);
-    if (kind !== slot.kinds[place]) {
-      slot.kinds[place] = kind;
-      cell.className = classes(column, kind);
-      tints.forget(cell);
-    }
-    const title = column.title?.(row) ?? "";
-    if (title !== slot.titles[place]) {
-      slot.titles[place] = title;
-      cell.title = title;
-    }
-    const text = column.text(row);
-    if (text === slot.texts[place]) return false;
-    slot.texts[place] = text;
-    if (column.draw) column.draw(cell, row);
-    else cell.textContent = text;
-    return true;
+    if (isCalm) tints.end(slot.cells[place]);
+    const isNew = writeCell(slot, place, shown[place], list[slot.index], tints);
+    if (isNew && widths.grow(shown[place], slot.texts[place])) isTight = true;
+    return isNew;
   }
 
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== root) return;
-    const page = Math.max(1, Math.floor(root.clientHeight / height) - 2);
     const at = place();
-    const goal = {
-      ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, PageDown: Math.max(at, 0) + page, PageUp: at - page, Home: 0, End: list.length - 1,
-    }[event.key];
+    const goal = goalOf(event.key, at, list.length - 1, Math.max(1, Math.floor(root.clientHeight / height) - 2));
     if (goal !== undefined) activate(goal, true);
     else if (event.key === "Enter" && list[at] !== undefined) onOpen?.(list[at]);
     else if (event.key === " " && onSelect && list[at] !== undefined) toggle(at);
@@ -357,14 +334,6 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     onSelect(selected);
   }
 
-  function markSorted() {
-    for (const cell of head.children) {
-      if (!(cell instanceof HTMLElement) || !cell.dataset.sort) continue;
-      const isIt = cell.dataset.sort === sorted.name;
-      cell.setAttribute("aria-sort", isIt ? (sorted.descending ? "descending" : "ascending") : "none");
-    }
-  }
-
   function place() {
     return places.get(active) ?? -1;
   }
@@ -378,9 +347,4 @@ export function Grid({ root, columns, rowHeight, label, onOpen, onSelect, onSort
     const element = target instanceof Element ? target.closest(".grid-row") : null;
     return list[pool.find((slot) => slot.element === element)?.index ?? -1];
   }
-}
-
-/** @param {EventTarget | null} target */
-function isInteractive(target) {
-  return target instanceof Element && target.closest("a, button, input") !== null;
 }

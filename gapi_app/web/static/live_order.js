@@ -1,7 +1,7 @@
 // @ts-check
 /** One order with its slices, fills and events, followed. */
 import { request } from "./api.js";
-import { Refresher } from "./refresher.js";
+import { Refresher } from "./store_parts.js";
 import { store } from "./store.js";
 
 const PAGE = 500;

@@ -100,7 +100,7 @@ function drawHalts() {
   render(
     store.halts.value.map(
       (one) => html`<p class="halt-band" role="alert">
-        <strong>HALTED</strong> ${scopeOf(one)}, by ${one.made_by === session.me?.account_id ? "you" : one.made_by} at ${time(one.made_at)}: ${one.reason}
+        <strong>HALTED</strong> ${scopeOf(one)}, by ${one.made_by === session.me?.account_id ? "you" : one.made_by_name} at ${time(one.made_at)}: ${one.reason}
         <a href="/app/halt">Receipt and release</a>
       </p>`,
     ),
@@ -183,7 +183,7 @@ function matter() {
 
 /** @param {any} halt */
 function scopeOf(halt) {
-  const named = [halt.account_id, halt.broker_account, halt.instrument].filter(Boolean);
+  const named = [halt.account_name, halt.broker_account, halt.instrument].filter(Boolean);
   return named.length ? named.join(", ") : "everything";
 }
 
@@ -223,5 +223,6 @@ setTimeout(() => {
   if (session.state === "unknown") lost("Pulse does not answer yet. It is asked again until it does.");
 }, SLOW);
 drawFooter();
-drawHeader();
-session.begin();
+follow();
+// Beside who is logged in, not after it.
+if (ROUTES[0].path.test(location.pathname)) store.foresee(new URLSearchParams(location.search).get("view") ?? "working");

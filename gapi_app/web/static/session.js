@@ -269,3 +269,5 @@ function read(body) {
 
 export const session = new Session();
 useTokens((refused) => session.token(refused));
+// At once: the rest of the page is loaded meanwhile.
+session.begin();

@@ -3,18 +3,14 @@
  * What the server has said about orders. Nothing else changes it: an event says what to ask for again, at most twice a
  * second, and the answer is what is shown.
  */
-import { request, serverNow } from "./api.js";
-import { Refresher, Signal } from "./refresher.js";
+import { request } from "./api.js";
 import { session } from "./session.js";
+import { isOfView, isOlder, questionsOf, Refresher, Signal } from "./store_parts.js";
 import { stream } from "./stream.js";
 
-/** @typedef {Record<string, any>} Order */
-/**
- * @typedef {{name: "working" | "attention" | "today" | "all", filters?: Record<string, string>}} View
- * `filters`: what the listing of orders takes (instrument, side, status, broker_account, account_id, order_unique_key, search).
- */
+/** @typedef {import("./store_parts.js").Order} Order */
+/** @typedef {import("./store_parts.js").View} View */
 
-export const WORKING = ["PENDING", "IN_PROGRESS", "PAUSED", "CANCELLING"];
 const PAGE = 200;
 const ACCOUNTS_AT_ONCE = 4;
 const POLL = 2000;
@@ -42,6 +38,8 @@ class Store {
   alarms = new Signal(/** @type {any[]} */ ([]));
 
   #answeredAt = 0;
+  /** @type {{name: string, page: Promise<any>} | null} */
+  #foreseen = null;
   /** @type {string | null} */
   #cursor = null;
   #round = 0;
@@ -92,6 +90,20 @@ class Store {
     return this.reload();
   }
 
+  /** Ask for the first orders of a view before it is shown, as soon as somebody is logged in. @param {any} name */
+  foresee(name) {
+    const page = session.token().then(() => (session.mustEnrol ? null : this.#page({ name }, null)));
+    this.#foreseen = { name, page: page.catch(() => null) };
+  }
+
+  /** What was asked for ahead, once; null where that was something else, or was not answered. */
+  async #foreseenPage() {
+    const foreseen = this.#foreseen;
+    this.#foreseen = null;
+    const isIt = foreseen?.name === this.view.name && !this.view.sort && !Object.values(this.view.filters ?? {}).some(Boolean);
+    return isIt ? foreseen.page : null;
+  }
+
   /** Read the view anew, as many orders as are loaded. Done when what was asked for last has come. */
   async reload() {
     this.#reading = this.#readView();
@@ -113,7 +125,8 @@ class Store {
       let cursor = null;
       let asOf = 0;
       do {
-        const page = await this.#page(this.view, cursor);
+        /** @type {any} */
+        const page = (await this.#foreseenPage()) ?? (await this.#page(this.view, cursor));
         if (round !== this.#round) return;
         for (const order of page.orders) found.set(order.order_id, order);
         asOf ||= page.last_event_id ?? 0;
@@ -148,6 +161,12 @@ class Store {
     this.#cursor = page.next_cursor;
     this.hasMore = this.#cursor !== null;
     this.#merge(page.orders, true);
+  }
+
+  /** All of the view, a page after the other. */
+  async rest() {
+    const round = this.#round;
+    while (this.hasMore && round === this.#round) await this.more();
   }
 
   /** Read the first page of the view again, in silence: figures that move with the time and have no event. */
@@ -202,10 +221,7 @@ class Store {
     if (this.#pending.size) this.#changes.ask();
   }
 
-  /**
-   * @param {string} account
-   * @param {number} after
-   */
+  /** @param {string} account @param {number} after */
   async #readChangesOf(account, after) {
     const query = { changed_after: after, limit: PAGE, account_id: account };
     let cursor = null;
@@ -239,12 +255,9 @@ class Store {
     this.#changes.ask();
   }
 
-  /**
-   * @param {View} view
-   * @param {string | null} cursor
-   */
+  /** @param {View} view @param {string | null} cursor */
   async #page(view, cursor) {
-    const query = { ...questionsOf(view), ...view.filters, limit: PAGE, cursor };
+    const query = { ...questionsOf(view, this.#zone()), ...view.filters, sort: view.sort, limit: PAGE, cursor };
     const { body } = await request("GET", "/api/orders", { query });
     this.#answeredAt = Date.now();
     return body;
@@ -311,72 +324,24 @@ class Store {
 
   /** @param {Order} order */
   #belongs(order) {
-    const { name, filters = {} } = this.view;
-    const { status, search, ...exact } = filters;
-    if (search && !isMeant(order, search)) return false;
-    if (status && !status.split(",").includes(order.status)) return false;
-    if (Object.entries(exact).some(([field, value]) => value && order[field] !== value)) return false;
-    if (name === "working") return WORKING.includes(order.status);
-    if (name === "today") return order.created_at >= startOfToday(this.#zone());
-    return name === "all" || this.attention.has(order.order_id);
+    return (this.view.name !== "attention" || this.attention.has(order.order_id)) && isOfView(order, this.view, this.#zone());
   }
 
   #zone() {
     return this.installation.value?.time_zone ?? "UTC";
   }
 
-  /**
-   * @param {"loading" | "ready" | "error"} state
-   * @param {any} error
-   */
+  /** @param {"loading" | "ready" | "error"} state @param {any} error */
   #become(state, error) {
     this.state = state;
     this.error = error;
     this.#tell(new Set(), new Set(), new Set());
   }
 
-  /**
-   * @param {Set<string>} changed
-   * @param {Set<string>} added
-   * @param {Set<string>} removed
-   */
+  /** @param {Set<string>} changed @param {Set<string>} added @param {Set<string>} removed */
   #tell(changed, added, removed) {
     for (const fn of [...this.#listeners]) fn({ changed, added, removed });
   }
-}
-
-/** Whether somebody who looks for a text means the order: by instrument, key, note or id. @param {Order} order @param {string} text */
-export function isMeant(order, text) {
-  const wanted = text.toLowerCase();
-  return [order.instrument, order.order_unique_key, order.client_note ?? "", order.order_id].some((word) => word.toLowerCase().includes(wanted));
-}
-
-/** @param {View} view */
-function questionsOf(view) {
-  if (view.name === "working") return { status: WORKING.join(",") };
-  if (view.name === "attention") return { attention: true };
-  if (view.name === "today") return { created_from: startOfToday(store.installation.value?.time_zone ?? "UTC") };
-  return {};
-}
-
-/**
- * When the day began there, as the API writes instants.
- * @param {string} zone
- */
-function startOfToday(zone) {
-  const now = serverNow();
-  const options = /** @type {const} */ ({ timeZone: zone, hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  const [hours, minutes, seconds] = new Intl.DateTimeFormat("en-GB", options).format(now).split(":").map(Number);
-  const begun = now - (now % 1000) - ((hours * 60 + minutes) * 60 + seconds) * 1000;
-  return new Date(begun).toISOString().replace("Z", "000Z");
-}
-
-/**
- * @param {Order} one
- * @param {Order} other
- */
-function isOlder(one, other) {
-  return one.updated_at < other.updated_at || (one.updated_at === other.updated_at && one.filled_quantity < other.filled_quantity);
 }
 
 export const store = new Store();

@@ -27,12 +27,14 @@ class HaltReport:
 
     halt_id: str
     account_id: str | None
+    account_name: str | None
     broker_account: str | None
     instrument: str | None
     working: HaltedWorking
     reason: str
     status: HaltStatus
     made_by: str
+    made_by_name: str
     made_at: datetime
     release_asked_by: str | None
     release_asked_at: datetime | None
@@ -62,7 +64,7 @@ class HaltedSlicePage:
 def halt_report(owner: Owner, halt_id: str) -> HaltReport:
     """One halt of the owner's orders, as it stands. Raises NotFound."""
     with db.transaction() as session:
-        return _report(session, _existing(session, owner, halt_id))
+        return _reports(session, [_existing(session, owner, halt_id)])[0]
 
 
 def halt_page(owner: Owner, *, is_released: bool | None, limit: int, cursor: str | None) -> HaltPage:
@@ -71,7 +73,7 @@ def halt_page(owner: Owner, *, is_released: bool | None, limit: int, cursor: str
     beyond = None if cursor is None else cursors.decode(cursor, scope, HALT_ID)
     with db.transaction() as session:
         found = halts.page(session, owner, is_released=is_released, limit=limit + 1, beyond=beyond)
-        reports = [_report(session, one) for one in found[:limit]]
+        reports = _reports(session, found[:limit])
     return HaltPage(reports, cursors.encode(reports[-1].halt_id, scope) if len(found) > limit else None)
 
 
@@ -99,19 +101,26 @@ def _existing(session: Session, owner: Owner, halt_id: str) -> Halt:
     return found
 
 
-def _report(session: Session, halt: Halt) -> HaltReport:
+def _reports(session: Session, found: Sequence[Halt]) -> list[HaltReport]:
+    names = halts.names(session, found)
+    return [_report(session, halt, names) for halt in found]
+
+
+def _report(session: Session, halt: Halt, names: Mapping[str, str]) -> HaltReport:
     # Whatever a worker has done since the last sweep is in it.
     halts.keep_receipt(session, halt, clock.utcnow())
     quiet_at = halt.quiet_at
     return HaltReport(
         halt_id=halt.id,
         account_id=halt.account_id,
+        account_name=names.get(halt.account_id or ""),
         broker_account=halt.broker_account,
         instrument=halt.instrument,
         working=halt.working,
         reason=halt.reason,
         status=_status(halt),
         made_by=halt.made_by,
+        made_by_name=names.get(halt.made_by, halt.made_by),
         made_at=halt.made_at,
         release_asked_by=halt.release_asked_by,
         release_asked_at=halt.release_asked_at,

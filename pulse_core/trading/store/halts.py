@@ -1,7 +1,7 @@
 """Halts: what nothing new is sent of, what of it was at the broker when that began, and what became of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from api_contract.log import get_logger
 from api_contract.vocabulary import HaltedState, HaltedWorking, HoldReason, OrderStatus, SliceStatus
 from pulse_core.events.names import EventKind
+from pulse_core.events.tables import usernames
 from pulse_core.owner import Owner
 from pulse_core.postgres import sql
 from pulse_core.postgres.owned import owned_by
@@ -143,6 +144,12 @@ def change(session: Session, halt: Halt, **changes: Any) -> None:
     """Set columns of a locked halt."""
     changed = update(Halt).where(Halt.id == halt.id).values(**changes).returning(Halt)
     session.scalar(changed.execution_options(synchronize_session=False, populate_existing=True))
+
+
+def names(session: Session, found: Collection[Halt]) -> dict[str, str]:
+    """The usernames, by id, of the accounts that made these halts or that they are of."""
+    rows = session.execute(usernames({one for halt in found for one in (halt.made_by, halt.account_id) if one}))
+    return {row.id: row.username for row in rows}
 
 
 def page(session: Session, owner: Owner, *, is_released: bool | None, limit: int, beyond: str | None) -> Sequence[Halt]:

@@ -25,12 +25,12 @@ export function columns(isSelected, select) {
       text: (order) => notice(order).sign, title: (order) => notice(order).words, kind: (order) => notice(order).tone,
     },
     {
-      name: "time", label: "Time", width: "minmax(64px, 0.6fr)", sorts: true, from: 600,
+      name: "time", label: "Time", width: "minmax(64px, 0.6fr)", whole: true, sorts: true, from: 600,
       text: (order) => minute(order.created_at), title: (order) => fullTime(order.created_at),
       value: (order) => order.created_at, by: (order) => Date.parse(order.created_at),
     },
     {
-      name: "account", label: "Account", width: "minmax(80px, 0.8fr)", sorts: true, from: 900,
+      name: "account", label: "Account", width: "minmax(80px, 0.8fr)", sorts: true, from: 590, card: true,
       text: (order) => order.account_name, title: (order) => `${order.account_name} ${order.account_id}`, value: (order) => order.account_name, by: (order) => order.account_name,
     },
     {
@@ -81,12 +81,12 @@ export function columns(isSelected, select) {
       by: (order) => Date.parse(order.next_slice_at ?? "") || Infinity,
     },
     {
-      name: "state", label: "State", width: "minmax(118px, 0.9fr)", sorts: true,
+      name: "state", label: "State", width: "minmax(118px, 0.9fr)", whole: true, sorts: true,
       text: (order) => `${stateOf(order.status).sign} ${stateOf(order.status).word}`,
       title: (order) => order.held?.ended_by ?? stateOf(order.status).meaning, kind: (order) => `state state-${stateOf(order.status).tone}`,
       value: (order) => order.status, by: (order) => order.status,
     },
-    { name: "note", label: "Note", width: "minmax(90px, 1fr)", from: 1400, text: (order) => order.client_note ?? "", value: (order) => order.client_note ?? "" },
+    { name: "note", label: "Note", width: "minmax(90px, 1fr)", from: 1400, text: (order) => order.client_note ?? "", title: (order) => order.client_note ?? "", value: (order) => order.client_note ?? "" },
   ];
 }
 
@@ -103,6 +103,24 @@ export function notice(order) {
   if (order.held) return { sign: "!", words: `held: ${order.held.message ?? order.held.reason}`, tone: "state-bad" };
   if (refused) return { sign: "!", words: `${refused} slices were refused or failed`, tone: "state-bad" };
   return { sign: "", words: "", tone: "" };
+}
+
+/** How many shares are in doubt, and how many orders need a look. @param {Order[]} orders */
+export function troubles(orders) {
+  return {
+    doubtful: orders.reduce((sum, order) => sum + order.exposure.unknown, 0),
+    needing: orders.filter((order) => notice(order).sign).length,
+  };
+}
+
+/** These orders by what `by` says of each; equal ones are the newest first. @param {Order[]} orders @param {(order: Order) => string | number} by @param {boolean} isDescending */
+export function arranged(orders, by, isDescending) {
+  const direction = isDescending ? -1 : 1;
+  const compare = (/** @type {Order} */ one, /** @type {Order} */ other) => {
+    const [a, b] = [by(one), by(other)];
+    return a < b ? -direction : a > b ? direction : 0;
+  };
+  return orders.sort((one, other) => compare(one, other) || (one.order_id < other.order_id ? 1 : -1));
 }
 
 /** @param {Order} order @returns {boolean} */

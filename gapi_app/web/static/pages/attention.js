@@ -5,7 +5,7 @@ import { request } from "../api.js";
 import { commands } from "../commands.js";
 import { fullTime, span, time } from "../format.js";
 import { serverNow } from "../api.js";
-import { Refresher } from "../refresher.js";
+import { Refresher } from "../store_parts.js";
 import { session } from "../session.js";
 import { store } from "../store.js";
 import { stream } from "../stream.js";

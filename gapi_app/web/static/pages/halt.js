@@ -179,7 +179,7 @@ function halts(root, about = {}) {
     const mayRelease = halt.status === "ACTIVE" && (isStaff() || halt.made_by === session.me?.account_id);
     return html`<article class="receipt" aria-label=${`Halt of ${scopeOf(halt)}`} data-halt=${halt.halt_id}>
       <h3>■ ${scopeOf(halt)}: ${{ ACTIVE: "halted", RELEASING: "being released", RELEASED: "released" }[/** @type {"ACTIVE"} */ (halt.status)] ?? halt.status}</h3>
-      <p>“${halt.reason}”, by ${halt.made_by === session.me?.account_id ? "you" : halt.made_by}, since
+      <p>“${halt.reason}”, by ${halt.made_by === session.me?.account_id ? "you" : halt.made_by_name}, since
         <time datetime=${halt.made_at} title=${fullTime(halt.made_at)}>${time(halt.made_at)}</time>.
         <strong>${halt.is_quiet ? `✓ Quiet${halt.quiet_after_ms === null ? "" : ` after ${span(halt.quiet_after_ms)}`}.` : "▲ Not quiet yet."}</strong></p>
       <table class="plain"><thead><tr><th>Slices</th><th class="number">How many</th><th class="number">Shares lacking</th><th class="number">Filled meanwhile</th></tr></thead>

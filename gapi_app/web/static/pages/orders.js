@@ -1,7 +1,6 @@
 // @ts-check
 /** The blotter: every order in one table, live, in rows that stay where they are. */
 
-import { serverNow } from "../api.js";
 import { commands } from "../commands.js";
 import { orderName, quantity, span } from "../format.js";
 import { Grid } from "../grid.js";
@@ -10,9 +9,10 @@ import { announce } from "../notice.js";
 import { go, part } from "../router.js";
 import { session } from "../session.js";
 import { settings } from "../settings.js";
-import { isMeant, store } from "../store.js";
+import { store } from "../store.js";
+import { isMeant } from "../store_parts.js";
 import { html, nothing, render } from "../vendor/lit-html.js";
-import { columns, EXPORTED, isOpen, isStanding, notice } from "../orders/columns.js";
+import { arranged, columns, EXPORTED, isOpen, isStanding, troubles } from "../orders/columns.js";
 
 /** @typedef {Record<string, any>} Order */
 
@@ -26,7 +26,7 @@ const CARDS = matchMedia("(max-width: 699px)");
 /** @param {HTMLElement} root @param {{query?: URLSearchParams}} params */
 export function open(root, params) {
   const page = document.createElement("div");
-  page.className = "blotter";
+  page.className = session.isOverseer ? "blotter everybodys" : "blotter";
   const [top, trouble, selection, table, empty, foot] = ["toolbar", "strip problem", "selection", "", "nothing", "blotter-foot"].map((name) => {
     const part = document.createElement("div");
     part.className = name;
@@ -44,6 +44,8 @@ export function open(root, params) {
   let isFrozen = false;
   let isSlow = false;
   let isLoading = true;
+  /** Whether the rest of the view is being loaded. */
+  let isFilling = false;
   let readings = 0;
   /** Orders that have come since the rows were arranged. @type {Set<string>} */
   let fresh = new Set();
@@ -61,7 +63,8 @@ export function open(root, params) {
   const grid = Grid({
     root: table,
     columns: all,
-    rowHeight: () => (CARDS.matches ? 64 : 32),
+    rowHeight: () => (CARDS.matches ? (session.isOverseer ? 88 : 64) : 32),
+    asCards: () => CARDS.matches,
     label: "Orders",
     onOpen: (order) => go(`/app/orders/${order.order_id}`),
     onSelect: mayAct ? drawSelection : undefined,
@@ -113,7 +116,7 @@ export function open(root, params) {
     }, SLOW);
     draw();
     readings += 1;
-    await store.load(/** @type {any} */ ({ name: view, filters: { side: filter.side, account_id: filter.account, search: filter.text } }));
+    await store.load(/** @type {any} */ ({ name: view, sort: listed(), filters: { side: filter.side, account_id: filter.account, search: filter.text } }));
     clearTimeout(slow);
     readings -= 1;
     // Another reading may have taken the place of this one: then that brings the orders.
@@ -148,14 +151,7 @@ export function open(root, params) {
   function arrange() {
     [fresh, waiting, isDisarranged] = [new Set(), new Set(), false];
     const by = all.find(({ name }) => name === sort.name)?.by ?? (() => 0);
-    const direction = sort.descending ? -1 : 1;
-    const rows = [...store.orders.values()].filter(matches);
-    const compare = (/** @type {Order} */ one, /** @type {Order} */ other) => {
-      const [a, b] = [by(one), by(other)];
-      return a < b ? -direction : a > b ? direction : 0;
-    };
-    // Equal ones are the newest first.
-    rows.sort((one, other) => compare(one, other) || (one.order_id < other.order_id ? 1 : -1));
+    const rows = arranged([...store.orders.values()].filter(matches), by, sort.descending);
     grid.sorted(sort.name, sort.descending);
     grid.rows(rows, (order) => order.order_id);
     draw();
@@ -169,7 +165,13 @@ export function open(root, params) {
   /** @param {string} name */
   function sortBy(name) {
     sort = { name, descending: sort.name === name ? !sort.descending : name === "time" };
+    if (name === "time" && store.hasMore && listed() !== store.view.sort) load();
     arrange();
+  }
+
+  /** How the server sorts the listing: by the time alone. What moves with every fill cannot be paged through in its order. */
+  function listed() {
+    return sort.name === "time" && !sort.descending ? "created_at" : "";
   }
 
   /** @param {string} name */
@@ -212,9 +214,7 @@ export function open(root, params) {
 
   async function exported() {
     const file = await part(() => import("../csv.js"));
-    const shown = grid.columns.flatMap((column) => all.filter(({ name, value }) => name === column.name && value));
-    const text = file?.csv([...EXPORTED, ...shown.map(({ label, value }) => ({ label, value: /** @type {any} */ (value) }))], grid.list);
-    file?.save(`orders-${view}-${new Date(serverNow()).toISOString().slice(0, 19).replaceAll(":", "")}.csv`, text ?? "");
+    file?.exportTable(`orders-${view}`, [...EXPORTED, ...grid.columns], grid.list);
   }
 
   function draw() {
@@ -295,16 +295,31 @@ export function open(root, params) {
 
   function drawFoot() {
     const orders = grid.list;
-    const doubtful = orders.reduce((sum, order) => sum + order.exposure.unknown, 0);
-    const needing = orders.filter((order) => notice(order).sign).length;
+    const { doubtful, needing } = troubles(orders);
     render(html`
       <span>${quantity(orders.length)} shown</span>
       ${doubtful ? html`<span class="doubt">? ${quantity(doubtful)} shares in doubt</span>` : nothing}
       ${needing ? html`<span class="problem">! ${quantity(needing)} need a look</span>` : nothing}
       ${store.asOf ? html`<span class="soft">as of event ${quantity(store.asOf)}</span>` : nothing}
-      ${store.hasMore ? html`<button type="button" @click=${() => store.more()}>Load more</button>` : nothing}
+      ${store.hasMore ? partly() : nothing}
       ${fresh.size || isDisarranged ? html`<button type="button" @click=${arrange}>
         ${fresh.size ? `${fresh.size} new ${fresh.size === 1 ? "order" : "orders"}: show` : "Arrange again"}</button>` : nothing}`, foot);
+  }
+
+  /** Sorted by anything else than the time, it is what is loaded that is sorted. */
+  function partly() {
+    return html`${sort.name === "time" ? nothing : html`<strong>sorted among the ${quantity(store.orders.size)} that are loaded</strong>`}
+      <button type="button" @click=${() => store.more()}>Load more</button>
+      <button type="button" ?disabled=${isFilling} @click=${fill}>${isFilling ? "Loading..." : "Load all"}</button>`;
+  }
+
+  /** Load the rest, and sort all of it. */
+  async function fill() {
+    isFilling = true;
+    draw();
+    await store.rest().catch((failure) => announce(`Not loaded: ${failure.message}`, { assertive: true }));
+    isFilling = false;
+    arrange();
   }
 
   async function actions() {

@@ -19,11 +19,11 @@ export function columns(action, act, mayAct) {
       text: (slice) => String(slice.sequence_number), value: (slice) => String(slice.sequence_number),
     },
     {
-      name: "planned", label: "Planned", width: "minmax(76px, 0.7fr)", quiet: true,
+      name: "planned", label: "Planned", width: "minmax(76px, 0.7fr)", whole: true, quiet: true,
       text: (slice) => time(slice.scheduled_at), title: (slice) => fullTime(slice.scheduled_at), value: (slice) => slice.scheduled_at,
     },
     {
-      name: "sent", label: "Sent", width: "minmax(76px, 0.7fr)", from: 620,
+      name: "sent", label: "Sent", width: "minmax(76px, 0.7fr)", whole: true, from: 620,
       text: (slice) => time(slice.sent_at), title: (slice) => fullTime(slice.sent_at), value: (slice) => slice.sent_at ?? "",
     },
     {
@@ -44,7 +44,7 @@ export function columns(action, act, mayAct) {
       text: (slice) => price(slice.average_price), value: (slice) => slice.average_price ?? "",
     },
     {
-      name: "state", label: "State", width: "minmax(104px, 0.9fr)",
+      name: "state", label: "State", width: "minmax(104px, 0.9fr)", whole: true,
       text: (slice) => `${stateOf(slice.status).sign} ${stateOf(slice.status).word}`, title: (slice) => stateOf(slice.status).meaning,
       kind: (slice) => `state state-${stateOf(slice.status).tone}`, value: (slice) => slice.status,
     },
@@ -53,7 +53,7 @@ export function columns(action, act, mayAct) {
       text: (slice) => String(slice.attempts || ""), value: (slice) => String(slice.attempts),
     },
     {
-      name: "broker", label: "Broker's order", width: "minmax(100px, 1fr)", from: 860,
+      name: "broker", label: "Broker's order", width: "minmax(100px, 1fr)", whole: true, from: 860,
       text: (slice) => slice.broker_order_id ?? "", title: (slice) => slice.broker_order_id ?? "", value: (slice) => slice.broker_order_id ?? "",
     },
     {

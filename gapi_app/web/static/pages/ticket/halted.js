@@ -23,7 +23,7 @@ export function haltThatCovers(draft, account, brokerAccounts) {
 
 /** What is halted, in words. @param {any} halt */
 export function scopeOf(halt) {
-  const parts = [halt.instrument, halt.broker_account && `broker account ${halt.broker_account}`, halt.account_id && "one account"].filter(Boolean);
+  const parts = [halt.instrument, halt.broker_account && `broker account ${halt.broker_account}`, halt.account_name && `orders of ${halt.account_name}`].filter(Boolean);
   return parts.length ? parts.join(", ") : "everything";
 }
 
