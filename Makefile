@@ -11,6 +11,7 @@ SECONDS ?= 60
 CASES ?= 20000
 SEED ?= 1
 SLICES ?= 5000
+MIGRATED ?= 1000000
 RATE ?= 10
 FAULTS ?= *
 SAMPLE ?= 0
@@ -22,8 +23,8 @@ AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web hosts failover rabbitmq upgrade fuzz faults chaos halt restore attack containers mutants bench
-.PHONY: year lint lint-web format clean
+.PHONY: help setup run demo test web hosts failover rabbitmq upgrade migrations fuzz faults chaos halt restore operations attack containers mutants
+.PHONY: bench year lint lint-web format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,7 +38,7 @@ demo: $(INSTALLED) ## Trade 100 shares in 5 slices and check the result against 
 	@exec $(BIN)/pulse demo $(ARGS)
 
 test: $(INSTALLED) ## Run the suite against real servers
-	@exec $(BIN)/python -m pytest -n $(AT_ONCE) --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz --ignore=tests/web $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(AT_ONCE) --ignore=tests/rigs/chaos --ignore=tests/rigs/fuzz --ignore=tests/rigs/operations --ignore=tests/web $(ARGS)
 
 web: $(INSTALLED) ## Use the page in a real browser; without Chromium the tests are skipped
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web-test]'
@@ -55,6 +56,9 @@ rabbitmq: $(INSTALLED) ## Trade with RabbitMQ as the queue, and kill it; a part 
 upgrade: $(INSTALLED) ## Upgrade what is two revisions old while orders come in; takes the history of git
 	@exec $(BIN)/python -m pytest tests/hosts/test_upgrade.py $(ARGS)
 
+migrations: $(INSTALLED) ## The same with a million slices in the tables, in ten minutes: MIGRATED=1000000
+	@MIGRATED_SLICES=$(MIGRATED) $(BIN)/python -m pytest -s tests/rigs/migrations/trial.py $(ARGS)
+
 fuzz: $(INSTALLED) ## Send both services what their specifications allow and forbid: CASES=20000
 	@CASES=$(CASES) $(BIN)/python -m pytest -n 2 -p no:warnings --timeout 3600 tests/rigs/fuzz $(ARGS)
 
@@ -69,6 +73,9 @@ halt: $(INSTALLED) ## Halt a rush and kill everything meanwhile, as the exchange
 
 restore: $(INSTALLED) ## Set the database back 15 s while the exchange goes on, and see that nothing is bought twice; a minute
 	@RESTORED_BACK=15 $(BIN)/python -m pytest tests/rigs/restore $(ARGS)
+
+operations: $(INSTALLED) ## Follow the pages for operators to the letter: add a worker, lose every part; a minute or two
+	@exec $(BIN)/python -m pytest tests/rigs/operations $(ARGS)
 
 attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
 	@exec $(BIN)/python -m tests.rigs.attack $(ARGS)

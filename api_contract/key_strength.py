@@ -9,6 +9,9 @@ KEY_BYTES = 32
 _KEY_VARIETY = 8
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "your_secret", "example")
 
+# These hold several keys while one is changed.
+_OF_SEVERAL = frozenset({"PULSE_CURSOR_KEY", "PULSE_WEBHOOK_KEY", "PULSE_TOTP_KEY"})
+
 # What is said after the faults, where one of them is a key's.
 REMEDY = "`pulse keys make` prints new keys, and docs/deployment.md says under Keys which process needs which"
 FORMER_KEY = "PULSE_SERVICE_TOKEN_KEY"
@@ -29,6 +32,21 @@ def strong_text(text: str) -> str:
     return text
 
 
+def keys_in(text: str) -> tuple[str, ...]:
+    """The keys of a variable that holds one, or several with commas between them, the newest first."""
+    return tuple(one.strip() for one in text.split(","))
+
+
+def strong_keys(keys: SecretStr) -> SecretStr:
+    """The same of such a variable. Raises ValueError for one that has a key that somebody could guess."""
+    stated = keys_in(keys.get_secret_value())
+    for one in stated:
+        strong_text(one)
+    if len(set(stated)) < len(stated):
+        raise ValueError("has one key twice")
+    return keys
+
+
 def equal_keys(keys: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each key that another purpose has too, by the names of their variables."""
     held = {name: _keys_in(name, text) for name, text in keys.items()}
@@ -38,9 +56,9 @@ def equal_keys(keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def _keys_in(variable: str, text: str) -> set[str]:
-    if not variable.endswith("_VAULT_KEYS"):
-        return {text}
-    return {one.partition(":")[2].strip() for one in text.split(",")}
+    if variable.endswith("_VAULT_KEYS"):
+        return {one.partition(":")[2].strip() for one in text.split(",")}
+    return set(keys_in(text)) if variable in _OF_SEVERAL else {text}
 
 
 def is_of_a_key(variable: str) -> bool:

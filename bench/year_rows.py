@@ -19,8 +19,9 @@ _ORDERS = f"""
     INSERT INTO orders (id, account_id, order_unique_key, broker, instrument, side, total_quantity, num_splits,
            duration_minutes, randomize, seed, status, result, filled_quantity, average_price, start_at, end_at,
            created_at, updated_at, finished_at, trace)
-    SELECT 'ord_0' || lpad(number::text, 25, '0'), (SELECT min(id) FROM accounts), 'key-' || md5(number::text), 'paper',
-           'NSE:RELIANCE', 'BUY', 500, {SLICES_PER_ORDER}, 300, true, number, 'DONE', 'FILLED', 500, 2500.05,
+    SELECT 'ord_0' || lpad(number::text, 25, '0'), (SELECT min(id) FROM accounts), 'key-' || md5(number::text),
+           %(broker)s, 'NSE:RELIANCE', 'BUY', 500, {SLICES_PER_ORDER}, 300, true, number, 'DONE', 'FILLED', 500,
+           2500.05,
            {_DAY}, {_DAY} + interval '5 hours', {_DAY}, {_DAY} + interval '5 hours', {_DAY} + interval '5 hours',
            jsonb_build_object('trace_id', md5('t' || number), 'request_id', md5('r' || number))
       FROM ({_NUMBERED}) AS numbered"""
@@ -41,11 +42,11 @@ _SLICES = f"""
 _PLACEMENTS = """
     INSERT INTO placements (client_order_id, slice_id, attempt, quantity, broker, broker_order_id, outcome, claimed_at,
            ended_at)
-    SELECT client_order_id, id, 1, quantity, 'paper', broker_order_id, 'ACKNOWLEDGED', sent_at, sent_at
+    SELECT client_order_id, id, 1, quantity, %(broker)s, broker_order_id, 'ACKNOWLEDGED', sent_at, sent_at
       FROM order_slices ORDER BY sent_at"""
 _FILLS = """
     INSERT INTO fills (slice_id, broker, broker_order_id, broker_trade_id, quantity, price, traded_at, recorded_at)
-    SELECT id, 'paper', broker_order_id, 't' || broker_order_id, quantity, 2500.05, sent_at, sent_at
+    SELECT id, %(broker)s, broker_order_id, 't' || broker_order_id, quantity, 2500.05, sent_at, sent_at
       FROM order_slices ORDER BY sent_at"""
 _EVENTS = """
     INSERT INTO slice_events (account_id, sequence, order_id, slice_id, at, kind, from_status, to_status, detail)
@@ -93,11 +94,12 @@ _STATEMENTS = (_ORDERS, _ARRIVALS, _SLICES, _PLACEMENTS, _FILLS, _EVENTS, _FEEDS
 
 @dataclass(frozen=True)
 class History:
-    """So many days of so many slices, and orders of fifty slices that wait until tomorrow."""
+    """So many days of so many slices, with one broker account, and orders of fifty that wait until tomorrow."""
 
     days: int
     slices_a_day: int
     waiting: int = 0
+    broker_account: str = "paper"
 
 
 def fill(database_url: str, history: History) -> None:
@@ -107,6 +109,7 @@ def fill(database_url: str, history: History) -> None:
         "orders": history.slices_a_day // SLICES_PER_ORDER,
         "latest": LATEST,
         "waiting": history.waiting,
+        "broker": history.broker_account,
     }
     with closing(psycopg2.connect(database_url, connect_timeout=5)) as connection:
         with connection, connection.cursor() as cursor:

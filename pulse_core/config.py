@@ -5,7 +5,7 @@ The gateway has its own settings (`gapi_app/config.py`) and the stack its own (`
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import time
 from decimal import Decimal
 from functools import cache
@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from api_contract.key_strength import equal_keys, remedy, strong
+from api_contract.key_strength import equal_keys, keys_in, remedy, strong, strong_keys
 from api_contract.known_variables import misspelt
 from api_contract.scopes import Role
 from api_contract.secret_files import WithSecretFiles
@@ -41,6 +41,8 @@ VISIBILITY_TIMEOUT = 90
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Key = Annotated[SecretStr, AfterValidator(strong)]
+# One key, or several with commas between them while one is changed: the first one counts, the others still open.
+Keys = Annotated[SecretStr, AfterValidator(strong_keys)]
 
 
 def _checked_set(given: SecretStr) -> SecretStr:
@@ -84,14 +86,18 @@ class Settings(QueueSettings):
     pulse_service_public_keys: Annotated[SecretStr, AfterValidator(_checked_set)] | None = Field(
         None, description="Pulse's: the services that may call it, as a JWK Set or the name of its file."
     )
-    pulse_cursor_key: Key | None = Field(None, description="Pulse's: signs the cursors of listings.")
+    pulse_cursor_key: Keys | None = Field(
+        None, description="Pulse's: signs the cursors of listings. Several: `new,old`, while it is changed."
+    )
     pulse_idempotency_key: Key | None = Field(
         None, description="Pulse's: hides what a request said that had an Idempotency-Key."
     )
-    pulse_webhook_key: Key | None = Field(
-        None, description="Pulse's and the control worker's: seals the webhooks' secrets."
+    pulse_webhook_key: Keys | None = Field(
+        None, description="Pulse's and the control worker's: seals the webhooks' secrets. Several: as above."
     )
-    pulse_totp_key: Key | None = Field(None, description="Pulse's: seals the secrets of second factors.")
+    pulse_totp_key: Keys | None = Field(
+        None, description="Pulse's: seals the secrets of second factors. Several: as above."
+    )
     pulse_vault_keys: Annotated[SecretStr, AfterValidator(_checked_ring)] | None = Field(
         None, description="Pulse's and the workers': seal credentials at brokers; `id:key,id:key`, the newest first."
     )
@@ -302,13 +308,22 @@ def queue_settings() -> QueueSettings:
     return QueueSettings()
 
 
-def key_of(purpose: Literal["cursor", "idempotency", "webhook", "totp"]) -> bytes:
+def key_of(purpose: Literal["idempotency"]) -> bytes:
     """The key of this purpose alone. Raises KeyMissing in a process that has none."""
+    return _key_text(purpose).encode()
+
+
+def keys_of(purpose: Literal["cursor", "webhook", "totp"]) -> Sequence[bytes]:
+    """The keys of this purpose alone, the newest first: the others still open. Raises KeyMissing as above."""
+    return [one.encode() for one in keys_in(_key_text(purpose))]
+
+
+def _key_text(purpose: str) -> str:
     field = f"pulse_{purpose}_key"
     given: SecretStr | None = getattr(settings(), field)
     if given is None:
         raise KeyMissing(f"{names_of(field)[0]} {NOT_SET}, and this needs it")
-    return given.get_secret_value().encode()
+    return given.get_secret_value()
 
 
 def vault_keys() -> Mapping[str, str]:

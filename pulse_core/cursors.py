@@ -3,17 +3,18 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 from re import Pattern
 
 from api_contract.errors import InvalidRequest
-from pulse_core.config import key_of
+from pulse_core.config import keys_of
 
 SIGNATURE_BYTES = 16
 
 
 def encode(row_id: str, scope: str) -> str:
     """The cursor of the page after this row; `scope` names the listing."""
-    return base64.urlsafe_b64encode(row_id.encode() + _signature(row_id, scope)).decode()
+    return base64.urlsafe_b64encode(row_id.encode() + _signatures(row_id, scope)[0]).decode()
 
 
 def decode(cursor: str, scope: str, pattern: Pattern[str]) -> str:
@@ -23,10 +24,13 @@ def decode(cursor: str, scope: str, pattern: Pattern[str]) -> str:
         row_id, signature = signed[:-SIGNATURE_BYTES].decode("ascii"), signed[-SIGNATURE_BYTES:]
     except (binascii.Error, ValueError):
         row_id, signature = "", b""
-    if not pattern.fullmatch(row_id) or not hmac.compare_digest(signature, _signature(row_id, scope)):
+    is_ours = any(hmac.compare_digest(signature, one) for one in _signatures(row_id, scope))
+    if not pattern.fullmatch(row_id) or not is_ours:
         raise InvalidRequest("cursor is not one that this service gave out for this listing", {"field": "cursor"})
     return row_id
 
 
-def _signature(row_id: str, scope: str) -> bytes:
-    return hmac.digest(key_of("cursor"), f"cursor {scope} {row_id}".encode(), "sha256")[:SIGNATURE_BYTES]
+def _signatures(row_id: str, scope: str) -> Sequence[bytes]:
+    """By each key, the newest first."""
+    signed = f"cursor {scope} {row_id}".encode()
+    return [hmac.digest(key, signed, "sha256")[:SIGNATURE_BYTES] for key in keys_of("cursor")]

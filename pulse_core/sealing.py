@@ -4,7 +4,7 @@ import base64
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -22,27 +22,48 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Seal:
-    """Seals with AES-GCM, by a key of its own for each purpose; each secret as that of its owner alone."""
+    """Seals with AES-GCM, by keys of its own for each purpose; each secret as that of its owner alone.
 
-    key: bytes
+    The first of the keys seals, and all of them open.
+    """
+
+    keys: Sequence[bytes] = field(repr=False)
     purpose: str
 
     def sealed(self, secret: str, owner: str) -> str:
         """The secret as it is stored."""
         nonce = os.urandom(_NONCE_BYTES)
-        return base64.b64encode(nonce + self._cipher.encrypt(nonce, secret.encode(), owner.encode())).decode()
+        return base64.b64encode(nonce + self._ciphers[0].encrypt(nonce, secret.encode(), owner.encode())).decode()
 
     def opened(self, text: str, owner: str) -> str:
         """The secret that was sealed. Raises Unreadable."""
+        for cipher in self._ciphers:
+            try:
+                stored = base64.b64decode(text)
+                return cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], owner.encode()).decode()
+            except (InvalidTag, ValueError):
+                continue
+        raise Unreadable
+
+    def resealed(self, text: str, owner: str) -> str | None:
+        """The same secret sealed with the first key; None where that has sealed it. Raises Unreadable."""
         try:
-            stored = base64.b64decode(text)
-            return self._cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], owner.encode()).decode()
-        except (InvalidTag, ValueError):
-            raise Unreadable from None
+            Seal(self.keys[:1], self.purpose).opened(text, owner)
+        except Unreadable:
+            return self.sealed(self.opened(text, owner), owner)
+        return None
 
     @property
-    def _cipher(self) -> AESGCM:
-        return AESGCM(hmac.digest(self.key, self.purpose.encode(), "sha256"))
+    def _ciphers(self) -> Sequence[AESGCM]:
+        return [AESGCM(hmac.digest(key, self.purpose.encode(), "sha256")) for key in self.keys]
+
+
+@dataclass(frozen=True)
+class Resealed:
+    """How many rows were sealed anew, and the ids of those that no key opens."""
+
+    count: int
+    unreadable: Sequence[str]
 
 
 class UnknownKey(Unreadable):
@@ -96,4 +117,4 @@ class KeyRing:
     def _seal(self, key_id: str) -> Seal:
         if key_id not in self.keys:
             raise UnknownKey(key_id)
-        return Seal(self.keys[key_id].encode(), self.purpose)
+        return Seal([self.keys[key_id].encode()], self.purpose)

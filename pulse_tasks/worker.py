@@ -103,6 +103,20 @@ def _warm_up() -> None:
     time.sleep(0.05)
 
 
+class LeaveTheRest(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Begin no task any more once the worker is told to end: those that wait for a thread go back to the queue.
+
+    A worker holds up to four tasks for each thread, and with a slow broker all of them take longer than it is given.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def close(self, worker: Any) -> None:
+        executor = getattr(worker.pool, "executor", None)
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
 class EagerConsumer(Consumer):  # type: ignore[misc]
     """Look for a lost Redis every second; Celery's pause grows to half a minute."""
 
@@ -114,5 +128,5 @@ class EagerConsumer(Consumer):  # type: ignore[misc]
 def install(app: Celery) -> None:
     """Give the workers of this application our consumer, our timers, our events, the watch and the reports."""
     app.conf.worker_consumer = "pulse_tasks.worker:EagerConsumer"
-    app.steps["worker"].update({FitToStart, MetricsPage, PunctualTimers, Reports, WarmThreads, Watch})
+    app.steps["worker"].update({FitToStart, LeaveTheRest, MetricsPage, PunctualTimers, Reports, WarmThreads, Watch})
     app.steps["consumer"].add(FlushEvents)

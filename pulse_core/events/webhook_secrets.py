@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pulse_core.config import key_of
+from pulse_core.config import keys_of
 from pulse_core.sealing import Seal, Unreadable
 
 PREFIX = "whsec_"
@@ -23,8 +23,8 @@ def new_secret() -> str:
 
 
 def derived_secret(webhook_id: str) -> str:
-    """The secret of a webhook that has none of its own."""
-    return PREFIX + hmac.digest(key_of("webhook"), f"webhook {webhook_id}".encode(), "sha256").hex()
+    """The secret of a webhook that has none of its own: of the oldest key, under which it was made."""
+    return PREFIX + hmac.digest(keys_of("webhook")[-1], f"webhook {webhook_id}".encode(), "sha256").hex()
 
 
 def sealed(secret: str, webhook_id: str) -> str:
@@ -35,6 +35,11 @@ def sealed(secret: str, webhook_id: str) -> str:
 def opened(text: str, webhook_id: str) -> str:
     """The secret that was sealed. Raises Unreadable."""
     return _seal().opened(text, webhook_id)
+
+
+def resealed(text: str, webhook_id: str) -> str | None:
+    """The same secret sealed with the newest key; None where that has sealed it. Raises Unreadable."""
+    return _seal().resealed(text, webhook_id)
 
 
 def secrets_of(
@@ -75,4 +80,4 @@ def _standard(secret: str, message_id: str, at: int, body: bytes) -> str:
 
 
 def _seal() -> Seal:
-    return Seal(key_of("webhook"), "secrets of webhooks")
+    return Seal(keys_of("webhook"), "secrets of webhooks")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from api_contract.errors import InvalidState, PulseError, SecondFactorRequired
 from api_contract.log import get_logger
 from api_contract.scopes import Role
-from pulse_core.config import key_of, settings
+from pulse_core.config import keys_of, settings
 from pulse_core.identity import login_throttle, totp
 from pulse_core.identity.login_throttle import Attempt
 from pulse_core.identity.store import audit, second_factors
@@ -41,7 +41,7 @@ def must_enrol(role: Role, second_factor_since: datetime | None) -> bool:
 
 def seal() -> Seal:
     """What seals the secrets."""
-    return Seal(key_of("totp"), "secrets of second factors")
+    return Seal(keys_of("totp"), "secrets of second factors")
 
 
 def opened(sealed_secret: str, account_id: str) -> str:

@@ -20,10 +20,10 @@ PAUSE_SECONDS = 3.0
 
 
 def upgrade(database_url: str, revision: str = "head", held_up: Callable[[], object] = lambda: None) -> None:
-    """Bring the database to `revision`; the migrations of one call run in one transaction.
+    """Bring the database to `revision`, each revision in a transaction of its own.
 
-    Each time a table stays in use for longer than the lock timeout, nothing is changed, `held_up` is called, and all
-    begins anew; raises SQLAlchemy's OperationalError after the last attempt.
+    Each time a table stays in use for longer than the lock timeout, that revision changes nothing, `held_up` is called,
+    and it begins anew; raises SQLAlchemy's OperationalError after the last attempt.
     """
     _patiently(lambda: command.upgrade(_config(database_url), revision), held_up)
 

@@ -51,10 +51,14 @@ class Lineage:
         self.seen: Seen | None = None
         self.breaks = 0
         self.setbacks = 0
+        self._counted: Seen | None = None
         self._lock = threading.Lock()
 
-    def look(self, connection: DBAPIConnection) -> Seen:
-        """See which database this connection leads to. Raises Standby."""
+    def look(self, connection: DBAPIConnection, remembered: Seen | None = None) -> Seen:
+        """See which database this connection leads to. Raises Standby.
+
+        `remembered` is what another process has seen, noted before this call.
+        """
         before = self.seen
         cursor = connection.cursor()
         try:
@@ -65,22 +69,32 @@ class Lineage:
         if position is None:
             # After its promotion nobody would notice that this connection leads to another database than the others.
             raise Standby(STANDBY)
-        return self._compare(before, Seen(database, position))
+        return self._compare(before, Seen(database, position), remembered)
 
-    def _compare(self, before: Seen | None, found: Seen) -> Seen:
+    def _compare(self, before: Seen | None, found: Seen, remembered: Seen | None = None) -> Seen:
         with self._lock:
             if before is not None and found.database != before.database:
                 self.breaks += 1
                 log.warning("another database took the place of ours", seen=before.database, found=found.database)
             elif before is not None and found.position < before.position:
-                self.breaks += 1
-                self.setbacks += 1
-                log.warning("the log of the database went back", seen=before.position, found=found.position)
+                self._count_setback(before, found)
+            elif remembered is not None and remembered != self._counted and _is_behind(found, remembered):
+                self._counted = remembered
+                self._count_setback(remembered, found)
             elif self.seen is not None and self.seen.database == found.database:
                 # Two connections may be looked at in any order; the furthest counts.
                 found = max(self.seen, found, key=lambda one: one.position)
             self.seen = found
         return found
+
+    def _count_setback(self, before: Seen, found: Seen) -> None:
+        self.breaks += 1
+        self.setbacks += 1
+        log.warning("the log of the database went back", seen=before.position, found=found.position)
+
+
+def _is_behind(found: Seen, remembered: Seen) -> bool:
+    return found.database == remembered.database and found.position < remembered.position
 
 
 @cache

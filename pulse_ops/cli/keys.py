@@ -12,6 +12,7 @@ from pulse_core.owner import EveryAccount, OneAccount
 from pulse_ops.cli import EXIT_CODES, options
 from pulse_ops.cli.database import use_database
 from pulse_ops.cli.output import instant, print_json, print_table, say
+from pulse_ops.cli.reseal import reseal
 from pulse_ops.cli.service_keys import make
 from pulse_ops.cli.vault_keys import rotate_vault
 
@@ -27,6 +28,7 @@ def keys() -> None:
 
 
 keys.add_command(make)
+keys.add_command(reseal)
 keys.add_command(rotate_vault)
 
 

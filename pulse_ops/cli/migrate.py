@@ -28,7 +28,7 @@ def migrate(check: bool, down: str | None, yes: bool, data_dir: Path | None) -> 
     rows, and no other; it is made if the owner may make roles.
 
     A table that is in use for longer than two seconds is left alone, and asked for again: up to twenty times, with
-    nothing changed meanwhile.
+    nothing of that revision changed meanwhile.
     """
     if check and down:
         raise click.UsageError("--check and --down cannot be combined.")
@@ -69,7 +69,7 @@ def _ask_before_going_back(owner_url: str, revision: str) -> None:
 
 
 def _tell_of_wait() -> None:
-    say("The tables are in use: nothing was changed, and it is tried again.")
+    say("The tables are in use: this revision changed nothing, and it is tried again.")
 
 
 def database_urls(data_dir: Path | None) -> tuple[str, str | None]:

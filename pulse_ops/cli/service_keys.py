@@ -1,11 +1,11 @@
 """`pulse keys make`: new keys for the services, which are printed and kept nowhere."""
 
 import json
-import os
 from datetime import UTC, datetime
 
 import click
 
+from api_contract.secret_files import secret_of
 from api_contract.service_keys import (
     RIGHTS,
     ServiceRight,
@@ -27,29 +27,34 @@ _OF_ONE_PURPOSE = ("PULSE_JWT_KEY", "PULSE_CURSOR_KEY", "PULSE_IDEMPOTENCY_KEY",
 
 @click.command()
 @click.option("--vault", is_flag=True, help="Only a new key for PULSE_VAULT_KEYS, before those that are set.")
+@click.option(
+    "--purpose", type=click.Choice(["cursor", "webhook", "totp"]),
+    help="Only a new key for this purpose, before those that are set.",
+)  # fmt: skip
 @click.option("--service", metavar="NAME", help="Only a new pair for this service, such as gapi, to be rotated in.")
 @click.option(
     "--right", "rights", type=click.Choice(sorted(RIGHTS)), multiple=True,
     help="What the service may do, if it is not gapi; may be given several times.",
 )  # fmt: skip
-def make(vault: bool, service: str | None, rights: tuple[str, ...]) -> None:
+def make(vault: bool, purpose: str | None, service: str | None, rights: tuple[str, ...]) -> None:
     """Print new keys for the services, as lines of a file .env. They are kept nowhere.
 
     With --service the public key is added to those of PULSE_SERVICE_PUBLIC_KEYS, with --vault the key is put before
-    those of PULSE_VAULT_KEYS, if that is set.
+    those of PULSE_VAULT_KEYS, and with --purpose before those of its variable, if that is set.
     """
-    if vault:
-        if service is not None:
-            raise click.UsageError("--vault and --service cannot be combined.")
-        former = os.environ.get(_VAULT, "")
-        click.echo(f"{_VAULT}='{','.join(filter(None, (new_vault_key(), former)))}'")
-        say("It is shown once. docs/broker-login.md says under Keys how to change to it.")
+    if vault + (purpose is not None) + (service is not None) > 1:
+        raise click.UsageError("only one of --vault, --purpose and --service can be given.")
+    if vault or purpose:
+        variable, key = (_VAULT, new_vault_key()) if vault else (f"PULSE_{purpose}_KEY".upper(), random_key())
+        former = secret_of(variable) or ""
+        click.echo(f"{variable}='{','.join(filter(None, (key, former)))}'")
+        say("It is shown once. docs/operations.md says under Rotate keys how to change to it.")
         return
     name = GAPI if service is None else service
     if name != GAPI and not rights:
         raise click.UsageError(f"say what {name} may do: --right {' or --right '.join(sorted(RIGHTS))}")
     try:
-        made = _pair(name, rights or (ServiceRight.GATEWAY,), os.environ.get(_PUBLIC, "") if service else "")
+        made = _pair(name, rights or (ServiceRight.GATEWAY,), (secret_of(_PUBLIC) or "") if service else "")
     except ValueError as error:
         raise click.UsageError(f"{error}") from error
     if service is None:

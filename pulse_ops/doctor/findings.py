@@ -172,6 +172,11 @@ class Trouble(StrEnum):
         "Mend the other troubles first; then `pulse slices list --order ORDER`, and `pulse slices show SLICE`.",
     )
     GATEWAY_AWAY = ("GATEWAY_AWAY", "the gateway is not ready", "Start gapi, or read its log.")
+    SERVICE_WAITS = (
+        "SERVICE_WAITS",
+        "a service runs, and takes no orders for want of",
+        "Mend what it lacks: it goes on by itself, without a restart.",
+    )
     FLOWER_AWAY = (
         "FLOWER_AWAY",
         "Flower does not run",

@@ -29,7 +29,7 @@ def pulse(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 # What a stack of its own has beside what somebody may set.
 _OF_BROKERS = {"KITE_API_KEY", "KITE_ACCESS_TOKEN", "KITE_API_SECRET", "ALPACA_API_KEY", "ALPACA_API_SECRET"}
-GIVEN = EVERY_SECRET - _OF_BROKERS - {"PULSE_JWT_KEYS", "FLOWER_BASIC_AUTH"}
+GIVEN = EVERY_SECRET - _OF_BROKERS - {"PULSE_JWT_KEYS", "FLOWER_BASIC_AUTH", "PULSE_FENCE_DATABASE_URL"}
 
 
 def open_to_others(data_dir: Path) -> list[tuple[str, str]]:

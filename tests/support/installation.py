@@ -36,6 +36,12 @@ _HURRY = """
     UPDATE order_slices SET scheduled_at = scheduled_at - %(by)s, due_at = due_at - %(by)s
      WHERE status = 'SCHEDULED'
 """
+_LATENESS = """
+    SELECT coalesce(extract(epoch FROM max(coalesce(placements.claimed_at, now()) - order_slices.scheduled_at)), 0)
+      FROM order_slices JOIN orders ON orders.id = order_id JOIN accounts ON accounts.id = orders.account_id
+           LEFT JOIN placements ON placements.slice_id = order_slices.id AND attempt = 1
+     WHERE accounts.username = %s AND order_slices.scheduled_at < now()
+"""
 _ORDERS = "SELECT order_unique_key, id, status, filled_quantity FROM orders"
 
 
@@ -88,6 +94,11 @@ class Installation:
         ):
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
+
+    def worst_lateness(self) -> float:
+        """By how many seconds the trader's latest slice was claimed late, or is overdue; ask before `hurry`."""
+        [(worst,)] = self.rows(_LATENESS, (self.trader.username,))
+        return float(worst)
 
     def filled(self) -> int:
         """How many slices are."""

@@ -191,7 +191,27 @@ def test_a_process_without_a_key_says_so_when_it_would_use_it(monkeypatch: pytes
     monkeypatch.delenv("PULSE_CURSOR_KEY")
 
     with pytest.raises(config.KeyMissing, match="PULSE_CURSOR_KEY is not set"):
-        config.key_of("cursor")
+        config.keys_of("cursor")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (f"{'new-key-0123456789' * 2},short", "must have at least 32 bytes"),
+        (f"{'new-key-0123456789' * 2},", "must have at least 32 bytes"),
+        (",".join(["new-key-0123456789" * 2] * 2), "has one key twice"),
+    ],
+)
+def test_each_of_several_keys_of_a_purpose_must_be_good(monkeypatch: pytest.MonkeyPatch, text: str, fault: str) -> None:
+    monkeypatch.setenv("PULSE_WEBHOOK_KEY", text)
+
+    assert f"PULSE_WEBHOOK_KEY is refused: {fault}" in refusal()
+
+
+def test_no_key_of_several_is_one_of_another_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_WEBHOOK_KEY", f"{'new-key-0123456789' * 2},{KEYS['PULSE_CURSOR_KEY']}")
+
+    assert "PULSE_WEBHOOK_KEY is refused: it is the same as PULSE_CURSOR_KEY" in refusal()
 
 
 def test_exchanges_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,8 +63,8 @@ def test_recovery_codes_differ_and_may_be_typed_as_people_do() -> None:
     [("k" * 32, "notes", "acc_1"), ("j" * 32, "tests", "acc_1"), ("k" * 32, "tests", "acc_2")],
 )
 def test_what_is_sealed_opens_by_its_key_for_its_purpose_and_owner_alone(key: str, purpose: str, owner: str) -> None:
-    seal = Seal(b"k" * 32, "tests")
+    seal = Seal([b"k" * 32], "tests")
     sealed = seal.sealed("a secret", "acc_1")
     assert seal.opened(sealed, "acc_1") == "a secret"
     with pytest.raises(Unreadable):
-        Seal(key.encode(), purpose).opened(sealed, owner)
+        Seal([key.encode()], purpose).opened(sealed, owner)

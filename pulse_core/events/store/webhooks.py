@@ -35,6 +35,17 @@ def count(session: Session, account_id: str) -> int:
     return session.scalar(select(func.count()).where(Webhook.account_id == account_id)) or 0
 
 
+def every_id(session: Session) -> Sequence[str]:
+    """Of all accounts."""
+    return session.scalars(select(Webhook.id).order_by(Webhook.id)).all()
+
+
+def keep_secrets(session: Session, webhook_id: str, **sealed: str) -> None:
+    """The same secrets, sealed otherwise."""
+    statement = update(Webhook).where(Webhook.id == webhook_id).values(**sealed)
+    session.execute(statement.execution_options(synchronize_session=False))
+
+
 def of_account(session: Session, account_id: str) -> Sequence[tuple[Webhook, bool]]:
     """An account's webhooks, the oldest first, each with whether its right to events stands."""
     rows = select(Webhook, may_post()).where(Webhook.account_id == account_id).order_by(Webhook.id)

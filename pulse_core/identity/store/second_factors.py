@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,17 @@ def get(session: Session, account_id: str) -> SecondFactor | None:
 def lock(session: Session, account_id: str) -> SecondFactor | None:
     """The row, locked until the transaction ends."""
     return session.get(SecondFactor, account_id, with_for_update=True, populate_existing=True)
+
+
+def every_account(session: Session) -> Sequence[str]:
+    """The accounts that have a secret, or were offered one."""
+    has_one = or_(SecondFactor.secret.is_not(None), SecondFactor.new_secret.is_not(None))
+    return session.scalars(select(SecondFactor.account_id).where(has_one)).all()
+
+
+def keep_secrets(session: Session, account_id: str, **sealed: str) -> None:
+    """The same secrets, sealed otherwise."""
+    _set(session, account_id, **sealed)
 
 
 def offer(session: Session, account_id: str, sealed_secret: str, now: datetime) -> None:

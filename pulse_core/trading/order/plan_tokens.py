@@ -15,7 +15,7 @@ from typing import Any
 from api_contract.errors import InvalidRequest, PlanChanged
 from api_contract.order_rules import NewOrder
 from api_contract.policy_rules import POLICY
-from pulse_core.config import key_of
+from pulse_core.config import keys_of
 from pulse_core.sealing import Seal, Unreadable
 from pulse_core.trading.order.planning import plan_for_row
 from pulse_core.trading.schedule import PlannedSlice
@@ -188,7 +188,7 @@ def _digest(planned: Sequence[PlannedSlice]) -> str:
 
 
 def _seal() -> Seal:
-    return Seal(key_of("cursor"), "plan token")
+    return Seal(keys_of("cursor"), "plan token")
 
 
 def _microseconds(at: datetime) -> int:

@@ -23,9 +23,10 @@ from pulse_core.broker_accounts.store import accounts as broker_accounts
 from pulse_core.brokers.port import BookUnavailable, Broker
 from pulse_core.config import settings
 from pulse_core.events.names import PULSE
-from pulse_core.postgres.lineage import Lineage, lineage
+from pulse_core.postgres.lineage import Lineage, Seen, lineage
 from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode, HoldCode
+from pulse_core.trading.recovery import remembered
 from pulse_core.trading.recovery.lost_claims import Findings, find_lost_claims, first_attempts
 from pulse_core.trading.store import alarms, ended_alarms, installation
 from pulse_core.trading.store.installation import Hold
@@ -152,10 +153,12 @@ def compare(broker: Broker, now: datetime) -> Findings:
 
     Raises BookUnavailable.
     """
-    setbacks = lineage(db.fence_engine()).setbacks
+    last_seen = remembered.last_seen()
     with db.transaction() as session:
-        _hold_another(session, now)
+        setbacks = _hold_another(session, now, last_seen)
     _setbacks(db.fence_engine()).held = setbacks
+    # Only now: whoever finds this in its place need not hold any more.
+    remembered.note(lineage(db.fence_engine()).seen)
     # Another database may have another one.
     installation.forget_key()
     findings = find_lost_claims(broker, now)
@@ -166,8 +169,9 @@ def compare(broker: Broker, now: datetime) -> Findings:
 
 def standing() -> Standing:
     """The database at hand and the hold, as they are now."""
+    last_seen = remembered.last_seen()
     with db.transaction() as session:
-        return Standing(_present(session), installation.known_database(session), installation.held(session))
+        return Standing(_present(session, last_seen), installation.known_database(session), installation.held(session))
 
 
 def watch_hold(now: datetime) -> int:
@@ -179,6 +183,7 @@ def watch_hold(now: datetime) -> int:
     stands = standing()
     is_known = stands.known in (None, stands.present)
     if stands.hold is None and is_known and not _is_set_back():
+        remembered.note(lineage(db.fence_engine()).seen)
         return 0
     found: list[Findings] = []
 
@@ -238,8 +243,7 @@ def _clear(broker: Broker) -> bool:
         clearance.put_off(max(PAUSE, brokers.rest_after(time.monotonic() - started)))
         return False
     if not findings.is_conclusive:
-        lacking, pending = len(findings.book.lacking), len(findings.pending)
-        about = {"broker_account": broker.name, "lacking": lacking, "pending": pending}
+        about = {"broker_account": broker.name, "lacking": len(findings.book.lacking), "pending": len(findings.pending)}
         troubles.warn(log, str(about), "nothing is sent before the book is whole", **about)
         clearance.put_off(PAUSE)
         return False
@@ -266,8 +270,7 @@ def _look_for_forgotten(broker: Broker, clearance: _Clearance) -> None:
 
 def _forgotten(findings: Findings) -> frozenset[str]:
     """The client order ids in the book that no recorded attempt has."""
-    pending = {one.broker_order_id for one in findings.pending}
-    unknown = pending | {row.broker_order_id for row in findings.unexplained}
+    unknown = {one.broker_order_id for one in findings.pending} | {one.broker_order_id for one in findings.unexplained}
     return frozenset(tag for tag, row in findings.book.by_client_order_id.items() if row.broker_order_id in unknown)
 
 
@@ -281,23 +284,26 @@ def _alarm_unexplained(findings: Findings) -> None:
     log.error("alarm raised", alarm=code.meaning, code=code, orders=of_broker)
 
 
-def _present(session: Session) -> str:
+def _present(session: Session, last_seen: Seen | None = None) -> str:
     driver = session.connection().connection.driver_connection
     assert driver is not None  # noqa: S101
-    return lineage(db.fence_engine()).look(driver).database
+    return lineage(db.fence_engine()).look(driver, last_seen).database
 
 
 def _is_set_back() -> bool:
     return lineage(db.fence_engine()).setbacks > _setbacks(db.fence_engine()).held
 
 
-def _hold_another(session: Session, now: datetime) -> None:
-    present, known = _present(session), installation.known_database(session)
+def _hold_another(session: Session, now: datetime, last_seen: Seen | None) -> int:
+    """How many setbacks this process has seen that are held now."""
+    present, known = _present(session, last_seen), installation.known_database(session)
+    setbacks = lineage(db.fence_engine()).setbacks
     if known not in (None, present):
         installation.know_database(session, present)
         _hold(session, HoldCode.ANOTHER_DATABASE, now, known=known, present=present)
     elif _is_set_back():
         _hold(session, HoldCode.LOG_WENT_BACK, now, present=present)
+    return setbacks
 
 
 def _conclude(session: Session, findings: Findings) -> None:

@@ -39,8 +39,8 @@ LOGINS = (
     ),
     Defect(
         "What is sealed opens as any account's",
-        (Change("pulse_core/sealing.py", "self._cipher.encrypt(nonce, secret.encode(), owner.encode())",
-                "self._cipher.encrypt(nonce, secret.encode(), b'')"),
+        (Change("pulse_core/sealing.py", "self._ciphers[0].encrypt(nonce, secret.encode(), owner.encode())",
+                "self._ciphers[0].encrypt(nonce, secret.encode(), b'')"),
          Change("pulse_core/sealing.py", "stored[_NONCE_BYTES:], owner.encode())", "stored[_NONCE_BYTES:], b'')")),
         (f"{_LOGINS}::test_a_secret_moved_to_another_row_does_not_open",
          "tests/unit/test_vault.py::test_what_is_sealed_opens_as_its_owners_with_its_key_alone"),
@@ -56,5 +56,11 @@ LOGINS = (
         (Change(f"{_ACCOUNTS}/vault.py", "= _sealed_token(ring, given.access_token, row.broker_account, row.version)\n",
                 "= row.token_sealed\n"),),
         (f"{_LOGINS}::test_keys_are_rotated_and_one_that_is_still_needed_is_named",),
+    ),
+    Defect(
+        "Secrets are sealed on with the key that is to go",
+        (Change("pulse_core/sealing.py", "self._ciphers[0].encrypt(", "self._ciphers[-1].encrypt("),),
+        (f"{TESTS}/test_key_changes.py::test_webhooks_sign_on_while_their_key_is_changed",
+         f"{TESTS}/test_key_changes.py::test_second_factors_go_on_while_their_key_is_changed"),
     ),
 )  # fmt: skip
