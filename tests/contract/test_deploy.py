@@ -44,6 +44,7 @@ DEPLOYMENTS = {
     "beat": (processes.BEAT, processes.beat()),
     "flower": (processes.FLOWER, processes.flower(Listen("0.0.0.0", 5555))),
     "migrate": ("migrate", ("pulse", "migrate")),
+    "archive": ("migrate", ("pulse", "archive", "run")),
 }
 OF_THE_MIGRATION = {"DATABASE_URL", "PULSE_OWNER_DATABASE_URL"}
 
@@ -53,8 +54,11 @@ def documents() -> Iterator[dict[str, Any]]:
 
 
 def pods() -> dict[str, dict[str, Any]]:
-    found = (one for one in documents() if one["kind"] in ("Deployment", "Job"))
-    return {one["metadata"]["name"]: one["spec"]["template"]["spec"] for one in found}
+    found = {one["metadata"]["name"]: one["spec"] for one in documents() if one["kind"] in ("Deployment", "Job")}
+    found |= {
+        one["metadata"]["name"]: one["spec"]["jobTemplate"]["spec"] for one in documents() if one["kind"] == "CronJob"
+    }
+    return {name: spec["template"]["spec"] for name, spec in found.items()}
 
 
 def may_have(process: str, variables: set[str]) -> bool:
