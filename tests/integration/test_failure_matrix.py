@@ -173,9 +173,8 @@ def move_worker(host: Host, database_url: str) -> None:
     move_to(host)
     os.environ["DATABASE_URL"] = database_url
     forget_settings()
-    said, soon = db._session_settings, dict.fromkeys(("idle", "interval", "count"), "1")
-    keepalives = {f"tcp_keepalives_{name}": value for name, value in soon.items()} | {"tcp_user_timeout": "2000"}
-    db._session_settings = lambda config: said(config) | keepalives
+    soon = {f"tcp_keepalives_{name}": "1" for name in ("idle", "interval", "count")}
+    db._KEEPALIVES |= soon | {"tcp_user_timeout": "2000"}
 
 
 @contextmanager

@@ -95,7 +95,7 @@ ANSWERS = (
     ),
     Defect(
         "A server waits for hours for a client that has vanished",
-        (Change("pulse_core/db.py", '        "tcp_keepalives_idle": "5",\n', ""),),
+        (Change("pulse_core/db.py", '    "tcp_keepalives_idle": "5",\n', ""),),
         (f"{TESTS}/test_session_settings.py::test_a_setting_is_in_force_in_transactions_and_on_a_fence",),
     ),
     Defect(
