@@ -9,6 +9,7 @@ from typing import Any
 import click
 import psycopg2
 
+from pulse_core.failpoints import failpoint
 from pulse_core.postgres.urls import libpq_url
 from pulse_core.trading.client_order_ids import installation_mark
 from pulse_ops.archive import archiving, files, reading
@@ -126,7 +127,7 @@ def show(order_id: str, folder: Path) -> None:
 def _archive(connection: Any, kind: Kind, folder: Path, before: Any) -> bool:
     """Whether all of it could go."""
     try:
-        for done in archiving.archive_days(connection, kind, folder, before, _whose(connection)):
+        for done in archiving.archive_days(connection, kind, folder, before, _whose(connection), _pass):
             _tell(kind, done)
     except NotYet as error:
         say(str(error))
@@ -136,6 +137,10 @@ def _archive(connection: Any, kind: Kind, folder: Path, before: Any) -> bool:
     except (psycopg2.Error, OSError) as error:
         raise StackError(f"The day could not be archived: {str(error).strip().splitlines()[0]}") from error
     return True
+
+
+def _pass(step: str) -> None:
+    failpoint(f"archive.{step.replace(' ', '_')}")
 
 
 def _whose(connection: Any) -> Whose:

@@ -36,6 +36,7 @@ from tests.support.factories import a_new_order, a_split_order, an_account, an_a
 from tests.support.servers import as_owner, owner_url
 
 WHOSE = Whose("0038", "TEST")
+STEPS = ("writing", "written", "read back", "removing", "removed")
 AGO = 10
 STATED = {"total_quantity": 30, "num_splits": 3, "duration_minutes": 1}
 _OLDER = """
@@ -173,22 +174,19 @@ def test_whatever_step_it_breaks_off_after_it_is_repeated_and_nothing_is_lost(
     for days in (AGO, AGO, AGO + 1):
         a_finished_order(broker, account, days)
     before = same(database.read(clean_database, "paper"))
-    broken_off: list[str] = []
 
-    for most in (1, *range(1, 20)):
-        left = iter(range(most))
+    # A day with one order, and one with two.
+    for broken_off_at in STEPS * 3:
 
-        def crash_in_time(step: str, left: Iterator[int] = left, most: int = most) -> None:
-            if next(left) == most - 1:
-                broken_off.append(step)
+        def crash_there(step: str, there: str = broken_off_at) -> None:
+            if step == there:
                 raise Crash
 
         with suppress(Crash):
-            archive(owner, tmp_path, passed=crash_in_time)
-            break
+            archive(owner, tmp_path, passed=crash_there)
         assert same(with_archive(database.read(clean_database, "paper"), tmp_path, "paper")) == before
 
-    assert set(broken_off) == {"written", "read back", "removed"}
+    assert len(files.days_in(tmp_path, "trading")) == 2
     assert (count("order_slices"), count("fills"), count("orders")) == (0, 0, 3)
     assert same(with_archive(database.read(clean_database, "paper"), tmp_path, "paper")) == before
 
@@ -299,8 +297,13 @@ def test_another_installations_archive_takes_nothing_away(
     broker: SimulatedBroker, account: str, owner: extensions.connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_finished_order(broker, account)
+
+    def crash_once_written(step: str) -> None:
+        if step == "written":
+            raise Crash
+
     with pytest.raises(Crash):
-        archive(owner, tmp_path, passed=lambda _step: (_ for _ in ()).throw(Crash()))
+        archive(owner, tmp_path, passed=crash_once_written)
     monkeypatch.setattr("tests.integration.test_archive.WHOSE", Whose("0038", "ELSE"))
 
     with pytest.raises(Damaged, match="another installation"):
