@@ -1,6 +1,7 @@
 """`pulse archive`: move whole days of history into compressed files, and read them there."""
 
 import json
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,19 +13,20 @@ import psycopg2
 from pulse_core.failpoints import failpoint
 from pulse_core.postgres.urls import libpq_url
 from pulse_core.trading.client_order_ids import installation_mark
-from pulse_ops.archive import archiving, files, reading
+from pulse_ops.archive import archiving, files, ledger, reading
 from pulse_ops.archive.archiving import Archived, Busy, NotYet, Whose
 from pulse_ops.archive.files import Damaged
 from pulse_ops.archive.rows import AUDIT, TRADING, Kind
 from pulse_ops.cli import EXIT_FAILURE, EXIT_REFUSED, Sentences, options
 from pulse_ops.cli.migrate import database_urls
 from pulse_ops.cli.output import print_json, print_table, say
+from pulse_ops.stack import running
 from pulse_ops.stack.errors import StackError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 # Days; what is younger is compared with the books of brokers, and may be filled late.
 LEAST = 4
-_KINDS = (TRADING.name, AUDIT.name)
+_KINDS = (TRADING.name, AUDIT.name, ledger.LEDGER)
 _WHOSE = "SELECT (SELECT version_num FROM alembic_version), client_order_id_key FROM installation"
 
 EXIT_CODES = """\b
@@ -81,6 +83,40 @@ def run(folder: Path, before: datetime | None, trading_days: int, audit_days: in
         held_up = [kind for kind, end in ends if not _archive(connection, kind, folder, end)]
     if held_up:
         raise SystemExit(EXIT_REFUSED)
+
+
+@archive.command("ledger", epilog=EXIT_CODES)
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+@click.option("--to", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="Where the days go.")
+@click.option(
+    "--trading-days",
+    type=click.IntRange(LEAST),
+    envvar="PULSE_RETENTION_TRADING_DAYS",
+    default=90,
+    show_default=True,
+    help="For how many days the exchange's orders stay.",
+)
+@options.data_dir
+def archive_exchange(path: Path | None, folder: Path, trading_days: int, data_dir: Path | None) -> None:
+    """Move old days of the paper exchange's ledger into the archive, which `pulse verify --archive` reads, too.
+
+    PATH is its file; without it, that of the running stack. The exchange goes on meanwhile, and with the holdings and
+    positions that it had. After a crash at any step it is repeated as it is.
+    """
+    path = path or running.find(options.stack_settings(data_dir=data_dir).data_dir).ledger
+    if path is None:
+        raise StackError("The stack that runs there has no paper exchange.")
+    before = ledger.today(datetime.now(UTC)) - timedelta(days=trading_days)
+    try:
+        for done in ledger.archive_ledger(path, folder, before):
+            click.echo(f"{done.day}: {done.owners} orders of the exchange, {done.rows} rows")
+    except NotYet as error:
+        say(f"{error}.")
+        raise SystemExit(EXIT_REFUSED) from None
+    except Damaged as error:
+        raise StackError(str(error)) from error
+    except (sqlite3.Error, OSError) as error:
+        raise StackError(f"The day could not be archived: {error}") from error
 
 
 @archive.command()

@@ -106,7 +106,10 @@ def _facts(
         # The database first: what it knows, the books must know.
         found = database.read(libpq_url(url), name)
         found = found if archive is None else with_archive(found, archive, name)
-        return Facts(found, _books(name, ledger), is_final, grace, settle_delay)
+        books = _books(name, ledger)
+        if archive is not None and (ledger is not None or name == "paper"):
+            books = broker_records.with_archive(books, archive)
+        return Facts(found, books, is_final, grace, settle_delay)
     except Damaged as error:
         raise StackError(f"{error}.") from error
     except psycopg2.Error as error:

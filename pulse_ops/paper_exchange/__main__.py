@@ -118,6 +118,7 @@ def main(
         log.warning("settings had old names", variables=old_names)
     books = _books(ledger, day_starts)
     market = Market(seed, books.last_prices(), lambda key: listed(books.today(books.now())).get(key))
+    books.set_note("wire", wire)
     entry = Entry(books, market, Account(books), is_strict=strict and wire == "kite", has_hours=session == "market")
     exchange = Exchange(books, market, Faults(_scenario(books, scenario)), Postbacks(postback_url, api_secret), entry)
     most = (orders_per_second, orders_per_minute, orders_per_day)

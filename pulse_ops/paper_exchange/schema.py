@@ -1,4 +1,7 @@
-"""The tables of the exchange's ledger. Instants are microseconds since 1970, prices paise, tokens digests."""
+"""The tables of the exchange's ledger. Instants are microseconds since 1970, prices paise, tokens digests.
+
+`carried` is what was traded on days that are in an archive: of their trades, quantity and value by who they count for.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -41,6 +44,11 @@ CREATE TABLE IF NOT EXISTS later_fills (
 );
 CREATE INDEX IF NOT EXISTS later_fills_by_time ON later_fills (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS later_fills_by_order ON later_fills (order_id);
+CREATE TABLE IF NOT EXISTS carried (
+    exchange TEXT NOT NULL, tradingsymbol TEXT NOT NULL, product TEXT NOT NULL, side TEXT NOT NULL,
+    quantity INTEGER NOT NULL, value INTEGER NOT NULL, first_number INTEGER NOT NULL, last_number INTEGER NOT NULL,
+    last_price INTEGER NOT NULL, PRIMARY KEY (exchange, tradingsymbol, product, side)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS request_tokens (
     token TEXT PRIMARY KEY, given_at INTEGER NOT NULL, used_at INTEGER
 ) WITHOUT ROWID;

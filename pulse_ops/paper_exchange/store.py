@@ -260,8 +260,10 @@ class Books:
     def last_prices(self) -> dict[str, int]:
         """The price of each instrument's last trade, in paise."""
         rows = self.rows(
-            "SELECT exchange || ':' || tradingsymbol AS instrument, trades.price, max(trades.number)"
-            " FROM trades JOIN orders USING (order_id) GROUP BY exchange, tradingsymbol"
+            "SELECT instrument, price, max(number) FROM ("
+            " SELECT exchange || ':' || tradingsymbol AS instrument, trades.price, trades.number"
+            " FROM trades JOIN orders USING (order_id) UNION ALL"
+            " SELECT exchange || ':' || tradingsymbol, last_price, last_number FROM carried) GROUP BY instrument"
         )
         return {row["instrument"]: row["price"] for row in rows}
 
@@ -280,8 +282,10 @@ class Books:
     def volume(self, exchange: str, symbol: str) -> int:
         """How many shares of an instrument the ledger has traded."""
         found = self.rows(
-            "SELECT coalesce(sum(trades.quantity), 0) FROM trades JOIN orders USING (order_id)"
-            " WHERE exchange = ? AND tradingsymbol = ?",
+            "SELECT coalesce(sum(quantity), 0) FROM ("
+            " SELECT trades.quantity FROM trades JOIN orders USING (order_id)"
+            " WHERE exchange = ?1 AND tradingsymbol = ?2"
+            " UNION ALL SELECT quantity FROM carried WHERE exchange = ?1 AND tradingsymbol = ?2)",
             exchange,
             symbol,
         )
@@ -338,7 +342,8 @@ class Books:
         return self._last[table]
 
     def _last_number(self, table: str) -> int:
-        return int(self.rows(f"SELECT coalesce(max(number), 0) FROM {table}")[0][0])  # noqa: S608
+        in_archive = int(self.note(f"last_{table}") or 0)
+        return max(in_archive, int(self.rows(f"SELECT coalesce(max(number), 0) FROM {table}")[0][0]))  # noqa: S608
 
     def _first(self, name: str, value: str) -> str:
         if self.note(name) is None:

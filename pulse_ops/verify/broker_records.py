@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from pulse_ops.archive.ledger import put_back
 from pulse_ops.paper_exchange.ledger import Ledger
 from pulse_ops.verify.facts import ArrivalRow, BrokerBooks, BrokerOrderRow, BrokerTradeRow
 
@@ -35,6 +36,19 @@ def from_ledger(path: Path) -> BrokerBooks:
             [BrokerTradeRow(row.trade_id, row.order_id, row.quantity, row.price, row.traded_at) for row in trades],
             [ArrivalRow(row.tag, row.arrived_at, row.outcome, row.order_id) for row in ledger.arrivals()],
         )
+
+
+def with_archive(books: BrokerBooks, archive: Path) -> BrokerBooks:
+    """The books of a paper exchange with what is in the archive only. Raises Damaged of the archive, sqlite3.Error."""
+    with put_back(archive) as ledger:
+        old = from_ledger(ledger)
+    orders, trades = {one.order_id for one in books.orders}, {one.trade_id for one in books.trades}
+    arrivals = {(one.tag, one.arrived_at) for one in books.arrivals or ()}
+    return BrokerBooks(
+        [*(one for one in old.orders if one.order_id not in orders), *books.orders],
+        [*(one for one in old.trades if one.trade_id not in trades), *books.trades],
+        [*(one for one in old.arrivals or () if (one.tag, one.arrived_at) not in arrivals), *(books.arrivals or ())],
+    )
 
 
 def from_exchange(url: str) -> BrokerBooks:

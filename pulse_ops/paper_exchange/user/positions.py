@@ -6,10 +6,13 @@ from pulse_ops.paper_exchange.margins.rates import share_blocked
 from pulse_ops.paper_exchange.store import Books
 
 _TRADED = """
-    SELECT exchange, tradingsymbol, product, transaction_type AS side, sum(trades.quantity) AS quantity,
-           sum(trades.quantity * trades.price) AS value
-      FROM trades JOIN orders USING (order_id) {} GROUP BY 1, 2, 3, 4 ORDER BY min(trades.number)
+    SELECT exchange, tradingsymbol, product, side, sum(quantity) AS quantity, sum(value) AS value FROM (
+        SELECT exchange, tradingsymbol, product, transaction_type AS side, trades.quantity,
+               trades.quantity * trades.price AS value, trades.number
+          FROM trades JOIN orders USING (order_id) {}
+    ) GROUP BY 1, 2, 3, 4 ORDER BY min(number)
 """
+_CARRIED = "UNION ALL SELECT exchange, tradingsymbol, product, side, quantity, value, first_number FROM carried"
 
 
 @dataclass
@@ -51,6 +54,7 @@ class Position:
 def positions(books: Books, before: str | None, since: str | None = None) -> list[Position]:
     """The positions of trades on days before `before`, or of those from `since` on, or of all."""
     where = "WHERE day < ?" if before is not None else "WHERE day >= ?" if since is not None else ""
+    where += "" if since is not None else f" {_CARRIED}"
     days = [day for day in (before, since) if day is not None]
     found: dict[tuple[str, str, str], Position] = {}
     for row in books.rows(_TRADED.format(where), *days):

@@ -34,4 +34,20 @@ ARCHIVE = (
         ),
         (f"{_CAUGHT}::test_of_feeds_that_are_wholly_archived_the_numbers_go_on",),
     ),
+    Defect(
+        "What was traded on days in the archive is forgotten by the exchange",
+        (Change("pulse_ops/archive/ledger.py", "        connection.execute(_CARRY, (day,))\n", ""),),
+        (f"{TESTS}/test_archive_ledger.py::test_holdings_funds_and_numbers_go_on_over_a_restart",),
+    ),
+    Defect(
+        "Numbers of the exchange come again once what had them is in the archive",
+        (
+            Change(
+                "pulse_ops/archive/ledger.py",
+                "        for statement in _NUMBERS_KEPT:\n",
+                "        for statement in ():\n",
+            ),
+        ),
+        (f"{TESTS}/test_archive_ledger.py::test_holdings_funds_and_numbers_go_on_over_a_restart",),
+    ),
 )

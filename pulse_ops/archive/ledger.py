@@ -1,0 +1,184 @@
+"""Move whole days out of the paper exchange's ledger: write, read back, remove, all beside the exchange that runs.
+
+What it counts from its trades, which are holdings, positions, volumes and last prices, is carried forward in the same
+transaction that removes them. After a crash the next run goes on from there.
+"""
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from pulse_ops.archive import files
+from pulse_ops.archive.archiving import TRIES, Archived, NotYet
+from pulse_ops.archive.files import Damaged, Part
+from pulse_ops.paper_exchange.schema import open_for_writing
+
+LEDGER = "ledger"
+_INDIA = timedelta(hours=5, minutes=30)
+# The day of a request: that of its order, else the one in India on which it came.
+_DATED = """
+    CREATE TEMP VIEW dated AS
+    SELECT arrivals.*, coalesce(day, date((arrived_at + 19800000000) / 1000000, 'unixepoch')) AS day
+      FROM arrivals LEFT JOIN orders USING (order_id)
+"""
+_ROWS: Mapping[str, str] = {
+    "orders": "SELECT * FROM orders WHERE day = ? ORDER BY number",
+    "trades": "SELECT trades.* FROM trades JOIN orders USING (order_id) WHERE day = ? ORDER BY trades.number",
+    "changes": "SELECT changes.* FROM changes JOIN orders USING (order_id) WHERE day = ? ORDER BY changes.number",
+    "arrivals": "SELECT * FROM arrivals WHERE number IN (SELECT number FROM dated WHERE day = ?) ORDER BY number",
+}
+_OLDEST = "SELECT min(day) FROM (SELECT min(day) AS day FROM orders UNION ALL SELECT min(day) FROM dated)"
+_OPEN = "SELECT order_id FROM orders WHERE day <= ? AND status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED') LIMIT 1"
+_PENDING = "SELECT number FROM dated WHERE day <= ? AND outcome = 'PENDING' LIMIT 1"
+_CARRY = """
+    INSERT INTO carried
+    SELECT day.*, price FROM (
+        SELECT exchange, tradingsymbol, product, transaction_type, sum(trades.quantity),
+               sum(trades.quantity * trades.price), min(trades.number), max(trades.number) AS last_number
+          FROM trades JOIN orders USING (order_id) WHERE orders.day = ? GROUP BY 1, 2, 3, 4
+    ) AS day JOIN trades ON trades.number = day.last_number WHERE true
+    ON CONFLICT (exchange, tradingsymbol, product, side) DO UPDATE
+       SET quantity = carried.quantity + excluded.quantity, value = carried.value + excluded.value,
+           first_number = min(carried.first_number, excluded.first_number),
+           last_price = iif(excluded.last_number > carried.last_number, excluded.last_price, carried.last_price),
+           last_number = max(carried.last_number, excluded.last_number)
+"""
+# The next number is one more, though nothing of before is left.
+_NUMBERS_KEPT = tuple(
+    f"INSERT OR REPLACE INTO meta SELECT 'last_{table}', max(number) FROM {table} HAVING max(number) > 0"  # noqa: S608
+    for table in ("arrivals", "orders", "trades")
+)
+_REMOVED = (
+    "DELETE FROM arrivals WHERE number IN (SELECT number FROM dated WHERE day = ?)",
+    "DELETE FROM trades WHERE order_id IN (SELECT order_id FROM orders WHERE day = ?)",
+    "DELETE FROM changes WHERE order_id IN (SELECT order_id FROM orders WHERE day = ?)",
+    "DELETE FROM orders WHERE day = ?",
+)
+
+# Told after each step that a crash could follow.
+Passed = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Ledger:
+    connection: sqlite3.Connection
+    mark: str
+
+
+def archive_ledger(
+    ledger: Path, archive: Path, before: date, passed: Passed = lambda _step: None
+) -> Iterator[Archived]:
+    """Move the exchange's days before `before`, the oldest first. Raises NotYet, Damaged, sqlite3.Error, OSError."""
+    with closing(open_for_writing(ledger)) as connection:
+        notes = dict(tuple(row) for row in connection.execute("SELECT name, value FROM meta"))
+        if notes.get("wire") == "alpaca":
+            raise NotYet("It stays whole: an exchange that speaks Alpaca's protocol shows orders of any day")
+        connection.execute(_DATED)
+        opened = _Ledger(connection, f"ledger {notes.get('born', '')}")
+        while (day := _oldest(connection)) is not None and day < before:
+            yield _archive_day(opened, archive, day, passed)
+
+
+def today(now: datetime) -> date:
+    """The exchange's day, in India."""
+    return (now.astimezone(UTC) + _INDIA).date()
+
+
+def _oldest(connection: sqlite3.Connection) -> date | None:
+    found = connection.execute(_OLDEST).fetchone()[0]
+    return None if found is None else date.fromisoformat(found)
+
+
+def _archive_day(ledger: _Ledger, archive: Path, day: date, passed: Passed) -> Archived:
+    """What an earlier run has written is removed, if it is still so; else the day is written anew."""
+    _check_day(ledger.connection, day)
+    parts = files.parts_of(archive, LEDGER, day)
+    for number in range(len(parts), len(parts) + TRIES):
+        if not parts:
+            parts = [_write(ledger, Part(archive, LEDGER, day, number + 1))]
+            passed("written")
+        manifest = files.check(parts[-1])
+        if manifest.installation != ledger.mark:
+            raise Damaged(f"{parts[-1].folder} is of another ledger: {manifest.installation}")
+        passed("read back")
+        removed = _remove(ledger.connection, parts[-1])
+        if removed is not None:
+            passed("removed")
+            return Archived(day, manifest.tables["orders"].rows, removed)
+        parts = []
+    raise NotYet(f"{day} stays, with all days after it: it changed whenever it was written")
+
+
+def _check_day(connection: sqlite3.Connection, day: date) -> None:
+    if found := connection.execute(_OPEN, (day.isoformat(),)).fetchone():
+        raise NotYet(f"{day} stays, with all days after it: order {found[0]} of the exchange has not ended")
+    if connection.execute(_PENDING, (day.isoformat(),)).fetchone():
+        raise NotYet(f"{day} stays, with all days after it: the exchange still takes its time for a request")
+
+
+def _write(ledger: _Ledger, part: Part) -> Part:
+    with _transaction(ledger.connection, "DEFERRED"):
+        tables = {name: _lines(ledger.connection, name, part.day) for name in _ROWS}
+        files.write(part, "ledger", ledger.mark, datetime.now(UTC).isoformat(), tables)
+    return part
+
+
+def _remove(connection: sqlite3.Connection, part: Part) -> int | None:
+    """How many rows have gone; None where the day is no longer as it was written."""
+    day = part.day.isoformat()
+    with _transaction(connection, "IMMEDIATE"):
+        for name in _ROWS:
+            if list(_lines(connection, name, part.day)) != list(files.lines(part, name)):
+                return None
+        connection.execute(_CARRY, (day,))
+        for statement in _NUMBERS_KEPT:
+            connection.execute(statement)
+        return sum(connection.execute(statement, (day,)).rowcount for statement in _REMOVED)
+
+
+def _lines(connection: sqlite3.Connection, table: str, day: date) -> Iterable[str]:
+    for row in connection.execute(_ROWS[table], (day.isoformat(),)):
+        yield json.dumps(dict(row))
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def put_back(archive: Path) -> Iterator[Path]:
+    """A ledger of its own that holds all days of the archive, for whoever reads ledgers. Raises Damaged."""
+    with tempfile.TemporaryDirectory(prefix="pulse-ledger-") as folder:
+        path = Path(folder) / "ledger.sqlite"
+        with closing(open_for_writing(path)) as connection, _transaction(connection, "IMMEDIATE"):
+            for day in files.days_in(archive, LEDGER):
+                # A day is written as a whole each time, and the last time counts.
+                part = files.parts_of(archive, LEDGER, day)[-1]
+                for table in _ROWS:
+                    _put_back(connection, table, list(files.rows(part, table)))
+        yield path
+
+
+def _put_back(connection: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+    if not rows:
+        return
+    columns = list(rows[0])
+    places = ", ".join(f":{name}" for name in columns)
+    connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", map(_plain, rows))  # noqa: S608
+
+
+def _plain(row: Mapping[str, object]) -> dict[str, object]:
+    # SQLite knows no Decimal, as which fractions are read.
+    return {name: float(str(value)) if hasattr(value, "as_tuple") else value for name, value in row.items()}
