@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -106,6 +107,11 @@ def archive(
 def count(table: str) -> int:
     with as_owner() as connection:
         return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+
+
+def rows_of(table: str) -> list[dict[str, Any]]:
+    with as_owner() as connection:
+        return [dict(row) for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()]
 
 
 def same(found: database.Database) -> list[object]:
@@ -366,6 +372,30 @@ def test_old_entries_of_the_audit_go_and_young_ones_stay(
     [day, _] = files.days_in(tmp_path, "audit")
     [row] = files.rows(Part(tmp_path, "audit", day, 1), "audit_entries")
     assert row["detail"] == {"days": 11}
+
+
+def test_an_archived_order_and_an_archived_day_are_told_of_from_their_files(
+    broker: SimulatedBroker, account: str, owner: extensions.connection, tmp_path: Path
+) -> None:
+    first, second = (a_finished_order(broker, account) for _ in range(2))
+    day, run = day_of(first).isoformat(), CliRunner()
+    trades = {row["broker_trade_id"] for row in rows_of("fills")}
+    archive(owner, tmp_path)
+
+    of_day = run.invoke(main, ["archive", "report", day, "--from", str(tmp_path)])
+    of_order = run.invoke(main, ["archive", "report", first, "--from", str(tmp_path)])
+    missing = [run.invoke(main, ["archive", "report", one, "--from", str(tmp_path)]) for one in ("ord_1", "2001-02-03")]
+    Part(tmp_path, "trading", day_of(first), 1).path("fills").write_bytes(gzip.compress(b""))
+    damaged = run.invoke(main, ["archive", "report", first, "--from", str(tmp_path)])
+
+    assert of_day.stdout.endswith(f"{day}: 2 orders, 6 slices, 6 fills\n"), of_day.output
+    assert first in of_day.stdout
+    assert second in of_day.stdout
+    assert (of_order.exit_code, second in of_order.stdout) == (0, False), of_order.output
+    assert "30 of 30 at " in of_order.stdout
+    assert sum(one in of_order.stdout for one in trades) == 3
+    assert [(one.exit_code, "There is no " in one.stderr) for one in missing] == [(1, True)] * 2
+    assert (damaged.exit_code, "is not what was written" in damaged.stderr) == (1, True)
 
 
 def test_an_operator_archives_lists_shows_and_is_told_what_holds_it_up(
