@@ -27,7 +27,7 @@ _LOCK = "SELECT pg_try_advisory_lock(x'6172'::int, x'6368'::int)"
 _READ_AT_ONCE = 1000
 _MERGED_AT_ONCE = 10_000
 
-# Told after each step that a crash could follow.
+# Told where a crash could strike: "writing" and "removing" in the middle of a step, the others after theirs.
 Passed = Callable[[str], None]
 
 
@@ -97,7 +97,7 @@ def _archive_day(
         done = _remove(connection, kind, part, whose, passed)
         owners, removed = owners + done[0], removed + done[1]
     for _ in range(TRIES):
-        written = _write(connection, kind, archive, day, whose)
+        written = _write(connection, kind, archive, day, whose, passed)
         if written is None:
             return Archived(day, owners, removed)
         passed("written")
@@ -106,7 +106,9 @@ def _archive_day(
     raise NotYet(f"{day} stays, with all days after it: it changed whenever it was written")
 
 
-def _write(connection: extensions.connection, kind: Kind, archive: Path, day: date, whose: Whose) -> Part | None:
+def _write(
+    connection: extensions.connection, kind: Kind, archive: Path, day: date, whose: Whose, passed: Passed
+) -> Part | None:
     """Write what is left of a day, as it is at one instant; None where nothing is. Raises NotYet."""
     numbers = [part.number for part in files.parts_of(archive, kind.name, day)]
     part = Part(archive, kind.name, day, max(numbers, default=0) + 1)
@@ -119,6 +121,8 @@ def _write(connection: extensions.connection, kind: Kind, archive: Path, day: da
         if kind is TRADING:
             _check_day(cursor, day)
         tables = {name: _lines(connection, query, owners) for name, query in kind.rows.items()}
+        first = next(iter(tables))
+        tables[first] = _then(tables[first], "writing", passed)
         files.write(part, whose.revision, whose.installation, datetime.now(UTC).isoformat(), tables)
     return part
 
@@ -133,6 +137,7 @@ def _remove(connection: extensions.connection, kind: Kind, part: Part, whose: Wh
     for together in _batches(kind, part):
         with _transaction(connection) as cursor:
             gone = _remove_together(cursor, kind, together)
+            passed("removing")
         owners, removed = owners + len(gone), removed + sum(len(together[one]) for one in gone)
         passed("removed")
     return owners, removed
@@ -193,6 +198,11 @@ def _lines(connection: extensions.connection, query: str, owners: Sequence[str])
         cursor.execute(query, {"owners": list(owners)})
         for _owner, line in cursor:
             yield line
+
+
+def _then(lines: Iterator[str], step: str, passed: Passed) -> Iterator[str]:
+    yield from lines
+    passed(step)
 
 
 def _forget_merged(connection: extensions.connection) -> None:

@@ -2,21 +2,22 @@
 
 import json
 import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from contextlib import closing, suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import psycopg2
 
+from pulse_core.failpoints import failpoint
 from pulse_core.postgres.urls import libpq_url
 from pulse_core.trading.client_order_ids import installation_mark
 from pulse_ops.archive import archiving, files, ledger, reading
 from pulse_ops.archive.archiving import Archived, Busy, NotYet, Whose
 from pulse_ops.archive.files import Damaged
 from pulse_ops.archive.rows import AUDIT, TRADING, Kind
-from pulse_ops.cli import EXIT_FAILURE, EXIT_REFUSED, Sentences, options
+from pulse_ops.cli import EXIT_FAILURE, EXIT_REFUSED, Sentences, archive_report, options
 from pulse_ops.cli.migrate import database_urls
 from pulse_ops.cli.output import print_json, print_table, say
 from pulse_ops.stack import running
@@ -152,17 +153,45 @@ def days(folder: Path, is_json: bool) -> None:
 @click.option("--from", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="The archive.")
 def show(order_id: str, folder: Path) -> None:
     """Print all rows of an order in the archive as one JSON object, by table."""
-    found = reading.order(folder, order_id)
+    click.echo(json.dumps(_found(folder, order_id), indent=2, default=str))
+
+
+@archive.command()
+@click.argument("what", metavar="ORDER_ID|DAY")
+@click.option("--from", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="The archive.")
+def report(what: str, folder: Path) -> None:
+    """Tell of an archived order, or of all orders of an archived day (YYYY-MM-DD), from the files alone.
+
+    Each file that is read is compared with what was written. It needs no database.
+    """
+    found = _found(folder, what)
+    if (day := _as_day(what)) is None:
+        archive_report.print_order(found)
+    else:
+        archive_report.print_day(day, found)
+
+
+def _found(folder: Path, what: str) -> dict[str, list[dict[str, Any]]]:
+    day = _as_day(what)
+    try:
+        found = reading.order(folder, what) if day is None else reading.orders_of(folder, day)
+    except Damaged as error:
+        raise StackError(f"{error}.") from error
     if found is None:
-        say(f"There is no order {order_id} in {folder}.")
-        raise SystemExit(EXIT_FAILURE)
-    click.echo(json.dumps(found, indent=2, default=str))
+        raise StackError(f"There is no {'order' if day is None else 'day'} {what} in {folder}.")
+    return found
+
+
+def _as_day(what: str) -> date | None:
+    with suppress(ValueError):
+        return datetime.strptime(what, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    return None
 
 
 def _archive(connection: Any, kind: Kind, folder: Path, before: Any) -> bool:
     """Whether all of it could go."""
     try:
-        for done in archiving.archive_days(connection, kind, folder, before, _whose(connection)):
+        for done in archiving.archive_days(connection, kind, folder, before, _whose(connection), _pass):
             _tell(kind, done)
     except NotYet as error:
         say(str(error))
@@ -172,6 +201,10 @@ def _archive(connection: Any, kind: Kind, folder: Path, before: Any) -> bool:
     except (psycopg2.Error, OSError) as error:
         raise StackError(f"The day could not be archived: {str(error).strip().splitlines()[0]}") from error
     return True
+
+
+def _pass(step: str) -> None:
+    failpoint(f"archive.{step.replace(' ', '_')}")
 
 
 def _whose(connection: Any) -> Whose:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -36,6 +37,7 @@ from tests.support.factories import a_new_order, a_split_order, an_account, an_a
 from tests.support.servers import as_owner, owner_url
 
 WHOSE = Whose("0038", "TEST")
+STEPS = ("writing", "written", "read back", "removing", "removed")
 AGO = 10
 STATED = {"total_quantity": 30, "num_splits": 3, "duration_minutes": 1}
 _OLDER = """
@@ -107,6 +109,11 @@ def count(table: str) -> int:
         return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
 
 
+def rows_of(table: str) -> list[dict[str, Any]]:
+    with as_owner() as connection:
+        return [dict(row) for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()]
+
+
 def same(found: database.Database) -> list[object]:
     """What a judge is told, however it is sorted."""
     told = (found.orders, found.slices, found.placements, found.fills, found.events)
@@ -173,22 +180,19 @@ def test_whatever_step_it_breaks_off_after_it_is_repeated_and_nothing_is_lost(
     for days in (AGO, AGO, AGO + 1):
         a_finished_order(broker, account, days)
     before = same(database.read(clean_database, "paper"))
-    broken_off: list[str] = []
 
-    for most in (1, *range(1, 20)):
-        left = iter(range(most))
+    # A day with one order, and one with two.
+    for broken_off_at in STEPS * 3:
 
-        def crash_in_time(step: str, left: Iterator[int] = left, most: int = most) -> None:
-            if next(left) == most - 1:
-                broken_off.append(step)
+        def crash_there(step: str, there: str = broken_off_at) -> None:
+            if step == there:
                 raise Crash
 
         with suppress(Crash):
-            archive(owner, tmp_path, passed=crash_in_time)
-            break
+            archive(owner, tmp_path, passed=crash_there)
         assert same(with_archive(database.read(clean_database, "paper"), tmp_path, "paper")) == before
 
-    assert set(broken_off) == {"written", "read back", "removed"}
+    assert len(files.days_in(tmp_path, "trading")) == 2
     assert (count("order_slices"), count("fills"), count("orders")) == (0, 0, 3)
     assert same(with_archive(database.read(clean_database, "paper"), tmp_path, "paper")) == before
 
@@ -299,8 +303,13 @@ def test_another_installations_archive_takes_nothing_away(
     broker: SimulatedBroker, account: str, owner: extensions.connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_finished_order(broker, account)
+
+    def crash_once_written(step: str) -> None:
+        if step == "written":
+            raise Crash
+
     with pytest.raises(Crash):
-        archive(owner, tmp_path, passed=lambda _step: (_ for _ in ()).throw(Crash()))
+        archive(owner, tmp_path, passed=crash_once_written)
     monkeypatch.setattr("tests.integration.test_archive.WHOSE", Whose("0038", "ELSE"))
 
     with pytest.raises(Damaged, match="another installation"):
@@ -363,6 +372,30 @@ def test_old_entries_of_the_audit_go_and_young_ones_stay(
     [day, _] = files.days_in(tmp_path, "audit")
     [row] = files.rows(Part(tmp_path, "audit", day, 1), "audit_entries")
     assert row["detail"] == {"days": 11}
+
+
+def test_an_archived_order_and_an_archived_day_are_told_of_from_their_files(
+    broker: SimulatedBroker, account: str, owner: extensions.connection, tmp_path: Path
+) -> None:
+    first, second = (a_finished_order(broker, account) for _ in range(2))
+    day, run = day_of(first).isoformat(), CliRunner()
+    trades = {row["broker_trade_id"] for row in rows_of("fills")}
+    archive(owner, tmp_path)
+
+    of_day = run.invoke(main, ["archive", "report", day, "--from", str(tmp_path)])
+    of_order = run.invoke(main, ["archive", "report", first, "--from", str(tmp_path)])
+    missing = [run.invoke(main, ["archive", "report", one, "--from", str(tmp_path)]) for one in ("ord_1", "2001-02-03")]
+    Part(tmp_path, "trading", day_of(first), 1).path("fills").write_bytes(gzip.compress(b""))
+    damaged = run.invoke(main, ["archive", "report", first, "--from", str(tmp_path)])
+
+    assert of_day.stdout.endswith(f"{day}: 2 orders, 6 slices, 6 fills\n"), of_day.output
+    assert first in of_day.stdout
+    assert second in of_day.stdout
+    assert (of_order.exit_code, second in of_order.stdout) == (0, False), of_order.output
+    assert "30 of 30 at " in of_order.stdout
+    assert sum(one in of_order.stdout for one in trades) == 3
+    assert [(one.exit_code, "There is no " in one.stderr) for one in missing] == [(1, True)] * 2
+    assert (damaged.exit_code, "is not what was written" in damaged.stderr) == (1, True)
 
 
 def test_an_operator_archives_lists_shows_and_is_told_what_holds_it_up(
