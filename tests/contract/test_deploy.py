@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -116,6 +117,17 @@ def test_a_unit_runs_its_process_with_its_secrets_as_credentials(name: str) -> N
     files = {value for name, value in variables.items() if name.endswith("_FILE")}
     assert files == {f"%d/{one}" for one in credentials}
     assert service["NoNewPrivileges"] == "yes"
+
+
+def test_the_page_that_adds_a_worker_names_it_as_the_files_do() -> None:
+    page = (DEPLOY.parent / "docs" / "operations" / "workers.md").read_text()
+    compose = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())
+    scaled = re.findall(r"--scale ([\w-]+)=", page)
+    deployed = re.findall(r"deployment/([\w-]+)", page)
+    copied = re.findall(r"copy `(pulse-[\w-]+)\.service`", page)
+    assert [tuple(compose["services"][name]["command"]) for name in scaled] == [processes.worker_slices()]
+    assert [DEPLOYMENTS[name][0] for name in deployed] == [processes.WORKER_SLICES]
+    assert [UNITS[name][0] for name in copied] == [processes.WORKER_SLICES]
 
 
 def test_each_timer_has_the_unit_that_it_starts() -> None:
