@@ -47,7 +47,7 @@ _KEEPALIVES = {
 _HELD_UP = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 
 _proven: WeakSet[Engine] = WeakSet()
-_proving = threading.Lock()
+_making, _proving = threading.Lock(), threading.Lock()
 
 _AFTER_COMMIT = "after_commit"
 
@@ -76,15 +76,33 @@ class _KeptTo:
 _kept_to = _KeptTo()
 
 
-@cache
 def engine() -> Engine:
     """The engine of this process, for transactions and single statements: a pooler may share its sessions."""
-    return build_engine(settings(), _kept_to.connections)
+    # Two threads that ask first at once must not get two, each with connections of its own.
+    if not is_used():
+        with _making:
+            return _usual_engine()
+    return _usual_engine()
+
+
+def is_used() -> bool:
+    """Whether this process has asked for the database."""
+    return _usual_engine.cache_info().currsize > 0
 
 
 def fence_engine() -> Engine:
     """The engine of the sessions that hold locks: the same one, unless they have a URL of their own."""
-    return engine() if settings().fence_database_url is None else _direct_engine()
+    if settings().fence_database_url is None:
+        return engine()
+    if not _direct_engine.cache_info().currsize:
+        with _making:
+            return _direct_engine()
+    return _direct_engine()
+
+
+@cache
+def _usual_engine() -> Engine:
+    return build_engine(settings(), _kept_to.connections)
 
 
 @cache

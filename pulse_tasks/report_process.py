@@ -20,6 +20,10 @@ def report_process(
     *,
     has_ended: bool = False,
 ) -> None:
-    """Note that Flower lives, or that it ends. While its message was on the way, its clock seems to be behind."""
+    """Note that Flower lives, or that it ends.
+
+    A message that was on the way for long looks like a clock that is behind, so only one that is ahead is told of.
+    """
     ahead_ms = told_at_ms - round(utcnow().timestamp() * 1000)
-    note_sign(ProcessKind.FLOWER, Sign(process_id, host, pid, version, settings_digest, ahead_ms, has_ended))
+    clock_ahead_ms = ahead_ms if ahead_ms > 0 else None
+    note_sign(ProcessKind.FLOWER, Sign(process_id, host, pid, version, settings_digest, clock_ahead_ms, has_ended))

@@ -58,7 +58,7 @@ TOKEN_END = family(
 def refresh() -> Iterable[Metric]:
     """Set what is set rather than looked up, as several processes may have to be added up, and add up what is noted."""
     notes.add_up()
-    if db.engine.cache_info().currsize:
+    if db.is_used():
         connections = db.pool_status()
         CONNECTIONS.labels("in_use").set(connections.in_use)
         CONNECTIONS.labels("idle").set(connections.idle)

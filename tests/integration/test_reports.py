@@ -167,3 +167,14 @@ def test_settings_that_differ_have_another_digest_and_secrets_have_no_part_in_it
     assert digest(config.Settings()) == now
     monkeypatch.setenv("PULSE_LEASE", "31")
     assert digest(config.Settings()) != now
+
+
+@pytest.mark.parametrize(("told_ago_ms", "is_known"), [(4000, False), (-4000, True)])
+def test_flowers_clock_is_told_only_if_it_is_ahead_as_messages_wait(told_ago_ms: int, is_known: bool) -> None:
+    from pulse_tasks.report_process import report_process
+
+    told_at_ms = round(utcnow().timestamp() * 1000) - told_ago_ms
+    report_process("f" * 32, "host", 7, "1.0", "digest", told_at_ms)
+
+    ((skew,),) = rows("SELECT clock_skew_seconds FROM processes")
+    assert (skew is not None) is is_known

@@ -145,7 +145,7 @@ def connected_to(database_url: str) -> Iterator[None]:
 
 def forget_settings() -> None:
     """Have settings and connections of this process made anew when they are next needed."""
-    for engine in (db._direct_engine, db.engine):
+    for engine in (db._direct_engine, db._usual_engine):
         if engine.cache_info().currsize:
             engine().dispose()
         engine.cache_clear()
