@@ -4,7 +4,7 @@ import base64
 import hmac
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -64,6 +64,17 @@ class Resealed:
 
     count: int
     unreadable: Sequence[str]
+
+
+def reseal_each(ids: Iterable[str], reseal: Callable[[str], bool]) -> Resealed:
+    """Seal one row after the other anew: `reseal` says whether there was anything to do, or raises Unreadable."""
+    count, unreadable = 0, []
+    for one in ids:
+        try:
+            count += reseal(one)
+        except Unreadable:
+            unreadable.append(one)
+    return Resealed(count, unreadable)
 
 
 class UnknownKey(Unreadable):

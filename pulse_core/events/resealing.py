@@ -5,7 +5,7 @@ from pulse_core.events import webhook_secrets
 from pulse_core.events.store import webhooks
 from pulse_core.events.tables import Webhook
 from pulse_core.owner import EveryAccount
-from pulse_core.sealing import Resealed, Unreadable
+from pulse_core.sealing import Resealed, reseal_each
 
 
 def reseal_webhooks() -> Resealed:
@@ -13,15 +13,9 @@ def reseal_webhooks() -> Resealed:
 
     A webhook without a secret of its own gets the one that it signs with. Raises KeyMissing, DatabaseUnavailable.
     """
-    count, unreadable = 0, []
     with db.transaction() as session:
         found = webhooks.every_id(session)
-    for webhook_id in found:
-        try:
-            count += _reseal(webhook_id)
-        except Unreadable:
-            unreadable.append(webhook_id)
-    return Resealed(count, unreadable)
+    return reseal_each(found, _reseal)
 
 
 def _reseal(webhook_id: str) -> bool:

@@ -3,7 +3,7 @@
 from pulse_core import db
 from pulse_core.identity.proof import seal
 from pulse_core.identity.store import second_factors
-from pulse_core.sealing import Resealed, Unreadable
+from pulse_core.sealing import Resealed, reseal_each
 
 
 def reseal_second_factors() -> Resealed:
@@ -11,15 +11,9 @@ def reseal_second_factors() -> Resealed:
 
     Raises KeyMissing, DatabaseUnavailable.
     """
-    count, unreadable = 0, []
     with db.transaction() as session:
         found = second_factors.every_account(session)
-    for account_id in found:
-        try:
-            count += _reseal(account_id)
-        except Unreadable:
-            unreadable.append(account_id)
-    return Resealed(count, unreadable)
+    return reseal_each(found, _reseal)
 
 
 def _reseal(account_id: str) -> bool:

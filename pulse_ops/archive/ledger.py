@@ -164,10 +164,10 @@ def put_back(archive: Path) -> Iterator[Path]:
         path = Path(folder) / "ledger.sqlite"
         with closing(open_for_writing(path)) as connection, _transaction(connection, "IMMEDIATE"):
             for day in files.days_in(archive, LEDGER):
-                # A day is written as a whole each time, and the last time counts.
-                part = files.parts_of(archive, LEDGER, day)[-1]
-                for table in _ROWS:
-                    _put_back(connection, table, list(files.rows(part, table)))
+                # What was written again counts as it was the last time.
+                for part in files.parts_of(archive, LEDGER, day):
+                    for table in _ROWS:
+                        _put_back(connection, table, list(files.rows(part, table)))
         yield path
 
 
@@ -175,8 +175,9 @@ def _put_back(connection: sqlite3.Connection, table: str, rows: Sequence[Mapping
     if not rows:
         return
     columns = list(rows[0])
-    places = ", ".join(f":{name}" for name in columns)
-    connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", map(_plain, rows))  # noqa: S608
+    names, places = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    statement = f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({places})"  # noqa: S608
+    connection.executemany(statement, map(_plain, rows))
 
 
 def _plain(row: Mapping[str, object]) -> dict[str, object]:

@@ -39,22 +39,28 @@ Exit codes:
 Results go to stdout, messages to stderr."""
 
 
+_to = click.option(
+    "--to", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="Where the days go."
+)
+_trading_days = click.option(
+    "--trading-days",
+    type=click.IntRange(LEAST),
+    envvar="PULSE_RETENTION_TRADING_DAYS",
+    default=90,
+    show_default=True,
+    help="For how many days orders and their slices stay.",
+)
+
+
 @click.group(cls=Sentences, epilog=EXIT_CODES)
 def archive() -> None:
     """Keep the database small: whole days of history in compressed files, which `pulse verify` reads, too."""
 
 
 @archive.command(epilog=EXIT_CODES)
-@click.option("--to", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="Where the days go.")
+@_to
 @click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="A day of UTC that stays, with all after it.")
-@click.option(
-    "--trading-days",
-    type=click.IntRange(LEAST),
-    envvar="PULSE_RETENTION_TRADING_DAYS",
-    default=90,
-    show_default=True,
-    help="Without --before: for how many days the slices of orders stay.",
-)
+@_trading_days
 @click.option(
     "--audit-days",
     type=click.IntRange(LEAST),
@@ -87,15 +93,8 @@ def run(folder: Path, before: datetime | None, trading_days: int, audit_days: in
 
 @archive.command("ledger", epilog=EXIT_CODES)
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
-@click.option("--to", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="Where the days go.")
-@click.option(
-    "--trading-days",
-    type=click.IntRange(LEAST),
-    envvar="PULSE_RETENTION_TRADING_DAYS",
-    default=90,
-    show_default=True,
-    help="For how many days the exchange's orders stay.",
-)
+@_to
+@_trading_days
 @options.data_dir
 def archive_exchange(path: Path | None, folder: Path, trading_days: int, data_dir: Path | None) -> None:
     """Move old days of the paper exchange's ledger into the archive, which `pulse verify --archive` reads, too.

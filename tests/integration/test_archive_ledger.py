@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -67,7 +68,7 @@ def day(days: int) -> date:
     return ledger.today(utcnow() - timedelta(days=days))
 
 
-def books(exchange: RunningExchange, archive: Path | None = None) -> tuple[object, ...]:
+def books(exchange: RunningExchange, archive: Path | None = None) -> tuple[list[Any], ...]:
     found = broker_records.from_ledger(exchange.ledger_path)
     found = found if archive is None else broker_records.with_archive(found, archive)
     return (
@@ -144,6 +145,20 @@ def test_a_day_that_changed_after_it_was_written_is_written_anew(exchange: Runni
     assert len(files.parts_of(archive, ledger.LEDGER, day(AGO))) == 2
     with ledger.put_back(archive) as path, closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT status_message FROM orders WHERE number = 1").fetchone() == ("late",)
+
+
+def test_what_comes_for_a_day_that_is_in_the_archive_already_is_put_beside_it(
+    exchange: RunningExchange, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    list(ledger.archive_ledger(exchange.ledger_path, archive, before()))
+    exchange.move_clock(utcnow() - timedelta(days=AGO))
+    exchange.broker().place(Placement("B" * 20, STOCK, Side.BUY, 1), boottime() + 10)
+    told = books(exchange, archive)
+    assert len(told[0]) == 7
+
+    list(ledger.archive_ledger(exchange.ledger_path, archive, before()))
+    assert (rows(exchange, "orders"), books(exchange, archive)) == (2, told)
 
 
 def test_what_is_open_or_not_ours_or_damaged_stays(exchange: RunningExchange, tmp_path: Path) -> None:

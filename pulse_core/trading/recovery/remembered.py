@@ -26,10 +26,11 @@ def last_seen() -> Seen | None:
 
     Ask before looking at the database: what is seen later has come further.
     """
-    with suppress(RedisError, ValueError, TypeError):
+    with suppress(RedisError, ValueError, TypeError, KeyError):
         client = _client(settings().queue_url.get_secret_value())
         noted = client.get(_key()) if client else None
-        return Seen(**json.loads(noted)) if noted else None
+        told = json.loads(noted) if noted else None
+        return Seen(str(told["database"]), int(told["position"])) if told else None
     return None
 
 
