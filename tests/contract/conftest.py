@@ -21,7 +21,8 @@ from tests.support.processes import Processes
 PATIENT = {"PULSE_ANSWER_TIMEOUT": "12", "PULSE_LOGIN_TIMEOUT": "12"}
 
 
-@pytest.fixture(scope="session")
+# They report themselves for as long as they live: no test elsewhere is to find their rows.
+@pytest.fixture(scope="package")
 def services(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
     processes = Processes(tmp_path_factory.mktemp("services"), environment)
     try:

@@ -123,10 +123,13 @@ def suffer(exchange_url: str, *rules: Mapping[str, object]) -> None:
 
 
 def send_together(order_id: str) -> None:
-    """Have all slices of an order due now, each with a message of its own."""
+    """Have all slices of an order due now, each with a message of its own; its first one was due already."""
     without_pace(order_id)
     with servers.as_owner() as owner:
-        due = "UPDATE order_slices SET scheduled_at = now(), due_at = now() WHERE order_id = :order_id"
+        due = """
+            UPDATE order_slices SET scheduled_at = now(), due_at = now()
+            WHERE order_id = :order_id AND scheduled_at > now()
+        """
         owner.execute(text(due), {"order_id": order_id})
     queue.send([Wakeup(Task.EXECUTE_SLICE, (one.id,)) for one in slices_of(order_id)])
 
