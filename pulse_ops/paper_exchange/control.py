@@ -120,9 +120,11 @@ def show_ledger() -> Response:
     """Orders, trades and arrivals as the ledger has them; `?tag=` narrows them to one client order id."""
     tag = request.args.get("tag")
     with Ledger(desk().exchange.books.path) as ledger:
+        # Before the orders: the exchange goes on trading, and each trade's order is to be among them.
+        trades = [_plain(trade) for trade in ledger.trades(tag)]
         return jsonify(
             orders=[_plain(order) for order in ledger.orders(tag)],
-            trades=[_plain(trade) for trade in ledger.trades(tag)],
+            trades=trades,
             arrivals=[_plain(arrival) for arrival in ledger.arrivals(tag)],
         )
 

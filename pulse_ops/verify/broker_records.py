@@ -70,7 +70,8 @@ def from_kite(url: str, api_key: str, access_token: str) -> BrokerBooks:
     with requests.Session() as session:
         session.trust_env = False
         session.headers.update({"X-Kite-Version": "3", "Authorization": f"token {api_key}:{access_token}"})
-        orders, trades = (_kite_rows(session, f"{url}/{book}") for book in ("orders", "trades"))
+        # Trades before orders: of a broker that goes on trading each trade's order is among them.
+        trades, orders = (_kite_rows(session, f"{url}/{book}") for book in ("trades", "orders"))
     return BrokerBooks([_kite_order(row) for row in orders], [_kite_trade(row) for row in trades])
 
 
