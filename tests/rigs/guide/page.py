@@ -1,12 +1,16 @@
-"""The guide's page as a test reads it: commands in their order, each with the answer that is shown below it."""
+"""A page as a test reads it: commands in their order, each with the answer that is shown below it."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ANSWERS = ("json", "http", "text")
-_FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$|^#+ (?P<heading>[^\n]+)$", re.DOTALL | re.MULTILINE)
+# A block may stand in a list, and even behind the number of its step.
+_FENCE = re.compile(
+    r"^ *(?:\d+\. )?```(?P<language>\w*)\n(?P<text>.*?)^ *```$|^#+ (?P<heading>[^\n]+)$", re.DOTALL | re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,12 @@ class UnknownBlock(Exception):
     """A block that is neither a command nor the answer to one."""
 
 
-def examples(page: Path) -> list[Example]:
-    """Every example of a page. Raises UnknownBlock."""
+def examples(page: Path, under: str = "") -> list[Example]:
+    """Every example of a page, or those under one heading. Raises UnknownBlock."""
     found: list[Example] = []
     for one in _blocks(page.read_text()):
+        if under and one.heading != under:
+            continue
         if one.language in ANSWERS and found and found[-1].language == "sh" and found[-1].answer is None:
             found[-1] = Example(**{**vars(found[-1]), "answer": Answer(one.language, one.text)})
             continue
@@ -60,4 +66,4 @@ def _blocks(text: str) -> Iterator[Example]:
         if match["heading"]:
             heading = match["heading"]
             continue
-        yield Example(heading, text[: match.start()].count("\n") + 1, match["language"], match["text"])
+        yield Example(heading, text[: match.start()].count("\n") + 1, match["language"], textwrap.dedent(match["text"]))

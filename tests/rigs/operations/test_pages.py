@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pulse_ops.stack.processes import BEAT, EXCHANGE, FLOWER, GAPI, PULSE, WORKER_CONTROL, WORKER_SLICES
-from tests.rigs.guide.page import Example, examples
-from tests.rigs.guide.shell import Shell, shell
+from tests.rigs.guide.operator import Operator, an_operator
+from tests.rigs.guide.page import examples
 from tests.support.processes import wait_until
 from tests.support.stacks import Stack, running_stack
 
@@ -30,35 +30,22 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def operator(stack: Stack, tmp_path: Path) -> Iterator[Shell]:
-    with shell(tmp_path, {"PULSE_DATA_DIR": str(stack.data_dir)}) as opened:
+def operator(stack: Stack, tmp_path: Path) -> Iterator[Operator]:
+    with an_operator(tmp_path, {"PULSE_DATA_DIR": str(stack.data_dir)}) as opened:
         yield opened
 
 
-def commands(page: str) -> list[Example]:
-    return examples(PAGES / page)
+def test_a_worker_is_added_and_taken_away_as_the_page_says(operator: Operator) -> None:
+    assert operator.follow(*examples(PAGES / "workers.md")).stdout == ""
 
 
-def follow(operator: Shell, example: Example) -> None:
-    outcome = operator.run(example.text, PATIENCE_SECONDS)
-    assert (outcome.exit_code, outcome.stdout) == (0, ""), f"{example}\n{outcome}"
-
-
-def test_a_worker_is_added_and_taken_away_as_the_page_says(operator: Shell) -> None:
-    add, is_seen, take_away = commands("workers.md")
-    follow(operator, add)
-    follow(operator, is_seen)
-    follow(operator, take_away)
-
-
-def test_after_the_loss_of_every_part_the_steps_of_the_page_end_well(stack: Stack, operator: Shell) -> None:
-    (after_any_loss,) = commands("losses.md")
-    placed = operator.run(PLACED)
+def test_after_the_loss_of_every_part_the_steps_of_the_page_end_well(stack: Stack, operator: Operator) -> None:
+    placed = operator.shell.run(PLACED)
     assert placed.exit_code == 0, placed
     lost = {name: stack.pid_of(name) for name in PARTS}
     for pid in lost.values():
         with suppress(ProcessLookupError):
             os.kill(pid or 0, signal.SIGKILL)
     wait_until(lambda: all(stack.pid_of(name) not in (None, pid) for name, pid in lost.items()), PATIENCE_SECONDS)
-    follow(operator, after_any_loss)
-    assert "0 violations" in (operator.folder / "verify.txt").read_text()
+    operator.follow(*examples(PAGES / "losses.md"))
+    assert "0 violations" in (operator.shell.folder / "verify.txt").read_text()

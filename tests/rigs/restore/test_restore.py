@@ -13,13 +13,18 @@ from pulse_core import db, migrations
 from pulse_core.trading.alarms import AlarmCode, HoldCode
 from pulse_ops.cli import main
 from pulse_ops.verify import broker_records
+from tests.rigs.guide.operator import Operator, an_operator, as_superuser
+from tests.rigs.guide.page import examples
 from tests.support import servers
-from tests.support.arena import Arena, arena_on
-from tests.support.backups import ARCHIVED, Backup
+from tests.support.arena import SETTINGS, Arena, arena_on
 from tests.support.factories import without_pace
 from tests.support.processes import wait_until
 from tests.support.servers import RunningPostgres
+from tests.support.standby import query
 
+PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
+ARCHIVE, TAKE, ARCHIVE_THE_REST, PUT_BACK, FINISH, MIGRATE, WAIT, VERIFY = examples(PAGE, "Back up and restore")
+INSTANT = "2026-11-28 08:14:20+00"
 # So long the database goes back, at least.
 BACK = float(os.environ.get("RESTORED_BACK", "4"))
 ORDERS, QUANTITY, SPLITS = 9, 900, 10
@@ -30,19 +35,39 @@ STAGGER = """
         due_at = now() + sequence_number * interval '{every} s' WHERE order_id = %s AND status = 'SCHEDULED'
 """
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
 def primary(tmp_path: Path) -> Iterator[RunningPostgres]:
     """A server of this test's own: it is lost in the course of it."""
-    with servers.running_postgres(tmp_path, **ARCHIVED) as running:
+    with servers.running_postgres(tmp_path, full_page_writes="on") as running:
         migrations.upgrade(running.url())
         yield running
 
 
 @pytest.fixture
-def arena(environment: dict[str, str], primary: RunningPostgres, tmp_path: Path) -> Iterator[Arena]:
+def operator(environment: dict[str, str], primary: RunningPostgres, tmp_path: Path) -> Iterator[Operator]:
+    """Stands beside the server's data: the server may enter no other folder, and has this path to the backup, too."""
+    folder = tmp_path / "postgres" / "operator"
+    folder.mkdir()
+    owner = folder.parent.stat()
+    own_words = {
+        **as_superuser(primary.url("postgres"), "psql", "pg_basebackup"),
+        "/backup": "../backup",
+        "/var/lib/postgresql/18/main": "../data",
+        "postgres:postgres": f"{owner.st_uid}:{owner.st_gid}",
+    }
+    with an_operator(folder, {**environment, **SETTINGS, "DATABASE_URL": primary.url()}, own_words) as opened:
+        yield opened
+
+
+@pytest.fixture
+def arena(environment: dict[str, str], primary: RunningPostgres, operator: Operator, tmp_path: Path) -> Iterator[Arena]:
+    """On a server whose log is archived."""
+    operator.follow(ARCHIVE)
+    primary.stop()
+    primary.start()
     with arena_on(primary.url(), environment, tmp_path, "pulse", "control", "slices") as opened:
         yield opened
 
@@ -80,24 +105,26 @@ def stop_services(arena: Arena) -> None:
 
 
 def test_what_was_ordered_is_bought_once_though_the_database_was_restored_to_before_it_was_sent(
-    arena: Arena, primary: RunningPostgres, tmp_path: Path
+    arena: Arena, primary: RunningPostgres, operator: Operator
 ) -> None:
-    backup = Backup(primary, tmp_path)
-    backup.take()
+    operator.follow(TAKE)
     known = [place(arena, number) for number in range(ORDERS - FORGOTTEN)]
     wait_until(lambda: sent(arena, known) >= 2, 30, "the first slices")
-    point, began, before = backup.now(), time.monotonic(), sent(arena, known)
+    [point], began, before = query(primary.url(), "SELECT clock_timestamp()"), time.monotonic(), sent(arena, known)
     forgotten = [place(arena, number) for number in range(ORDERS - FORGOTTEN, ORDERS)]
     wait_until(lambda: sent(arena, known) >= before + 5, 30, "slices that will be forgotten")
     wait_until(lambda: sent(arena, forgotten) >= 3, 30, "slices of orders that will be forgotten")
     wait_until(lambda: time.monotonic() > began + BACK, BACK + 1, "the time that is lost")
 
-    # The steps of docs/operations.md.
     stop_services(arena)
-    backup.archive_the_rest()
+    operator.follow(ARCHIVE_THE_REST)
     stood = bought(arena)
     db.engine().dispose()
-    backup.restore(point)
+    primary.child.kill()
+    operator.own_words[INSTANT] = str(point)
+    operator.follow(PUT_BACK)
+    primary.start()
+    operator.follow(FINISH, MIGRATE)
     for kind in ("pulse", "control", "slices"):
         arena.start(kind)
 
@@ -110,11 +137,12 @@ def test_what_was_ordered_is_bought_once_though_the_database_was_restored_to_bef
 
     again = [place(arena, number) for number in range(ORDERS)]
     assert again[: len(known)] == known
-    wait_until(lambda: not arena.rows("SELECT 1 FROM installation WHERE held_since IS NOT NULL"), 60, "its end")
+    operator.follow(WAIT)
     arena.wait_until_final(60)
     assert bought(arena) == ORDERS * QUANTITY == 8100
     assert found_again(arena) >= 5
     assert arena.broken_promises() == []
+    assert "0 violations" in operator.follow(VERIFY).stdout
 
 
 def found_again(arena: Arena) -> int:
