@@ -7,11 +7,15 @@ import pytest
 
 from pulse_core import migrations
 from pulse_ops.stack.child import Child
+from tests.rigs.guide.operator import Operator, an_operator
+from tests.rigs.guide.page import examples
 from tests.support.installation import Installation
-from tests.support.upgrades import BACK, Upgrade, failures, installation_of, migrate, old_tree_in
+from tests.support.upgrades import BACK, Upgrade, failures, installation_of, old_tree_in
 
 pytestmark = pytest.mark.timeout(600)
 
+PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
+MIGRATE, LOOK = examples(PAGE, "Upgrades")
 WORKERS = 2
 # The order in which the old make way.
 CHANGED = ("slices", "control", "beat", "pulse", "gapi")
@@ -23,7 +27,16 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterato
         yield opened
 
 
-def test_two_revisions_back_is_upgraded_while_orders_come_in(upgrade: Upgrade) -> None:
+@pytest.fixture
+def operator(upgrade: Upgrade, tmp_path: Path) -> Iterator[Operator]:
+    """With the new code, and the page that says what to do."""
+    folder = tmp_path / "operator"
+    folder.mkdir()
+    with an_operator(folder, upgrade.new.environment) as opened:
+        yield opened
+
+
+def test_two_revisions_back_is_upgraded_while_orders_come_in(upgrade: Upgrade, operator: Operator) -> None:
     installation = upgrade.installation
     kinds = ("pulse", "gapi", "control", *("slices",) * WORKERS, "beat")
     running = [(kind, upgrade.start(upgrade.old, kind)) for kind in kinds]
@@ -32,7 +45,7 @@ def test_two_revisions_back_is_upgraded_while_orders_come_in(upgrade: Upgrade) -
     installation.wait_for_trades()
     assert made_for(installation) == {int(migrations.head()) - BACK}
 
-    migrate(upgrade.new)
+    operator.follow(MIGRATE)
     installation.wait_for_trades()
 
     # Workers first, as old servers go on beside them; each worker works beside its successor for a while.
@@ -47,6 +60,7 @@ def test_two_revisions_back_is_upgraded_while_orders_come_in(upgrade: Upgrade) -
         installation.wait_for_trades()
 
     assert made_for(installation) == {int(migrations.head()) - BACK, int(migrations.head())}
+    operator.follow(LOOK)
     installation.come_to_an_end()
     assert installation.broken_promises() == []
     assert installation.trader.unexpected == []
