@@ -74,7 +74,7 @@ halt: $(INSTALLED) ## Halt a rush and kill everything meanwhile, as the exchange
 restore: $(INSTALLED) ## Set the database back 15 s while the exchange goes on, and see that nothing is bought twice; a minute
 	@RESTORED_BACK=15 $(BIN)/python -m pytest tests/rigs/restore $(ARGS)
 
-operations: $(INSTALLED) ## Follow the pages for operators to the letter: install, three hosts, lose every part; three minutes
+operations: $(INSTALLED) ## Follow the pages for operators to the letter: install, three hosts, lose every part; four minutes
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile tests/rigs/operations $(ARGS)
 
 attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fare: ARGS="--seconds 30"
