@@ -41,6 +41,13 @@ def an_operator(
         yield Operator(opened, dict(own_words or {}))
 
 
+def own_words_for(page: Path, words: dict[str, str]) -> dict[str, str]:
+    """The same words. Fails where the page no longer says one: its commands would work on this machine itself."""
+    unsaid = [word for word in words if word not in page.read_text()]
+    assert not unsaid, f"{page} does not say {unsaid}"
+    return words
+
+
 def as_superuser(url: str, *programs: str) -> dict[str, str]:
     """Own words for the programs of Postgres that a page has run by `postgres`, who comes in at this URL here."""
     return {f"sudo -u postgres {name}": f"{binaries.postgres_bin() / name} -d '{url}'" for name in programs}

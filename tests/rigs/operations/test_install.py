@@ -11,7 +11,7 @@ import pytest
 
 from pulse_ops.stack import lock, running
 from pulse_ops.stack.errors import NotRunning
-from tests.rigs.guide.operator import Operator, an_operator, as_superuser
+from tests.rigs.guide.operator import Operator, an_operator, as_superuser, own_words_for
 from tests.rigs.guide.page import examples
 from tests.support.processes import wait_until
 from tests.support.servers import running_postgres, running_redis
@@ -35,13 +35,16 @@ def newcomer(tmp_path: Path) -> Iterator[Operator]:
     with running_postgres(tmp_path) as postgres, running_redis(tmp_path) as redis:
         superuser = postgres.url("postgres")
         query(superuser, "DROP DATABASE pulse")
-        own_words = {
-            **as_superuser(superuser, "psql"),
-            "/opt/pulse": str(tmp_path / "opt"),
-            "/var/lib/pulse": str(data_dir),
-            "127.0.0.1/pulse": f"127.0.0.1:{postgres.server.port}/pulse",
-            "redis://:REDIS_PASSWORD@127.0.0.1/0": redis.url,
-        }
+        own_words = own_words_for(
+            PAGE,
+            {
+                **as_superuser(superuser, "psql"),
+                "/opt/pulse": str(tmp_path / "opt"),
+                "/var/lib/pulse": str(data_dir),
+                "127.0.0.1/pulse": f"127.0.0.1:{postgres.server.port}/pulse",
+                "redis://:REDIS_PASSWORD@127.0.0.1/0": redis.url,
+            },
+        )
         with an_operator(source, environment_for(data_dir) | NOT_OURS, own_words) as opened:
             try:
                 yield opened

@@ -11,7 +11,7 @@ import pytest
 from pulse_ops.stack import binaries
 from pulse_ops.stack.child import Child
 from pulse_ops.stack.postgres import EmbeddedPostgres
-from tests.rigs.guide.operator import Operator, an_operator, as_superuser
+from tests.rigs.guide.operator import Operator, an_operator, as_superuser, own_words_for
 from tests.rigs.guide.page import Example, examples
 from tests.support import hosts
 from tests.support.distance import a_queue, let_hosts_in, standing_on
@@ -91,11 +91,14 @@ def a_place(host: Host, folder: Path, opened: ExitStack) -> Place:
     server = EmbeddedPostgres(here, PORT, FAST | {"listen_addresses": "*"})
     postgres = RunningPostgres(server, Child(server.program(), folder / host.name / "postgres.log"))
     opened.callback(postgres.stop)
-    own_words = {
-        **as_superuser(server.url("postgres"), "psql"),
-        "sudo -u postgres pg_basebackup": str(binaries.postgres_bin() / "pg_basebackup"),
-        "/var/lib/postgresql/18/main": str(here / "data"),
-    }
+    own_words = own_words_for(
+        PAGE,
+        {
+            **as_superuser(server.url("postgres"), "psql"),
+            "sudo -u postgres pg_basebackup": str(binaries.postgres_bin() / "pg_basebackup"),
+            "/var/lib/postgresql/18/main": str(here / "data"),
+        },
+    )
     return Place(host, here, postgres, a_terminal(host, folder / host.name / "terminal", {}, own_words, opened))
 
 

@@ -13,7 +13,7 @@ from pulse_core import db, migrations
 from pulse_core.trading.alarms import AlarmCode, HoldCode
 from pulse_ops.cli import main
 from pulse_ops.verify import broker_records
-from tests.rigs.guide.operator import Operator, an_operator, as_superuser
+from tests.rigs.guide.operator import Operator, an_operator, as_superuser, own_words_for
 from tests.rigs.guide.page import examples
 from tests.support import servers
 from tests.support.arena import SETTINGS, Arena, arena_on
@@ -52,12 +52,15 @@ def operator(environment: dict[str, str], primary: RunningPostgres, tmp_path: Pa
     folder = tmp_path / "postgres" / "operator"
     folder.mkdir()
     owner = folder.parent.stat()
-    own_words = {
-        **as_superuser(primary.url("postgres"), "psql", "pg_basebackup"),
-        "/backup": "../backup",
-        "/var/lib/postgresql/18/main": "../data",
-        "postgres:postgres": f"{owner.st_uid}:{owner.st_gid}",
-    }
+    own_words = own_words_for(
+        PAGE,
+        {
+            **as_superuser(primary.url("postgres"), "psql", "pg_basebackup"),
+            "/backup": "../backup",
+            "/var/lib/postgresql/18/main": "../data",
+            "postgres:postgres": f"{owner.st_uid}:{owner.st_gid}",
+        },
+    )
     with an_operator(folder, {**environment, **SETTINGS, "DATABASE_URL": primary.url()}, own_words) as opened:
         yield opened
 
