@@ -19,6 +19,8 @@ else:
 broker_url = _settings.queue_url.get_secret_value()
 result_backend = None
 task_ignore_result = True
+# Else each thread looks for it in all that is installed when it runs its first task.
+result_backend_thread_safe = True
 
 task_default_queue = DEFAULT_QUEUE
 task_routes = ROUTES

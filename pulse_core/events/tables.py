@@ -53,7 +53,7 @@ class SliceEvent(Base):
 
     __table_args__ = (
         Index("ix_slice_events_order_id_id", "order_id", "id"),
-        Index("ix_slice_events_slice_id_id", "slice_id", "id"),
+        Index("ix_slice_events_of_slice", "slice_id", "id", postgresql_where="kind IN ('ALARM', 'BROKER_CALL')"),
         Index(
             "ix_slice_events_sequence", "account_id", "sequence", unique=True, postgresql_where="sequence IS NOT NULL"
         ),

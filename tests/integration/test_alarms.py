@@ -1,10 +1,13 @@
 """The inbox of alarms: one for one cause, counted, taken on, resolved by operators or by its end, and told."""
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from psycopg2.extensions import cursor
+from sqlalchemy import event, text, update
 from sqlalchemy.orm import Session
 
 from api_contract.alarms import LONGEST_ALARM_NOTE, AlarmEventKind, AlarmStatus
@@ -323,3 +326,36 @@ def test_counting_open_alarms_by_code_reads_a_partial_index(one: OrderSlice) -> 
         plan = session.execute(text("EXPLAIN SELECT code, count(*) FROM alarms WHERE status <> 'RESOLVED' GROUP BY 1"))
         assert "ix_alarms_unresolved" in "".join(plan.scalars())
         assert alarms.open_by_code(session) == {AlarmCode.TURNED_UP: 1}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda session, one: events.was_raised(session, one.id, AlarmCode.TURNED_UP),
+        lambda session, one: events.raised_about(session, [one.id], AlarmCode.TURNED_UP),
+        lambda session, one: events.count_refusals(session, one.id, "account"),
+    ],
+    ids=["was_raised", "raised_about", "count_refusals"],
+)
+def test_what_was_told_of_a_slice_is_found_by_an_index_that_holds_little_else(
+    one: OrderSlice, ask: Callable[[Session, OrderSlice], object]
+) -> None:
+    with db.transaction() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = explained(session, lambda: ask(session, one))
+    assert "ix_slice_events_of_slice" in plan
+
+
+def explained(session: Session, ask: Callable[[], object]) -> str:
+    """How Postgres finds what the last statement of `ask` asks for."""
+    asked: list[str] = []
+
+    def note(_connection: object, sent_by: cursor, statement: str, given: Mapping[str, Any], *_rest: object) -> None:
+        asked.append(sent_by.mogrify(statement, given).decode())
+
+    event.listen(db.engine(), "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(db.engine(), "before_cursor_execute", note)
+    return "".join(session.connection().exec_driver_sql(f"EXPLAIN {asked[-1]}").scalars())

@@ -319,8 +319,13 @@ def test_another_installations_archive_takes_nothing_away(
 
 
 def test_a_follower_who_would_miss_archived_events_is_told_so_and_numbers_go_on(
-    broker: SimulatedBroker, account: str, owner: extensions.connection, tmp_path: Path
+    broker: SimulatedBroker,
+    account: str,
+    owner: extensions.connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(archiving, "_MERGED_AT_ONCE", 2)
     a_finished_order(broker, account)
     a_finished_order(broker, account, days=0)
     events = feed.account_events(account, 0, 500).events

@@ -9,7 +9,19 @@ from typing import Any
 
 import psycopg2
 import pytest
-from sqlalchemy import Connection, DateTime, Executable, Numeric, String, bindparam, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Connection,
+    DateTime,
+    Executable,
+    Numeric,
+    String,
+    bindparam,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -19,6 +31,7 @@ from pulse_core.config import settings
 from pulse_core.postgres import prepared
 from pulse_core.postgres.table_base import words
 from pulse_core.trading import store
+from pulse_core.trading.store import claims
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 MARKED = (
@@ -116,6 +129,21 @@ def test_one_that_could_not_be_prepared_is_tried_again(connection: Connection) -
     connection.execute(text("CREATE TEMPORARY TABLE made_later AS SELECT 1 AS one"))
 
     assert connection.scalar(missing) == 1
+
+
+@pytest.mark.parametrize("name", ["_LAST_LOOK", "_CLAIM", "_ACKNOWLEDGE"])
+def test_one_plan_serves_a_slice_every_time(connection: Connection, name: str) -> None:
+    statement = getattr(claims, name)
+    for number in range(7):
+        binds = statement.compile(dialect=connection.dialect).binds.values()
+        connection.execute(statement, {one.key: [f"of {number}"] if is_list(one) else None for one in binds})
+
+    [generic] = connection.execute(text("SELECT generic_plans FROM pg_prepared_statements")).scalars()
+    assert generic > 0
+
+
+def is_list(bind: BindParameter[Any]) -> bool:
+    return isinstance(bind.type, ARRAY) and isinstance(bind.type.item_type, String)
 
 
 def test_what_is_not_marked_is_not_prepared(connection: Connection) -> None:

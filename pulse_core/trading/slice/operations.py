@@ -96,10 +96,11 @@ def list_slices(filters: SliceFilters, limit: int) -> Sequence[SliceState]:
 def slice_history(slice_id: str) -> SliceHistory:
     """Every attempt and broker answer of one slice. Raises NotFound."""
     with db.transaction() as session:
+        found = _existing(session, slice_id)
         return SliceHistory(
-            copy_of(_existing(session, slice_id), SliceState),
+            copy_of(found, SliceState),
             [copy_of(one, Attempt) for one in placements.of_slice(session, slice_id)],
-            [copy_of(one, Entry) for one in events.of_slice(session, slice_id)],
+            [copy_of(one, Entry) for one in events.of_slice(session, found.order_id, slice_id)],
         )
 
 

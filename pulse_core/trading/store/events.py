@@ -146,9 +146,10 @@ def count_holds(session: Session, order_id: str, reason: str) -> int:
     return session.scalar(rows) or 0
 
 
-def of_slice(session: Session, slice_id: str) -> Sequence[SliceEvent]:
-    """Every event of one slice, oldest first."""
-    return session.scalars(select(SliceEvent).where(SliceEvent.slice_id == slice_id).order_by(SliceEvent.id)).all()
+def of_slice(session: Session, order_id: str, slice_id: str) -> Sequence[SliceEvent]:
+    """Every event of one slice of an order, oldest first."""
+    rows = select(SliceEvent).where(SliceEvent.order_id == order_id, SliceEvent.slice_id == slice_id)
+    return session.scalars(rows.order_by(SliceEvent.id)).all()
 
 
 def of_order(session: Session, order_id: str) -> Sequence[SliceEvent]:

@@ -25,7 +25,8 @@ WITH seen AS (
                         AND coalesce(halt.broker, orders.broker) = orders.broker
                         AND coalesce(halt.instrument, orders.instrument) = orders.instrument
                       LIMIT 1)) AS held
-      FROM unnest(:slice_ids, :client_order_ids) AS one (slice_id, client_order_id)
+      -- Postgres does not see the length of the lists, so it plans once for all of them.
+      FROM unnest((SELECT :slice_ids), (SELECT :client_order_ids)) AS one (slice_id, client_order_id)
       JOIN order_slices AS slice ON slice.id = one.slice_id
       JOIN orders ON orders.id = slice.order_id
 )
