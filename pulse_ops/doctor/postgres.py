@@ -107,7 +107,9 @@ def revision(database_url: str) -> Iterator[Finding]:
 
 
 def away(error: psycopg2.Error) -> Finding:
-    return wrong("database", Trouble.DATABASE_AWAY, str(error).strip().splitlines()[-1])
+    # Of several hosts the last one; what is indented below it is advice.
+    told = [line for line in str(error).strip().splitlines() if not line.startswith("\t")]
+    return wrong("database", Trouble.DATABASE_AWAY, told[-1])
 
 
 def _first_line(error: psycopg2.Error) -> str:

@@ -190,6 +190,9 @@ def test_what_gateways_count_without_their_redis_is_added_up_once_it_is_back(
     for times, gapi in zip((3, 2), gateways, strict=True):
         answers = [gapi.send("GET", "/api/orders", trader) for _ in range(times)]
         assert [left(answer)[1] for answer in answers] == [4, 3, 2][:times]
+        login = {"username": trader.username, "password": trader.password}
+        assert gapi.send("POST", "/api/auth/login", json=login).status_code == 200
+        assert gapi.place(trader).status_code == 202
         assert gapi.send("GET", "/ready").status_code == 200
 
     own_redis.start()
