@@ -113,9 +113,9 @@ def _call(side: Side, asked: Asked, name: str) -> float:
 
 def _archive(site: Site, archive: Path) -> int:
     """Archive all days but the last one of the history; how many orders that were."""
-    done = archive_all_but_the_last_day(site.database_url, archive, datetime.now(UTC))
+    days = archive_all_but_the_last_day(site.database_url, archive, datetime.now(UTC))
     site.ask("VACUUM (ANALYZE)")
-    return done.orders
+    return sum(day.orders for day in days)
 
 
 def _show(when: str, short: Side, long: Side) -> None:

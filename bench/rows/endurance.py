@@ -1,5 +1,6 @@
 """A busy desk for half an hour, beside a history that is archived meanwhile: what grows, and what gets later."""
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -8,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench import year_rows
-from bench.archived import Archiving, archive_all_but_the_last_day
+from bench.archived import ArchivedDay, archive_all_but_the_last_day
 from bench.arrivals import Seen, Sent, fills_seen, sent_slices
 from bench.context import Bench
 from bench.cpu import cpu_taken, own_bytes, per_operation
@@ -49,8 +50,8 @@ def measure(bench: Bench) -> Row:
     history = History(sizes.history_days, sizes.history_slices)
     row = Row(
         "endurance",
-        f"{RATE} slices a second for {sizes.endurance_minutes:g} minutes, limits off, while"
-        f" {history.days * history.slices_a_day:,} finished slices are archived",
+        f"{RATE} slices a second for {sizes.endurance_minutes:g} minutes, limits off, beside"
+        f" {history.days * history.slices_a_day:,} finished slices that are archived but for their last day",
         operation="slice",
         floor="the first of the parts",
     )
@@ -60,14 +61,14 @@ def measure(bench: Bench) -> Row:
         bench.say(f"accepting {orders:,} orders")
         made = accept_and_split(site, tokens, orders, _SLICES_PER_ORDER, _ACCOUNTS)
         seconds = orders * _SLICES_PER_ORDER / RATE
-        parts, archiving = _follow(bench, site, made, seconds)
+        parts, days = _follow(bench, site, made, seconds)
         sent, seen = sent_slices(site, of=made), fills_seen(site, made)
-    row.figures = figures(parts, sent, seen)
+    row.figures = figures(parts, sent, seen, days)
     row.cpu_ms = {"in the last part": parts[-1].cpu_ms, "in the first": parts[0].cpu_ms}
     row.notes += [
         f"{len(sent):,} slices of {len(made):,} orders; each part has {(parts[0].ends - parts[0].starts).seconds} s",
-        f"{archiving.orders:,} orders of the history were archived in {archiving.seconds:.0f} s, from part"
-        f" {ARCHIVED_FROM + 1} on; autovacuum is as it comes",
+        archiving_note(parts, days),
+        "CPU of Postgres has that of archiving, too; autovacuum is as it comes",
         SEEN,
     ]
     return row
@@ -89,12 +90,12 @@ def _site(bench: Bench, history: History) -> Iterator[Site]:
             site.stop()
 
 
-def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tuple[list[Part], Archiving]:
+def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tuple[list[Part], list[ArchivedDay]]:
     first, length = soon(), timedelta(seconds=seconds / PARTS)
     bring_due(site, made, first, 1 / RATE)
     parts: list[Part] = []
     with ThreadPoolExecutor(1, "archiving") as beside:
-        archiving: Future[Archiving] | None = None
+        archiving: Future[list[ArchivedDay]] | None = None
         for number in range(PARTS):
             if number == ARCHIVED_FROM:
                 archiving = beside.submit(_archive, site, bench.folder / "archive")
@@ -106,20 +107,23 @@ def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tu
     return parts, found
 
 
-def _archive(site: Site, folder: Path) -> Archiving:
+def _archive(site: Site, folder: Path) -> list[ArchivedDay]:
     return archive_all_but_the_last_day(site.database_url, folder, datetime.now(UTC))
 
 
 def _part(site: Site, starts: datetime, ends: datetime) -> Part:
     pids = site.pids()
     sleep_until(starts)
+    # Later than the part does: the one before was weighed until now.
+    began = time.time()
     with cpu_taken(pids) as taken, queue_depth(site) as depth:
         sleep_until(ends)
+    came_due = round(RATE * (time.time() - began))
     ((dead,),) = site.ask(_DEAD, list(TABLES))
     return Part(
         starts,
         ends,
-        per_operation(taken, round(RATE * (ends - starts).total_seconds())),
+        per_operation(taken, came_due),
         {name: own_bytes(pids[name]) / 2**20 for name in _WEIGHED},
         depth,
         float(dead),
@@ -127,14 +131,26 @@ def _part(site: Site, starts: datetime, ends: datetime) -> Part:
     )
 
 
-def figures(parts: Sequence[Part], sent: Sequence[Sent], seen: Sequence[Seen]) -> list[Figure]:
+def archiving_note(parts: Sequence[Part], days: Sequence[ArchivedDay]) -> str:
+    """How many finished slices were archived, in which time, and how many of them too late to be beside trading."""
+    seconds = (days[-1].at - parts[ARCHIVED_FROM].starts).total_seconds()
+    after = sum(day.slices for day in days if day.at >= parts[-1].ends)
+    return (
+        f"{sum(day.slices for day in days):,} finished slices were archived in {seconds:.0f} s from the beginning of"
+        f" part {ARCHIVED_FROM + 1} on, {after:,} of them after the last part"
+    )
+
+
+def figures(
+    parts: Sequence[Part], sent: Sequence[Sent], seen: Sequence[Seen], days: Sequence[ArchivedDay]
+) -> list[Figure]:
     """The last part beside the first, then each part by itself."""
-    told = [_told(part, sent, seen) for part in parts]
+    told = [_told(part, sent, seen, days) for part in parts]
     whole = [
         Figure(f"{name}, in the last part", unit, single(told[-1][name, unit]), single(told[0][name, unit]))
         for name, unit in told[0]
     ]
-    whole.append(Figure("slices early", "", single(float(sum(one.late_ms < 0 for one in sent)))))
+    whole.append(Figure("slices early, all parts", "", single(_early([one.late_ms for one in sent]))))
     each = [
         Figure(f"part {number}: {name}", unit, single(value))
         for number, of_part in enumerate(told, 1)
@@ -143,7 +159,9 @@ def figures(parts: Sequence[Part], sent: Sequence[Sent], seen: Sequence[Seen]) -
     return whole + each
 
 
-def _told(part: Part, sent: Sequence[Sent], seen: Sequence[Seen]) -> dict[tuple[str, str], float]:
+def _told(
+    part: Part, sent: Sequence[Sent], seen: Sequence[Seen], days: Sequence[ArchivedDay]
+) -> dict[tuple[str, str], float]:
     """Each figure of a part, by its name and unit."""
     late = [one.late_ms for one in sent if part.starts <= one.scheduled_at < part.ends]
     fills = [one.after_ms for one in seen if part.starts <= one.traded_at < part.ends]
@@ -152,9 +170,16 @@ def _told(part: Part, sent: Sequence[Sent], seen: Sequence[Seen]) -> dict[tuple[
         ("lateness p50", "ms"): quantile(late, 0.5),
         ("lateness p99", "ms"): quantile(late, 0.99),
         ("latest slice", "ms"): max(late),
+        ("slices early", ""): _early(late),
         ("fill seen after p99", "ms"): quantile(fills, 0.99),
+        ("messages in the queue or with workers, p50", ""): quantile(part.queue, 0.5),
         ("messages in the queue or with workers, most", ""): max(part.queue),
         **{(f"memory of {name}", "MB"): held for name, held in part.megabytes.items()},
         ("dead rows", ""): part.dead_rows,
         ("tables with their indexes", "MB"): part.tables_megabytes,
+        ("finished slices archived", ""): float(sum(day.slices for day in days if part.starts <= day.at < part.ends)),
     }
+
+
+def _early(late_ms: Sequence[float]) -> float:
+    return float(sum(one < 0 for one in late_ms))
