@@ -47,7 +47,7 @@ web: $(INSTALLED) ## Use the page in a real browser; without Chromium the tests 
 hosts: $(INSTALLED) ## Cut hosts off, in one direction or both, as root; a part of the suite
 	@exec $(BIN)/python -m pytest -n 2 tests/hosts --ignore=tests/hosts/test_failover.py --ignore=tests/hosts/test_rabbitmq.py --ignore=tests/hosts/test_upgrade.py tests/rigs/chaos/test_host.py $(ARGS)
 
-failover: $(INSTALLED) ## Lose the primary under load, with a synchronous standby and without; a part of the suite
+failover: $(INSTALLED) ## Lose the primary under load, with a synchronous standby and without, and the standby; a part of the suite
 	@exec $(BIN)/python -m pytest -n 2 tests/hosts/test_failover.py tests/rigs/chaos/test_lost_commits.py $(ARGS)
 
 rabbitmq: $(INSTALLED) ## Trade with RabbitMQ as the queue, and kill it; a part of the suite

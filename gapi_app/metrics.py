@@ -24,3 +24,9 @@ CELL_UP = gauge(
     by=BY,
     mode="livemostrecent",
 )
+LIMITS_ALONE = gauge(
+    "gapi_limits_alone",
+    "1 while this gateway counts requests by itself, as the Redis of the limits is away; else 0.",
+    by=BY,
+    mode="livemax",
+)

@@ -1,8 +1,8 @@
 """Whether this process can work with the database that it was given, before it serves and whenever it is asked.
 
-What may pass by itself is waited for: a database that is not up yet, a standby that will be promoted. Where only a
-person can mend it the process ends with a sentence: without tables, with those of another revision, behind a proxy that
-shares sessions.
+What may pass by itself is waited for: a database that is not up yet, a standby that will be promoted, one that
+each commit waits for. Where only a person can mend it the process ends with a sentence: without tables, with those of
+another revision, behind a proxy that shares sessions.
 """
 
 import os
@@ -18,13 +18,14 @@ from api_contract.log import get_logger
 from api_contract.troubles import troubles
 from pulse_core import db
 from pulse_core.errors import DatabaseUnavailable, SharedSession, WrongTables
-from pulse_core.postgres import handshake
+from pulse_core.postgres import commits, handshake
 
 log = get_logger(__name__)
 
 AGAIN_SECONDS = 1.0
 FOR_GOOD = (SharedSession, WrongTables)
 READ_ONLY = "Postgres takes no writes: set default_transaction_read_only off"
+COMMITS_WAIT = "commits wait for a synchronous standby: start it, or take it out of synchronous_standby_names"
 NO_RIGHTS = (
     "the role of DATABASE_URL may not read the tables: run `pulse migrate` with PULSE_OWNER_DATABASE_URL, which gives "
     "it its rights"
@@ -40,6 +41,8 @@ def check() -> None:
         with db.statement() as connection:
             if connection.scalar(_IS_READ_ONLY):
                 raise DatabaseUnavailable(READ_ONLY)
+            if commits.wait_for_a_standby(connection):
+                raise DatabaseUnavailable(COMMITS_WAIT)
             handshake.check(connection)
     except ProgrammingError as refused:
         if isinstance(refused.orig, psycopg2.errors.InsufficientPrivilege):

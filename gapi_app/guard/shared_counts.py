@@ -16,6 +16,7 @@ from redis.retry import Retry
 
 from api_contract.clock import Clock
 from gapi_app.clock import pulse_time
+from gapi_app.metrics import LIMITS_ALONE
 
 PREFIX = "pulse-limits:"
 EXCHANGE_SECONDS, RETRY_SECONDS = 0.2, 1.0
@@ -94,6 +95,8 @@ class SharedCounts(Storage):
         """Tell Redis what was counted since the last time, and learn the totals. Raises RedisError."""
         untold = self._untold()
         if not untold:
+            # Who asks nobody for a while must not take it for being there.
+            client.ping()
             return
         pipeline = client.pipeline(transaction=False)
         for (key, ends_at), amount in untold:
@@ -143,6 +146,7 @@ class SharedCounts(Storage):
         while True:
             self._clock.sleep(EXCHANGE_SECONDS if is_well else RETRY_SECONDS)
             was_well, is_well = is_well, self._exchange_quietly(client)
+            LIMITS_ALONE.set(not is_well)
             if was_well != is_well:
                 log.warning("limits are counted for this gateway alone" if was_well else "limits are shared again")
 

@@ -23,6 +23,7 @@ from pulse_core.health.store import processes, sweep_runs
 from pulse_core.health.store.processes import Identity, Vitals
 from pulse_core.health.sweep_journal import SweepJournal, as_rows, journal
 from pulse_core.health.vocabulary import ProcessKind
+from pulse_core.metrics.database import REPORTED
 from pulse_core.postgres.handshake import newest_revision
 
 log = get_logger(__name__)
@@ -55,6 +56,7 @@ class Reporter:
         clock.utcnow()
         with db.statement() as connection:
             processes.report(connection, self._who, Vitals(clock.wall_ahead(), self._longest_task()))
+        REPORTED.set(clock.utcnow().timestamp())
         self._write_sweeps()
         if self._reports % FORGET_EVERY == 0:
             self.attempt(self._forget)

@@ -1,10 +1,13 @@
-"""How this process stands: its connections, its clock, its fences, and whether and how much it may send."""
+"""How this process stands: its connections, its clock, its disk, its fences, and whether and how much it may send."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 from api_contract.errors import ServiceUnavailable
 from api_contract.log import get_logger
@@ -27,6 +30,12 @@ CONNECTIONS_LIMIT = gauge(
 CLOCK_AHEAD = gauge(
     "pulse_clock_ahead_seconds",
     "How far the machine's clock is ahead of the database's; 0 while that was not measured.",
+    by=CORE,
+    mode="livemostrecent",
+)
+DISK_FREE = gauge(
+    "pulse_disk_free_bytes",
+    "Free bytes on the disk of the folder that the process runs in.",
     by=CORE,
     mode="livemostrecent",
 )
@@ -66,6 +75,8 @@ def refresh() -> Iterable[Metric]:
     ahead = clock.wall_ahead()
     if ahead is not None:
         CLOCK_AHEAD.set(ahead)
+    with suppress(OSError):
+        DISK_FREE.set(shutil.disk_usage(Path.cwd()).free)
     return ()
 
 

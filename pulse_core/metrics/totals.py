@@ -58,6 +58,9 @@ AGES = {
     "fence_silent": family(
         "pulse_fence_silent_seconds", "How long a session that holds a fence has said nothing to the database.", by=BY
     ),
+    "commit_wait": family(
+        "pulse_commit_wait_seconds", "How long the oldest commit has waited for a synchronous standby.", by=BY
+    ),
 }
 WEBHOOK_LAG = family(
     "pulse_webhook_lag_seconds", "Age of the oldest event that a live webhook was not given yet.", by=BY

@@ -29,6 +29,12 @@ class Trouble(StrEnum):
         "Postgres takes no writes",
         "Name the primary in DATABASE_URL, or set default_transaction_read_only off; sessions that are open keep it.",
     )
+    DATABASE_AWAITS_STANDBY = (
+        "DATABASE_AWAITS_STANDBY",
+        "commits wait for a standby that is away",
+        "Start the standby; or take it out of synchronous_standby_names and reload Postgres: from then on "
+        "a loss of the primary loses commits.",
+    )
     DATABASE_LOSES_COMMITS = (
         "DATABASE_LOSES_COMMITS",
         "a crash of Postgres's machine loses orders that were confirmed",

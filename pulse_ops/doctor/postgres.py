@@ -8,7 +8,7 @@ import psycopg2.errors
 
 from pulse_core import migrations
 from pulse_core.errors import SharedSession
-from pulse_core.postgres import poolers
+from pulse_core.postgres import commits, poolers
 from pulse_core.postgres.urls import libpq_url
 from pulse_ops.doctor.findings import Finding, Trouble, fine, wrong
 from pulse_ops.stack.status import database_revision
@@ -24,14 +24,25 @@ _TAKE_ROOM = """
 
 
 def takes_writes(cursor: Any) -> Iterator[Finding]:
-    """Postgres may be a standby, or have been set to read only."""
+    """Postgres may be a standby, have been set to read only, or let all commits wait."""
+    if reason := why_nothing_is_written(cursor):
+        yield reason
+        return
+    yield from _has_room(cursor)
+
+
+def why_nothing_is_written(cursor: Any) -> Finding | None:
+    """What keeps every process from writing, its signs of life too; None where they can."""
     cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'")
     is_standby, is_read_only = cursor.fetchone()
     if is_standby or is_read_only:
         why = "it is a standby" if is_standby else "transaction_read_only is on"
-        yield wrong("database", Trouble.DATABASE_READ_ONLY, why)
-        return
-    yield from _has_room(cursor)
+        return wrong("database", Trouble.DATABASE_READ_ONLY, why)
+    cursor.execute(commits.LONGEST_WAIT)
+    waiting, seconds = cursor.fetchone()
+    if seconds > commits.PATIENCE_SECONDS:
+        return wrong("database", Trouble.DATABASE_AWAITS_STANDBY, f"{waiting} wait, the longest for {seconds:.0f} s")
+    return None
 
 
 def keeps_commits(cursor: Any, is_live: bool) -> Iterator[Finding]:
@@ -96,7 +107,9 @@ def revision(database_url: str) -> Iterator[Finding]:
 
 
 def away(error: psycopg2.Error) -> Finding:
-    return wrong("database", Trouble.DATABASE_AWAY, str(error).strip().splitlines()[-1])
+    # Of several hosts the last one; what is indented below it is advice.
+    told = [line for line in str(error).strip().splitlines() if not line.startswith("\t")]
+    return wrong("database", Trouble.DATABASE_AWAY, told[-1])
 
 
 def _first_line(error: psycopg2.Error) -> str:

@@ -1,6 +1,7 @@
 """How many requests the gateway answers: by account, by address, whatever Redis does."""
 
 import os
+import re
 import secrets
 import signal
 from collections.abc import Callable, Iterator
@@ -166,8 +167,7 @@ def test_a_lost_redis_costs_no_request_and_no_limit(
     assert pid is not None
     os.kill(pid, fault)
     try:
-        # There is something to tell Redis only while somebody asks.
-        wait_until(lambda: gapi.place(before).status_code and said(gapi, "limits are counted for this gateway alone"))
+        wait_until(lambda: said(gapi, "limits are counted for this gateway alone"))
         assert use_up(gapi, during) == 5
         assert gapi.send("GET", "/api/orders", before).status_code == 429
     finally:
@@ -179,6 +179,32 @@ def test_a_lost_redis_costs_no_request_and_no_limit(
     wait_until(lambda: said(gapi, "limits are shared again"))
     assert use_up(gapi, after) == 5
     assert gapi.send("GET", "/api/orders", before).status_code == 429
+
+
+def test_what_gateways_count_without_their_redis_is_added_up_once_it_is_back(
+    start: Start, trader: Account, own_redis: RunningRedis
+) -> None:
+    gateways = [start(PULSE_LIMITS_REDIS_URL=own_redis.url) for _ in range(2)]
+    own_redis.stop()
+    wait_until(lambda: all(alone(one) == 1 for one in gateways))
+    for times, gapi in zip((3, 2), gateways, strict=True):
+        answers = [gapi.send("GET", "/api/orders", trader) for _ in range(times)]
+        assert [left(answer)[1] for answer in answers] == [4, 3, 2][:times]
+        login = {"username": trader.username, "password": trader.password}
+        assert gapi.send("POST", "/api/auth/login", json=login).status_code == 200
+        assert gapi.place(trader).status_code == 202
+        assert gapi.send("GET", "/ready").status_code == 200
+
+    own_redis.start()
+    wait_until(lambda: all(alone(one) == 0 for one in gateways))
+    # The first of them told its count before it could know of the other's.
+    wait_until(lambda: all(one.send("GET", "/api/orders", trader).status_code == 429 for one in gateways))
+    assert gateways[0].send("GET", "/api/orders", trader).status_code == 429
+
+
+def alone(gapi: Service) -> float:
+    [told] = re.findall(r"^gapi_limits_alone (\S+)$", gapi.send("GET", "/metrics").text, re.MULTILINE)
+    return float(told)
 
 
 def test_a_redis_that_is_not_there_at_the_start_is_no_hindrance(start: Start, trader: Account) -> None:

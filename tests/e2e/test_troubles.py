@@ -278,7 +278,7 @@ def test_postgres_away(doctor: Doctor, postgres: RunningPostgres) -> None:
 
     assert said.exit_code == status.exit_code == 1
     (line,) = [line for line in said.wrong if line.startswith("WRONG database")]
-    assert "Postgres does not answer: " in line
+    assert "Postgres does not answer: connection to server at " in line
     assert line.endswith(Trouble.DATABASE_AWAY.next_step)
     assert line in status.wrong
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import Row, text
@@ -12,13 +13,16 @@ from sqlalchemy import Row, text
 from pulse_core import config, db, migrations
 from pulse_core.brokers.port import BookUnavailable
 from pulse_core.clock import utcnow
+from pulse_core.errors import DatabaseUnavailable
 from pulse_core.health import signs
 from pulse_core.health.agreement import differences
 from pulse_core.health.reporter import Reporter, identity
 from pulse_core.health.settings_digest import digest
 from pulse_core.health.signs import Sign, note_sign
+from pulse_core.health.store import processes
 from pulse_core.health.sweep_journal import SweepJournal
 from pulse_core.health.vocabulary import ProcessKind
+from pulse_core.metrics.database import REPORTED
 from tests.support.processes import wait_until
 from tests.support.servers import RunningPostgres
 from tests.support.settings import started_with
@@ -51,6 +55,16 @@ def test_a_process_has_one_row_which_tells_who_it_is_and_how_it_is(reporting: Re
     assert abs(first.clock_skew_seconds) < 1
     assert (first.longest_task_seconds, first.ended_at) == (1.5, None)
     assert (second.started_at, second.seen_at > first.seen_at) == (first.started_at, True)
+
+
+def test_what_could_not_be_written_is_not_dated_anew(reporting: Reporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    reporting.report()
+    written = REPORTED._value.get()
+    assert abs(written - utcnow().timestamp()) < 5
+    monkeypatch.setattr(processes, "report", Mock(side_effect=DatabaseUnavailable(db.AWAY)))
+    with pytest.raises(DatabaseUnavailable):
+        reporting.report()
+    assert REPORTED._value.get() == written
 
 
 def test_a_process_that_ends_says_so(reporting: Reporter) -> None:

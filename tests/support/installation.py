@@ -55,6 +55,7 @@ class Installation:
     database_url: str
     exchange_url: str
     gapi_url: str = ""
+    pulse_url: str = ""
     trader: Trader = field(init=False)
     _processes: dict[str, Processes] = field(default_factory=dict)
 
@@ -63,8 +64,8 @@ class Installation:
         assert self.front is not None
         on_front = self.on(self.front)
         with self.here():
-            _, pulse_url = on_front.pulse(**pulse)
-            _, self.gapi_url = on_front.gapi(PULSE_URL=pulse_url, **gapi)
+            _, self.pulse_url = on_front.pulse(**pulse)
+            _, self.gapi_url = on_front.gapi(PULSE_URL=self.pulse_url, **gapi)
 
     def trade(self, pause: float = 0.5, *, is_watching: bool = False) -> None:
         """Let a trader place orders all the time, so many seconds apart, and look at them if he is watching."""

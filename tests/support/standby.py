@@ -101,6 +101,20 @@ class SynchronousPair:
         with standing_on(self.second):
             query(self.standby.url(), "SELECT pg_promote()")
 
+    def commits_wait(self) -> bool:
+        with standing_on(self.first):
+            [waiting] = query(self.primary.url(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            return bool(waiting)
+
+    def bring_the_standby_back(self) -> None:
+        with standing_on(self.second):
+            start(self.child)
+
+    def go_without_a_standby(self) -> None:
+        with standing_on(self.first):
+            query(self.primary.url(), "ALTER SYSTEM SET synchronous_standby_names = ''")
+            query(self.primary.url(), "SELECT pg_reload_conf()")
+
 
 @contextmanager
 def synchronous_pair(first: Host, second: Host, folder: Path) -> Iterator[SynchronousPair]:

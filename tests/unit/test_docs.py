@@ -1,6 +1,7 @@
 """The pages say what the code says: links, settings, moves, sweeps, commands."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 import gapi_app.config
 import pulse_core.config
 from api_contract.alarms import AlarmStatus
+from api_contract.known_variables import KNOWN
 from api_contract.vocabulary import HoldReason, OrderStatus, SliceStatus
 from pulse_core.brokers.zerodha.refusals import RULES
 from pulse_core.migrations.rights import DELETED_FROM
@@ -31,7 +34,7 @@ from pulse_ops.stack.config import StackSettings
 from pulse_ops.stack.running import RunningStack
 
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
+DOCS, DEPLOY = ROOT / "docs", ROOT / "deploy"
 BACKGROUND = DOCS / "services" / "pulse-background"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#\s]+)?(?:#([^)\s]+))?\)")
@@ -151,6 +154,43 @@ def test_every_alarm_stands_with_what_to_do_in_the_page_of_alarms() -> None:
 def test_troubles_stand_in_the_operations_page_as_the_doctor_names_them() -> None:
     told = [[f"`{one.value}`", one.meaning, one.next_step] for one in Trouble]
     assert table(DOCS / "operations.md", "Troubles") == told
+
+
+def test_alerts_and_panels_that_tell_of_a_trouble_stand_in_its_row() -> None:
+    """Each alert that is named asks for something that one of the panels beside it shows."""
+    rules = {rule["alert"]: names_in(rule["expr"]) for rule in alerts()}
+    shown = {panel["title"]: names_in(*exprs) for panel, exprs in panels()}
+    for trouble, *_, told_by, _ in table(DOCS / "operations" / "troubles.md", "Twelve troubles"):
+        named, beside = CODE.findall(told_by), re.findall(r"\*([^*]+)\*", told_by)
+        in_panels = set().union(*(shown[title] for title in beside))
+        assert named, trouble
+        assert [one for one in named if not rules[one] & in_panels] == [], trouble
+
+
+def test_pages_for_operators_name_alerts_troubles_and_panels_that_there_are() -> None:
+    pages = "".join((DOCS / "operations" / name).read_text() for name in ("losses.md", "troubles.md", "dashboards.md"))
+    assert set(re.findall(r"`(Pulse\w+)`", pages)) <= {rule["alert"] for rule in alerts()}
+    words = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", pages)) - KNOWN
+    assert words <= {one.value for one in Trouble} | {one.value for one in AlarmCode}
+    titles = {panel["title"] for panel, _ in panels()}
+    assert {
+        one for row in table(DOCS / "operations" / "dashboards.md", "Grafana") for one in row[0].split(", ")
+    } <= titles
+
+
+def alerts() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def panels() -> list[tuple[dict[str, Any], list[str]]]:
+    """Each panel of the dashboard, with what it asks for."""
+    dashboard = json.loads((DEPLOY / "grafana" / "pulse.json").read_text())
+    return [(panel, [target["expr"] for target in panel.get("targets", ())]) for panel in dashboard["panels"]]
+
+
+def names_in(*queries: str) -> set[str]:
+    return {name for query in queries for name in re.findall(r"\b(?:up|gapi_\w+|pulse_\w+)\b", query)}
 
 
 def test_reasons_of_holds_stand_in_the_page_of_refusals_as_in_the_code() -> None:

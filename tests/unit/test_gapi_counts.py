@@ -21,6 +21,10 @@ class Pipeline:
         self.is_away = False
         self._answers: list[int] = []
 
+    def ping(self) -> None:
+        if self.is_away:
+            raise redis.ConnectionError
+
     def pipeline(self, transaction: bool) -> "Pipeline":
         self._answers = []
         return self

@@ -20,7 +20,8 @@ class Standing:
     """How many orders and slices are open, by status, each at most as many as were looked at.
 
     `ages` are seconds by what waits, 0 when nothing does: unsplit, overdue, turn_wait, unknown, past_deadline, held,
-    fence_silent. `holds` are the orders that are held, `accounts` the broker accounts by state, `halts` those in force.
+    fence_silent, commit_wait. `holds` are the orders that are held, `accounts` the broker accounts by state, `halts`
+    those in force.
     """
 
     orders: dict[OrderStatus, float]

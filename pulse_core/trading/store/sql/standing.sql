@@ -61,6 +61,10 @@ ages AS (
       FROM pg_locks JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid
      WHERE pg_locks.locktype = 'advisory' AND pg_locks.granted
        AND pg_stat_activity.datname = current_database() AND pg_stat_activity.state <> 'active'
+     UNION ALL
+    SELECT 'commit_wait', min(query_start)
+      FROM pg_stat_activity
+     WHERE datname = current_database() AND state = 'active' AND wait_event = 'SyncRep'
 )
 SELECT 'orders' AS what, status AS label, CAST(count(*) AS float8) AS value
   FROM (SELECT status FROM orders WHERE status = 'PENDING' LIMIT :most) AS pending
