@@ -33,7 +33,7 @@ RUN python -m pip uninstall --yes setuptools wheel pip \
     && cd /usr/local/lib/python3.11 && rm -rf ensurepip idlelib lib2to3 tkinter turtledemo \
     && groupadd --gid 10001 pulse \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin pulse \
-    && install -d -o pulse -g pulse /var/lib/pulse
+    && install -d -o pulse -g pulse /var/lib/pulse /archive
 
 FROM scratch AS base
 COPY --from=trimmed / /

@@ -89,7 +89,7 @@ systemd: $(INSTALLED) ## Boot a systemd, start the units of deploy/systemd, kill
 mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
 	@exec $(BIN)/python -m tests.rigs.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)
 
-bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for ten minutes
+bench: $(INSTALLED) ## Measure beside the floors of this machine; ARGS=--quick for ten minutes, "--rows endurance" for half an hour of load
 	@exec $(BIN)/python -m bench $(ARGS)
 
 year: $(INSTALLED) ## Compare a day of history with a year of it, and with its archive: DAYS=250 A_DAY=5000, half an hour

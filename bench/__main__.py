@@ -21,7 +21,7 @@ from rich.console import Console
 from bench.children import ROOT, BenchError
 from bench.context import Bench
 from bench.machine import load_average, machine
-from bench.rows import ROWS
+from bench.rows import ON_REQUEST, ROWS
 from bench.sizes import FULL, QUICK, Sizes
 from bench.table import markdown, print_results
 
@@ -38,11 +38,12 @@ _FAILURES = (
     ValueError,
 )
 _WIDTH = 150
+_ON_REQUEST = f"Without it all but: {', '.join(sorted(ON_REQUEST))}."
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Smaller and fewer runs: about ten minutes.")
-@click.option("--rows", "--only", default="", help=f"Rows, by commas: {', '.join(ROWS)}.")
+@click.option("--rows", "--only", default="", help=f"Rows, by commas: {', '.join(ROWS)}. {_ON_REQUEST}")
 @click.option(
     "--day-minutes",
     type=click.FloatRange(0.5, 20),
@@ -103,7 +104,9 @@ def _sizes(quick: bool, day_minutes: float | None) -> Sizes:
 
 
 def _chosen(rows: str) -> list[str]:
-    names = [name.strip() for name in rows.split(",") if name.strip()] or list(ROWS)
+    names = [name.strip() for name in rows.split(",") if name.strip()] or [
+        name for name in ROWS if name not in ON_REQUEST
+    ]
     if unknown := [name for name in names if name not in ROWS]:
         raise click.BadParameter(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}", param_hint="--rows")
     return names

@@ -22,19 +22,32 @@ class Sent:
         return (self.arrived_at - self.scheduled_at).total_seconds() * 1000
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A fill: when the exchange traded it, and after how many milliseconds ours was committed."""
+
+    traded_at: datetime
+    after_ms: float
+
+
 def arrivals(site: Site) -> list[Arrival]:
     """Every placement request, refused ones too."""
     with Ledger(site.ledger) as ledger:
         return ledger.arrivals()
 
 
-def sent_slices(site: Site, before: datetime | None = None, *, is_complete: bool = True) -> list[Sent]:
-    """The slices due before an instant that arrived. Raises BenchError when one did not, unless that is allowed."""
+def sent_slices(
+    site: Site, before: datetime | None = None, *, of: Sequence[str] | None = None, is_complete: bool = True
+) -> list[Sent]:
+    """The slices due before an instant, of these orders, that arrived.
+
+    Raises BenchError when one did not, unless that is allowed.
+    """
     rows = site.ask(
         "SELECT order_id, client_order_id, scheduled_at FROM order_slices"
-        " WHERE %s::timestamptz IS NULL OR scheduled_at < %s ORDER BY scheduled_at",
-        before,
-        before,
+        " WHERE (%s::timestamptz IS NULL OR scheduled_at < %s) AND (%s::text[] IS NULL OR order_id = ANY(%s))"
+        " ORDER BY scheduled_at",
+        *(before, before, *(None if of is None else list(of),) * 2),
     )
     arrived = {one.tag: one.arrived_at for one in reversed(arrivals(site)) if one.outcome == "ACCEPTED"}
     missing = sum(client_order_id not in arrived for _order_id, client_order_id, _at in rows)
@@ -49,7 +62,16 @@ def sent_slices(site: Site, before: datetime | None = None, *, is_complete: bool
 
 def fills_seen_ms(site: Site) -> Sequence[float]:
     """Milliseconds from the exchange's trade to the commit of our fill, for each of them."""
-    rows = site.ask("SELECT broker_order_id, pg_xact_commit_timestamp(xmin) FROM fills")
+    return [one.after_ms for one in fills_seen(site)]
+
+
+def fills_seen(site: Site, of: Sequence[str] | None = None) -> list[Seen]:
+    """When each fill of these orders, or of all, was traded and committed."""
+    rows = site.ask(
+        "SELECT fills.broker_order_id, pg_xact_commit_timestamp(fills.xmin) FROM fills"
+        " JOIN order_slices ON order_slices.id = slice_id WHERE %s::text[] IS NULL OR order_id = ANY(%s)",
+        *(None if of is None else list(of),) * 2,
+    )
     with Ledger(site.ledger) as ledger:
         traded = {one.order_id: one.traded_at for one in ledger.trades()}
-    return [(seen - traded[order_id]).total_seconds() * 1000 for order_id, seen in rows]
+    return [Seen(traded[order_id], (seen - traded[order_id]).total_seconds() * 1000) for order_id, seen in rows]

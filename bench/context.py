@@ -36,6 +36,11 @@ class Bench:
         self.say("starting Postgres and Redis")
         return Servers(self.folder, self.children)
 
+    @property
+    def has_site(self) -> bool:
+        """Whether a row has asked for the usual site."""
+        return "site" in self.__dict__
+
     @cached_property
     def site(self) -> Site:
         site = Site(self.servers, self.children, self.folder / "site", redis_number=0)
@@ -47,7 +52,7 @@ class Bench:
     def site_at_default_rate(self) -> Iterator[Site]:
         """Another site, whose limits towards the broker are those of users; the first one rests meanwhile."""
         site = self._default_site
-        with self.site.at_rest() if "site" in self.__dict__ else nullcontext():
+        with self.site.at_rest() if self.has_site else nullcontext():
             self.say("starting the product with its default limits")
             try:
                 site.start((*FRONT, *BEHIND))
@@ -59,7 +64,7 @@ class Bench:
     def site_at_two_brokers(self) -> Iterator[Site]:
         """Another site, with an account at a second exchange too; the first site rests meanwhile."""
         folder, port = self.folder / "two", free_port()
-        with self.site.at_rest() if "site" in self.__dict__ else nullcontext():
+        with self.site.at_rest() if self.has_site else nullcontext():
             self.say("starting the product with accounts at two brokers")
             limits, to_call = lifted_limits() | second_broker.TRADED, second_broker.variables(port)
             site = Site(self.servers, self.children, folder, 4, prefix="two ", limits=limits, at_the_broker=to_call)

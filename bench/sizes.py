@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Sizes:
     """Counts, and durations in seconds, of every row. `rounds` is how often product and floor take turns.
 
-    `steady_loads` are pairs of slices a second and rows of the day's book; `waiting` are slices that wait for a turn.
+    `steady_loads` are pairs of slices a second and rows of the day's book; `waiting` are slices that wait for a turn,
+    `history_days` those of finished slices, `history_slices` in each, that are archived.
     """
 
     last_row_begins_within: float
@@ -32,6 +33,9 @@ class Sizes:
     waiting: tuple[int, ...]
     slice_workers: tuple[int, ...]
     day_minutes: float
+    endurance_minutes: float
+    history_days: int
+    history_slices: int
     listened_accounts: int
     table_rows: int
     sweep_runs: int
@@ -66,6 +70,9 @@ FULL = Sizes(
     waiting=(200, 1000),
     slice_workers=(1, 2, 4),
     day_minutes=20,
+    endurance_minutes=30,
+    history_days=200,
+    history_slices=5000,
     listened_accounts=40,
     table_rows=1_000_000,
     sweep_runs=30,
@@ -96,6 +103,9 @@ QUICK = Sizes(
     waiting=(200,),
     slice_workers=(2, 4),
     day_minutes=1,
+    endurance_minutes=1,
+    history_days=10,
+    history_slices=1000,
     listened_accounts=8,
     table_rows=100_000,
     sweep_runs=10,

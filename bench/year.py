@@ -8,27 +8,23 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import psycopg2
 
 from bench import year_rows
+from bench.archived import archive_all_but_the_last_day
 from bench.children import Children
 from bench.clients import Client
 from bench.figures import quantile
 from bench.rows.tables import Asked, milliseconds, timer
 from bench.stack import FRONT, Servers, Site
 from bench.sweep_timer import DUE_QUERY
-from bench.year_rows import LATEST, SLICES_PER_ORDER, History
-from pulse_core import migrations
+from bench.year_rows import SLICES_PER_ORDER, History
 from pulse_core.sweeps import SWEEPS
-from pulse_ops.archive import archiving
-from pulse_ops.archive.archiving import Whose
-from pulse_ops.archive.rows import TRADING
 
 # A shared machine only ever adds to a time: the quicker calls say more than the others.
 QUICKER = 0.25
@@ -117,14 +113,9 @@ def _call(side: Side, asked: Asked, name: str) -> float:
 
 def _archive(site: Site, archive: Path) -> int:
     """Archive all days but the last one of the history; how many orders that were."""
-    before = datetime.now(UTC).date() - timedelta(days=LATEST)
-    whose = Whose(migrations.head(), "year")
-    with closing(psycopg2.connect(site.database_url, connect_timeout=5)) as connection:
-        done = list(archiving.archive_days(connection, TRADING, archive, before, whose))
-        connection.set_session(autocommit=True)
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM (ANALYZE)")
-    return sum(one.owners for one in done)
+    days = archive_all_but_the_last_day(site.database_url, archive, datetime.now(UTC))
+    site.ask("VACUUM (ANALYZE)")
+    return sum(day.orders for day in days)
 
 
 def _show(when: str, short: Side, long: Side) -> None:

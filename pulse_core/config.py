@@ -219,6 +219,16 @@ class Settings(QueueSettings):
         None, description="Roles that need a second factor, separated by commas; unset: none."
     )
 
+    retention_webhook_deliveries: int = Field(
+        200, ge=10, le=5_000, description="How many posts of each webhook are kept, the latest."
+    )
+    retention_login_days: int = Field(
+        1, ge=1, le=90, description="Days for which a login and its tokens are kept once it has expired."
+    )
+    retention_process_hours: int = Field(
+        24, ge=1, le=720, description="Hours for which a process is kept after its last sign of life."
+    )
+
     sweep_events: bool = Field(False, description="Send task events for every sweep; otherwise for those that fail.")
 
     @property

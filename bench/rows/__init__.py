@@ -9,6 +9,7 @@ from bench.rows import (
     burst,
     day,
     default_rate,
+    endurance,
     hanging,
     idle,
     latency,
@@ -46,4 +47,7 @@ ROWS: Mapping[str, Callable[[Bench], Row]] = {
     "listeners": listeners.measure,
     "streams": streams.measure,
     "tables": tables.measure,
+    "endurance": endurance.measure,
 }
+# Half an hour by itself: measured only where it is named.
+ON_REQUEST = frozenset({"endurance"})

@@ -33,8 +33,6 @@ from pulse_core.sealing import Unreadable
 log = get_logger(__name__)
 
 BATCH = 100
-# The deliveries that are kept of each webhook.
-MOST_LOGGED = 200
 # Longer than a delivery can take, so that two deliverers never post the same webhook's events side by side.
 LEASE = timedelta(seconds=30)
 # So long after the claim its right is looked at again before anything leaves: a name may take long to be resolved.
@@ -277,7 +275,7 @@ def _log(session: Session, webhook_id: str, parcel: _Parcel, outcome: _Outcome, 
             duration_ms=milliseconds,
         )
         deliveries.add(session, delivery)
-    deliveries.forget(session, webhook_id, MOST_LOGGED)
+    deliveries.forget(session, webhook_id, settings().retention_webhook_deliveries)
 
 
 def _after(held: Webhook, parcel: _Parcel, outcome: _Outcome, now: datetime) -> dict[str, object]:

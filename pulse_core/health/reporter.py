@@ -28,7 +28,6 @@ from pulse_core.postgres.handshake import newest_revision
 log = get_logger(__name__)
 
 PERIOD = 5.0
-FORGOTTEN_AFTER = timedelta(days=1)
 FORGET_EVERY = 720
 
 LongestTask = Callable[[], float | None]
@@ -92,7 +91,7 @@ class Reporter:
             raise
 
     def _forget(self) -> None:
-        before = clock.utcnow() - FORGOTTEN_AFTER
+        before = clock.utcnow() - timedelta(hours=settings().retention_process_hours)
         with db.transaction() as session:
             processes.forget(session, before)
 

@@ -12,6 +12,7 @@ from api_contract import ids
 from api_contract.errors import Unauthorized
 from api_contract.vocabulary import RevocationKind
 from pulse_core import db
+from pulse_core.config import settings
 from pulse_core.copies import copy_of
 from pulse_core.identity import login_throttle, passwords, revocations
 from pulse_core.identity.accounts import AccountReport, authenticate
@@ -22,7 +23,6 @@ from pulse_core.identity.tables import Account, LoginSession
 from pulse_core.identity.vocabulary import SessionEnd
 
 LIFETIME = timedelta(hours=12)
-KEPT_AFTER_EXPIRY = timedelta(days=1)
 # Two tabs of a browser, or an answer that was lost: the same token comes twice within moments.
 GRACE = timedelta(seconds=30)
 
@@ -110,7 +110,7 @@ def _welcome(session: Session, account: Account, attempt: Attempt, now: datetime
     login_throttle.welcome(session, attempt, account.id, now)
     login = _begin(session, account, now)
     audit.add(session, "login", account.id, account.id, now, attempt.address, session_id=login.session_id)
-    sessions.forget_expired(session, now - KEPT_AFTER_EXPIRY)
+    sessions.forget_expired(session, now - timedelta(days=settings().retention_login_days))
     return login
 
 

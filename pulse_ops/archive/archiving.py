@@ -206,11 +206,13 @@ def _then(lines: Iterator[str], step: str, passed: Passed) -> Iterator[str]:
 
 
 def _forget_merged(connection: extensions.connection) -> None:
-    while True:
+    """In ranges, so that none reads what those before it have removed."""
+    with _transaction(connection) as cursor:
+        cursor.execute(rows.MERGED_OF_GONE)
+        first, end = cursor.fetchone()
+    for start in range(first or 0, end or 0, _MERGED_AT_ONCE):
         with _transaction(connection) as cursor:
-            cursor.execute(rows.FORGET_MERGED, {"most": _MERGED_AT_ONCE})
-            if cursor.rowcount == 0:
-                return
+            cursor.execute(rows.FORGET_MERGED, {"first": start, "end": min(start + _MERGED_AT_ONCE, end)})
 
 
 def _bounds(day: date) -> dict[str, datetime]:

@@ -2,6 +2,9 @@
 
 What it counts from its trades, which are holdings, positions, volumes and last prices, is carried forward in the same
 transaction that removes them. After a crash the next run goes on from there.
+
+An exchange that speaks Alpaca's protocol shows orders of any day, takes no client order id a second time, and is asked
+by it whether an order was placed: there an order's own row stays.
 """
 
 import json
@@ -18,7 +21,7 @@ from pulse_ops.archive.archiving import TRIES, Archived, NotYet
 from pulse_ops.archive.files import Damaged, Part
 from pulse_ops.paper_exchange.schema import open_for_writing
 
-LEDGER = "ledger"
+LEDGER, OF_ALPACA = "ledger", "ledger-alpaca"
 _INDIA = timedelta(hours=5, minutes=30)
 # The day of a request: that of its order, else the one in India on which it came.
 _DATED = """
@@ -32,7 +35,9 @@ _ROWS: Mapping[str, str] = {
     "changes": "SELECT changes.* FROM changes JOIN orders USING (order_id) WHERE day = ? ORDER BY changes.number",
     "arrivals": "SELECT * FROM arrivals WHERE number IN (SELECT number FROM dated WHERE day = ?) ORDER BY number",
 }
-_OLDEST = "SELECT min(day) FROM (SELECT min(day) AS day FROM orders UNION ALL SELECT min(day) FROM dated)"
+_OLDEST = "SELECT min(day) FROM (SELECT min(day) AS day FROM {} UNION ALL SELECT min(day) FROM dated)"
+# By what tells that an order's day is here still: each has changes from its first instant on.
+_LEFT = {LEDGER: "orders", OF_ALPACA: "changes JOIN orders USING (order_id)"}
 _OPEN = "SELECT order_id FROM orders WHERE day <= ? AND status NOT IN ('COMPLETE', 'CANCELLED', 'REJECTED') LIMIT 1"
 _PENDING = "SELECT number FROM dated WHERE day <= ? AND outcome = 'PENDING' LIMIT 1"
 _CARRY = """
@@ -57,8 +62,8 @@ _REMOVED = (
     "DELETE FROM arrivals WHERE number IN (SELECT number FROM dated WHERE day = ?)",
     "DELETE FROM trades WHERE order_id IN (SELECT order_id FROM orders WHERE day = ?)",
     "DELETE FROM changes WHERE order_id IN (SELECT order_id FROM orders WHERE day = ?)",
-    "DELETE FROM orders WHERE day = ?",
 )
+_ORDERS_REMOVED = "DELETE FROM orders WHERE day = ?"
 
 # Told after each step that a crash could follow.
 Passed = Callable[[str], None]
@@ -68,6 +73,7 @@ Passed = Callable[[str], None]
 class _Ledger:
     connection: sqlite3.Connection
     mark: str
+    kind: str
 
 
 def archive_ledger(
@@ -76,11 +82,11 @@ def archive_ledger(
     """Move the exchange's days before `before`, the oldest first. Raises NotYet, Damaged, sqlite3.Error, OSError."""
     with closing(open_for_writing(ledger)) as connection:
         notes = dict(tuple(row) for row in connection.execute("SELECT name, value FROM meta"))
-        if notes.get("wire") == "alpaca":
-            raise NotYet("It stays whole: an exchange that speaks Alpaca's protocol shows orders of any day")
         connection.execute(_DATED)
-        opened = _Ledger(connection, f"ledger {notes.get('born', '')}")
-        while (day := _oldest(connection)) is not None and day < before:
+        kind = OF_ALPACA if notes.get("wire") == "alpaca" else LEDGER
+        opened = _Ledger(connection, f"ledger {notes.get('born', '')}", kind)
+        _check_archive(archive, opened)
+        while (day := _oldest(opened)) is not None and day < before:
             yield _archive_day(opened, archive, day, passed)
 
 
@@ -89,24 +95,30 @@ def today(now: datetime) -> date:
     return (now.astimezone(UTC) + _INDIA).date()
 
 
-def _oldest(connection: sqlite3.Connection) -> date | None:
-    found = connection.execute(_OLDEST).fetchone()[0]
+def _check_archive(archive: Path, ledger: _Ledger) -> None:
+    """Numbers of two ledgers are the same: together they could not be read."""
+    for day in files.days_in(archive, ledger.kind):
+        for part in files.parts_of(archive, ledger.kind, day):
+            if (found := files.read_manifest(part).installation) != ledger.mark:
+                raise Damaged(f"{part.folder} is of another ledger: {found}")
+
+
+def _oldest(ledger: _Ledger) -> date | None:
+    found = ledger.connection.execute(_OLDEST.format(_LEFT[ledger.kind])).fetchone()[0]
     return None if found is None else date.fromisoformat(found)
 
 
 def _archive_day(ledger: _Ledger, archive: Path, day: date, passed: Passed) -> Archived:
     """What an earlier run has written is removed, if it is still so; else the day is written anew."""
     _check_day(ledger.connection, day)
-    parts = files.parts_of(archive, LEDGER, day)
+    parts = files.parts_of(archive, ledger.kind, day)
     for number in range(len(parts), len(parts) + TRIES):
         if not parts:
-            parts = [_write(ledger, Part(archive, LEDGER, day, number + 1))]
+            parts = [_write(ledger, Part(archive, ledger.kind, day, number + 1))]
             passed("written")
         manifest = files.check(parts[-1])
-        if manifest.installation != ledger.mark:
-            raise Damaged(f"{parts[-1].folder} is of another ledger: {manifest.installation}")
         passed("read back")
-        removed = _remove(ledger.connection, parts[-1])
+        removed = _remove(ledger, parts[-1])
         if removed is not None:
             passed("removed")
             return Archived(day, manifest.tables["orders"].rows, removed)
@@ -128,9 +140,10 @@ def _write(ledger: _Ledger, part: Part) -> Part:
     return part
 
 
-def _remove(connection: sqlite3.Connection, part: Part) -> int | None:
+def _remove(ledger: _Ledger, part: Part) -> int | None:
     """How many rows have gone; None where the day is no longer as it was written."""
-    day = part.day.isoformat()
+    connection, day = ledger.connection, part.day.isoformat()
+    statements = _REMOVED if ledger.kind == OF_ALPACA else (*_REMOVED, _ORDERS_REMOVED)
     with _transaction(connection, "IMMEDIATE"):
         for name in _ROWS:
             if list(_lines(connection, name, part.day)) != list(files.lines(part, name)):
@@ -138,7 +151,7 @@ def _remove(connection: sqlite3.Connection, part: Part) -> int | None:
         connection.execute(_CARRY, (day,))
         for statement in _NUMBERS_KEPT:
             connection.execute(statement)
-        return sum(connection.execute(statement, (day,)).rowcount for statement in _REMOVED)
+        return sum(connection.execute(statement, (day,)).rowcount for statement in statements)
 
 
 def _lines(connection: sqlite3.Connection, table: str, day: date) -> Iterable[str]:
@@ -158,14 +171,14 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 
 @contextmanager
-def put_back(archive: Path) -> Iterator[Path]:
-    """A ledger of its own that holds all days of the archive, for whoever reads ledgers. Raises Damaged."""
+def put_back(archive: Path, kind: str = LEDGER) -> Iterator[Path]:
+    """A ledger of its own that holds all such days of the archive, for whoever reads ledgers. Raises Damaged."""
     with tempfile.TemporaryDirectory(prefix="pulse-ledger-") as folder:
         path = Path(folder) / "ledger.sqlite"
         with closing(open_for_writing(path)) as connection, _transaction(connection, "IMMEDIATE"):
-            for day in files.days_in(archive, LEDGER):
+            for day in files.days_in(archive, kind):
                 # What was written again counts as it was the last time.
-                for part in files.parts_of(archive, LEDGER, day):
+                for part in files.parts_of(archive, kind, day):
                     for table in _ROWS:
                         _put_back(connection, table, list(files.rows(part, table)))
         yield path

@@ -126,10 +126,10 @@ WHY_NOT_YET = """
      WHERE o.created_at >= %(begins)s AND o.created_at < %(ends)s AND o.archived_at IS NULL
      ORDER BY o.id"""
 # What is merged of events that are gone tells nothing; but the row of the last number that was given remembers it.
-FORGET_MERGED = """
-    DELETE FROM merged_events
-     WHERE sequence < coalesce(
-               (SELECT m.sequence FROM merged_events m JOIN slice_events e ON e.id = m.event_id
-                 ORDER BY m.sequence LIMIT 1),
-               (SELECT max(sequence) FROM merged_events))
-       AND sequence IN (SELECT sequence FROM merged_events ORDER BY sequence LIMIT %(most)s)"""
+# From the first number on, up to the first whose event stands: all before that are read for it, once.
+MERGED_OF_GONE = """
+    SELECT min(sequence),
+           coalesce((SELECT min(m.sequence) FROM merged_events m JOIN slice_events e ON e.id = m.event_id),
+                    max(sequence))
+      FROM merged_events"""
+FORGET_MERGED = "DELETE FROM merged_events WHERE sequence >= %(first)s AND sequence < %(end)s"

@@ -26,7 +26,7 @@ from pulse_ops.stack.errors import StackError
 FOLDER = click.Path(path_type=Path, file_okay=False)
 # Days; what is younger is compared with the books of brokers, and may be filled late.
 LEAST = 4
-_KINDS = (TRADING.name, AUDIT.name, ledger.LEDGER)
+_KINDS = (TRADING.name, AUDIT.name, ledger.LEDGER, ledger.OF_ALPACA)
 _WHOSE = "SELECT (SELECT version_num FROM alembic_version), client_order_id_key FROM installation"
 
 EXIT_CODES = """\b
@@ -100,7 +100,8 @@ def archive_exchange(path: Path | None, folder: Path, trading_days: int, data_di
     """Move old days of the paper exchange's ledger into the archive, which `pulse verify --archive` reads, too.
 
     PATH is its file; without it, that of the running stack. The exchange goes on meanwhile, and with the holdings and
-    positions that it had. After a crash at any step it is repeated as it is.
+    positions that it had. One that speaks Alpaca's protocol shows orders of any day: their own rows stay. After a crash
+    at any step it is repeated as it is.
     """
     path = path or running.find(options.stack_settings(data_dir=data_dir).data_dir).ledger
     if path is None:
@@ -158,16 +159,20 @@ def show(order_id: str, folder: Path) -> None:
 @archive.command()
 @click.argument("what", metavar="ORDER_ID|DAY")
 @click.option("--from", "folder", type=FOLDER, envvar="PULSE_ARCHIVE_FOLDER", required=True, help="The archive.")
-def report(what: str, folder: Path) -> None:
+@options.as_json
+def report(what: str, folder: Path, is_json: bool) -> None:
     """Tell of an archived order, or of all orders of an archived day (YYYY-MM-DD), from the files alone.
 
     Each file that is read is compared with what was written. It needs no database.
     """
-    found = _found(folder, what)
-    if (day := _as_day(what)) is None:
-        archive_report.print_order(found)
+    found, day = _found(folder, what), _as_day(what)
+    told = archive_report.of_order(found) if day is None else archive_report.of_day(day, found)
+    if is_json:
+        print_json(told)
+    elif day is None:
+        archive_report.print_order(told)
     else:
-        archive_report.print_day(day, found)
+        archive_report.print_day(told)
 
 
 def _found(folder: Path, what: str) -> dict[str, list[dict[str, Any]]]:

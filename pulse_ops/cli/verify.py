@@ -106,10 +106,7 @@ def _facts(
         # The database first: what it knows, the books must know.
         found = database.read(libpq_url(url), name)
         found = found if archive is None else with_archive(found, archive, name)
-        books = _books(name, ledger)
-        if archive is not None and (ledger is not None or name == "paper"):
-            books = broker_records.with_archive(books, archive)
-        return Facts(found, books, is_final, grace, settle_delay)
+        return Facts(found, _books(name, ledger, archive), is_final, grace, settle_delay)
     except Damaged as error:
         raise StackError(f"{error}.") from error
     except psycopg2.Error as error:
@@ -130,14 +127,19 @@ def _connect_to_stack(data_dir: Path | None) -> None:
     set_variables(stack.environment)
 
 
-def _books(broker_account: str, ledger: Path | None) -> BrokerBooks:
+def _books(broker_account: str, ledger: Path | None, archive: Path | None) -> BrokerBooks:
+    """Of an archive what a paper exchange showed: a real broker's books are not in it."""
     if broker_account == "paper":
         url = value_of("PULSE_PAPER_EXCHANGE_URL", "http://127.0.0.1:8002")
-        return broker_records.from_ledger(ledger) if ledger else broker_records.from_exchange(url)
+        books = broker_records.from_ledger(ledger) if ledger else broker_records.from_exchange(url)
+        return books if archive is None else broker_records.with_archive(books, archive)
     account = directory.account_named(broker_account)
     is_alpaca = account is not None and account.broker == "alpaca"
     if ledger is not None:
-        return alpaca_records.from_ledger(ledger) if is_alpaca else broker_records.from_ledger(ledger)
+        of_kite = broker_records.from_ledger, broker_records.with_archive
+        of_alpaca = alpaca_records.from_ledger, alpaca_records.with_archive
+        read, with_old = of_alpaca if is_alpaca else of_kite
+        return read(ledger) if archive is None else with_old(read(ledger), archive)
     found = None if account is None else credentials_of(account)
     if found is None:
         raise StackError(f"The broker account {broker_account} cannot be reached from here: see `pulse broker list`.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from pulse_ops.archive.ledger import OF_ALPACA, put_back
 from pulse_ops.verify import broker_records
 from pulse_ops.verify.facts import BrokerBooks, BrokerOrderRow, BrokerTradeRow
 
@@ -36,6 +37,12 @@ def from_ledger(path: Path) -> BrokerBooks:
     """The whole ledger of a paper exchange that speaks Alpaca's protocol, running or not. Raises sqlite3.Error."""
     books = broker_records.from_ledger(path)
     return replace(books, trades=[replace(one, trade_id=_activity_id(one)) for one in books.trades])
+
+
+def with_archive(books: BrokerBooks, archive: Path) -> BrokerBooks:
+    """The books of such an exchange with what is in the archive only. Raises Damaged of the archive, sqlite3.Error."""
+    with put_back(archive, OF_ALPACA) as ledger:
+        return broker_records.together(from_ledger(ledger), books)
 
 
 def _activity_id(trade: BrokerTradeRow) -> str:

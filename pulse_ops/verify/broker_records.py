@@ -1,5 +1,6 @@
 """Read what the broker says: the paper exchange's ledger, or Zerodha's books of the day."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -41,11 +42,19 @@ def from_ledger(path: Path) -> BrokerBooks:
 def with_archive(books: BrokerBooks, archive: Path) -> BrokerBooks:
     """The books of a paper exchange with what is in the archive only. Raises Damaged of the archive, sqlite3.Error."""
     with put_back(archive) as ledger:
-        old = from_ledger(ledger)
+        return together(from_ledger(ledger), books)
+
+
+def together(old: BrokerBooks, books: BrokerBooks) -> BrokerBooks:
+    """What the books show, and beside it what is old. When an order ended may be known from there alone."""
+    ended_at = {one.order_id: one.ended_at for one in old.orders}
     orders, trades = {one.order_id for one in books.orders}, {one.trade_id for one in books.trades}
     arrivals = {(one.tag, one.arrived_at) for one in books.arrivals or ()}
     return BrokerBooks(
-        [*(one for one in old.orders if one.order_id not in orders), *books.orders],
+        [
+            *(one for one in old.orders if one.order_id not in orders),
+            *(replace(one, ended_at=one.ended_at or ended_at.get(one.order_id)) for one in books.orders),
+        ],
         [*(one for one in old.trades if one.trade_id not in trades), *books.trades],
         [*(one for one in old.arrivals or () if (one.tag, one.arrived_at) not in arrivals), *(books.arrivals or ())],
     )

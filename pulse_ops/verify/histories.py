@@ -82,6 +82,9 @@ def nothing_sent_while_held(facts: Facts) -> Iterator[Violation]:
                 holds[event.detail.get("halt_id", "")] = event.at
             if event.kind == "RELEASED":
                 holds.pop(event.detail.get("halt_id", ""), None)
+            if event.slice_id is None and event.to_status in _FINAL_ORDERS:
+                # Nobody tells it of a release: it may be retried after that.
+                holds = {halt: since for halt, since in holds.items() if not halt}
             is_claim = event.kind == "MOVE" and event.slice_id is not None and event.to_status == "SENDING"
             held_since = min(holds.values(), default=None)
             if held_since is not None and is_claim and event.at > held_since + _UNDER_WAY:

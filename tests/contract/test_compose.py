@@ -57,9 +57,10 @@ COMMANDS = {
     "pulse": processes.pulse(Listen("0.0.0.0", 8001)),
     "gapi": processes.gapi(Listen("0.0.0.0", 8000)),
     "workshop": ("pulse", "--help"),
+    "archive": ("pulse", "archive", "run"),
 }
-ONE_SHOT = {"migrate", "workshop"}
-WORKSHOP = {"migrate", "exchange", "workshop"}
+ONE_SHOT = {"migrate", "workshop", "archive"}
+WORKSHOP = {"migrate", "exchange", "workshop", "archive"}
 # The names of the stack's processes, and what is given to each beside its secrets.
 PROCESSES = {
     "exchange": processes.EXCHANGE,
@@ -98,6 +99,16 @@ READ_BY: dict[str, tuple[type[BaseSettings] | None, set[str]]] = {
     "pulse": (CORE, set()),
     "gapi": (gapi_app.config.Settings, set()),
     "workshop": (CORE, {"PULSE_GATEWAY_URL", "PULSE_GATEWAY_READY_URL", "PULSE_USERNAME", "PULSE_PASSWORD"}),
+    "archive": (
+        None,
+        {
+            "DATABASE_URL",
+            "PULSE_OWNER_DATABASE_URL",
+            "PULSE_ARCHIVE_FOLDER",
+            "PULSE_RETENTION_TRADING_DAYS",
+            "PULSE_RETENTION_AUDIT_DAYS",
+        },
+    ),
 }
 
 
@@ -186,9 +197,9 @@ def test_a_service_is_given_the_secrets_that_it_needs_and_no_other(services: dic
     assert told == needed[name]
 
 
-def test_only_the_migration_comes_to_the_database_as_the_owner_of_its_tables(services: dict[str, Any]) -> None:
+def test_only_what_makes_or_archives_tables_comes_to_the_database_as_their_owner(services: dict[str, Any]) -> None:
     owner = {name for name, service in services.items() if SECRETS["POSTGRES_PASSWORD"] in str(service)}
-    assert owner - {"postgres"} == {"migrate"}
+    assert owner - {"postgres"} == {"migrate", "archive"}
 
 
 @pytest.mark.parametrize("name", READ_BY)
@@ -262,7 +273,21 @@ def test_a_container_can_change_nothing_but_its_data(services: dict[str, Any], n
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
-    assert ("volumes" in service) == (name == "exchange")
+    assert ("volumes" in service) == (name in ("exchange", "archive"))
+
+
+def test_the_archive_has_a_volume_of_its_own_and_the_exchanges(services: dict[str, Any]) -> None:
+    (ledger,) = (Path(word) for word in services["exchange"]["command"] if word.endswith(".sqlite"))
+    (of_the_exchange,) = services["exchange"]["volumes"]
+    kept_in, beside = services["archive"]["volumes"]
+    assert (beside, of_the_exchange) == (of_the_exchange, f"exchange:{ledger.parent}")
+    folder = services["archive"]["environment"]["PULSE_ARCHIVE_FOLDER"]
+    assert kept_in == f"archive:{folder}"
+    # A volume takes over whose the folder is in the image.
+    assert f"install -d -o pulse -g pulse {ledger.parent} {folder}" in " ".join(instructions("RUN"))
+    assert (
+        f"`docker compose run --rm archive pulse archive ledger {ledger}`" in (ROOT / "docs/operations.md").read_text()
+    )
 
 
 @pytest.mark.parametrize("name", ["worker", "worker-control"])
@@ -296,8 +321,8 @@ def test_what_serves_runs_in_the_image_without_the_workshop(services: dict[str, 
     assert (services[name]["command"][0] == "pulse" or "pulse_ops" in str(services[name])) == (target == "workshop")
 
 
-def test_the_workshop_is_started_only_when_asked_for(services: dict[str, Any]) -> None:
-    assert {name for name, service in services.items() if "profiles" in service} == {"workshop"}
+def test_the_workshop_and_the_archive_are_started_only_when_asked_for(services: dict[str, Any]) -> None:
+    assert {name for name, service in services.items() if "profiles" in service} == {"workshop", "archive"}
 
 
 def stages() -> dict[str, list[str]]:

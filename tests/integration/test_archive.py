@@ -319,8 +319,13 @@ def test_another_installations_archive_takes_nothing_away(
 
 
 def test_a_follower_who_would_miss_archived_events_is_told_so_and_numbers_go_on(
-    broker: SimulatedBroker, account: str, owner: extensions.connection, tmp_path: Path
+    broker: SimulatedBroker,
+    account: str,
+    owner: extensions.connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(archiving, "_MERGED_AT_ONCE", 2)
     a_finished_order(broker, account)
     a_finished_order(broker, account, days=0)
     events = feed.account_events(account, 0, 500).events
@@ -385,6 +390,7 @@ def test_an_archived_order_and_an_archived_day_are_told_of_from_their_files(
     of_day = run.invoke(main, ["archive", "report", day, "--from", str(tmp_path)])
     of_order = run.invoke(main, ["archive", "report", first, "--from", str(tmp_path)])
     missing = [run.invoke(main, ["archive", "report", one, "--from", str(tmp_path)]) for one in ("ord_1", "2001-02-03")]
+    programs = [run.invoke(main, ["archive", "report", one, "--from", str(tmp_path), "--json"]) for one in (day, first)]
     Part(tmp_path, "trading", day_of(first), 1).path("fills").write_bytes(gzip.compress(b""))
     damaged = run.invoke(main, ["archive", "report", first, "--from", str(tmp_path)])
 
@@ -394,6 +400,11 @@ def test_an_archived_order_and_an_archived_day_are_told_of_from_their_files(
     assert (of_order.exit_code, second in of_order.stdout) == (0, False), of_order.output
     assert "30 of 30 at " in of_order.stdout
     assert sum(one in of_order.stdout for one in trades) == 3
+    told_of_day, told_of_order = (json.loads(one.stdout) for one in programs)
+    assert ({one["order_id"] for one in told_of_day["orders"]}, told_of_day["fills"]) == ({first, second}, 6)
+    assert (told_of_order["order"]["filled_quantity"], len(told_of_order["slices"])) == (30, 3)
+    assert [one["trade_id"] in trades and float(one["price"]) > 0 for one in told_of_order["fills"]] == [True] * 3
+    assert told_of_order["events"][-1]["at"].endswith("Z")
     assert [(one.exit_code, "There is no " in one.stderr) for one in missing] == [(1, True)] * 2
     assert (damaged.exit_code, "is not what was written" in damaged.stderr) == (1, True)
 

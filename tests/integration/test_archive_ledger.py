@@ -17,13 +17,13 @@ from click.testing import CliRunner
 
 from api_contract.vocabulary import Side
 from pulse_core.boottime import boottime
-from pulse_core.brokers.port import Placement
+from pulse_core.brokers.port import AlreadyThere, Placement
 from pulse_core.clock import utcnow
 from pulse_ops.archive import files, ledger
 from pulse_ops.archive.archiving import NotYet
 from pulse_ops.archive.files import Damaged
 from pulse_ops.cli import main
-from pulse_ops.verify import broker_records
+from pulse_ops.verify import alpaca_records, broker_records
 from tests.support.exchange import RunningExchange, start_exchange
 
 AGO, STOCK = 10, "NSE:RELIANCE"
@@ -201,6 +201,34 @@ def test_an_operator_archives_a_ledger_and_a_killed_command_is_repeated(
     ]
 
 
-def test_a_ledger_that_shows_any_day_stays_whole(tmp_path: Path) -> None:
-    with start_exchange(tmp_path, wire="alpaca") as running, pytest.raises(NotYet, match="stays whole"):
-        list(ledger.archive_ledger(running.ledger_path, tmp_path / "archive", before()))
+def test_where_orders_of_any_day_are_shown_their_own_rows_stay(tmp_path: Path) -> None:
+    archive, tags, share = tmp_path / "archive", [secrets.token_hex(10).upper() for _ in range(2)], "NYSE:BRK.B"
+    with start_exchange(tmp_path, wire="alpaca") as exchange:
+        broker = exchange.alpaca()
+        for days, tag in zip((AGO, 0), tags, strict=True):
+            exchange.move_clock(utcnow() - timedelta(days=days) if days else None)
+            broker.place(Placement(tag, share, Side.BUY, 10), boottime() + 10)
+        told = alpaca_records.from_ledger(exchange.ledger_path)
+        shown = broker.find(tags[0]), broker.holdings([share], 5)
+        done = list(ledger.archive_ledger(exchange.ledger_path, archive, before()))
+
+        assert [(one.day, one.owners) for one in done] == [(day(AGO), 1)]
+        assert [rows(exchange, table) for table in ("orders", "trades", "arrivals")] == [2, 1, 1]
+        assert alpaca_records.with_archive(alpaca_records.from_ledger(exchange.ledger_path), archive) == told
+        assert list(ledger.archive_ledger(exchange.ledger_path, archive, before())) == []
+        exchange.restart()
+        assert (broker.find(tags[0]), broker.holdings([share], 5)) == shown
+        with pytest.raises(AlreadyThere):
+            broker.place(Placement(tags[0], share, Side.BUY, 10), boottime() + 10)
+
+
+def test_two_ledgers_do_not_share_an_archive(exchange: RunningExchange, tmp_path: Path) -> None:
+    archive, other = tmp_path / "archive", tmp_path / "other.sqlite"
+    with closing(sqlite3.connect(exchange.ledger_path)) as ours, closing(sqlite3.connect(other)) as copy:
+        ours.backup(copy)
+        copy.execute("UPDATE meta SET value = 'another' WHERE name = 'born'")
+        copy.commit()
+    list(ledger.archive_ledger(other, archive, before(AGO - 1)))
+    with pytest.raises(Damaged, match="is of another ledger"):
+        list(ledger.archive_ledger(exchange.ledger_path, archive, before()))
+    assert rows(exchange, "orders") == 6

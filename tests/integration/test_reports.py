@@ -21,6 +21,7 @@ from pulse_core.health.sweep_journal import SweepJournal
 from pulse_core.health.vocabulary import ProcessKind
 from tests.support.processes import wait_until
 from tests.support.servers import RunningPostgres
+from tests.support.settings import started_with
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -60,12 +61,16 @@ def test_a_process_that_ends_says_so(reporting: Reporter) -> None:
     assert ended_at is not None
 
 
-def test_a_process_without_a_sign_of_life_for_a_day_is_forgotten(reporting: Reporter) -> None:
+@pytest.mark.parametrize(("hours", "left"), [("24", ["beat"]), ("26", ["beat", "worker-control"])])
+def test_a_process_without_a_sign_of_life_for_as_long_as_is_set_is_forgotten(
+    reporting: Reporter, hours: str, left: list[str]
+) -> None:
     reporting.report()
     rows("UPDATE processes SET seen_at = now() - interval '25 hours' RETURNING id")
-    Reporter(identity(os.getpid(), ProcessKind.BEAT), lambda: None, SweepJournal()).report()
+    with started_with("PULSE_RETENTION_PROCESS_HOURS", hours):
+        Reporter(identity(os.getpid(), ProcessKind.BEAT), lambda: None, SweepJournal()).report()
 
-    assert [kind for (kind,) in rows("SELECT kind FROM processes")] == ["beat"]
+    assert [kind for (kind,) in rows("SELECT kind FROM processes ORDER BY kind")] == left
 
 
 def a_sign(process_id: str = "0" * 32, **changes: Any) -> Sign:

@@ -21,6 +21,7 @@ from pulse_core.identity.sessions import GRACE, log_in, log_out, refresh
 from pulse_core.identity.store import login_networks
 from pulse_core.login_alarms import raise_login_attack
 from tests.support.processes import wait_until
+from tests.support.settings import started_with
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -265,6 +266,17 @@ def test_operators_hear_of_an_address_that_tries_many_names_and_not_of_who_forgo
 
     found = rows("SELECT code, occurrences, detail ->> 'by', detail ->> 'network' FROM alarms")
     assert found == [("LOGIN_ATTACK", 2, "address", "192.0.2.0/24")]
+
+
+@pytest.mark.usefixtures("asha")
+@pytest.mark.parametrize(("days", "left"), [("1", 1), ("3", 2)])
+def test_a_login_is_kept_for_as_long_as_is_set_after_it_expired(days: str, left: int) -> None:
+    now = utcnow()
+    log_in("asha", PASSWORD, ADDRESS, now - timedelta(days=2, hours=13))
+    with started_with("PULSE_RETENTION_LOGIN_DAYS", days):
+        log_in("asha", PASSWORD, ADDRESS, now)
+
+    assert rows("SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM refresh_tokens)") == [(left, left)]
 
 
 def test_an_account_is_known_in_its_last_fifty_networks(asha: str) -> None:

@@ -26,6 +26,7 @@ from tests.support.deliveries import an_active_webhook, deliver_due, execute, lo
 from tests.support.factories import an_account, an_order
 from tests.support.processes import wait_until
 from tests.support.receiver import Receiver, running_receiver
+from tests.support.settings import started_with
 
 
 @pytest.fixture(autouse=True)
@@ -287,21 +288,21 @@ def test_a_test_and_an_event_are_posted_on_demand_and_the_log_tells_what_came_of
 def test_the_log_of_deliveries_and_what_may_wait_are_bounded(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "MOST_LOGGED", 3)
     monkeypatch.setattr(delivery, "BATCH", 1)
     account, now = an_account(), utcnow()
     made = an_active_webhook(account, receiver, now)
-    for _ in range(6):
+    for _ in range(12):
         an_order(account_id=account)
-    deliver_due(now)
-    assert len(webhooks.delivery_page(account, made.webhook.id, 50, None).deliveries) == 3
+    with started_with("PULSE_RETENTION_WEBHOOK_DELIVERIES", "10"):
+        deliver_due(now)
+    assert len(webhooks.delivery_page(account, made.webhook.id, 50, None).deliveries) == 10
 
     for _ in range(webhooks.MOST_WAITING):
         webhooks.ask_for_test(account, made.webhook.id, now)
     with pytest.raises(InvalidState):
         webhooks.ask_for_test(account, made.webhook.id, now)
     assert deliver_due(now) == webhooks.MOST_WAITING
-    for wrong in (0, 7):
+    for wrong in (0, 13):
         with pytest.raises(InvalidRequest):
             webhooks.ask_for_redelivery(account, made.webhook.id, wrong, now)
 

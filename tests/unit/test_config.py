@@ -70,6 +70,9 @@ def test_a_variable_that_must_be_set_is_named_when_it_is_not(monkeypatch: pytest
         ("PULSE_DATABASE_POOL_SIZE", "0"),
         ("PULSE_PLACEMENT_ATTEMPTS", "0"),
         ("PULSE_LOG_LEVEL", "LOUD"),
+        ("PULSE_RETENTION_WEBHOOK_DELIVERIES", "9"),
+        ("PULSE_RETENTION_LOGIN_DAYS", "91"),
+        ("PULSE_RETENTION_PROCESS_HOURS", "0"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -142,6 +143,14 @@ def amended(seconds: float, before: int, after: int) -> EventRow:
     return EventRow("ord_1", None, at(seconds), "AMENDED", None, None, None, detail)
 
 
+def held(seconds: float, kind: str = "HELD", **detail: Any) -> EventRow:
+    return EventRow("ord_1", None, at(seconds), kind, None, None, None, detail)
+
+
+def ended_and_retried(ended: float, retried: float) -> list[EventRow]:
+    return [moved(None, ended, "IN_PROGRESS", "DONE"), moved(None, retried, "DONE", "IN_PROGRESS")]
+
+
 def moves_of(number: int) -> list[EventRow]:
     began, slice_id = 60 * (number - 1), f"sl_{number}"
     return [
@@ -164,6 +173,11 @@ def added(facts: Facts, table: str, row: object) -> Facts:
     side = "database" if table in DATABASE_TABLES else "books"
     name = table.removeprefix("broker_")
     return _with(facts, side, name, [*getattr(getattr(facts, side), name), row])
+
+
+def with_events(facts: Facts, *events: EventRow) -> Facts:
+    """These events beside the others, in the order of their time."""
+    return _with(facts, "database", "events", sorted([*facts.database.events, *events], key=attrgetter("at")))
 
 
 def without(facts: Facts, table: str, row: int) -> Facts:
@@ -222,6 +236,15 @@ WRONGS: dict[str, tuple[str, Callable[[Facts], Facts]]] = {
         ),
     ),
     "a slice goes out before its time": ("never-early", lambda f: changed(f, "arrivals", 1, arrived_at=at(59.9))),
+    "a slice is claimed while its order is held": ("nothing-sent-while-held", lambda f: with_events(f, held(30))),
+    "a slice is claimed while one of two halts stands": (
+        "nothing-sent-while-held",
+        lambda f: with_events(f, held(30, halt_id="1"), held(31, halt_id="2"), held(50, "RELEASED", halt_id="1")),
+    ),
+    "an order that was held otherwise than by a halt has ended and been retried": (
+        "nothing-sent-while-held",
+        lambda f: with_events(f, held(30), *ended_and_retried(32, 50)),
+    ),
     "a slice reaches the broker while everything is halted": (
         "nothing-under-a-halt",
         lambda f: added(f, "halts", HaltRow("halt_1", None, None, None, at(30), None)),
@@ -302,6 +325,20 @@ def test_nothing_is_wrong_with_a_flawless_trade() -> None:
 @pytest.mark.parametrize(("promise", "wrong"), WRONGS.values(), ids=WRONGS.keys())
 def test_each_wrong_breaks_its_promise(promise: str, wrong: Callable[[Facts], Facts]) -> None:
     assert promise in broken(wrong(a_flawless_trade()))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [held(30), held(50, "RELEASED")],
+        [held(30, halt_id="1"), held(50, "RELEASED", halt_id="1")],
+        [held(58)],
+        # It had ended when the halt was released, and was told nothing.
+        [held(30, halt_id="1"), *ended_and_retried(32, 50)],
+    ],
+)
+def test_what_is_no_longer_held_may_be_sent(events: list[EventRow]) -> None:
+    assert broken_promises(with_events(a_flawless_trade(), *events)) == []
 
 
 @pytest.mark.parametrize(
