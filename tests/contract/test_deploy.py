@@ -142,7 +142,7 @@ def test_the_page_of_systemd_writes_what_the_units_load_and_enables_what_can_be(
     assert written is not None
     loaded = set(re.findall(r"^LoadCredential=\w+:/etc/pulse/secrets/(\w+)$", "".join(units.values()), re.MULTILINE))
     assert {name.lower() for name in written[1].replace("\\", "").split()} == loaded
-    enabled = enables.partition("systemctl enable --now ")[2].split()
+    enabled = enables.partition("systemctl enable --now ")[2].replace("\\", "").split()
     assert {name.removesuffix(".service") for name, text in units.items() if "[Install]" in text} == set(enabled)
 
 

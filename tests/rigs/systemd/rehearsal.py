@@ -38,7 +38,9 @@ def rehearse(debian: Path, folder: Path, group: Path) -> None:
         root = ends.enter_context(_files(debian, folder / "files"))
         copy_checkout(root / "src" / "pulse")
         shutil.copytree(folder / "wheels", root / "src" / "wheels")
-        urls = ends.enter_context(_servers(folder / "files"))
+        ledger = root / "var/lib/pulse/exchange/ledger.sqlite"
+        ledger.parent.mkdir(parents=True)
+        urls = ends.enter_context(_servers(folder / "files", ledger))
         machine = Machine(root, group, folder / "systemd.log")
         machine.boot()
         say(machine.run("systemctl", "--version").splitlines()[0] + " runs")
@@ -72,14 +74,14 @@ def _files(debian: Path, folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _servers(folder: Path) -> Iterator[dict[str, str]]:
+def _servers(folder: Path, ledger: Path) -> Iterator[dict[str, str]]:
     """Postgres with its two roles, Redis and the paper exchange beside the machine, and the URLs to export."""
     with (
         running_postgres(folder) as postgres,
         running_redis(folder) as valkey,
         closing(Processes(folder, handed_on(EXCHANGE, {"PATH": "/usr/bin"}))) as beside,
     ):
-        beside.exchange(port=EXCHANGE_PORT)
+        beside.exchange(ledger, port=EXCHANGE_PORT)
         passwords = {role: secrets.token_hex(16) for role in (OWNER, SERVICES)}
         with closing(psycopg2.connect(postgres.url("postgres"))) as connection:
             connection.autocommit = True

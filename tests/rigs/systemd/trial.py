@@ -13,7 +13,8 @@ import psycopg2
 from tests.rigs.systemd.machine import Failed, Machine
 
 UNITS = ("pulse-gapi", "pulse-api", "pulse-worker-slices", "pulse-worker-control", "pulse-beat", "pulse-flower")
-BY_HAND = ("pulse-migrate", "pulse-archive")
+BY_HAND = ("pulse-migrate", "pulse-archive", "pulse-archive-ledger")
+TIMERS = ("pulse-archive.timer", "pulse-archive-ledger.timer")
 # What they started is a server whose only child does the work.
 WITH_A_CHILD = ("pulse-gapi", "pulse-api")
 FIRST_WORKER, SECOND_WORKER = "pulse-worker-slices", "pulse-worker-slices-2"
@@ -60,7 +61,7 @@ class Trial:
 
     def _look_at_the_units(self) -> None:
         names = [f"{unit}.service" for unit in (*UNITS, *BY_HAND)]
-        said = self.machine.ask("systemd-analyze", "verify", *names, "pulse.target", "pulse-archive.timer")
+        said = self.machine.ask("systemd-analyze", "verify", *names, "pulse.target", *TIMERS)
         if said.returncode or said.stderr.strip():
             raise Failed(f"systemd-analyze verify says: {said.stderr}")
         for name in names:
@@ -125,13 +126,14 @@ class Trial:
         """What has ended becomes old, and goes into files."""
         with closing(psycopg2.connect(self.owner_url)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(OLDER)
-        self.machine.run("systemctl", "start", "pulse-archive")
-        days = self._pulse(f"archive days --from {ARCHIVE}").strip().splitlines()
-        self.say(f"pulse-archive: {self._show('pulse-archive', 'Result')}; {days[-1]}")
-        due = self._show("pulse-archive.timer", "NextElapseUSecRealtime")
-        if not due:
-            raise Failed("pulse-archive.timer does not know when it is due")
-        self.say(f"the next time is {due}")
+        self.machine.run("systemctl", "start", "pulse-archive", "pulse-archive-ledger")
+        self.say(self._pulse(f"archive days --from {ARCHIVE}").strip().splitlines()[-1])
+        for unit, timer in zip(BY_HAND[1:], TIMERS, strict=True):
+            self._ended_as_it_should(unit)
+            due = self._show(timer, "NextElapseUSecRealtime")
+            if not due:
+                raise Failed(f"{timer} does not know when it is due")
+            self.say(f"and runs again on {due}")
 
     def _boot_again(self) -> None:
         self.machine.power_off()
@@ -141,9 +143,9 @@ class Trial:
         self._wait_until_well()
 
     def _wait_until_well(self) -> None:
-        self.machine.run("systemctl", "is-active", *UNITS, "pulse.target", "pulse-archive.timer")
+        self.machine.run("systemctl", "is-active", *UNITS, "pulse.target", *TIMERS)
         self._wait_for(lambda: self._asked_pulse("doctor").returncode == 0, "the doctor is content")
-        self.machine.run("systemctl", "is-active", *UNITS, "pulse.target", "pulse-archive.timer")
+        self.machine.run("systemctl", "is-active", *UNITS, "pulse.target", *TIMERS)
 
     def _place(self, key: str) -> str:
         """The id of a new order of alice, asked for with curl."""
