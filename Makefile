@@ -23,7 +23,7 @@ AT_ONCE ?= 3
 TYPESCRIPT ?= 5.9.3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test web hosts failover rabbitmq upgrade migrations fuzz faults chaos halt restore operations attack containers mutants
+.PHONY: help setup run demo test web hosts failover rabbitmq upgrade migrations fuzz faults chaos halt restore operations attack containers systemd mutants
 .PHONY: bench year lint lint-web format clean
 
 help: ## This list
@@ -82,6 +82,9 @@ attack: $(INSTALLED) ## Flood a stack and print how honest orders and cancels fa
 
 containers: $(INSTALLED) ## Build the images, bring docker-compose.yml up, trade, kill each container: takes root on Linux, no Docker
 	$(BIN)/python -m tests.rigs.containers
+
+systemd: $(INSTALLED) ## Boot a systemd, start the units of deploy/systemd, kill and stop each while orders trade: takes root on Linux
+	@exec $(BIN)/python -m tests.rigs.systemd
 
 mutants: $(INSTALLED) ## See each deliberate defect in a copy of the source caught by its tests; some by turns: SAMPLE=6 TURN=1
 	@exec $(BIN)/python -m tests.rigs.mutants --sample $(SAMPLE) --turn $(TURN) $(ARGS)

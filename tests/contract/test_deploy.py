@@ -22,6 +22,7 @@ from pulse_ops.stack.child import Child, Program
 from pulse_ops.stack.handed_on import EVERY_SECRET, SECRETS
 from pulse_ops.stack.ports import free_port, is_free
 from pulse_ops.stack.processes import Listen
+from tests.rigs.guide.page import examples
 from tests.support import debian, lacking, servers
 from tests.support.certificates import self_signed
 
@@ -132,6 +133,17 @@ def test_the_page_that_adds_a_worker_names_it_as_the_files_do() -> None:
     assert [tuple(compose["services"][name]["command"]) for name in scaled] == [processes.worker_slices()]
     assert [DEPLOYMENTS[name][0] for name in deployed] == [processes.WORKER_SLICES]
     assert [UNITS[name][0] for name in copied] == [processes.WORKER_SLICES]
+
+
+def test_the_page_of_systemd_writes_what_the_units_load_and_enables_what_can_be() -> None:
+    secrets, enables, _ = (one.text for one in examples(DEPLOY.parent / "docs" / "operations" / "systemd.md"))
+    units = {path.name: path.read_text() for path in (DEPLOY / "systemd").iterdir()}
+    written = re.search(r"for name in ([A-Z_\s\\]+);", secrets)
+    assert written is not None
+    loaded = set(re.findall(r"^LoadCredential=\w+:/etc/pulse/secrets/(\w+)$", "".join(units.values()), re.MULTILINE))
+    assert {name.lower() for name in written[1].replace("\\", "").split()} == loaded
+    enabled = enables.partition("systemctl enable --now ")[2].replace("\\", "").split()
+    assert {name.removesuffix(".service") for name, text in units.items() if "[Install]" in text} == set(enabled)
 
 
 def test_each_timer_has_the_unit_that_it_starts() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from tests.rigs.containers.engine import CannotRun, Engine, running_engine
+from tests.rigs.containers.engine import Engine, running_engine
 from tests.rigs.containers.images import PYTHON, make_python, make_servers, served_wheels
 from tests.rigs.containers.trial import Deployment, Failed, trade_and_kill
+from tests.support.bootstrap import CannotRun
 
 IMAGES = ("pulse-services:local", "pulse-workshop:local")
 _started = time.monotonic()

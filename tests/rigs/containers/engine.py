@@ -1,7 +1,6 @@
 """A Docker engine that this machine need not have: a Debian in namespaces of its own, gone when it ends."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -9,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support.debian import CACHE
+from tests.support.bootstrap import CannotRun, bootstrapped, first_process
 
-MIRROR = "http://deb.debian.org/debian"
 # The first release of Debian whose Compose knows what docker-compose.yml uses.
 ENGINE_RELEASE, ENGINE_PACKAGES = "trixie", "docker.io,docker-cli,docker-compose,docker-buildx,iptables,ca-certificates"
 # Of all its containers, in every hierarchy; no other engine has this one.
@@ -39,10 +37,6 @@ exec dockerd --cgroup-parent=$GROUP --host unix:///run/docker.sock --exec-root /
 """
 
 
-class CannotRun(Exception):
-    """Why there can be no engine here, in a sentence."""
-
-
 class Engine:
     """A running engine; `/src` in it is the folder `src` of its own folder."""
 
@@ -66,7 +60,7 @@ class Engine:
 @contextmanager
 def running_engine(folder: Path) -> Iterator[Engine]:
     """An engine whose images and volumes are below `folder`. Raises CannotRun."""
-    root = bootstrapped(ENGINE_RELEASE, ENGINE_PACKAGES)
+    root = bootstrapped(f"debian-{ENGINE_RELEASE}", ENGINE_RELEASE, ENGINE_PACKAGES)
     for name in ("docker", "src"):
         (folder / name).mkdir()
     names = {"ROOT": str(root), "FOLDER": str(folder), "GROUP": GROUP}
@@ -76,48 +70,12 @@ def running_engine(folder: Path) -> Iterator[Engine]:
         subprocess.Popen(start, env=os.environ | names, stderr=log) as outer,
     ):
         try:
-            engine = Engine(_first_process(outer), folder / "src")
+            engine = Engine(first_process(outer), folder / "src")
             _wait_until_it_answers(engine, outer, folder / "dockerd.log")
             yield engine
         finally:
             _end(outer)
             _remove_groups()
-
-
-def bootstrapped(release: str, packages: str) -> Path:
-    """A minimal Debian with these packages in a folder, kept for the next time. Raises CannotRun."""
-    if os.geteuid() != 0 or sys.platform != "linux":
-        raise CannotRun("Only root on Linux can start a Docker engine that is not installed.")
-    root = CACHE / f"debian-{release}"
-    if root.exists():
-        return root
-    if not shutil.which("debootstrap"):
-        _get("apt-get", "update", "-qq")
-        _get("apt-get", "install", "-y", "-qq", "--no-install-recommends", "debootstrap")
-    unfinished = CACHE / f"debian-{release}.new"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    _get("debootstrap", "--variant=minbase", f"--include={packages}", release, str(unfinished), MIRROR)
-    for leftover in (unfinished / "var/cache/apt/archives").glob("*.deb"):
-        leftover.unlink()
-    return unfinished.rename(root)
-
-
-def _get(*command: str) -> None:
-    try:
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise CannotRun(f"Debian's packages cannot be had here: {' '.join(command[:2])} failed.") from error
-
-
-def _first_process(outer: subprocess.Popen[bytes]) -> int:
-    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-    deadline = time.monotonic() + STARTS_SECONDS
-    while time.monotonic() < deadline and outer.poll() is None:
-        if pids := children.read_text().split():
-            return int(pids[0])
-        time.sleep(0.05)
-    raise CannotRun("The namespaces of the engine could not be made.")
 
 
 def _wait_until_it_answers(engine: Engine, outer: subprocess.Popen[bytes], log: Path) -> None:
@@ -132,7 +90,7 @@ def _wait_until_it_answers(engine: Engine, outer: subprocess.Popen[bytes], log: 
 
 def _end(outer: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, CannotRun):
-        os.kill(_first_process(outer), 15)
+        os.kill(first_process(outer), 15)
     try:
         outer.wait(ENDS_SECONDS)
     except subprocess.TimeoutExpired:

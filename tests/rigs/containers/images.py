@@ -1,22 +1,19 @@
 """The images that docker-compose.yml builds on, made without a registry: of a bootstrapped Debian and of wheels."""
 
-import configparser
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.rigs.containers.engine import Engine, bootstrapped
+from tests.rigs.containers.engine import Engine
+from tests.support.bootstrap import bootstrapped, download_wheels
 
-ROOT = Path(__file__).parents[3]
 SERVERS = Path(__file__).parent / "servers"
 PYTHON, POSTGRES, VALKEY = "python:3.11-slim-bookworm", "postgres:18-bookworm", "valkey/valkey:9.1"
 BASE_RELEASE, BASE_PACKAGES = "bookworm", "python3-minimal,python3-venv,ca-certificates"
 # Of the bridge that every engine makes.
 INDEX_ADDRESS, INDEX_PORT = "172.17.0.1", 8099
-# Older than 3.11.3, as Debian's Python is, redis needs it.
-OF_DEBIANS_PYTHON = ("async-timeout",)
 _PIP = f"""[global]
 no-index = true
 find-links = http://{INDEX_ADDRESS}:{INDEX_PORT}/
@@ -27,7 +24,7 @@ disable-pip-version-check = true
 
 def make_python(engine: Engine) -> None:
     """Debian's Python where the official image has its own, with a pip that asks the index of `served_wheels`."""
-    base = bootstrapped(BASE_RELEASE, BASE_PACKAGES)
+    base = bootstrapped(f"debian-{BASE_RELEASE}", BASE_RELEASE, BASE_PACKAGES)
     if not (base / "usr/local/bin/python").exists():
         # Without packages of Debian's pip can remove what it finds.
         subprocess.run(("chroot", str(base), "python3", "-m", "venv", "/usr/local"), check=True)
@@ -51,9 +48,7 @@ def make_servers(engine: Engine) -> None:
 def served_wheels(engine: Engine, folder: Path) -> Iterator[None]:
     """The tested versions of all that the images install, served to builds for the length of the block."""
     folder.mkdir()
-    wanted = (*requirements("ops", "embedded"), *OF_DEBIANS_PYTHON, "setuptools", "wheel")
-    options = ("-qq", "--only-binary=:all:", "--python-version=3.11", "--constraint=constraints.txt")
-    subprocess.run((sys.executable, "-m", "pip", "download", *options, "--dest", folder, *wanted), cwd=ROOT, check=True)
+    download_wheels(folder, "ops", "embedded")
     serve = (sys.executable, "-m", "http.server", str(INDEX_PORT), "--bind", INDEX_ADDRESS, "--directory", str(folder))
     with (folder.parent / "index.log").open("wb") as log:
         server = subprocess.Popen(engine.command("--net", *serve), stdout=log, stderr=log)
@@ -62,11 +57,3 @@ def served_wheels(engine: Engine, folder: Path) -> Iterator[None]:
         finally:
             server.terminate()
             server.wait()
-
-
-def requirements(*extras: str) -> Sequence[str]:
-    """What setup.cfg asks for, with these extras."""
-    settings = configparser.ConfigParser(interpolation=None)
-    settings.read(ROOT / "setup.cfg")
-    texts = [settings["options"]["install_requires"], *(settings["options.extras_require"][one] for one in extras)]
-    return [line for text in texts for line in text.splitlines() if line.strip() and not line.startswith("#")]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from tests.rigs.containers.engine import Engine
-from tests.rigs.containers.images import ROOT
+from tests.support.bootstrap import ROOT, copy_checkout
 
 SHARES, SLICES, MINUTES = 1000, 40, 2
 BETWEEN_KILLS_SECONDS = 6.0
@@ -30,12 +30,7 @@ class Deployment:
     def copy(self) -> None:
         """What git knows of this checkout, changes included, and a .env as docs/deployment.md makes it."""
         there = self._engine.source / "pulse"
-        there.mkdir()
-        files = subprocess.run(("git", "ls-files", "-z"), cwd=ROOT, capture_output=True, check=True).stdout
-        present = b"\0".join(name for name in files.split(b"\0") if name and (ROOT / name.decode()).is_file())
-        pack = ("tar", "--null", "--files-from=-", "-c")
-        packed = subprocess.run(pack, cwd=ROOT, input=present, capture_output=True, check=True).stdout
-        subprocess.run(("tar", "-x"), cwd=there, input=packed, check=True)
+        copy_checkout(there)
         env = there / ".env"
         env.touch(0o600)
         env.write_text(_secrets())
