@@ -56,7 +56,7 @@ rabbitmq: $(INSTALLED) ## Trade with RabbitMQ as the queue, and kill it; a part 
 upgrade: $(INSTALLED) ## Upgrade what is two revisions old while orders come in; takes the history of git
 	@exec $(BIN)/python -m pytest tests/hosts/test_upgrade.py $(ARGS)
 
-migrations: $(INSTALLED) ## The same with a million slices in the tables, in ten minutes: MIGRATED=1000000
+migrations: $(INSTALLED) ## The same with a million slices in the tables, in six minutes: MIGRATED=1000000
 	@MIGRATED_SLICES=$(MIGRATED) $(BIN)/python -m pytest -s tests/rigs/migrations/trial.py $(ARGS)
 
 fuzz: $(INSTALLED) ## Send both services what their specifications allow and forbid: CASES=20000
