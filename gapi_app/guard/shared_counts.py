@@ -55,6 +55,7 @@ class SharedCounts(Storage):
         self._counts: OrderedDict[Window, Count] = OrderedDict()
         self._latest: dict[str, int] = {}
         self._lock = Lock()
+        self._answered_at = 0.0
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -95,20 +96,26 @@ class SharedCounts(Storage):
         """Tell Redis what was counted since the last time, and learn the totals. Raises RedisError."""
         untold = self._untold()
         if not untold:
-            # Who asks nobody for a while must not take it for being there.
-            client.ping()
+            self._look_whether_it_is_there(client)
             return
         pipeline = client.pipeline(transaction=False)
         for (key, ends_at), amount in untold:
             pipeline.incrby(f"{PREFIX}{key}:{ends_at}", amount)
             pipeline.expireat(f"{PREFIX}{key}:{ends_at}", ends_at + 1)
         totals = pipeline.execute()[::2]
+        self._answered_at = self._clock.now()
         with self._lock:
             for (window, amount), total in zip(untold, totals, strict=True):
                 if count := self._counts.get(window):
                     count.untold -= amount
                     # Never less than was seen here: a Redis that was emptied must not give budgets anew.
                     count.total = max(count.total, total + count.untold)
+
+    def _look_whether_it_is_there(self, client: redis.Redis) -> None:
+        """Who has nothing to tell for a while must not take it for being there."""
+        if self._clock.now() - self._answered_at >= RETRY_SECONDS:
+            client.ping()
+            self._answered_at = self._clock.now()
 
     def follow(self, url: str) -> None:
         """Exchange with this Redis from now on."""
@@ -143,11 +150,12 @@ class SharedCounts(Storage):
             url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
         )
         is_well = True
+        LIMITS_ALONE.set(False)
         while True:
             self._clock.sleep(EXCHANGE_SECONDS if is_well else RETRY_SECONDS)
             was_well, is_well = is_well, self._exchange_quietly(client)
-            LIMITS_ALONE.set(not is_well)
             if was_well != is_well:
+                LIMITS_ALONE.set(not is_well)
                 log.warning("limits are counted for this gateway alone" if was_well else "limits are shared again")
 
     def _exchange_quietly(self, client: redis.Redis) -> bool:

@@ -19,9 +19,11 @@ class Pipeline:
     def __init__(self) -> None:
         self.totals: dict[str, int] = {}
         self.is_away = False
+        self.pings = 0
         self._answers: list[int] = []
 
     def ping(self) -> None:
+        self.pings += 1
         if self.is_away:
             raise redis.ConnectionError
 
@@ -117,3 +119,18 @@ def test_it_remembers_a_bounded_number_of_budgets(monkeypatch: pytest.MonkeyPatc
     assert shared.get("address:24") == 1
     assert shared.get("address:0") == 0
     assert shared.get_expiry("address:0") <= time.time()
+
+
+def test_with_nothing_to_tell_it_looks_once_a_second_whether_redis_is_there(pipeline: Pipeline) -> None:
+    clock = ManualClock()
+    shared = SharedCounts(clock=clock)
+    for _ in range(11):
+        exchange(shared, pipeline)
+        clock.sleep(0.25)
+    assert pipeline.pings == 3
+
+    pipeline.is_away = True
+    for _ in range(2):
+        clock.sleep(1)
+        with pytest.raises(redis.ConnectionError):
+            exchange(shared, pipeline)
