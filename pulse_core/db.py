@@ -113,7 +113,12 @@ def _direct_engine() -> Engine:
 
 
 def keep_to(connections: int) -> None:
-    """Have this process keep so many connections at most, and MOST_OVERFLOW for moments; before it opens the first."""
+    """Have this process keep so many connections at most, and MOST_OVERFLOW for moments.
+
+    Raises RuntimeError when it has opened one already: it would keep more.
+    """
+    if is_used():
+        raise RuntimeError("this process has asked for the database before it was told how many connections to keep")
     _kept_to.connections = connections
 
 

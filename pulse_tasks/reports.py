@@ -9,12 +9,13 @@ from celery.worker import state
 
 from pulse_core.health import reporter
 from pulse_core.health.vocabulary import ProcessKind
+from pulse_tasks.fit_to_start import FitToStart
 
 
 class Reports(bootsteps.Step):  # type: ignore[misc]
     """Begins with the worker; the first report waits for nothing that the worker needs."""
 
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Pool", FitToStart)
 
     def create(self, worker: Any) -> None:
         reporter.start(_kind(set(worker.app.amqp.queues.consume_from)), longest_task)

@@ -38,6 +38,7 @@ from pulse_core.trading.slice.refusals import show_refusals
 from pulse_core.trading.slice.shares import may_have_another
 from pulse_core.trading.store import due_slices, turns
 from pulse_tasks.base import AWAY, put_off
+from pulse_tasks.fit_to_start import FitToStart
 from pulse_tasks.sweep_runner import runner
 
 log = get_logger(__name__)
@@ -53,7 +54,7 @@ IN_CHARGE = 10.0
 class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
     """Runs while the worker runs, whatever state its connection to the queue is in."""
 
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Pool", FitToStart)
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)

@@ -8,54 +8,28 @@ from functools import partial
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.concurrency import get_implementation
 from celery.worker.consumer import Consumer
 
 from api_contract.errors import ServiceUnavailable
 from api_contract.loaded import leave_uncollected
 from api_contract.metrics import Collect, Metric, Process
-from pulse_core import brokers, clock, db, fitness
-from pulse_core.broker_accounts import starting
-from pulse_core.config import OF_THE_CONTROL_WORKER, OF_WORKERS, settings_to_start
+from pulse_core import brokers, clock, db
 from pulse_core.errors import DatabaseUnavailable
 from pulse_core.metrics import process
 from pulse_core.metrics.sweeps import LAG
-from pulse_core.tasks import DEFAULT_QUEUE
 from pulse_core.trading.slice.shares import shares
-from pulse_tasks import alive
+from pulse_tasks.fit_to_start import FitToStart
 from pulse_tasks.metrics_page import serve
 from pulse_tasks.reports import Reports
 from pulse_tasks.sweep_runner import runner
 from pulse_tasks.task_events import FlushEvents
 from pulse_tasks.watch import Watch
 
-POOLS = ("threads", "solo")
-
-
-class FitToStart(bootsteps.Step):  # type: ignore[misc]
-    """Begin only with a database that can be worked with, or end with a sentence, before the worker takes a message."""
-
-    requires = ("celery.worker.components:Timer",)
-
-    def create(self, worker: Any) -> None:
-        if worker.pool_cls not in map(get_implementation, POOLS):
-            raise SystemExit(
-                f"worker cannot start: start it with --pool={' or --pool='.join(POOLS)}. Processes of any other pool "
-                "would share a connection, and with it the fence that keeps a slice from being sent twice."
-            )
-        is_of_control = DEFAULT_QUEUE in worker.app.amqp.queues.consume_from
-        config = settings_to_start("worker", OF_WORKERS + OF_THE_CONTROL_WORKER if is_of_control else OF_WORKERS)
-        # Its threads take turns with these: statements are short, and of as many as it has threads none is quicker.
-        db.keep_to(config.worker_database_pool_size)
-        alive.keep_touched()
-        fitness.wait_until_fit("worker")
-        starting.check_credentials("worker", to_call_only=True)
-
 
 class MetricsPage(bootsteps.Step):  # type: ignore[misc]
     """Count and serve what this worker does; nothing without PULSE_METRICS_PORT."""
 
-    requires = ("celery.worker.components:Timer",)
+    requires = ("celery.worker.components:Timer", FitToStart)
 
     def create(self, worker: Any) -> None:
         queues = set(worker.app.amqp.queues.consume_from)
@@ -83,7 +57,7 @@ class PunctualTimers(bootsteps.StartStopStep):  # type: ignore[misc]
 class WarmThreads(bootsteps.StartStopStep):  # type: ignore[misc]
     """Start the pool's threads, their connections and the broker's client before the first slice needs them."""
 
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Pool", FitToStart)
 
     def start(self, worker: Any) -> None:
         executor = getattr(worker.pool, "executor", None)

@@ -42,3 +42,11 @@ def test_a_role_that_commits_without_waiting_for_the_disk_waits_in_our_sessions(
     finally:
         with db.statement() as connection:
             connection.execute(text("ALTER ROLE CURRENT_USER RESET synchronous_commit"))
+
+
+def test_how_many_connections_a_process_keeps_is_not_said_too_late() -> None:
+    with db.statement() as connection:
+        connection.execute(text("SELECT 1"))
+
+    with pytest.raises(RuntimeError, match="before it was told"):
+        db.keep_to(3)
