@@ -205,29 +205,35 @@ def test_an_order_that_cannot_be_read_says_why_and_keeps_what_was_read(
     page_as: PageAs, context: "BrowserContext"
 ) -> None:
     order = samples.order(1)
-    waiting: list[Route] = []
+    samples.show_order(context, order, samples.slices(order, 10))
     path = f"**/api/orders/{order['order_id']}"
-    context.route(path, lambda route: waiting.append(route))
+    waiting: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        waiting.append(route)
+
+    def refuse(route: "Route") -> None:
+        route.fulfill(**refusal(503, "pulse is not ready"))
+
+    context.route(path, hold)
     page = page_as("trader", f"/app/orders/{order['order_id']}", context=context)
     page.get_by_text("Loading the order").wait_for()
     page.clock.fast_forward(2100)
     page.get_by_text("Loading the order: pulse answers slowly").wait_for()
     found = look(page, "loading an order")
 
-    context.unroute(path)
-    samples.show_order(context, order, samples.slices(order, 10))
+    context.unroute(path, hold)
     for route in waiting:
         route.fallback()
     page.locator(".order-head").wait_for()
-    context.route(path, lambda route: route.fulfill(**refusal(503, "pulse is not ready")))
+    context.route(path, refuse)
     is_live(page)
     tell(page, LAST_EVENT + 1, order_id=order["order_id"])
     strip = page.get_by_role("alert").filter(has_text="pulse is not ready")
     strip.get_by_text(REQUEST_ID).wait_for()
     assert page.locator(".order-head").is_visible()
     found += look(page, "an order that is not read")
-    context.unroute(path)
-    samples.show_order(context, order, samples.slices(order, 10))
+    context.unroute(path, refuse)
     page.get_by_role("button", name="Try again").click()
     page.clock.fast_forward(3000)
     strip.wait_for(state="detached")
