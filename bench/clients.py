@@ -5,6 +5,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,8 @@ from bench.children import ROOT, BenchError
 from bench.load import KEY, KEY_WIDTH, LoadSpec, Seen
 
 _STARTS_WITHIN_SECONDS = 30.0
+# The gateway ends a connection on which nothing was asked for a minute.
+_IDLE_SECONDS = 30.0
 ACCEPTED = "202"
 
 
@@ -81,11 +84,12 @@ def load(spec: LoadSpec) -> Seen:
 
 
 class Client:
-    """One connection to the gateway, for what is asked one by one."""
+    """One connection to the gateway, for what is asked one by one; made anew after a while without a question."""
 
     def __init__(self, port: int, token: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._asked_at = time.monotonic()
 
     def place(self, **order: Any) -> str:
         """The id of a new order."""
@@ -95,6 +99,9 @@ class Client:
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer's JSON. Raises BenchError for any status but 2xx."""
         content = None if body is None else json.dumps(body)
+        if time.monotonic() > self._asked_at + _IDLE_SECONDS:
+            self._connection.close()
+        self._asked_at = time.monotonic()
         self._connection.request(method, path, content, self._headers)
         answer = self._connection.getresponse()
         text = answer.read()

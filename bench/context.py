@@ -20,7 +20,8 @@ class Bench:
     """One run of the benchmark, in a folder of its own. `say` shows a line of progress."""
 
     def __init__(self, folder: Path, sizes: Sizes, say: Callable[[str], None]) -> None:
-        self.folder = folder
+        self._whole_folder = self.folder = folder
+        self._times_over = 0
         self.sizes = sizes
         self.say = say
         self.children = Children(folder / "logs")
@@ -54,6 +55,8 @@ class Bench:
         site = self._default_site
         with self.site.at_rest() if self.has_site else nullcontext():
             self.say("starting the product with its default limits")
+            # A book with orders that are forgotten would keep every worker from sending.
+            site.remove_ledger()
             try:
                 site.start((*FRONT, *BEHIND))
                 yield site
@@ -98,9 +101,11 @@ class Bench:
             return CeleryFloor(self.servers, self.site, self.children, self.folder)
 
     def start_over(self) -> None:
-        """After a row that failed: end everything, so that the next row finds what it expects."""
+        """After a row that failed: end everything and begin in another folder: nothing of that row is there then."""
         self.say("starting over")
         self.children.close()
+        self._times_over += 1
+        self.folder = self._whole_folder / f"again-{self._times_over}"
         for name in ("servers", "site", "_default_site", "tokens", "http_floor", "celery_floor"):
             self.__dict__.pop(name, None)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from bench import clients
 from bench.children import BenchError
-from bench.clients import load_orders, order_body, order_request
+from bench.clients import Client, load_orders, order_body, order_request
 from bench.load import KEY, KEY_WIDTH, is_whole
 
 
@@ -19,6 +20,11 @@ class Gateway(ThreadingHTTPServer):
     daemon_threads = True
     bodies: list[dict[str, Any]]
     refused = 0
+    connections = 0
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        self.connections += 1
+        return super().verify_request(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -87,3 +93,18 @@ def test_a_load_that_is_refused_is_no_measurement(gateway: Gateway) -> None:
 
     with pytest.raises(BenchError, match="429"):
         load_orders(gateway.server_port, ["token"], connections=2, seconds=20, most=10)
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(60.0, 1), (-1.0, 3)])
+def test_who_has_not_asked_for_a_while_connects_anew(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, idle: float, connections: int
+) -> None:
+    """The gateway has ended the old connection by then."""
+    monkeypatch.setattr(clients, "_IDLE_SECONDS", idle)
+    client = Client(gateway.server_port, "token-1")
+
+    for number in range(3):
+        client.ask("POST", "/api/orders", {"number": number})
+
+    assert [body["number"] for body in gateway.bodies] == [0, 1, 2]
+    assert gateway.connections == connections
