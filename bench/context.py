@@ -14,6 +14,8 @@ from bench.stack import BEHIND, FRONT, Servers, Site, default_limits, lifted_lim
 from pulse_ops.stack.ports import free_port
 
 ACCOUNTS = 8
+# Of Redis' databases those after it are of sites at the default rate.
+_FIRST_DEFAULT = 5
 
 
 class Bench:
@@ -21,7 +23,7 @@ class Bench:
 
     def __init__(self, folder: Path, sizes: Sizes, say: Callable[[str], None]) -> None:
         self._whole_folder = self.folder = folder
-        self._times_over = 0
+        self._times_over = self._default_sites = 0
         self.sizes = sizes
         self.say = say
         self.children = Children(folder / "logs")
@@ -51,12 +53,15 @@ class Bench:
 
     @contextmanager
     def site_at_default_rate(self) -> Iterator[Site]:
-        """Another site, whose limits towards the broker are those of users; the first one rests meanwhile."""
-        site = self._default_site
+        """A new site, whose limits towards the broker are those of users; the usual one rests meanwhile.
+
+        Its account has its whole day before it: what a row sends counts against the day's limit.
+        """
+        self._default_sites += 1
+        folder, number = self.folder / f"default-{self._default_sites}", _FIRST_DEFAULT + self._default_sites
         with self.site.at_rest() if self.has_site else nullcontext():
             self.say("starting the product with its default limits")
-            # A book with orders that are forgotten would keep every worker from sending.
-            site.remove_ledger()
+            site = Site(self.servers, self.children, folder, number, prefix="default ", limits=default_limits())
             try:
                 site.start((*FRONT, *BEHIND))
                 yield site
@@ -80,11 +85,6 @@ class Bench:
                 self.children.stop([second_broker.EXCHANGE])
 
     @cached_property
-    def _default_site(self) -> Site:
-        folder = self.folder / "default"
-        return Site(self.servers, self.children, folder, redis_number=3, prefix="default ", limits=default_limits())
-
-    @cached_property
     def tokens(self) -> list[str]:
         """Access tokens of the accounts that place orders."""
         return self.site.log_in_new_accounts(ACCOUNTS)
@@ -106,7 +106,7 @@ class Bench:
         self.children.close()
         self._times_over += 1
         self.folder = self._whole_folder / f"again-{self._times_over}"
-        for name in ("servers", "site", "_default_site", "tokens", "http_floor", "celery_floor"):
+        for name in ("servers", "site", "tokens", "http_floor", "celery_floor"):
             self.__dict__.pop(name, None)
 
     def close(self) -> None:

@@ -167,15 +167,11 @@ class Site:
         """Give the exchange a book with so many filled orders, so that no run pays for the one before."""
         name = self.prefix + processes.EXCHANGE
         self.children.stop([name])
-        self.remove_ledger()
+        for path in self.ledger.parent.glob(f"{self.ledger.name}*"):
+            path.unlink()
         if rows:
             fill_day_book(self.ledger, rows)
         self.start([processes.EXCHANGE])
-
-    def remove_ledger(self) -> None:
-        """What the exchange has is gone, while it does not run."""
-        for path in self.ledger.parent.glob(f"{self.ledger.name}*"):
-            path.unlink()
 
     def forget_orders(self) -> None:
         """Remove every order, and every wake-up that still waits in the queue."""
