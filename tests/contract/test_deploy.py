@@ -77,7 +77,9 @@ def may_have(process: str, variables: set[str]) -> bool:
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
 def test_a_manifest_is_what_kubernetes_takes(path: Path) -> None:
-    for document in yaml.safe_load_all(path.read_text()):
+    documents = list(yaml.safe_load_all(path.read_text()))
+    assert documents
+    for document in documents:
         for version in ("1.33", "1.37"):
             kubernetes_validate.validate(document, version, strict=True)
 
