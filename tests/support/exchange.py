@@ -18,6 +18,7 @@ from pulse_core.brokers.port import CallLimits
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_core.brokers.zerodha.limits import LIMITS
 from pulse_ops.paper_exchange.ledger import Ledger
+from pulse_ops.stack.ports import free_port
 
 API_KEY = "paper-api-key"
 ACCESS_TOKEN = "paper-access-token"
@@ -31,7 +32,8 @@ class RunningExchange:
         self.ledger_path = ledger_path
         self.url = ""
         self._options = options
-        self._port = 0
+        # The same after each restart.
+        self._port = free_port()
         self._http = requests.Session()
         self._http.trust_env = False
         self._start()
@@ -119,7 +121,6 @@ class RunningExchange:
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         assert self.url, self.ledger_path.with_suffix(".log").read_text()
-        self._port = int(self.url.rpartition(":")[2])
 
 
 @contextmanager

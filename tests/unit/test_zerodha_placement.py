@@ -13,6 +13,7 @@ from pulse_core.boottime import boottime
 from pulse_core.brokers import transport
 from pulse_core.brokers.port import BrokerError, NotSent, OutcomeUnknown, Placement, Refused
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
+from pulse_ops.stack.ports import free_port
 from tests.unit.wire import Act, answer, hang_up, redirect, reset, say_nothing, wire
 
 PLACEMENT = Placement("ABCDEFGHIJ0123456789", "NSE:M&M", Side.BUY, 12)
@@ -42,12 +43,6 @@ def outcome(act: Act, timeout: float = 5.0) -> BrokerError:
         broker(end.url, timeout).place(PLACEMENT, soon())
     assert len(end.requests) == 1
     return raised.value
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def test_an_accepted_order_returns_its_id_and_was_sent_with_every_field_the_exchange_demands() -> None:
