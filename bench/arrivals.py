@@ -32,8 +32,11 @@ class Seen:
 
 def arrivals(site: Site) -> list[Arrival]:
     """Every placement request, refused ones too."""
-    with Ledger(site.ledger) as ledger:
-        return ledger.arrivals()
+    found: list[Arrival] = []
+    for path in site.ledgers.values():
+        with Ledger(path) as ledger:
+            found += ledger.arrivals()
+    return found
 
 
 def sent_slices(
@@ -68,10 +71,15 @@ def fills_seen_ms(site: Site) -> Sequence[float]:
 def fills_seen(site: Site, of: Sequence[str] | None = None) -> list[Seen]:
     """When each fill of these orders, or of all, was traded and committed."""
     rows = site.ask(
-        "SELECT fills.broker_order_id, pg_xact_commit_timestamp(fills.xmin) FROM fills"
+        "SELECT fills.broker, fills.broker_order_id, pg_xact_commit_timestamp(fills.xmin) FROM fills"
         " JOIN order_slices ON order_slices.id = slice_id WHERE %s::text[] IS NULL OR order_id = ANY(%s)",
         *(None if of is None else list(of),) * 2,
     )
-    with Ledger(site.ledger) as ledger:
-        traded = {one.order_id: one.traded_at for one in ledger.trades()}
-    return [Seen(traded[order_id], (seen - traded[order_id]).total_seconds() * 1000) for order_id, seen in rows]
+    traded: dict[tuple[str, str], datetime] = {}
+    for account, path in site.ledgers.items():
+        with Ledger(path) as ledger:
+            traded |= {(account, one.order_id): one.traded_at for one in ledger.trades()}
+    return [
+        Seen(traded[account, order_id], (seen - traded[account, order_id]).total_seconds() * 1000)
+        for account, order_id, seen in rows
+    ]

@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,10 +56,23 @@ def order_request(token: str, body: dict[str, Any]) -> str:
 
 
 def load_orders(
-    port: int, tokens: Sequence[str], connections: int, seconds: float, most: int = 0, **order: Any
+    port: int,
+    tokens: Sequence[str],
+    connections: int,
+    seconds: float,
+    most: int = 0,
+    each: Sequence[Mapping[str, Any]] = (),
+    **order: Any,
 ) -> Seen:
-    """Keep so many connections busy with new orders. Raises BenchError when any of them is not accepted."""
-    requests = [order_request(token, order_body(KEY, **order)) for token in tokens]
+    """Keep so many connections busy with new orders. Raises BenchError when any of them is not accepted.
+
+    Tokens, and what `each` order has of its own, are given to the connections in turn.
+    """
+    own = each or [{}]
+    turns = range(max(len(tokens), len(own)))
+    requests = [
+        order_request(tokens[turn % len(tokens)], order_body(KEY, **order, **own[turn % len(own)])) for turn in turns
+    ]
     return load(LoadSpec(port, connections, seconds, requests, f"b{secrets.token_hex(4)}-", most))
 
 

@@ -1,9 +1,10 @@
 """Orders that are accepted and split, and their slices moved to the instants at which they come due."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bench.children import BenchError
 from bench.clients import load_orders, tomorrow
@@ -33,11 +34,20 @@ _WITHOUT_A_BRAKE = """UPDATE orders SET start_at = %s, end_at = %s,
 
 
 def accept_and_split(
-    site: Site, tokens: Sequence[str], orders: int, slices_per_order: int, connections: int = CONNECTIONS
+    site: Site,
+    tokens: Sequence[str],
+    orders: int,
+    slices_per_order: int,
+    connections: int = CONNECTIONS,
+    each: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
-    """The ids of so many new orders whose slices all exist, and lie a day ahead. A connection stays with one token."""
+    """The ids of so many new orders whose slices all exist, and lie a day ahead.
+
+    A connection stays with one token, and with what one of `each` says of its orders.
+    """
     known = {order_id for (order_id,) in site.ask("SELECT id FROM orders")}
-    load_orders(site.gapi_port, tokens, connections, 120, most=orders, num_splits=slices_per_order, start_at=tomorrow())
+    there = {"num_splits": slices_per_order, "start_at": tomorrow()}
+    load_orders(site.gapi_port, tokens, connections, 120, most=orders, each=each, **there)
     wait_until_none(site, UNSPLIT)
     return [order_id for (order_id,) in site.ask("SELECT id FROM orders") if order_id not in known]
 

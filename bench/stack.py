@@ -22,6 +22,7 @@ from bench.children import ROOT, SERVERS, BenchError, Children
 from bench.day_book import fill_day_book
 from gapi_app.config import Settings as GatewaySettings
 from pulse_core import db, migrations
+from pulse_core.broker_accounts.vocabulary import PAPER
 from pulse_core.brokers.adapters import ADAPTERS
 from pulse_core.identity.store import accounts
 from pulse_ops.stack import plan, processes
@@ -78,7 +79,7 @@ class Site:
     """One set of the product's processes on one database. `prefix` tells its processes from another site's.
 
     `limits` are variables of the product's and the exchange's rate limits, `at_the_broker` those of
-    whoever calls brokers.
+    whoever calls brokers. `other_ledgers` are those of broker accounts at another exchange than the site's own.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Site:
         )
         self._programs = self._all_programs()
         self._more: list[str] = []
+        self.other_ledgers: Mapping[str, Path] = {}
         self._password = secrets.token_urlsafe(12)
         self._password_hash = PasswordHasher().hash(self._password)
         migrations.upgrade(self.database_url)
@@ -118,6 +120,11 @@ class Site:
         found = ledger_path(self.settings)
         assert found is not None
         return found
+
+    @property
+    def ledgers(self) -> Mapping[str, Path]:
+        """What the exchange wrote down, by broker account."""
+        return {PAPER: self.ledger, **self.other_ledgers}
 
     def names(self, which: Iterable[str]) -> list[str]:
         """What this site's processes are called among the children."""

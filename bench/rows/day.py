@@ -16,8 +16,8 @@ from bench.stack import Site
 RATE = 4
 _ACCOUNTS = 8
 _SLICES_PER_ORDER = 20
-# Of the 5,000 orders that the exchange takes in a day one in twenty is left to cancels.
-_MOST = 4750
+# Of the 5,000 orders that a broker takes of an account in a day one in twenty is left to cancels.
+MOST = 4750
 # Of a day that is shorter than three minutes a third is what begins and ends it.
 _EDGE_SECONDS = 60.0
 _PATIENCE_SECONDS = 300.0
@@ -42,7 +42,7 @@ def measure(bench: Bench) -> Row:
     )
     with bench.site_at_default_rate() as site:
         tokens = site.log_in_new_accounts(_ACCOUNTS)
-        orders = min(round(RATE * minutes * 60), _MOST) // _SLICES_PER_ORDER
+        orders = min(round(RATE * minutes * 60), MOST) // _SLICES_PER_ORDER
         made = accept_and_split(site, tokens, orders, _SLICES_PER_ORDER, _ACCOUNTS)
         _follow(site, made, orders * _SLICES_PER_ORDER / RATE, row)
     return row

@@ -1,4 +1,4 @@
-"""A busy desk for half an hour, beside a history that is archived meanwhile: what grows, and what gets later."""
+"""Busy desks for half an hour, beside a history that is archived meanwhile: what grows, and what gets later."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -6,27 +6,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 
-from bench import year_rows
+from bench import desks, year_rows
 from bench.archived import ArchivedDay, archive_all_but_the_last_day
 from bench.arrivals import Seen, Sent, fills_seen, sent_slices
 from bench.context import Bench
 from bench.cpu import cpu_taken, own_bytes, per_operation
 from bench.due import UNFINISHED, accept_and_split, bring_due, sleep_until, soon, wait_until_none
 from bench.figures import Figure, Row, quantile, single
+from bench.rows.day import MOST
 from bench.rows.steady import SEEN
 from bench.samples import queue_depth
-from bench.stack import BEHIND, FRONT, Site
+from bench.stack import BEHIND, FRONT, Site, lifted_limits
 from bench.year_rows import TABLES, History
 from pulse_ops.stack import processes
+from pulse_ops.stack.ports import free_port
 
 RATE = 30
 PARTS = 6
 # The history is archived from the beginning of this part on.
 ARCHIVED_FROM = 2
 _SLICES_PER_ORDER = 20
-_ACCOUNTS = 8
+_TRADERS = 8
 _PATIENCE_SECONDS = 300.0
 _WEIGHED = (processes.PULSE, processes.GAPI, processes.WORKER_SLICES, processes.WORKER_CONTROL, processes.BEAT)
 _DEAD = "SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE relname = ANY(%s)"
@@ -48,18 +51,21 @@ class Part:
 def measure(bench: Bench) -> Row:
     sizes = bench.sizes
     history = History(sizes.history_days, sizes.history_slices)
+    orders = round(RATE * sizes.endurance_minutes * 60) // _SLICES_PER_ORDER
+    accounts = desks.names_of(ceil(orders * _SLICES_PER_ORDER / MOST))
     row = Row(
         "endurance",
-        f"{RATE} slices a second for {sizes.endurance_minutes:g} minutes, limits off, beside"
-        f" {history.days * history.slices_a_day:,} finished slices that are archived but for their last day",
+        f"{RATE} slices a second of {len(accounts)} broker accounts for {sizes.endurance_minutes:g} minutes, limits"
+        f" off, beside {history.days * history.slices_a_day:,} finished slices that are archived but for their last"
+        " day",
         operation="slice",
         floor="the first of the parts",
     )
-    with _site(bench, history) as site:
-        tokens = site.log_in_new_accounts(_ACCOUNTS)
-        orders = round(RATE * sizes.endurance_minutes * 60) // _SLICES_PER_ORDER
+    with _site(bench, history, accounts) as site:
+        tokens = site.log_in_new_accounts(_TRADERS)
         bench.say(f"accepting {orders:,} orders")
-        made = accept_and_split(site, tokens, orders, _SLICES_PER_ORDER, _ACCOUNTS)
+        each = [{"broker_account": name, "instrument": desks.INSTRUMENT} for name in accounts]
+        made = accept_and_split(site, tokens, orders, _SLICES_PER_ORDER, max(_TRADERS, len(accounts)), each)
         seconds = orders * _SLICES_PER_ORDER / RATE
         parts, days = _follow(bench, site, made, seconds)
         sent, seen = sent_slices(site, of=made), fills_seen(site, made)
@@ -75,19 +81,25 @@ def measure(bench: Bench) -> Row:
 
 
 @contextmanager
-def _site(bench: Bench, history: History) -> Iterator[Site]:
-    """A site of its own, which begins with this history."""
+def _site(bench: Bench, history: History, accounts: Sequence[str]) -> Iterator[Site]:
+    """A site of its own with these broker accounts, which begins with this history."""
+    folder, port = bench.folder / "endurance", free_port()
+    limits = {**lifted_limits(), **desks.variables(port)}
     with bench.site.at_rest() if bench.has_site else nullcontext():
-        site = Site(bench.servers, bench.children, bench.folder / "endurance", 5, prefix="endurance ")
-        site.start(FRONT)
-        site.log_in_new_accounts(1)
-        bench.say(f"filling the tables with {history.days} days of {history.slices_a_day:,} slices")
-        year_rows.fill(site.database_url, history)
-        site.start(BEHIND)
+        site = Site(bench.servers, bench.children, folder, 5, prefix="endurance ", limits=limits)
+        site.other_ledgers = {name: desks.ledger_of(folder, name) for name in accounts}
         try:
+            site.start(FRONT)
+            bench.children.start([desks.exchanges(folder, port, len(accounts), site.gapi_port)])
+            site.log_in_new_accounts(1)
+            bench.say(f"filling the tables with {history.days} days of {history.slices_a_day:,} slices")
+            year_rows.fill(site.database_url, history)
+            desks.log_in(site, accounts)
+            site.start(BEHIND)
             yield site
         finally:
             site.stop()
+            bench.children.stop([desks.EXCHANGES])
 
 
 def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tuple[list[Part], list[ArchivedDay]]:
@@ -100,7 +112,7 @@ def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tu
             if number == ARCHIVED_FROM:
                 archiving = beside.submit(_archive, site, bench.folder / "archive")
             bench.say(f"part {number + 1} of {PARTS}")
-            parts.append(_part(site, first + number * length, first + (number + 1) * length))
+            parts.append(_part(bench, site, first + number * length, first + (number + 1) * length))
         assert archiving is not None
         found = archiving.result()
     wait_until_none(site, UNFINISHED, _PATIENCE_SECONDS)
@@ -111,8 +123,8 @@ def _archive(site: Site, folder: Path) -> list[ArchivedDay]:
     return archive_all_but_the_last_day(site.database_url, folder, datetime.now(UTC))
 
 
-def _part(site: Site, starts: datetime, ends: datetime) -> Part:
-    pids = site.pids()
+def _part(bench: Bench, site: Site, starts: datetime, ends: datetime) -> Part:
+    pids = site.pids() | bench.children.pids([desks.EXCHANGES])
     sleep_until(starts)
     # Later than the part does: the one before was weighed until now.
     began = time.time()
