@@ -6,7 +6,7 @@ the same claims as the tasks, so doing it twice is harmless.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
@@ -135,17 +135,20 @@ def execute_overdue(hands: Hands) -> None:
     if _is_any_due(utcnow()):
         hands.aside(recheck_neglected.__name__, lambda: recheck_neglected(utcnow()))
     is_alone = not brokers.is_one_of_several()
-    count = brokers.for_each_account(execute_overdue.__name__, partial(_take_overdue, hands, is_alone))
+    waiting = _accounts_waiting(utcnow())
+    count = brokers.for_each_account(execute_overdue.__name__, partial(_take_overdue, hands, is_alone, waiting))
     if count:
         log.warning("overdue slices taken from the table", count=count)
 
 
-def _take_overdue(hands: Hands, is_alone: bool, broker: Broker) -> int:
+def _take_overdue(hands: Hands, is_alone: bool, waiting: Collection[str], broker: Broker) -> int:
     # Without a slice that is due, too: the first one need not wait then.
     if not sending_hold.may_send(broker) or hands.free() <= 0:
         return 0
+    is_looked_for = broker.name in waiting or (is_on() and _charge.is_ours(broker.name))
     look = _at_their_turns if is_on() else _overdue
-    return sum(map(len, hands.take(broker.name, look(broker, utcnow()), is_alone=is_alone)))
+    found = look(broker, utcnow()) if is_looked_for else ()
+    return sum(map(len, hands.take(broker.name, found, is_alone=is_alone)))
 
 
 def _execute(slice_ids: Sequence[str]) -> None:
@@ -156,17 +159,12 @@ def _execute(slice_ids: Sequence[str]) -> None:
 
 
 def _overdue(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
-    before = now - _overdue_after()
-    if not _is_any_due(before):
-        return ()
     with db.transaction() as session:
-        return any_together(due_slices.overdue(session, broker.name, before, BATCH))
+        return any_together(due_slices.overdue(session, broker.name, now - _overdue_after(), BATCH))
 
 
 def _at_their_turns(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
     """What has its turn about now and no message to tell of it, after turns were given where nobody else has."""
-    if not _charge.is_ours(broker.name) and not _is_any_due(now + EARLY):
-        return ()
     with db.transaction() as session:
         is_neglected = turns.is_neglected(session, broker.name, now - _overdue_after(), now - admit.TURN_LASTS)
     if is_neglected:
@@ -176,6 +174,12 @@ def _at_their_turns(broker: Broker, now: datetime) -> Iterable[Sequence[str]]:
     with db.statement() as connection:
         untold = turns.untold(connection, broker.name, now - admit.TURN_LASTS, now + EARLY, BATCH)
     return due_together(untold, lambda slice_id: untold[slice_id])
+
+
+def _accounts_waiting(now: datetime) -> Collection[str]:
+    """The accounts that may have slices for which no message has come, or comes in time."""
+    with db.transaction() as session:
+        return due_slices.accounts_due(session, now + EARLY if is_on() else now - _overdue_after())
 
 
 def _is_any_due(before: datetime) -> bool:

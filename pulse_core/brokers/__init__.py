@@ -68,15 +68,22 @@ def adapters_by_broker() -> Sequence[tuple[str, object]]:
     return [(account.broker, adapter) for account, adapter in found]
 
 
-def for_each_account(what: str, deed: Callable[[Broker], int], *, is_each_waited_for: bool = False) -> int:
-    """Do this for every account that can be reached, side by side, and add up what it returns.
+def for_each_account(
+    what: str,
+    deed: Callable[[Broker], int],
+    is_meant: Callable[[Broker], bool] = lambda _broker: True,
+    *,
+    is_each_waited_for: bool = False,
+) -> int:
+    """Do this for every account that can be reached and is meant, side by side, and add up what it returns.
 
     An account that fails holds up no other, nor does one that hangs, unless `is_each_waited_for`. Raises as
     `side_by_side.run`. An account that is alone is seen to by this thread.
     """
     accounts = reachable()
     patience = None if is_each_waited_for or len(accounts) == 1 else side_by_side.PATIENCE
-    return side_by_side.run(what, {broker.name: partial(deed, broker) for broker in accounts}, patience)
+    meant = {broker.name: partial(deed, broker) for broker in accounts if is_meant(broker)}
+    return side_by_side.run(what, meant, patience)
 
 
 def is_one_of_several() -> bool:

@@ -31,6 +31,8 @@ from pulse_core.identity.tables import AuditEntry
 from pulse_core.owner import OneAccount
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
+from pulse_core.trading.book import hints, pace
+from pulse_core.trading.book.hints import Hint
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.recheck import release_by_operator
@@ -215,6 +217,40 @@ def test_an_account_that_hangs_holds_up_no_other_and_is_told_of_when_it_is_over(
     wait_until(is_told)
     wait_until(lambda: brokers.for_each_account("asking", ask) == 2)
     assert told == ["NETWORK"]
+
+
+def test_a_postback_has_the_book_of_its_own_account_read_and_no_other(
+    broker: SimulatedBroker, other: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(pace, "LONGEST_PAUSE", 3600.0)
+    # The postbacks of both are relied on.
+    monkeypatch.setattr(pace, "paces", pace.Paces())
+    for account in (broker, other):
+        pace.paces.of(account)._right = pace.RELIED_ON_AFTER
+    execute_slices(first_of(*orders_of_both()), lambda: MORNING)
+    [broker_order_id] = broker.book.keys() & other.book.keys()
+
+    # The first run reads each.
+    track_slices(MORNING)
+    before, of_other = broker.readings, other.readings
+
+    hints.take_hint(hints.told([Hint(OTHER, broker_order_id)]))
+    wait_until(lambda: track_slices(MORNING) is not None and other.readings > of_other)
+
+    assert (broker.readings, other.readings) == (before, of_other + 1)
+
+
+def test_a_sweep_asks_the_accounts_that_it_has_work_for(other: SimulatedBroker) -> None:
+    asked: list[str] = []
+
+    def ask(broker: Broker) -> int:
+        asked.append(broker.name)
+        return 1
+
+    assert brokers.for_each_account("asking", ask, lambda broker: broker.name == OTHER) == 1
+    assert brokers.for_each_account("asking", ask, lambda _broker: False) == 0
+    assert asked == [OTHER]
 
 
 def test_an_account_that_has_its_share_of_threads_leaves_its_slices_and_costs_them_nothing(

@@ -83,7 +83,7 @@ class Looks:
 
 
 class LooksOfAccounts:
-    """Those of each broker account. A hint does not say whose it is: it is one for all."""
+    """Those of each broker account."""
 
     def __init__(self) -> None:
         self._of: dict[str, Looks] = {}
@@ -93,10 +93,11 @@ class LooksOfAccounts:
         with self._lock:
             return self._of.setdefault(broker.name, Looks())
 
-    def hint(self, broker_order_ids: Collection[str]) -> None:
+    def hint(self, broker_order_ids: Collection[str], broker_account: str | None = None) -> None:
+        """Take a hint for an account; for all where it is not said whose it is."""
         with self._lock:
-            every = list(self._of.values())
-        for one in every:
+            hinted = [one for name, one in self._of.items() if broker_account in (None, name)]
+        for one in hinted:
             one.hint(broker_order_ids)
 
 

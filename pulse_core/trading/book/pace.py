@@ -86,7 +86,7 @@ class Pace:
 
 
 class Paces:
-    """Those of each broker account. A hint does not say whose it is: it is one for all."""
+    """Those of each broker account."""
 
     def __init__(self) -> None:
         self._of: dict[str, Pace] = {}
@@ -96,10 +96,11 @@ class Paces:
         with self._lock:
             return self._of.setdefault(broker.name, Pace())
 
-    def hint(self, broker_order_ids: Collection[str]) -> None:
+    def hint(self, broker_order_ids: Collection[str], broker_account: str | None = None) -> None:
+        """Take a hint for an account; for all where it is not said whose it is."""
         with self._lock:
-            every = list(self._of.values())
-        for one in every:
+            hinted = [one for name, one in self._of.items() if broker_account in (None, name)]
+        for one in hinted:
             one.hint(broker_order_ids)
 
 

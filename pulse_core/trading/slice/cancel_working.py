@@ -52,7 +52,11 @@ def cancel_slices(now: datetime, limit: int = BATCH) -> int:
     Up to `limit` of each account that can be reached: those of one take nothing from the others. What is halted comes
     first, and is called back for some seconds, as fast as the broker allows.
     """
-    return brokers.for_each_account(Task.CANCEL_SLICES, lambda broker: _cancel_all(broker, now, limit))
+    with db.transaction() as session:
+        meant = at_broker.accounts_to_cancel(session, now, PAUSES)
+    return brokers.for_each_account(
+        Task.CANCEL_SLICES, lambda broker: _cancel_all(broker, now, limit), lambda broker: broker.name in meant
+    )
 
 
 def _cancel_all(broker: Broker, now: datetime, limit: int) -> int:

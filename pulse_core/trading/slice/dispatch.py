@@ -1,8 +1,9 @@
 """Hand slices to Celery shortly before their time, and under a broker's limits for their turn."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 
 from pulse_core import brokers, db, queue
@@ -38,13 +39,16 @@ def dispatch_due_slices(now: datetime) -> int:
     turn. Raises one of UNREACHABLE when the queue is away; the slices are taken again when their hint expires, or
     by the watch of a worker.
     """
-    return sum(_dispatch(broker, now) for broker in brokers.reachable())
+    with db.transaction() as session:
+        kept = due_slices.accounts_due(session, now)
+    batch = _dispatch_turns if is_on() else partial(_dispatch_batch, is_short=queue.slices_waiting() < SHORT_QUEUE)
+    return sum(_dispatch(broker, now, batch, is_due=broker.name in kept) for broker in brokers.reachable())
 
 
-def _dispatch(broker: Broker, now: datetime) -> int:
-    put_off_closed(broker.name, now)
-    replan_crowded(broker.name, now)
-    batch = _dispatch_turns if is_on() else _dispatch_batch
+def _dispatch(broker: Broker, now: datetime, batch: Callable[[Broker, datetime], int], *, is_due: bool) -> int:
+    if is_due:
+        put_off_closed(broker.name, now)
+        replan_crowded(broker.name, now)
     if is_on():
         _skip_over(broker, now)
     sent = 0
@@ -63,9 +67,8 @@ def dispatch_turns_soon() -> None:
         queue.send_soon(chain.from_iterable(_wakeups(one.to_tell) for one in admit.admit_soon()))
 
 
-def _dispatch_batch(broker: Broker, now: datetime) -> int:
+def _dispatch_batch(broker: Broker, now: datetime, is_short: bool) -> int:
     horizon = now + timedelta(seconds=settings().dispatch_horizon)
-    is_short = queue.slices_waiting() < SHORT_QUEUE
     with db.transaction() as session:
         due = due_slices.take_due(session, broker.name, horizon, now, BATCH, is_repeated=is_short)
     if not due:

@@ -1,18 +1,21 @@
 """The broker's postbacks: they prove nothing, but are a reason to read its book now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby, islice
+from operator import attrgetter
 from threading import Lock, Timer
 
 from api_contract.errors import Forbidden, InvalidRequest
 from api_contract.log import get_logger
 from pulse_core import brokers, queue
 from pulse_core.tasks import Task
+from pulse_core.trading.book.hints import Hint, told
 
 log = get_logger(__name__)
 
 # A reading costs as much for one fill as for ten, and the first of a while is told of at once.
 SHORTEST_PAUSE = 0.5
-# A reading of the book needs no names, and so many orders are not looked up one by one.
+# Of an account: a reading of its book needs no names, and so many orders are not looked up one by one.
 MOST_NAMED = 20
 
 
@@ -24,13 +27,13 @@ class Hints:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._waiting: set[str] = set()
+        self._waiting: set[Hint] = set()
         self._is_pausing = False
 
-    def take(self, broker_order_id: str) -> None:
+    def take(self, hint: Hint) -> None:
         """Have the order looked at, now or within SHORTEST_PAUSE."""
         with self._lock:
-            self._waiting.add(broker_order_id)
+            self._waiting.add(hint)
             if self._is_pausing:
                 return
             self._is_pausing = True
@@ -38,9 +41,9 @@ class Hints:
 
     def _tell(self) -> None:
         with self._lock:
-            told, self._waiting = sorted(self._waiting)[:MOST_NAMED], set()
-            self._is_pausing = bool(told)
-        if not told:
+            named, self._waiting = _some_of_each_account(self._waiting), set()
+            self._is_pausing = bool(named)
+        if not named:
             return
         timer = Timer(SHORTEST_PAUSE, self._tell)
         timer.daemon = True
@@ -49,7 +52,12 @@ class Hints:
         except RuntimeError:
             # Without a thread there is no pause either; a pause that never ended would swallow every hint.
             self._is_pausing = False
-        queue.wake(Task.TRACK_SLICES, ",".join(told))
+        queue.wake(Task.TRACK_SLICES, told(named))
+
+
+def _some_of_each_account(hints: Iterable[Hint]) -> list[Hint]:
+    by_account = groupby(sorted(hints), attrgetter("broker_account"))
+    return [hint for _account, its in by_account for hint in islice(its, MOST_NAMED)]
 
 
 _hints = Hints()
@@ -62,7 +70,7 @@ def take_postback(body: bytes, headers: Mapping[str, str]) -> None:
     """
     broker_account, broker_order_id = _verified(body, headers)
     log.info("postback taken", broker_account=broker_account, broker_order_id=broker_order_id)
-    _hints.take(broker_order_id)
+    _hints.take(Hint(broker_account, broker_order_id))
 
 
 def _verified(body: bytes, headers: Mapping[str, str]) -> tuple[str, str]:

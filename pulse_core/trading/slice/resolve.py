@@ -43,7 +43,11 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
 
     Raises BookUnavailable, after postponing the next look.
     """
-    return brokers.for_each_account(Task.RESOLVE_SLICES, lambda broker: _resolve_all(broker, now, limit))
+    with db.transaction() as session:
+        meant = at_broker.accounts_in_doubt(session)
+    return brokers.for_each_account(
+        Task.RESOLVE_SLICES, lambda broker: _resolve_all(broker, now, limit), lambda broker: broker.name in meant
+    )
 
 
 def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:

@@ -84,10 +84,16 @@ def track_slices(now: datetime) -> int:
 
     Raises BookUnavailable when one of the books cannot be read; nothing is concluded from it.
     """
-    return brokers.for_each_account(Task.TRACK_SLICES, lambda broker: _track(broker, now))
+    with db.transaction() as session:
+        working = at_broker.working(session)
+    return brokers.for_each_account(
+        Task.TRACK_SLICES,
+        lambda broker: _track(broker, working.get(broker.name, {}), now),
+        lambda broker: broker.name in working or days.is_closing(broker, now),
+    )
 
 
-def _track(broker: Broker, now: datetime) -> int:
+def _track(broker: Broker, working: Mapping[str, str], now: datetime) -> int:
     """Read the book once for all working slices, when it is our turn, and settle what changed; returns how much.
 
     Slices that ended are settled too when the book shows another state of their broker orders: a late fill is booked
@@ -96,7 +102,6 @@ def _track(broker: Broker, now: datetime) -> int:
     ends it is read whatever works.
     """
     with db.transaction() as session:
-        working = at_broker.working(session, broker.name)
         is_closing = _is_closing(session, broker, now)
         is_read = is_closing or _missing.any_of(broker.name, working)
         is_looked_up = not is_read and look_ups.may_look_up(session, broker, working.keys(), now)

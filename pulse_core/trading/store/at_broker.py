@@ -1,6 +1,7 @@
 """Slices that are at the broker, or may be: what works there, what is in doubt, what is called back."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -31,6 +32,11 @@ def to_resolve(session: Session, broker_account: str, now: datetime, limit: int)
     return session.scalars(rows.order_by(OrderSlice.resolve_at).limit(limit)).all()
 
 
+def accounts_in_doubt(session: Session) -> frozenset[str]:
+    """The broker accounts at which anything is in doubt."""
+    return frozenset(session.scalars(_accounts().where(OrderSlice.status == SliceStatus.UNKNOWN)))
+
+
 def has_unknown(session: Session, broker_account: str) -> bool:
     """Whether anything is in doubt at this broker account."""
     return session.scalar(_unknown(select(OrderSlice.id), broker_account).limit(1)) is not None
@@ -48,15 +54,18 @@ def postpone_looks(session: Session, slice_ids: Sequence[str], until: datetime, 
     change_in_order(session, unknown, {"resolve_at": until, "absent_since": None, "updated_at": now})
 
 
-def working(session: Session, broker_account: str) -> dict[str, str]:
-    """Every slice that is live at this broker account: slice ids by broker order id, the nearest deadline first."""
+def working(session: Session) -> Mapping[str, Mapping[str, str]]:
+    """Every slice that is live at a broker: of each account its ids by broker order id, the nearest deadline first."""
     rows = (
-        select(OrderSlice.broker_order_id, OrderSlice.id)
+        select(Order.broker_account, OrderSlice.broker_order_id, OrderSlice.id)
         .join(Order, Order.id == OrderSlice.order_id)
-        .where(OrderSlice.status == SliceStatus.WORKING, Order.broker_account == broker_account)
+        .where(OrderSlice.status == SliceStatus.WORKING)
     )
-    found = session.execute(rows.order_by(OrderSlice.deadline_at))
-    return {broker_order_id: slice_id for broker_order_id, slice_id in found if broker_order_id}
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for broker_account, broker_order_id, slice_id in session.execute(rows.order_by(OrderSlice.deadline_at)):
+        if broker_order_id:
+            found[broker_account][broker_order_id] = slice_id
+    return found
 
 
 def oldest_at_the_broker(session: Session, broker_account: str) -> datetime | None:
@@ -71,6 +80,11 @@ def oldest_at_the_broker(session: Session, broker_account: str) -> datetime | No
         )
     )
     return session.scalar(rows)
+
+
+def accounts_to_cancel(session: Session, now: datetime, pauses: tuple[timedelta, timedelta]) -> frozenset[str]:
+    """The broker accounts of which `to_cancel` may find slices, sent whenever."""
+    return frozenset(session.scalars(_accounts().where(*_is_to_be_cancelled(now, pauses))))
 
 
 def to_cancel(
@@ -90,29 +104,12 @@ def to_cancel(
     then what was asked for least often. The first of the `pauses` comes after the first request, twice as
     long a one after each further request, and the second of them is the longest.
     """
-    shortest, longest = (literal(pause, Interval) for pause in pauses)
-    doublings = func.least(func.greatest(OrderSlice.cancel_asks, 1) - 1, 20)
-    asked_until = OrderSlice.cancel_asked_at + func.least(
-        shortest.op("*", return_type=Interval())(func.power(2, doublings)), longest
-    )
     is_halted = halts.is_called_back().label("is_halted")
     rows = (
         select(OrderSlice, is_halted)
         .join(Order, Order.id == OrderSlice.order_id)
         .join(Placement, Placement.client_order_id == OrderSlice.client_order_id)
-        .where(
-            OrderSlice.status == SliceStatus.WORKING,
-            Order.broker_account == broker_account,
-            SENT_AT.op(">=")(sent_since),
-            or_(
-                OrderSlice.deadline_at <= now,
-                Order.status == OrderStatus.CANCELLING,
-                and_(Order.status == OrderStatus.PAUSED, Order.recalls_working),
-                _is_called_back(now),
-                halts.is_called_back(),
-            ),
-            or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
-        )
+        .where(Order.broker_account == broker_account, SENT_AT.op(">=")(sent_since), *_is_to_be_cancelled(now, pauses))
         .order_by(
             is_halted.desc(),
             OrderSlice.cancel_asks,
@@ -122,6 +119,26 @@ def to_cancel(
         .limit(limit)
     )
     return [(one, is_called) for one, is_called in session.execute(rows)]
+
+
+def _is_to_be_cancelled(now: datetime, pauses: tuple[timedelta, timedelta]) -> Sequence[ColumnElement[bool]]:
+    """That a slice works, is not to work any longer, and was not asked about a moment ago."""
+    shortest, longest = (literal(pause, Interval) for pause in pauses)
+    doublings = func.least(func.greatest(OrderSlice.cancel_asks, 1) - 1, 20)
+    asked_until = OrderSlice.cancel_asked_at + func.least(
+        shortest.op("*", return_type=Interval())(func.power(2, doublings)), longest
+    )
+    return (
+        OrderSlice.status == SliceStatus.WORKING,
+        or_(
+            OrderSlice.deadline_at <= now,
+            Order.status == OrderStatus.CANCELLING,
+            and_(Order.status == OrderStatus.PAUSED, Order.recalls_working),
+            _is_called_back(now),
+            halts.is_called_back(),
+        ),
+        or_(OrderSlice.cancel_asked_at.is_(None), asked_until <= now),
+    )
 
 
 def makes_room(order: Order, one: OrderSlice, now: datetime) -> bool:
@@ -148,6 +165,11 @@ def left_working(session: Session, broker_account: str, sent_before: datetime) -
         )
     )
     return session.scalars(rows.order_by(SENT_AT)).all()
+
+
+def _accounts() -> Select[Any]:
+    """The broker accounts of slices, each once."""
+    return select(Order.broker_account).join(OrderSlice, OrderSlice.order_id == Order.id).distinct()
 
 
 def _unknown(rows: Rows, broker_account: str) -> Rows:

@@ -101,6 +101,13 @@ def overdue(session: Session, broker_account: str, before: datetime, limit: int)
     return session.scalars(rows).all()
 
 
+def accounts_due(session: Session, now: datetime) -> frozenset[str]:
+    """The broker accounts of slices that are due and unsent, whatever keeps them."""
+    rows = select(Order.broker_account).join(OrderSlice, OrderSlice.order_id == Order.id).distinct()
+    due = OrderSlice.status == SliceStatus.SCHEDULED, OrderSlice.due_at <= now
+    return frozenset(session.scalars(rows.where(*due)))
+
+
 def due_on(
     session: Session, broker_account: str, exchanges: Collection[str], now: datetime, limit: int
 ) -> Sequence[tuple[OrderSlice, Order]]:

@@ -32,7 +32,7 @@ MARKETS = (
     ),
     Defect(
         "Slices that wait for their market are given turns",
-        (Change(f"{SLICE}/dispatch.py", "    put_off_closed(broker.name, now)\n", ""),),
+        (Change(f"{SLICE}/dispatch.py", "        put_off_closed(broker.name, now)\n", ""),),
         (f"{HOURS}::test_no_message_no_watch_and_no_sweep_gets_past_a_closed_market",),
     ),
     Defect(
