@@ -33,7 +33,6 @@ SETTINGS = {
     "PULSE_EXCHANGES": "MCX",
     "PULSE_BROKER_TIMEOUT": "60",
     "PULSE_LEASE": "130",
-    "PULSE_OVERDUE_AFTER": "1",
     "KITE_API_KEY": API_KEY,
     "KITE_ACCESS_TOKEN": ACCESS_TOKEN,
     "KITE_API_SECRET": API_SECRET,
@@ -51,7 +50,8 @@ class Floor:
         return a_split_order(account_id=self.trader, num_splits=num_splits, duration_minutes=60, **changes)
 
 
-@pytest.fixture(params=["0", "100"], ids=["without-limits", "in-turns"])
+# The limit of a second and of a minute, and after how long a slices worker helps itself: in turns not before beat asks.
+@pytest.fixture(params=[("0", "1"), ("100", "5")], ids=["without-limits", "in-turns"])
 def floor(
     clean_database: str,
     environment: dict[str, str],
@@ -67,8 +67,14 @@ def floor(
         start_exchange(folders[0], more=on_paper) as paper,
         start_exchange(folders[1], more=["--no-strict"]) as live,
     ):
-        limits = dict.fromkeys(("PULSE_BROKER_ORDERS_PER_SECOND", "PULSE_BROKER_ORDERS_PER_MINUTE"), request.param)
-        given = SETTINGS | limits | {"PULSE_PAPER_EXCHANGE_URL": paper.url, "KITE_ROOT_URL": live.url}
+        limit, overdue_after = request.param
+        limits = dict.fromkeys(("PULSE_BROKER_ORDERS_PER_SECOND", "PULSE_BROKER_ORDERS_PER_MINUTE"), limit)
+        given = (
+            SETTINGS
+            | limits
+            | {"PULSE_OVERDUE_AFTER": overdue_after}
+            | {"PULSE_PAPER_EXCHANGE_URL": paper.url, "KITE_ROOT_URL": live.url}
+        )
         for name, value in given.items():
             monkeypatch.setenv(name, value)
         forget()
