@@ -37,10 +37,13 @@ class ThreadSafeDispatcher(EventDispatcher):  # type: ignore[misc]
         super().__init__(*args, **options)
 
     def send(self, event_type: str, blind: bool = False, **fields: Any) -> None:
-        """Take one event; those of tasks wait for the next flush."""
+        """Take one event; those of tasks wait for the next flush, as does one that cannot be published.
+
+        Nobody waits for the queue: with its heartbeat a worker would, and be deaf to the signal to end.
+        """
         group = group_from(event_type)
         if group not in self.buffer_group:
-            super().send(event_type, blind=blind, **fields)
+            super().send(event_type, blind=blind, **fields | {"retry": False})
         elif self.enabled and (not self.groups or group in self.groups):
             stamp = {"hostname": self.hostname, "utcoffset": utcoffset(), "pid": self.pid}
             self._waiting.append(Event(event_type, clock=self.clock.forward(), **stamp, **fields))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
+from pathlib import Path
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from pulse_tasks.task_events import ThreadSafeDispatcher
 from tests.support.clock import ManualClock
 from tests.support.flower import listening
 from tests.support.processes import wait_until
+from tests.support.servers import running_redis
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -91,6 +93,20 @@ def test_what_cannot_be_published_waits_for_the_next_flush(app: Celery, monkeypa
         wait_until(lambda: len(numbers(listener.heard)) >= 250, what="all events")
 
     assert sorted(numbers(listener.heard)) == list(range(250))
+
+
+def test_a_heartbeat_does_not_wait_for_a_queue_that_is_away(app: Celery, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as redis, app.connection_for_write(redis.url) as connection:
+        dispatcher = app.events.Dispatcher(connection, hostname="test@here")
+        # As Celery's heart sends both, in the loop that also notices a signal to end.
+        dispatcher.send("worker-online", retry=True)
+        redis.stop()
+        heartbeat = Thread(target=lambda: dispatcher.send("worker-heartbeat", retry=True), daemon=True)
+        heartbeat.start()
+        heartbeat.join(20)
+
+        assert not heartbeat.is_alive()
+        assert [event["type"] for event, *_ in dispatcher._outbound_buffer] == ["worker-heartbeat"]
 
 
 def fail_to_publish(*_args: Any, **_options: Any) -> None:
