@@ -202,7 +202,7 @@ class OrderQuerySchema(RequestSchema):
         metadata={
             "minLength": 1,
             "maxLength": LONGEST_SEARCH,
-            "description": "Whose instrument, key, note or id has this in it, in letters of any case.",
+            "description": "Printable text that is in its instrument, key, note or id, in letters of any case.",
         },
     )
     sort = fields.String(

@@ -26,7 +26,7 @@ BEYOND_SCHEMAS = {
     "list_halted_slices": {"cursor"},
     "set_user_limits": _WORTHS,
     "set_account_limits": _WORTHS,
-    "list_orders": {"cursor", "changed_after"},
+    "list_orders": {"cursor", "changed_after", "search"},
     "list_instruments": {"cursor"},
     "list_fills": {"cursor"},
     "list_users": {"cursor"},
