@@ -3,7 +3,7 @@
 from bisect import insort
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pulse_core.trading.admission import plan
@@ -27,6 +27,7 @@ def holds(taken: Sequence[int], windows: Sequence[Window]) -> bool:
 
 
 @given(INSTANTS, WINDOWS)
+@example([0, 0], [Window(most=1, length=2)])
 def test_a_call_goes_at_the_first_instant_that_keeps_every_window(asked: list[int], windows: list[Window]) -> None:
     taken: list[int] = []
     for at in asked:

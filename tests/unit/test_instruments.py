@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api_contract.errors import NotListedSo
@@ -305,6 +305,8 @@ def sized(draw: Callable[..., int]) -> tuple[int, int, Sizes]:
 
 
 @given(sized(), st.none() | st.integers(0, 2**63 - 1))
+# Every slice has to be as large as it may be.
+@example((1_000, 10, Sizes(lot_size=1, most=100)), 1)
 def test_slices_are_whole_lots_below_the_cap_and_add_up(asked: tuple[int, int, Sizes], seed: int | None) -> None:
     total, num_splits, sizes = asked
     quantities = [one.quantity for one in plan(total, num_splits, START, timedelta(minutes=60), seed, sizes)]
