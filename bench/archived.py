@@ -26,10 +26,10 @@ class ArchivedDay:
         return self.orders * SLICES_PER_ORDER
 
 
-def archive_all_but_the_last_day(database_url: str, archive: Path, now: datetime) -> list[ArchivedDay]:
-    """Move the days of a history as `year_rows` makes it. The URL is that of a superuser."""
+def archive_all_but_the_last_day(database_url: str, archive: Path, now: datetime, rest: float = 0) -> list[ArchivedDay]:
+    """Move the days of a history as `year_rows` makes it, resting as `Pace` has it. The URL is that of a superuser."""
     before = now.date() - timedelta(days=LATEST)
     whose = Whose(migrations.head(), "bench")
     with closing(psycopg2.connect(database_url, connect_timeout=5)) as connection:
-        days = archiving.archive_days(connection, TRADING, archive, before, whose)
+        days = archiving.archive_days(connection, TRADING, archive, before, whose, rest=rest)
         return [ArchivedDay(day.owners, datetime.now(UTC)) for day in days]

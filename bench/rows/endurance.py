@@ -21,6 +21,7 @@ from bench.rows.steady import SEEN
 from bench.samples import queue_depth
 from bench.stack import BEHIND, FRONT, Site, lifted_limits
 from bench.year_rows import TABLES, History
+from pulse_ops.archive.archiving import REST
 from pulse_ops.stack import processes
 from pulse_ops.stack.ports import free_port
 
@@ -120,7 +121,7 @@ def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tu
 
 
 def _archive(site: Site, folder: Path) -> list[ArchivedDay]:
-    return archive_all_but_the_last_day(site.database_url, folder, datetime.now(UTC))
+    return archive_all_but_the_last_day(site.database_url, folder, datetime.now(UTC), REST)
 
 
 def _part(bench: Bench, site: Site, starts: datetime, ends: datetime) -> Part:

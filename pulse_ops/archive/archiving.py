@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from psycopg2 import extensions
@@ -22,6 +23,8 @@ RESTED = timedelta(days=3)
 TOGETHER = 20
 # A day that changes each time it was written is left to the next run.
 TRIES = 3
+# A million slices would take a core of a machine that trades meanwhile.
+REST = 1.0
 # Two numbers, so that it is none of the locks on slices, which are one.
 _LOCK = "SELECT pg_try_advisory_lock(x'6172'::int, x'6368'::int)"
 _READ_AT_ONCE = 1000
@@ -29,6 +32,17 @@ _MERGED_AT_ONCE = 10_000
 
 # Told where a crash could strike: "writing" and "removing" in the middle of a step, the others after theirs.
 Passed = Callable[[str], None]
+
+
+class Pace:
+    """Rests after each step, `rest` times as long as it took: trading goes on in the same database."""
+
+    def __init__(self, rest: float) -> None:
+        self._rest, self._since = rest, monotonic()
+
+    def pause(self) -> None:
+        sleep(self._rest * (monotonic() - self._since))
+        self._since = monotonic()
 
 
 class NotYet(Exception):
@@ -63,13 +77,25 @@ def archive_days(
     before: date,
     whose: Whose,
     passed: Passed = lambda _step: None,
+    rest: float = 0,
 ) -> Iterator[Archived]:
-    """Move the days of UTC before `before`, the oldest first. Raises NotYet, Busy, Damaged, psycopg2.Error, OSError."""
+    """Move the days of UTC before `before`, the oldest first; `rest` as Pace has it.
+
+    Raises NotYet, Busy, Damaged, psycopg2.Error, OSError.
+    """
+    pace = Pace(rest)
+
+    def passed_and_rested(step: str) -> None:
+        passed(step)
+        # Between transactions, so that a rest holds nothing.
+        if step in ("written", "removed"):
+            pace.pause()
+
     if not _value(connection, _LOCK):
         raise Busy("Another `pulse archive` is at it.")
     _value(connection, "SELECT set_config('timezone', 'UTC', false)")
     while (day := _oldest(connection, kind)) is not None and day < before:
-        yield _archive_day(connection, kind, archive, day, whose, passed)
+        yield _archive_day(connection, kind, archive, day, whose, passed_and_rested)
     if kind is TRADING:
         _forget_merged(connection)
 

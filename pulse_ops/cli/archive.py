@@ -69,8 +69,17 @@ def archive() -> None:
     show_default=True,
     help="For how many days the audit stays.",
 )
+@click.option(
+    "--rest",
+    type=click.FloatRange(0, 100),
+    default=archiving.REST,
+    show_default=True,
+    help="Rest after each step so many times as long as it took, for trading's sake; 0: never.",
+)
 @options.data_dir
-def run(folder: Path, before: datetime | None, trading_days: int, audit_days: int, data_dir: Path | None) -> None:
+def run(
+    folder: Path, before: datetime | None, trading_days: int, audit_days: int, rest: float, data_dir: Path | None
+) -> None:
     """Move what is old enough into the archive, the oldest day first.
 
     A day of which an order is open, a slice in doubt or an alarm unresolved stays, and so do the days after it. Rows go
@@ -86,7 +95,7 @@ def run(folder: Path, before: datetime | None, trading_days: int, audit_days: in
         (AUDIT, today - timedelta(days=audit_days)),
     )
     with closing(psycopg2.connect(libpq_url(database_urls(data_dir)[0]), connect_timeout=10)) as connection:
-        held_up = [kind for kind, end in ends if not _archive(connection, kind, folder, end)]
+        held_up = [kind for kind, end in ends if not _archive(connection, kind, folder, end, rest)]
     if held_up:
         raise SystemExit(EXIT_REFUSED)
 
@@ -192,10 +201,10 @@ def _as_day(what: str) -> date | None:
     return None
 
 
-def _archive(connection: Any, kind: Kind, folder: Path, before: Any) -> bool:
+def _archive(connection: Any, kind: Kind, folder: Path, before: Any, rest: float) -> bool:
     """Whether all of it could go."""
     try:
-        for done in archiving.archive_days(connection, kind, folder, before, _whose(connection), _pass):
+        for done in archiving.archive_days(connection, kind, folder, before, _whose(connection), _pass, rest):
             _tell(kind, done)
     except NotYet as error:
         say(str(error))
