@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
+from threading import Event
 
 from bench import desks, year_rows
 from bench.archived import ArchivedDay, archive_all_but_the_last_day
@@ -107,21 +108,23 @@ def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tu
     first, length = soon(), timedelta(seconds=seconds / PARTS)
     bring_due(site, made, first, 1 / RATE)
     parts: list[Part] = []
+    is_over = Event()
     with ThreadPoolExecutor(1, "archiving") as beside:
         archiving: Future[list[ArchivedDay]] | None = None
         for number in range(PARTS):
             if number == ARCHIVED_FROM:
-                archiving = beside.submit(_archive, site, bench.folder / "archive")
+                archiving = beside.submit(_archive, site, bench.folder / "archive", is_over)
             bench.say(f"part {number + 1} of {PARTS}")
             parts.append(_part(bench, site, first + number * length, first + (number + 1) * length))
+        is_over.set()
         assert archiving is not None
         found = archiving.result()
     wait_until_none(site, UNFINISHED, _PATIENCE_SECONDS)
     return parts, found
 
 
-def _archive(site: Site, folder: Path) -> list[ArchivedDay]:
-    return archive_all_but_the_last_day(site.database_url, folder, datetime.now(UTC), REST)
+def _archive(site: Site, folder: Path, is_over: Event) -> list[ArchivedDay]:
+    return archive_all_but_the_last_day(site.database_url, folder, datetime.now(UTC), REST, is_over.is_set)
 
 
 def _part(bench: Bench, site: Site, starts: datetime, ends: datetime) -> Part:
@@ -145,12 +148,12 @@ def _part(bench: Bench, site: Site, starts: datetime, ends: datetime) -> Part:
 
 
 def archiving_note(parts: Sequence[Part], days: Sequence[ArchivedDay]) -> str:
-    """How many finished slices were archived, in which time, and how many of them too late to be beside trading."""
-    seconds = (days[-1].at - parts[ARCHIVED_FROM].starts).total_seconds()
-    after = sum(day.slices for day in days if day.at >= parts[-1].ends)
+    """How many finished slices were archived beside trading, and in which time: all, or until it was over."""
+    begins = parts[ARCHIVED_FROM].starts
+    seconds = ((days[-1].at if days else parts[-1].ends) - begins).total_seconds()
     return (
         f"{sum(day.slices for day in days):,} finished slices were archived in {seconds:.0f} s from the beginning of"
-        f" part {ARCHIVED_FROM + 1} on, {after:,} of them after the last part"
+        f" part {ARCHIVED_FROM + 1} on"
     )
 
 
