@@ -31,9 +31,9 @@ class ArchivedDay:
 def archive_all_but_the_last_day(
     database_url: str, archive: Path, now: datetime, rest: float = 0, is_over: Callable[[], bool] = lambda: False
 ) -> list[ArchivedDay]:
-    """Move the days of a history as `year_rows` makes it, resting as `Pace` has it; a day that ends when it is over is not counted.
+    """Move the days of a history as `year_rows` makes it, resting as `Pace` has it.
 
-    The URL is that of a superuser.
+    A day that ends when it is over is the last one, and not counted. The URL is that of a superuser.
     """
     before = now.date() - timedelta(days=LATEST)
     whose = Whose(migrations.head(), "bench")
