@@ -29,7 +29,7 @@ class ArchivedDay:
 
 
 def archive_all_but_the_last_day(
-    database_url: str, archive: Path, now: datetime, rest: float = 0, is_over: Callable[[], bool] = lambda: False
+    database_url: str, archive: Path, now: datetime, rest: int = 0, is_over: Callable[[], bool] = lambda: False
 ) -> list[ArchivedDay]:
     """Move the days of a history as `year_rows` makes it, resting as `Pace` has it.
 

@@ -23,8 +23,10 @@ RESTED = timedelta(days=3)
 TOGETHER = 20
 # A day that changes each time it was written is left to the next run.
 TRIES = 3
-# A million slices would take a core of a machine that trades meanwhile.
-REST = 1.0
+# How many times as long as a step it rests after it: without, it takes a core of a machine that trades meanwhile.
+REST = 1
+# In seconds: a step that had to wait for somebody's lock for long is no reason to rest as long.
+LONGEST_REST = 60.0
 # Two numbers, so that it is none of the locks on slices, which are one.
 _LOCK = "SELECT pg_try_advisory_lock(x'6172'::int, x'6368'::int)"
 _READ_AT_ONCE = 1000
@@ -35,13 +37,13 @@ Passed = Callable[[str], None]
 
 
 class Pace:
-    """Rests after each step, `rest` times as long as it took: trading goes on in the same database."""
+    """Rests after each step, `rest` times as long as it took, up to LONGEST_REST: trading needs the database, too."""
 
-    def __init__(self, rest: float) -> None:
+    def __init__(self, rest: int) -> None:
         self._rest, self._since = rest, monotonic()
 
     def pause(self) -> None:
-        sleep(self._rest * (monotonic() - self._since))
+        sleep(min(self._rest * (monotonic() - self._since), LONGEST_REST))
         self._since = monotonic()
 
 
@@ -77,7 +79,7 @@ def archive_days(
     before: date,
     whose: Whose,
     passed: Passed = lambda _step: None,
-    rest: float = 0,
+    rest: int = 0,
 ) -> Iterator[Archived]:
     """Move the days of UTC before `before`, the oldest first; `rest` as Pace has it.
 

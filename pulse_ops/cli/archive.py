@@ -71,14 +71,14 @@ def archive() -> None:
 )
 @click.option(
     "--rest",
-    type=click.FloatRange(0, 100),
+    type=click.IntRange(0, 100),
     default=archiving.REST,
     show_default=True,
     help="Rest after each step so many times as long as it took, for trading's sake; 0: never.",
 )
 @options.data_dir
 def run(
-    folder: Path, before: datetime | None, trading_days: int, audit_days: int, rest: float, data_dir: Path | None
+    folder: Path, before: datetime | None, trading_days: int, audit_days: int, rest: int, data_dir: Path | None
 ) -> None:
     """Move what is old enough into the archive, the oldest day first.
 
@@ -201,7 +201,7 @@ def _as_day(what: str) -> date | None:
     return None
 
 
-def _archive(connection: Any, kind: Kind, folder: Path, before: Any, rest: float) -> bool:
+def _archive(connection: Any, kind: Kind, folder: Path, before: Any, rest: int) -> bool:
     """Whether all of it could go."""
     try:
         for done in archiving.archive_days(connection, kind, folder, before, _whose(connection), _pass, rest):
