@@ -23,7 +23,10 @@ PATIENT = {"PULSE_ANSWER_TIMEOUT": "12", "PULSE_LOGIN_TIMEOUT": "12"}
 
 # They report themselves for as long as they live: no test elsewhere is to find their rows.
 @pytest.fixture(scope="package")
-def services(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
+def services(
+    request: pytest.FixtureRequest, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Service]]:
+    assert isinstance(request.node, pytest.Package), "without __init__.py, a package's fixture lives as long as the run"
     processes = Processes(tmp_path_factory.mktemp("services"), environment)
     try:
         pulse, pulse_url = processes.pulse()
