@@ -3,15 +3,18 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.children import ROOT, BenchError
-from bench.stack import Site
+from bench.context import Bench
+from bench.stack import BEHIND, FRONT, Site, lifted_limits
 from pulse_ops.stack import probes
 from pulse_ops.stack.child import Program
 from pulse_ops.stack.config import LOOPBACK, url_of
+from pulse_ops.stack.ports import free_port
 
 BROKER = "zerodha"
 EXCHANGES = "exchanges"
@@ -43,14 +46,41 @@ def ledger_of(folder: Path, name: str) -> Path:
     return folder / f"{name}.sqlite"
 
 
+@contextmanager
+def site(
+    bench: Bench, name: str, accounts: Sequence[str], prepare: Callable[[Site], None] | None = None, rows: int = 0
+) -> Iterator[Site]:
+    """A site of its own with these broker accounts and without limits; the usual one rests meanwhile.
+
+    `prepare` is called before anything trades; `rows` are those of each account's book by then.
+    """
+    folder, port = bench.folder / name, free_port()
+    limits = {**lifted_limits(), **variables(port)}
+    with bench.site.at_rest() if bench.has_site else nullcontext():
+        made = Site(bench.servers, bench.children, folder, 5, prefix=f"{name} ", limits=limits)
+        made.other_ledgers = {account: ledger_of(folder, account) for account in accounts}
+        try:
+            made.start(FRONT)
+            bench.children.start([exchanges(folder, port, len(accounts), made.gapi_port, rows)])
+            made.log_in_new_accounts(1)
+            if prepare is not None:
+                prepare(made)
+            log_in(made, accounts)
+            made.start(BEHIND)
+            yield made
+        finally:
+            made.stop()
+            bench.children.stop([EXCHANGES])
+
+
 def variables(port: int) -> Mapping[str, str]:
     """What the services need to trade with the accounts at this port."""
     return {"KITE_ROOT_URL": url_of(LOOPBACK, port), "PULSE_EXCHANGES": INSTRUMENT.partition(":")[0]}
 
 
-def exchanges(folder: Path, port: int, count: int, gapi_port: int) -> Program:
-    """The exchange of so many accounts, in one process, without limits."""
-    options = ("--folder", str(folder), "--port", str(port), "--accounts", str(count))
+def exchanges(folder: Path, port: int, count: int, gapi_port: int, rows: int = 0) -> Program:
+    """The exchange of so many accounts, in one process, without limits; `rows` are those of each book at first."""
+    options = ("--folder", str(folder), "--port", str(port), "--accounts", str(count), "--rows", str(rows))
     postback_url = f"{url_of(LOOPBACK, gapi_port)}/api/postbacks/zerodha"
     return Program(
         name=EXCHANGES,

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 import click
 
+from bench.day_book import fill_day_book
 from bench.desks import KeysOf, keys_of, ledger_of, names_of
 from pulse_ops.paper_exchange.app import create_app
 from pulse_ops.paper_exchange.context import Desk
@@ -65,11 +66,12 @@ def api_key(environ: "WSGIEnvironment") -> str:
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), required=True)
 @click.option("--port", type=click.IntRange(1, 65535), required=True)
 @click.option("--accounts", type=click.IntRange(1), required=True)
+@click.option("--rows", type=click.IntRange(0), default=0, help="Orders of today in the book of each, at first.")
 @click.option("--postback-url", required=True)
-def main(folder: Path, port: int, accounts: int, postback_url: str) -> None:
+def main(folder: Path, port: int, accounts: int, rows: int, postback_url: str) -> None:
     """Serve so many accounts, without limits, until SIGTERM."""
     setup_logging("json")
-    exchanges = {keys.api_key: _exchange(folder, name, keys, postback_url) for name, keys in _all_keys(accounts)}
+    exchanges = {keys.api_key: _exchange(folder, name, keys, rows, postback_url) for name, keys in _all_keys(accounts)}
     apps = {keys.api_key: _app(exchanges[keys.api_key], keys) for _name, keys in _all_keys(accounts)}
     server = Server(LOOPBACK, port, ByApiKey(apps))
     for ending in (signal.SIGTERM, signal.SIGINT):
@@ -87,9 +89,10 @@ def _all_keys(accounts: int) -> list[tuple[str, KeysOf]]:
     return [(name, keys_of(name)) for name in names_of(accounts)]
 
 
-def _exchange(folder: Path, name: str, keys: KeysOf, postback_url: str) -> Exchange:
+def _exchange(folder: Path, name: str, keys: KeysOf, rows: int, postback_url: str) -> Exchange:
     path = ledger_of(folder, name)
     _number_apart(path, name)
+    fill_day_book(path, rows)
     books = Books(path)
     market = Market(1, books.last_prices(), lambda key: listed(books.today(books.now())).get(key))
     entry = Entry(books, market, Account(books), is_strict=False, has_hours=False)

@@ -8,7 +8,8 @@ class Sizes:
     """Counts, and durations in seconds, of every row. `rounds` is how often product and floor take turns.
 
     `steady_loads` are pairs of slices a second and rows of the day's book; `waiting` are slices that wait for a turn,
-    `history_days` those of finished slices, `history_slices` in each, that are archived.
+    `history_days` those of finished slices, `history_slices` in each, that are archived; `overload` are phases by name,
+    slices a second and duration, `overload_rows` those of each account's book before.
     """
 
     last_row_begins_within: float
@@ -36,6 +37,8 @@ class Sizes:
     endurance_minutes: float
     history_days: int
     history_slices: int
+    overload: tuple[tuple[str, int, float], ...]
+    overload_rows: int
     listened_accounts: int
     table_rows: int
     sweep_runs: int
@@ -73,6 +76,8 @@ FULL = Sizes(
     endurance_minutes=30,
     history_days=200,
     history_slices=5000,
+    overload=(("before", 10, 20), ("overload", 90, 60), ("after", 10, 120)),
+    overload_rows=4500,
     listened_accounts=40,
     table_rows=1_000_000,
     sweep_runs=30,
@@ -106,6 +111,8 @@ QUICK = Sizes(
     endurance_minutes=1,
     history_days=10,
     history_slices=1000,
+    overload=(("before", 10, 10), ("overload", 90, 10), ("after", 10, 30)),
+    overload_rows=500,
     listened_accounts=8,
     table_rows=100_000,
     sweep_runs=10,

@@ -17,6 +17,7 @@ from bench.rows import (
     listeners,
     many_orders,
     metrics,
+    overload,
     sets,
     splitting,
     steady,
@@ -47,6 +48,7 @@ ROWS: Mapping[str, Callable[[Bench], Row]] = {
     "listeners": listeners.measure,
     "streams": streams.measure,
     "tables": tables.measure,
+    "overload": overload.measure,
     "endurance": endurance.measure,
 }
 # Half an hour by itself: measured only where it is named.

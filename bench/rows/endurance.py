@@ -1,9 +1,8 @@
 """Busy desks for half an hour, beside a history that is archived meanwhile: what grows, and what gets later."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -20,11 +19,10 @@ from bench.figures import Figure, Row, quantile, single
 from bench.rows.day import MOST
 from bench.rows.steady import SEEN
 from bench.samples import queue_depth
-from bench.stack import BEHIND, FRONT, Site, lifted_limits
+from bench.stack import Site
 from bench.year_rows import TABLES, History
 from pulse_ops.archive.archiving import REST
 from pulse_ops.stack import processes
-from pulse_ops.stack.ports import free_port
 
 RATE = 30
 PARTS = 6
@@ -63,7 +61,7 @@ def measure(bench: Bench) -> Row:
         operation="slice",
         floor="the first of the parts",
     )
-    with _site(bench, history, accounts) as site:
+    with desks.site(bench, "endurance", accounts, lambda site: _fill(bench, site, history)) as site:
         tokens = site.log_in_new_accounts(_TRADERS)
         bench.say(f"accepting {orders:,} orders")
         each = [{"broker_account": name, "instrument": desks.INSTRUMENT} for name in accounts]
@@ -82,26 +80,9 @@ def measure(bench: Bench) -> Row:
     return row
 
 
-@contextmanager
-def _site(bench: Bench, history: History, accounts: Sequence[str]) -> Iterator[Site]:
-    """A site of its own with these broker accounts, which begins with this history."""
-    folder, port = bench.folder / "endurance", free_port()
-    limits = {**lifted_limits(), **desks.variables(port)}
-    with bench.site.at_rest() if bench.has_site else nullcontext():
-        site = Site(bench.servers, bench.children, folder, 5, prefix="endurance ", limits=limits)
-        site.other_ledgers = {name: desks.ledger_of(folder, name) for name in accounts}
-        try:
-            site.start(FRONT)
-            bench.children.start([desks.exchanges(folder, port, len(accounts), site.gapi_port)])
-            site.log_in_new_accounts(1)
-            bench.say(f"filling the tables with {history.days} days of {history.slices_a_day:,} slices")
-            year_rows.fill(site.database_url, history)
-            desks.log_in(site, accounts)
-            site.start(BEHIND)
-            yield site
-        finally:
-            site.stop()
-            bench.children.stop([desks.EXCHANGES])
+def _fill(bench: Bench, site: Site, history: History) -> None:
+    bench.say(f"filling the tables with {history.days} days of {history.slices_a_day:,} slices")
+    year_rows.fill(site.database_url, history)
 
 
 def _follow(bench: Bench, site: Site, made: Sequence[str], seconds: float) -> tuple[list[Part], list[ArchivedDay]]:

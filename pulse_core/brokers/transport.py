@@ -20,7 +20,7 @@ from functools import partial
 from http.client import HTTPResponse
 from typing import Any
 
-import orjson
+import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -45,12 +45,13 @@ class Call:
 
     It leaves before `not_after`, an instant of `boottime()`, or never; `timeout` seconds later it is over, which
     is `patience` times what the client asks for. Of an answer that `is_streamed` the body is left to whoever called,
-    unless it is an error.
+    unless it is an error. Others are JSON, of which `decode` may leave out what nobody needs; it raises ValueError.
     """
 
     not_after: float | None = None
     patience: float = 1.0
     is_streamed: bool = False
+    decode: Callable[[bytes], object] = msgspec.json.decode
     timeout: float = 0.0
     ends_at: float = 0.0
     has_left: bool = False
@@ -156,15 +157,15 @@ class _Adapter(HTTPAdapter):
             return response
         # Together: half an answer tells as little as none.
         call.body, call.status = response.content, response.status_code
-        response.json = partial(_parsed, response)  # type: ignore[method-assign]
+        response.json = partial(_parsed, response, call.decode)  # type: ignore[method-assign]
         return response
 
 
-def _parsed(response: requests.Response) -> Any:
+def _parsed(response: requests.Response, decode: Callable[[bytes], object]) -> Any:
     """A long book is parsed many times faster; what the strict parser refuses is read as always."""
     try:
-        return orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        return decode(response.content)
+    except ValueError:
         return requests.Response.json(response)
 
 

@@ -14,6 +14,10 @@ from pulse_ops.paper_exchange.store import Books
 
 Rows = list[str]
 
+# More than a process has in a day, even with the books of many accounts: read in turns, fewer would all be forgotten
+# before they come round.
+_KEPT = 200_000
+
 _ORDERS = "SELECT * FROM orders WHERE day = ? AND visible_at <= ? ORDER BY number"
 # They stand in the book from the evening on, and belong to the day on which they go out.
 _AFTER_MARKET = "SELECT * FROM orders WHERE variety = 'amo' AND day > ? AND visible_at <= ? ORDER BY number"
@@ -79,12 +83,12 @@ def order_trades(books: Books, rule: Rule | None, now: int, order: sqlite3.Row) 
     return _shown([_trade_text(row) for row in trades], rule)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=_KEPT)
 def _order_text(row: sqlite3.Row) -> str:
     return json.dumps(wire.order_row(row))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=_KEPT)
 def _trade_text(row: sqlite3.Row) -> str:
     return json.dumps(wire.trade_row(row))
 

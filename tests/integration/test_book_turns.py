@@ -105,7 +105,14 @@ def test_all_rest_as_long_as_the_reading_took_and_never_long(
     monkeypatch.setattr(turns, "LONGEST_REST", LONGEST_REST)
     with turn("paper"):
         set_instants(taken_at="-1h")
-    assert seconds("next_at - held_until") == pytest.approx(2, abs=0.01)
+    assert seconds("next_at - held_until") == pytest.approx(5, abs=0.01)
+
+
+def test_the_more_books_are_read_side_by_side_the_longer_each_rests(resting: SimulatedBroker) -> None:
+    with turn("paper", among=3):
+        set_instants(taken_at="-10s")
+
+    assert seconds("next_at - held_until") == pytest.approx(3 * seconds("held_until - taken_at"), abs=0.01)
 
 
 def test_no_rest_follows_a_failure(resting: SimulatedBroker) -> None:

@@ -14,6 +14,7 @@ from pulse_core.config import settings
 from pulse_core.events.names import EventKind
 from pulse_core.events.tables import SliceEvent
 from pulse_core.owner import OneAccount
+from pulse_core.trading.book import turns
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.queries import order_report
 from pulse_core.trading.slice.cancel_working import cancel_slices
@@ -48,6 +49,13 @@ def an_unknown_slice(
     unknown = a_slice(first.id)
     assert unknown.status is SliceStatus.UNKNOWN
     return unknown
+
+
+def a_working_slice(broker: SimulatedBroker) -> OrderSlice:
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    assert a_slice(first.id).status is SliceStatus.WORKING
+    return a_slice(first.id)
 
 
 def outcomes(slice_id: str) -> list[PlacementOutcome | None]:
@@ -177,7 +185,11 @@ def test_a_slice_fenced_by_its_worker_is_not_resolved(broker: SimulatedBroker) -
     assert a_slice(one.id).status is SliceStatus.WORKING
 
 
-def test_a_book_read_for_one_attempt_says_nothing_of_the_next(broker: SimulatedBroker) -> None:
+def test_a_book_read_for_one_attempt_says_nothing_of_the_next(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever reads has lost the turn to another by then.
+    monkeypatch.setattr(turns, "LEASE", timedelta(0))
     one, first_look = an_unknown_slice(broker, lose_the_request), later(0)
     second_look = first_look + settle_delay()
     watch_the_book(first_look, second_look - timedelta(seconds=2))
@@ -197,6 +209,45 @@ def test_a_book_read_for_one_attempt_says_nothing_of_the_next(broker: SimulatedB
 
     again = a_slice(one.id)
     assert (again.status, again.attempts, again.absent_since) == (SliceStatus.UNKNOWN, 2, None)
+
+
+def test_one_reading_follows_what_works_and_resolves_what_is_in_doubt(broker: SimulatedBroker) -> None:
+    unknown, working = an_unknown_slice(broker, accept_but_lose_the_answer), a_working_slice(broker)
+    broker.fill(working.broker_order_id or "")
+    before = broker.readings
+
+    assert track_slices(later(0)) == 1
+
+    assert broker.readings == before + 1
+    assert (a_slice(unknown.id).status, a_slice(working.id).status) == (SliceStatus.WORKING, SliceStatus.FILLED)
+
+
+def test_whoever_has_the_turn_at_the_book_resolves_by_it_and_nobody_else(broker: SimulatedBroker) -> None:
+    one, before = an_unknown_slice(broker, accept_but_lose_the_answer), broker.readings
+
+    with turns.turn("paper"):
+        assert resolve_slices(later(0)) == 0
+        assert broker.readings == before
+    assert resolve_slices(later(0)) == 1
+
+    assert a_slice(one.id).status is SliceStatus.WORKING
+
+
+def test_a_reading_tells_nothing_of_what_was_not_in_doubt_before_it_began(broker: SimulatedBroker) -> None:
+    a_working_slice(broker)
+    read_book, late = broker.order_book, []
+
+    def read_while_a_request_gets_lost(*_since: object) -> object:
+        broker.order_book = read_book  # type: ignore[method-assign]
+        rows = read_book()
+        late.append(an_unknown_slice(broker, lose_the_request))
+        return rows
+
+    broker.order_book = read_while_a_request_gets_lost  # type: ignore[method-assign,assignment]
+    # Its look is due however far the clock of whoever reads is ahead.
+    track_slices(later(60))
+
+    assert a_slice(late[0].id).absent_since is None
 
 
 def test_an_order_cancelled_while_a_slice_is_unknown_ends_cancelled_and_never_sends_it_again(

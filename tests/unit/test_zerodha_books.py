@@ -11,6 +11,7 @@ import pytest
 from pulse_core.brokers.port import BookUnavailable, BrokerOrder, BrokerOrderStatus, BrokerTrade
 from pulse_core.brokers.zerodha.broker import ZerodhaBroker
 from pulse_core.brokers.zerodha.postback import postback_checksum
+from pulse_core.brokers.zerodha.rows import FEW, KEPT, BookRows, OrderRow
 from tests.unit.wire import Act, answer, reset, wire
 
 ORDER = {
@@ -228,3 +229,36 @@ def test_a_postback_is_signed_over_id_timestamp_and_secret() -> None:
     # printf '%s' '1512200000000002026-11-23 09:15:01secret' | sha256sum
     checksum = postback_checksum("151220000000000", "2026-11-23 09:15:01", "secret")
     assert checksum == "25094a57fabc11dbdac2132859d95dd8757c26d7f9387b4f56aa5936535855ae"
+
+
+def test_a_row_that_has_not_changed_is_what_was_made_of_it_before_however_long_other_books_are() -> None:
+    mine, others = BookRows(), BookRows()
+    (first,) = mine.orders([OrderRow(**order_fields(0))])
+    others.orders([OrderRow(**order_fields(number)) for number in range(30_000)])
+
+    assert mine.orders([OrderRow(**order_fields(0))])[0] is first
+
+
+def test_what_rows_were_is_forgotten_when_they_have_changed_often_enough() -> None:
+    rows = BookRows()
+    (first,) = rows.orders([OrderRow(**order_fields(0))])
+    for number in range(1, FEW + KEPT + 2):
+        rows.orders([OrderRow(**order_fields(number))])
+
+    assert rows.orders([OrderRow(**order_fields(0))])[0] is not first
+
+
+def order_fields(number: int) -> dict[str, Any]:
+    return {name: value for name, value in ORDER.items() if name != "order_timestamp"} | {"order_id": str(number)}
+
+
+@pytest.mark.parametrize("passed_over", ["no\ud800 text", float("nan"), [{}], None])
+def test_what_is_not_needed_of_a_row_is_passed_over_whatever_it_is(passed_over: Any) -> None:
+    assert order_book(book(ORDER | {"meta": passed_over})) == order_book(book(ORDER))
+
+
+@pytest.mark.parametrize("rows", [[7], ["row"], [None], [[]], {"order_id": "1"}, "rows", None])
+def test_an_answer_that_is_no_list_of_rows_makes_the_book_unavailable(rows: Any) -> None:
+    for read in (order_book, trade_book):
+        with pytest.raises(BookUnavailable):
+            read(answer(200, json.dumps({"status": "success", "data": rows}).encode()))

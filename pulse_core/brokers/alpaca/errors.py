@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import orjson
+import msgspec
 
 from pulse_core.brokers.port import (
     ACCOUNT_BLOCKED,
@@ -66,8 +66,8 @@ def _scope(status: int, message: str) -> Scope:
 
 def _body(call: Call) -> Mapping[str, Any]:
     try:
-        body = orjson.loads(call.body)
-    except orjson.JSONDecodeError:
+        body = msgspec.json.decode(call.body)
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -5,7 +5,7 @@ from copy import copy
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from time import monotonic
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from api_contract.imports import stood_in_for
 from api_contract.spans import Kind, span
@@ -28,6 +28,7 @@ from pulse_core.brokers.transport import Call, Session, attempt
 from pulse_core.brokers.zerodha import errors, money, postback, quotes, rows
 from pulse_core.brokers.zerodha.instruments import read_list
 from pulse_core.brokers.zerodha.limits import LIMITS
+from pulse_core.brokers.zerodha.rows import OrderRow, Row, TradeRow
 
 # It would load Twisted for a ticker that nobody here listens to.
 with stood_in_for("kiteconnect.ticker", "KiteTicker"):
@@ -89,6 +90,7 @@ class ZerodhaBroker:
         self._market_protection = f"{market_protection:g}"
         self._limiter = PerSecondLimiter(limits.per_second)
         self._questions = PerSecondLimiter(QUESTIONS_PER_SECOND)
+        self._book = rows.BookRows()
         self._api_secret = api_secret
         self._algo_id = algo_id or None
         self._secrets = _to_hide(api_key, access_token, api_secret)
@@ -150,23 +152,23 @@ class ZerodhaBroker:
 
     def order(self, broker_order_id: str) -> BrokerOrder:
         """The last row of an order's history: Kite has one for each change. Raises BookUnavailable."""
-        history = self._rows(lambda: self._client.order_history(broker_order_id), _OF_ONE_ORDER)
+        history = self._rows(OrderRow, lambda: self._client.order_history(broker_order_id), _OF_ONE_ORDER)
         if not history:
             raise BookUnavailable("MALFORMED", f"the history of {broker_order_id} is empty")
         return self._of(broker_order_id, [history[-1]], rows.broker_order)[0]
 
     def order_trades(self, broker_order_id: str) -> Sequence[BrokerTrade]:
         """Every fill of one order of today. Raises BookUnavailable."""
-        trades = self._rows(lambda: self._client.order_trades(broker_order_id), _OF_ONE_ORDER)
+        trades = self._rows(TradeRow, lambda: self._client.order_trades(broker_order_id), _OF_ONE_ORDER)
         return self._of(broker_order_id, trades, rows.broker_trade)
 
     def order_book(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
         """Every order of today, whatever `since`. Raises BookUnavailable."""
-        return _parsed(self._rows(self._client.orders), rows.book_orders)
+        return _parsed(self._rows(OrderRow, self._client.orders), self._book.orders)
 
     def trade_book(self, since: datetime | None = None, ours: Container[str] | None = None) -> Sequence[BrokerTrade]:
         """Every fill of today, whatever `since`. Raises BookUnavailable."""
-        return _parsed(self._rows(self._client.trades), lambda found: rows.book_trades(found, ours))
+        return _parsed(self._rows(TradeRow, self._client.trades), lambda found: self._book.trades(found, ours))
 
     def quote(self, instruments: Collection[str]) -> Mapping[str, Quote]:
         """What these instruments stand at; one that cannot be read is left out. Raises QuotesUnavailable."""
@@ -256,23 +258,22 @@ class ZerodhaBroker:
             raise OutcomeUnknown("NO_ORDER_ID", "the broker's answer names no order")
         raise self._failure(call, error) from None
 
-    def _of(
-        self, broker_order_id: str, found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], Of]
-    ) -> Sequence[Of]:
+    def _of(self, broker_order_id: str, found: Sequence[Row], parse: Callable[[Row], Of]) -> Sequence[Of]:
         parsed = _parsed(found, lambda rows: [parse(row) for row in rows])
         if any(one.broker_order_id != broker_order_id for one in parsed):
             raise BookUnavailable("MALFORMED", f"the broker was asked for {broker_order_id} and told of another order")
         return parsed
 
-    def _rows(self, read: Callable[[], object], patience: float = BOOK_PATIENCE) -> Sequence[Mapping[str, Any]]:
-        call = Call(patience=patience)
+    def _rows(self, kind: type[Row], read: Callable[[], object], patience: float = BOOK_PATIENCE) -> Sequence[Row]:
+        call = Call(patience=patience, decode=rows.decoder(kind))
         found, error = attempt(read, call)
         if error is not None or call.status != 200:
             failure = self._failure(call, error)
             raise BookUnavailable(failure.code, failure.message, failure.scope)
-        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-            raise BookUnavailable("MALFORMED", "the broker's book is not a list of rows")
-        return found
+        try:
+            return rows.rows_of(kind, found)
+        except ValueError:
+            raise BookUnavailable("MALFORMED", "the broker's book is not a list of rows") from None
 
     def _failure(self, call: Call, error: Exception | None) -> BrokerError:
         return errors.failure(call, error, self._secrets)
@@ -289,10 +290,8 @@ def _to_hide(*keys: str) -> tuple[str, ...]:
     return tuple(key for key in keys if len(key) >= 8)
 
 
-def _parsed(
-    found: Sequence[Mapping[str, Any]], parse: Callable[[Sequence[Mapping[str, Any]]], Sequence[T]]
-) -> Sequence[T]:
+def _parsed(found: Sequence[Row], parse: Callable[[Sequence[Row]], Sequence[T]]) -> Sequence[T]:
     try:
         return parse(found)
-    except (KeyError, TypeError, ValueError) as malformed:
+    except (TypeError, ValueError) as malformed:
         raise BookUnavailable("MALFORMED", f"a row of the broker's book is in doubt: {malformed}") from None

@@ -21,7 +21,8 @@ from pulse_core.trading.store.book_turns import Pauses
 LEASE = timedelta(seconds=5)
 # In a rush every fill is a hint. Reading a long book for each would leave time for nothing else.
 REST = 1.0
-LONGEST_REST = timedelta(seconds=2)
+# Of a fill nobody knows for so long at most. The looks for what is in doubt stay closer than `absences.LONGEST_PAUSE`.
+LONGEST_REST = timedelta(seconds=5)
 NO_SPACING = timedelta(0)
 
 
@@ -49,13 +50,16 @@ class Turn:
 
 
 @contextmanager
-def turn(broker: str) -> Iterator[Turn | None]:
-    """The turn at this broker's book, given back at the end of the block; None when it is not ours to read now."""
+def turn(broker: str, among: int = 1) -> Iterator[Turn | None]:
+    """The turn at this broker's book, given back at the end of the block; None when it is not ours to read now.
+
+    It is rested from the longer, the more books are read side by side: all of them together take the time of one.
+    """
     taken = _take(broker, is_seized=False)
     if taken is None:
         yield None
         return
-    with _given_back(taken):
+    with _given_back(taken, REST * among):
         yield taken
 
 
@@ -63,7 +67,7 @@ def turn(broker: str) -> Iterator[Turn | None]:
 def seized_turn(broker: str) -> Iterator[None]:
     """The turn at this broker's book, taken from whoever has it, for a reading that must not wait."""
     taken = _take(broker, is_seized=True)
-    with _given_back(taken) if taken is not None else nullcontext():
+    with _given_back(taken, REST) if taken is not None else nullcontext():
         yield
 
 
@@ -75,14 +79,14 @@ def _take(broker: str, *, is_seized: bool) -> Turn | None:
 
 
 @contextmanager
-def _given_back(taken: Turn) -> Iterator[None]:
+def _given_back(taken: Turn, rest: float) -> Iterator[None]:
     try:
         yield
     except BaseException:
         # Whatever failed, the next reading need not wait.
         taken.give_back(0)
         raise
-    taken.give_back(REST)
+    taken.give_back(rest)
 
 
 def _pauses() -> Pauses:

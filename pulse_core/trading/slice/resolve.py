@@ -17,6 +17,7 @@ from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
 from pulse_core.trading.book.shown import Shown
+from pulse_core.trading.book.turns import turn
 from pulse_core.trading.deadline import deadline
 from pulse_core.trading.order_totals import roll_up
 from pulse_core.trading.refused_accounts import note_refusal
@@ -33,12 +34,14 @@ ASK_SELDOM_EVERY = timedelta(minutes=5)
 NEAR_MIDNIGHT = timedelta(minutes=1)
 # Where a broker can be asked for single ids: for more of them its book is the shorter answer.
 FEW = 8
+# So many are looked at together.
+LIMIT = 200
 
 # Why an absence does not count, and when to look again.
 Reason = tuple[AlarmCode, timedelta]
 
 
-def resolve_slices(now: datetime, limit: int = 200) -> int:
+def resolve_slices(now: datetime, limit: int = LIMIT) -> int:
     """Look up UNKNOWN slices, each by itself or in the books of their accounts; returns how many were looked at.
 
     Raises BookUnavailable, after postponing the next look.
@@ -46,27 +49,26 @@ def resolve_slices(now: datetime, limit: int = 200) -> int:
     with db.transaction() as session:
         meant = at_broker.accounts_in_doubt(session)
     return brokers.for_each_account(
-        Task.RESOLVE_SLICES, lambda broker: _resolve_all(broker, now, limit), lambda broker: broker.name in meant
+        Task.RESOLVE_SLICES,
+        lambda broker: _resolve_all(broker, now, limit, among=len(meant)),
+        lambda broker: broker.name in meant,
     )
 
 
-def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
-    """The same for one account.
-
-    While the database's clock is not steady, every settle delay begins anew: it would be measured by two clocks.
-    """
-    if not clock.is_steady():
-        with db.transaction() as session:
-            at_broker.begin_delays_anew(session, broker.name, now)
-        return 0
-    with db.transaction() as session:
-        unknown = at_broker.to_resolve(session, broker.name, now, limit)
+def _resolve_all(broker: Broker, now: datetime, limit: int, among: int) -> int:
+    """The same for one account. Whoever has the turn at its book resolves by it as well."""
+    unknown = _in_doubt(broker, now, limit)
     if not unknown:
         return 0
     if broker.finder is not None and len(unknown) <= FEW:
         finder = broker.finder
         for_each(unknown, lambda one: _find(broker, finder, one, now))
         return len(unknown)
+    with turn(broker.name, among) as ours:
+        return 0 if ours is None else _read_and_resolve(broker, unknown, now)
+
+
+def _read_and_resolve(broker: Broker, unknown: Sequence[OrderSlice], now: datetime) -> int:
     try:
         book = read_book(broker, now)
     except BookUnavailable:
@@ -74,6 +76,28 @@ def _resolve_all(broker: Broker, now: datetime, limit: int) -> int:
             # A broker that was away may still enter what it had taken before: the settle delay begins anew.
             at_broker.postpone_looks(session, [one.id for one in unknown], now + LOOK_AGAIN_AFTER, now)
         raise
+    return _resolve_by(broker, unknown, book)
+
+
+def resolving(broker: Broker, now: datetime) -> Callable[[Book], int]:
+    """What to do with a book that is read after this, and not before: resolve by it what is in doubt and due now."""
+    unknown = _in_doubt(broker, now, LIMIT)
+    return partial(_resolve_by, broker, unknown)
+
+
+def _in_doubt(broker: Broker, now: datetime, limit: int) -> Sequence[OrderSlice]:
+    """UNKNOWN slices of this account whose next look is due.
+
+    While the database's clock is not steady, every settle delay begins anew: it would be measured by two clocks.
+    """
+    with db.transaction() as session:
+        if clock.is_steady():
+            return at_broker.to_resolve(session, broker.name, now, limit)
+        at_broker.begin_delays_anew(session, broker.name, now)
+        return ()
+
+
+def _resolve_by(broker: Broker, unknown: Sequence[OrderSlice], book: Book) -> int:
     done = _note_absences(broker, unknown, book)
     for_each([one for one in unknown if one.id not in done], lambda one: _look_up(broker, one, book))
     return len(unknown)

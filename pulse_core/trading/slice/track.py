@@ -17,6 +17,7 @@ from pulse_core.trading.book import days, look_ups, pace
 from pulse_core.trading.book.reading import Book, begin_delays_anew, read_book
 from pulse_core.trading.book.turns import Turn, turn
 from pulse_core.trading.slice.news import find_news, settle_news
+from pulse_core.trading.slice.resolve import resolving
 from pulse_core.trading.store import alarms, at_broker, ended_alarms, events, placements, slices
 from pulse_core.trading.tables import OrderSlice
 
@@ -88,18 +89,18 @@ def track_slices(now: datetime) -> int:
         working = at_broker.working(session)
     return brokers.for_each_account(
         Task.TRACK_SLICES,
-        lambda broker: _track(broker, working.get(broker.name, {}), now),
+        lambda broker: _track(broker, working.get(broker.name, {}), now, among=len(working)),
         lambda broker: broker.name in working or days.is_closing(broker, now),
     )
 
 
-def _track(broker: Broker, working: Mapping[str, str], now: datetime) -> int:
+def _track(broker: Broker, working: Mapping[str, str], now: datetime, among: int) -> int:
     """Read the book once for all working slices, when it is our turn, and settle what changed; returns how much.
 
     Slices that ended are settled too when the book shows another state of their broker orders: a late fill is booked
     before the day and its book are over. A few working slices are looked up one by one where the book is long. While
     postbacks tell of everything, and nothing is missing or in doubt, the book is read more seldom; before its day
-    ends it is read whatever works.
+    ends it is read whatever works. What is in doubt is resolved by the same reading.
     """
     with db.transaction() as session:
         is_closing = _is_closing(session, broker, now)
@@ -110,7 +111,7 @@ def _track(broker: Broker, working: Mapping[str, str], now: datetime) -> int:
     due = look_ups.looks.of(broker).due(working) if is_looked_up else ()
     if not (working or is_closing) or (is_looked_up and not due):
         return 0
-    with turn(broker.name) as ours:
+    with turn(broker.name, max(among, 1)) as ours:
         if ours is None:
             return 0
         return _look_up(broker, due, ours, working, now) if is_looked_up else _read(broker, ours, working, now)
@@ -127,12 +128,14 @@ def _may_wait(session: Session, broker: Broker, now: datetime) -> bool:
 
 def _read(broker: Broker, ours: Turn, working: Mapping[str, str], now: datetime) -> int:
     hinted = pace.paces.of(broker).begin()
+    resolve_by = resolving(broker, now)
     book = read_book(broker, now)
     news = find_news(book, {*working, *_settled.changed(book)})
     settle_news(book, news, now, before_each=ours.keep)
     pace.paces.of(broker).note(hinted, [one.broker_order_id for one in news])
     _settled.note(book)
     _alarm_missing(broker, book, working)
+    resolve_by(book)
     return len(news)
 
 

@@ -55,7 +55,7 @@ PORT = (
     ),
     Defect(
         "An order of ours that cannot be read is left out of the book",
-        (Change("pulse_core/brokers/zerodha/rows.py", "        if not is_others:\n            raise\n", ""),),
+        (Change("pulse_core/brokers/zerodha/rows.py", "            if not is_others:\n                raise\n", ""),),
         ("tests/unit/test_zerodha_books.py::test_one_order_in_doubt_makes_the_whole_book_unavailable",),
     ),
     Defect(

@@ -2,7 +2,9 @@
 
 from tests.rigs.mutants.defect import BOOK, SLICE, STORE, TESTS, Change, Defect
 
-TURNS, LOOKS, NEWS = (f"{TESTS}/test_{name}.py" for name in ("book_turns", "look_ups", "news_together"))
+TURNS, LOOKS, NEWS, RESOLVE = (
+    f"{TESTS}/test_{name}.py" for name in ("book_turns", "look_ups", "news_together", "resolve")
+)
 
 TRACKING = (
     Defect(
@@ -53,6 +55,27 @@ TRACKING = (
         "A hint at an order makes no look come earlier",
         (Change(f"{BOOK}/look_ups.py", "if one in self._hinted or self._due.get(", "if self._due.get("),),
         (f"{LOOKS}::test_a_hint_makes_the_look_come_at_once_and_news_the_next_one",),
+    ),
+    Defect(
+        "A book tells of what came into doubt while it was read",
+        (
+            Change(
+                f"{SLICE}/track.py",
+                "    resolve_by = resolving(broker, now)\n    book = read_book(broker, now)\n",
+                "    book = read_book(broker, now)\n    resolve_by = resolving(broker, now)\n",
+            ),
+        ),
+        (f"{RESOLVE}::test_a_reading_tells_nothing_of_what_was_not_in_doubt_before_it_began",),
+    ),
+    Defect(
+        "What is in doubt is left in doubt by the readings for what works",
+        (Change(f"{SLICE}/track.py", "    resolve_by(book)\n", ""),),
+        (f"{RESOLVE}::test_one_reading_follows_what_works_and_resolves_what_is_in_doubt",),
+    ),
+    Defect(
+        "However many books are read side by side, each rests as long as one alone",
+        (Change(f"{BOOK}/turns.py", "_given_back(taken, REST * among)", "_given_back(taken, REST)"),),
+        (f"{TURNS}::test_the_more_books_are_read_side_by_side_the_longer_each_rests",),
     ),
     Defect(
         "The turn at the book is never given back",
