@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bench import desks
-from bench.arrivals import Sent, arrivals, sent_slices
+from bench.arrivals import Seen, Sent, arrivals, fills_seen, sent_slices
 from bench.context import Bench
 from bench.due import UNFINISHED, accept_and_split, bring_due, sleep_until, soon, wait_until_none
 from bench.figures import Figure, Row, quantile, single
+from bench.rows.steady import SEEN
 
 _ACCOUNTS = 12
 _SLICES_PER_ORDER = 20
@@ -35,7 +36,12 @@ class Phase:
         return 1 / self.rate
 
     def late_ms(self, sent: Sequence[Sent]) -> list[float]:
+        """By how much each slice was late that came due in it."""
         return [one.late_ms for one in sent if self.starts <= one.scheduled_at < self.ends]
+
+    def seen_ms(self, seen: Sequence[Seen]) -> list[float]:
+        """After how long each fill was seen that was traded in it."""
+        return [one.after_ms for one in seen if self.starts <= one.traded_at < self.ends]
 
 
 def phases(first: datetime, rates: Sequence[tuple[str, int, float]]) -> list[Phase]:
@@ -71,7 +77,7 @@ def measure(bench: Bench) -> Row:
         sleep_until(planned[-1].ends)
         ((in_doubt,),) = site.ask(_IN_DOUBT)
         done_at = wait_until_none(site, UNFINISHED, _PATIENCE_SECONDS)
-        row.figures = figures(planned, sent_slices(site))
+        row.figures = figures(planned, sent_slices(site), fills_seen(site))
         attempts = Counter(one.tag for one in arrivals(site))
         ((ever,),) = site.ask(_EVER_IN_DOUBT)
     row.figures += [
@@ -80,18 +86,21 @@ def measure(bench: Bench) -> Row:
         Figure("slices in doubt, ever", "", single(float(ever))),
         Figure("client order ids that came in twice", "", single(float(sum(n > 1 for n in attempts.values())))),
     ]
+    row.notes += [SEEN]
     return row
 
 
-def figures(planned: Sequence[Phase], sent: Sequence[Sent]) -> list[Figure]:
+def figures(planned: Sequence[Phase], sent: Sequence[Sent], seen: Sequence[Seen]) -> list[Figure]:
     """Each phase by itself, and how long after the overload nothing is late any more."""
     told = [
-        Figure(f"{phase.name}: lateness {name}", "ms", single(value))
+        Figure(f"{phase.name}: {name}", "ms", single(value))
         for phase in planned
         for name, value in (
-            ("p50", quantile(phase.late_ms(sent), 0.5)),
-            ("p99", quantile(phase.late_ms(sent), 0.99)),
-            ("most", max(phase.late_ms(sent))),
+            ("lateness p50", quantile(phase.late_ms(sent), 0.5)),
+            ("lateness p99", quantile(phase.late_ms(sent), 0.99)),
+            ("latest slice", max(phase.late_ms(sent))),
+            ("fill seen after p50", quantile(phase.seen_ms(seen), 0.5)),
+            ("fill seen after p99", quantile(phase.seen_ms(seen), 0.99)),
         )
     ]
     return [*told, Figure("on time again after the overload", "s", single(on_time_after(planned[-1], sent)))]

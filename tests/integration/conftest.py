@@ -21,6 +21,7 @@ def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBro
     monkeypatch.setattr(pace, "paces", pace.Paces())
     # Tests read the book again at once.
     monkeypatch.setattr(turns, "REST", 0.0)
+    monkeypatch.setattr(turns, "CPU_REST", 0.0)
     # A process reads the book before it first sends: here, before a test takes the book away.
     assert sending_hold.may_send(simulated)
     return simulated

@@ -22,7 +22,7 @@ from tests.support.broker import SimulatedBroker
 from tests.support.factories import a_slice, a_split_order, slices_of
 from tests.support.processes import wait_until
 
-REST, LONGEST_REST = turns.REST, turns.LONGEST_REST
+REST, CPU_REST, LONGEST_REST = turns.REST, turns.CPU_REST, turns.LONGEST_REST
 READER = """
 import sys, time
 from datetime import timedelta
@@ -45,6 +45,7 @@ def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 def resting(broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     """All rest after a reading, as they do outside tests."""
     monkeypatch.setattr(turns, "REST", REST)
+    monkeypatch.setattr(turns, "CPU_REST", CPU_REST)
     return broker
 
 
@@ -108,11 +109,17 @@ def test_all_rest_as_long_as_the_reading_took_and_never_long(
     assert seconds("next_at - held_until") == pytest.approx(5, abs=0.01)
 
 
-def test_the_more_books_are_read_side_by_side_the_longer_each_rests(resting: SimulatedBroker) -> None:
-    with turn("paper", among=3):
-        set_instants(taken_at="-10s")
+def test_the_more_books_are_read_side_by_side_the_farther_apart_the_readings_of_each_are(
+    resting: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = iter([10.0, 10.5])
+    monkeypatch.setattr(turns, "thread_time", lambda: next(used))
 
-    assert seconds("next_at - held_until") == pytest.approx(3 * seconds("held_until - taken_at"), abs=0.01)
+    with turn("paper", among=3):
+        pass
+
+    assert seconds("next_at - taken_at") == pytest.approx(3 * CPU_REST * 0.5)
+    assert not is_free()
 
 
 def test_no_rest_follows_a_failure(resting: SimulatedBroker) -> None:

@@ -72,6 +72,7 @@ def exchange(running: RunningExchange, clean_database: str, monkeypatch: pytest.
     monkeypatch.setattr(track, "_settled", track.Settled())
     monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
     monkeypatch.setattr(turns, "REST", 0.0)
+    monkeypatch.setattr(turns, "CPU_REST", 0.0)
     for name in ("wake", "send", "send_soon"):
         monkeypatch.setattr(queue, name, lambda *_args, **_named: None)
     assert sending_hold.may_send(adapter)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
+from time import thread_time
 from uuid import uuid4
 
 from pulse_core import db
@@ -21,6 +22,9 @@ from pulse_core.trading.store.book_turns import Pauses
 LEASE = timedelta(seconds=5)
 # In a rush every fill is a hint. Reading a long book for each would leave time for nothing else.
 REST = 1.0
+# Where the books of many accounts are read side by side, all of it takes less than a third of a core, whatever else
+# has to wait for one: each reading comes so many times its own CPU after the one before.
+CPU_REST = 3.0
 # Of a fill nobody knows for so long at most. The looks for what is in doubt stay closer than `absences.LONGEST_PAUSE`.
 LONGEST_REST = timedelta(seconds=5)
 NO_SPACING = timedelta(0)
@@ -53,13 +57,13 @@ class Turn:
 def turn(broker: str, among: int = 1) -> Iterator[Turn | None]:
     """The turn at this broker's book, given back at the end of the block; None when it is not ours to read now.
 
-    It is rested from the longer, the more books are read side by side: all of them together take the time of one.
+    The more books are read side by side, `among` how many, the farther apart the readings of each are.
     """
     taken = _take(broker, is_seized=False)
     if taken is None:
         yield None
         return
-    with _given_back(taken, REST * among):
+    with _given_back(taken), _spaced(taken, among):
         yield taken
 
 
@@ -67,7 +71,7 @@ def turn(broker: str, among: int = 1) -> Iterator[Turn | None]:
 def seized_turn(broker: str) -> Iterator[None]:
     """The turn at this broker's book, taken from whoever has it, for a reading that must not wait."""
     taken = _take(broker, is_seized=True)
-    with _given_back(taken, REST) if taken is not None else nullcontext():
+    with _given_back(taken) if taken is not None else nullcontext():
         yield
 
 
@@ -79,14 +83,22 @@ def _take(broker: str, *, is_seized: bool) -> Turn | None:
 
 
 @contextmanager
-def _given_back(taken: Turn, rest: float) -> Iterator[None]:
+def _given_back(taken: Turn) -> Iterator[None]:
     try:
         yield
     except BaseException:
         # Whatever failed, the next reading need not wait.
         taken.give_back(0)
         raise
-    taken.give_back(rest)
+    taken.give_back(REST)
+
+
+@contextmanager
+def _spaced(taken: Turn, among: int) -> Iterator[None]:
+    began = thread_time()
+    yield
+    needed = timedelta(seconds=CPU_REST * among * (thread_time() - began))
+    taken.spacing = max(taken.spacing, min(needed, LONGEST_REST))
 
 
 def _pauses() -> Pauses:

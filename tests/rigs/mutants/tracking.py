@@ -73,9 +73,9 @@ TRACKING = (
         (f"{RESOLVE}::test_one_reading_follows_what_works_and_resolves_what_is_in_doubt",),
     ),
     Defect(
-        "However many books are read side by side, each rests as long as one alone",
-        (Change(f"{BOOK}/turns.py", "_given_back(taken, REST * among)", "_given_back(taken, REST)"),),
-        (f"{TURNS}::test_the_more_books_are_read_side_by_side_the_longer_each_rests",),
+        "However many books are read side by side, each is read as often as one alone",
+        (Change(f"{BOOK}/turns.py", "seconds=CPU_REST * among * (", "seconds=CPU_REST * ("),),
+        (f"{TURNS}::test_the_more_books_are_read_side_by_side_the_farther_apart_the_readings_of_each_are",),
     ),
     Defect(
         "The turn at the book is never given back",
