@@ -171,9 +171,10 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The slices that were handed to Celery."""
     slice_ids: list[str] = []
 
-    def note(task: Task, about: str = "", *_args: str, **_options: object) -> None:
+    def note(task: Task, *about: str, **_options: object) -> None:
+        # Slices that are due at nearly the same time share a message.
         if task is Task.EXECUTE_SLICE:
-            slice_ids.append(about)
+            slice_ids.extend(about)
 
     monkeypatch.setattr(queue, "wake", note)
     # What tests before have left to the outbox comes here, too.

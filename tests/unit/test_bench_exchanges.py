@@ -52,7 +52,7 @@ def test_a_request_goes_to_the_exchange_of_its_key_with_its_form_unread() -> Non
 
 
 def test_orders_of_no_two_accounts_have_the_same_number(tmp_path: Path) -> None:
-    exchanges = [_exchange(tmp_path, name, keys_of(name), "") for name in names_of(2)]
+    exchanges = [_exchange(tmp_path, name, keys_of(name), 0, "") for name in names_of(2)]
     born = {one.books._ledger_id for one in exchanges}
     for one in exchanges:
         one.close()
