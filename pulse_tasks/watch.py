@@ -35,7 +35,7 @@ from pulse_core.trading.slice.batches import any_together, due_together
 from pulse_core.trading.slice.claiming import EARLY
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.refusals import show_refusals
-from pulse_core.trading.slice.shares import may_have_another
+from pulse_core.trading.slice.shares import may_have_another, shares
 from pulse_core.trading.store import due_slices, turns
 from pulse_tasks.base import AWAY, put_off
 from pulse_tasks.fit_to_start import FitToStart
@@ -145,6 +145,8 @@ def _take_overdue(hands: Hands, is_alone: bool, waiting: Collection[str], broker
     # Without a slice that is due, too: the first one need not wait then.
     if not sending_hold.may_send(broker) or hands.free() <= 0:
         return 0
+    # Their message came, but the account had its share of threads.
+    hands.take(broker.name, shares.take_aside(broker.name), is_alone=is_alone)
     is_looked_for = broker.name in waiting or (is_on() and _charge.is_ours(broker.name))
     look = _at_their_turns if is_on() else _overdue
     found = look(broker, utcnow()) if is_looked_for else ()

@@ -279,6 +279,7 @@ def test_an_account_that_has_its_share_of_threads_leaves_its_slices_and_costs_th
             assert hung.wait(30)
             assert execute_slices([second], last_due).made == {}
             before = slices_of(there)[1]
+            assert execute.shares.take_aside(OTHER) == ([second],)
             assert execute_slices([slices_of(here)[0].id], last_due).made.keys() == {slices_of(here)[0].id}
         finally:
             may_go_on.set()

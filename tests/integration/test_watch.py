@@ -19,6 +19,7 @@ from pulse_core.sweeps import SWEEPS, Sweep
 from pulse_core.tasks import Task
 from pulse_core.trading.slice import batches
 from pulse_core.trading.slice.execute import Attempts
+from pulse_core.trading.slice.shares import Shares
 from pulse_core.trading.tables import Order, OrderSlice
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_slice, a_split_order, order, slices_of
@@ -48,6 +49,19 @@ def test_an_overdue_slice_is_placed_without_a_message(watch: ModuleType, broker:
 
     assert {a_slice(one.id).status for one in overdue} == {SliceStatus.WORKING}
     assert len(broker.placements) == 3
+
+
+def test_what_found_no_thread_is_placed_at_the_next_look_long_before_it_is_overdue(
+    watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "shares", Shares())
+    aside, other = (slices_of(a_split_order(utcnow()))[0] for _ in range(2))
+    watch.shares.put_aside("paper", [aside.id])
+
+    look(watch)
+
+    assert [a_slice(one.id).status for one in (aside, other)] == [SliceStatus.WORKING, SliceStatus.SCHEDULED]
+    assert watch.shares.take_aside("paper") == ()
 
 
 def test_a_refusal_that_no_message_met_is_shown_by_one(

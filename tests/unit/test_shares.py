@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from pulse_core.trading.slice.shares import Shares
+from pulse_core.trading.slice.shares import MOST_ASIDE, Shares
 
 
 def taken_by(account: str, shares: Shares, held: ExitStack, *, is_alone: bool = False, most: int = 100) -> int:
@@ -42,3 +42,14 @@ def test_a_worker_of_one_thread_gives_it_to_whoever_comes_first() -> None:
 def test_without_a_number_there_are_as_many_as_are_asked_for() -> None:
     with ExitStack() as held:
         assert taken_by("a", Shares(), held) == 100
+
+
+def test_what_found_no_thread_is_given_back_once_and_not_more_of_it_than_is_kept() -> None:
+    shares = Shares(2)
+    for number in range(MOST_ASIDE + 1):
+        shares.put_aside("a", [f"sl_{number}"])
+    shares.put_aside("b", ["sl_of_b"])
+
+    found = shares.take_aside("a")
+    assert (len(found), found[0], found[-1]) == (MOST_ASIDE, ["sl_1"], [f"sl_{MOST_ASIDE}"])
+    assert [shares.take_aside(name) for name in "ab"] == [(), (["sl_of_b"],)]

@@ -63,8 +63,9 @@ def execute_slices(slice_ids: Sequence[str], clock: Clock | None = None) -> Atte
     for broker, of_account in _by_account(accounts, slice_ids):
         with shares.share_of(broker.name, is_alone=is_alone) as is_given:
             if not is_given:
-                # Whatever would bring them to a worker after a lost message does so now.
+                # The watch of this worker has them back in a second, or whatever sees to those of lost messages.
                 log.info("slices wait for a thread", broker_account=broker.name, slice_ids=of_account)
+                shares.put_aside(broker.name, of_account)
                 continue
             done = _execute(broker, of_account, clock)
         attempts.made.update(done.made)

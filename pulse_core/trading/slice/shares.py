@@ -1,9 +1,12 @@
 """The threads of this process that place slices: no broker account gets so many that none is left for another."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
+
+# Of each account, as many messages as a worker may be given while one of its brokers hangs, and more.
+MOST_ASIDE = 1000
 
 
 def may_have_another(taken: int, free: int) -> bool:
@@ -21,6 +24,7 @@ class Shares:
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads
         self._taken: Counter[str] = Counter()
+        self._aside: dict[str, deque[Sequence[str]]] = {}
         self._lock = Lock()
 
     def limit_to(self, threads: int) -> None:
@@ -38,6 +42,16 @@ class Shares:
         finally:
             with self._lock:
                 self._taken[broker_account] -= is_given
+
+    def put_aside(self, broker_account: str, slice_ids: Sequence[str]) -> None:
+        """Remember slices that found no thread. Beyond MOST_ASIDE the oldest are forgotten, as messages may be."""
+        with self._lock:
+            self._aside.setdefault(broker_account, deque(maxlen=MOST_ASIDE)).append(slice_ids)
+
+    def take_aside(self, broker_account: str) -> Sequence[Sequence[str]]:
+        """What found no thread since this was last asked for."""
+        with self._lock:
+            return tuple(self._aside.pop(broker_account, ()))
 
     def _is_free_for(self, broker_account: str) -> bool:
         if self._threads is None:

@@ -67,6 +67,17 @@ BROKER_ACCOUNTS = (
         ),
     ),
     Defect(
+        "What found no thread waits until it is overdue",
+        (
+            Change(
+                "pulse_tasks/watch.py",
+                "    hands.take(broker.name, shares.take_aside(broker.name), is_alone=is_alone)\n",
+                "",
+            ),
+        ),
+        (f"{TESTS}/test_watch.py::test_what_found_no_thread_is_placed_at_the_next_look_long_before_it_is_overdue",),
+    ),
+    Defect(
         "A process that has compared one account sends for all",
         (
             Change(
