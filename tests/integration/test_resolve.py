@@ -27,7 +27,7 @@ from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.tables import OrderSlice
 from pulse_core.trading.tables import Placement as Attempt
 from pulse_core.trading.vocabulary import PlacementOutcome
-from tests.support.broker import SimulatedBroker, accept_but_lose_the_answer, lose_the_request
+from tests.support.broker import SimulatedBroker, SimulatedFinder, accept_but_lose_the_answer, lose_the_request
 from tests.support.factories import (
     a_slice,
     a_split_order,
@@ -220,6 +220,19 @@ def test_one_reading_follows_what_works_and_resolves_what_is_in_doubt(broker: Si
 
     assert broker.readings == before + 1
     assert (a_slice(unknown.id).status, a_slice(working.id).status) == (SliceStatus.WORKING, SliceStatus.FILLED)
+
+
+def test_where_a_broker_can_be_asked_for_an_id_no_reading_for_what_works_says_what_became_of_it(
+    broker: SimulatedBroker,
+) -> None:
+    unknown, _working = an_unknown_slice(broker, accept_but_lose_the_answer), a_working_slice(broker)
+    broker.finder = SimulatedFinder(broker)
+
+    track_slices(later(0))
+    assert a_slice(unknown.id).status is SliceStatus.UNKNOWN
+
+    resolve_slices(later(0))
+    assert (a_slice(unknown.id).status, broker.finder.asked) == (SliceStatus.WORKING, [unknown.client_order_id])
 
 
 def test_whoever_has_the_turn_at_the_book_resolves_by_it_and_nobody_else(broker: SimulatedBroker) -> None:

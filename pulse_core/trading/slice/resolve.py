@@ -80,9 +80,16 @@ def _read_and_resolve(broker: Broker, unknown: Sequence[OrderSlice], now: dateti
 
 
 def resolving(broker: Broker, now: datetime) -> Callable[[Book], int]:
-    """What to do with a book that is read after this, and not before: resolve by it what is in doubt and due now."""
+    """What to do with a book that is read after this, and not before: resolve by it what is in doubt and due now.
+
+    Where the broker can be asked for ids, a few are left to that.
+    """
     unknown = _in_doubt(broker, now, LIMIT)
-    return partial(_resolve_by, broker, unknown)
+    return partial(_resolve_by, broker, () if _are_asked_for(broker, unknown) else unknown)
+
+
+def _are_asked_for(broker: Broker, unknown: Sequence[OrderSlice]) -> bool:
+    return broker.finder is not None and len(unknown) <= FEW
 
 
 def _in_doubt(broker: Broker, now: datetime, limit: int) -> Sequence[OrderSlice]:
