@@ -60,8 +60,8 @@ def _resolve_all(broker: Broker, now: datetime, limit: int, among: int) -> int:
     unknown = _in_doubt(broker, now, limit)
     if not unknown:
         return 0
-    if broker.finder is not None and len(unknown) <= FEW:
-        finder = broker.finder
+    finder = _finder_of(broker, unknown)
+    if finder is not None:
         for_each(unknown, lambda one: _find(broker, finder, one, now))
         return len(unknown)
     with turn(broker.name, among) as ours:
@@ -85,11 +85,12 @@ def resolving(broker: Broker, now: datetime) -> Callable[[Book], int]:
     Where the broker can be asked for ids, a few are left to that.
     """
     unknown = _in_doubt(broker, now, LIMIT)
-    return partial(_resolve_by, broker, () if _are_asked_for(broker, unknown) else unknown)
+    return partial(_resolve_by, broker, unknown if _finder_of(broker, unknown) is None else ())
 
 
-def _are_asked_for(broker: Broker, unknown: Sequence[OrderSlice]) -> bool:
-    return broker.finder is not None and len(unknown) <= FEW
+def _finder_of(broker: Broker, unknown: Sequence[OrderSlice]) -> Finder | None:
+    """What these are asked for by; None where the book tells."""
+    return broker.finder if len(unknown) <= FEW else None
 
 
 def _in_doubt(broker: Broker, now: datetime, limit: int) -> Sequence[OrderSlice]:
