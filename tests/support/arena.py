@@ -127,7 +127,13 @@ class Arena:
         )
 
     def has_overdue_slices(self) -> bool:
-        return bool(self.rows("SELECT 1 FROM order_slices WHERE status = 'SCHEDULED' AND due_at < now() LIMIT 1"))
+        """Whether anything should have been sent by now; nothing of an order that is held is."""
+        return bool(
+            self.rows(
+                "SELECT 1 FROM order_slices s JOIN orders o ON o.id = s.order_id"
+                " WHERE s.status = 'SCHEDULED' AND s.due_at < now() AND o.hold IS NULL LIMIT 1"
+            )
+        )
 
     def wait_until_final(self, seconds: float = 120) -> None:
         ends_at = time.monotonic() + seconds
