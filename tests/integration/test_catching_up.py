@@ -35,6 +35,7 @@ from pulse_core.trading.slice import operations
 from pulse_core.trading.slice.cancel_working import cancel_slices
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import slices
 from pulse_core.trading.tables import OrderSlice, Placement
 from pulse_core.trading.vocabulary import PlacementOutcome
 from tests.support.broker import SimulatedBroker, accept, accept_and_fill, answer_with
@@ -298,6 +299,9 @@ def test_a_rest_stays_where_it_is_while_anything_of_it_may_be_live(broker: Simul
     with db.transaction() as session:
         placed = session.scalars(select(Placement).where(Placement.slice_id == first)).one()
         placed.ended_at = None
+        # Something was given up too: by what the order lacks alone there would be room for the rest.
+        given_up = session.get_one(OrderSlice, trading.slices[-1].id)
+        slices.move(session, given_up, SliceStatus.SKIPPED, trading.at(1))
 
     replan_orders(trading.at(2))
     assert len(trading.slices) == 20
