@@ -5,24 +5,7 @@ from typing import Any
 
 from api_contract import openapi
 from api_contract.errors import HTTP_STATUS
-from api_contract.shapes import (
-    alarms,
-    broker_accounts,
-    broker_logins,
-    events,
-    halts,
-    health,
-    identity,
-    installation,
-    instruments,
-    order_requests,
-    orders,
-    policies,
-    previews,
-    risk,
-    slices,
-    webhooks,
-)
+from api_contract.shapes.examples import EXAMPLES
 from gapi_app.cells.naming import HEADER, PARAMETER
 from gapi_app.problems import MEDIA_TYPE, SCHEMA, problem
 from gapi_app.refusals import REFUSALS
@@ -97,20 +80,5 @@ SPECIFICATION = _Specification(
     ),
     schemes={ACCESS_TOKEN: _NEEDS, SERVICE_TOKEN: "Made by a sibling service for the one request."},
     refusals=REFUSALS,
-    examples=orders.EXAMPLES
-    | order_requests.EXAMPLES
-    | slices.EXAMPLES
-    | previews.EXAMPLES
-    | policies.EXAMPLES
-    | risk.EXAMPLES
-    | identity.EXAMPLES
-    | events.EXAMPLES
-    | webhooks.EXAMPLES
-    | alarms.EXAMPLES
-    | halts.EXAMPLES
-    | broker_logins.EXAMPLES
-    | broker_accounts.EXAMPLES
-    | installation.EXAMPLES
-    | instruments.EXAMPLES
-    | health.EXAMPLES,
+    examples=EXAMPLES,
 )

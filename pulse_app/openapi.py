@@ -1,25 +1,8 @@
 """The OpenAPI document of pulse."""
 
 from api_contract.openapi import Specification
-from api_contract.shapes import (
-    alarms,
-    broker_accounts,
-    broker_logins,
-    events,
-    halts,
-    health,
-    identity,
-    installation,
-    instruments,
-    internal,
-    order_requests,
-    orders,
-    policies,
-    previews,
-    risk,
-    slices,
-    webhooks,
-)
+from api_contract.shapes import internal
+from api_contract.shapes.examples import EXAMPLES
 from pulse_app.refusals import REFUSALS
 
 SERVICE_TOKEN = "serviceToken"  # noqa: S105  the name of a scheme
@@ -29,29 +12,10 @@ _NEEDS = (
     " key; `staff`: an operator or admin without one; `oversight`: an operator or admin with `events:read`; `gateway`:"
     " the gateway on its own behalf; `account`: any account."
 )
-_EXAMPLES = (
-    orders.EXAMPLES
-    | order_requests.EXAMPLES
-    | slices.EXAMPLES
-    | previews.EXAMPLES
-    | identity.EXAMPLES
-    | events.EXAMPLES
-    | webhooks.EXAMPLES
-    | alarms.EXAMPLES
-    | health.EXAMPLES
-)
 
 SPECIFICATION = Specification(
     description="Orders of all accounts, for the gateway only.",
     schemes={SERVICE_TOKEN: _NEEDS},
     refusals=REFUSALS,
-    examples=_EXAMPLES
-    | broker_accounts.EXAMPLES
-    | broker_logins.EXAMPLES
-    | halts.EXAMPLES
-    | installation.EXAMPLES
-    | instruments.EXAMPLES
-    | internal.EXAMPLES
-    | policies.EXAMPLES
-    | risk.EXAMPLES,
+    examples=EXAMPLES | internal.EXAMPLES,
 )

@@ -7,8 +7,9 @@ from marshmallow import Schema, fields, validate
 
 from api_contract.fields import Instant, Limit, Truth, WholeNumber, Word
 from api_contract.ids import ACCOUNT_ID, KEY_ID
-from api_contract.shapes import broker_logins, health, identity
+from api_contract.shapes import api_keys, broker_logins, health, logins, proof, tokens
 from api_contract.shapes.alarms import ALARM_EVENT_EXAMPLE, AlarmEventSchema
+from api_contract.shapes.api_keys import KEY_TEXT_EXAMPLE, networks_shown, scopes_shown
 from api_contract.shapes.base import A_KEY, AN_ACCOUNT, AnswerSchema, RequestSchema, matches, next_cursor_field, shown
 from api_contract.shapes.events import (
     EVENT_EXAMPLE,
@@ -19,7 +20,7 @@ from api_contract.shapes.events import (
     EventSchema,
     MergedEventSchema,
 )
-from api_contract.shapes.identity import KEY_TEXT_EXAMPLE, networks_shown, own_limit, role_field, scopes_shown
+from api_contract.shapes.users import own_limit, role_field
 from api_contract.vocabulary import RevocationKind
 
 MOST_FEEDS = 500
@@ -36,23 +37,23 @@ class _FromAddressSchema(Schema):
     )
 
 
-class LoginSchema(_FromAddressSchema, identity.LoginSchema):
+class LoginSchema(_FromAddressSchema, logins.LoginSchema):
     pass
 
 
-class RefreshSchema(_FromAddressSchema, identity.RefreshSchema):
+class RefreshSchema(_FromAddressSchema, logins.RefreshSchema):
     pass
 
 
-class PasswordSchema(_FromAddressSchema, identity.PasswordSchema):
+class PasswordSchema(_FromAddressSchema, logins.PasswordSchema):
     pass
 
 
-class NewKeySchema(_FromAddressSchema, identity.NewKeySchema):
+class NewKeySchema(_FromAddressSchema, api_keys.NewKeySchema):
     pass
 
 
-class ProofSchema(_FromAddressSchema, identity.ProofSchema):
+class ProofSchema(_FromAddressSchema, proof.ProofSchema):
     pass
 
 
@@ -60,7 +61,7 @@ class BrokerLoginSchema(_FromAddressSchema, broker_logins.BrokerLoginSchema):
     pass
 
 
-class ConfirmationSchema(_FromAddressSchema, identity.ConfirmationSchema):
+class ConfirmationSchema(_FromAddressSchema, proof.ConfirmationSchema):
     pass
 
 
@@ -82,7 +83,7 @@ class MeQuerySchema(RequestSchema):
     )
 
 
-class WhoSchema(identity.AboutMeSchema):
+class WhoSchema(logins.AboutMeSchema):
     account_id = fields.String(required=True, attribute="id", metadata=_ACCOUNT_ID)
 
 
@@ -121,7 +122,7 @@ class NewsSchema(AnswerSchema):
     latest = WholeNumber(required=True, metadata={"description": "The id of the very last one."})
 
 
-class NewRevocationSchema(identity.RevokeSchema):
+class NewRevocationSchema(tokens.RevokeSchema):
     actor = fields.String(required=True, validate=validate.Regexp(r"[a-z0-9-]{1,32}\Z"))
 
 
@@ -237,10 +238,9 @@ POLL, ALARM_POLL, FEED_POLL, POSTBACK = PollSchema(), AlarmPollSchema(), FeedPol
 _ADDRESS = {"address": "192.0.2.7"}
 _FEED = {"account_id": AN_ACCOUNT, "events": [EVENT_EXAMPLE], "last_event_id": 18, "is_complete": True}
 EXAMPLES: dict[str, Any] = {
-    **{
-        name: identity.EXAMPLES[name] | _ADDRESS
-        for name in ("Login", "Refresh", "Password", "NewKey", "Proof", "Confirmation")
-    },
+    **{name: logins.EXAMPLES[name] | _ADDRESS for name in ("Login", "Refresh", "Password")},
+    **{name: proof.EXAMPLES[name] | _ADDRESS for name in ("Proof", "Confirmation")},
+    "NewKey": api_keys.EXAMPLES["NewKey"] | _ADDRESS,
     "BrokerLogin": broker_logins.EXAMPLES["BrokerLogin"] | _ADDRESS,
     "LoginAnswer": {
         "account_id": AN_ACCOUNT,

@@ -9,7 +9,7 @@ from api_contract.errors import Forbidden, InvalidRequest, Unauthorized
 from api_contract.instants import LEEWAY_SECONDS
 from api_contract.service_keys import ServiceRight
 from api_contract.service_tokens import check_request
-from api_contract.shapes.identity import INTROSPECT, REVOKE, IntrospectionSchema
+from api_contract.shapes.tokens import INTROSPECT, REVOKE, IntrospectionSchema
 from gapi_app import clock
 from gapi_app.access.auth import access
 from gapi_app.access.service_tokens import read_sibling_token

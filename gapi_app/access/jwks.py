@@ -2,7 +2,7 @@
 
 from flask import Response, jsonify
 
-from api_contract.shapes.identity import JwksSchema
+from api_contract.shapes.tokens import JwksSchema
 from gapi_app.access.auth import access
 from gapi_app.blueprint import Blueprint
 

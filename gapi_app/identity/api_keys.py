@@ -5,7 +5,8 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import NEW_KEY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
+from api_contract.shapes.api_keys import NEW_KEY, KeyListSchema, KeySchema, MadeKeySchema
+from api_contract.shapes.users import PAGE_QUERY
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.access.revocations import learn_now
 from gapi_app.blueprint import Blueprint

@@ -7,7 +7,8 @@ from flask import request
 
 from api_contract.errors import Unauthorized
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import LOGIN, LOGOUT_QUERY, PASSWORD, REFRESH, TokensSchema
+from api_contract.shapes.logins import LOGIN, PASSWORD, REFRESH, TokensSchema
+from api_contract.shapes.users import LOGOUT_QUERY
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.access.revocations import learn_now
 from gapi_app.blueprint import Blueprint

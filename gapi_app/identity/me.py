@@ -7,8 +7,8 @@ from limits import parse
 
 from api_contract.policy_rules import CatchUpPolicy
 from api_contract.scopes import SCOPES, Scope, Standing
-from api_contract.shapes.identity import MeSchema
 from api_contract.shapes.installation import MARKET_QUERY, InstallationSchema, MarketSchema
+from api_contract.shapes.logins import MeSchema
 from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
 from api_contract.shapes.risk import LIMITS_QUERY, AccountLimitsSchema
 from gapi_app.access.auth import caller, require_token

@@ -5,13 +5,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import (
-    CONFIRMATION,
-    PROOF,
-    EnrolmentSchema,
-    RecoveryCodesSchema,
-    SecondFactorSchema,
-)
+from api_contract.shapes.proof import CONFIRMATION, PROOF, EnrolmentSchema, RecoveryCodesSchema, SecondFactorSchema
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.access.revocations import learn_now
 from gapi_app.blueprint import Blueprint

@@ -8,21 +8,19 @@ from api_contract.policy_rules import CatchUpPolicy
 from api_contract.preconditions import ETAG
 from api_contract.risk_rules import RiskLimits
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import (
-    KEY_QUERY,
+from api_contract.shapes.api_keys import KEY_QUERY, KeyListSchema, KeySchema
+from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
+from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
+from api_contract.shapes.users import (
     LOGOUT_QUERY,
     NEW_USER,
     OFFBOARD,
     PAGE_QUERY,
     USER_CHANGE,
-    KeyListSchema,
-    KeySchema,
     OffboardedSchema,
     UserListSchema,
     UserSchema,
 )
-from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
-from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
 from gapi_app.access.auth import access, caller, require_token
 from gapi_app.access.revocations import learn_now
 from gapi_app.blueprint import Blueprint

@@ -11,7 +11,7 @@ from flask import Response, current_app, jsonify, request
 
 from api_contract.errors import Forbidden, Unauthorized
 from api_contract.scopes import READS_EVERY_ACCOUNT, SCOPES, Caller
-from api_contract.shapes.identity import LOGIN
+from api_contract.shapes.logins import LOGIN
 from gapi_app import clock
 from gapi_app.access.auth import access
 from gapi_app.access.revocations import learn_now

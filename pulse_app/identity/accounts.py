@@ -9,7 +9,9 @@ from api_contract.policy_rules import CatchUpPolicy
 from api_contract.preconditions import ETAG, expected
 from api_contract.risk_rules import RiskLimits
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import (
+from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
+from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
+from api_contract.shapes.users import (
     LOGOUT_QUERY,
     NEW_USER,
     OFFBOARD,
@@ -19,8 +21,6 @@ from api_contract.shapes.identity import (
     UserListSchema,
     UserSchema,
 )
-from api_contract.shapes.policies import NEW_POLICY, AccountPolicySchema
-from api_contract.shapes.risk import LIMITS_QUERY, NEW_RISK_LIMITS, AccountLimitsSchema
 from api_contract.versions import etag_of
 from api_contract.vocabulary import OpenOrders
 from pulse_app.auth import account_id as caller_id

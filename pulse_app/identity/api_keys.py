@@ -5,8 +5,9 @@ from typing import Any
 from api_contract.errors import InvalidRequest, NotFound, Unauthorized
 from api_contract.ids import KEY_ID
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import KEY_QUERY, PAGE_QUERY, KeyListSchema, KeySchema, MadeKeySchema
+from api_contract.shapes.api_keys import KEY_QUERY, KeyListSchema, KeySchema, MadeKeySchema
 from api_contract.shapes.internal import KEY_TEXT, NEW_KEY, HolderSchema
+from api_contract.shapes.users import PAGE_QUERY
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.identity.second_factor import proof_of

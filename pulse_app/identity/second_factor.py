@@ -3,8 +3,8 @@
 from typing import Any
 
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import EnrolmentSchema, RecoveryCodesSchema, SecondFactorSchema
 from api_contract.shapes.internal import CONFIRMATION, PROOF
+from api_contract.shapes.proof import EnrolmentSchema, RecoveryCodesSchema, SecondFactorSchema
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_core.clock import utcnow

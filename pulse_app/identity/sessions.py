@@ -4,8 +4,8 @@ from typing import Any
 
 from api_contract.errors import NotFound, Unauthorized
 from api_contract.scopes import Standing
-from api_contract.shapes.identity import LOGOUT_QUERY
 from api_contract.shapes.internal import LOGIN, PASSWORD, REFRESH, LoginAnswerSchema
+from api_contract.shapes.users import LOGOUT_QUERY
 from pulse_app.auth import account_id, require_service_token
 from pulse_app.blueprint import Blueprint
 from pulse_app.identity.second_factor import proof_of
