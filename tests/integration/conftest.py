@@ -7,7 +7,7 @@ import pytest
 from pulse_core import brokers, config, queue
 from pulse_core.trading.book import look_ups, pace, reading, turns
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import track
+from pulse_core.trading.slice import reconcile, track
 from tests.support.broker import SimulatedBroker
 
 
@@ -17,6 +17,7 @@ def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBro
     monkeypatch.setattr(brokers, "connect", lambda _account: simulated)
     monkeypatch.setattr(reading, "_last", reading.LastReading())
     monkeypatch.setattr(track, "_settled", track.Settled())
+    monkeypatch.setattr(reconcile, "_closed", reconcile.Closed())
     monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
     monkeypatch.setattr(pace, "paces", pace.Paces())
     # Tests read the book again at once.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Semaphore
 
 import pytest
 from sqlalchemy import text
@@ -112,14 +113,35 @@ def test_all_rest_as_long_as_the_reading_took_and_never_long(
 def test_the_more_books_are_read_side_by_side_the_farther_apart_the_readings_of_each_are(
     resting: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = iter([10.0, 10.5])
+    used = iter([10.0, 10.05, 20.0, 20.5])
     monkeypatch.setattr(turns, "thread_time", lambda: next(used))
 
-    with turn("paper", among=3):
+    with turn("paper", among=4):
         pass
-
-    assert seconds("next_at - taken_at") == pytest.approx(3 * CPU_REST * 0.5)
+    assert seconds("next_at - taken_at") == pytest.approx(4 * CPU_REST * 0.05)
     assert not is_free()
+
+    set_instants(next_at="-1ms")
+    with turn("paper", among=4):
+        pass
+    assert seconds("next_at - taken_at") == pytest.approx(turns.LONGEST_SPACING.total_seconds())
+
+
+def test_a_few_whole_books_are_read_at_a_time_and_who_has_waited_long_reads_all_the_same(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_places", Semaphore(2))
+    monkeypatch.setattr(turns, "PATIENCE", 0.0)
+
+    with turn("one"), seized_turn("another"):
+        assert not turns._places.acquire(blocking=False)
+        assert is_free("a third")
+        assert not turns._places.acquire(blocking=False)
+        monkeypatch.setattr(turns, "PATIENCE", float("nan"))
+        with turn("a fourth", is_whole=False) as taken:
+            assert taken is not None
+
+    assert [turns._places.acquire(blocking=False) for _ in range(3)] == [True, True, False]
 
 
 def test_no_rest_follows_a_failure(resting: SimulatedBroker) -> None:

@@ -1,21 +1,28 @@
 """What stands in the broker's book and should not: found, told once, and called back."""
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from api_contract.errors import InvalidState
 from api_contract.vocabulary import SliceStatus
+from pulse_core import db
 from pulse_core.brokers.port import RATE_LIMITED, BrokerOrderStatus, NotSent, Placement
 from pulse_core.clock import utcnow
 from pulse_core.config import settings
 from pulse_core.events.names import EventKind
 from pulse_core.trading.slice import operations
+from pulse_core.trading.slice import reconcile as reconcile_module
 from pulse_core.trading.slice.execute import execute_slice
 from pulse_core.trading.slice.reconcile import reconcile
 from pulse_core.trading.slice.track import track_slices
+from pulse_core.trading.store import placements
+from pulse_core.trading.tables import Placement as AttemptRow
+from pulse_core.trading.vocabulary import PlacementOutcome
 from tests.support.broker import SimulatedBroker, answer_with
 from tests.support.factories import a_slice, a_split_order, slices_of
 
@@ -78,6 +85,74 @@ def test_two_broker_orders_with_one_client_order_id_are_told_once(broker: Simula
     reconcile(utcnow())
 
     assert alarms(first.id) == ["two broker orders have one client order id"]
+
+
+class Asked:
+    """The broker orders that the database is asked about."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.orders: list[str] = []
+        find = placements.by_broker_order
+
+        def noted(session: Session, account: str, broker_order_ids: Collection[str]) -> list[placements.KnownOrder]:
+            self.orders += broker_order_ids
+            return find(session, account, broker_order_ids)
+
+        monkeypatch.setattr(placements, "by_broker_order", noted)
+
+    def by_reconciling(self) -> list[str]:
+        self.orders.clear()
+        reconcile(utcnow())
+        return sorted(self.orders)
+
+
+def test_what_is_over_and_booked_is_compared_again_when_its_row_changes_or_after_a_while(
+    broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(reconcile_module, "_closed", reconcile_module.Closed(lambda: now[0]))
+    first = slices_of(a_split_order())[0]
+    execute_slice(first.id)
+    ours = a_slice(first.id).broker_order_id or ""
+    broker.fill(ours)
+    others = broker.enter(replace(broker.placements[0], client_order_id="somebody else's"))
+    broker.end(others)
+    asked = Asked(monkeypatch)
+
+    assert asked.by_reconciling() == sorted([ours, others])
+    assert a_slice(first.id).status is SliceStatus.FILLED
+    # It was news, and is seen to have ended.
+    assert asked.by_reconciling() == [ours]
+    assert asked.by_reconciling() == []
+
+    broker.book[ours] = replace(broker.book[ours], message="something else")
+    assert asked.by_reconciling() == [ours]
+    assert asked.by_reconciling() == []
+
+    now[0] += reconcile_module.COMPARED_AGAIN_AFTER
+    assert asked.by_reconciling() == sorted([ours, others])
+
+
+def test_an_order_that_becomes_known_as_ours_later_is_booked_though_its_row_stays_as_it_is(
+    broker: SimulatedBroker,
+) -> None:
+    slice_id, old = a_replaced_attempt(broker)
+    stray = broker.enter(old)
+    with db.transaction() as session:
+        # Its answer is on its way, to a worker that records it late.
+        attempt = session.get_one(AttemptRow, old.client_order_id)
+        attempt.outcome = PlacementOutcome.UNKNOWN
+    broker.fill(stray, 5)
+    broker.end(stray)
+    reconcile(utcnow())
+    assert a_slice(slice_id).filled_quantity == 0
+
+    with db.transaction() as session:
+        attempt = session.get_one(AttemptRow, old.client_order_id)
+        attempt.outcome, attempt.broker_order_id = PlacementOutcome.ACKNOWLEDGED, stray
+    reconcile(utcnow())
+
+    assert a_slice(slice_id).filled_quantity == 5
 
 
 def test_a_trade_that_cannot_be_booked_holds_up_no_other_slice(broker: SimulatedBroker) -> None:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
+from threading import Semaphore
 from time import thread_time
 from uuid import uuid4
 
@@ -25,9 +26,15 @@ REST = 1.0
 # Where the books of many accounts are read side by side, all of it takes less than a third of a core, whatever else
 # has to wait for one: each reading comes so many times its own CPU after the one before.
 CPU_REST = 3.0
+# The first reading of a long book takes many times as much as those after it.
+LONGEST_SPACING = timedelta(seconds=2)
 # Of a fill nobody knows for so long at most. The looks for what is in doubt stay closer than `absences.LONGEST_PAUSE`.
 LONGEST_REST = timedelta(seconds=5)
 NO_SPACING = timedelta(0)
+# So many whole books are read at a time by a process: side by side each would take as long as all of them together, and
+# be rested for as long. Who has waited for PATIENCE seconds reads all the same: brokers that hang hold up no other.
+AT_ONCE = 3
+PATIENCE = 2.0
 
 
 class Turn:
@@ -54,25 +61,41 @@ class Turn:
 
 
 @contextmanager
-def turn(broker: str, among: int = 1) -> Iterator[Turn | None]:
+def turn(broker: str, among: int = 1, *, is_whole: bool = True) -> Iterator[Turn | None]:
     """The turn at this broker's book, given back at the end of the block; None when it is not ours to read now.
 
-    The more books are read side by side, `among` how many, the farther apart the readings of each are.
+    The more books are read side by side, `among` how many, the farther apart the readings of each are. Of a book that
+    is not read as a whole only a few orders are looked up.
     """
-    taken = _take(broker, is_seized=False)
-    if taken is None:
-        yield None
-        return
-    with _given_back(taken), _spaced(taken, among):
-        yield taken
+    with _place() if is_whole else nullcontext():
+        taken = _take(broker, is_seized=False)
+        if taken is None:
+            yield None
+            return
+        with _given_back(taken), _spaced(taken, among):
+            yield taken
 
 
 @contextmanager
 def seized_turn(broker: str) -> Iterator[None]:
-    """The turn at this broker's book, taken from whoever has it, for a reading that must not wait."""
-    taken = _take(broker, is_seized=True)
-    with _given_back(taken) if taken is not None else nullcontext():
+    """The turn at this broker's book, taken from whoever has it, for a reading that must not wait for its rest."""
+    with _place():
+        taken = _take(broker, is_seized=True)
+        with _given_back(taken) if taken is not None else nullcontext():
+            yield
+
+
+_places = Semaphore(AT_ONCE)
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    is_given = _places.acquire(timeout=PATIENCE)
+    try:
         yield
+    finally:
+        if is_given:
+            _places.release()
 
 
 def _take(broker: str, *, is_seized: bool) -> Turn | None:
@@ -98,7 +121,7 @@ def _spaced(taken: Turn, among: int) -> Iterator[None]:
     began = thread_time()
     yield
     needed = timedelta(seconds=CPU_REST * among * (thread_time() - began))
-    taken.spacing = max(taken.spacing, min(needed, LONGEST_REST))
+    taken.spacing = max(taken.spacing, min(needed, LONGEST_SPACING))
 
 
 def _pauses() -> Pauses:

@@ -11,7 +11,7 @@ from api_contract.log import get_logger
 from api_contract.vocabulary import SliceStatus
 from pulse_core import db
 from pulse_core.batching import for_each, for_each_batch
-from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus
+from pulse_core.brokers.port import BookUnavailable, BrokerOrderStatus, looks_ours
 from pulse_core.errors import DatabaseUnavailable, RowsLocked
 from pulse_core.failpoints import failpoint
 from pulse_core.trading.book.shown import Shown
@@ -39,14 +39,31 @@ class BrokerNews:
     broker_order_id: str
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What the broker shows that is new, and the broker orders of which only another row could show anything new.
+
+    Those are `closed`: all that is shown of them is booked and they have ended, or they are somebody else's.
+    """
+
+    news: Sequence[BrokerNews]
+    closed: Sequence[str]
+
+
 # The news of one order, or some of them.
 Piece = Sequence[BrokerNews]
 
 
-def find_news(shown: Shown, broker_order_ids: Collection[str]) -> list[BrokerNews]:
+def find_news(shown: Shown, broker_order_ids: Collection[str]) -> Sequence[BrokerNews]:
     """Those of these broker orders that are ours, with unbooked trades or a new end."""
+    return compare(shown, broker_order_ids).news
+
+
+def compare(shown: Shown, broker_order_ids: Collection[str]) -> Comparison:
+    """What is new about these broker orders, and of which nothing will be."""
     telling = [one for one in broker_order_ids if one in shown.trades or _has_ended(shown, one)]
-    return [news for asked in _chunks(telling, ASKED_TOGETHER) for news in _new(shown, asked)]
+    parts = [_compare(shown, asked) for asked in _chunks(telling, ASKED_TOGETHER)]
+    return Comparison([one for part in parts for one in part.news], [one for part in parts for one in part.closed])
 
 
 def settle_news(
@@ -109,15 +126,25 @@ def _batches(news: Collection[BrokerNews]) -> Iterator[Sequence[Piece]]:
         yield batch
 
 
-def _new(shown: Shown, broker_order_ids: Collection[str]) -> Iterator[BrokerNews]:
+def _compare(shown: Shown, broker_order_ids: Collection[str]) -> Comparison:
     with db.transaction() as session:
         known = placements.by_broker_order(session, shown.broker_account, broker_order_ids)
         booked = fills.booked(session, shown.broker_account, [one.broker_order_id for one in known])
+    others = set(broker_order_ids) - {one.broker_order_id for one in known}
+    news, closed = [], [one for one in others if _is_somebody_elses(shown, one)]
     for one in known:
         trades = shown.trades.get(one.broker_order_id, ())
         has_unbooked = any((one.broker_order_id, trade.broker_trade_id) not in booked for trade in trades)
         if has_unbooked or (not one.has_ended and _has_ended(shown, one.broker_order_id)):
-            yield BrokerNews(one.order_id, one.slice_id, one.broker_order_id)
+            news.append(BrokerNews(one.order_id, one.slice_id, one.broker_order_id))
+        elif one.has_ended:
+            closed.append(one.broker_order_id)
+    return Comparison(news, closed)
+
+
+def _is_somebody_elses(shown: Shown, broker_order_id: str) -> bool:
+    row = shown.by_broker_order_id.get(broker_order_id)
+    return row is not None and not looks_ours(row.client_order_id)
 
 
 def _has_ended(shown: Shown, broker_order_id: str) -> bool:

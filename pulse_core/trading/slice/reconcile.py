@@ -1,16 +1,50 @@
 """Compare the whole book of the day with ours: orders that should not be there are found, reported and cancelled."""
 
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from pulse_core import brokers, db
-from pulse_core.brokers.port import Broker
+from pulse_core.boottime import boottime
+from pulse_core.brokers.port import Broker, BrokerOrder
 from pulse_core.tasks import Task
 from pulse_core.trading.book import pace
 from pulse_core.trading.book.orphans import call_back_orphans, report_doubles
-from pulse_core.trading.book.reading import BOOK_KEPT, read_book
+from pulse_core.trading.book.reading import BOOK_KEPT, Book, read_book
 from pulse_core.trading.book.turns import seized_turn
-from pulse_core.trading.slice.news import find_news, settle_news
+from pulse_core.trading.slice.news import compare, settle_news
 from pulse_core.trading.store import placements
+
+# However sure it is that nothing is new of an order, it is compared again after so many seconds.
+COMPARED_AGAIN_AFTER = 300.0
+
+
+class Closed:
+    """What this process has found to be over and booked, by account: of a long book that is nearly all of it.
+
+    Only another row can show anything new of such an order, so that it need not be compared each time.
+    """
+
+    def __init__(self, clock: Callable[[], float] = boottime) -> None:
+        self._clock = clock
+        self._rows: dict[str, Mapping[str, BrokerOrder]] = {}
+        self._all_at: dict[str, float] = {}
+
+    def open(self, book: Book) -> Sequence[str]:
+        """The orders of this book that are to be compared."""
+        now, account = self._clock(), book.broker_account
+        if now - self._all_at.get(account, float("-inf")) >= COMPARED_AGAIN_AFTER:
+            self._all_at[account], self._rows[account] = now, {}
+        known = self._rows[account]
+        return [one for one, row in book.by_broker_order_id.items() if known.get(one) != row]
+
+    def note(self, book: Book, closed: Collection[str]) -> None:
+        """These are closed, besides those that were."""
+        known, shown = self._rows[book.broker_account], book.by_broker_order_id
+        stay = {one: row for one, row in shown.items() if known.get(one) == row}
+        self._rows[book.broker_account] = stay | {one: shown[one] for one in closed}
+
+
+_closed = Closed()
 
 
 def reconcile(now: datetime) -> int:
@@ -31,7 +65,8 @@ def _reconcile(broker: Broker, now: datetime) -> int:
         book = read_book(broker, now)
         report_doubles(book, now)
         call_back_orphans(broker, book, now)
-        news = find_news(book, book.by_broker_order_id)
-        settle_news(book, news, now)
-        pace.paces.of(broker).note(hinted, [one.broker_order_id for one in news])
-    return len(news)
+        found = compare(book, _closed.open(book))
+        _closed.note(book, found.closed)
+        settle_news(book, found.news, now)
+        pace.paces.of(broker).note(hinted, [one.broker_order_id for one in found.news])
+    return len(found.news)

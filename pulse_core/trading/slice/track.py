@@ -111,7 +111,7 @@ def _track(broker: Broker, working: Mapping[str, str], now: datetime, among: int
     due = look_ups.looks.of(broker).due(working) if is_looked_up else ()
     if not (working or is_closing) or (is_looked_up and not due):
         return 0
-    with turn(broker.name, max(among, 1)) as ours:
+    with turn(broker.name, max(among, 1), is_whole=not is_looked_up) as ours:
         if ours is None:
             return 0
         return _look_up(broker, due, ours, working, now) if is_looked_up else _read(broker, ours, working, now)

@@ -2,8 +2,8 @@
 
 from tests.rigs.mutants.defect import BOOK, SLICE, STORE, TESTS, Change, Defect
 
-TURNS, LOOKS, NEWS, RESOLVE = (
-    f"{TESTS}/test_{name}.py" for name in ("book_turns", "look_ups", "news_together", "resolve")
+TURNS, LOOKS, NEWS, RESOLVE, RECONCILE = (
+    f"{TESTS}/test_{name}.py" for name in ("book_turns", "look_ups", "news_together", "resolve", "reconcile")
 )
 
 TRACKING = (
@@ -55,6 +55,26 @@ TRACKING = (
         "A hint at an order makes no look come earlier",
         (Change(f"{BOOK}/look_ups.py", "if one in self._hinted or self._due.get(", "if self._due.get("),),
         (f"{LOOKS}::test_a_hint_makes_the_look_come_at_once_and_news_the_next_one",),
+    ),
+    Defect(
+        "An order of ours that no attempt is known to have made counts as somebody else's",
+        (Change(f"{SLICE}/news.py", "row is not None and not looks_ours(row.client_order_id)", "row is not None"),),
+        (f"{RECONCILE}::test_an_order_that_becomes_known_as_ours_later_is_booked_though_its_row_stays_as_it_is",),
+    ),
+    Defect(
+        "What is over and booked is never compared again, whatever its row says by then",
+        (Change(f"{SLICE}/reconcile.py", "if known.get(one) != row]", "if one not in known]"),),
+        (f"{RECONCILE}::test_what_is_over_and_booked_is_compared_again_when_its_row_changes_or_after_a_while",),
+    ),
+    Defect(
+        "What has news counts as over before they are booked",
+        (Change(f"{SLICE}/news.py", "        elif one.has_ended:\n", "        if True:\n"),),
+        (f"{RECONCILE}::test_what_is_over_and_booked_is_compared_again_when_its_row_changes_or_after_a_while",),
+    ),
+    Defect(
+        "The books of all accounts are read at once",
+        (Change(f"{BOOK}/turns.py", "_places.acquire(timeout=PATIENCE)", "False"),),
+        (f"{TURNS}::test_a_few_whole_books_are_read_at_a_time_and_who_has_waited_long_reads_all_the_same",),
     ),
     Defect(
         "A book tells of what came into doubt while it was read",

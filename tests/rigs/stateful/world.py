@@ -34,7 +34,7 @@ from pulse_core.trading.halts import halting
 from pulse_core.trading.halts import watch as halts_watch
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import cancel_working, claiming, outcome, recording, sending, track
+from pulse_core.trading.slice import cancel_working, claiming, outcome, reconcile, recording, sending, track
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.store.halts import HaltScope
 from tests.rigs.stateful.exchange import ANSWERS, FORESEEN, START, Clock, FaultyExchange
@@ -242,6 +242,7 @@ class World:
     def _forget_what_the_process_saw(self) -> None:
         self._patch.setattr(reading, "_last", reading.LastReading())
         self._patch.setattr(track, "_settled", track.Settled())
+        self._patch.setattr(reconcile, "_closed", reconcile.Closed())
         self._patch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
         self._patch.setattr(track, "_missing", track.Missing())
 
