@@ -36,6 +36,11 @@ class Arrivals(io.RawIOBase):
         """From here on nothing need arrive until the next request begins."""
         self._ends_at = None
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing has arrived of the next request."""
+        return self._ends_at is None
+
     def readable(self) -> bool:
         return True
 

@@ -78,6 +78,11 @@ class _RequestHandler(BaseHTTPRequestHandler):
         status, headers = answer
         self._write(status, headers, body)
 
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002
+        # A kept connection that nobody uses any more is closed: that is no news.
+        if not self._arrivals.is_at_rest:
+            super().log_error(format, *args)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         # Only what is not HTTP comes here, in plain text that would break the JSON lines.
         log.warning("request not understood", client=self.client_address[0])

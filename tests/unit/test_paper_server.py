@@ -4,11 +4,13 @@ import json
 import socket
 import threading
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pulse_ops.paper_exchange import arriving
+from pulse_ops.paper_exchange import server as server_module
 from pulse_ops.paper_exchange.server import Server
 
 
@@ -127,6 +129,20 @@ def test_a_connection_may_rest_between_two_requests(server: Server) -> None:
                 received += connection.recv(65_536)
             # Longer than a request may take to arrive.
             threading.Event().wait(0.3)
+
+
+def test_a_connection_that_nobody_uses_any_more_is_closed_without_a_word(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(server_module, "log", SimpleNamespace(warning=lambda what, **_details: told.append(what)))
+    monkeypatch.setattr(arriving, "REST_SECONDS", 0.1)
+
+    assert ask(server, post("Content-Length: 2", body=b"ok")).endswith(b"ok")
+    assert told == []
+
+    assert b"Error code: 400" in ask(server, b"no request at all\r\n\r\n")
+    assert set(told) == {"request not understood"}
 
 
 def test_the_address_that_it_is_reached_at_is_its_own_wherever_it_listens() -> None:
