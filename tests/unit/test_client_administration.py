@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api_contract.shapes import events, identity, policies, risk, slices
+from api_contract.shapes.examples import EXAMPLES as SHOWN
 from pulse_client.errors import Unauthorized
 from pulse_client.gateway import Credentials, Gateway
 from pulse_client.operating import Settlement
@@ -17,9 +17,6 @@ from tests.support.gateway import PASSWORD, USERNAME, Canned, FakeGateway
 
 ORDER, SLICE, ACCOUNT, KEY = "ord_1", "sl_1", "acc_1", "key_1"
 OF_SLICE, OF_USER = f"/api/orders/{ORDER}/slices/{SLICE}", f"/api/admin/users/{ACCOUNT}"
-SHOWN: dict[str, Any] = {}
-for shapes in (events, identity, policies, risk, slices):
-    SHOWN |= shapes.EXAMPLES
 Call = Callable[[Gateway], Any]
 
 
