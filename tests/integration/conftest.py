@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from pulse_core import brokers, config, queue
-from pulse_core.trading.book import look_ups, pace, reading, turns
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import reconcile, track
+from tests.support.books import forget_books, read_again_at_once
 from tests.support.broker import SimulatedBroker
 
 
@@ -15,14 +14,8 @@ from tests.support.broker import SimulatedBroker
 def broker(clean_database: str, monkeypatch: pytest.MonkeyPatch) -> SimulatedBroker:
     simulated = SimulatedBroker()
     monkeypatch.setattr(brokers, "connect", lambda _account: simulated)
-    monkeypatch.setattr(reading, "_last", reading.LastReading())
-    monkeypatch.setattr(track, "_settled", track.Settled())
-    monkeypatch.setattr(reconcile, "_closed", reconcile.Closed())
-    monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
-    monkeypatch.setattr(pace, "paces", pace.Paces())
-    # Tests read the book again at once.
-    monkeypatch.setattr(turns, "REST", 0.0)
-    monkeypatch.setattr(turns, "CPU_REST", 0.0)
+    forget_books(monkeypatch)
+    read_again_at_once(monkeypatch)
     # A process reads the book before it first sends: here, before a test takes the book away.
     assert sending_hold.may_send(simulated)
     return simulated

@@ -26,7 +26,6 @@ from pulse_core.owner import OneAccount
 from pulse_core.trading import inbox
 from pulse_core.trading.alarm_tables import Alarm
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.order.pause import pause_order, resume_order
 from pulse_core.trading.order.queries import order_report
@@ -47,6 +46,7 @@ from pulse_ops.doctor.findings import Finding, Trouble
 from pulse_ops.verify import broker_records, database
 from pulse_ops.verify.facts import Facts
 from pulse_tasks import watch
+from tests.support.books import forget_books, read_again_at_once
 from tests.support.exchange import RunningExchange, start_exchange
 from tests.support.factories import a_slice, a_split_order, order, slices_of
 
@@ -68,11 +68,8 @@ def exchange(running: RunningExchange, clean_database: str, monkeypatch: pytest.
     adapter = running.broker()
     monkeypatch.setattr(brokers, "connect", lambda _account: adapter)
     monkeypatch.setattr(brokers, "reachable", lambda: [adapter])
-    monkeypatch.setattr(reading, "_last", reading.LastReading())
-    monkeypatch.setattr(track, "_settled", track.Settled())
-    monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
-    monkeypatch.setattr(turns, "REST", 0.0)
-    monkeypatch.setattr(turns, "CPU_REST", 0.0)
+    forget_books(monkeypatch)
+    read_again_at_once(monkeypatch)
     for name in ("wake", "send", "send_soon"):
         monkeypatch.setattr(queue, name, lambda *_args, **_named: None)
     assert sending_hold.may_send(adapter)

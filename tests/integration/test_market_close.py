@@ -15,11 +15,9 @@ from pulse_core import brokers, config, db, queue
 from pulse_core.broker_accounts import directory
 from pulse_core.markets import hours
 from pulse_core.trading.alarms import AlarmCode
-from pulse_core.trading.book import look_ups, pace, reading, turns
 from pulse_core.trading.order.accept import submit_order
 from pulse_core.trading.order.split import split_orders
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import track
 from pulse_core.trading.slice.dispatch import dispatch_due_slices
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.reconcile import reconcile
@@ -27,6 +25,7 @@ from pulse_core.trading.slice.track import track_slices
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
 from pulse_ops.paper_exchange.sessions.auctions import NOT_MATCHED, OUTSIDE_BAND
+from tests.support.books import forget_books, read_again_at_once
 from tests.support.exchange import ACCESS_TOKEN, API_KEY, RunningExchange, start_exchange
 from tests.support.factories import a_new_order, an_account, order, slices_of
 
@@ -210,11 +209,8 @@ def trading(exchange: RunningExchange, clean_database: str, monkeypatch: pytest.
     adapter = exchange.broker()
     monkeypatch.setattr(brokers, "connect", lambda _account: adapter)
     monkeypatch.setattr(brokers, "reachable", lambda: [adapter])
-    monkeypatch.setattr(reading, "_last", reading.LastReading())
-    monkeypatch.setattr(track, "_settled", track.Settled())
-    monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
-    monkeypatch.setattr(pace, "paces", pace.Paces())
-    monkeypatch.setattr(turns, "REST", 0.0)
+    forget_books(monkeypatch)
+    read_again_at_once(monkeypatch)
     for name in ("wake", "send", "send_soon"):
         monkeypatch.setattr(queue, name, lambda *_args, **_named: None)
     with pytest.MonkeyPatch.context() as patch:

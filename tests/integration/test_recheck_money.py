@@ -18,7 +18,6 @@ from pulse_core.clock import utcnow
 from pulse_core.outlook import sweeps_with_work
 from pulse_core.owner import OneAccount
 from pulse_core.tasks import Task
-from pulse_core.trading.book import look_ups, reading, turns
 from pulse_core.trading.order import recheck_money as rechecking
 from pulse_core.trading.order.pause import pause_order
 from pulse_core.trading.order.recheck_money import EVERY, TOGETHER, TRIAL, recheck_money
@@ -28,6 +27,7 @@ from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.slice.refused import FIRST_ASKED_AFTER, LAST_ASKED_AFTER
 from pulse_core.trading.tables import Placement
 from pulse_core.trading.vocabulary import PlacementOutcome
+from tests.support.books import forget_books, read_again_at_once
 from tests.support.broker import SimulatedBroker
 from tests.support.exchange import RunningExchange, start_exchange
 from tests.support.factories import a_split_order, order, slices_of
@@ -49,10 +49,8 @@ def exchange(running: RunningExchange, clean_database: str, monkeypatch: pytest.
     adapter = running.broker()
     monkeypatch.setattr(brokers, "connect", lambda _account: adapter)
     monkeypatch.setattr(brokers, "reachable", lambda: [adapter])
-    monkeypatch.setattr(reading, "_last", reading.LastReading())
-    monkeypatch.setattr(track, "_settled", track.Settled())
-    monkeypatch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
-    monkeypatch.setattr(turns, "REST", 0.0)
+    forget_books(monkeypatch)
+    read_again_at_once(monkeypatch)
     for name in ("wake", "send", "send_soon"):
         monkeypatch.setattr(queue, name, lambda *_args, **_named: None)
     assert sending_hold.may_send(adapter)

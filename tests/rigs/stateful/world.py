@@ -29,17 +29,18 @@ from pulse_core.errors import DatabaseUnavailable
 from pulse_core.owner import EveryAccount, OneAccount
 from pulse_core.sweeps import SWEEPS
 from pulse_core.tasks import Task
-from pulse_core.trading.book import look_ups, reading, turns
+from pulse_core.trading.book import look_ups, turns
 from pulse_core.trading.halts import halting
 from pulse_core.trading.halts import watch as halts_watch
 from pulse_core.trading.order.cancel import cancel_order
 from pulse_core.trading.recovery import sending_hold
-from pulse_core.trading.slice import cancel_working, claiming, outcome, reconcile, recording, sending, track
+from pulse_core.trading.slice import cancel_working, claiming, outcome, recording, sending
 from pulse_core.trading.slice.execute import execute_slices
 from pulse_core.trading.store.halts import HaltScope
 from tests.rigs.stateful.exchange import ANSWERS, FORESEEN, START, Clock, FaultyExchange
 from tests.rigs.stateful.judge import Judge, Row
 from tests.support import servers
+from tests.support.books import forget_books, read_again_at_once
 from tests.support.factories import an_account
 
 MOST_ROUNDS = 200
@@ -89,7 +90,7 @@ class World:
         # The same events lead to the same pauses, or Hypothesis could not find its way back to a failure.
         # The machine's time is not Postgres's, and a book of one order is long enough to look up a few.
         self._patch.setattr(turns, "LEASE", timedelta(0))
-        self._patch.setattr(turns, "REST", 0.0)
+        read_again_at_once(self._patch)
         self._patch.setattr(look_ups, "SPACING", timedelta(0))
         self._patch.setattr(look_ups, "LONG_BOOK", 0)
         # Nor is it that of the probes; an account that was made later than a call began is not held for it.
@@ -240,11 +241,7 @@ class World:
         return is_followed and all(one["finished_at"] for one in self.orders())
 
     def _forget_what_the_process_saw(self) -> None:
-        self._patch.setattr(reading, "_last", reading.LastReading())
-        self._patch.setattr(track, "_settled", track.Settled())
-        self._patch.setattr(reconcile, "_closed", reconcile.Closed())
-        self._patch.setattr(look_ups, "looks", look_ups.LooksOfAccounts())
-        self._patch.setattr(track, "_missing", track.Missing())
+        forget_books(self._patch, self.clock.monotonic)
 
     @contextmanager
     def _armed(self, fault: str) -> Iterator[None]:
