@@ -14,9 +14,11 @@ import requests
 from sqlalchemy import func, select
 
 from api_contract.vocabulary import OrderResult, OrderStatus, SliceStatus
-from pulse_core import config, db
+from pulse_core import config, db, queue
 from pulse_core.broker_accounts import credentials, directory
+from pulse_core.broker_accounts.tables import BrokerAccount
 from pulse_core.clock import utcnow
+from pulse_core.tasks import Task
 from pulse_core.trading.alarms import AlarmCode
 from pulse_core.trading.store import alarms
 from pulse_core.trading.store.alarms import AlarmFilters
@@ -118,6 +120,11 @@ def refused_placements() -> int:
         return session.scalar(rows) or 0
 
 
+def is_reading_refused() -> bool:
+    with db.transaction() as session:
+        return session.get_one(BrokerAccount, PAPER).is_read_refused
+
+
 def status_page(environment: Mapping[str, str]) -> str:
     done = subprocess.run(
         [PULSE, "status", "--json"], env=dict(environment), capture_output=True, text=True, timeout=60, check=False
@@ -140,6 +147,9 @@ def test_an_account_that_is_refused_in_mid_order_costs_nothing_but_time(
     told = f"{PAPER}: {trouble.state}"
     wait_until(lambda: told in requests.get(f"{WATCHED_AT[url]}/ready", timeout=5).text, PATIENCE, "a word of it")
     wait_until(lambda: not statuses(order_id)[SliceStatus.SENDING], PATIENCE, "the end of what was on its way")
+    # Only where reading was refused as well does a reading show that it is over; by chance nothing is read meanwhile.
+    queue.app().send_task(Task.RECONCILE.value)
+    wait_until(is_reading_refused, PATIENCE, "a reading that is refused too")
     met_by = refused_placements()
     wait_until(lambda: overdue(order_id) >= 2, PATIENCE, "slices that wait")
     assert trouble.state in status_page(processes.environment)
