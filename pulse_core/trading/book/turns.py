@@ -26,7 +26,7 @@ REST = 1.0
 # Where the books of many accounts are read side by side, all of it takes less than a third of a core, whatever else
 # has to wait for one: each reading comes so many times its own CPU after the one before.
 CPU_REST = 3.0
-# The first reading of a long book takes many times as much as those after it.
+# But never later than this: the first reading of a long book takes many times as much as those after it.
 LONGEST_SPACING = timedelta(seconds=2)
 # Of a fill nobody knows for so long at most. The looks for what is in doubt stay closer than `absences.LONGEST_PAUSE`.
 LONGEST_REST = timedelta(seconds=5)

@@ -51,9 +51,9 @@ def execute_slice(slice_id: str, clock: Clock | None = None) -> Attempted | None
 def execute_slices(slice_ids: Sequence[str], clock: Clock | None = None) -> Attempts:
     """Place due slices, whatever woke us and however often. Postgres's clock decides, unless a test gives its own.
 
-    Those of accounts that cannot be reached from here are left as they are, and so are those of one that has its share
-    of threads. Raises DatabaseUnavailable, with nothing
-    sent; if that happens after the claim, the sweeps find out what became of the slices.
+    Those of accounts that cannot be reached from here are left as they are; those of one that has its share of threads
+    are put aside. Raises DatabaseUnavailable, with nothing sent; if that happens after the claim, the sweeps find out
+    what became of the slices.
     """
     if not is_steady():
         # The database's clock was set, or is another one: it is left to a later message or the watch.
