@@ -145,8 +145,10 @@ def _take_overdue(hands: Hands, is_alone: bool, waiting: Collection[str], broker
     # Without a slice that is due, too: the first one need not wait then.
     if not sending_hold.may_send(broker) or hands.free() <= 0:
         return 0
-    # Their message came, but the account had its share of threads.
-    hands.take(broker.name, shares.take_aside(broker.name), is_alone=is_alone)
+    for batch in shares.take_aside(broker.name):
+        # Their message came, but the account had its share of threads, and may have it still.
+        if not hands.take(broker.name, [batch], is_alone=is_alone):
+            shares.put_aside(broker.name, batch)
     is_looked_for = broker.name in waiting or (is_on() and _charge.is_ours(broker.name))
     look = _at_their_turns if is_on() else _overdue
     found = look(broker, utcnow()) if is_looked_for else ()

@@ -64,6 +64,23 @@ def test_what_found_no_thread_is_placed_at_the_next_look_long_before_it_is_overd
     assert watch.shares.take_aside("paper") == ()
 
 
+def test_what_finds_no_thread_at_a_look_either_is_placed_at_the_one_after(
+    watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "shares", Shares())
+    first, second = (slices_of(a_split_order(utcnow()))[0] for _ in range(2))
+    for one in (first, second):
+        watch.shares.put_aside("paper", [one.id])
+
+    for placed in (1, 2):
+        hands = watch.Hands(lambda: 1)
+        watch.execute_overdue(hands)
+        hands.wait()
+        assert len(broker.placements) == placed
+
+    assert watch.shares.take_aside("paper") == ()
+
+
 def test_a_refusal_that_no_message_met_is_shown_by_one(
     watch: ModuleType, broker: SimulatedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,12 +70,15 @@ BROKER_ACCOUNTS = (
         "What found no thread waits until it is overdue",
         (
             Change(
-                "pulse_tasks/watch.py",
-                "    hands.take(broker.name, shares.take_aside(broker.name), is_alone=is_alone)\n",
-                "",
+                "pulse_tasks/watch.py", "    for batch in shares.take_aside(broker.name):\n", "    for batch in ():\n"
             ),
         ),
         (f"{TESTS}/test_watch.py::test_what_found_no_thread_is_placed_at_the_next_look_long_before_it_is_overdue",),
+    ),
+    Defect(
+        "What finds no thread at a look either is forgotten until it is overdue",
+        (Change("pulse_tasks/watch.py", "            shares.put_aside(broker.name, batch)\n", "            pass\n"),),
+        (f"{TESTS}/test_watch.py::test_what_finds_no_thread_at_a_look_either_is_placed_at_the_one_after",),
     ),
     Defect(
         "A process that has compared one account sends for all",
